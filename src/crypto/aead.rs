@@ -1,0 +1,105 @@
+//! One sealed value: `S ‖ C ‖ T`, ChaCha20-Poly1305 (RFC 8439) under a key of its own.
+//!
+//! The salt S is 32 fresh random bytes and the key comes from it by HKDF, so each key seals exactly
+//! one message and the nonce can be zero.
+
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+
+use super::CryptoError;
+use super::kdf::{DataKey, Label};
+use crate::secret::Plain;
+
+/// Bytes of the salt before the ciphertext.
+pub const SALT_LEN: usize = 32;
+
+/// Seals `plain` with `associated` data; gives `S ‖ C ‖ T`.
+///
+/// `salt` must be fresh from the system's generator: never from a file, an argument or a clock.
+///
+/// # Errors
+/// [`CryptoError::CannotSeal`] if ring refuses, which it does only beyond 256 GiB.
+pub fn seal(
+    data_key: &DataKey,
+    label: Label,
+    salt: &[u8; SALT_LEN],
+    associated: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let key = subkey(data_key, label, salt)?;
+    let mut out = Vec::with_capacity(SALT_LEN + plain.len() + CHACHA20_POLY1305.tag_len());
+    out.extend_from_slice(salt);
+    out.extend_from_slice(plain);
+    let message = out.get_mut(SALT_LEN..).ok_or(CryptoError::CannotSeal)?;
+    let tag = key
+        .seal_in_place_separate_tag(zero_nonce(), Aad::from(associated), message)
+        .map_err(|_| CryptoError::CannotSeal)?;
+    out.extend_from_slice(tag.as_ref());
+    Ok(out)
+}
+
+/// Opens `S ‖ C ‖ T`.
+///
+/// # Errors
+/// [`CryptoError::Broken`] if anything about it does not verify; nothing is released before.
+pub fn open(
+    data_key: &DataKey,
+    label: Label,
+    associated: &[u8],
+    sealed: &[u8],
+) -> Result<Plain, CryptoError> {
+    let (salt, rest) = sealed
+        .split_first_chunk::<SALT_LEN>()
+        .ok_or(CryptoError::Broken)?;
+    let key = subkey(data_key, label, salt)?;
+    let mut message = Plain::new(rest.to_vec());
+    let length = message.with_mut(|bytes| {
+        key.open_in_place(zero_nonce(), Aad::from(associated), bytes)
+            .map(|plain| plain.len())
+            .map_err(|_| CryptoError::Broken)
+    })?;
+    message.with_mut(|bytes| bytes.truncate(length));
+    Ok(message)
+}
+
+fn subkey(data_key: &DataKey, label: Label, salt: &[u8]) -> Result<LessSafeKey, CryptoError> {
+    let key = data_key.derive(salt, label)?;
+    let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice());
+    Ok(LessSafeKey::new(key.map_err(|_| CryptoError::CannotSeal)?))
+}
+
+/// 12 zero bytes: each subkey seals one message (age does the same for its header).
+fn zero_nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let key = DataKey::new([7; 32]);
+        let sealed = seal(&key, Label::Value, &[9; 32], b"place", b"hunter2").unwrap();
+        assert!(
+            open(&key, Label::Value, b"place", &sealed)
+                .unwrap()
+                .same_as(&Plain::from("hunter2"))
+        );
+        for bit in 0..sealed.len() * 8 {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                open(&key, Label::Value, b"place", &changed).is_err(),
+                "bit {bit}"
+            );
+        }
+        for length in 0..sealed.len() {
+            assert!(
+                open(&key, Label::Value, b"place", &sealed[..length]).is_err(),
+                "cut {length}"
+            );
+        }
+        assert!(open(&key, Label::Value, b"other", &sealed).is_err());
+        assert!(open(&key, Label::Retired, b"place", &sealed).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! Sealing, wrapping and signing, in the exact bytes of `docs/format.md`.
+//!
+//! *Seal* a value, *wrap* a data key, *sign* the pair. Everything symmetric and every signature is
+//! done by ring; data keys and whole files are age files.
+
+mod aead;
+mod encode;
+mod kdf;
+mod pad;
+pub mod sshsig;
+pub mod stream;
+mod wrap;
+
+pub use aead::{SALT_LEN, open, seal};
+pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};
+pub use kdf::{DataKey, Label};
+pub use pad::{pad, unpad};
+pub use wrap::{unwrap, wrap};
+
+/// Why something sealed stayed closed. It says nothing about which check failed inside, since that
+/// helps only whoever changed it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CryptoError {
+    /// A ciphertext, key commitment or padding does not verify.
+    #[error("the seal does not verify")]
+    Broken,
+    /// None of the identities given opens it.
+    #[error("no identity opens it")]
+    NoIdentity,
+    /// The encoding is not the one accepted spelling.
+    #[error("the encoding is not canonical")]
+    Encoding,
+    /// It could not be sealed.
+    #[error("it could not be sealed")]
+    CannotSeal,
+}

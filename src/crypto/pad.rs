@@ -1,0 +1,83 @@
+//! Hides the length of short values: a value is padded with zeros to one of a few sizes.
+
+use zeroize::Zeroizing;
+
+use super::CryptoError;
+use super::encode::field;
+
+/// The padded length for `length` bytes, the prefix included: 32, 64, 128, then Padmé
+/// (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", 2019), at most 12 % more.
+fn bucket(length: usize) -> usize {
+    match length {
+        0..=32 => 32,
+        33..=64 => 64,
+        65..=128 => 128,
+        _ => {
+            let exponent = length.ilog2();
+            let kept = exponent.ilog2() + 1;
+            let mask = (1_usize << (exponent - kept)) - 1;
+            (length + mask) & !mask
+        }
+    }
+}
+
+/// `u32(n) ‖ text ‖ zeros` to the bucket's length.
+#[must_use]
+pub fn pad(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let size = bucket(4 + text.len());
+    let mut out = Zeroizing::new(Vec::with_capacity(size));
+    field(&mut out, text);
+    out.resize(size, 0);
+    out
+}
+
+/// Takes the padding off.
+///
+/// # Errors
+/// [`CryptoError::Broken`] for a size that is no bucket, a length that does not fit, or a pad that
+/// is not zero.
+pub fn unpad(padded: &[u8]) -> Result<&[u8], CryptoError> {
+    let (prefix, rest) = padded.split_first_chunk::<4>().ok_or(CryptoError::Broken)?;
+    let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| CryptoError::Broken)?;
+    let (text, zeros) = rest.split_at_checked(length).ok_or(CryptoError::Broken)?;
+    if bucket(4 + length) != padded.len() || zeros.iter().any(|byte| *byte != 0) {
+        return Err(CryptoError::Broken);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_those_of_the_specification() {
+        for (length, size) in [
+            (4, 32),
+            (32, 32),
+            (33, 64),
+            (129, 144),
+            (200, 208),
+            (1000, 1024),
+            (65_540, 67_584),
+        ] {
+            assert_eq!(bucket(length), size, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_pad_is_refused() {
+        let padded = pad(b"hunter2");
+        assert_eq!(unpad(&padded), Ok(b"hunter2".as_slice()));
+        let mut dirty = padded.to_vec();
+        *dirty.last_mut().unwrap() = 1;
+        assert_eq!(unpad(&dirty), Err(CryptoError::Broken));
+        let mut longer = padded.to_vec();
+        longer.extend_from_slice(&[0; 32]);
+        assert_eq!(unpad(&longer), Err(CryptoError::Broken));
+        let mut beyond = padded.to_vec();
+        beyond[0] = 1;
+        assert_eq!(unpad(&beyond), Err(CryptoError::Broken));
+        assert_eq!(unpad(&padded[..16]), Err(CryptoError::Broken));
+    }
+}

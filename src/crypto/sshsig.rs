@@ -1,0 +1,337 @@
+//! Signatures that OpenSSH verifies: Ed25519 over SSHSIG bytes (OpenSSH, PROTOCOL.sshsig).
+//!
+//! A signature lies in a file as `party/FP:base64`. Put back into armor, `ssh-keygen -Y verify`
+//! accepts it. Namespace, hash and the reserved field are fixed here and never read from a file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use zeroize::Zeroizing;
+
+use super::CryptoError;
+use super::encode::{decode_base64, encode_base64, field, hex, sha256};
+
+/// What a signature is about. A signature of one namespace never counts in another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Namespace {
+    /// One value of a document.
+    Value,
+    /// The line that binds a document to its path.
+    Document,
+    /// A value handed in by somebody who cannot read the document.
+    Submit,
+    /// A sealed file's sidecar.
+    File,
+    /// A trust version.
+    Trust,
+    /// The hook files of one component.
+    Hooks,
+    /// A line of the audit log.
+    Audit,
+}
+
+impl Namespace {
+    /// The name as SSHSIG carries it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "clws.value.v1",
+            Self::Document => "clws.document.v1",
+            Self::Submit => "clws.submit.v1",
+            Self::File => "clws.file.v1",
+            Self::Trust => "clws.trust.v1",
+            Self::Hooks => "clws.hooks.v1",
+            Self::Audit => "clws.audit.v1",
+        }
+    }
+
+    /// Whether a hardware key's signature (sk-ssh-ed25519) counts here.
+    fn takes_hardware_keys(self) -> bool {
+        matches!(self, Self::Trust | Self::Hooks)
+    }
+}
+
+/// The bytes that are signed: `"SSHSIG" ‖ F(namespace) ‖ F("") ‖ F("sha512") ‖ F(SHA-512(message))`.
+#[must_use]
+pub fn signed_bytes(namespace: Namespace, message: &[u8]) -> Vec<u8> {
+    let mut out = b"SSHSIG".to_vec();
+    field(&mut out, namespace.as_str().as_bytes());
+    field(&mut out, b"");
+    field(&mut out, b"sha512");
+    field(
+        &mut out,
+        ring::digest::digest(&ring::digest::SHA512, message).as_ref(),
+    );
+    out
+}
+
+/// An OpenSSH public key that may verify: `ssh-ed25519` or `sk-ssh-ed25519@openssh.com`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PublicKey {
+    blob: Vec<u8>,
+    point: [u8; 32],
+    application: Option<Vec<u8>>,
+}
+
+const PLAIN: &str = "ssh-ed25519";
+const HARDWARE: &str = "sk-ssh-ed25519@openssh.com";
+
+impl PublicKey {
+    /// The key for 32 bytes of an Ed25519 public key (RFC 8032).
+    #[must_use]
+    pub fn from_point(point: [u8; 32]) -> Self {
+        let mut blob = Vec::new();
+        field(&mut blob, PLAIN.as_bytes());
+        field(&mut blob, &point);
+        Self {
+            blob,
+            point,
+            application: None,
+        }
+    }
+
+    /// Reads a public key blob (RFC 8709; PROTOCOL.u2f).
+    ///
+    /// # Errors
+    /// [`CryptoError::Encoding`] for other key types and any byte too few or too many.
+    pub fn from_blob(blob: &[u8]) -> Result<Self, CryptoError> {
+        let mut rest = blob;
+        let kind = take_field(&mut rest)?;
+        let point = take_field(&mut rest)?
+            .try_into()
+            .map_err(|_| CryptoError::Encoding)?;
+        let application = match kind {
+            kind if kind == PLAIN.as_bytes() => None,
+            kind if kind == HARDWARE.as_bytes() => Some(take_field(&mut rest)?.to_vec()),
+            _ => return Err(CryptoError::Encoding),
+        };
+        if rest.is_empty() {
+            Ok(Self {
+                blob: blob.to_vec(),
+                point,
+                application,
+            })
+        } else {
+            Err(CryptoError::Encoding)
+        }
+    }
+
+    /// The blob that messages carry and fingerprints are taken of.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// The 32 bytes of the Ed25519 key.
+    #[must_use]
+    pub fn point(&self) -> &[u8; 32] {
+        &self.point
+    }
+
+    /// The first 16 hexadecimal digits of SHA-256 of the blob, as signatures show it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(hex(&sha256(&self.blob)).chars().take(16).collect())
+    }
+
+    /// Checks `signature` over `message`.
+    ///
+    /// # Errors
+    /// [`CryptoError::Broken`] if it is not this key's signature in this namespace.
+    pub fn verify(
+        &self,
+        namespace: Namespace,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), CryptoError> {
+        let signed = signed_bytes(namespace, message);
+        let verify = |bytes: &[u8], signature: &[u8]| {
+            // ring refuses a non-canonical S (RFC 8032, 5.1.7).
+            UnparsedPublicKey::new(&ED25519, self.point)
+                .verify(bytes, signature)
+                .map_err(|_| CryptoError::Broken)
+        };
+        match &self.application {
+            None => verify(&signed, &signature.0),
+            Some(application) if namespace.takes_hardware_keys() => {
+                let (plain, tail) = signature
+                    .0
+                    .split_at_checked(64)
+                    .ok_or(CryptoError::Broken)?;
+                let [flags, counter @ ..] = tail else {
+                    return Err(CryptoError::Broken);
+                };
+                // Bit 0: somebody touched the key.
+                if counter.len() != 4 || flags & 1 == 0 {
+                    return Err(CryptoError::Broken);
+                }
+                let mut bytes = sha256(application).to_vec();
+                bytes.push(*flags);
+                bytes.extend_from_slice(counter);
+                bytes.extend_from_slice(&sha256(&signed));
+                verify(&bytes, plain)
+            }
+            Some(_) => Err(CryptoError::Broken),
+        }
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.application.is_some() {
+            HARDWARE
+        } else {
+            PLAIN
+        };
+        write!(f, "{kind} {}", encode_base64(&self.blob))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = CryptoError;
+
+    /// Reads `TYPE BASE64`, without a comment behind.
+    fn from_str(text: &str) -> Result<Self, CryptoError> {
+        let (_, blob) = text.split_once(' ').ok_or(CryptoError::Encoding)?;
+        let key = Self::from_blob(&decode_base64(blob)?)?;
+        if key.to_string() == text {
+            Ok(key)
+        } else {
+            Err(CryptoError::Encoding)
+        }
+    }
+}
+
+/// The short name of a public key: 16 hexadecimal digits.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Fingerprint(String);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The bytes of a signature: 64, or 69 from a hardware key (`sig ‖ flags ‖ counter`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signature(Vec<u8>);
+
+impl Signature {
+    /// Takes the bytes of a signature.
+    ///
+    /// # Errors
+    /// [`CryptoError::Encoding`] for any other length than 64 or 69.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, CryptoError> {
+        if matches!(bytes.len(), 64 | 69) {
+            Ok(Self(bytes))
+        } else {
+            Err(CryptoError::Encoding)
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A signature as it lies in a file, `party/FP:base64`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignedBy {
+    /// The party who signed, as the file claims.
+    pub party: String,
+    /// Which of the party's keys.
+    pub fingerprint: Fingerprint,
+    /// The signature itself.
+    pub signature: Signature,
+}
+
+impl fmt::Display for SignedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signature = encode_base64(self.signature.as_bytes());
+        write!(f, "{}/{}:{signature}", self.party, self.fingerprint)
+    }
+}
+
+impl FromStr for SignedBy {
+    type Err = CryptoError;
+
+    fn from_str(text: &str) -> Result<Self, CryptoError> {
+        let (signer, signature) = text.split_once(':').ok_or(CryptoError::Encoding)?;
+        let (party, fingerprint) = signer.split_once('/').ok_or(CryptoError::Encoding)?;
+        if fingerprint.len() != 16
+            || !fingerprint
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
+            return Err(CryptoError::Encoding);
+        }
+        Ok(Self {
+            party: party.to_owned(),
+            fingerprint: Fingerprint(fingerprint.to_owned()),
+            signature: Signature::new(decode_base64(signature)?)?,
+        })
+    }
+}
+
+/// An Ed25519 signing key in memory.
+pub struct SigningKey {
+    pair: Ed25519KeyPair,
+    public: PublicKey,
+}
+
+impl SigningKey {
+    /// The key for a seed of 32 bytes (RFC 8032, 5.1.5).
+    ///
+    /// # Errors
+    /// [`CryptoError::Encoding`] if ring does not take the seed.
+    pub fn from_seed(seed: &Zeroizing<[u8; 32]>) -> Result<Self, CryptoError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
+            .map_err(|_| CryptoError::Encoding)?;
+        let point = pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map_err(|_| CryptoError::Encoding)?;
+        Ok(Self {
+            pair,
+            public: PublicKey::from_point(point),
+        })
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Signs `message` in a namespace.
+    #[must_use]
+    pub fn sign(&self, namespace: Namespace, message: &[u8]) -> Signature {
+        Signature(
+            self.pair
+                .sign(&signed_bytes(namespace, message))
+                .as_ref()
+                .to_vec(),
+        )
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public.fingerprint())
+    }
+}
+
+/// Takes `F(x)` off the front.
+fn take_field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CryptoError> {
+    let (prefix, after) = rest.split_first_chunk::<4>().ok_or(CryptoError::Encoding)?;
+    let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| CryptoError::Encoding)?;
+    let (bytes, after) = after
+        .split_at_checked(length)
+        .ok_or(CryptoError::Encoding)?;
+    *rest = after;
+    Ok(bytes)
+}

@@ -1,0 +1,161 @@
+//! Whole files as age files, in constant memory, and nothing released before all is verified.
+//!
+//! A reader goes over the open file twice: the first pass checks every chunk and throws the
+//! plaintext away, the second gives it out. age authenticates chunk by chunk, so a single pass would
+//! have given out half of a file that was cut.
+
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+
+use ring::digest::{Context, SHA256};
+use zeroize::Zeroizing;
+
+/// 64 KiB, the chunk of the age payload.
+const CHUNK: usize = 64 * 1024;
+
+/// Why an age file could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// No identity given opens it.
+    #[error("no identity opens it")]
+    NoIdentity,
+    /// The header or payload does not verify, or is of a kind that is not known.
+    #[error("it is no intact age file: {0}")]
+    Broken(String),
+    /// A passphrase whose work factor would take this machine too long.
+    #[error("its passphrase asks for a work factor of 2^{required}, and at most 2^{most} is tried")]
+    ExcessiveWork {
+        /// log2 of the work asked for.
+        required: u8,
+        /// log2 of the most that is tried.
+        most: u8,
+    },
+    /// The recipients cannot be sealed to.
+    #[error("{0}")]
+    CannotSeal(String),
+}
+
+/// What went through a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Passed {
+    /// Bytes of plaintext.
+    pub size: u64,
+    /// SHA-256 of the plaintext.
+    pub sha256: [u8; 32],
+}
+
+/// Seals `input` to all `recipients` as one binary age file.
+///
+/// # Errors
+/// [`StreamError`]; what was written to `output` by then is ciphertext.
+pub fn seal_file<'a>(
+    recipients: impl Iterator<Item = &'a dyn age::Recipient>,
+    mut input: impl Read,
+    output: impl Write,
+) -> Result<Passed, StreamError> {
+    let encryptor = age::Encryptor::with_recipients(recipients)
+        .map_err(|error| StreamError::CannotSeal(error.to_string()))?;
+    let mut writer = encryptor.wrap_output(output)?;
+    let passed = copy(&mut input, &mut writer)?;
+    writer.finish()?.flush()?;
+    Ok(passed)
+}
+
+/// Goes through an age file, binary or in armor, and throws the plaintext away.
+///
+/// # Errors
+/// [`StreamError`] if anything about it is not intact.
+pub fn verify_file<'a, F: Read + Seek>(
+    file: &mut F,
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+) -> Result<Passed, StreamError> {
+    file.seek(SeekFrom::Start(0))?;
+    pass(
+        BufReader::with_capacity(CHUNK, file),
+        identities,
+        std::io::sink(),
+    )
+}
+
+/// Opens an age file, binary or in armor: checks all of it, then gives the plaintext out.
+///
+/// # Errors
+/// [`StreamError`]; on any fault of the file not one byte has been written to `output`.
+pub fn open_file<'a, F: Read + Seek>(
+    file: &mut F,
+    identities: impl Iterator<Item = &'a dyn age::Identity> + Clone,
+    output: impl Write,
+) -> Result<Passed, StreamError> {
+    let checked = verify_file(file, identities.clone())?;
+    file.seek(SeekFrom::Start(0))?;
+    let passed = pass(BufReader::with_capacity(CHUNK, file), identities, output)?;
+    // The same open file read twice: other content the second time means that somebody wrote to it.
+    if passed == checked {
+        Ok(passed)
+    } else {
+        Err(StreamError::Broken(
+            "it changed while it was read".to_owned(),
+        ))
+    }
+}
+
+fn pass<'a>(
+    input: impl BufRead,
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+    mut output: impl Write,
+) -> Result<Passed, StreamError> {
+    let armored = BufReader::with_capacity(CHUNK, age::armor::ArmoredReader::new(input));
+    let decryptor = age::Decryptor::new_buffered(armored).map_err(explain)?;
+    let mut reader = decryptor.decrypt(identities).map_err(explain)?;
+    copy(&mut reader, &mut output).map_err(|error| match error {
+        StreamError::Io(io) if is_damage(&io) => StreamError::Broken(io.to_string()),
+        other => other,
+    })
+}
+
+/// The age crate reports damage in the payload as an I/O error without an errno.
+fn is_damage(error: &std::io::Error) -> bool {
+    error.raw_os_error().is_none()
+        && matches!(
+            error.kind(),
+            std::io::ErrorKind::InvalidData
+                | std::io::ErrorKind::UnexpectedEof
+                | std::io::ErrorKind::Other
+        )
+}
+
+fn explain(error: age::DecryptError) -> StreamError {
+    match error {
+        age::DecryptError::NoMatchingKeys => StreamError::NoIdentity,
+        age::DecryptError::ExcessiveWork { required, target } => StreamError::ExcessiveWork {
+            required,
+            most: target,
+        },
+        age::DecryptError::Io(io) if io.raw_os_error().is_some() => StreamError::Io(io),
+        other => StreamError::Broken(other.to_string()),
+    }
+}
+
+fn copy(input: &mut impl Read, output: &mut impl Write) -> Result<Passed, StreamError> {
+    let mut buffer = Zeroizing::new(vec![0; CHUNK]);
+    let mut hash = Context::new(&SHA256);
+    let mut size = 0;
+    loop {
+        let length = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let chunk = buffer.get(..length).unwrap_or_default();
+        hash.update(chunk);
+        output.write_all(chunk)?;
+        size += u64::try_from(length).unwrap_or(u64::MAX);
+    }
+    output.flush()?;
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(hash.finish().as_ref());
+    Ok(Passed { size, sha256 })
+}

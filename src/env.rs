@@ -1,0 +1,12 @@
+//! Every environment variable that clws reads, in one place. Each has a flag that wins over it.
+
+/// The vault's folder; `--vault`.
+pub const VAULT: &str = "CLWS_VAULT";
+/// The folder of an identity bundle, or an age identity file for reading only; `--identity`.
+pub const IDENTITY: &str = "CLWS_IDENTITY";
+/// Where identities and the person's `config.toml` lie, instead of `$XDG_CONFIG_HOME/clws`.
+pub const CONFIG_DIR: &str = "CLWS_CONFIG_DIR";
+/// Where pins, locks, journals and the audit log lie, instead of `$XDG_STATE_HOME/clws`.
+pub const STATE_DIR: &str = "CLWS_STATE_DIR";
+/// What a first use on this machine may trust, `FINGERPRINT@N`; `--expect`.
+pub const TRUST: &str = "CLWS_TRUST";

@@ -1,0 +1,16 @@
+//! clws keeps a team's secrets encrypted in git and injects them where they are needed.
+//!
+//! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
+//! features (`edit`, `exec`, `import`, `deploy`, `check`) each do one thing that a person wants
+//! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
+//! the base (`secret`, `crypto`, `fs`, `text`, `lines`) knows no vault at all.
+
+// base
+pub mod env;
+pub mod error;
+pub mod time;
+pub mod world;
+
+pub mod crypto;
+pub mod secret;
+pub mod text;

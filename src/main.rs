@@ -1,0 +1,3 @@
+//! The `clws` program.
+
+fn main() {}

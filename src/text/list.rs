@@ -1,0 +1,88 @@
+//! Lists and counts as people write them.
+
+/// `a`, `a and b`, `a, b and c`; `nobody` for none.
+#[must_use]
+pub fn list<T: AsRef<str>>(items: &[T]) -> String {
+    joined(items, "and")
+}
+
+/// `a`, `a or b`, `a, b or c`.
+#[must_use]
+pub fn any_of<T: AsRef<str>>(items: &[T]) -> String {
+    joined(items, "or")
+}
+
+fn joined<T: AsRef<str>>(items: &[T], word: &str) -> String {
+    match items {
+        [] => "nobody".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [front @ .., last] => {
+            let front: Vec<&str> = front.iter().map(AsRef::as_ref).collect();
+            format!("{} {word} {}", front.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// `1 value`, `3 values`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 {
+        String::new()
+    } else if noun.ends_with("tity") {
+        return format!("{number} {}ies", noun.trim_end_matches('y'));
+    } else {
+        "s".to_owned()
+    };
+    format!("{number} {noun}{plural}")
+}
+
+/// The known word nearest to a mistyped one, if one is near enough to be meant.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .min()
+        .filter(|(far, candidate)| *far <= 1 + candidate.len().min(word.len()) / 4)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance, in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = i;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let best = (diagonal + usize::from(x != y))
+                .min(left + 1)
+                .min(*cell + 1);
+            diagonal = *cell;
+            *cell = best;
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_read_well() {
+        assert_eq!(list(&["ada", "ben", "grace"]), "ada, ben and grace");
+        assert_eq!(any_of(&["x", "y"]), "x or y");
+        assert_eq!(count(1, "value"), "1 value");
+        assert_eq!(count(2, "identity"), "2 identities");
+    }
+
+    #[test]
+    fn the_nearest_word_is_found_and_a_far_one_is_not() {
+        assert_eq!(nearest("reders", ["readers", "writers"]), Some("readers"));
+        assert_eq!(nearest("zzz", ["readers", "writers"]), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! Text for people: foreign text made safe, lists that read well.
+
+mod clean;
+mod list;
+
+pub use clean::clean;
+pub use list::{any_of, count, list, nearest};
