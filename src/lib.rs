@@ -6,11 +6,14 @@
 //! the base (`secret`, `crypto`, `fs`, `text`, `lines`) knows no vault at all.
 
 // base
-pub mod env;
 pub mod error;
+
+pub mod env;
 pub mod time;
 pub mod world;
 
-pub mod crypto;
 pub mod secret;
 pub mod text;
+
+pub mod crypto;
+pub mod lines;
