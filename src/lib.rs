@@ -16,4 +16,5 @@ pub mod secret;
 pub mod text;
 
 pub mod crypto;
+pub mod fs;
 pub mod lines;

@@ -1,0 +1,536 @@
+//! Changes to the vault's files: all of them or none, and never a half-written file.
+//!
+//! Each new content is first written beside its target under a name of its own (ciphertext only),
+//! synced, and read back by whoever wrote it. Then the targets are compared with what was read at
+//! the start, and the new files are renamed over them. A change of several files goes through a
+//! journal in the person's state folder: once that is on disk the change will be finished, by this
+//! process or by the next one. It lies there and not in the repository, since a pulled journal would
+//! be an attack.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::private::{Sync, read_private, remove_private, write_private};
+use super::{FsError, Tree};
+use crate::crypto::{hex, sha256};
+use crate::world::World;
+
+/// Temporary files are known by this beginning and end; a vault has no such names.
+const STAGED_PREFIX: &str = ".clws-";
+const STAGED_SUFFIX: &str = ".tmp";
+
+/// A journal of 10,000 files is about 3 MB.
+const MAX_JOURNAL: usize = 64 * 1024 * 1024;
+
+/// One file to be changed.
+#[derive(Debug)]
+pub struct Edit {
+    /// Where, relative to the vault.
+    pub path: String,
+    /// SHA-256 of what lies there now; `None` if nothing does.
+    pub was: Option<[u8; 32]>,
+    /// What shall lie there.
+    pub new: New,
+}
+
+/// The new content of a file.
+#[derive(Debug)]
+pub enum New {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A file that was written beside its target by [`Staged::new`].
+    Staged(Staged),
+    /// Nothing: the file goes.
+    Gone,
+}
+
+/// A file that is written and synced but does not count yet. It is removed when dropped.
+#[derive(Debug)]
+pub struct Staged {
+    folder: OwnedFd,
+    name: String,
+    /// The path relative to the vault.
+    path: String,
+    file: File,
+    armed: bool,
+}
+
+impl Staged {
+    /// Makes an empty file beside the target `path` to write ciphertext into.
+    ///
+    /// # Errors
+    /// [`FsError`], also if a folder on the way is a link.
+    pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
+        let (folder_path, _) = split(path);
+        let folder = make_folders(tree, folder_path)?;
+        let random = world.random::<8>().map_err(|_| {
+            FsError::io("make a name in", &tree.join(folder_path))(std::io::Error::other(
+                "no random bytes",
+            ))
+        })?;
+        let name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", hex(&random));
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let path = if folder_path.is_empty() {
+            name.clone()
+        } else {
+            format!("{folder_path}/{name}")
+        };
+        let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
+            .map_err(|errno| tree.explain("write", &path, errno))?;
+        Ok(Self {
+            folder,
+            name,
+            path,
+            file: File::from(file),
+            armed: true,
+        })
+    }
+
+    /// The open file, for writing, and for reading back what was written.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    fn finish(&mut self, tree: &Tree, target: &str) -> Result<[u8; 32], FsError> {
+        let fail = |error| FsError::io("write", &tree.join(target))(error);
+        // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
+        // checkout unreadable.
+        let mode = match tree.file(target)? {
+            Some(old) => {
+                rustix::fs::fstat(&old)
+                    .map_err(|e| tree.explain("read", target, e))?
+                    .st_mode
+                    & 0o777
+            }
+            None => 0o644,
+        };
+        rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))
+            .map_err(|errno| tree.explain("write", target, errno))?;
+        self.file.sync_all().map_err(fail)?;
+        hash_file(&mut self.file).map_err(fail)
+    }
+
+    fn rename(mut self, target: &str) -> Result<(), Errno> {
+        let (_, name) = split(target);
+        rustix::fs::renameat(&self.folder, self.name.as_str(), &self.folder, name)?;
+        self.armed = false;
+        Ok(())
+    }
+
+    /// Leaves the file to the journal.
+    fn hand_over(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.armed {
+            // What cannot be removed is cleared by the next writer.
+            rustix::fs::unlinkat(&self.folder, self.name.as_str(), AtFlags::empty())
+                .unwrap_or_default();
+        }
+    }
+}
+
+/// Whether a name is that of a temporary file.
+#[must_use]
+pub fn is_stale_name(name: &str) -> bool {
+    name.starts_with(STAGED_PREFIX) && name.ends_with(STAGED_SUFFIX)
+}
+
+/// The journal of one vault. The caller holds the vault's lock.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Record {
+    root: PathBuf,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Step {
+    path: String,
+    /// The staged file; none to remove the target.
+    staged: Option<String>,
+    was: Option<String>,
+    new: Option<String>,
+}
+
+impl Journal {
+    /// The journal that lies at `path` while a change of several files is under way.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Whether a change is waiting to be finished.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Carries out all edits, or none of them.
+    ///
+    /// # Errors
+    /// [`FsError::Changed`] if a target is not what was read; [`FsError::Io`]. Before the journal
+    /// is written nothing has changed; after it, the next [`Self::recover`] finishes.
+    pub fn commit(&self, tree: &Tree, world: &World, edits: Vec<Edit>) -> Result<(), FsError> {
+        clear_stale(tree, &edits)?;
+        let mut steps = Vec::new();
+        for edit in edits {
+            let staged = match edit.new {
+                New::Gone => None,
+                New::Staged(staged) => Some(staged),
+                New::Bytes(bytes) => {
+                    let mut staged = Staged::new(tree, &edit.path, world)?;
+                    staged
+                        .file()
+                        .write_all(&bytes)
+                        .map_err(FsError::io("write", &tree.join(&edit.path)))?;
+                    Some(staged)
+                }
+            };
+            let (staged, hash) = match staged {
+                None => (None, None),
+                Some(mut staged) => {
+                    let hash = staged.finish(tree, &edit.path)?;
+                    (Some(staged), Some(hash))
+                }
+            };
+            steps.push((edit.path, edit.was, staged, hash));
+        }
+        for (path, was, _, _) in &steps {
+            if current(tree, path)? != *was {
+                return Err(FsError::Changed {
+                    path: tree.join(path),
+                });
+            }
+        }
+        if steps.len() == 1 {
+            for (path, _, staged, _) in steps {
+                match staged {
+                    Some(staged) => {
+                        staged
+                            .rename(&path)
+                            .map_err(|e| tree.explain("write", &path, e))?;
+                    }
+                    None => remove(tree, &path)?,
+                }
+                sync_folder(tree, &path)?;
+            }
+            return Ok(());
+        }
+        self.write(tree, &steps)?;
+        for (_, _, staged, _) in steps {
+            if let Some(staged) = staged {
+                staged.hand_over();
+            }
+        }
+        self.recover()
+    }
+
+    fn write(
+        &self,
+        tree: &Tree,
+        steps: &[(String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>)],
+    ) -> Result<(), FsError> {
+        let record = Record {
+            root: tree.path().to_owned(),
+            steps: steps
+                .iter()
+                .map(|(path, was, staged, new)| Step {
+                    path: path.clone(),
+                    staged: staged.as_ref().map(|staged| staged.path.clone()),
+                    was: was.map(|hash| hex(&hash)),
+                    new: new.map(|hash| hex(&hash)),
+                })
+                .collect(),
+        };
+        // The staged files' names must be on disk before the journal that speaks of them.
+        let folders: BTreeSet<&str> = steps.iter().map(|(path, ..)| split(path).0).collect();
+        for folder in folders {
+            sync_dir(tree, folder)?;
+        }
+        let bytes = serde_json::to_vec(&record)
+            .map_err(|error| FsError::io("write", &self.path)(error.into()))?;
+        write_private(&self.path, &bytes, Sync::Disk)
+    }
+
+    /// Finishes a change that an earlier run began. Nothing to do is fine.
+    ///
+    /// # Errors
+    /// [`FsError::Changed`] if a target is neither what it was nor what it shall be; [`FsError::Io`].
+    pub fn recover(&self) -> Result<(), FsError> {
+        let Some(bytes) = read_private(&self.path, MAX_JOURNAL)? else {
+            return Ok(());
+        };
+        let record: Record = serde_json::from_slice(&bytes)
+            .map_err(|error| FsError::io("read", &self.path)(error.into()))?;
+        // The clone is gone, and its files with it.
+        if !record.root.is_dir() {
+            return remove_private(&self.path);
+        }
+        let tree = Tree::open(&record.root)?;
+        for step in &record.steps {
+            let now = current(&tree, &step.path)?.map(|hash| hex(&hash));
+            if now == step.new {
+                if let Some(staged) = &step.staged {
+                    remove(&tree, staged)?;
+                }
+                continue;
+            }
+            if now != step.was {
+                return Err(FsError::Changed {
+                    path: tree.join(&step.path),
+                });
+            }
+            match &step.staged {
+                Some(staged) => {
+                    let folder = make_folders(&tree, split(&step.path).0)?;
+                    rustix::fs::renameat(&folder, split(staged).1, &folder, split(&step.path).1)
+                        .map_err(|errno| tree.explain("write", &step.path, errno))?;
+                }
+                None => remove(&tree, &step.path)?,
+            }
+        }
+        let folders: BTreeSet<&str> = record
+            .steps
+            .iter()
+            .map(|step| split(&step.path).0)
+            .collect();
+        for folder in folders {
+            sync_dir(&tree, folder)?;
+        }
+        remove_private(&self.path)
+    }
+}
+
+/// Removes temporary files that killed runs left in the folders of this change. The caller holds
+/// the lock, so nobody else's are alive; this change's own staged files are kept.
+fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
+    let own: BTreeSet<&str> = edits
+        .iter()
+        .filter_map(|edit| match &edit.new {
+            New::Staged(staged) => Some(staged.path.as_str()),
+            _ => None,
+        })
+        .collect();
+    let folders: BTreeSet<&str> = edits.iter().map(|edit| split(&edit.path).0).collect();
+    for folder in folders {
+        for entry in tree.entries(folder)? {
+            let path = if folder.is_empty() {
+                entry.name.clone()
+            } else {
+                format!("{folder}/{}", entry.name)
+            };
+            if is_stale_name(&entry.name) && !own.contains(path.as_str()) {
+                remove(tree, &path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// SHA-256 of what lies at a path, in constant memory.
+fn current(tree: &Tree, path: &str) -> Result<Option<[u8; 32]>, FsError> {
+    match tree.file(path)? {
+        None => Ok(None),
+        Some(mut file) => hash_file(&mut file)
+            .map(Some)
+            .map_err(FsError::io("read", &tree.join(path))),
+    }
+}
+
+fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
+    use std::io::Seek as _;
+    file.rewind()?;
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            length => context.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+    let mut hash = sha256(b"");
+    hash.copy_from_slice(context.finish().as_ref());
+    Ok(hash)
+}
+
+fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
+    let (folder, name) = split(path);
+    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(tree.explain("remove", path, errno)),
+    };
+    match rustix::fs::unlinkat(&fd, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(tree.explain("remove", path, errno)),
+    }
+}
+
+/// Opens a folder below the tree, making what is missing on the way (mode 0755).
+fn make_folders(tree: &Tree, path: &str) -> Result<OwnedFd, FsError> {
+    let open = |path: &str| tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY);
+    match open(path) {
+        Ok(fd) => return Ok(fd),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(tree.explain("open", path, errno)),
+    }
+    let (parent, name) = split(path);
+    let parent = make_folders(tree, parent)?;
+    match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) => {
+            // Shared checkouts keep working under our umask of 077.
+            rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(0o755), AtFlags::empty())
+                .map_err(|errno| tree.explain("make", path, errno))?;
+            rustix::fs::fsync(&parent).map_err(|errno| tree.explain("sync", path, errno))?;
+        }
+        Err(Errno::EXIST) => {}
+        Err(errno) => return Err(tree.explain("make", path, errno)),
+    }
+    open(path).map_err(|errno| tree.explain("open", path, errno))
+}
+
+fn sync_folder(tree: &Tree, path: &str) -> Result<(), FsError> {
+    sync_dir(tree, split(path).0)
+}
+
+fn sync_dir(tree: &Tree, folder: &str) -> Result<(), FsError> {
+    let fd = tree
+        .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
+        .map_err(|errno| tree.explain("sync", folder, errno))?;
+    rustix::fs::fsync(&fd).map_err(|errno| tree.explain("sync", folder, errno))
+}
+
+/// The hash of content, as [`Edit::was`] wants it.
+impl Edit {
+    /// An edit of a file whose content was read as `old`.
+    #[must_use]
+    pub fn of(path: impl Into<String>, old: Option<&[u8]>, new: New) -> Self {
+        Self {
+            path: path.into(),
+            was: old.map(sha256),
+            new,
+        }
+    }
+
+    /// The folder that the file lies in, below the vault.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        Path::new(split(&self.path).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Clock;
+
+    struct Lab {
+        dir: tempfile::TempDir,
+        tree: Tree,
+        journal: Journal,
+        world: World,
+    }
+
+    fn lab() -> Lab {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("vault")).unwrap();
+        std::fs::write(dir.path().join("vault/a"), "old a").unwrap();
+        let tree = Tree::open(&dir.path().join("vault")).unwrap();
+        let journal = Journal::at(dir.path().join("state/journal"));
+        Lab {
+            tree,
+            journal,
+            world: World::new(Clock::System, [], "/".into()),
+            dir,
+        }
+    }
+
+    fn edit(path: &str, old: Option<&str>, new: &str) -> Edit {
+        Edit::of(
+            path,
+            old.map(str::as_bytes),
+            New::Bytes(new.as_bytes().to_vec()),
+        )
+    }
+
+    fn content(lab: &Lab, path: &str) -> Option<String> {
+        lab.tree
+            .read(path, 100)
+            .unwrap()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn many_files_change_together() {
+        let lab = lab();
+        let edits = vec![
+            edit("a", Some("old a"), "new a"),
+            edit("x/y/b", None, "new b"),
+        ];
+        lab.journal.commit(&lab.tree, &lab.world, edits).unwrap();
+        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
+        assert_eq!(content(&lab, "x/y/b").as_deref(), Some("new b"));
+        assert!(!lab.journal.is_pending());
+        assert_eq!(
+            lab.tree.entries("").unwrap().len(),
+            2,
+            "no temporary file is left"
+        );
+    }
+
+    #[test]
+    fn what_somebody_else_changed_is_not_overwritten() {
+        let lab = lab();
+        let edits = vec![edit("b", None, "new b"), edit("a", Some("older"), "new a")];
+        let error = lab
+            .journal
+            .commit(&lab.tree, &lab.world, edits)
+            .unwrap_err();
+        assert!(matches!(error, FsError::Changed { .. }));
+        assert_eq!(content(&lab, "a").as_deref(), Some("old a"));
+        assert_eq!(content(&lab, "b"), None);
+        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_change_cut_off_after_its_journal_is_finished_by_the_next_run() {
+        let lab = lab();
+        std::fs::write(lab.dir.path().join("vault/.clws-1.tmp"), "new a").unwrap();
+        let record = Record {
+            root: lab.dir.path().join("vault"),
+            steps: vec![Step {
+                path: "a".into(),
+                staged: Some(".clws-1.tmp".into()),
+                was: Some(hex(&sha256(b"old a"))),
+                new: Some(hex(&sha256(b"new a"))),
+            }],
+        };
+        let bytes = serde_json::to_vec(&record).unwrap();
+        write_private(&lab.dir.path().join("state/journal"), &bytes, Sync::Disk).unwrap();
+        assert!(lab.journal.is_pending());
+        lab.journal.recover().unwrap();
+        lab.journal.recover().unwrap();
+        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
+        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,138 @@
+//! The person's own files: pins, locks, journals, the audit log. 0600, in folders of 0700.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use super::FsError;
+
+/// Whether a write waits for the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sync {
+    /// File and folder are synced before it counts.
+    Disk,
+    /// Losing it is harmless.
+    Lazy,
+}
+
+/// Makes a folder of ours and its parents, mode 0700.
+///
+/// # Errors
+/// [`FsError::Io`].
+pub fn ensure_private_dir(path: &Path) -> Result<(), FsError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(FsError::io("make", path))
+}
+
+/// Reads a file of ours, of at most `most` bytes; `None` if there is none.
+///
+/// # Errors
+/// [`FsError::NotPrivate`] if it is not ours alone, [`FsError::Link`] if it is a link.
+pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(FsError::Link {
+                path: path.to_owned(),
+            });
+        }
+        Err(error) => return Err(FsError::io("read", path)(error)),
+    };
+    let about = file.metadata().map_err(FsError::io("read", path))?;
+    if !about.is_file() {
+        return Err(FsError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    if about.mode() & 0o077 != 0 || about.uid() != rustix::process::geteuid().as_raw() {
+        return Err(FsError::NotPrivate {
+            path: path.to_owned(),
+            mode: about.mode() & 0o7777,
+        });
+    }
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    if about.len() > limit {
+        return Err(FsError::TooLarge {
+            path: path.to_owned(),
+            most,
+        });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
+    (&file)
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(FsError::io("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Writes a file of ours so that readers see the old or the new one.
+///
+/// # Errors
+/// [`FsError::Io`]; the old file is then still there.
+pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    ensure_private_dir(folder)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(name);
+    let written = write_temporary(&temporary, bytes, sync)
+        .and_then(|()| std::fs::rename(&temporary, path).map_err(FsError::io("write", path)));
+    if written.is_err() {
+        // The write failed and is reported; a leftover would only be litter.
+        std::fs::remove_file(&temporary).unwrap_or_default();
+    }
+    written?;
+    if sync == Sync::Disk {
+        let folder_file = File::open(folder).map_err(FsError::io("sync", folder))?;
+        folder_file
+            .sync_all()
+            .map_err(FsError::io("sync", folder))?;
+    }
+    Ok(())
+}
+
+fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
+    let fail = || FsError::io("write", temporary);
+    // A leftover of a process that had our number and was killed.
+    match std::fs::remove_file(temporary) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail()(error)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(temporary)
+        .map_err(fail())?;
+    file.write_all(bytes).map_err(fail())?;
+    if sync == Sync::Disk {
+        file.sync_all().map_err(fail())?;
+    }
+    Ok(())
+}
+
+/// Removes a file of ours, if it is there.
+///
+/// # Errors
+/// [`FsError::Io`].
+pub fn remove_private(path: &Path) -> Result<(), FsError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(FsError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
