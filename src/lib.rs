@@ -18,3 +18,7 @@ pub mod text;
 pub mod crypto;
 pub mod fs;
 pub mod lines;
+
+// model
+pub mod name;
+pub mod recipients;

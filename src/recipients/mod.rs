@@ -1,0 +1,11 @@
+//! Who: the parties of a vault, their public keys, and the rules that say what each may do.
+
+mod access;
+mod party;
+mod recipient;
+mod rights;
+
+pub use access::{ACCESS_FILE, ACCESS_SCHEMA, Access, Right, Rule};
+pub use party::{HostKey, Kind, PARTY_SCHEMA, Party, Use, VerifyingKey, party_file};
+pub use recipient::{PublicRecipient, RecipientError, RecipientKey};
+pub use rights::Rights;

@@ -1,0 +1,352 @@
+//! A party: a person, a host or a service, in `recipients/NAME.toml`.
+
+use crate::crypto::sshsig::{Fingerprint, PublicKey};
+use crate::lines::{self, LineError, Schema, Table, Value};
+use crate::name::{PartyName, Scope};
+
+use super::recipient::{PublicRecipient, RecipientKey};
+
+/// The tables and keys of a party's file.
+pub static PARTY_SCHEMA: Schema = Schema {
+    what: "party",
+    kinds: &[
+        lines::Kind {
+            name: "party",
+            named: false,
+            keys: &[
+                "kind",
+                "name",
+                "public",
+                "address",
+                "port",
+                "user",
+                "jump",
+                "scope",
+                "machine_type",
+            ],
+        },
+        lines::Kind {
+            name: "recipient",
+            named: true,
+            keys: &["age", "ssh", "plugin", "transit"],
+        },
+        lines::Kind {
+            name: "signing",
+            named: true,
+            keys: &["key", "use"],
+        },
+        lines::Kind {
+            name: "hostkey",
+            named: true,
+            keys: &["key"],
+        },
+    ],
+};
+
+/// Where a party's file lies in the vault.
+#[must_use]
+pub fn party_file(name: &PartyName) -> String {
+    format!("recipients/{name}.toml")
+}
+
+/// What a party is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Somebody who works with the vault.
+    Person,
+    /// A machine of the fleet.
+    Host,
+    /// A program that reads: CI, a server.
+    Service,
+}
+
+impl Kind {
+    /// As the file spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Host => "host",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "person" => Ok(Self::Person),
+            "host" => Ok(Self::Host),
+            "service" => Ok(Self::Service),
+            _ => Err("person, host or service is wanted"),
+        }
+    }
+}
+
+/// What a signing key is still good for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Use {
+    /// New signatures and old ones.
+    Sign,
+    /// Old signatures only: the key is retired.
+    Verify,
+}
+
+/// A public key whose signatures count as the party's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VerifyingKey {
+    /// Which of the party's keys: `laptop`.
+    pub name: String,
+    /// The key.
+    pub key: PublicKey,
+    /// What it is still good for.
+    pub usable: Use,
+}
+
+/// A host's own SSH public key, as `TYPE BASE64`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HostKey {
+    /// Its label in the file: `ed25519`.
+    pub name: String,
+    /// Type and base64.
+    pub key: String,
+}
+
+/// A party and its public keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Party {
+    /// Its name, which is the file's.
+    pub name: PartyName,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether its private half is public on purpose, for demonstrations.
+    pub public: bool,
+    /// A host's address; `local` is this machine.
+    pub address: Option<String>,
+    /// A host's SSH port, 22 if none is given.
+    pub port: Option<u16>,
+    /// The user to log in as.
+    pub user: Option<String>,
+    /// The host to go through.
+    pub jump: Option<String>,
+    /// A host's scope, where its name does not say it.
+    pub scope: Option<Scope>,
+    /// A host's machine type, where its name does not say it.
+    pub machine_type: Option<String>,
+    /// What is sealed to it.
+    pub recipients: Vec<PublicRecipient>,
+    /// Whose signatures count as its own.
+    pub signing: Vec<VerifyingKey>,
+    /// What an SSH host proves itself with.
+    pub host_keys: Vec<HostKey>,
+}
+
+impl Party {
+    /// A party with a name, and nothing else yet.
+    #[must_use]
+    pub fn new(name: PartyName, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            public: false,
+            address: None,
+            port: None,
+            user: None,
+            jump: None,
+            scope: None,
+            machine_type: None,
+            recipients: Vec::new(),
+            signing: Vec::new(),
+            host_keys: Vec::new(),
+        }
+    }
+
+    /// Reads a party's file.
+    ///
+    /// # Errors
+    /// [`LineError`] with the line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, LineError> {
+        let parsed = lines::scan(bytes, &PARTY_SCHEMA)?;
+        let mut party = None;
+        let (mut recipients, mut signing, mut host_keys) = (Vec::new(), Vec::new(), Vec::new());
+        for table in parsed.all()? {
+            match table.header().kind {
+                "party" => party = Some(Self::parse_head(&table)?),
+                "recipient" => recipients.push(parse_recipient(&table)?),
+                "signing" => signing.push(VerifyingKey {
+                    name: table.name().to_owned(),
+                    key: table.parsed("key")?,
+                    usable: match table.text("use")? {
+                        "sign" => Use::Sign,
+                        "verify" => Use::Verify,
+                        _ => return Err(table.wrong("use", "sign or verify is wanted".to_owned())),
+                    },
+                }),
+                "hostkey" => host_keys.push(HostKey {
+                    name: table.name().to_owned(),
+                    key: table.text("key")?.to_owned(),
+                }),
+                _ => {}
+            }
+        }
+        let party = match party {
+            Some(party) => party,
+            // `only` says that it is missing, with the file's own words.
+            None => Self::parse_head(&parsed.only("party")?)?,
+        };
+        Ok(Self {
+            recipients,
+            signing,
+            host_keys,
+            ..party
+        })
+    }
+
+    fn parse_head(table: &Table<'_>) -> Result<Self, LineError> {
+        let port = table
+            .number_if_there("port")?
+            .map(u16::try_from)
+            .transpose();
+        let owned = |key| table.optional(key).map(|text| text.map(str::to_owned));
+        Ok(Self {
+            public: table.switch("public")?,
+            address: owned("address")?,
+            port: port.map_err(|_| table.wrong("port", "a port number is wanted".to_owned()))?,
+            user: owned("user")?,
+            jump: owned("jump")?,
+            scope: table.parsed_if_there("scope")?,
+            machine_type: owned("machine_type")?,
+            ..Self::new(table.parsed("name")?, table.parsed("kind")?)
+        })
+    }
+
+    /// Prints the party's file.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut head: Vec<(&str, Value)> = vec![
+            ("kind", self.kind.as_str().into()),
+            ("name", self.name.as_str().into()),
+        ];
+        if self.public {
+            head.push(("public", Value::Boolean(true)));
+        }
+        let mut add =
+            |key, text: Option<&str>| head.extend(text.map(|text| (key, Value::from(text))));
+        add("address", self.address.as_deref());
+        if let Some(port) = self.port {
+            head.push(("port", u64::from(port).into()));
+        }
+        let mut add =
+            |key, text: Option<&str>| head.extend(text.map(|text| (key, Value::from(text))));
+        add("user", self.user.as_deref());
+        add("jump", self.jump.as_deref());
+        add("scope", self.scope.as_ref().map(Scope::as_str));
+        add("machine_type", self.machine_type.as_deref());
+        let mut tables = vec![lines::print("party", None, &head)];
+        let mut named: Vec<(u8, &str, Vec<(&str, Value)>)> = Vec::new();
+        for recipient in &self.recipients {
+            let key = recipient.key.as_str().into();
+            named.push((0, &recipient.name, vec![(recipient.key.field(), key)]));
+        }
+        for signing in &self.signing {
+            let usable = match signing.usable {
+                Use::Sign => "sign",
+                Use::Verify => "verify",
+            };
+            let key = signing.key.to_string().into();
+            named.push((1, &signing.name, vec![("key", key), ("use", usable.into())]));
+        }
+        for host_key in &self.host_keys {
+            named.push((
+                2,
+                &host_key.name,
+                vec![("key", host_key.key.as_str().into())],
+            ));
+        }
+        named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        for (rank, name, fields) in named {
+            let kind = match rank {
+                0 => "recipient",
+                1 => "signing",
+                _ => "hostkey",
+            };
+            tables.push(lines::print(kind, Some(name), &fields));
+        }
+        lines::render("", &tables)
+    }
+
+    /// The key that a signature names, whether for new signatures or only for old ones.
+    #[must_use]
+    pub fn verifying_key(&self, fingerprint: &Fingerprint) -> Option<&VerifyingKey> {
+        self.signing
+            .iter()
+            .find(|signing| signing.key.fingerprint() == *fingerprint)
+    }
+}
+
+fn parse_recipient(table: &Table<'_>) -> Result<PublicRecipient, LineError> {
+    let mut keys = Vec::new();
+    for field in ["age", "ssh", "plugin", "transit"] {
+        if let Some(text) = table.optional(field)? {
+            let key =
+                RecipientKey::parse(text).map_err(|error| table.wrong(field, error.to_string()))?;
+            if key.field() != field {
+                return Err(table.wrong(field, format!("this belongs under `{}`", key.field())));
+            }
+            keys.push(key);
+        }
+    }
+    match <[RecipientKey; 1]>::try_from(keys) {
+        Ok([key]) => Ok(PublicRecipient {
+            name: table.name().to_owned(),
+            key,
+        }),
+        Err(_) => Err(table.wrong("age", "exactly one public key is wanted".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_reads_back() {
+        let mut party = Party::new("vm-clws-prod-server-0".parse().unwrap(), Kind::Host);
+        party.address = Some("10.0.0.4".into());
+        party.port = Some(2222);
+        party.user = Some("deploy".into());
+        let age = age::x25519::Identity::generate().to_public().to_string();
+        party.recipients.push(PublicRecipient {
+            name: "boot".into(),
+            key: RecipientKey::Age(age),
+        });
+        party.signing.push(VerifyingKey {
+            name: "laptop".into(),
+            key: PublicKey::from_point([1; 32]),
+            usable: Use::Verify,
+        });
+        party.host_keys.push(HostKey {
+            name: "ed25519".into(),
+            key: "ssh-ed25519 AAAA".into(),
+        });
+        let text = party.print();
+        assert_eq!(Party::parse(text.as_bytes()).unwrap(), party);
+        assert!(
+            !lines::scan(text.as_bytes(), &PARTY_SCHEMA)
+                .unwrap()
+                .untidy()
+        );
+    }
+
+    #[test]
+    fn a_private_key_in_a_party_is_refused_and_not_repeated() {
+        let text = "[party]\nkind = \"person\"\nname = \"ada\"\n\n[recipient.a]\nage = \"AGE-SECRET-KEY-1QQ\"\n\n[end]\n";
+        let error = Party::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.contains("private key") && !error.contains("1QQ"),
+            "{error}"
+        );
+    }
+}
