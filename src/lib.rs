@@ -22,3 +22,4 @@ pub mod lines;
 // model
 pub mod name;
 pub mod recipients;
+pub mod trust;

@@ -1,0 +1,217 @@
+//! The rules that this machine goes by: a copy of what a trust version signed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::pin::{copied_party, damaged};
+use super::settings::{Rollback, SETTINGS_FILE, Settings};
+use super::{TrustError, Version};
+use crate::crypto::sha256;
+use crate::fs::{self, EntryKind, Tree};
+use crate::name::{PartyName, Scope};
+use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
+
+/// No file of rules is larger: 16 MiB, as every file in the line form.
+const MAX_RULES: usize = crate::lines::MAX_FILE;
+
+/// The rules of one trust version.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    number: u64,
+    settings: Settings,
+    access: Access,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// The copy beside the pin; parties are read when they are asked for.
+    Copy(PathBuf),
+    /// Files that were read and compared with the version's hashes.
+    Read(BTreeMap<String, Vec<u8>>),
+}
+
+/// One way in which the files of rules differ from what was signed.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Difference {
+    /// Other content.
+    Changed(String),
+    /// A file that no version lists.
+    Added(String),
+    /// A listed file that is not there.
+    Missing(String),
+}
+
+impl Difference {
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Changed(file) | Self::Added(file) | Self::Missing(file) => file,
+        }
+    }
+}
+
+impl Accepted {
+    pub(super) fn from_copy(copy: PathBuf, number: u64) -> Result<Self, TrustError> {
+        let read = |file: &str| -> Result<Vec<u8>, TrustError> {
+            let path = copy.join(file);
+            fs::read_private(&path, MAX_RULES)?.ok_or_else(|| damaged(&path, "it is missing"))
+        };
+        Ok(Self {
+            number,
+            settings: Settings::parse(&read(SETTINGS_FILE)?)?,
+            access: Access::parse(&read(ACCESS_FILE)?)?,
+            source: Source::Copy(copy),
+        })
+    }
+
+    /// Takes the files of rules from a working tree, if they are what `version` signed.
+    pub(super) fn from_tree(tree: &Tree, version: &Version) -> Result<Self, TrustError> {
+        let files = signed_files(tree, version)?;
+        let read = |file: &str| files.get(file).map(Vec::as_slice).unwrap_or_default();
+        Ok(Self {
+            number: version.number,
+            settings: Settings::parse(read(SETTINGS_FILE))?,
+            access: Access::parse(read(ACCESS_FILE))?,
+            source: Source::Read(files),
+        })
+    }
+
+    /// The trust version whose rules these are.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The vault's settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Who has which right on a path; `None` if no rule covers it.
+    #[must_use]
+    pub fn rights(&self, path: &str) -> Option<Rights> {
+        Rights::on(&self.access, path)
+    }
+
+    /// What a use of something old leads to in a scope.
+    #[must_use]
+    pub fn rollback(&self, scope: &Scope) -> Rollback {
+        self.settings.rollback(scope)
+    }
+
+    /// A party.
+    ///
+    /// # Errors
+    /// [`TrustError::NoParty`], [`TrustError::Line`], [`TrustError::Fs`].
+    pub fn party(&self, name: &PartyName) -> Result<Party, TrustError> {
+        let missing = || TrustError::NoParty(name.to_string());
+        let party = match &self.source {
+            Source::Copy(copy) => {
+                let bytes = fs::read_private(&copied_party(copy, name), MAX_RULES)?;
+                Party::parse(&bytes.ok_or_else(missing)?)?
+            }
+            Source::Read(files) => Party::parse(files.get(&party_file(name)).ok_or_else(missing)?)?,
+        };
+        // A file under another name would lend its keys to that name.
+        if party.name == *name {
+            Ok(party)
+        } else {
+            Err(missing())
+        }
+    }
+
+    /// The names of all parties, sorted.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn party_names(&self) -> Result<Vec<PartyName>, TrustError> {
+        let files: Vec<String> = match &self.source {
+            Source::Read(files) => files.keys().cloned().collect(),
+            Source::Copy(copy) => {
+                let entries = Tree::open(copy)?.entries("recipients")?;
+                entries
+                    .into_iter()
+                    .map(|entry| format!("recipients/{}", entry.name))
+                    .collect()
+            }
+        };
+        let mut names: Vec<PartyName> = files.iter().filter_map(|file| party_of(file)).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The party whose file this is, by its name.
+pub(super) fn party_of(file: &str) -> Option<PartyName> {
+    file.strip_prefix("recipients/")?
+        .strip_suffix(".toml")?
+        .parse()
+        .ok()
+}
+
+/// The files of rules as they lie in the working tree.
+pub(super) fn rule_files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+    let mut files = BTreeMap::new();
+    let mut names = vec![SETTINGS_FILE.to_owned(), ACCESS_FILE.to_owned()];
+    for entry in tree.entries("recipients")? {
+        let file = format!("recipients/{}", entry.name);
+        if entry.kind != EntryKind::Folder && party_of(&file).is_some() {
+            names.push(file);
+        }
+    }
+    for name in names {
+        if let Some(bytes) = tree.read(&name, MAX_RULES)? {
+            files.insert(name, bytes);
+        }
+    }
+    Ok(files)
+}
+
+/// How the working tree's files of rules differ from what `version` signed.
+pub(super) fn differences(files: &BTreeMap<String, Vec<u8>>, version: &Version) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (file, hash) in &version.files {
+        match files.get(file) {
+            None => found.push(Difference::Missing(file.clone())),
+            Some(bytes) if sha256(bytes) != *hash => found.push(Difference::Changed(file.clone())),
+            Some(_) => {}
+        }
+    }
+    for file in files.keys() {
+        if !version.files.contains_key(file) {
+            found.push(Difference::Added(file.clone()));
+        }
+    }
+    found
+}
+
+pub(super) fn signed_files(
+    tree: &Tree,
+    version: &Version,
+) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+    let mut files = rule_files(tree)?;
+    let found = differences(&files, version);
+    // A party that nobody signed yet is a proposal, and no reason to distrust the rest.
+    let wrong: Vec<_> = found
+        .iter()
+        .filter(|d| !matches!(d, Difference::Added(_)))
+        .collect();
+    if let Some(first) = wrong.first() {
+        return Err(TrustError::Unsigned {
+            file: first.file().to_owned(),
+            number: version.number,
+            all: wrong.len(),
+        });
+    }
+    files.retain(|file, _| version.files.contains_key(file));
+    Ok(files)
+}

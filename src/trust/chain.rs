@@ -1,0 +1,272 @@
+//! From the version that this machine accepted to the newest, step by step.
+
+use std::collections::BTreeMap;
+
+use super::accepted::{differences, rule_files, signed_files};
+use super::{Accepted, Difference, Pins, TrustError, Version, version_file};
+use crate::crypto::{from_hex, hex};
+use crate::fs::{EntryKind, Tree};
+use crate::world::World;
+
+/// A trust version lists each party: 5,000 hosts are 0.5 MB.
+const MAX_TRUST: usize = crate::lines::MAX_FILE;
+
+/// How the working tree's trust versions stand to what this machine accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// The same newest version; or newer ones that were verified and accepted just now.
+    Current,
+    /// An older one that this machine passed: an old branch.
+    Older,
+    /// Another version under an accepted number: two branches that each made one.
+    Sibling,
+    /// This machine has accepted nothing of this vault. Looking is allowed, nothing else.
+    Unpinned,
+}
+
+/// What a first use may accept without a person: `FINGERPRINT@N`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Expectation {
+    /// SHA-256 of version N's body.
+    pub hash: [u8; 32],
+    /// N.
+    pub number: u64,
+}
+
+impl std::str::FromStr for Expectation {
+    type Err = TrustError;
+
+    fn from_str(text: &str) -> Result<Self, TrustError> {
+        let wrong = || TrustError::BadExpectation(text.to_owned());
+        let (hash, number) = text.split_once('@').ok_or_else(wrong)?;
+        Ok(Self {
+            hash: from_hex(hash).map_err(|_| wrong())?,
+            number: number.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// A vault's trust as this machine holds it.
+#[derive(Debug)]
+pub struct Trust {
+    /// The vault's id: the hash of version 1's body.
+    pub vault: [u8; 32],
+    /// How the working tree stands to it.
+    pub standing: Standing,
+    /// The rules that count.
+    pub accepted: Accepted,
+    /// What this machine remembers.
+    pub pins: Pins,
+}
+
+/// The number of the newest version that lies in the tree.
+///
+/// # Errors
+/// [`TrustError::NoVault`] if there is none, [`TrustError::Fs`].
+pub fn newest_number(tree: &Tree) -> Result<u64, TrustError> {
+    tree.entries("recipients/trust")?
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::File)
+        .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
+        .max()
+        .ok_or_else(|| TrustError::NoVault(tree.path().to_owned()))
+}
+
+/// Reads one version from the tree, unchecked.
+///
+/// # Errors
+/// [`TrustError::Gap`] if it is not there, [`TrustError::Line`], [`TrustError::Fs`].
+pub fn read_version(tree: &Tree, number: u64) -> Result<Version, TrustError> {
+    let version = Version::parse(&read_bytes(tree, number)?)?;
+    if version.number == number {
+        Ok(version)
+    } else {
+        Err(TrustError::Gap(number))
+    }
+}
+
+fn read_bytes(tree: &Tree, number: u64) -> Result<Vec<u8>, TrustError> {
+    tree.read(&version_file(number), MAX_TRUST)?
+        .ok_or(TrustError::Gap(number))
+}
+
+/// Finds out which rules count, and accepts newer ones that follow from them.
+///
+/// With the newest version already accepted this hashes two small files and reads the copy.
+/// Without a pin, `expect` says which version may be accepted; without that, the standing is
+/// [`Standing::Unpinned`] and the rules are the tree's own, good for looking alone.
+///
+/// # Errors
+/// [`TrustError`] if the chain does not hold, or the rules are not what the newest version signed.
+pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<Trust, TrustError> {
+    let newest = newest_number(tree)?;
+    let vault = Version::body_hash(&read_bytes(tree, 1)?);
+    let pins = Pins::of(world, &vault).map_err(|error| TrustError::Damaged {
+        path: "state".into(),
+        why: error.to_string(),
+    })?;
+    let pinned = pins.chain()?;
+    let Some(last) = pinned.last() else {
+        return first_use(tree, vault, newest, pins, expect);
+    };
+    let accepted_number = u64::try_from(pinned.len()).unwrap_or(u64::MAX);
+    let shared = newest.min(accepted_number);
+    let here = Version::body_hash(&read_bytes(tree, shared)?);
+    let known = usize::try_from(shared - 1)
+        .ok()
+        .and_then(|index| pinned.get(index));
+    let accepted = pins.accepted(pinned.len())?;
+    let standing = if known != Some(&here) {
+        Standing::Sibling
+    } else if newest < accepted_number {
+        Standing::Older
+    } else {
+        Standing::Current
+    };
+    if standing == Standing::Current && newest > accepted_number {
+        let mut chain = pinned.clone();
+        let mut before = read_version(tree, accepted_number)?;
+        debug_assert_eq!(before.hash, *last);
+        for number in accepted_number + 1..=newest {
+            let version = read_version(tree, number)?;
+            version.check_after(&before)?;
+            chain.push(version.hash);
+            before = version;
+        }
+        let accepted = take(tree, &pins, &chain, &before)?;
+        return Ok(Trust {
+            vault,
+            standing,
+            accepted,
+            pins,
+        });
+    }
+    Ok(Trust {
+        vault,
+        standing,
+        accepted,
+        pins,
+    })
+}
+
+fn first_use(
+    tree: &Tree,
+    vault: [u8; 32],
+    newest: u64,
+    pins: Pins,
+    expect: Option<&Expectation>,
+) -> Result<Trust, TrustError> {
+    let mut before = read_version(tree, 1)?;
+    before.check_founding()?;
+    let mut chain = vec![before.hash];
+    for number in 2..=newest {
+        let version = read_version(tree, number)?;
+        version.check_after(&before)?;
+        chain.push(version.hash);
+        before = version;
+    }
+    let Some(expect) = expect else {
+        let accepted = Accepted::from_tree(tree, &before)?;
+        return Ok(Trust {
+            vault,
+            standing: Standing::Unpinned,
+            accepted,
+            pins,
+        });
+    };
+    let found = expect
+        .number
+        .checked_sub(1)
+        .and_then(|index| usize::try_from(index).ok());
+    let found = found.and_then(|index| chain.get(index));
+    if found != Some(&expect.hash) {
+        return Err(TrustError::NotExpected {
+            number: expect.number,
+            found: found.map_or_else(|| "not there".to_owned(), |hash| hex(hash)),
+            expected: hex(&expect.hash),
+        });
+    }
+    let accepted = take(tree, &pins, &chain, &before)?;
+    Ok(Trust {
+        vault,
+        standing: Standing::Current,
+        accepted,
+        pins,
+    })
+}
+
+/// Moves the pin, with a copy of the rules that the version signed.
+fn take(
+    tree: &Tree,
+    pins: &Pins,
+    chain: &[[u8; 32]],
+    version: &Version,
+) -> Result<Accepted, TrustError> {
+    pins.accept(chain, &signed_files(tree, version)?)?;
+    pins.accepted(chain.len())
+}
+
+impl Trust {
+    /// The error that a first use without an expectation ends with.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the newest version cannot be read.
+    pub fn first_use_error(tree: &Tree) -> Result<TrustError, TrustError> {
+        let version = read_version(tree, newest_number(tree)?)?;
+        Ok(TrustError::FirstUse {
+            fingerprint: version.fingerprint(),
+            number: version.number,
+            admins: version.admins.keys().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// How the working tree's rules differ from the newest version that lies there.
+    ///
+    /// # Errors
+    /// [`TrustError`] if they cannot be read.
+    pub fn differences(&self, tree: &Tree) -> Result<Vec<Difference>, TrustError> {
+        let version = read_version(tree, newest_number(tree)?)?;
+        Ok(differences(&rule_files(tree)?, &version))
+    }
+
+    /// The files of rules as they lie in the working tree.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+        rule_files(tree)
+    }
+
+    /// Refuses unless the working tree's rules are the accepted ones, to the byte: for deploys and
+    /// rekeys, which are judged by what everybody can see.
+    ///
+    /// # Errors
+    /// [`TrustError`] naming the first file that differs.
+    pub fn demand_clean(&self, tree: &Tree) -> Result<(), TrustError> {
+        match self.standing {
+            Standing::Current => {}
+            Standing::Older => {
+                let here = newest_number(tree)?;
+                return Err(TrustError::Older {
+                    here,
+                    accepted: self.accepted.number(),
+                });
+            }
+            Standing::Sibling => {
+                return Err(TrustError::Sibling {
+                    number: self.accepted.number(),
+                });
+            }
+            Standing::Unpinned => return Err(Self::first_use_error(tree)?),
+        }
+        let found = self.differences(tree)?;
+        match found.first() {
+            None => Ok(()),
+            Some(first) => Err(TrustError::Unsigned {
+                file: first.file().to_owned(),
+                number: self.accepted.number(),
+                all: found.len(),
+            }),
+        }
+    }
+}

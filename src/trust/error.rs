@@ -1,0 +1,108 @@
+//! Why a vault's rules are not trusted here.
+
+use std::path::PathBuf;
+
+use crate::error::{Code, Explain};
+use crate::fs::FsError;
+use crate::lines::LineError;
+
+/// What stands between this machine and the rules of a vault.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum TrustError {
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error("{} is no vault: it has no recipients/trust/1.toml", .0.display())]
+    NoVault(PathBuf),
+    #[error("trust version {0} is missing between versions that are there")]
+    Gap(u64),
+    #[error("trust version {number} does not follow from version {}: {why}", .number.saturating_sub(1))]
+    DoesNotFollow { number: u64, why: String },
+    #[error("this machine has not accepted this vault yet; its rules are {fingerprint}@{number}")]
+    FirstUse {
+        fingerprint: String,
+        number: u64,
+        admins: Vec<String>,
+    },
+    #[error("this vault's trust version {number} is {found}, and {expected} was expected")]
+    NotExpected {
+        number: u64,
+        found: String,
+        expected: String,
+    },
+    #[error("trust version {number} here is another one than this machine accepted")]
+    Sibling { number: u64 },
+    #[error("`{file}` is not what trust version {number} signed")]
+    Unsigned {
+        file: String,
+        number: u64,
+        all: usize,
+    },
+    #[error("what this machine remembers of the vault is damaged: {}: {why}", .path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("`{0}` is no FINGERPRINT@N")]
+    BadExpectation(String),
+    #[error("there is no party `{0}` in the accepted rules")]
+    NoParty(String),
+    #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
+    Older { here: u64, accepted: u64 },
+}
+
+impl Explain for TrustError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Fs(error) => error.code(),
+            Self::Line(error) => error.code(),
+            Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
+            Self::BadExpectation(_) => Code::Usage,
+            Self::Older { .. } => Code::Rollback,
+            _ => Code::Trust,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::FirstUse { admins, .. } => {
+                vec![format!("it is decided by {}", crate::text::list(admins))]
+            }
+            Self::Unsigned { all, .. } if *all > 1 => vec![format!("{all} files differ in all")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Fs(error) => error.hints(),
+            Self::Line(error) => error.hints(),
+            Self::NoVault(_) => {
+                vec!["`clws init` makes a vault here; `--vault DIR` names another".into()]
+            }
+            Self::FirstUse {
+                fingerprint,
+                number,
+                ..
+            } => vec![
+                "compare this fingerprint with an administrator's `clws trust show`".into(),
+                format!("then run this again with `--expect {fingerprint}@{number}`"),
+            ],
+            Self::Unsigned { .. } => vec![
+                "`clws trust diff` shows what differs".into(),
+                "an administrator takes it over with `clws trust sign`; else put it back with git"
+                    .into(),
+            ],
+            Self::Sibling { .. } | Self::DoesNotFollow { .. } | Self::NotExpected { .. } => {
+                vec!["`clws trust show` shows both; ask an administrator which is meant".into()]
+            }
+            Self::Gap(_) => vec!["check out the whole of recipients/trust/".into()],
+            Self::Damaged { path, .. } => vec![format!(
+                "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
+                path.display()
+            )],
+            Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
+            Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
+            Self::Older { .. } => vec!["git merge main".into()],
+        }
+    }
+}

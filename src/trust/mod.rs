@@ -1,0 +1,22 @@
+//! Who decides: the signed history of the rules, and what this machine has seen of it.
+//!
+//! `recipients/trust/<n>.toml` lists the administrators and the hash of every file of rules, and is
+//! signed by the administrators of version n−1. A machine steps from the version that it accepted to
+//! the newest, one by one. What it accepted lies outside the repository, as a *pin* with a copy of
+//! the rules: a pulled repository can change neither.
+
+mod accepted;
+mod chain;
+mod error;
+mod order;
+mod pin;
+mod settings;
+mod version;
+
+pub use accepted::{Accepted, Difference};
+pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
+pub use error::TrustError;
+pub use order::{Order, RecordMark, compare};
+pub use pin::{DocumentPin, HookPin, Pins};
+pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
+pub use version::{Draft, TRUST_SCHEMA, Version, version_file};

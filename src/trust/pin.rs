@@ -1,0 +1,433 @@
+//! What this machine has seen of a vault, outside of it: `<state>/vaults/<vault id>/`.
+//!
+//! It follows the vault's id and not the clone: worktrees and clones share it. It is moved last,
+//! only after all was verified, and only forward. Losing a move on a read accepts more, never less,
+//! so those do not wait for the disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::order::RecordMark;
+use super::{Accepted, TrustError};
+use crate::crypto::{from_hex, hex, sha256};
+use crate::fs::{self, Sync};
+use crate::name::{Component, PartyName};
+use crate::world::{World, WorldError};
+
+/// 10,000 values of 128 bytes of name and 110 of marks are 2.4 MB.
+const MAX_PIN: usize = 16 * 1024 * 1024;
+
+/// The pins of one vault.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    dir: PathBuf,
+}
+
+/// What was seen of one document, or of one sealed file under the name `.`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DocumentPin {
+    /// Where it lay.
+    pub path: String,
+    /// The number of its document line.
+    pub seq: u64,
+    /// Its key commitment, 64 hexadecimal digits; empty for a sealed file.
+    pub key_id: String,
+    /// SHA-256 of the document line that was verified.
+    pub hash: [u8; 32],
+    /// Each value's record.
+    pub values: BTreeMap<String, RecordMark>,
+}
+
+/// What was seen of one component's hook.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HookPin {
+    /// The number of its signature.
+    pub seq: u64,
+}
+
+impl Pins {
+    /// The pins of the vault with this id.
+    ///
+    /// # Errors
+    /// [`WorldError::NoHome`] if there is no state folder.
+    pub fn of(world: &World, vault: &[u8; 32]) -> Result<Self, WorldError> {
+        Ok(Self {
+            dir: world.state_dir()?.join("vaults").join(hex(vault)),
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The lock that a writer of this vault takes.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    /// The journal of a change of many files.
+    #[must_use]
+    pub fn journal_file(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    /// The hashes of trust versions 1 to n that this machine stepped through; none before first use.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn chain(&self) -> Result<Vec<[u8; 32]>, TrustError> {
+        let path = self.dir.join("trust");
+        let Some(text) = self.read(&path)? else {
+            return Ok(Vec::new());
+        };
+        let mut hashes = Vec::new();
+        for (line, number) in text.lines().zip(1_u64..) {
+            let hash = line
+                .split_once(' ')
+                .filter(|(n, _)| *n == number.to_string());
+            let hash = hash.and_then(|(_, hash)| from_hex(hash).ok());
+            hashes.push(hash.ok_or_else(|| damaged(&path, "a line of the trust chain"))?);
+        }
+        if hashes.is_empty() {
+            Err(damaged(&path, "it is empty"))
+        } else {
+            Ok(hashes)
+        }
+    }
+
+    /// Moves the trust chain forward to version n, keeping a copy of the rules that n signed.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn accept(
+        &self,
+        chain: &[[u8; 32]],
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<PathBuf, TrustError> {
+        let copy = self.accepted_dir(chain.len());
+        for (path, bytes) in files {
+            fs::write_private(&copy.join(path), bytes, Sync::Disk)?;
+        }
+        let mut text = String::new();
+        for (hash, number) in chain.iter().zip(1_u64..) {
+            text.push_str(&format!("{number} {}\n", hex(hash)));
+        }
+        self.write(&self.dir.join("trust"), &text, Sync::Disk)?;
+        Ok(copy)
+    }
+
+    /// Where the copy of the rules of version n lies.
+    #[must_use]
+    pub fn accepted_dir(&self, number: usize) -> PathBuf {
+        self.dir.join("accepted").join(number.to_string())
+    }
+
+    /// What was seen of a document.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn document(&self, id: &[u8; 16]) -> Result<Option<DocumentPin>, TrustError> {
+        let path = self.document_file(id);
+        let Some(text) = self.read(&path)? else {
+            return Ok(None);
+        };
+        parse_document(&text)
+            .map(Some)
+            .ok_or_else(|| damaged(&path, "a line does not read"))
+    }
+
+    /// What was seen of one value, without reading the marks of all the others.
+    ///
+    /// Gives the document's own part with at most that value in it.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn value(&self, id: &[u8; 16], name: &str) -> Result<Option<DocumentPin>, TrustError> {
+        let path = self.document_file(id);
+        let Some(bytes) = fs::read_private(&path, MAX_PIN)? else {
+            return Ok(None);
+        };
+        let wrong = || damaged(&path, "a line does not read");
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
+        // Whether a line was damaged is told by its own checksum, so 10,000 are not hashed for one.
+        let (head, rest) = text.split_once('\n').ok_or_else(wrong)?;
+        let mut pin = parse_head(head).ok_or_else(wrong)?;
+        if let Some(line) = find_line(rest, name) {
+            let (name, mark) = parse_value(line).ok_or_else(wrong)?;
+            pin.values.insert(name.to_owned(), mark);
+        }
+        Ok(Some(pin))
+    }
+
+    /// Remembers what was seen of a document, in the place of what was known before.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_document(
+        &self,
+        id: &[u8; 16],
+        pin: &DocumentPin,
+        sync: Sync,
+    ) -> Result<(), TrustError> {
+        let mut text = sealed_line(&format!(
+            "{} {} {} {}",
+            pin.path,
+            pin.seq,
+            dash(&pin.key_id),
+            hex(&pin.hash)
+        ));
+        for (name, mark) in &pin.values {
+            let RecordMark {
+                rev,
+                seq,
+                changed,
+                hash,
+            } = mark;
+            text.push_str(&sealed_line(&format!(
+                "{name} {rev} {seq} {changed} {}",
+                hex(hash)
+            )));
+        }
+        self.write(&self.document_file(id), &text, sync)
+    }
+
+    /// All documents and sealed files that were seen.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn documents(&self) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
+        let mut all = Vec::new();
+        let Ok(entries) = std::fs::read_dir(self.dir.join("documents")) else {
+            return Ok(all);
+        };
+        for entry in entries.flatten() {
+            if let Ok(id) = from_hex(&entry.file_name().to_string_lossy())
+                && let Some(pin) = self.document(&id)?
+            {
+                all.push((id, pin));
+            }
+        }
+        all.sort_by(|a, b| a.1.path.cmp(&b.1.path));
+        Ok(all)
+    }
+
+    /// What was seen of a component's hook.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn hook(&self, component: &Component) -> Result<Option<HookPin>, TrustError> {
+        let path = self.dir.join("hooks").join(component.as_str());
+        let Some(text) = self.read(&path)? else {
+            return Ok(None);
+        };
+        let seq = text.lines().next().and_then(|line| line.parse().ok());
+        Ok(Some(HookPin {
+            seq: seq.ok_or_else(|| damaged(&path, "no number"))?,
+        }))
+    }
+
+    /// Remembers what was seen of a component's hook.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_hook(&self, component: &Component, pin: HookPin) -> Result<(), TrustError> {
+        let path = self.dir.join("hooks").join(component.as_str());
+        self.write(&path, &format!("{}\n", pin.seq), Sync::Disk)
+    }
+
+    fn document_file(&self, id: &[u8; 16]) -> PathBuf {
+        self.dir.join("documents").join(hex(id))
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
+        fs::read_private(path, MAX_PIN)?
+            .map(|bytes| String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text")))
+            .transpose()
+    }
+
+    fn write(&self, path: &Path, text: &str, sync: Sync) -> Result<(), TrustError> {
+        Ok(fs::write_private(path, text.as_bytes(), sync)?)
+    }
+
+    /// The accepted rules, read from the copy of version n.
+    pub(super) fn accepted(&self, number: usize) -> Result<Accepted, TrustError> {
+        Accepted::from_copy(
+            self.accepted_dir(number),
+            u64::try_from(number).unwrap_or(0),
+        )
+    }
+}
+
+/// The file of a party in the accepted copy; the copy has the vault's own paths.
+pub(super) fn copied_party(copy: &Path, name: &PartyName) -> PathBuf {
+    copy.join(crate::recipients::party_file(name))
+}
+
+pub(super) fn damaged(path: &Path, why: &str) -> TrustError {
+    TrustError::Damaged {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+fn dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// A line with 8 digits of its own hash behind it.
+fn sealed_line(line: &str) -> String {
+    format!("{line} {}\n", checksum(line))
+}
+
+fn checksum(line: &str) -> String {
+    hex(sha256(line.as_bytes()).get(..4).unwrap_or_default())
+}
+
+fn unsealed_line(line: &str) -> Option<&str> {
+    let (line, sum) = line.rsplit_once(' ')?;
+    (checksum(line) == sum).then_some(line)
+}
+
+fn parse_document(text: &str) -> Option<DocumentPin> {
+    let mut lines = text.lines();
+    let mut pin = parse_head(lines.next()?)?;
+    for line in lines {
+        let (name, mark) = parse_value(line)?;
+        pin.values.insert(name.to_owned(), mark);
+    }
+    Some(pin)
+}
+
+fn parse_head(line: &str) -> Option<DocumentPin> {
+    let mut words = unsealed_line(line)?.split(' ');
+    let path = words.next()?.to_owned();
+    let seq = words.next()?.parse().ok()?;
+    let key_id = words
+        .next()
+        .map(|word| if word == "-" { "" } else { word })?
+        .to_owned();
+    let hash = from_hex(words.next()?).ok()?;
+    Some(DocumentPin {
+        path,
+        seq,
+        key_id,
+        hash,
+        values: BTreeMap::new(),
+    })
+}
+
+fn parse_value(line: &str) -> Option<(&str, RecordMark)> {
+    let mut words = unsealed_line(line)?.split(' ');
+    let name = words.next()?;
+    let rev = words.next()?.parse().ok()?;
+    let seq = words.next()?.parse().ok()?;
+    let changed = words.next()?.parse().ok()?;
+    let hash = from_hex(words.next()?).ok()?;
+    Some((
+        name,
+        RecordMark {
+            rev,
+            seq,
+            changed,
+            hash,
+        },
+    ))
+}
+
+/// Finds a value's line by bisection: the lines are sorted by name.
+fn find_line<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let bytes = text.as_bytes();
+    let (mut low, mut high) = (0, bytes.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = memchr::memrchr(b'\n', bytes.get(low..middle)?).map_or(low, |at| low + at + 1);
+        let end = memchr::memchr(b'\n', bytes.get(start..)?).map_or(bytes.len(), |at| start + at);
+        let line = text.get(start..end)?;
+        match line.split(' ').next()?.cmp(name) {
+            std::cmp::Ordering::Equal => return Some(line),
+            std::cmp::Ordering::Less => low = end + 1,
+            std::cmp::Ordering::Greater => high = start,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Moment;
+    use crate::world::Clock;
+
+    fn pins() -> (tempfile::TempDir, Pins) {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
+        let world = World::new(Clock::System, environment, "/".into());
+        let pins = Pins::of(&world, &[1; 32]).unwrap();
+        (dir, pins)
+    }
+
+    #[test]
+    fn one_value_of_many_is_found_and_reads_back() {
+        let (_dir, pins) = pins();
+        let mark = |number| RecordMark {
+            rev: number,
+            seq: number + 1,
+            changed: Moment::from_seconds(1_000),
+            hash: [7; 32],
+        };
+        let values = (0..300).map(|n| (format!("NAME_{n}"), mark(n))).collect();
+        let pin = DocumentPin {
+            path: "prod/web".into(),
+            seq: 3,
+            key_id: String::new(),
+            hash: [1; 32],
+            values,
+        };
+        pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
+        assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), pin);
+        for number in [0, 1, 150, 299] {
+            let found = pins
+                .value(&[2; 16], &format!("NAME_{number}"))
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                found.values.values().next(),
+                Some(&mark(number)),
+                "{number}"
+            );
+        }
+        assert!(
+            pins.value(&[2; 16], "NAME_300")
+                .unwrap()
+                .unwrap()
+                .values
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_damaged_pin_is_no_pin() {
+        let (_dir, pins) = pins();
+        let pin = DocumentPin {
+            path: "prod/web".into(),
+            seq: 3,
+            ..DocumentPin::default()
+        };
+        pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
+        let path = pins.document_file(&[2; 16]);
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace(" 3 ", " 2 ");
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(
+            pins.document(&[2; 16]),
+            Err(TrustError::Damaged { .. })
+        ));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .unwrap();
+        assert!(matches!(pins.document(&[2; 16]), Err(TrustError::Fs(_))));
+    }
+}
