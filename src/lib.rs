@@ -20,6 +20,7 @@ pub mod fs;
 pub mod lines;
 
 // model
+pub mod audit;
 pub mod name;
 pub mod recipients;
 pub mod trust;

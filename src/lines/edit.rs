@@ -1,9 +1,10 @@
-//! Changes to a text that leave every byte as it was that does not belong to the table changed.
+//! Changes to a text that leave every byte as it was that does not belong to the tables changed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::scan::{Header, Parsed, scan};
-use super::{LineError, Schema, Value};
+use super::Value;
+use super::scan::Parsed;
 
 /// Prints one table: its header, then each field on a line, without a final line end.
 #[must_use]
@@ -36,50 +37,53 @@ pub fn render(comments: &str, tables: &[String]) -> String {
     out
 }
 
-/// Puts `table` in the place of the one at `header`, or inserts it where its name belongs.
-///
-/// # Errors
-/// [`LineError`] if the text is not in the line form.
-pub fn upsert(
-    source: &str,
-    schema: &'static Schema,
-    kind: &str,
-    name: Option<&str>,
-    table: &str,
-) -> Result<String, LineError> {
-    let parsed = scan(source.as_bytes(), schema)?;
-    if let Some(header) = parsed.find(kind, name) {
-        return Ok(replace(&parsed, header, table));
-    }
-    let wanted = (schema.rank(kind), name);
-    let before = parsed
+/// What shall become of tables: by kind and name, the new text, or none to take it out.
+pub type Changes<'a> = BTreeMap<(&'a str, Option<&'a str>), Option<String>>;
+
+/// Carries out changes in one pass: a table that is there is replaced in its place, a new one is
+/// inserted where its kind and name belong, and every other byte stays.
+#[must_use]
+pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
+    let rank = |kind: &str| parsed.schema.rank(kind);
+    let there: std::collections::HashSet<_> = parsed
         .headers
         .iter()
-        .find(|header| (schema.rank(header.kind), header.name) > wanted)
-        .or(parsed.headers.last());
-    let at = before.map_or(source.len(), |header| header.start);
-    let (head, tail) = source.split_at(at);
-    Ok([head, table, "\n\n", tail].concat())
-}
+        .map(|header| (header.kind, header.name))
+        .collect();
+    let mut inserts: Vec<_> = changes
+        .iter()
+        .filter(|(key, table)| table.is_some() && !there.contains(*key))
+        .filter_map(|((kind, name), table)| Some(((rank(kind), *name), table.as_deref()?)))
+        .collect();
+    inserts.sort_unstable_by(|a, b| b.0.cmp(&a.0));
 
-/// Puts `table` in the place of the one at `header`; the blank lines behind it stay.
-#[must_use]
-pub fn replace(parsed: &Parsed<'_>, header: Header<'_>, table: &str) -> String {
-    let old = parsed.text(header).0;
-    let head = parsed.source.get(..header.start).unwrap_or_default();
-    let tail = parsed
-        .source
-        .get(header.start + old.len()..)
-        .unwrap_or_default();
-    [head, table, tail].concat()
-}
-
-/// Takes the table at `header` out, with the blank lines behind it.
-#[must_use]
-pub fn remove(parsed: &Parsed<'_>, header: Header<'_>) -> String {
-    let head = parsed.source.get(..header.start).unwrap_or_default();
-    let tail = parsed.source.get(header.end..).unwrap_or_default();
-    [head, tail].concat()
+    let first = parsed
+        .headers
+        .first()
+        .map_or(parsed.source.len(), |header| header.start);
+    let mut out = String::with_capacity(parsed.source.len() + 512);
+    out.push_str(parsed.source.get(..first).unwrap_or_default());
+    for header in &parsed.headers {
+        while let Some((_, table)) =
+            inserts.pop_if(|(key, _)| *key < (rank(header.kind), header.name))
+        {
+            out.push_str(table);
+            out.push_str("\n\n");
+        }
+        let whole = parsed
+            .source
+            .get(header.start..header.end)
+            .unwrap_or_default();
+        match changes.get(&(header.kind, header.name)) {
+            None => out.push_str(whole),
+            Some(None) => {}
+            Some(Some(table)) => {
+                out.push_str(table);
+                out.push_str(whole.get(parsed.text(*header).0.len()..).unwrap_or("\n"));
+            }
+        }
+    }
+    out
 }
 
 /// The text as a writer leaves it: tables in order, one blank line between. No field changes.

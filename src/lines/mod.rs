@@ -11,7 +11,7 @@ mod scan;
 mod table;
 mod value;
 
-pub use edit::{print, remove, render, replace, tidy, upsert};
+pub use edit::{Changes, apply, print, render, tidy};
 pub use scan::{Header, Parsed, scan};
 pub use table::{Table, TableText};
 pub use value::Value;

@@ -27,27 +27,31 @@ fn fault(text: &str) -> Fault {
     }
 }
 
+fn applied(text: &str, name: &str, table: Option<String>) -> String {
+    let parsed = scan(text.as_bytes(), &SCHEMA).unwrap();
+    apply(&parsed, &Changes::from([(("secret", Some(name)), table)]))
+}
+
 #[test]
 fn a_table_is_inserted_where_its_name_belongs_and_nothing_else_changes() {
     let table = print("secret", Some("B"), &[("value", "y".into())]);
-    let text = upsert(TEXT, &SCHEMA, "secret", Some("B"), &table).unwrap();
+    let text = applied(TEXT, "B", Some(table));
     assert_eq!(
         text,
         TEXT.replace("[secret.C]", "[secret.B]\nvalue = \"y\"\n\n[secret.C]")
     );
-    let parsed = scan(text.as_bytes(), &SCHEMA).unwrap();
-    assert_eq!(
-        remove(&parsed, parsed.find("secret", Some("B")).unwrap()),
-        TEXT
-    );
-    assert!(!parsed.untidy());
+    assert!(!scan(text.as_bytes(), &SCHEMA).unwrap().untidy());
+    assert_eq!(applied(&text, "B", None), TEXT);
+    assert_eq!(applied(TEXT, "B", None), TEXT);
 }
 
 #[test]
 fn a_table_is_replaced_in_its_place() {
     let table = print("secret", Some("A"), &[("value", "new".into())]);
-    let text = upsert(TEXT, &SCHEMA, "secret", Some("A"), &table).unwrap();
-    assert_eq!(text, TEXT.replace("\"x\"", "\"new\""));
+    assert_eq!(
+        applied(TEXT, "A", Some(table)),
+        TEXT.replace("\"x\"", "\"new\"")
+    );
 }
 
 #[test]

@@ -1,0 +1,368 @@
+//! Appending to the log, and going through it again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SigningKey};
+use crate::crypto::{decode_base64, encode_base64, from_hex, hex, sha256};
+use crate::error::{Code, Explain};
+use crate::fs::{self, FsError, Sync};
+use crate::time::Moment;
+use crate::world::{World, WorldError};
+
+/// No line is longer: a deploy that names 1,000 secrets of 200 bytes is 200 KB.
+const MAX_LINE: u64 = 1024 * 1024;
+
+/// Why a use could not be logged, or the log does not hold.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum AuditError {
+    #[error("the use cannot be logged, so it does not happen")]
+    NotWritable(#[source] FsError),
+    #[error("the audit log {} is broken at line {line}: {why}", .path.display())]
+    Broken {
+        path: PathBuf,
+        line: u64,
+        why: &'static str,
+    },
+    #[error(transparent)]
+    World(#[from] WorldError),
+}
+
+impl Explain for AuditError {
+    fn code(&self) -> Code {
+        Code::Audit
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotWritable(error) => error.hints(),
+            Self::Broken { path, .. } => vec![format!(
+                "move {} aside to begin a new one; keep it, somebody will ask",
+                path.display()
+            )],
+            Self::World(error) => error.hints(),
+        }
+    }
+}
+
+/// One use.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// The command: `secret get`.
+    pub what: &'a str,
+    /// The vault's id.
+    pub vault: &'a [u8; 32],
+    /// The secrets that it is about to open or has changed, by name.
+    pub secrets: &'a [String],
+    /// More facts, never a value.
+    pub more: Map<String, Value>,
+}
+
+/// What going through a log found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verified {
+    /// How many lines are intact.
+    pub lines: u64,
+    /// Lines that a killed process left half-written, as the next line says.
+    pub torn: u64,
+}
+
+/// The log of this machine.
+#[derive(Clone, Debug)]
+pub struct Log {
+    dir: PathBuf,
+}
+
+impl Log {
+    /// The log in the person's state folder.
+    ///
+    /// # Errors
+    /// [`WorldError::NoHome`].
+    pub fn of(world: &World) -> Result<Self, WorldError> {
+        Ok(Self {
+            dir: world.state_dir()?.join("audit"),
+        })
+    }
+
+    /// Where the lines lie.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.dir.join("log.jsonl")
+    }
+
+    /// Adds a line; `Sync::Disk` for changes, deploys and rotations. Reading does not wait for it.
+    ///
+    /// # Errors
+    /// [`AuditError::NotWritable`]: the caller must then not open anything.
+    pub fn record(&self, world: &World, event: &Event<'_>, sync: Sync) -> Result<(), AuditError> {
+        fs::ensure_private_dir(&self.dir).map_err(AuditError::NotWritable)?;
+        let path = self.file();
+        let fail = |doing| FsError::io(doing, &path);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| AuditError::NotWritable(fail("open")(error)))?;
+        self.append(world, &mut file, event, sync)
+    }
+
+    fn append(
+        &self,
+        world: &World,
+        file: &mut File,
+        event: &Event<'_>,
+        sync: Sync,
+    ) -> Result<(), AuditError> {
+        let path = self.file();
+        let fail = |error| AuditError::NotWritable(FsError::io("write", &path)(error));
+        flock(&*file, FlockOperation::LockExclusive).map_err(|errno| fail(errno.into()))?;
+        // Under the lock, so that two first uses do not make two keys.
+        let key = self.machine_key(world)?;
+        let tail = Tail::read(file).map_err(fail)?;
+        let mut line = Map::new();
+        line.insert("n".to_owned(), json!(tail.number + 1));
+        line.insert("at".to_owned(), json!(world.now().to_string()));
+        line.insert("what".to_owned(), json!(event.what));
+        line.insert("vault".to_owned(), json!(hex(event.vault)));
+        line.insert("secrets".to_owned(), json!(event.secrets));
+        line.extend(event.more.clone());
+        line.insert("prev".to_owned(), json!(hex(&tail.hash)));
+        if tail.torn {
+            line.insert("torn".to_owned(), json!(true));
+        }
+        let body = Value::Object(line).to_string();
+        let signature = encode_base64(key.sign(Namespace::Audit, body.as_bytes()).as_bytes());
+        let mut out = String::new();
+        if tail.torn {
+            out.push('\n');
+        }
+        // The signature is over the line as it stands without its last member.
+        out.push_str(body.strip_suffix('}').unwrap_or(&body));
+        out.push_str(&format!(",\"sig\":\"{signature}\"}}\n"));
+        file.write_all(out.as_bytes()).map_err(fail)?;
+        if sync == Sync::Disk {
+            file.sync_data().map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// The key of this machine that signs lines; made at the first use.
+    fn machine_key(&self, world: &World) -> Result<SigningKey, AuditError> {
+        let path = self.dir.join("key");
+        let broken = || AuditError::Broken {
+            path: path.clone(),
+            line: 0,
+            why: "the key does not read",
+        };
+        let stored = fs::read_private(&path, 200).map_err(AuditError::NotWritable)?;
+        let seed = match stored {
+            Some(text) => {
+                let text = Zeroizing::new(text);
+                let text = std::str::from_utf8(&text).map_err(|_| broken())?;
+                Zeroizing::new(from_hex::<32>(text.trim_end()).map_err(|_| broken())?)
+            }
+            None => {
+                let seed = Zeroizing::new(world.random::<32>()?);
+                let text = Zeroizing::new(hex(seed.as_slice()) + "\n");
+                fs::write_private(&path, text.as_bytes(), Sync::Disk)
+                    .map_err(AuditError::NotWritable)?;
+                seed
+            }
+        };
+        SigningKey::from_seed(&seed).map_err(|_| broken())
+    }
+
+    /// Goes through the whole log: the chain, the numbers and every signature.
+    ///
+    /// # Errors
+    /// [`AuditError::Broken`] at the first line that does not hold.
+    pub fn verify(&self, world: &World) -> Result<Verified, AuditError> {
+        let path = self.file();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(AuditError::NotWritable(FsError::io("read", &path)(error))),
+        };
+        let key = self.machine_key(world)?;
+        let mut found = Verified { lines: 0, torn: 0 };
+        let mut before = [0; 32];
+        let mut maybe_torn = 0;
+        for (line, number) in text.lines().zip(1..) {
+            let broken = |why| AuditError::Broken {
+                path: path.clone(),
+                line: number,
+                why,
+            };
+            match check_line(line, key.public()) {
+                None => maybe_torn += 1,
+                Some(checked) => {
+                    if checked.previous != before || checked.number != found.lines + 1 {
+                        return Err(broken("it does not follow from the line before"));
+                    }
+                    if maybe_torn != u64::from(checked.torn) {
+                        return Err(broken("a line before it is not ours"));
+                    }
+                    found.torn += maybe_torn;
+                    maybe_torn = 0;
+                    found.lines += 1;
+                    before = sha256(line.as_bytes());
+                }
+            }
+            if maybe_torn > 1 {
+                return Err(broken("it is not signed by this machine"));
+            }
+        }
+        if maybe_torn > 0 && text.ends_with('\n') {
+            return Err(AuditError::Broken {
+                path,
+                line: found.lines + 1,
+                why: "it is not signed by this machine",
+            });
+        }
+        Ok(found)
+    }
+}
+
+struct Checked {
+    number: u64,
+    previous: [u8; 32],
+    torn: bool,
+}
+
+fn check_line(line: &str, key: &PublicKey) -> Option<Checked> {
+    let (body, signature) = line.rsplit_once(",\"sig\":\"")?;
+    let signature = Signature::new(decode_base64(signature.strip_suffix("\"}")?).ok()?).ok()?;
+    let body = format!("{body}}}");
+    key.verify(Namespace::Audit, body.as_bytes(), &signature)
+        .ok()?;
+    let value: Value = serde_json::from_str(&body).ok()?;
+    value.get("at")?.as_str()?.parse::<Moment>().ok()?;
+    Some(Checked {
+        number: value.get("n")?.as_u64()?,
+        previous: from_hex(value.get("prev")?.as_str()?).ok()?,
+        torn: value.get("torn").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
+/// The end of the log: the last whole line's number and hash.
+struct Tail {
+    number: u64,
+    hash: [u8; 32],
+    torn: bool,
+}
+
+impl Tail {
+    fn read(file: &mut File) -> std::io::Result<Self> {
+        let size = file.seek(SeekFrom::End(0))?;
+        let mut window = 4096;
+        loop {
+            let start = size.saturating_sub(window);
+            file.seek(SeekFrom::Start(start))?;
+            let mut bytes = Vec::new();
+            (&*file).take(size - start).read_to_end(&mut bytes)?;
+            let torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
+            let whole = match memchr::memrchr(b'\n', &bytes) {
+                Some(end) => bytes.get(..end).unwrap_or_default(),
+                None if start == 0 => {
+                    return Ok(Self {
+                        number: 0,
+                        hash: [0; 32],
+                        torn,
+                    });
+                }
+                None => b"",
+            };
+            let line_start = memchr::memrchr(b'\n', whole).map(|at| at + 1);
+            let line = match line_start {
+                Some(at) => whole.get(at..).unwrap_or_default(),
+                None if start == 0 => whole,
+                None if window >= 2 * MAX_LINE => {
+                    return Err(std::io::Error::other("its last line is too long"));
+                }
+                None => {
+                    window *= 8;
+                    continue;
+                }
+            };
+            let value: Option<Value> = serde_json::from_slice(line).ok();
+            let number = value.and_then(|value| value.get("n")?.as_u64());
+            let number =
+                number.ok_or_else(|| std::io::Error::other("its last line is not ours"))?;
+            return Ok(Self {
+                number,
+                hash: sha256(line),
+                torn,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Clock;
+
+    fn lab() -> (tempfile::TempDir, World, Log) {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
+        let world = World::new(
+            Clock::Fixed(Moment::from_seconds(0)),
+            environment,
+            "/".into(),
+        );
+        let log = Log::of(&world).unwrap();
+        (dir, world, log)
+    }
+
+    fn use_once(world: &World, log: &Log) {
+        let secrets = ["prod/web/TOKEN".to_owned()];
+        let event = Event {
+            what: "secret get",
+            vault: &[1; 32],
+            secrets: &secrets,
+            more: Map::new(),
+        };
+        log.record(world, &event, Sync::Lazy).unwrap();
+    }
+
+    #[test]
+    fn a_changed_or_missing_line_is_found() {
+        let (_dir, world, log) = lab();
+        for _ in 0..3 {
+            use_once(&world, &log);
+        }
+        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 0 });
+        let text = std::fs::read_to_string(log.file()).unwrap();
+        std::fs::write(log.file(), text.replacen("TOKEN", "OTHER", 1)).unwrap();
+        assert!(log.verify(&world).is_err());
+        let without_second: Vec<&str> = text
+            .lines()
+            .enumerate()
+            .filter(|(i, _)| *i != 1)
+            .map(|(_, l)| l)
+            .collect();
+        std::fs::write(log.file(), without_second.join("\n") + "\n").unwrap();
+        assert!(log.verify(&world).is_err());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_passed_over_and_said() {
+        let (_dir, world, log) = lab();
+        use_once(&world, &log);
+        let mut text = std::fs::read_to_string(log.file()).unwrap();
+        text.push_str("{\"n\":2,\"at\":");
+        std::fs::write(log.file(), text).unwrap();
+        use_once(&world, &log);
+        use_once(&world, &log);
+        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 1 });
+    }
+}
