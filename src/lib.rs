@@ -24,3 +24,4 @@ pub mod audit;
 pub mod name;
 pub mod recipients;
 pub mod trust;
+pub mod vault;

@@ -357,7 +357,8 @@ fn current(tree: &Tree, path: &str) -> Result<Option<[u8; 32]>, FsError> {
     }
 }
 
-fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
+/// SHA-256 of an open file from its beginning, in constant memory.
+pub(crate) fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
     use std::io::Seek as _;
     file.rewind()?;
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);

@@ -27,43 +27,72 @@ impl Lock {
     /// # Errors
     /// [`FsError::Locked`] with what the holder is doing.
     pub fn take(path: &Path, doing: &str) -> Result<Self, FsError> {
-        ensure_private_dir(path.parent().unwrap_or(Path::new("/")))?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(FsError::io("lock", path))?;
         let mut waited = Duration::ZERO;
+        let mut file = open(path)?;
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if waited < PATIENCE => {
-                    std::thread::sleep(PAUSE);
-                    waited += PAUSE;
-                }
-                Err(Errno::WOULDBLOCK) => {
-                    let mut holder = String::new();
-                    // Who holds it is a courtesy; that it is held is the answer.
-                    (&file)
-                        .take(200)
-                        .read_to_string(&mut holder)
-                        .unwrap_or_default();
-                    return Err(FsError::Locked {
-                        holder: holder.trim().to_owned(),
-                    });
-                }
-                Err(errno) => return Err(FsError::errno("lock", path)(errno)),
+            if try_lock(&file, path)? {
+                break;
             }
+            if waited >= PATIENCE {
+                let mut holder = String::new();
+                // Who holds it is a courtesy; that it is held is the answer.
+                (&file)
+                    .take(200)
+                    .read_to_string(&mut holder)
+                    .unwrap_or_default();
+                return Err(FsError::Locked {
+                    holder: holder.trim().to_owned(),
+                });
+            }
+            std::thread::sleep(PAUSE);
+            waited += PAUSE;
         }
-        let note = format!("process {}, {doing}\n", std::process::id());
-        let fail = || FsError::io("lock", path);
-        file.set_len(0).map_err(fail())?;
-        file.rewind().map_err(fail())?;
-        file.write_all(note.as_bytes()).map_err(fail())?;
+        note_holder(&mut file, path, doing)?;
         Ok(Self { _file: file })
     }
+
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn try_take(path: &Path, doing: &str) -> Result<Option<Self>, FsError> {
+        let mut file = open(path)?;
+        if !try_lock(&file, path)? {
+            return Ok(None);
+        }
+        note_holder(&mut file, path, doing)?;
+        Ok(Some(Self { _file: file }))
+    }
+}
+
+fn open(path: &Path) -> Result<File, FsError> {
+    ensure_private_dir(path.parent().unwrap_or(Path::new("/")))?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(FsError::io("lock", path))
+}
+
+fn try_lock(file: &File, path: &Path) -> Result<bool, FsError> {
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(errno) => return Err(FsError::errno("lock", path)(errno)),
+        }
+    }
+}
+
+/// Says in the file who holds it and why, for the message that another one gets.
+fn note_holder(file: &mut File, path: &Path, doing: &str) -> Result<(), FsError> {
+    let note = format!("process {}, {doing}\n", std::process::id());
+    let fail = || FsError::io("lock", path);
+    file.set_len(0).map_err(fail())?;
+    file.rewind().map_err(fail())?;
+    file.write_all(note.as_bytes()).map_err(fail())
 }

@@ -6,6 +6,7 @@ mod private;
 mod ram;
 mod tree;
 
+pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New, Staged, is_stale_name};
 pub use lock::Lock;
 pub use private::{ensure_private_dir, read_private, remove_private, write_private};

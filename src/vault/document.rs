@@ -1,0 +1,265 @@
+//! A sealed document as it lies in the vault: read, and not yet judged.
+
+use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
+use crate::lines::{self, Kind, LineError, Parsed, Schema};
+use crate::name::{DocumentPath, ValueName};
+
+use super::head::{HEAD_KEYS, Head, RETIRED_KEYS};
+use super::place::Place;
+use super::record::{Record, SECRET_KEYS, kid_of};
+use super::{Opener, VaultError};
+
+/// The tables and keys of a sealed document.
+pub static DOCUMENT_SCHEMA: Schema = Schema {
+    what: "document",
+    kinds: &[
+        Kind {
+            name: "document",
+            named: false,
+            keys: HEAD_KEYS,
+        },
+        Kind {
+            name: "reader",
+            named: true,
+            keys: &["recipient", "key"],
+        },
+        Kind {
+            name: "retired",
+            named: true,
+            keys: RETIRED_KEYS,
+        },
+        Kind {
+            name: "secret",
+            named: true,
+            keys: SECRET_KEYS,
+        },
+        Kind {
+            name: "pending",
+            named: true,
+            keys: SECRET_KEYS,
+        },
+        Kind {
+            name: "submission",
+            named: true,
+            keys: &["value", "type", "rev", "changed", "author", "sig"],
+        },
+    ],
+};
+
+/// The data key, wrapped for one recipient of one reader: `[reader."ada/laptop"]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wrap {
+    /// Party and recipient: `ada/laptop`.
+    pub name: String,
+    /// The public key that it is wrapped for, as the file claims.
+    pub recipient: String,
+    /// `kid:age:base64`.
+    pub text: String,
+}
+
+impl Wrap {
+    /// Wraps a data key.
+    pub(super) fn seal(
+        name: String,
+        recipient: &str,
+        key: &dyn age::Recipient,
+        (key_id, data_key): (&[u8; 32], &DataKey),
+    ) -> Result<Self, VaultError> {
+        let bytes = wrap(data_key, key).map_err(|_| VaultError::CannotWrap {
+            recipient: recipient.to_owned(),
+        })?;
+        let text = format!("{}:age:{}", kid_of(key_id), encode_base64(&bytes));
+        Ok(Self {
+            name,
+            recipient: recipient.to_owned(),
+            text,
+        })
+    }
+
+    /// The party before the slash.
+    #[must_use]
+    pub fn party(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+
+    /// Prints the table.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let fields = [
+            ("recipient", self.recipient.as_str().into()),
+            ("key", self.text.as_str().into()),
+        ];
+        lines::print("reader", Some(&self.name), &fields)
+    }
+}
+
+/// A document: its head, and the way to its records.
+#[derive(Debug)]
+pub struct Document<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Its own record.
+    pub head: Head,
+    parsed: Parsed<'a>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a document that lies at `path`.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`]; [`VaultError::WrongPath`] if it was signed for another path.
+    pub fn parse(
+        bytes: &'a [u8],
+        path: &DocumentPath,
+        vault: &[u8; 32],
+    ) -> Result<Self, VaultError> {
+        let at = |error| VaultError::Line {
+            file: path.to_file(),
+            error,
+        };
+        let parsed = lines::scan(bytes, &DOCUMENT_SCHEMA).map_err(at)?;
+        let head = Head::parse(&parsed).map_err(at)?;
+        if head.path != *path {
+            return Err(VaultError::WrongPath {
+                file: path.to_file(),
+                signed: head.path.to_string(),
+            });
+        }
+        let place = Place {
+            vault: *vault,
+            id: head.id,
+            path: path.clone(),
+        };
+        Ok(Self {
+            place,
+            head,
+            parsed,
+        })
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self) -> &Parsed<'a> {
+        &self.parsed
+    }
+
+    fn at(&self, error: LineError) -> VaultError {
+        VaultError::Line {
+            file: self.place.path.to_file(),
+            error,
+        }
+    }
+
+    /// One value's record.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn record(&self, name: &ValueName) -> Result<Option<Record>, VaultError> {
+        let Some(header) = self.parsed.find("secret", Some(name.as_str())) else {
+            return Ok(None);
+        };
+        let record = self
+            .parsed
+            .table(header)
+            .and_then(|table| Record::parse(&table));
+        record.map(Some).map_err(|error| self.at(error))
+    }
+
+    /// All records, in the order of the text.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn records(&self) -> Result<Vec<Record>, VaultError> {
+        let parse = |header| {
+            self.parsed
+                .table(header)
+                .and_then(|table| Record::parse(&table))
+        };
+        let records: Result<Vec<_>, _> = self.parsed.of_kind("secret").map(parse).collect();
+        records.map_err(|error| self.at(error))
+    }
+
+    /// The names of all records, removed ones too, without reading them.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.parsed
+            .of_kind("secret")
+            .filter_map(|header| header.name)
+    }
+
+    /// All wraps.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn wraps(&self) -> Result<Vec<Wrap>, VaultError> {
+        let parse = |header| {
+            let table = self.parsed.table(header)?;
+            Ok(Wrap {
+                name: table.name().to_owned(),
+                recipient: table.text("recipient")?.to_owned(),
+                text: table.text("key")?.to_owned(),
+            })
+        };
+        let wraps: Result<Vec<_>, _> = self.parsed.of_kind("reader").map(parse).collect();
+        wraps.map_err(|error| self.at(error))
+    }
+
+    /// Unwraps the data key with the first of `openers` that a wrap is for, and checks it against
+    /// the commitment.
+    ///
+    /// # Errors
+    /// [`VaultError::NoKey`] if there is no wrap for any of them, [`VaultError::BadWrap`] if the
+    /// wrap does not hold this document's key.
+    pub fn data_key(&self, openers: &[&dyn Opener]) -> Result<DataKey, crate::error::Error> {
+        let wraps = self.wraps()?;
+        let mine = openers.iter().find_map(|opener| {
+            let recipient = opener.recipient()?;
+            let wrap = wraps.iter().find(|wrap| wrap.recipient == recipient)?;
+            Some((opener, wrap))
+        });
+        let Some((opener, wrap)) = mine else {
+            let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
+            readers.dedup();
+            return Err(VaultError::NoKey {
+                name: self.place.path.to_string(),
+                tried: openers.iter().map(|opener| opener.label()).collect(),
+                readers,
+            }
+            .into());
+        };
+        let bad = || VaultError::BadWrap {
+            document: self.place.path.to_string(),
+            reader: wrap.name.clone(),
+        };
+        let mut parts = wrap.text.splitn(3, ':');
+        let (kid, form, bytes) = (parts.next(), parts.next(), parts.next());
+        if kid != Some(&kid_of(&self.head.key_id)) || form != Some("age") {
+            return Err(bad().into());
+        }
+        let bytes = bytes
+            .and_then(|bytes| decode_base64(bytes).ok())
+            .ok_or_else(bad)?;
+        let data_key = unwrap(&bytes, &*opener.age()?).map_err(|_| bad())?;
+        let commitment = data_key.commitment(&self.place.vault, &self.place.id);
+        if commitment != Ok(self.head.key_id) {
+            return Err(bad().into());
+        }
+        Ok(data_key)
+    }
+
+    /// Checks that a record is sealed under this document's current key.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherKey`].
+    pub fn check_kid(&self, record: &Record) -> Result<(), VaultError> {
+        match record.kid() {
+            Some(kid) if kid != kid_of(&self.head.key_id) => Err(VaultError::OtherKey {
+                name: format!("{}/{}", self.place.path, record.name),
+                retired: self
+                    .parsed
+                    .of_kind("retired")
+                    .any(|header| header.name.is_some_and(|id| id.starts_with(kid))),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

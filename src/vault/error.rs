@@ -1,0 +1,191 @@
+//! Why something in the vault stayed closed, or was not written.
+
+use crate::error::{Code, Explain};
+use crate::lines::LineError;
+use crate::text::{any_of, count, list};
+
+use super::kind::{MAX_VALUE, ValueType};
+
+/// What stands between a person and a secret.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum VaultError {
+    #[error("{file}, {error}")]
+    Line { file: String, error: LineError },
+    #[error("{file} was signed for the path `{signed}`")]
+    WrongPath { file: String, signed: String },
+    #[error("there is no secret `{name}`")]
+    NotFound {
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error("`{name}` was removed")]
+    Removed {
+        name: String,
+        by: String,
+        moved_to: Option<String>,
+    },
+    #[error("none of your {} opens `{name}`", count(tried.len(), "identity"))]
+    NoKey {
+        name: String,
+        tried: Vec<String>,
+        readers: Vec<String>,
+    },
+    #[error("you have no identity here to open `{name}` with")]
+    NoIdentity { name: String },
+    #[error("the seal of `{name}` does not verify: it was changed after it was sealed")]
+    Broken { name: String },
+    #[error("the signature on `{name}` does not verify")]
+    BadSignature { name: String, signer: String },
+    #[error("the wrap for {reader} in `{document}` does not hold the document's key")]
+    BadWrap { document: String, reader: String },
+    #[error("`{name}` is sealed under another key than its document's")]
+    OtherKey { name: String, retired: bool },
+    #[error("`{name}` is signed by {signer}, who may not write it")]
+    NotWriter {
+        name: String,
+        signer: String,
+        writers: Vec<String>,
+    },
+    #[error("`{name}` is signed by a key that is not {signer}'s")]
+    UnknownKey { name: String, signer: String },
+    #[error("`{name}` here is older than what this machine has seen")]
+    Older {
+        name: String,
+        here: String,
+        seen: String,
+    },
+    #[error("`{path}` is covered by no rule, so nobody could read it")]
+    NoRule { path: String, you: String },
+    #[error("{who} may not write `{path}`")]
+    MayNotWrite {
+        who: String,
+        path: String,
+        writers: Vec<String>,
+    },
+    #[error("none of your signing keys belongs to a party of this vault")]
+    NobodyHere { tried: Vec<String> },
+    #[error("`{document}` is wrapped for {reader}, whom the rules do not list")]
+    ExtraReader { document: String, reader: String },
+    #[error("nothing can be sealed to `{recipient}`")]
+    CannotWrap { recipient: String },
+    #[error("`{name}` would be {size} bytes, and a value has at most {MAX_VALUE}")]
+    TooLarge { name: String, size: usize },
+    #[error("`{document}` would be larger than 16 MiB")]
+    DocumentTooLarge { document: String },
+    #[error("the value for `{name}` is no {}: {why}", wanted.as_str())]
+    WrongType {
+        name: String,
+        wanted: ValueType,
+        why: &'static str,
+    },
+    #[error("`{path}` cannot be a document: {why}")]
+    Clash { path: String, why: String },
+    #[error("`{0}` is a document; its values have names below it")]
+    IsDocument(String),
+    #[error("what was written for `{0}` did not read back the same; nothing was changed")]
+    NotVerified(String),
+    #[error("the age file of `{name}` is not the one that was signed")]
+    OtherFile { name: String },
+    #[error("the age file of `{name}`: {why}")]
+    BadFile { name: String, why: String },
+}
+
+impl Explain for VaultError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Line { error, .. } => error.code(),
+            Self::NotFound { .. } | Self::Removed { .. } => Code::NotFound,
+            Self::NoKey { .. } | Self::NoIdentity { .. } => Code::NoKey,
+            Self::WrongPath { .. }
+            | Self::Broken { .. }
+            | Self::BadSignature { .. }
+            | Self::BadWrap { .. }
+            | Self::OtherKey { .. }
+            | Self::OtherFile { .. }
+            | Self::BadFile { .. } => Code::Auth,
+            Self::NotWriter { .. }
+            | Self::UnknownKey { .. }
+            | Self::NoRule { .. }
+            | Self::MayNotWrite { .. }
+            | Self::NobodyHere { .. }
+            | Self::ExtraReader { .. } => Code::Trust,
+            Self::Older { .. } => Code::Rollback,
+            Self::TooLarge { .. } | Self::DocumentTooLarge { .. } => Code::DataErr,
+            Self::WrongType { .. } | Self::Clash { .. } | Self::IsDocument(_) => Code::Usage,
+            Self::CannotWrap { .. } => Code::Backend,
+            Self::NotVerified(_) => Code::IoErr,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::NoKey { tried, readers, .. } => {
+                vec![
+                    format!("tried {}", list(tried)),
+                    format!("readers are {}", list(readers)),
+                ]
+            }
+            Self::NotWriter { writers, .. } | Self::MayNotWrite { writers, .. } => {
+                vec![format!("writers are {}", list(writers))]
+            }
+            Self::Older { here, seen, .. } => vec![format!("here is {here}, seen was {seen}")],
+            Self::Removed { by, .. } => vec![format!("removed by {by}")],
+            Self::NobodyHere { tried } if !tried.is_empty() => {
+                vec![format!("tried {}", list(tried))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Line { error, .. } => error.hints(),
+            Self::NotFound { nearest: Some(near), .. } => vec![format!("is `{near}` meant?")],
+            Self::NotFound { name, nearest: None } => {
+                let scope = name.split('/').next().unwrap_or_default();
+                vec![format!("`clws secret list {scope}` shows what there is")]
+            }
+            Self::Removed { moved_to: Some(to), .. } => vec![format!("it was moved to `{to}`")],
+            Self::NoKey { name, readers, .. } => vec![format!(
+                "ask {} to run `clws access grant YOU {name} --read`, where YOU is your name in recipients/",
+                any_of(readers)
+            )],
+            Self::NoIdentity { .. } | Self::NobodyHere { .. } => vec![
+                "`clws identity new NAME` makes an identity; an administrator then runs `clws recipient add NAME`".into(),
+            ],
+            Self::WrongPath { signed, .. } => {
+                vec![format!("somebody moved the file by hand; put it back to `secrets/{signed}.toml`")]
+            }
+            Self::NotWriter { name, signer, .. } => vec![format!(
+                "if {signer} should write here, an administrator runs `clws access grant {signer} {name} --write`; \
+                 else `clws secret set {name}` gives it a new value"
+            )],
+            Self::Older { name, .. } => vec![
+                "git merge main".into(),
+                format!("if the older value is meant, give it again with `clws secret set {name}`"),
+            ],
+            Self::NoRule { path, you } => {
+                vec![format!("an administrator runs `clws access grant {you} {path} --write`")]
+            }
+            Self::MayNotWrite { who, path, .. } => {
+                vec![format!("an administrator can run `clws access grant {who} {path} --write`")]
+            }
+            Self::ExtraReader { .. } => vec![
+                "`clws check` shows all of them; take the table out by hand, or list the reader in the rules".into(),
+            ],
+            Self::TooLarge { name, .. } => {
+                vec![format!("`clws secret set {name} --type file` seals it as a file of its own")]
+            }
+            Self::WrongType { .. } => vec!["`--type` says which type it is; `bytes` takes anything".into()],
+            Self::IsDocument(path) => vec![
+                format!("`clws secret list {path}` shows its values"),
+                format!("`clws secret edit {path}` opens all of them"),
+            ],
+            Self::Broken { .. } | Self::BadSignature { .. } | Self::OtherFile { .. } => vec![
+                "`clws check` shows whether more is damaged; git has the version before".into(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}

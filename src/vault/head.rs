@@ -1,0 +1,162 @@
+//! `[document]`: what binds a document's id to its path, and commits to its data key.
+
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::{List, field, hex, sha256};
+use crate::lines::{self, LineError, Parsed, Value};
+use crate::name::DocumentPath;
+
+use super::place::Place;
+use super::policy::Policy;
+use super::vault::Signs;
+
+/// The keys of `[document]`, in their order.
+pub(super) const HEAD_KEYS: &[&str] = &[
+    "format",
+    "id",
+    "path",
+    "seq",
+    "key_id",
+    "expires",
+    "exposed",
+    "moved_to",
+    "no_print",
+    "note",
+    "owner",
+    "rotate_every",
+    "rotator",
+    "sig",
+];
+
+/// The keys of `[retired.…]`, in their order.
+pub(super) const RETIRED_KEYS: &[&str] = &["key", "key_id", "until", "left"];
+
+/// A document's own record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// 16 random bytes, fixed at creation.
+    pub id: [u8; 16],
+    /// The path that the writer signed.
+    pub path: DocumentPath,
+    /// This record: +1 at a rekey or a move.
+    pub seq: u64,
+    /// The commitment to the data key.
+    pub key_id: [u8; 32],
+    /// The default policy of its values.
+    pub policy: Policy,
+    /// `L("retired", id₁, until₁, left₁ …)`, as it enters the message.
+    retired: Vec<u8>,
+    /// Who signed it.
+    pub signed: SignedBy,
+}
+
+impl Head {
+    /// Signs a new document's record.
+    pub(super) fn sign(
+        place: &Place,
+        seq: u64,
+        key_id: [u8; 32],
+        signer: &dyn Signs,
+    ) -> Result<Self, crate::error::Error> {
+        let (policy, retired) = (Policy::default(), List::new("retired").encode());
+        let message = message(place, seq, &key_id, &retired, &policy, signer.public());
+        let signed = signer.sign(Namespace::Document, &message)?;
+        Ok(Self {
+            id: place.id,
+            path: place.path.clone(),
+            seq,
+            key_id,
+            policy,
+            retired,
+            signed,
+        })
+    }
+
+    pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
+        let table = parsed.only("document")?;
+        if table.number("format")? != 1 {
+            return Err(table.wrong("format", "this clws knows format 1 alone".to_owned()));
+        }
+        let mut retired = Vec::new();
+        for header in parsed.of_kind("retired") {
+            let table = parsed.table(header)?;
+            let left = table
+                .texts("left")?
+                .iter()
+                .fold(List::new("list"), |list, name| list.text(name));
+            retired.push((table.name(), table.text("until")?.to_owned(), left));
+        }
+        retired.sort_by(|a, b| a.0.cmp(b.0));
+        let retired = retired
+            .iter()
+            .fold(List::new("retired"), |list, (id, until, left)| {
+                list.text(id).text(until).list(left)
+            });
+        Ok(Self {
+            id: table.hex("id")?,
+            path: table.parsed("path")?,
+            seq: table.number("seq")?,
+            key_id: table.hex("key_id")?,
+            policy: Policy::parse(&table)?,
+            retired: retired.encode(),
+            signed: table.parsed("sig")?,
+        })
+    }
+
+    /// Prints the table.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut fields: Vec<(&str, Value)> = vec![
+            ("format", Value::Integer(1)),
+            ("id", hex(&self.id).into()),
+            ("path", self.path.as_str().into()),
+            ("seq", self.seq.into()),
+            ("key_id", hex(&self.key_id).into()),
+        ];
+        fields.extend(self.policy.fields());
+        fields.push(("sig", self.signed.to_string().into()));
+        lines::print("document", None, &fields)
+    }
+
+    /// The message that the signature is over, for the key that it names.
+    #[must_use]
+    pub fn message(&self, place: &Place, signer: &PublicKey) -> Vec<u8> {
+        message(
+            place,
+            self.seq,
+            &self.key_id,
+            &self.retired,
+            &self.policy,
+            signer,
+        )
+    }
+
+    /// SHA-256(message ‖ F(signature text)): what a pin holds of a verified record.
+    #[must_use]
+    pub fn hash(&self, message: &[u8]) -> [u8; 32] {
+        let mut bytes = message.to_vec();
+        field(&mut bytes, self.signed.to_string().as_bytes());
+        sha256(&bytes)
+    }
+}
+
+/// `L("clws.v1.document", vault, doc, path, scope, u64(seq), key_id, retired, policy, signer blob)`.
+fn message(
+    place: &Place,
+    seq: u64,
+    key_id: &[u8; 32],
+    retired: &[u8],
+    policy: &Policy,
+    signer: &PublicKey,
+) -> Vec<u8> {
+    List::new("clws.v1.document")
+        .bytes(&place.vault)
+        .bytes(&place.id)
+        .text(place.path.as_str())
+        .text(place.scope().as_str())
+        .number(seq)
+        .bytes(key_id)
+        .bytes(retired)
+        .list(&policy.message())
+        .bytes(signer.blob())
+        .encode()
+}

@@ -1,0 +1,36 @@
+//! What lies under `secrets/`: sealed documents and sealed files, and the way to open and change them.
+//!
+//! Reading goes one way: [`Vault`] finds the bytes, a [`Document`] gives records, the rules and the
+//! pin judge them, the audit log is written, and only then a data key is unwrapped and a value
+//! opened ([`Reader`]). Writing goes through a [`Change`]: everything is prepared, opened again and
+//! compared, then committed at once, and the pins move last.
+
+mod change;
+mod document;
+mod error;
+mod file;
+mod head;
+mod judge;
+mod kind;
+mod listing;
+mod place;
+mod policy;
+mod read;
+mod record;
+mod sidecar;
+mod vault;
+
+pub use change::{Change, NewValue, ToRecipient};
+pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
+pub use error::VaultError;
+pub use file::NewFile;
+pub use head::Head;
+pub use judge::{Judged, Notice};
+pub use kind::{Literal, MAX_VALUE, ValueType};
+pub use listing::{Found, Listed};
+pub use place::Place;
+pub use policy::{Policy, PolicyKey};
+pub use read::{Opened, Opener, Reader};
+pub use record::{Record, State};
+pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
+pub use vault::{Author, Signs, Vault};

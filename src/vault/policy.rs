@@ -1,0 +1,101 @@
+//! What is known about a value beside the value: signed, and in clear.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::List;
+use crate::lines::{LineError, Table, Value};
+
+/// The keys of policy, in their order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(
+    missing_docs,
+    reason = "as_str and docs/format.md give each key's meaning"
+)]
+pub enum PolicyKey {
+    Expires,
+    Exposed,
+    MovedTo,
+    NoPrint,
+    Note,
+    Owner,
+    RotateEvery,
+    Rotator,
+}
+
+impl PolicyKey {
+    /// All keys; sorted by name, which is also the order of the message.
+    pub const ALL: [Self; 8] = [
+        Self::Expires,
+        Self::Exposed,
+        Self::MovedTo,
+        Self::NoPrint,
+        Self::Note,
+        Self::Owner,
+        Self::RotateEvery,
+        Self::Rotator,
+    ];
+
+    /// As the file spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expires => "expires",
+            Self::Exposed => "exposed",
+            Self::MovedTo => "moved_to",
+            Self::NoPrint => "no_print",
+            Self::Note => "note",
+            Self::Owner => "owner",
+            Self::RotateEvery => "rotate_every",
+            Self::Rotator => "rotator",
+        }
+    }
+}
+
+/// The policy of a value, a sealed file, or a document as the default of its values.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Policy(BTreeMap<PolicyKey, String>);
+
+impl Policy {
+    pub(super) fn parse(table: &Table<'_>) -> Result<Self, LineError> {
+        let mut policy = Self::default();
+        for key in PolicyKey::ALL {
+            if let Some(text) = table.optional(key.as_str())? {
+                policy.0.insert(key, text.to_owned());
+            }
+        }
+        Ok(policy)
+    }
+
+    /// One entry.
+    #[must_use]
+    pub fn value(&self, key: PolicyKey) -> Option<&str> {
+        self.0.get(&key).map(String::as_str)
+    }
+
+    /// Sets an entry, or takes it out.
+    pub fn set(&mut self, key: PolicyKey, value: Option<String>) {
+        match value {
+            Some(value) => self.0.insert(key, value),
+            None => self.0.remove(&key),
+        };
+    }
+
+    /// The entries, sorted by key.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        self.entries().map(|(key, value)| (key, value.into()))
+    }
+
+    /// `L("policy", k₁, v₁, …)`, sorted by key.
+    pub(super) fn message(&self) -> List {
+        self.entries()
+            .fold(List::new("policy"), |list, (key, value)| {
+                list.text(key).text(value)
+            })
+    }
+}

@@ -1,0 +1,436 @@
+//! Opening secrets: judged first, logged next, opened last.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::crypto::{DataKey, stream};
+use crate::error::Error;
+use crate::fs::{FsError, Lock, Sync};
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, FilePath, ValueName};
+use crate::recipients::Rights;
+use crate::secret::Plain;
+use crate::text::nearest;
+use crate::time::Moment;
+use crate::trust::{DocumentPin, Order, RecordMark};
+
+use super::VaultError;
+use super::document::Document;
+use super::judge::Notice;
+use super::kind::ValueType;
+use super::policy::PolicyKey;
+use super::record::{Record, State};
+use super::sidecar::{Content, Sidecar};
+use super::vault::Vault;
+
+/// The name under which a sealed file's own record lies in its pin.
+pub(super) const FILE_RECORD: &str = ".";
+
+/// Somebody's private half, for opening: opened only when it is needed.
+pub trait Opener {
+    /// The public half, `age1…`, if it is for opening.
+    fn recipient(&self) -> Option<&str>;
+
+    /// What it is called in messages.
+    fn label(&self) -> String;
+
+    /// Opens the private half; asks for a passphrase where it has one.
+    ///
+    /// # Errors
+    /// Whatever keeps it closed.
+    fn age(&self) -> Result<Box<dyn age::Identity>, Error>;
+}
+
+/// An opened value.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its name.
+    pub name: ValueName,
+    /// The value.
+    pub value: Plain,
+    /// Its type.
+    pub kind: ValueType,
+    /// Its number.
+    pub rev: u64,
+    /// When it was given.
+    pub changed: Moment,
+    /// Whether a policy forbids printing it.
+    pub no_print: bool,
+}
+
+/// Opens secrets for one command.
+pub struct Reader<'a> {
+    vault: &'a Vault,
+    openers: Vec<&'a dyn Opener>,
+    what: &'a str,
+    sync: Sync,
+    notices: RefCell<Vec<Notice>>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that logs its uses as `what`. Those of deploys wait for the disk, others do not.
+    ///
+    /// # Errors
+    /// [`crate::trust::TrustError::FirstUse`] if this machine has not accepted the vault.
+    pub fn new(
+        vault: &'a Vault,
+        openers: Vec<&'a dyn Opener>,
+        what: &'a str,
+        sync: Sync,
+    ) -> Result<Self, Error> {
+        vault.demand_pin(false)?;
+        Ok(Self {
+            vault,
+            openers,
+            what,
+            sync,
+            notices: RefCell::default(),
+        })
+    }
+
+    /// What the person should know besides the result.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take()
+    }
+
+    /// Opens one value.
+    ///
+    /// # Errors
+    /// [`VaultError`]; nothing of the value is released before all was verified and logged.
+    pub fn value(&self, path: &DocumentPath, name: &ValueName) -> Result<Opened, Error> {
+        let bytes = self.read(path, name.as_str())?;
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let rights = self.vault.rights(path.as_str())?;
+        let pin = self
+            .vault
+            .trust()
+            .pins
+            .value(&document.head.id, name.as_str())?;
+        let head = self
+            .vault
+            .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
+        let full = format!("{path}/{name}");
+        let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
+            name: full.clone(),
+            nearest: nearest(name.as_str(), document.names()).map(|near| format!("{path}/{near}")),
+        })?;
+        let known = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
+        let judged = self.judge(&document, &record, &rights, known)?;
+        self.vault.record_use(self.what, &[full], self.sync)?;
+        let data_key = self.data_key(&document)?;
+        let opened = open_record(&document, record, &data_key)?;
+        let seen = BTreeMap::from([(name.to_string(), judged)]);
+        self.remember(&document, pin.as_ref(), head, seen)?;
+        Ok(opened)
+    }
+
+    /// Opens all live values of a document, in the order of the text.
+    ///
+    /// # Errors
+    /// As [`Self::value`].
+    pub fn document(&self, path: &DocumentPath) -> Result<Vec<Opened>, Error> {
+        self.document_values(path, |_| true)
+    }
+
+    /// Opens those live values of a document that `wanted` picks by name.
+    ///
+    /// # Errors
+    /// As [`Self::value`].
+    pub fn document_values(
+        &self,
+        path: &DocumentPath,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Opened>, Error> {
+        let bytes = self.read(path, "")?;
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let rights = self.vault.rights(path.as_str())?;
+        let pin = self.vault.trust().pins.document(&document.head.id)?;
+        let head = self
+            .vault
+            .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
+        let mut seen = BTreeMap::new();
+        let mut live = Vec::new();
+        for record in document.records()? {
+            let known = pin
+                .as_ref()
+                .and_then(|pin| pin.values.get(record.name.as_str()));
+            if record.state == State::Removed || !wanted(record.name.as_str()) {
+                continue;
+            }
+            let mark = self.judge(&document, &record, &rights, known)?;
+            seen.insert(record.name.to_string(), mark);
+            live.push(record);
+        }
+        self.note_missing(path, &document, pin.as_ref());
+        let names: Vec<String> = live
+            .iter()
+            .map(|record| format!("{path}/{}", record.name))
+            .collect();
+        self.vault.record_use(self.what, &names, self.sync)?;
+        let data_key = self.data_key(&document)?;
+        let opened: Result<Vec<_>, _> = live
+            .into_iter()
+            .map(|record| open_record(&document, record, &data_key))
+            .collect();
+        self.remember(&document, pin.as_ref(), head, seen)?;
+        opened
+    }
+
+    /// Opens a sealed file into `output`: nothing is written before all of it is verified. Gives its
+    /// mode and number.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn file(&self, path: &FilePath, output: impl Write) -> Result<(Content, u64), Error> {
+        let (sidecar, pin) = self.sidecar(path)?;
+        let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
+        let rights = self.vault.rights(path.as_str())?;
+        let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
+        self.notices
+            .borrow_mut()
+            .extend(self.vault.judge_order(path.as_str(), &judged, known)?);
+        let content = sidecar.content.ok_or_else(|| VaultError::Removed {
+            name: path.to_string(),
+            by: sidecar.signed.party.clone(),
+            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        })?;
+        let other = || VaultError::OtherFile {
+            name: path.to_string(),
+        };
+        let mut file = self.vault.tree().file(&path.to_file())?.ok_or_else(other)?;
+        if hash_of(&mut file, path)? != content.sha256 {
+            return Err(other().into());
+        }
+        self.vault
+            .record_use(self.what, &[path.to_string()], self.sync)?;
+        let identities = self.identities(path, &sidecar)?;
+        let each = identities.iter().map(|identity| &**identity);
+        let passed = stream::open_file(&mut file, each, output)
+            .map_err(|error| self.explain(path, &sidecar, error))?;
+        if passed.size != content.size {
+            return Err(other().into());
+        }
+        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
+        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
+        Ok((content, sidecar.rev))
+    }
+
+    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
+        let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| VaultError::NotFound {
+            name: path.to_string(),
+            nearest: None,
+        })?;
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        let pin = self.vault.trust().pins.document(&sidecar.id)?;
+        Ok((sidecar, pin))
+    }
+
+    /// The identities that a sealed file is tried with. Its stanzas are anonymous, so all that this
+    /// person has are.
+    fn identities(
+        &self,
+        path: &FilePath,
+        sidecar: &Sidecar,
+    ) -> Result<Vec<Box<dyn age::Identity>>, Error> {
+        let openers: Vec<_> = self
+            .openers
+            .iter()
+            .filter(|opener| opener.recipient().is_some())
+            .collect();
+        if openers.is_empty() {
+            return Err(self.no_key(path, sidecar).into());
+        }
+        openers.into_iter().map(|opener| opener.age()).collect()
+    }
+
+    fn no_key(&self, path: &FilePath, sidecar: &Sidecar) -> VaultError {
+        if self.openers.is_empty() {
+            return VaultError::NoIdentity {
+                name: path.to_string(),
+            };
+        }
+        VaultError::NoKey {
+            name: path.to_string(),
+            tried: self.openers.iter().map(|opener| opener.label()).collect(),
+            readers: sidecar.readers.clone(),
+        }
+    }
+
+    fn explain(&self, path: &FilePath, sidecar: &Sidecar, error: stream::StreamError) -> Error {
+        match error {
+            stream::StreamError::NoIdentity => self.no_key(path, sidecar).into(),
+            stream::StreamError::Io(source) => {
+                FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
+            }
+            other => VaultError::BadFile {
+                name: path.to_string(),
+                why: other.to_string(),
+            }
+            .into(),
+        }
+    }
+
+    fn read(&self, path: &DocumentPath, name: &str) -> Result<Vec<u8>, Error> {
+        let full = if name.is_empty() {
+            path.to_string()
+        } else {
+            format!("{path}/{name}")
+        };
+        let bytes = self.vault.tree().read(&path.to_file(), MAX_FILE)?;
+        Ok(bytes.ok_or(VaultError::NotFound {
+            name: full,
+            nearest: None,
+        })?)
+    }
+
+    fn judge(
+        &self,
+        document: &Document<'_>,
+        record: &Record,
+        rights: &Rights,
+        known: Option<&RecordMark>,
+    ) -> Result<(RecordMark, Order), Error> {
+        let name = format!("{}/{}", document.place.path, record.name);
+        let judged = self.vault.judge_record(document, record, rights, known)?;
+        self.notices
+            .borrow_mut()
+            .extend(self.vault.judge_order(&name, &judged, known)?);
+        if record.state == State::Removed {
+            return Err(VaultError::Removed {
+                name,
+                by: record.signed.party.clone(),
+                moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+            }
+            .into());
+        }
+        document.check_kid(record)?;
+        Ok((judged.mark, judged.order))
+    }
+
+    fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {
+        if self.openers.is_empty() {
+            return Err(VaultError::NoIdentity {
+                name: document.place.path.to_string(),
+            }
+            .into());
+        }
+        document.data_key(&self.openers)
+    }
+
+    /// Values that were seen and are gone without a tombstone: a branch was switched, or somebody cut
+    /// them out.
+    fn note_missing(
+        &self,
+        path: &DocumentPath,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+    ) {
+        let Some(pin) = pin else { return };
+        let here: std::collections::HashSet<&str> = document.names().collect();
+        let missing: Vec<&String> = pin
+            .values
+            .keys()
+            .filter(|name| !here.contains(name.as_str()))
+            .collect();
+        if !missing.is_empty() {
+            self.notices.borrow_mut().push(format!(
+                "{} of `{path}` that this machine has seen {} not here: {}",
+                crate::text::count(missing.len(), "value"),
+                if missing.len() == 1 { "is" } else { "are" },
+                crate::text::list(&missing.into_iter().take(5).collect::<Vec<_>>()),
+            ));
+        }
+    }
+
+    fn remember(
+        &self,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+        head: [u8; 32],
+        seen: BTreeMap<String, (RecordMark, Order)>,
+    ) -> Result<(), Error> {
+        let head = (
+            document.head.seq,
+            crate::crypto::hex(&document.head.key_id),
+            head,
+        );
+        self.move_pin(
+            &document.head.id,
+            document.place.path.as_str(),
+            pin,
+            Some(head),
+            seen,
+        )
+    }
+
+    /// Moves the pin forward, if anything was new. Does not wait for the disk, and gives way to a
+    /// writer: what is not remembered now is remembered at the next read.
+    fn move_pin(
+        &self,
+        id: &[u8; 16],
+        path: &str,
+        pin: Option<&DocumentPin>,
+        head: Option<(u64, String, [u8; 32])>,
+        seen: BTreeMap<String, (RecordMark, Order)>,
+    ) -> Result<(), Error> {
+        let news = seen
+            .values()
+            .any(|(_, order)| matches!(order, Order::New | Order::Newer));
+        let head_news = match (pin, &head) {
+            (None, _) => true,
+            (Some(pin), Some((seq, _, hash))) => *seq >= pin.seq && *hash != pin.hash,
+            (Some(_), None) => false,
+        };
+        if !news && !head_news {
+            return Ok(());
+        }
+        let pins = &self.vault.trust().pins;
+        let Some(_lock) = Lock::try_take(&pins.lock_file(), self.what)? else {
+            return Ok(());
+        };
+        // Read again under the lock: another run may have moved it meanwhile.
+        let mut now = pins.document(id)?.unwrap_or_default();
+        path.clone_into(&mut now.path);
+        if let Some((seq, key_id, hash)) = head
+            && seq >= now.seq
+        {
+            (now.seq, now.key_id, now.hash) = (seq, key_id, hash);
+        }
+        for (name, (mark, _)) in seen {
+            let known = now.values.entry(name).or_insert(mark);
+            *known = (*known).max(mark);
+        }
+        Ok(pins.set_document(id, &now, Sync::Lazy)?)
+    }
+}
+
+fn open_record(
+    document: &Document<'_>,
+    record: Record,
+    data_key: &DataKey,
+) -> Result<Opened, Error> {
+    let value = record.open(&document.place, &document.head.key_id, data_key)?;
+    let no_print = record.no_print();
+    let kind = match record.state {
+        State::Live { kind, .. } => kind,
+        State::Removed => ValueType::Bytes,
+    };
+    let Record {
+        name, rev, changed, ..
+    } = record;
+    Ok(Opened {
+        name,
+        value,
+        kind,
+        rev,
+        changed,
+        no_print,
+    })
+}
+
+/// SHA-256 of the open age file.
+pub(super) fn hash_of(file: &mut std::fs::File, path: &FilePath) -> Result<[u8; 32], FsError> {
+    crate::fs::hash_file(file).map_err(FsError::io("read", std::path::Path::new(path.as_str())))
+}

@@ -1,0 +1,382 @@
+//! One `[secret.NAME]`: the sealed value and everything that is signed with it.
+
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::{
+    DataKey, Label, List, SALT_LEN, decode_base64, encode_base64, field, hex, open, pad, seal,
+    sha256, unpad,
+};
+use crate::lines::{self, LineError, Table, Value};
+use crate::name::ValueName;
+use crate::secret::Plain;
+use crate::time::Moment;
+use crate::trust::RecordMark;
+
+use super::kind::ValueType;
+use super::place::Place;
+use super::policy::{Policy, PolicyKey};
+use super::{VaultError, vault::Signs};
+
+/// Whether there is a value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum State {
+    /// A sealed value.
+    Live {
+        /// Its type.
+        kind: ValueType,
+        /// `v1:kid:base64(S ‖ C ‖ T)`.
+        text: String,
+    },
+    /// A tombstone: the value was removed, and a pin knows it.
+    Removed,
+}
+
+/// One record of a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// The value's name.
+    pub name: ValueName,
+    /// The value, sealed.
+    pub state: State,
+    /// +1 when the plaintext changes.
+    pub rev: u64,
+    /// +1 at any write.
+    pub seq: u64,
+    /// When the plaintext was given.
+    pub changed: Moment,
+    /// Who gave the plaintext.
+    pub author: String,
+    /// What is known about it.
+    pub policy: Policy,
+    /// Who vouches for it.
+    pub signed: SignedBy,
+}
+
+/// The keys of `[secret.…]`, in their order.
+pub(super) const SECRET_KEYS: &[&str] = &[
+    "value",
+    "type",
+    "state",
+    "rev",
+    "seq",
+    "changed",
+    "author",
+    "expires",
+    "exposed",
+    "moved_to",
+    "no_print",
+    "note",
+    "owner",
+    "rotate_every",
+    "rotator",
+    "sig",
+];
+
+/// What a record holds before it is signed.
+pub(super) struct Unsigned<'a> {
+    pub(super) place: &'a Place,
+    pub(super) name: &'a ValueName,
+    pub(super) state: State,
+    pub(super) key_id: &'a [u8; 32],
+    pub(super) rev: u64,
+    pub(super) seq: u64,
+    pub(super) changed: Moment,
+    pub(super) author: &'a str,
+    pub(super) policy: Policy,
+}
+
+impl Unsigned<'_> {
+    pub(super) fn sign(self, signer: &dyn Signs) -> Result<Record, crate::error::Error> {
+        let message = message(
+            self.place,
+            self.name.as_str(),
+            &self.state,
+            self.key_id,
+            (self.rev, self.seq),
+            (self.changed, self.author),
+            &self.policy,
+            signer.public(),
+        );
+        Ok(Record {
+            signed: signer.sign(Namespace::Value, &message)?,
+            name: self.name.clone(),
+            state: self.state,
+            rev: self.rev,
+            seq: self.seq,
+            changed: self.changed,
+            author: self.author.to_owned(),
+            policy: self.policy,
+        })
+    }
+}
+
+/// `L("clws.v1.value", vault, doc, scope, name, state, type, u64(rev), u64(seq), changed, author,
+/// key_id, value text, policy, signer blob)`; type, key_id and value are empty for a tombstone.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the fields of the message, in its order"
+)]
+fn message(
+    place: &Place,
+    name: &str,
+    state: &State,
+    key_id: &[u8; 32],
+    (rev, seq): (u64, u64),
+    (changed, author): (Moment, &str),
+    policy: &Policy,
+    signer: &PublicKey,
+) -> Vec<u8> {
+    let (word, kind, key_id, value) = match state {
+        State::Live { kind, text } => ("live", kind.as_str(), key_id.as_slice(), text.as_str()),
+        State::Removed => ("removed", "", [].as_slice(), ""),
+    };
+    List::new("clws.v1.value")
+        .bytes(&place.vault)
+        .bytes(&place.id)
+        .text(place.scope().as_str())
+        .text(name)
+        .text(word)
+        .text(kind)
+        .number(rev)
+        .number(seq)
+        .text(&changed.to_string())
+        .text(author)
+        .bytes(key_id)
+        .text(value)
+        .list(&policy.message())
+        .bytes(signer.blob())
+        .encode()
+}
+
+impl Record {
+    pub(super) fn parse(table: &Table<'_>) -> Result<Self, LineError> {
+        let state = match table.optional("state")? {
+            None => {
+                let kind = table.parsed("type")?;
+                State::Live {
+                    kind,
+                    text: table.text("value")?.to_owned(),
+                }
+            }
+            Some("removed") => {
+                if table.optional("value")?.is_some() || table.optional("type")?.is_some() {
+                    return Err(table.wrong("state", "what is removed has no value".to_owned()));
+                }
+                State::Removed
+            }
+            Some(_) => {
+                return Err(table.wrong("state", "removed, or nothing, is wanted".to_owned()));
+            }
+        };
+        let name = table.name().parse::<ValueName>();
+        Ok(Self {
+            name: name.map_err(|error| table.wrong("rev", error.to_string()))?,
+            state,
+            rev: table.number("rev")?,
+            seq: table.number("seq")?,
+            changed: table.parsed("changed")?,
+            author: table.text("author")?.to_owned(),
+            policy: Policy::parse(table)?,
+            signed: table.parsed("sig")?,
+        })
+    }
+
+    /// Prints the table.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut fields: Vec<(&str, Value)> = match &self.state {
+            State::Live { kind, text } => {
+                vec![
+                    ("value", text.as_str().into()),
+                    ("type", kind.as_str().into()),
+                ]
+            }
+            State::Removed => vec![("state", "removed".into())],
+        };
+        fields.push(("rev", self.rev.into()));
+        fields.push(("seq", self.seq.into()));
+        fields.push(("changed", self.changed.to_string().into()));
+        fields.push(("author", self.author.as_str().into()));
+        fields.extend(self.policy.fields());
+        fields.push(("sig", self.signed.to_string().into()));
+        lines::print("secret", Some(self.name.as_str()), &fields)
+    }
+
+    /// The message that the signature is over, for the key that it names.
+    #[must_use]
+    pub fn message(&self, place: &Place, key_id: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+        message(
+            place,
+            self.name.as_str(),
+            &self.state,
+            key_id,
+            (self.rev, self.seq),
+            (self.changed, &self.author),
+            &self.policy,
+            signer,
+        )
+    }
+
+    /// What records are compared by, given the message that was signed.
+    #[must_use]
+    pub fn mark(&self, message: &[u8]) -> RecordMark {
+        let mut bytes = message.to_vec();
+        field(&mut bytes, self.signed.to_string().as_bytes());
+        RecordMark {
+            rev: self.rev,
+            seq: self.seq,
+            changed: self.changed,
+            hash: sha256(&bytes),
+        }
+    }
+
+    /// The first 8 digits of the commitment to the key that this value is sealed under.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        match &self.state {
+            State::Live { text, .. } => text.strip_prefix("v1:")?.split(':').next(),
+            State::Removed => None,
+        }
+    }
+
+    /// Opens the value.
+    ///
+    /// # Errors
+    /// [`VaultError::Broken`] if anything about it does not verify.
+    pub fn open(
+        &self,
+        place: &Place,
+        key_id: &[u8; 32],
+        data_key: &DataKey,
+    ) -> Result<Plain, VaultError> {
+        let broken = || VaultError::Broken {
+            name: format!("{}/{}", place.path, self.name),
+        };
+        let State::Live { kind, text } = &self.state else {
+            return Err(broken());
+        };
+        let sealed = text
+            .strip_prefix("v1:")
+            .and_then(|rest| rest.split_once(':'));
+        let sealed = sealed
+            .and_then(|(_, sealed)| decode_base64(sealed).ok())
+            .ok_or_else(broken)?;
+        let associated = place.associated(self.name.as_str(), *kind, self.rev, key_id);
+        let padded = open(data_key, Label::Value, &associated, &sealed).map_err(|_| broken())?;
+        padded
+            .with(|padded| unpad(padded).map(|plain| Plain::new(plain.to_vec())))
+            .map_err(|_| broken())
+    }
+
+    /// Whether a policy forbids printing the value.
+    #[must_use]
+    pub fn no_print(&self) -> bool {
+        self.policy.value(PolicyKey::NoPrint).is_some()
+    }
+}
+
+/// Seals a value: `v1:kid:base64(S ‖ C ‖ T)`. The salt must be fresh.
+pub(super) fn seal_value(
+    place: &Place,
+    name: &str,
+    kind: ValueType,
+    rev: u64,
+    (key_id, data_key): (&[u8; 32], &DataKey),
+    salt: &[u8; SALT_LEN],
+    plain: &Plain,
+) -> Result<String, VaultError> {
+    let associated = place.associated(name, kind, rev, key_id);
+    let sealed = plain
+        .with(|plain| seal(data_key, Label::Value, salt, &associated, &pad(plain)))
+        .map_err(|_| VaultError::Broken {
+            name: format!("{}/{name}", place.path),
+        })?;
+    Ok(format!("v1:{}:{}", kid_of(key_id), encode_base64(&sealed)))
+}
+
+/// The short name of a data key: 8 hexadecimal digits.
+pub(super) fn kid_of(key_id: &[u8; 32]) -> String {
+    hex(key_id.get(..4).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::sshsig::SigningKey;
+
+    /// The vector of the specification, made with OpenSSH as the judge of its signature.
+    #[test]
+    fn the_vector_of_the_specification_holds() {
+        let vault: [u8; 32] = std::array::from_fn(|i| u8::try_from(i).unwrap());
+        let id: [u8; 16] = std::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
+        let data_key = DataKey::new(std::array::from_fn(|i| 0x80 + u8::try_from(i).unwrap()));
+        let salt: [u8; 32] = std::array::from_fn(|i| 0xc0 + u8::try_from(i).unwrap());
+        let place = Place {
+            vault,
+            id,
+            path: "prod/web".parse().unwrap(),
+        };
+        let key_id = data_key.commitment(&vault, &id).unwrap();
+        assert_eq!(
+            hex(&key_id),
+            "6b4ee6a354ae631d70c069d3faa462bd2786dcc7d23f306c25c42b4f205b754e"
+        );
+        let subkey = data_key.derive(&salt, Label::Value).unwrap();
+        assert_eq!(
+            hex(subkey.as_slice()),
+            "43481499be9f73210eae60f6174f5ddbd15181f8a292d88ca2bbc1704bad9d23"
+        );
+        let plain = Plain::from("hunter2");
+        let kind = ValueType::String;
+        let keys = (&key_id, &data_key);
+        let text = seal_value(&place, "DB_PASSWORD", kind, 7, keys, &salt, &plain).unwrap();
+        assert_eq!(
+            text,
+            "v1:6b4ee6a3:wMHCw8TFxsfIycrLzM3Oz9DR0tPU1dbX2Nna29zd3t+ry4B9j/TrfYXxThl1suCbSm2MyZKEx4j7IJnv5LOmNeW2UphRFrwJHvSJ/5dSA+g="
+        );
+        let mut policy = Policy::default();
+        policy.set(PolicyKey::RotateEvery, Some("90d".into()));
+        let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
+        let mut record = Record {
+            name: "DB_PASSWORD".parse().unwrap(),
+            state: State::Live { kind, text },
+            rev: 7,
+            seq: 12,
+            changed: "2026-11-24T10:00:00Z".parse().unwrap(),
+            author: "ada".into(),
+            policy,
+            signed: "ada/7def39264223a3c5:SYiXCaZeGQA0SjStn7aiozNUsC9ZZ4iqNftjI1NqUlZBfXvZE7WwpiVWP7RNFV4nXdIV0xL7ALgsLGceH5cABA=="
+                .parse()
+                .unwrap(),
+        };
+        let message = record.message(&place, &key_id, signing.public());
+        assert_eq!(
+            hex(&sha256(&message)),
+            "a3ad5481fdf64d26f59eef8bde4414ba8c3c7ef750bb324ece055ed3cda64843"
+        );
+        assert_eq!(
+            signing.sign(Namespace::Value, &message),
+            record.signed.signature
+        );
+        assert_eq!(signing.public().fingerprint(), record.signed.fingerprint);
+        signing
+            .public()
+            .verify(Namespace::Value, &message, &record.signed.signature)
+            .unwrap();
+        assert!(
+            signing
+                .public()
+                .verify(Namespace::File, &message, &record.signed.signature)
+                .is_err()
+        );
+        assert!(
+            record
+                .open(&place, &key_id, &data_key)
+                .unwrap()
+                .same_as(&plain)
+        );
+        record.rev = 8;
+        assert!(record.open(&place, &key_id, &data_key).is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! A sealed file's sidecar, `NAME.age.toml`: everything about the file but its content.
+
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::{List, field, hex, sha256};
+use crate::lines::{self, Kind, Schema, Value};
+use crate::name::FilePath;
+use crate::time::Moment;
+use crate::trust::RecordMark;
+
+use super::VaultError;
+use super::policy::Policy;
+use super::vault::Signs;
+
+/// The tables and keys of a sidecar.
+pub static SIDECAR_SCHEMA: Schema = Schema {
+    what: "sidecar",
+    kinds: &[Kind {
+        name: "file",
+        named: false,
+        keys: &[
+            "format",
+            "id",
+            "path",
+            "state",
+            "mode",
+            "size",
+            "sha256",
+            "readers",
+            "rev",
+            "seq",
+            "changed",
+            "author",
+            "expires",
+            "exposed",
+            "moved_to",
+            "no_print",
+            "note",
+            "owner",
+            "rotate_every",
+            "rotator",
+            "sig",
+        ],
+    }],
+};
+
+/// What is signed about a sealed file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sidecar {
+    /// 16 random bytes, fixed at creation.
+    pub id: [u8; 16],
+    /// The path that the writer signed.
+    pub path: FilePath,
+    /// The content; `None` if the file was removed.
+    pub content: Option<Content>,
+    /// Whom the age file is sealed to, as its writer claims: stanzas are anonymous.
+    pub readers: Vec<String>,
+    /// +1 when the content changes.
+    pub rev: u64,
+    /// +1 at any write.
+    pub seq: u64,
+    /// When the content was given.
+    pub changed: Moment,
+    /// Who gave the content.
+    pub author: String,
+    /// What is known about it.
+    pub policy: Policy,
+    /// Who vouches for it.
+    pub signed: SignedBy,
+}
+
+/// The content of a sealed file, seen from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Content {
+    /// Permission bits of the plaintext file.
+    pub mode: u32,
+    /// Bytes of plaintext.
+    pub size: u64,
+    /// SHA-256 of the age file.
+    pub sha256: [u8; 32],
+}
+
+/// A sidecar before it is signed.
+pub(super) struct Unsigned {
+    pub(super) id: [u8; 16],
+    pub(super) path: FilePath,
+    pub(super) content: Option<Content>,
+    pub(super) readers: Vec<String>,
+    pub(super) rev: u64,
+    pub(super) seq: u64,
+    pub(super) changed: Moment,
+    pub(super) author: String,
+    pub(super) policy: Policy,
+}
+
+impl Unsigned {
+    pub(super) fn sign(
+        self,
+        vault: &[u8; 32],
+        signer: &dyn Signs,
+    ) -> Result<Sidecar, crate::error::Error> {
+        let message = self.message(vault, signer.public());
+        let signed = signer.sign(Namespace::File, &message)?;
+        let Self {
+            id,
+            path,
+            content,
+            readers,
+            rev,
+            seq,
+            changed,
+            author,
+            policy,
+        } = self;
+        Ok(Sidecar {
+            id,
+            path,
+            content,
+            readers,
+            rev,
+            seq,
+            changed,
+            author,
+            policy,
+            signed,
+        })
+    }
+
+    /// `L("clws.v1.file", vault, id, path, scope, state, mode, u64(size), SHA-256(age file),
+    /// u64(rev), u64(seq), changed, author, readers, policy, signer blob)`.
+    fn message(&self, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+        let (state, mode, size, hash) = match &self.content {
+            Some(Content { mode, size, sha256 }) => {
+                ("live", mode_text(*mode), *size, sha256.as_slice())
+            }
+            None => ("removed", String::new(), 0, [].as_slice()),
+        };
+        let readers = self
+            .readers
+            .iter()
+            .fold(List::new("readers"), |list, name| list.text(name));
+        List::new("clws.v1.file")
+            .bytes(vault)
+            .bytes(&self.id)
+            .text(self.path.as_str())
+            .text(self.path.scope().as_str())
+            .text(state)
+            .text(&mode)
+            .number(size)
+            .bytes(hash)
+            .number(self.rev)
+            .number(self.seq)
+            .text(&self.changed.to_string())
+            .text(&self.author)
+            .list(&readers)
+            .list(&self.policy.message())
+            .bytes(signer.blob())
+            .encode()
+    }
+}
+
+/// `0600`.
+pub(super) fn mode_text(mode: u32) -> String {
+    format!("{:04o}", mode & 0o7777)
+}
+
+impl Sidecar {
+    /// Reads the sidecar that lies at `path`.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`]; [`VaultError::WrongPath`] if it was signed for another path.
+    pub fn parse(bytes: &[u8], path: &FilePath) -> Result<Self, VaultError> {
+        let at = |error| VaultError::Line {
+            file: path.to_sidecar(),
+            error,
+        };
+        let parsed = lines::scan(bytes, &SIDECAR_SCHEMA).map_err(at)?;
+        let table = parsed.only("file").map_err(at)?;
+        let read = || {
+            if table.number("format")? != 1 {
+                return Err(table.wrong("format", "this clws knows format 1 alone".to_owned()));
+            }
+            let content = match table.optional("state")? {
+                Some("removed") => None,
+                Some(_) => {
+                    return Err(table.wrong("state", "removed, or nothing, is wanted".to_owned()));
+                }
+                None => {
+                    let mode = table.text("mode")?;
+                    let bits = u32::from_str_radix(mode, 8).ok();
+                    let bits = bits.filter(|bits| mode_text(*bits) == mode);
+                    Some(Content {
+                        mode: bits.ok_or_else(|| {
+                            table.wrong("mode", "four octal digits are wanted".to_owned())
+                        })?,
+                        size: table.number("size")?,
+                        sha256: table.hex("sha256")?,
+                    })
+                }
+            };
+            Ok(Self {
+                id: table.hex("id")?,
+                path: table.parsed("path")?,
+                content,
+                readers: table.texts("readers")?.to_vec(),
+                rev: table.number("rev")?,
+                seq: table.number("seq")?,
+                changed: table.parsed("changed")?,
+                author: table.text("author")?.to_owned(),
+                policy: Policy::parse(&table)?,
+                signed: table.parsed("sig")?,
+            })
+        };
+        let sidecar = read().map_err(at)?;
+        if sidecar.path == *path {
+            Ok(sidecar)
+        } else {
+            Err(VaultError::WrongPath {
+                file: path.to_sidecar(),
+                signed: sidecar.path.to_string(),
+            })
+        }
+    }
+
+    /// Prints the file.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut fields: Vec<(&str, Value)> = vec![
+            ("format", Value::Integer(1)),
+            ("id", hex(&self.id).into()),
+            ("path", self.path.as_str().into()),
+        ];
+        match &self.content {
+            None => fields.push(("state", "removed".into())),
+            Some(Content { mode, size, sha256 }) => {
+                fields.push(("mode", mode_text(*mode).into()));
+                fields.push(("size", (*size).into()));
+                fields.push(("sha256", hex(sha256).into()));
+            }
+        }
+        fields.push(("readers", Value::Texts(self.readers.clone())));
+        fields.push(("rev", self.rev.into()));
+        fields.push(("seq", self.seq.into()));
+        fields.push(("changed", self.changed.to_string().into()));
+        fields.push(("author", self.author.as_str().into()));
+        fields.extend(self.policy.fields());
+        fields.push(("sig", self.signed.to_string().into()));
+        lines::render("", &[lines::print("file", None, &fields)])
+    }
+
+    /// The message that the signature is over, for the key that it names.
+    #[must_use]
+    pub fn message(&self, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+        let Self {
+            id,
+            path,
+            content,
+            readers,
+            rev,
+            seq,
+            changed,
+            author,
+            policy,
+            ..
+        } = self.clone();
+        Unsigned {
+            id,
+            path,
+            content,
+            readers,
+            rev,
+            seq,
+            changed,
+            author,
+            policy,
+        }
+        .message(vault, signer)
+    }
+
+    /// What it is compared by, given the message that was signed.
+    #[must_use]
+    pub fn mark(&self, message: &[u8]) -> RecordMark {
+        let mut bytes = message.to_vec();
+        field(&mut bytes, self.signed.to_string().as_bytes());
+        RecordMark {
+            rev: self.rev,
+            seq: self.seq,
+            changed: self.changed,
+            hash: sha256(&bytes),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A vault: its files, its rules, and the parties behind them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::audit::{Event, Log};
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::error::Error;
+use crate::fs::{Journal, Lock, Sync, Tree};
+use crate::name::PartyName;
+use crate::recipients::{Party, Rights, Use};
+use crate::trust::{self, Expectation, Standing, Trust, TrustError};
+use crate::world::World;
+
+use super::VaultError;
+
+/// Somebody's signing key, wherever its private half is.
+pub trait Signs {
+    /// The public half.
+    fn public(&self) -> &PublicKey;
+
+    /// What it is called in messages.
+    fn label(&self) -> String;
+
+    /// Signs a message in the name of the party whose key this is.
+    ///
+    /// # Errors
+    /// Whatever keeps the private half from signing.
+    fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<SignedBy, Error>;
+}
+
+/// A party of this vault who can sign now.
+pub struct Author<'a> {
+    /// The party.
+    pub party: PartyName,
+    /// The key.
+    pub signer: &'a dyn Signs,
+}
+
+/// An open vault.
+#[derive(Debug)]
+pub struct Vault {
+    tree: Tree,
+    world: World,
+    trust: Trust,
+    log: Log,
+    parties: RefCell<BTreeMap<PartyName, Rc<Party>>>,
+}
+
+impl Vault {
+    /// Opens the vault in a folder; accepts newer trust versions that follow from the pinned one,
+    /// and finishes a change that a killed run left unfinished.
+    ///
+    /// # Errors
+    /// [`TrustError`] if its rules do not hold, [`crate::fs::FsError`].
+    pub fn open(world: &World, dir: &Path, expect: Option<&Expectation>) -> Result<Self, Error> {
+        let tree = Tree::open(dir)?;
+        let trust = trust::open(&tree, world, expect)?;
+        let log = Log::of(world)?;
+        let journal = Journal::at(trust.pins.journal_file());
+        if journal.is_pending() {
+            let _lock = Lock::take(&trust.pins.lock_file(), "finishing an interrupted change")?;
+            journal.recover()?;
+        }
+        Ok(Self {
+            tree,
+            world: world.clone(),
+            trust,
+            log,
+            parties: RefCell::default(),
+        })
+    }
+
+    /// The vault's files.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The world that it was opened in.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The rules, and what this machine remembers.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The vault's id.
+    #[must_use]
+    pub fn id(&self) -> &[u8; 32] {
+        &self.trust.vault
+    }
+
+    /// Who has which right on a path.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRule`].
+    pub fn rights(&self, path: &str) -> Result<Rights, VaultError> {
+        self.trust
+            .accepted
+            .rights(path)
+            .ok_or_else(|| VaultError::NoRule {
+                path: path.to_owned(),
+                you: "NAME".to_owned(),
+            })
+    }
+
+    /// A party of the accepted rules.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn party(&self, name: &PartyName) -> Result<Rc<Party>, TrustError> {
+        if let Some(party) = self.parties.borrow().get(name) {
+            return Ok(Rc::clone(party));
+        }
+        let party = Rc::new(self.trust.accepted.party(name)?);
+        self.parties
+            .borrow_mut()
+            .insert(name.clone(), Rc::clone(&party));
+        Ok(party)
+    }
+
+    /// The party that one of these keys signs for.
+    ///
+    /// # Errors
+    /// [`VaultError::NobodyHere`] if none does.
+    pub fn author<'a>(&self, signers: &[&'a dyn Signs]) -> Result<Author<'a>, Error> {
+        for name in self.trust.accepted.party_names()? {
+            let party = self.party(&name)?;
+            let signing = party.signing.iter().filter(|key| key.usable == Use::Sign);
+            for key in signing {
+                if let Some(signer) = signers.iter().find(|signer| *signer.public() == key.key) {
+                    return Ok(Author {
+                        party: name,
+                        signer: *signer,
+                    });
+                }
+            }
+        }
+        let tried = signers.iter().map(|signer| signer.label()).collect();
+        Err(VaultError::NobodyHere { tried }.into())
+    }
+
+    /// Refuses if this machine has not accepted the vault, or (for writing) if two versions of the
+    /// rules compete.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn demand_pin(&self, writing: bool) -> Result<(), TrustError> {
+        match self.trust.standing {
+            Standing::Unpinned => Err(Trust::first_use_error(&self.tree)?),
+            Standing::Sibling if writing => Err(TrustError::Sibling {
+                number: self.trust.accepted.number(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a line to the audit log, before what it speaks of happens.
+    ///
+    /// # Errors
+    /// [`crate::audit::AuditError`]: nothing may then be opened or changed.
+    pub fn record_use(&self, what: &str, secrets: &[String], sync: Sync) -> Result<(), Error> {
+        let event = Event {
+            what,
+            vault: self.id(),
+            secrets,
+            more: serde_json::Map::new(),
+        };
+        Ok(self.log.record(&self.world, &event, sync)?)
+    }
+
+    /// The audit log of this machine.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+}
