@@ -17,7 +17,7 @@ const VERSION: &[u8] = b"age-encryption.org/v1\n";
 const COLUMNS: usize = 64;
 
 /// 1 MiB holds 10,000 X25519 recipients; a larger header would only make us work.
-const MAX_HEADER: usize = 1024 * 1024;
+pub(super) const MAX_HEADER: usize = 1024 * 1024;
 
 /// As many blanks before armor as the reference implementation skips.
 const MAX_BLANKS: usize = 1024;
@@ -168,31 +168,33 @@ impl<R: BufRead> BufRead for Whole<R> {
     }
 }
 
-/// Goes past blanks before armor; binary files have none.
+/// Goes past blank lines before armor; binary files have none.
 ///
 /// # Errors
 /// [`StreamError::Broken`] if they are too many or something else than armor follows.
 pub(super) fn skip_blanks(input: &mut impl BufRead) -> Result<(), StreamError> {
-    let mut skipped = 0;
+    let (mut skipped, mut at_line_start) = (0, true);
     loop {
         let ready = input.fill_buf().map_err(super::stream::sort)?;
         let blanks = ready
             .iter()
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
             .count();
-        let next = ready.get(blanks).copied();
-        let at_end = ready.is_empty();
+        let (before, after) = ready.split_at_checked(blanks).unwrap_or_default();
+        if let Some(last) = before.last() {
+            at_line_start = *last == b'\n';
+        }
+        let (next, at_end) = (after.first().copied(), ready.is_empty());
         input.consume(blanks);
         skipped += blanks;
         if skipped > MAX_BLANKS {
             return Err(broken("more than 1,024 blanks stand before it"));
         }
         match next {
-            Some(b'-') => return Ok(()),
-            Some(_) if skipped == 0 => return Ok(()),
-            Some(_) => return Err(broken("blanks stand before it")),
-            None if at_end => return Ok(()),
-            None => {}
+            Some(b'-') if at_line_start => return Ok(()),
+            Some(_) if skipped > 0 => return Err(broken("blanks stand before it")),
+            None if !at_end => {}
+            _ => return Ok(()),
         }
     }
 }
@@ -261,11 +263,12 @@ mod tests {
     #[test]
     fn only_armor_may_have_blanks_before_it() {
         for (text, rest) in [
-            (" \r\n\t-----BEGIN", Some("-----BEGIN")),
+            (" \t\r\n \n-----BEGIN", Some("-----BEGIN")),
             ("-----BEGIN", Some("-----BEGIN")),
             ("age-", Some("age-")),
             ("", Some("")),
             ("\nage-", None),
+            ("\n -----BEGIN", None),
         ] {
             let mut input = text.as_bytes();
             let result = skip_blanks(&mut input);

@@ -4,12 +4,13 @@
 //! plaintext away, the second gives it out. age authenticates chunk by chunk, so a single pass would
 //! have given out half of a file that was cut.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use super::age_header::{Header, skip_blanks};
+use super::age_header::{Header, MAX_HEADER, skip_blanks};
 
 /// 64 KiB, the chunk of the age payload.
 const CHUNK: usize = 64 * 1024;
@@ -30,12 +31,10 @@ pub enum StreamError {
     #[error("it is no intact age file: {0}")]
     Broken(String),
     /// A passphrase whose work factor would take this machine too long.
-    #[error("its passphrase asks for a work factor of 2^{required}, and at most 2^{most} is tried")]
+    #[error("its passphrase asks for a work factor of 2^{required}, which is more than is tried")]
     ExcessiveWork {
         /// log2 of the work asked for.
         required: u8,
-        /// log2 of the most that is tried.
-        most: u8,
     },
     /// The recipients cannot be sealed to.
     #[error("{0}")]
@@ -62,7 +61,18 @@ pub fn seal_file<'a>(
 ) -> Result<Passed, StreamError> {
     let encryptor = age::Encryptor::with_recipients(recipients)
         .map_err(|error| StreamError::CannotSeal(error.to_string()))?;
-    let mut writer = encryptor.wrap_output(output)?;
+    let written = Cell::new(0);
+    let counted = Counted {
+        output,
+        written: &written,
+    };
+    // This writes the header, and what nobody would read back is not sealed.
+    let mut writer = encryptor.wrap_output(counted)?;
+    if written.get() > MAX_HEADER {
+        return Err(StreamError::CannotSeal(
+            "it has more recipients than a header of 1 MiB holds".to_owned(),
+        ));
+    }
     let passed = copy(&mut input, &mut writer, StreamError::Io)?;
     writer.finish()?.flush()?;
     Ok(passed)
@@ -146,12 +156,29 @@ fn explain(error: age::DecryptError) -> StreamError {
         age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
             StreamError::NoIdentity
         }
-        age::DecryptError::ExcessiveWork { required, target } => StreamError::ExcessiveWork {
-            required,
-            most: target,
-        },
+        age::DecryptError::ExcessiveWork { required, .. } => {
+            StreamError::ExcessiveWork { required }
+        }
         age::DecryptError::Io(io) => sort(io),
         other => StreamError::Broken(other.to_string()),
+    }
+}
+
+/// Counts what it passes on.
+struct Counted<'a, W> {
+    output: W,
+    written: &'a Cell<usize>,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = self.output.write(bytes)?;
+        self.written.set(self.written.get().saturating_add(length));
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
     }
 }
 

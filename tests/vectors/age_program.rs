@@ -69,6 +69,11 @@ fn a_file_for_the_hosts_of_a_large_fleet_opens_for_its_last_reader() {
     .unwrap();
     assert_eq!(ada.we_open(&sealed).unwrap(), b"for many");
     assert_eq!(ada.age_opens(&sealed).unwrap(), b"for many");
+
+    // What is more than we would read back is not sealed in the first place.
+    let too_many = std::iter::repeat_n(&host as &dyn age::Recipient, 11_000);
+    let refused = seal_file(too_many, b"for all".as_slice(), std::io::sink());
+    assert!(matches!(refused, Err(StreamError::CannotSeal(_))));
 }
 
 #[test]

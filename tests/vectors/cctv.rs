@@ -186,7 +186,7 @@ impl Vector {
                 }
             }
             (Err(StreamError::NoIdentity), "no match") => Ok("no identity opens it"),
-            (Err(StreamError::ExcessiveWork { required: 23, .. }), "header failure") => {
+            (Err(StreamError::ExcessiveWork { required: 23 }), "header failure") => {
                 Ok("too much work")
             }
             (
