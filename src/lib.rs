@@ -20,8 +20,14 @@ pub mod fs;
 pub mod lines;
 
 // model
-pub mod audit;
 pub mod name;
+
 pub mod recipients;
+
+pub mod identity;
+
+pub mod audit;
+
 pub mod trust;
+
 pub mod vault;

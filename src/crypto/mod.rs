@@ -4,6 +4,7 @@
 //! done by ring; data keys and whole files are age files.
 
 mod aead;
+mod age_header;
 mod encode;
 mod kdf;
 mod pad;

@@ -4,10 +4,13 @@
 //! plaintext away, the second gives it out. age authenticates chunk by chunk, so a single pass would
 //! have given out half of a file that was cut.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
+
+use super::age_header::{Header, MAX_HEADER, skip_blanks};
 
 /// 64 KiB, the chunk of the age payload.
 const CHUNK: usize = 64 * 1024;
@@ -21,16 +24,17 @@ pub enum StreamError {
     /// No identity given opens it.
     #[error("no identity opens it")]
     NoIdentity,
+    /// No identity given opens it, and some of its recipients are of a kind that is too new for us.
+    #[error("no identity opens it, and its {0} recipients cannot be opened by this version")]
+    PostQuantum(&'static str),
     /// The header or payload does not verify, or is of a kind that is not known.
     #[error("it is no intact age file: {0}")]
     Broken(String),
     /// A passphrase whose work factor would take this machine too long.
-    #[error("its passphrase asks for a work factor of 2^{required}, and at most 2^{most} is tried")]
+    #[error("its passphrase asks for a work factor of 2^{required}, which is more than is tried")]
     ExcessiveWork {
         /// log2 of the work asked for.
         required: u8,
-        /// log2 of the most that is tried.
-        most: u8,
     },
     /// The recipients cannot be sealed to.
     #[error("{0}")]
@@ -57,8 +61,19 @@ pub fn seal_file<'a>(
 ) -> Result<Passed, StreamError> {
     let encryptor = age::Encryptor::with_recipients(recipients)
         .map_err(|error| StreamError::CannotSeal(error.to_string()))?;
-    let mut writer = encryptor.wrap_output(output)?;
-    let passed = copy(&mut input, &mut writer)?;
+    let written = Cell::new(0);
+    let counted = Counted {
+        output,
+        written: &written,
+    };
+    // This writes the header, and what nobody would read back is not sealed.
+    let mut writer = encryptor.wrap_output(counted)?;
+    if written.get() > MAX_HEADER {
+        return Err(StreamError::CannotSeal(
+            "it has more recipients than a header of 1 MiB holds".to_owned(),
+        ));
+    }
+    let passed = copy(&mut input, &mut writer, StreamError::Io)?;
     writer.finish()?.flush()?;
     Ok(passed)
 }
@@ -102,43 +117,77 @@ pub fn open_file<'a, F: Read + Seek>(
 }
 
 fn pass<'a>(
-    input: impl BufRead,
+    mut input: impl BufRead,
     identities: impl Iterator<Item = &'a dyn age::Identity>,
     mut output: impl Write,
 ) -> Result<Passed, StreamError> {
-    let armored = BufReader::with_capacity(CHUNK, age::armor::ArmoredReader::new(input));
-    let decryptor = age::Decryptor::new_buffered(armored).map_err(explain)?;
-    let mut reader = decryptor.decrypt(identities).map_err(explain)?;
-    copy(&mut reader, &mut output).map_err(|error| match error {
-        StreamError::Io(io) if is_damage(&io) => StreamError::Broken(io.to_string()),
-        other => other,
-    })
+    skip_blanks(&mut input)?;
+    let mut binary = BufReader::with_capacity(CHUNK, age::armor::ArmoredReader::new(input));
+    let header = Header::take(&mut binary)?;
+    let post_quantum = header.post_quantum();
+    let opened = age::Decryptor::new_buffered(header.before(binary))
+        .and_then(|decryptor| decryptor.decrypt(identities));
+    let mut reader = opened.map_err(|error| match (explain(error), post_quantum) {
+        (StreamError::NoIdentity, Some(kind)) => StreamError::PostQuantum(kind),
+        (error, _) => error,
+    })?;
+    copy(&mut reader, &mut output, sort)
 }
 
-/// The age crate reports damage in the payload as an I/O error without an errno.
-fn is_damage(error: &std::io::Error) -> bool {
-    error.raw_os_error().is_none()
+/// Tells damage from failure: the age crate reports damage as an I/O error without an errno.
+pub(super) fn sort(error: std::io::Error) -> StreamError {
+    let damage = error.raw_os_error().is_none()
         && matches!(
             error.kind(),
             std::io::ErrorKind::InvalidData
                 | std::io::ErrorKind::UnexpectedEof
                 | std::io::ErrorKind::Other
-        )
+        );
+    if damage {
+        StreamError::Broken(error.to_string())
+    } else {
+        StreamError::Io(error)
+    }
 }
 
 fn explain(error: age::DecryptError) -> StreamError {
     match error {
-        age::DecryptError::NoMatchingKeys => StreamError::NoIdentity,
-        age::DecryptError::ExcessiveWork { required, target } => StreamError::ExcessiveWork {
-            required,
-            most: target,
-        },
-        age::DecryptError::Io(io) if io.raw_os_error().is_some() => StreamError::Io(io),
+        // A wrong passphrase is told by nothing but its failure to open the stanza.
+        age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
+            StreamError::NoIdentity
+        }
+        age::DecryptError::ExcessiveWork { required, .. } => {
+            StreamError::ExcessiveWork { required }
+        }
+        age::DecryptError::Io(io) => sort(io),
         other => StreamError::Broken(other.to_string()),
     }
 }
 
-fn copy(input: &mut impl Read, output: &mut impl Write) -> Result<Passed, StreamError> {
+/// Counts what it passes on.
+struct Counted<'a, W> {
+    output: W,
+    written: &'a Cell<usize>,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = self.output.write(bytes)?;
+        self.written.set(self.written.get().saturating_add(length));
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// Copies all; `unread` says what a failure to read means.
+fn copy(
+    input: &mut impl Read,
+    output: &mut impl Write,
+    unread: fn(std::io::Error) -> StreamError,
+) -> Result<Passed, StreamError> {
     let mut buffer = Zeroizing::new(vec![0; CHUNK]);
     let mut hash = Context::new(&SHA256);
     let mut size = 0;
@@ -147,7 +196,7 @@ fn copy(input: &mut impl Read, output: &mut impl Write) -> Result<Passed, Stream
             Ok(0) => break,
             Ok(length) => length,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(unread(error)),
         };
         let chunk = buffer.get(..length).unwrap_or_default();
         hash.update(chunk);

@@ -1,0 +1,16 @@
+//! What several test binaries share: real servers, and the tree that is imported.
+#![allow(
+    dead_code,
+    reason = "each test binary compiles all of this and uses its own part"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of tests fails the test that called it"
+)]
+
+pub(crate) mod fixture;
+pub(crate) mod mariadb;
+pub(crate) mod tool;
