@@ -31,3 +31,9 @@ pub mod audit;
 pub mod trust;
 
 pub mod vault;
+
+// features
+pub mod membership;
+
+// cli
+pub mod cli;

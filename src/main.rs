@@ -1,3 +1,12 @@
-//! The `clws` program.
+//! The `clws` program: hardens the process, runs the command line, returns its code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clws::secret::WipingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator;
+
+fn main() -> ExitCode {
+    clws::cli::main()
+}

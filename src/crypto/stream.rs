@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use super::age_header::{Header, MAX_HEADER, skip_blanks};
+use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
 
 /// 64 KiB, the chunk of the age payload.
 const CHUNK: usize = 64 * 1024;
@@ -116,22 +116,49 @@ pub fn open_file<'a, F: Read + Seek>(
     }
 }
 
+/// Checks all of an age file, binary or in armor, then gives a reader of its plaintext.
+///
+/// For whoever passes the plaintext on in small pieces, and holds the file so that nobody else writes
+/// to it.
+///
+/// # Errors
+/// [`StreamError`] if anything about the file is not intact.
+pub fn verified_reader<'a, F: Read + Seek + 'static>(
+    mut file: F,
+    identities: impl Iterator<Item = &'a dyn age::Identity> + Clone,
+) -> Result<(Passed, Box<dyn Read>), StreamError> {
+    let passed = verify_file(&mut file, identities.clone())?;
+    file.seek(SeekFrom::Start(0))?;
+    let reader = decrypting(BufReader::with_capacity(CHUNK, file), identities)?;
+    Ok((passed, Box::new(reader)))
+}
+
 fn pass<'a>(
-    mut input: impl BufRead,
+    input: impl BufRead,
     identities: impl Iterator<Item = &'a dyn age::Identity>,
     mut output: impl Write,
 ) -> Result<Passed, StreamError> {
+    copy(&mut decrypting(input, identities)?, &mut output, sort)
+}
+
+/// A payload being decrypted, behind the header that was read before.
+type Decrypting<I> =
+    age::stream::StreamReader<Whole<BufReader<age::armor::ArmoredReader<BufReader<I>>>>>;
+
+fn decrypting<'a, I: BufRead>(
+    mut input: I,
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+) -> Result<Decrypting<I>, StreamError> {
     skip_blanks(&mut input)?;
     let mut binary = BufReader::with_capacity(CHUNK, age::armor::ArmoredReader::new(input));
     let header = Header::take(&mut binary)?;
     let post_quantum = header.post_quantum();
     let opened = age::Decryptor::new_buffered(header.before(binary))
         .and_then(|decryptor| decryptor.decrypt(identities));
-    let mut reader = opened.map_err(|error| match (explain(error), post_quantum) {
+    opened.map_err(|error| match (explain(error), post_quantum) {
         (StreamError::NoIdentity, Some(kind)) => StreamError::PostQuantum(kind),
         (error, _) => error,
-    })?;
-    copy(&mut reader, &mut output, sort)
+    })
 }
 
 /// Tells damage from failure: the age crate reports damage as an I/O error without an errno.

@@ -68,14 +68,47 @@ impl Accepted {
 
     /// Takes the files of rules from a working tree, if they are what `version` signed.
     pub(super) fn from_tree(tree: &Tree, version: &Version) -> Result<Self, TrustError> {
-        let files = signed_files(tree, version)?;
+        Self::of_files(signed_files(tree, version)?, version.number)
+    }
+
+    /// The rules that these files hold, as if they were accepted: what a change of rules seals by.
+    ///
+    /// # Errors
+    /// [`TrustError::Line`].
+    pub fn of_files(files: BTreeMap<String, Vec<u8>>, number: u64) -> Result<Self, TrustError> {
         let read = |file: &str| files.get(file).map(Vec::as_slice).unwrap_or_default();
         Ok(Self {
-            number: version.number,
+            number,
             settings: Settings::parse(read(SETTINGS_FILE))?,
             access: Access::parse(read(ACCESS_FILE))?,
             source: Source::Read(files),
         })
+    }
+
+    /// All files of these rules.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn files(&self) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+        let copy = match &self.source {
+            Source::Read(files) => return Ok(files.clone()),
+            Source::Copy(copy) => copy,
+        };
+        let mut files = BTreeMap::new();
+        let parties = self
+            .party_names()?
+            .iter()
+            .map(party_file)
+            .collect::<Vec<_>>();
+        for file in parties
+            .into_iter()
+            .chain([SETTINGS_FILE.to_owned(), ACCESS_FILE.to_owned()])
+        {
+            if let Some(bytes) = fs::read_private(&copy.join(&file), MAX_RULES)? {
+                files.insert(file, bytes);
+            }
+        }
+        Ok(files)
     }
 
     /// The trust version whose rules these are.

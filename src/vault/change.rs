@@ -22,7 +22,8 @@ use super::vault::{Author, Vault};
 use super::{VaultError, file::FileDraft};
 
 /// Turns a party's public recipient into what age seals to: plugins need the person's leave.
-pub type ToRecipient<'a> = dyn Fn(&PublicRecipient) -> Result<Box<dyn age::Recipient>, Error> + 'a;
+pub type ToRecipient<'a> =
+    dyn Fn(&PublicRecipient) -> Result<Box<dyn age::Recipient + 'a>, Error> + 'a;
 
 /// A value to be sealed.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub struct Change<'a> {
     what: &'a str,
     documents: BTreeMap<DocumentPath, Draft>,
     pub(super) files: Vec<FileDraft>,
+    rules: Option<(Vec<Edit>, [u8; 32])>,
     _lock: Lock,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Change<'a> {
             what,
             documents: BTreeMap::new(),
             files: Vec::new(),
+            rules: None,
             _lock: lock,
         })
     }
@@ -413,6 +416,12 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
+    /// Takes the next trust version along: its files, and its hash for the pin. The vault must be one
+    /// under the new rules.
+    pub fn with_rules(&mut self, edits: Vec<Edit>, version: [u8; 32]) {
+        self.rules = Some((edits, version));
+    }
+
     /// The secrets that this change touches, by name.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -454,6 +463,11 @@ impl<'a> Change<'a> {
             ));
             edits.extend(file.into_edits());
         }
+        let mut version = None;
+        if let Some((rules, hash)) = self.rules {
+            edits.extend(rules);
+            version = Some(hash);
+        }
         if edits.is_empty() {
             return Ok(());
         }
@@ -462,6 +476,11 @@ impl<'a> Change<'a> {
         Journal::at(memory.journal_file()).commit(self.vault.tree(), self.vault.world(), edits)?;
         for (id, pin) in pins {
             memory.set_document(&id, &pin, Sync::Disk)?;
+        }
+        if let Some(hash) = version {
+            let mut chain = memory.chain()?;
+            chain.push(hash);
+            memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::trust::DocumentPin;
 use super::VaultError;
 use super::change::{Change, Purpose};
 use super::policy::{Policy, PolicyKey};
-use super::read::{FILE_RECORD, Opener, hash_of};
+use super::read::{FILE_RECORD, Opener, Reader, hash_of};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::vault::Vault;
 
@@ -101,6 +101,27 @@ impl Change<'_> {
             },
         )?;
         Ok(passed)
+    }
+
+    /// Seals a file anew to the readers of its rule; the content and what is known about it stay.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn reseal_file(&mut self, path: &FilePath) -> Result<(), Error> {
+        let opened = Reader::new(
+            self.vault,
+            self.openers.to_vec(),
+            "reseal",
+            crate::fs::Sync::Lazy,
+        )?
+        .open_file(path)?;
+        let new = NewFile {
+            mode: opened.content.mode,
+            input: opened.reader,
+        };
+        let kept = opened.policy;
+        self.set_file(path, new, |policy| *policy = kept)?;
+        Ok(())
     }
 
     /// Removes a sealed file; its sidecar stays as a tombstone.

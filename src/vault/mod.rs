@@ -30,7 +30,7 @@ pub use kind::{Literal, MAX_VALUE, ValueType};
 pub use listing::{Found, Listed};
 pub use place::Place;
 pub use policy::{Policy, PolicyKey};
-pub use read::{Opened, Opener, Reader};
+pub use read::{Opened, OpenedFile, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
 pub use vault::{Author, Signs, Vault};

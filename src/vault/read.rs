@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crate::crypto::{DataKey, stream};
 use crate::error::Error;
@@ -19,7 +19,7 @@ use super::VaultError;
 use super::document::Document;
 use super::judge::Notice;
 use super::kind::ValueType;
-use super::policy::PolicyKey;
+use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
 use super::sidecar::{Content, Sidecar};
 use super::vault::Vault;
@@ -39,7 +39,7 @@ pub trait Opener {
     ///
     /// # Errors
     /// Whatever keeps it closed.
-    fn age(&self) -> Result<Box<dyn age::Identity>, Error>;
+    fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error>;
 }
 
 /// An opened value.
@@ -57,6 +57,20 @@ pub struct Opened {
     pub changed: Moment,
     /// Whether a policy forbids printing it.
     pub no_print: bool,
+    /// What is known about it.
+    pub policy: Policy,
+}
+
+/// An opened sealed file: all of it was verified, and it is read piece by piece.
+pub struct OpenedFile {
+    /// Its mode, size and hash.
+    pub content: Content,
+    /// Its number.
+    pub rev: u64,
+    /// What is known about it.
+    pub policy: Policy,
+    /// Its plaintext.
+    pub reader: Box<dyn Read>,
 }
 
 /// Opens secrets for one command.
@@ -182,7 +196,18 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`VaultError`], [`FsError`].
-    pub fn file(&self, path: &FilePath, output: impl Write) -> Result<(Content, u64), Error> {
+    pub fn file(&self, path: &FilePath, mut output: impl Write) -> Result<(Content, u64), Error> {
+        let mut opened = self.open_file(path)?;
+        let sink = std::path::Path::new(path.as_str());
+        std::io::copy(&mut opened.reader, &mut output).map_err(FsError::io("write out", sink))?;
+        Ok((opened.content, opened.rev))
+    }
+
+    /// Opens a sealed file for reading: all of it is verified before this returns.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn open_file(&self, path: &FilePath) -> Result<OpenedFile, Error> {
         let (sidecar, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
@@ -206,14 +231,19 @@ impl<'a> Reader<'a> {
             .record_use(self.what, &[path.to_string()], self.sync)?;
         let identities = self.identities(path, &sidecar)?;
         let each = identities.iter().map(|identity| &**identity);
-        let passed = stream::open_file(&mut file, each, output)
+        let (passed, reader) = stream::verified_reader(file, each)
             .map_err(|error| self.explain(path, &sidecar, error))?;
         if passed.size != content.size {
             return Err(other().into());
         }
         let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
         self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
-        Ok((content, sidecar.rev))
+        Ok(OpenedFile {
+            content,
+            rev: sidecar.rev,
+            policy: sidecar.policy,
+            reader,
+        })
     }
 
     fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
@@ -233,7 +263,7 @@ impl<'a> Reader<'a> {
         &self,
         path: &FilePath,
         sidecar: &Sidecar,
-    ) -> Result<Vec<Box<dyn age::Identity>>, Error> {
+    ) -> Result<Vec<Box<dyn age::Identity + '_>>, Error> {
         let openers: Vec<_> = self
             .openers
             .iter()
@@ -418,7 +448,11 @@ fn open_record(
         State::Removed => ValueType::Bytes,
     };
     let Record {
-        name, rev, changed, ..
+        name,
+        rev,
+        changed,
+        policy,
+        ..
     } = record;
     Ok(Opened {
         name,
@@ -427,6 +461,7 @@ fn open_record(
         rev,
         changed,
         no_print,
+        policy,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fs::{Journal, Lock, Sync, Tree};
 use crate::name::PartyName;
 use crate::recipients::{Party, Rights, Use};
-use crate::trust::{self, Expectation, Standing, Trust, TrustError};
+use crate::trust::{self, Accepted, Expectation, Standing, Trust, TrustError};
 use crate::world::World;
 
 use super::VaultError;
@@ -67,6 +67,31 @@ impl Vault {
         Ok(Self {
             tree,
             world: world.clone(),
+            trust,
+            log,
+            parties: RefCell::default(),
+        })
+    }
+
+    /// The same vault under rules that are about to be signed, for sealing by them.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn under(&self, files: BTreeMap<String, Vec<u8>>, number: u64) -> Result<Self, Error> {
+        let trust = Trust {
+            vault: self.trust.vault,
+            standing: self.trust.standing,
+            accepted: Accepted::of_files(files, number)?,
+            pins: self.trust.pins.clone(),
+        };
+        let (tree, world, log) = (
+            Tree::open(self.tree.path())?,
+            self.world.clone(),
+            self.log.clone(),
+        );
+        Ok(Self {
+            tree,
+            world,
             trust,
             log,
             parties: RefCell::default(),

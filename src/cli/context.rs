@@ -1,0 +1,283 @@
+//! Flags, environment and files, settled to what a command works with.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::env;
+use crate::error::{Code, Error, Problem};
+use crate::identity::{self, Ask, Bundle, PublicFolder, Signer};
+use crate::recipients::{PublicRecipient, RecipientKey};
+use crate::trust::{Expectation, SETTINGS_FILE};
+use crate::vault::{Change, Opener, Signs, Vault};
+use crate::world::World;
+
+use super::ui::Ui;
+
+/// What every command gets.
+pub(crate) struct Context {
+    pub(crate) world: World,
+    pub(crate) ui: Ui,
+    pub(crate) vault_dir: Option<PathBuf>,
+    pub(crate) identity: Option<PathBuf>,
+    pub(crate) expect: Option<String>,
+}
+
+/// One of the person's identities, as the vault uses it.
+pub(crate) struct Mine<'a> {
+    bundle: &'a Bundle,
+    ask: &'a dyn Ask,
+}
+
+impl Opener for Mine<'_> {
+    fn recipient(&self) -> Option<&str> {
+        self.bundle.recipient()
+    }
+
+    fn label(&self) -> String {
+        self.bundle.label().to_owned()
+    }
+
+    fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error> {
+        Ok(self.bundle.open_age(self.ask)?)
+    }
+}
+
+/// One of the person's signing keys, as the vault uses it; opened when it signs.
+pub(crate) struct MyKey<'a> {
+    bundle: &'a Bundle,
+    public: PublicKey,
+    party: String,
+    ask: &'a dyn Ask,
+    opened: std::cell::OnceCell<Signer>,
+}
+
+impl Signs for MyKey<'_> {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn label(&self) -> String {
+        self.bundle.signing_label()
+    }
+
+    fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<SignedBy, Error> {
+        let signer = match self.opened.get() {
+            Some(signer) => signer,
+            None => {
+                let signer = self.bundle.signer(self.ask)?;
+                self.opened.get_or_init(|| signer)
+            }
+        };
+        Ok(SignedBy {
+            party: self.party.clone(),
+            fingerprint: self.public.fingerprint(),
+            signature: signer.sign(namespace, message)?,
+        })
+    }
+}
+
+impl Context {
+    /// The folder of the vault: the flag, the variable, or the nearest parent with a `clws.toml` that
+    /// belongs to this person.
+    pub(crate) fn vault_path(&self) -> Result<PathBuf, Error> {
+        let named = self
+            .vault_dir
+            .as_deref()
+            .or(self.world.variable(env::VAULT).map(Path::new));
+        if let Some(dir) = named {
+            return Ok(self.world.folder().join(dir));
+        }
+        for dir in self.world.folder().ancestors() {
+            let Ok(about) = std::fs::symlink_metadata(dir.join(SETTINGS_FILE)) else {
+                continue;
+            };
+            // Somebody else's clws.toml in a parent folder would choose the vault for us
+            // (git CVE-2022-24765).
+            if about.uid() == rustix::process::geteuid().as_raw() && about.is_file() {
+                return Ok(dir.to_owned());
+            }
+            return Err(Problem::new(
+                Code::Denied,
+                format!("the vault in {} belongs to somebody else", dir.display()),
+            )
+            .hint(format!(
+                "if it is the one you mean: `--vault {}`",
+                dir.display()
+            ))
+            .into());
+        }
+        Err(Problem::new(
+            Code::NotFound,
+            format!(
+                "there is no vault in {} or above",
+                self.world.folder().display()
+            ),
+        )
+        .hint("`clws init` makes one; `--vault DIR` names another")
+        .into())
+    }
+
+    /// Opens the vault.
+    pub(crate) fn vault(&self) -> Result<Vault, Error> {
+        let expect = match &self.expect {
+            Some(text) => Some(text.clone()),
+            None => match self.world.variable(env::TRUST).map(|text| text.to_str()) {
+                Some(Some(text)) => Some(text.to_owned()),
+                Some(None) => {
+                    return Err(Problem::new(Code::Usage, "CLWS_TRUST is not UTF-8").into());
+                }
+                None => None,
+            },
+        };
+        let expect = expect.map(|text| text.parse::<Expectation>()).transpose()?;
+        let path = self.vault_path()?;
+        Vault::open(&self.world, &path, expect.as_ref())
+    }
+
+    /// The person's identities: the flag's, the variable's, the configured one, or all.
+    pub(crate) fn bundles(&self) -> Result<Vec<Bundle>, Error> {
+        let variable = self.world.variable(env::IDENTITY).map(PathBuf::from);
+        let chosen = self.identity.clone().or(variable);
+        let public = match &chosen {
+            Some(path) if self.is_public_demo(path) => {
+                self.ui.warn(&format!(
+                    "{} is a demonstration identity that everybody has; it protects nothing",
+                    path.display()
+                ));
+                PublicFolder::Allow
+            }
+            _ => PublicFolder::Refuse,
+        };
+        Ok(identity::all(
+            &self.world,
+            self.identity.as_deref(),
+            public,
+        )?)
+    }
+
+    /// Whether an identity lies below `recipients/` of the vault, beside a party that says
+    /// `public = true`: in a repository, where git gives every file to everybody.
+    fn is_public_demo(&self, path: &Path) -> bool {
+        let full = std::fs::canonicalize(self.world.folder().join(path));
+        let vault = self.vault_path().and_then(|vault| {
+            std::fs::canonicalize(vault)
+                .map_err(|error| Problem::new(Code::IoErr, error.to_string()).into())
+        });
+        let (Ok(full), Ok(vault)) = (full, vault) else {
+            return false;
+        };
+        let below = full.strip_prefix(vault.join("recipients"));
+        let name = below.ok().and_then(|rest| rest.file_name()?.to_str());
+        let party = name.and_then(|name| name.parse().ok());
+        let opened = party.zip(self.vault().ok());
+        opened.is_some_and(|(party, vault)| vault.party(&party).is_ok_and(|party| party.public))
+    }
+
+    /// The bundles as openers.
+    pub(crate) fn openers<'a>(&'a self, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
+        bundles
+            .iter()
+            .map(|bundle| Mine {
+                bundle,
+                ask: &self.ui,
+            })
+            .collect()
+    }
+
+    /// The signing keys of the bundles, each for the party whose key it is.
+    pub(crate) fn signers<'a>(
+        &'a self,
+        vault: &Vault,
+        bundles: &'a [Bundle],
+    ) -> Result<Vec<MyKey<'a>>, Error> {
+        let mut keys = Vec::new();
+        for bundle in bundles {
+            let Some(public) = bundle.verifying_key()? else {
+                continue;
+            };
+            let party = self.party_of(vault, public)?;
+            keys.push(self.my_key(bundle, public, party.unwrap_or_default()));
+        }
+        Ok(keys)
+    }
+
+    /// A bundle's key, to sign in the name of a party.
+    pub(crate) fn my_key<'a>(
+        &'a self,
+        bundle: &'a Bundle,
+        public: &PublicKey,
+        party: String,
+    ) -> MyKey<'a> {
+        let opened = std::cell::OnceCell::new();
+        MyKey {
+            bundle,
+            public: public.clone(),
+            party,
+            ask: &self.ui,
+            opened,
+        }
+    }
+
+    /// Carries out a change of secrets as this person: identities, lock, `make`, then the commit.
+    ///
+    /// Everything that a person is asked must have been asked before: others wait for the lock.
+    pub(crate) fn change<T>(
+        &self,
+        vault: &Vault,
+        what: &str,
+        make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let bundles = self.bundles()?;
+        let (mine, keys) = (self.openers(&bundles), self.signers(vault, &bundles)?);
+        let (openers, signers) = (as_openers(&mine), as_signers(&keys));
+        let author = vault.author(&signers)?;
+        let to_recipient = |recipient: &PublicRecipient| self.to_recipient(recipient);
+        let mut change = Change::begin(vault, &author, &openers, &to_recipient, what)?;
+        let made = make(&mut change)?;
+        change.commit()?;
+        Ok(made)
+    }
+
+    fn party_of(&self, vault: &Vault, public: &PublicKey) -> Result<Option<String>, Error> {
+        for name in vault.trust().accepted.party_names()? {
+            if vault
+                .party(&name)?
+                .signing
+                .iter()
+                .any(|signing| signing.key == *public)
+            {
+                return Ok(Some(name.to_string()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What age seals to for a public recipient; plugins only with the person's leave.
+    pub(crate) fn to_recipient<'a>(
+        &'a self,
+        recipient: &PublicRecipient,
+    ) -> Result<Box<dyn age::Recipient + 'a>, Error> {
+        match &recipient.key {
+            RecipientKey::Age(text) => match text.parse::<age::x25519::Recipient>() {
+                Ok(key) => Ok(Box::new(key)),
+                Err(why) => Err(Problem::new(Code::DataErr, format!("`{text}`: {why}")).into()),
+            },
+            RecipientKey::Plugin(text) => {
+                let config = identity::Config::read(&self.world)?;
+                let plugin = identity::plugin_recipient(&self.world, &config, text, &self.ui)?;
+                Ok(Box::new(plugin))
+            }
+        }
+    }
+}
+
+/// Borrows openers as the vault wants them.
+pub(crate) fn as_openers<'a>(mine: &'a [Mine<'a>]) -> Vec<&'a dyn Opener> {
+    mine.iter().map(|mine| mine as &dyn Opener).collect()
+}
+
+/// Borrows signing keys as the vault wants them.
+pub(crate) fn as_signers<'a>(keys: &'a [MyKey<'a>]) -> Vec<&'a dyn Signs> {
+    keys.iter().map(|key| key as &dyn Signs).collect()
+}

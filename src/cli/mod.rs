@@ -1,0 +1,152 @@
+//! The command line: words, colours and questions.
+//!
+//! A command parses its arguments, calls one feature, and prints. A noun is a folder, a verb a file.
+
+mod context;
+mod harden;
+mod secret;
+mod ui;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{Code, Error, Problem};
+use crate::world::World;
+
+use context::Context;
+use ui::{Talk, Ui};
+
+/// Secrets encrypted in git, injected where they are needed
+///
+/// A vault is a folder in a git repository: sealed documents and files under `secrets/`, public keys
+/// and rules under `recipients/`, and what each component is given at deploy time under `hooks/`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clws",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Global {
+    /// The vault's folder; else the nearest parent with a clws.toml that belongs to you
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    vault: Option<PathBuf>,
+    /// An identity's folder, or an age identity file for reading only
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    identity: Option<PathBuf>,
+    /// What a first use of this vault on this machine may trust
+    #[arg(
+        long,
+        global = true,
+        value_name = "FINGERPRINT@N",
+        help_heading = "Everywhere"
+    )]
+    expect: Option<String>,
+    /// Print lists, reports and errors as JSON
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+    /// Answer yes where a plan is shown and asked about
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    yes: bool,
+    /// Never ask anything
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    no_input: bool,
+    /// Say nothing but warnings and errors
+    #[arg(
+        long,
+        short,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Everywhere"
+    )]
+    quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand)]
+    Secret(secret::Command),
+}
+
+fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
+    match command {
+        Command::Secret(command) => secret::run(command, cx),
+    }
+}
+
+/// Runs the program: hardens the process, reads the arguments, carries the command out.
+#[must_use]
+pub fn main() -> ExitCode {
+    harden::harden();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data; anything else is a wrong use.
+            let wrong = error.use_stderr();
+            error.print().unwrap_or_default();
+            return if wrong {
+                Code::Usage.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let Global {
+        vault,
+        identity,
+        expect,
+        json,
+        yes,
+        no_input,
+        quiet,
+        verbose,
+    } = cli.global;
+    let talk = match (quiet, verbose) {
+        (true, _) => Talk::Quiet,
+        (_, true) => Talk::Verbose,
+        _ => Talk::Normal,
+    };
+    let ui = Ui::new(talk, json, !no_input, yes);
+    let cx = Context {
+        world: World::of_process(),
+        ui,
+        vault_dir: vault,
+        identity,
+        expect,
+    };
+    let command = cli.command;
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&command, &cx))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) if ui::is_quiet(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            cx.ui.error(&error);
+            error.code().into()
+        }
+        Err(_) => Code::Bug.into(),
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code.number())
+    }
+}
+
+/// The error for a command that needs a path of another kind.
+fn usage(message: impl Into<String>) -> Problem {
+    Problem::new(Code::Usage, message)
+}

@@ -1,0 +1,138 @@
+//! `clws secret set`: seals one value or file.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::fs::FsError;
+use crate::name::{FilePath, SecretName, SecretPath};
+use crate::secret::Plain;
+use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, VaultError};
+
+/// Set one secret
+///
+/// The value comes from stdin, a prompt without echo, or a file; never from an argument, which others
+/// on this machine could see. It is kept byte for byte. A new document gets the readers that the rules
+/// give.
+#[derive(Args, Debug)]
+pub(crate) struct SetArgs {
+    /// The secret, as `scope/document/name` or `scope/folder/file`
+    path: SecretPath,
+    /// Read the value from this file
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
+    /// The type of the value; `file` for a sealed file
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<SetType>,
+}
+
+/// The types of values, and the whole file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SetType {
+    String,
+    Integer,
+    Float,
+    Boolean,
+    Datetime,
+    Array,
+    Table,
+    Bytes,
+    File,
+}
+
+impl SetType {
+    fn of_value(self) -> Option<ValueType> {
+        Some(match self {
+            Self::String => ValueType::String,
+            Self::Integer => ValueType::Integer,
+            Self::Float => ValueType::Float,
+            Self::Boolean => ValueType::Boolean,
+            Self::Datetime => ValueType::Datetime,
+            Self::Array => ValueType::Array,
+            Self::Table => ValueType::Table,
+            Self::Bytes => ValueType::Bytes,
+            Self::File => return None,
+        })
+    }
+}
+
+pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let wanted = match (vault.find(&args.path)?, args.kind) {
+        (Found::File(file), None | Some(SetType::File)) => SecretName::File(file),
+        (Found::Value(..) | Found::Folder(_) | Found::Document(_), Some(SetType::File)) => {
+            SecretName::File(args.path.as_str().parse::<FilePath>()?)
+        }
+        (Found::Value(document, name), _) => SecretName::Value(document, name),
+        (Found::File(file), Some(_)) => {
+            return Err(
+                crate::cli::usage(format!("`{file}` is a sealed file, without a type"))
+                    .hint(format!("clws secret set {file} --type file"))
+                    .into(),
+            );
+        }
+        (Found::Document(document), _) => {
+            return Err(VaultError::IsDocument(document.to_string()).into());
+        }
+        (Found::Folder(folder), _) => {
+            return Err(crate::cli::usage(format!("`{folder}` is a folder"))
+                .hint(format!("clws secret set {folder}/NAME"))
+                .into());
+        }
+    };
+    // What is typed or piped is taken before the vault's lock, so that nobody waits for a person.
+    match &wanted {
+        SecretName::Value(document, name) => {
+            let plain = read_value(args, cx, &wanted.to_string())?;
+            let kind = args
+                .kind
+                .and_then(SetType::of_value)
+                .unwrap_or(ValueType::String);
+            if args.from_file.is_none() && plain.with(|bytes| bytes.ends_with(b"\n")) {
+                cx.ui.say(
+                    "note: the value ends in a newline, which is kept; `printf %s` sends none",
+                );
+            }
+            let new = NewValue { kind, plain };
+            let rev = cx.change(&vault, "secret set", |change| {
+                change.set(document, name, new, |_| {})
+            })?;
+            cx.ui.say(&format!("sealed {wanted}, rev {rev}"));
+        }
+        SecretName::File(path) => {
+            let (input, mode): (Box<dyn Read>, u32) = match &args.from_file {
+                Some(from) => {
+                    let open = || FsError::io("read", from);
+                    let file = std::fs::File::open(from).map_err(open())?;
+                    let mode = file.metadata().map_err(open())?.permissions().mode();
+                    (Box::new(file), mode)
+                }
+                None => (Box::new(std::io::stdin().lock()), 0o600),
+            };
+            let new = NewFile { mode, input };
+            let passed = cx.change(&vault, "secret set", |change| {
+                change.set_file(path, new, |_| {})
+            })?;
+            cx.ui
+                .say(&format!("sealed {wanted}, {} bytes", passed.size));
+        }
+    }
+    Ok(())
+}
+
+fn read_value(args: &SetArgs, cx: &Context, name: &str) -> Result<Plain, Error> {
+    let Some(from) = &args.from_file else {
+        return cx.ui.value(name, MAX_VALUE);
+    };
+    let file = std::fs::File::open(from).map_err(FsError::io("read", from))?;
+    let limit = u64::try_from(MAX_VALUE).unwrap_or(u64::MAX) + 1;
+    let mut plain = Plain::new(Vec::new());
+    plain
+        .with_mut(|bytes| file.take(limit).read_to_end(bytes))
+        .map_err(FsError::io("read", from))?;
+    Ok(plain)
+}

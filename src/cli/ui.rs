@@ -1,0 +1,322 @@
+//! All printing, and all questions.
+//!
+//! Data goes to stdout; everything else to stderr. Whatever comes from outside is made safe first,
+//! unless it is the very bytes that were asked for. A closed pipe is a quiet end.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use crate::error::{Code, Error, Problem};
+use crate::identity::Ask;
+use crate::secret::Plain;
+use crate::text::clean;
+
+/// How much is said beside the data.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Talk {
+    /// Warnings and errors alone.
+    Quiet,
+    /// What was done.
+    #[default]
+    Normal,
+    /// More.
+    Verbose,
+}
+
+/// The person at the other end, or a script.
+#[derive(Debug)]
+pub(crate) struct Ui {
+    talk: Talk,
+    json: bool,
+    ask: bool,
+    yes: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(talk: Talk, json: bool, ask: bool, yes: bool) -> Self {
+        Self {
+            talk,
+            json,
+            ask,
+            yes,
+        }
+    }
+
+    /// Whether lists and reports are to be JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.ask && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Whether stdout is a terminal.
+    pub(crate) fn shows_to_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Prints bytes as they are.
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), Error> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)
+            .and_then(|()| out.flush())
+            .map_err(written)
+    }
+
+    /// Prints a line of a list, made safe.
+    pub(crate) fn line(&self, text: &str) -> Result<(), Error> {
+        self.data(format!("{}\n", clean(text)).as_bytes())
+    }
+
+    /// Prints a report.
+    pub(crate) fn json(&self, value: &serde_json::Value) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(io::Error::from)
+            .map_err(written)?;
+        self.data(format!("{text}\n").as_bytes())
+    }
+
+    /// Prints rows in columns, made safe; nothing for no rows.
+    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| clean(cell)).collect())
+            .collect();
+        let width = |column: usize| {
+            let cells = rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count());
+            cells
+                .chain(head.get(column).map(|cell| cell.len()))
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let mut text = String::new();
+        let head: Vec<String> = head.iter().map(ToString::to_string).collect();
+        for row in std::iter::once(&head).chain(&rows) {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            text.push_str(cells.join("  ").trim_end());
+            text.push('\n');
+        }
+        self.data(text.as_bytes())
+    }
+
+    /// Says what was done.
+    pub(crate) fn say(&self, text: &str) {
+        if self.talk != Talk::Quiet {
+            to_stderr(text);
+        }
+    }
+
+    /// Says what only the curious want to know.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.talk == Talk::Verbose {
+            to_stderr(text);
+        }
+    }
+
+    /// Says what somebody should know before going on.
+    pub(crate) fn warn(&self, text: &str) {
+        to_stderr(&format!("warning: {text}"));
+    }
+
+    /// Prints an error, on stdout as JSON where that was asked for.
+    pub(crate) fn error(&self, error: &Error) {
+        if self.json {
+            // If that does not go out, nothing would.
+            drop(self.json(&error.to_json()));
+        }
+        print_error(error);
+    }
+
+    /// Asks before a plan is carried out; `--yes` answers.
+    ///
+    /// # Errors
+    /// DENIED where nobody can be asked, or the answer is no.
+    pub(crate) fn confirm(&self, question: &str) -> Result<(), Error> {
+        if self.yes {
+            return Ok(());
+        }
+        self.demand_person(question)?;
+        match self.question(&format!("{question} [y/N] "))?.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Problem::new(Code::Denied, "nothing was done").into()),
+        }
+    }
+
+    /// Refuses where nobody can be asked.
+    fn demand_person(&self, question: &str) -> Result<(), Error> {
+        if self.can_ask() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Denied,
+            format!("there is nobody here to ask: {question}"),
+        )
+        .hint("`--yes` answers for you; `--dry-run` shows the plan alone")
+        .into())
+    }
+
+    /// Asks for a line of text on the terminal.
+    pub(crate) fn question(&self, text: &str) -> Result<String, Error> {
+        let mut err = io::stderr().lock();
+        err.write_all(clean(text).as_bytes())
+            .and_then(|()| err.flush())
+            .map_err(written)?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map_err(read)?;
+        Ok(answer)
+    }
+
+    /// Takes a value from stdin, or asks for it without echo.
+    ///
+    /// # Errors
+    /// DENIED where stdin is a terminal and nobody may be asked; IOERR; DATAERR above `most` bytes.
+    pub(crate) fn value(&self, what: &str, most: usize) -> Result<Plain, Error> {
+        if io::stdin().is_terminal() {
+            if !self.ask {
+                return Err(
+                    Problem::new(Code::Denied, format!("no value for {what} on stdin"))
+                        .hint("pipe it in, or leave out `--no-input`")
+                        .into(),
+                );
+            }
+            let value = hidden(&format!("value for {what}: "))?;
+            let again = hidden("once more: ")?;
+            if !value.same_as(&again) {
+                return Err(Problem::new(Code::Usage, "the two are not the same").into());
+            }
+            return Ok(value);
+        }
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let mut bytes = zeroize::Zeroizing::new(Vec::new());
+        io::stdin()
+            .lock()
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(read)?;
+        if bytes.len() > most {
+            return Err(Problem::new(
+                Code::DataErr,
+                format!("the value for {what} is larger than {most} bytes"),
+            )
+            .hint("`--type file` seals it as a file of its own")
+            .into());
+        }
+        Ok(Plain::new(std::mem::take(&mut *bytes)))
+    }
+}
+
+/// Asks on the terminal with the echo off.
+fn hidden(prompt: &str) -> Result<Plain, Error> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin).map_err(|errno| read(errno.into()))?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    silent.local_modes.insert(LocalModes::ECHONL);
+    let mut err = io::stderr().lock();
+    err.write_all(clean(prompt).as_bytes())
+        .and_then(|()| err.flush())
+        .map_err(written)?;
+    tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|errno| read(errno.into()))?;
+    let mut line = zeroize::Zeroizing::new(Vec::with_capacity(256));
+    let got = stdin.lock().read_until(b'\n', &mut line);
+    // The terminal must echo again, whatever was read.
+    tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(|errno| read(errno.into()))?;
+    got.map_err(read)?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(Plain::new(std::mem::take(&mut *line)))
+}
+
+impl Ask for Ui {
+    fn passphrase(&self, what: &str) -> io::Result<Option<Plain>> {
+        if !self.can_ask() {
+            return Ok(None);
+        }
+        hidden(&format!("passphrase of {what}: "))
+            .map(Some)
+            .map_err(|error| io::Error::other(error.message()))
+    }
+
+    fn message(&self, text: &str) {
+        self.say(&clean(text));
+    }
+
+    fn confirm(&self, text: &str, yes: &str, no: Option<&str>) -> Option<bool> {
+        if !self.can_ask() {
+            return None;
+        }
+        let no = no.unwrap_or("no");
+        let answer = self.question(&format!("{text} [{yes}/{no}] ")).ok()?;
+        Some(answer.trim().eq_ignore_ascii_case(yes) || answer.trim() == "y")
+    }
+
+    fn answer(&self, text: &str) -> Option<String> {
+        self.can_ask()
+            .then(|| self.question(&format!("{text} ")).ok())
+            .flatten()
+    }
+}
+
+/// A closed pipe ends the program quietly: the reader has seen enough.
+fn written(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Problem::new(Code::IoErr, QUIET).into();
+    }
+    Problem::new(Code::IoErr, format!("cannot write the output: {error}")).into()
+}
+
+fn read(error: io::Error) -> Error {
+    Problem::new(Code::IoErr, format!("cannot read the input: {error}")).into()
+}
+
+const QUIET: &str = "the pipe was closed";
+
+/// Whether an error is a reader that went away.
+pub(super) fn is_quiet(error: &Error) -> bool {
+    error.message() == QUIET
+}
+
+/// Prints an error for people.
+pub(super) fn print_error(error: &Error) {
+    let mut text = format!("error: {}", error.message());
+    for note in error.notes() {
+        text.push_str("\n  ");
+        text.push_str(&note);
+    }
+    for hint in error.hints() {
+        text.push_str("\nhint: ");
+        text.push_str(&hint);
+    }
+    to_stderr(&text);
+}
+
+/// Says that clws itself is wrong, with the place in its source and nothing else.
+pub(super) fn bug(place: &str) {
+    to_stderr(&format!(
+        "error: clws has a bug at {place}; nothing half-done was left behind"
+    ));
+}
+
+fn to_stderr(text: &str) {
+    let text = format!("{}\n", clean(text));
+    // With stderr gone there is nobody to tell.
+    io::stderr()
+        .lock()
+        .write_all(text.as_bytes())
+        .unwrap_or_default();
+}

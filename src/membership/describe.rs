@@ -1,0 +1,200 @@
+//! What differs between two sets of rules, in people's terms.
+
+use std::collections::BTreeSet;
+
+use super::rules::{Rules, RulesError};
+use crate::name::PartyName;
+use crate::recipients::{Access, Party, Right, Rights, Use};
+
+/// A sentence for each difference from `old` to `new`; none if they are the same.
+///
+/// # Errors
+/// [`RulesError`] if either does not read.
+pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
+    let mut said = Vec::new();
+    let (was, is) = (old.parties()?, new.parties()?);
+    for (name, party) in &is {
+        match was.get(name) {
+            None => said.push(added(party)),
+            Some(before) => changed(before, party, &mut said),
+        }
+    }
+    for name in was.keys().filter(|name| !is.contains_key(*name)) {
+        said.push(format!("{name} is taken out"));
+    }
+    access(&old.access()?, &new.access()?, &mut said);
+    let (before, after) = (old.settings()?, new.settings()?);
+    if before.name != after.name {
+        said.push(format!(
+            "the vault is called {} instead of {}",
+            after.name, before.name
+        ));
+    }
+    for scope in before
+        .rollback
+        .keys()
+        .chain(after.rollback.keys())
+        .collect::<BTreeSet<_>>()
+    {
+        let (was, is) = (before.rollback(scope), after.rollback(scope));
+        if was != is {
+            said.push(
+                format!("something older in `{scope}`: {was:?} becomes {is:?}").to_lowercase(),
+            );
+        }
+    }
+    // Bytes that say the same in other words still change a hash.
+    if said.is_empty() && old != new {
+        let differ = |file: &&String| old.files().get(*file) != new.files().get(*file);
+        let files = old.files().keys().chain(new.files().keys());
+        let files: BTreeSet<_> = files.filter(differ).collect();
+        said.extend(
+            files
+                .into_iter()
+                .map(|file| format!("{file} is written differently")),
+        );
+    }
+    Ok(said)
+}
+
+fn added(party: &Party) -> String {
+    let kind = party.kind.as_str();
+    let keys: Vec<String> = party
+        .recipients
+        .iter()
+        .map(|r| short(r.key.as_str()))
+        .collect();
+    let what = match keys.as_slice() {
+        [] => "nothing is sealed to it".to_owned(),
+        keys => format!("sealed to as {}", crate::text::list(keys)),
+    };
+    format!("{} is new, a {kind}, {what}", party.name)
+}
+
+fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
+    let name = &after.name;
+    for recipient in &after.recipients {
+        match before
+            .recipients
+            .iter()
+            .find(|old| old.name == recipient.name)
+        {
+            None => said.push(format!(
+                "{name} is also sealed to as {} ({})",
+                short(recipient.key.as_str()),
+                recipient.name
+            )),
+            Some(old) if old.key != recipient.key => said.push(format!(
+                "{name}'s key {} changes: {} → {}",
+                recipient.name,
+                short(old.key.as_str()),
+                short(recipient.key.as_str())
+            )),
+            Some(_) => {}
+        }
+    }
+    for old in &before.recipients {
+        if !after
+            .recipients
+            .iter()
+            .any(|recipient| recipient.name == old.name)
+        {
+            said.push(format!(
+                "{name} is no longer sealed to as {}",
+                short(old.key.as_str())
+            ));
+        }
+    }
+    for key in &after.signing {
+        match before.signing.iter().find(|old| old.key == key.key) {
+            None => said.push(format!(
+                "{name} also signs with {} ({})",
+                key.key.fingerprint(),
+                key.name
+            )),
+            Some(old) if old.usable != key.usable => said.push(match key.usable {
+                Use::Sign => format!("{name} signs with {} again", key.key.fingerprint()),
+                Use::Verify => format!("{name} no longer signs with {}", key.key.fingerprint()),
+            }),
+            Some(_) => {}
+        }
+    }
+    for old in &before.signing {
+        if !after.signing.iter().any(|key| key.key == old.key) {
+            said.push(format!(
+                "signatures by {name}'s key {} no longer count",
+                old.key.fingerprint()
+            ));
+        }
+    }
+    if before.host_keys != after.host_keys {
+        said.push(format!("{name} proves itself with other SSH host keys"));
+    }
+    let place = |party: &Party| {
+        (
+            party.address.clone(),
+            party.port,
+            party.user.clone(),
+            party.jump.clone(),
+        )
+    };
+    if place(before) != place(after) {
+        let at = after.address.as_deref().unwrap_or("nowhere");
+        said.push(format!("{name} is reached in another way, at {at}"));
+    }
+    if before.public != after.public {
+        said.push(format!(
+            "{name} is {} on purpose",
+            if after.public { "public" } else { "not public" }
+        ));
+    }
+    if (before.kind, &before.scope, &before.machine_type)
+        != (after.kind, &after.scope, &after.machine_type)
+    {
+        said.push(format!("{name} is of another kind, scope or machine type"));
+    }
+}
+
+fn access(before: &Access, after: &Access, said: &mut Vec<String>) {
+    let paths: BTreeSet<&String> = before.rules.keys().chain(after.rules.keys()).collect();
+    for path in paths {
+        let rights = |access: &Access| Rights::on(access, path).unwrap_or_default();
+        let (was, is) = (rights(before), rights(after));
+        for right in Right::ALL {
+            let of = |rights: &Rights| -> BTreeSet<PartyName> {
+                match right {
+                    Right::Deploy => &rights.deployers,
+                    Right::Read => &rights.readers,
+                    Right::Submit => &rights.submitters,
+                    Right::Write => &rights.writers,
+                }
+                .clone()
+            };
+            let (had, has) = (of(&was), of(&is));
+            for name in has.difference(&had) {
+                said.push(format!("{name} may {} `{path}`", right.verb()));
+            }
+            for name in had.difference(&has) {
+                said.push(format!("{name} may no longer {} `{path}`", right.verb()));
+            }
+        }
+        match (
+            before.rules.contains_key(path),
+            after.rules.contains_key(path),
+        ) {
+            (false, true) => said.push(format!("`{path}` has a rule of its own")),
+            (true, false) => said.push(format!("`{path}` has no rule of its own any more")),
+            _ => {}
+        }
+    }
+}
+
+/// `age1…` as people compare it: its beginning and its end.
+fn short(key: &str) -> String {
+    let end: String = key
+        .chars()
+        .skip(key.chars().count().saturating_sub(6))
+        .collect();
+    let start: String = key.chars().take(8).collect();
+    format!("{start}…{end}")
+}

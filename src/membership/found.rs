@@ -1,0 +1,153 @@
+//! A new vault: its settings, its first party, its rules, and trust version 1.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::rules::Rules;
+use super::sign::hashes;
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::error::{Code, Error, Problem};
+use crate::fs::{Edit, Journal, New, Tree};
+use crate::name::PartyName;
+use crate::recipients::{
+    Access, Kind, Party, PublicRecipient, RecipientKey, Right, Rule, Use, VerifyingKey,
+};
+use crate::trust::{Draft, Pins, SETTINGS_FILE, Version, version_file};
+use crate::vault::Signs;
+use crate::world::World;
+
+/// git must not turn line ends in files whose every byte is signed.
+const ATTRIBUTES: &str = "clws.toml -text\nsecrets/** -text\nrecipients/** -text\nhooks/** -text\n";
+
+/// What a new vault begins with.
+#[derive(Debug)]
+pub struct Founding<'a> {
+    /// The vault's name.
+    pub name: &'a str,
+    /// The first party and administrator.
+    pub founder: PartyName,
+    /// What is sealed to the founder.
+    pub recipient: &'a str,
+    /// What the founder signs with.
+    pub signing: &'a PublicKey,
+}
+
+/// Makes a vault in a folder; gives trust version 1's fingerprint. Nothing is committed to git.
+///
+/// # Errors
+/// CONFLICT if there is a vault; [`crate::fs::FsError`].
+pub fn found(
+    world: &World,
+    dir: &Path,
+    founding: &Founding<'_>,
+    signer: &dyn Signs,
+) -> Result<String, Error> {
+    std::fs::create_dir_all(dir).map_err(crate::fs::FsError::io("make", dir))?;
+    let tree = Tree::open(dir)?;
+    if tree.exists(SETTINGS_FILE)? || tree.exists("recipients/trust")? {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!("there is a vault in {}", dir.display()),
+        )
+        .hint("`clws secret list` shows what is in it")
+        .into());
+    }
+    let mut founder = Party::new(founding.founder.clone(), Kind::Person);
+    let key = RecipientKey::parse(founding.recipient)?;
+    founder.recipients.push(PublicRecipient {
+        name: "main".into(),
+        key,
+    });
+    founder.signing.push(VerifyingKey {
+        name: "main".into(),
+        key: founding.signing.clone(),
+        usable: Use::Sign,
+    });
+    let mut access = Access::default();
+    for scope in ["dev", "prod", "shared", "test"] {
+        let mut rule = Rule::default();
+        for right in [Right::Deploy, Right::Read, Right::Write] {
+            rule.add(right, &founding.founder);
+        }
+        access.rules.insert(scope.to_owned(), rule);
+    }
+    let settings = settings(founding.name);
+    let mut rules = Rules::new(BTreeMap::from([(
+        SETTINGS_FILE.to_owned(),
+        settings.into_bytes(),
+    )]));
+    rules.set_access(&access);
+    rules.set_party(&founder);
+    rules.check()?;
+    let draft = Draft {
+        number: 1,
+        previous: world.random()?,
+        threshold: 1,
+        admins: BTreeMap::from([(founding.founder.clone(), founding.signing.clone())]),
+        files: hashes(rules.files()),
+    };
+    let signed = signer.sign(Namespace::Trust, draft.body().as_bytes())?;
+    let signed = SignedBy {
+        party: founding.founder.to_string(),
+        ..signed
+    };
+    let printed = draft.print(&[signed]);
+    let version = Version::parse(printed.as_bytes())?;
+    version.check_founding()?;
+
+    let pins = Pins::of(world, &version.hash)?;
+    let mut edits: Vec<Edit> = rules
+        .files()
+        .iter()
+        .map(|(file, bytes)| Edit::of(file.clone(), None, New::Bytes(bytes.clone())))
+        .collect();
+    edits.push(Edit::of(
+        version_file(1),
+        None,
+        New::Bytes(printed.into_bytes()),
+    ));
+    edits.extend(attributes(&tree)?);
+    Journal::at(pins.journal_file()).commit(&tree, world, edits)?;
+    pins.accept(&[version.hash], rules.files())?;
+    Ok(version.fingerprint())
+}
+
+fn settings(name: &str) -> String {
+    use crate::lines::{Value, print, render};
+    let vault = print(
+        "vault",
+        None,
+        &[("format", Value::Integer(1)), ("name", name.into())],
+    );
+    // On a developer's machine an old branch is everyday work; it is said, not refused.
+    let dev = print("scope", Some("dev"), &[("rollback", "warn".into())]);
+    render("", &[vault, dev])
+}
+
+/// Adds our lines to `.gitattributes`, keeping what is there.
+fn attributes(tree: &Tree) -> Result<Option<Edit>, Error> {
+    let old = tree.read(".gitattributes", 1024 * 1024)?;
+    let text = old
+        .as_deref()
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default()
+        .into_owned();
+    let missing: Vec<&str> = ATTRIBUTES
+        .lines()
+        .filter(|line| !text.lines().any(|there| there == *line))
+        .collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let gap = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    let new = format!("{text}{gap}{}\n", missing.join("\n"));
+    Ok(Some(Edit::of(
+        ".gitattributes",
+        old.as_deref(),
+        New::Bytes(new.into_bytes()),
+    )))
+}

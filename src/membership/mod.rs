@@ -1,0 +1,15 @@
+//! Founding a vault, and changing who may do what in it.
+//!
+//! The rules are files: `clws.toml`, the parties, `access.toml`. A change of them is a new set of
+//! files, checked as a whole, described in people's terms, signed as the next trust version, and
+//! committed together with the wraps that it makes necessary.
+
+mod describe;
+mod found;
+mod rules;
+mod sign;
+
+pub use describe::describe;
+pub use found::{Founding, found};
+pub use rules::{Rules, RulesError};
+pub use sign::{Signed, concerned, next_version, sign_rules};

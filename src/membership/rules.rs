@@ -1,0 +1,211 @@
+//! The files of rules as one set, held to being consistent before anybody signs them.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Code, Explain};
+use crate::name::PartyName;
+use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
+use crate::text::nearest;
+use crate::trust::{SETTINGS_FILE, Settings};
+
+/// What is wrong with a set of rules.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum RulesError {
+    #[error("{file}, {error}")]
+    Line {
+        file: String,
+        error: crate::lines::LineError,
+    },
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    #[error("{file} describes a party named `{name}`")]
+    OtherName { file: String, name: String },
+    #[error("`{0}` is the name of a party and of a group")]
+    BothPartyAndGroup(String),
+    #[error("the rules mention `{name}`, which is neither a party nor a group")]
+    Unknown {
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error("the group `{group}` has the group `{member}` as a member")]
+    Nested { group: String, member: String },
+    #[error("the rule for `{0}` leaves nobody to read")]
+    NobodyReads(String),
+    #[error("there is no party `{0}`")]
+    NoParty(String),
+    #[error("there is a party `{0}` already")]
+    PartyExists(String),
+}
+
+impl Explain for RulesError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Line { error, .. } => error.code(),
+            Self::NoParty(_) => Code::NotFound,
+            Self::PartyExists(_) => Code::Conflict,
+            _ => Code::Trust,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Line { error, .. } => error.hints(),
+            Self::Unknown {
+                nearest: Some(near),
+                ..
+            } => vec![format!("is `{near}` meant?")],
+            Self::Unknown {
+                name,
+                nearest: None,
+            } => {
+                vec![format!("`clws recipient add {name} FILE` adds a party")]
+            }
+            Self::OtherName { file, name } => {
+                vec![format!("rename {file} to recipients/{name}.toml")]
+            }
+            Self::Nested { .. } => vec!["list its members instead".into()],
+            Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
+            Self::PartyExists(name) => {
+                vec![format!("`clws recipient update {name}` adds keys to it")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// All files of rules, by their path in the vault.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rules(BTreeMap<String, Vec<u8>>);
+
+impl Rules {
+    /// Takes the files as they are.
+    #[must_use]
+    pub fn new(files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self(files)
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.0
+    }
+
+    fn file(&self, name: &'static str) -> Result<&[u8], RulesError> {
+        self.0
+            .get(name)
+            .map(Vec::as_slice)
+            .ok_or(RulesError::Missing(name))
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    pub fn settings(&self) -> Result<Settings, RulesError> {
+        let file = SETTINGS_FILE;
+        Settings::parse(self.file(file)?).map_err(|error| RulesError::Line {
+            file: file.into(),
+            error,
+        })
+    }
+
+    /// Groups and rules.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    pub fn access(&self) -> Result<Access, RulesError> {
+        let file = ACCESS_FILE;
+        Access::parse(self.file(file)?).map_err(|error| RulesError::Line {
+            file: file.into(),
+            error,
+        })
+    }
+
+    /// All parties, by name.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    pub fn parties(&self) -> Result<BTreeMap<PartyName, Party>, RulesError> {
+        let mut parties = BTreeMap::new();
+        for (file, bytes) in &self.0 {
+            if file == SETTINGS_FILE || file == ACCESS_FILE {
+                continue;
+            }
+            let party = Party::parse(bytes).map_err(|error| RulesError::Line {
+                file: file.clone(),
+                error,
+            })?;
+            if party_file(&party.name) != *file {
+                return Err(RulesError::OtherName {
+                    file: file.clone(),
+                    name: party.name.to_string(),
+                });
+            }
+            parties.insert(party.name.clone(), party);
+        }
+        Ok(parties)
+    }
+
+    /// One party.
+    ///
+    /// # Errors
+    /// [`RulesError::NoParty`].
+    pub fn party(&self, name: &PartyName) -> Result<Party, RulesError> {
+        self.parties()?
+            .remove(name)
+            .ok_or_else(|| RulesError::NoParty(name.to_string()))
+    }
+
+    /// Puts groups and rules in.
+    pub fn set_access(&mut self, access: &Access) {
+        self.0
+            .insert(ACCESS_FILE.to_owned(), access.print().into_bytes());
+    }
+
+    /// Puts a party in.
+    pub fn set_party(&mut self, party: &Party) {
+        self.0
+            .insert(party_file(&party.name), party.print().into_bytes());
+    }
+
+    /// Holds the files together: every name leads somewhere, and every rule to a reader.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), RulesError> {
+        self.settings()?;
+        let (access, parties) = (self.access()?, self.parties()?);
+        for (group, members) in &access.groups {
+            if parties.contains_key(group) {
+                return Err(RulesError::BothPartyAndGroup(group.to_string()));
+            }
+            if let Some(member) = members
+                .iter()
+                .find(|member| access.groups.contains_key(*member))
+            {
+                let (group, member) = (group.to_string(), member.to_string());
+                return Err(RulesError::Nested { group, member });
+            }
+        }
+        for name in access.mentioned() {
+            if !parties.contains_key(name) && !access.groups.contains_key(name) {
+                let known = parties
+                    .keys()
+                    .chain(access.groups.keys())
+                    .map(PartyName::as_str);
+                return Err(RulesError::Unknown {
+                    name: name.to_string(),
+                    nearest: nearest(name.as_str(), known).map(str::to_owned),
+                });
+            }
+        }
+        for prefix in access.rules.keys() {
+            let rights = crate::recipients::Rights::on(&access, prefix);
+            if rights.is_none_or(|rights| rights.readers.is_empty()) {
+                return Err(RulesError::NobodyReads(prefix.clone()));
+            }
+        }
+        Ok(())
+    }
+}
