@@ -2,9 +2,15 @@
 //!
 //! A command parses its arguments, calls one feature, and prints. A noun is a folder, a verb a file.
 
+mod access;
 mod context;
 mod harden;
+mod identity;
+mod init;
+mod recipient;
+mod rules;
 mod secret;
+mod trust;
 mod ui;
 
 use std::path::PathBuf;
@@ -78,13 +84,27 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     #[command(subcommand)]
     Secret(secret::Command),
+    #[command(subcommand)]
+    Identity(identity::Command),
+    #[command(subcommand)]
+    Recipient(recipient::Command),
+    #[command(subcommand)]
+    Access(access::Command),
+    #[command(subcommand)]
+    Trust(trust::Command),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
+        Command::Init(args) => init::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Secret(command) => secret::run(command, cx),
+        Command::Identity(command) => identity::run(command, cx),
+        Command::Recipient(command) => recipient::run(command, cx),
+        Command::Access(command) => access::run(command, cx),
+        Command::Trust(command) => trust::run(command, cx),
     }
 }
 

@@ -118,12 +118,7 @@ impl Ui {
         }
     }
 
-    /// Says what only the curious want to know.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.talk == Talk::Verbose {
-            to_stderr(text);
-        }
-    }
+
 
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
@@ -176,6 +171,27 @@ impl Ui {
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).map_err(read)?;
         Ok(answer)
+    }
+
+    /// Asks twice for a new passphrase, without echo.
+    ///
+    /// # Errors
+    /// DENIED where nobody can be asked: a passphrase never comes from a variable or a pipe.
+    pub(crate) fn new_passphrase(&self) -> Result<Plain, Error> {
+        if !self.can_ask() {
+            return Err(Problem::new(
+                Code::Denied,
+                "a passphrase is asked for on a terminal alone",
+            )
+            .into());
+        }
+        let passphrase = hidden("new passphrase: ")?;
+        let again = hidden("once more: ")?;
+        if passphrase.same_as(&again) {
+            Ok(passphrase)
+        } else {
+            Err(Problem::new(Code::Usage, "the two are not the same").into())
+        }
     }
 
     /// Takes a value from stdin, or asks for it without echo.

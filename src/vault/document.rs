@@ -217,6 +217,16 @@ impl<'a> Document<'a> {
             Some((opener, wrap))
         });
         let Some((opener, wrap)) = mine else {
+            // A public half that only opening would show (an identity under a passphrase) is worth a
+            // try with each wrap.
+            for opener in openers.iter().filter(|opener| opener.recipient().is_none()) {
+                let Ok(identity) = opener.age() else { continue };
+                for wrap in &wraps {
+                    if let Some(Ok(data_key)) = self.open_wrap(wrap, &*identity) {
+                        return Ok(data_key);
+                    }
+                }
+            }
             let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
             readers.dedup();
             return Err(VaultError::NoKey {
@@ -226,24 +236,45 @@ impl<'a> Document<'a> {
             }
             .into());
         };
-        let bad = || VaultError::BadWrap {
+        let identity = opener.age()?;
+        match self.open_wrap(wrap, &*identity) {
+            Some(opened) => Ok(opened?),
+            None => Err(self.bad_wrap(wrap).into()),
+        }
+    }
+
+    fn bad_wrap(&self, wrap: &Wrap) -> VaultError {
+        VaultError::BadWrap {
             document: self.place.path.to_string(),
-            reader: wrap.name.clone(),
-        };
+            reader: crate::text::clean(&wrap.name),
+        }
+    }
+
+    /// Opens one wrap and compares the key with the commitment; `None` if it is for somebody else.
+    fn open_wrap(
+        &self,
+        wrap: &Wrap,
+        identity: &dyn age::Identity,
+    ) -> Option<Result<DataKey, VaultError>> {
         let mut parts = wrap.text.splitn(3, ':');
         let (kid, form, bytes) = (parts.next(), parts.next(), parts.next());
         if kid != Some(&kid_of(&self.head.key_id)) || form != Some("age") {
-            return Err(bad().into());
+            return Some(Err(self.bad_wrap(wrap)));
         }
-        let bytes = bytes
-            .and_then(|bytes| decode_base64(bytes).ok())
-            .ok_or_else(bad)?;
-        let data_key = unwrap(&bytes, &*opener.age()?).map_err(|_| bad())?;
+        let Some(bytes) = bytes.and_then(|bytes| decode_base64(bytes).ok()) else {
+            return Some(Err(self.bad_wrap(wrap)));
+        };
+        let data_key = match unwrap(&bytes, identity) {
+            Ok(data_key) => data_key,
+            Err(crate::crypto::CryptoError::NoIdentity) => return None,
+            Err(_) => return Some(Err(self.bad_wrap(wrap))),
+        };
         let commitment = data_key.commitment(&self.place.vault, &self.place.id);
-        if commitment != Ok(self.head.key_id) {
-            return Err(bad().into());
+        if commitment == Ok(self.head.key_id) {
+            Some(Ok(data_key))
+        } else {
+            Some(Err(self.bad_wrap(wrap)))
         }
-        Ok(data_key)
     }
 
     /// Checks that a record is sealed under this document's current key.

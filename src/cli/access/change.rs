@@ -1,0 +1,209 @@
+//! `clws access grant` and `revoke`: rights given and taken.
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::rules::{self, Run};
+use crate::error::{Code, Error, Problem};
+use crate::name::{PartyName, SecretPath};
+use crate::recipients::{Access, Right};
+
+/// Whose rights, and where.
+#[derive(Args, Debug)]
+pub(crate) struct ChangeArgs {
+    /// A party or a group
+    who: PartyName,
+    /// A scope, document, folder or file
+    path: SecretPath,
+    /// To open values
+    #[arg(long)]
+    read: bool,
+    /// To sign values; who writes, reads too
+    #[arg(long)]
+    write: bool,
+    /// To hand values in without opening any
+    #[arg(long)]
+    submit: bool,
+    /// To sign hooks
+    #[arg(long)]
+    deploy: bool,
+    /// Show the plan alone
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl ChangeArgs {
+    fn rights(&self) -> Result<Vec<Right>, Error> {
+        let flags = [
+            (self.deploy, Right::Deploy),
+            (self.read, Right::Read),
+            (self.submit, Right::Submit),
+            (self.write, Right::Write),
+        ];
+        let rights: Vec<Right> = flags
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, right)| right)
+            .collect();
+        if rights.is_empty() {
+            return Err(crate::cli::usage("which right is meant?")
+                .hint("--read, --write, --submit or --deploy")
+                .into());
+        }
+        Ok(rights)
+    }
+}
+
+pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
+    let rights = args.rights()?;
+    let vault = cx.vault()?;
+    rules::demand_signed(&vault)?;
+    let mut new = rules::accepted(&vault)?;
+    let mut access = new.access()?;
+    let path = args.path.as_str();
+    let inherited = access
+        .rule_for(path)
+        .map(|(_, rule)| rule.clone())
+        .unwrap_or_default();
+    let rule = access.rules.entry(path.to_owned()).or_insert(inherited);
+    let added: Vec<bool> = rights
+        .iter()
+        .map(|right| rule.add(*right, &args.who))
+        .collect();
+    let mut notes = narrower(&access, path);
+    if added.contains(&true) {
+        new.set_access(&access);
+    } else {
+        notes.clear();
+    }
+    rules::change(cx, &vault, &new, &notes, Run::from(args.dry_run))?;
+    if !args.dry_run && !added.contains(&true) {
+        wrap_again(cx, &vault, path)?;
+    }
+    Ok(())
+}
+
+/// Wraps what is not wrapped yet below a path, as far as this person can.
+fn wrap_again(cx: &Context, vault: &crate::vault::Vault, path: &str) -> Result<(), Error> {
+    let listed = vault.list(Some(path))?;
+    let wrapped = cx.change(vault, "access grant", |change| {
+        let mut wrapped = Vec::new();
+        for item in &listed {
+            if let crate::vault::Listed::Document(document) = item {
+                let names = change.wrap_for_readers(document)?;
+                wrapped.extend(
+                    names
+                        .into_iter()
+                        .map(|name| format!("{document} for {name}")),
+                );
+            }
+        }
+        Ok(wrapped)
+    })?;
+    if !wrapped.is_empty() {
+        cx.ui
+            .say(&format!("wrapped {}", crate::text::list(&wrapped)));
+    }
+    Ok(())
+}
+
+/// What a wider grant does not reach.
+fn narrower(access: &Access, path: &str) -> Vec<String> {
+    let below = format!("{path}/");
+    let rules = access
+        .rules
+        .keys()
+        .filter(|prefix| prefix.starts_with(&below));
+    rules
+        .map(|prefix| format!("this does not reach `{prefix}`, which has a rule of its own"))
+        .collect()
+}
+
+pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
+    let rights = args.rights()?;
+    let vault = cx.vault()?;
+    rules::demand_signed(&vault)?;
+    let mut new = rules::accepted(&vault)?;
+    let mut access = new.access()?;
+    let path = args.path.as_str();
+    let decided = access
+        .rule_for(path)
+        .map(|(prefix, rule)| (prefix.to_owned(), rule.clone()));
+    let (prefix, rule) = decided.ok_or_else(|| {
+        Problem::new(Code::NotFound, format!("no rule covers `{path}`"))
+            .hint("`clws access show` shows all rules")
+    })?;
+    for right in &rights {
+        let holders = rule.holders(*right);
+        let group = holders.iter().find(|holder| {
+            access
+                .groups
+                .get(*holder)
+                .is_some_and(|members| members.contains(&args.who))
+        });
+        if let Some(group) = group {
+            return Err(Problem::new(
+                Code::Conflict,
+                format!("{} may {} `{path}` as a member of {group}", args.who, right.verb()),
+            )
+            .hint(format!("take {} out of [group.{group}] in recipients/access.toml, then run `clws trust sign`", args.who))
+            .into());
+        }
+        if !holders.contains(&args.who) {
+            return Err(Problem::new(
+                Code::NotFound,
+                format!("{} has no right to {} `{path}`", args.who, right.verb()),
+            )
+            .hint(format!(
+                "`clws access why {} {path}` says which rule decides",
+                args.who
+            ))
+            .into());
+        }
+    }
+    let rule = access.rules.entry(path.to_owned()).or_insert(rule);
+    for right in &rights {
+        rule.remove(*right, &args.who);
+    }
+    let mut notes = narrower(&access, path);
+    if prefix != path {
+        notes.push(format!("`{path}` had its rights from `{prefix}` so far"));
+    }
+    if rights.contains(&Right::Read) || rights.contains(&Right::Write) {
+        notes.push(format!(
+            "what {} could read so far stays readable in git's history: give it new values",
+            args.who
+        ));
+    }
+    new.set_access(&access);
+    demand_unwrapped(&vault, &new, args)?;
+    rules::change(cx, &vault, &new, &notes, Run::from(args.dry_run))
+}
+
+/// Refuses to take reading away from somebody for whom keys are wrapped: the document would still
+/// open for them, which needs a new data key.
+fn demand_unwrapped(
+    vault: &crate::vault::Vault,
+    new: &crate::membership::Rules,
+    args: &ChangeArgs,
+) -> Result<(), Error> {
+    let access = new.access()?;
+    for item in vault.list(None)? {
+        let was = vault
+            .trust()
+            .accepted
+            .rights(item.path())
+            .unwrap_or_default();
+        let is = crate::recipients::Rights::on(&access, item.path()).unwrap_or_default();
+        if let Some(lost) = was.readers.difference(&is.readers).next() {
+            return Err(Problem::new(
+                Code::Conflict,
+                format!("`{}` is sealed to {lost}, and taking that away needs a new data key", item.path()),
+            )
+            .note("this version revokes rights to write, submit and deploy, and to read what is not there yet")
+            .hint(format!("give `{}` new values after {} has left", item.path(), args.who))
+            .into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `clws recipient add`: a new party.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::rules::{self, Run};
+use crate::error::{Code, Error, Problem};
+use crate::fs::FsError;
+use crate::membership::RulesError;
+use crate::name::PartyName;
+use crate::recipients::{Kind, Party, PublicRecipient, RecipientKey, Use, VerifyingKey};
+
+/// Add a party: the file that `clws identity show` prints, or keys given here
+///
+/// The party may do nothing yet: `clws access grant` says what.
+#[derive(Args, Debug)]
+pub(crate) struct AddArgs {
+    /// Its name
+    name: PartyName,
+    /// The party file; `-` for stdin
+    file: Option<PathBuf>,
+    /// A public key to seal to, `age1…`
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "file")]
+    age: Vec<String>,
+    /// An OpenSSH Ed25519 public key that it signs with
+    #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
+    sign_key: Vec<String>,
+    /// What it is: person, host or service
+    #[arg(long, conflicts_with = "file")]
+    kind: Option<String>,
+    /// Show the plan alone
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    rules::demand_signed(&vault)?;
+    let party = match &args.file {
+        Some(file) => from_file(&args.name, file)?,
+        None => from_flags(args)?,
+    };
+    let mut new = rules::accepted(&vault)?;
+    if new.parties()?.contains_key(&args.name) {
+        return Err(RulesError::PartyExists(args.name.to_string()).into());
+    }
+    new.set_party(&party);
+    rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+}
+
+/// Reads a party file under the name that this vault gives the party.
+pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
+    const MOST: u64 = 1024 * 1024;
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|opened| opened.take(MOST).read_to_end(&mut bytes))
+    }
+    .map_err(FsError::io("read", file))?;
+    let mut party = Party::parse(&bytes)?;
+    party.name = name.clone();
+    // Only this vault's administrators say so, and not the file that somebody sent.
+    party.public = false;
+    Ok(party)
+}
+
+fn from_flags(args: &AddArgs) -> Result<Party, Error> {
+    let kind = args.kind.as_deref().unwrap_or("person").parse::<Kind>();
+    let kind = kind.map_err(|why| Problem::new(Code::Usage, format!("--kind: {why}")))?;
+    if args.age.is_empty() && args.sign_key.is_empty() {
+        return Err(crate::cli::usage("a party file or a key is wanted")
+            .hint(format!(
+                "clws recipient add {} FILE, where FILE is what their `clws identity show` printed",
+                args.name
+            ))
+            .into());
+    }
+    let mut party = Party::new(args.name.clone(), kind);
+    add_keys(&mut party, &args.age, &args.sign_key)?;
+    Ok(party)
+}
+
+/// Adds keys to a party, under the first free labels.
+pub(crate) fn add_keys(party: &mut Party, age: &[String], sign: &[String]) -> Result<(), Error> {
+    for text in age {
+        let key = RecipientKey::parse(text.trim())?;
+        if party
+            .recipients
+            .iter()
+            .all(|recipient| recipient.key != key)
+        {
+            let taken = |label: &str| party.recipients.iter().any(|r| r.name == label);
+            party.recipients.push(PublicRecipient {
+                name: free_label(taken),
+                key,
+            });
+        }
+    }
+    for text in sign {
+        // `ssh-ed25519 AAAA… comment`, as it lies in a .pub file.
+        let words: Vec<&str> = text.split_whitespace().take(2).collect();
+        let key = words.join(" ").parse().map_err(|_| {
+            Problem::new(
+                Code::Usage,
+                "a signing key is `ssh-ed25519 AAAA…`, a public one",
+            )
+        })?;
+        if party.signing.iter().all(|signing| signing.key != key) {
+            let taken = |label: &str| party.signing.iter().any(|s| s.name == label);
+            party.signing.push(VerifyingKey {
+                name: free_label(taken),
+                key,
+                usable: Use::Sign,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn free_label(taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("key-{number}"));
+    std::iter::once("main".to_owned())
+        .chain(numbered)
+        .find(|label| !taken(label))
+        .unwrap_or_default()
+}

@@ -1,0 +1,32 @@
+//! `clws recipient`: the parties of a vault.
+
+mod add;
+mod list;
+mod show;
+mod update;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::context::Context;
+use crate::error::Error;
+
+/// Add and look at parties: people, hosts, services
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Add(add::AddArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Update(update::UpdateArgs),
+}
+
+pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
+    match command {
+        Command::Add(args) => add::run(args, cx),
+        Command::List(args) => list::run(args, cx),
+        Command::Show(args) => show::run(args, cx),
+        Command::Update(args) => update::run(args, cx),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}

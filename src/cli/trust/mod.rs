@@ -1,0 +1,28 @@
+//! `clws trust`: who decides, and what changed.
+
+mod diff;
+mod show;
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::context::Context;
+use crate::error::Error;
+
+/// See and sign who decides about this vault
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Show(show::ShowArgs),
+    Diff(diff::DiffArgs),
+    Sign(sign::SignArgs),
+}
+
+pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
+    match command {
+        Command::Show(args) => show::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Diff(args) => diff::run(args, cx),
+        Command::Sign(args) => sign::run(args, cx).map(|()| ExitCode::SUCCESS),
+    }
+}
