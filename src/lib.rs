@@ -35,5 +35,7 @@ pub mod vault;
 // features
 pub mod membership;
 
+pub mod deploy;
+
 // cli
 pub mod cli;

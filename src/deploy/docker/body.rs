@@ -1,0 +1,227 @@
+//! The request to the daemon that a declared container becomes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, Mount as ApiMount, MountBindOptions, MountType,
+    PortBinding, RestartPolicy, RestartPolicyNameEnum,
+};
+
+use super::container::{Container, HealthCheck, Port, Protocol, Restart, Secrets};
+use super::error::DockerError;
+use super::image::Image;
+use super::inject;
+
+impl Container {
+    /// The request that creates it.
+    pub(super) fn body(&self, image: &Image) -> Result<ContainerCreateBody, DockerError> {
+        self.check()?;
+        let environment = self.secrets.as_ref().and_then(Secrets::environment_file);
+        let (entrypoint, command) = match &environment {
+            Some(file) => {
+                let (entrypoint, command) = (self.entrypoint.as_deref(), self.command.as_deref());
+                let whole = inject::whole_command(entrypoint, command, image)?;
+                (Some(inject::start_up(file)), Some(whole))
+            }
+            None => (self.entrypoint.clone(), self.command.clone()),
+        };
+        let mut ports: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+        for port in &self.ports {
+            let bindings = ports.entry(port.name()).or_default();
+            bindings.get_or_insert_default().push(port.binding());
+        }
+        Ok(ContainerCreateBody {
+            image: Some(self.image.clone()),
+            entrypoint,
+            cmd: command,
+            user: self.user.clone(),
+            env: Some(
+                self.environment
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
+            labels: Some(self.labels.clone().into_iter().collect()),
+            exposed_ports: Some(self.ports.iter().map(Port::name).collect()),
+            healthcheck: self.health_config(image, environment.as_deref()),
+            host_config: Some(HostConfig {
+                mounts: Some(self.api_mounts()),
+                network_mode: self.networks.first().cloned(),
+                port_bindings: Some(ports),
+                restart_policy: Some(self.restart.policy()),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        })
+    }
+
+    fn api_mounts(&self) -> Vec<ApiMount> {
+        let folders = self
+            .mounts
+            .iter()
+            .map(|m| bind(&m.source, &m.target, m.read_only));
+        let files = self
+            .files
+            .iter()
+            .map(|file| bind(&file.source, &file.target, true));
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|s| bind(&s.source, &s.target, true));
+        folders.chain(secrets).chain(files).collect()
+    }
+
+    /// The hook's check or, where variables come through a file, the image's own made to see them.
+    fn health_config(&self, image: &Image, environment: Option<&str>) -> Option<HealthConfig> {
+        let own = |check: &HealthCheck| {
+            let mut test = vec!["CMD".to_owned()];
+            test.extend_from_slice(&check.command);
+            test
+        };
+        let mut test = self.health.as_ref().map(own);
+        if let Some(file) = environment {
+            let of_image = || Some(image.health.clone()).filter(|test| !test.is_empty());
+            test = test
+                .or_else(of_image)
+                .map(|test| inject::health_with_environment(file, &test));
+        }
+        // What is left out here comes from the image.
+        let health = self.health.as_ref();
+        Some(HealthConfig {
+            test: Some(test?),
+            interval: health.map(|check| nanoseconds(check.interval)),
+            timeout: health.map(|check| nanoseconds(check.timeout)),
+            retries: health.map(|check| i64::from(check.retries)),
+            start_period: health.map(|check| nanoseconds(check.start_period)),
+            ..HealthConfig::default()
+        })
+    }
+}
+
+impl Port {
+    fn name(&self) -> String {
+        let protocol = match self.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        format!("{}/{protocol}", self.container)
+    }
+
+    fn binding(&self) -> PortBinding {
+        PortBinding {
+            host_ip: Some(self.address.to_string()),
+            host_port: Some(self.host.to_string()),
+        }
+    }
+}
+
+impl Restart {
+    fn policy(self) -> RestartPolicy {
+        let (name, tries) = match self {
+            Self::No => (RestartPolicyNameEnum::NO, None),
+            Self::OnFailure(tries) => (RestartPolicyNameEnum::ON_FAILURE, Some(i64::from(tries))),
+        };
+        RestartPolicy {
+            name: Some(name),
+            maximum_retry_count: tries,
+        }
+    }
+}
+
+/// A bind mount that must find its source.
+fn bind(source: &Path, target: &str, read_only: bool) -> ApiMount {
+    ApiMount {
+        typ: Some(MountType::BIND),
+        source: Some(source.display().to_string()),
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
+        bind_options: Some(MountBindOptions {
+            create_mountpoint: Some(false),
+            ..MountBindOptions::default()
+        }),
+        ..ApiMount::default()
+    }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::container::FileMount;
+    use super::*;
+
+    fn greeter() -> Container {
+        Container {
+            name: "greeter".to_owned(),
+            image: "shop/greeter:1".to_owned(),
+            secrets: Some(Secrets {
+                source: "/run/clws/greeter/1".into(),
+                target: "/run/clws".to_owned(),
+                environment: true,
+            }),
+            files: vec![FileMount {
+                source: "/run/clws/greeter/1/config.json".into(),
+                target: "/etc/greeter.json".to_owned(),
+            }],
+            restart: Restart::OnFailure(3),
+            ports: vec![Port {
+                address: [127, 0, 0, 1].into(),
+                host: 8080,
+                container: 80,
+                protocol: Protocol::Tcp,
+            }],
+            ..Container::default()
+        }
+    }
+
+    fn image() -> Image {
+        Image {
+            name: "shop/greeter:1".to_owned(),
+            entrypoint: vec!["/greet".to_owned()],
+            health: vec!["CMD-SHELL".to_owned(), "ask".to_owned()],
+            ..Image::default()
+        }
+    }
+
+    #[test]
+    fn folders_are_mounts_that_must_exist_and_never_binds() {
+        let body = serde_json::to_value(greeter().body(&image()).unwrap()).unwrap();
+        let host = &body["HostConfig"];
+        assert!(host.get("Binds").is_none() && body.get("Volumes").is_none());
+        let mounts = host["Mounts"].as_array().unwrap();
+        assert_eq!(mounts.len(), 2);
+        for mount in mounts {
+            assert_eq!(mount["Type"], "bind");
+            assert_eq!(mount["ReadOnly"], true);
+            assert_eq!(mount["BindOptions"]["CreateMountpoint"], false);
+        }
+        assert_eq!(host["RestartPolicy"]["Name"], "on-failure");
+        assert_eq!(host["PortBindings"]["80/tcp"][0]["HostIp"], "127.0.0.1");
+    }
+
+    #[test]
+    fn variables_through_a_file_change_the_entrypoint_and_the_images_health_check() {
+        let body = greeter().body(&image()).unwrap();
+        assert_eq!(
+            body.entrypoint.unwrap()[2],
+            ". '/run/clws/env' && exec \"$@\""
+        );
+        assert_eq!(body.cmd.unwrap(), ["/greet"]);
+        assert_eq!(
+            body.healthcheck.unwrap().test.unwrap().last().unwrap(),
+            "ask"
+        );
+
+        let mut plain = greeter();
+        plain.secrets.as_mut().unwrap().environment = false;
+        let body = plain.body(&image()).unwrap();
+        assert_eq!(
+            (body.entrypoint, body.cmd, body.healthcheck),
+            (None, None, None)
+        );
+    }
+}

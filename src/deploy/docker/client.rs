@@ -1,0 +1,203 @@
+//! One Docker Engine: how it is reached, which version is spoken, how long it is waited for.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bollard::errors::Error as BollardError;
+use bollard::models::NetworkCreateRequest;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+
+use super::container::checked_name;
+use super::error::{DockerError, one_line};
+use super::wire::{self, Prefix};
+
+/// Where Docker listens unless it is told otherwise.
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+
+/// Docker 20.10, the oldest daemon that the tests ran against.
+const OLDEST_API: (u32, u32) = (1, 41);
+
+/// How long a daemon is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    /// For the first answer, which only names the daemon's version.
+    pub first: Duration,
+    /// For every other answer. Creating a container unpacks nothing, but waits for the disk.
+    pub answer: Duration,
+    /// How long a container has between TERM and KILL; the daemon counts whole seconds.
+    pub grace: Duration,
+}
+
+impl Default for Clocks {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A Docker Engine that has answered once.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) docker: Docker,
+    pub(super) place: String,
+    pub(super) clocks: Clocks,
+    /// Docker up to API 1.43 makes two networks of one name when two ask at once.
+    networks: Arc<Mutex<()>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.place)
+    }
+}
+
+impl Engine {
+    /// Connects to the daemon of this machine, by default at `/var/run/docker.sock`.
+    ///
+    /// # Errors
+    /// [`DockerError::NoDaemon`] if nothing listens there, [`DockerError::Silent`] if what listens
+    /// does not answer, [`DockerError::TooOld`].
+    pub async fn connect(socket: Option<&Path>) -> Result<Self, DockerError> {
+        let socket = socket.map_or_else(|| PathBuf::from(DEFAULT_SOCKET), Path::to_path_buf);
+        let place = socket.display().to_string();
+        let open = move || UnixStream::connect(socket.clone());
+        Self::over(&place, Clocks::default(), open).await
+    }
+
+    /// Connects over any stream: `open` is called for each request and leads to the daemon's socket,
+    /// for instance through a `direct-streamlocal@openssh.com` channel of an SSH connection.
+    ///
+    /// Shutting the stream's writing half down must reach the daemon, else a program that reads its
+    /// standard input to the end waits for ever.
+    ///
+    /// # Errors
+    /// As [`Engine::connect`].
+    pub async fn over<F, A, S>(place: &str, clocks: Clocks, open: F) -> Result<Self, DockerError>
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let place = one_line(place);
+        let prefix: Prefix = Arc::new(OnceLock::new());
+        let agreed = Arc::clone(&prefix);
+        let dial = wire::dial(open);
+        let transport = move |request: BollardRequest| {
+            wire::send(Arc::clone(&dial), Arc::clone(&prefix), request)
+        };
+        // Bollard's own clock covers an answer's head alone; `ask` covers all of it.
+        let day = 24 * 60 * 60;
+        let docker = Docker::connect_with_custom_transport(
+            transport,
+            Some("http://docker"),
+            day,
+            API_DEFAULT_VERSION,
+        )
+        .map_err(|error| DockerError::of(&place, "connect", &error))?;
+        let engine = Self {
+            docker,
+            place,
+            clocks,
+            networks: Arc::default(),
+        };
+        let version = engine
+            .within(clocks.first, "tell its version", engine.docker.version())
+            .await?;
+        let told = version.api_version.unwrap_or_default();
+        let api = agree(&told).ok_or_else(|| DockerError::TooOld {
+            place: engine.place.clone(),
+            api: one_line(&told),
+        })?;
+        // Nobody else has the other end of this lock yet.
+        let _first = agreed.set(format!("/v{}.{}", api.0, api.1));
+        Ok(engine)
+    }
+
+    /// Makes a bridge network of this name unless there is one.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer.
+    pub async fn ensure_network(&self, name: &str) -> Result<(), DockerError> {
+        let name = checked_name("the network", name)?;
+        let _one_at_a_time = self.networks.lock().await;
+        let doing = format!("look at the network `{name}`");
+        match self
+            .ask(&doing, self.docker.inspect_network(name, None))
+            .await
+        {
+            Err(error) if error.is_absence() => {}
+            other => return other.map(drop),
+        }
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            ..NetworkCreateRequest::default()
+        };
+        let doing = format!("create the network `{name}`");
+        match self.ask(&doing, self.docker.create_network(request)).await {
+            // Somebody was faster.
+            Err(DockerError::Refused { status: 409, .. }) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Waits for one answer, no longer than a daemon may take.
+    pub(super) async fn ask<T>(
+        &self,
+        doing: &str,
+        call: impl Future<Output = Result<T, BollardError>>,
+    ) -> Result<T, DockerError> {
+        self.within(self.clocks.answer, doing, call).await
+    }
+
+    /// Waits for one answer, no longer than `limit`.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        doing: &str,
+        call: impl Future<Output = Result<T, BollardError>>,
+    ) -> Result<T, DockerError> {
+        match tokio::time::timeout(limit, call).await {
+            Ok(answer) => answer.map_err(|error| DockerError::of(&self.place, doing, &error)),
+            Err(_) => Err(DockerError::Silent {
+                place: self.place.clone(),
+                doing: doing.to_owned(),
+                after: limit,
+            }),
+        }
+    }
+}
+
+/// The newest version that both sides know, if it is new enough.
+pub(super) fn agree(theirs: &str) -> Option<(u32, u32)> {
+    let (major, minor) = theirs.split_once('.')?;
+    let theirs = (major.parse().ok()?, minor.parse().ok()?);
+    let ours = (
+        u32::try_from(API_DEFAULT_VERSION.major_version).ok()?,
+        u32::try_from(API_DEFAULT_VERSION.minor_version).ok()?,
+    );
+    Some(theirs.min(ours)).filter(|api| *api >= OLDEST_API)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_speak_the_older_version_and_an_ancient_one_is_refused() {
+        assert_eq!(agree("1.41"), Some((1, 41)));
+        assert_eq!(agree("1.99"), Some((1, 53)));
+        assert_eq!(agree("1.24"), None);
+        assert_eq!(agree("\u{1b}[2J"), None);
+    }
+}

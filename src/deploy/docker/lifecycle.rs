@@ -1,0 +1,307 @@
+//! One container from its creation to its removal, a call of the API at a time.
+
+use std::collections::BTreeMap;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
+    HealthStatusEnum, NetworkConnectRequest,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+    StopContainerOptionsBuilder,
+};
+
+use super::client::Engine;
+use super::container::{Container, checked_name};
+use super::error::{DockerError, checked_id, one_line};
+use super::replace::{aside, beside, step};
+use crate::time::Moment;
+
+/// A container as the daemon sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Snapshot {
+    /// 64 hex digits.
+    pub id: String,
+    /// Its present name.
+    pub name: String,
+    /// The id of its image, `sha256:…`.
+    pub image: String,
+    /// What it is doing.
+    pub state: State,
+    /// What its health check says, where it has one.
+    pub health: Option<Health>,
+    /// When it was last started.
+    pub started: Option<Moment>,
+    /// How often the daemon has started it again.
+    pub restarts: u64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What a container is doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// Created, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Ended and about to be started again by the daemon.
+    Restarting,
+    /// Running, with its processes frozen.
+    Paused,
+    /// Ended with this exit code.
+    Exited(i64),
+    /// On its way out, or broken.
+    Dead,
+}
+
+/// What a health check says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Health {
+    /// No verdict yet.
+    Starting,
+    /// The last run succeeded.
+    Healthy,
+    /// Too many runs in a row failed.
+    Unhealthy,
+}
+
+impl Snapshot {
+    /// Whether it was meant to run when it was looked at.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(
+            self.state,
+            State::Running | State::Restarting | State::Paused
+        )
+    }
+}
+
+/// What becomes of the volumes that the daemon made for a container.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Volumes {
+    /// They may hold a component's data.
+    Keep,
+    /// They belong to a step that is over.
+    Remove,
+}
+
+impl Engine {
+    /// Looks at the container of this name.
+    ///
+    /// # Errors
+    /// If the daemon does not answer; that there is no such container is no error.
+    pub async fn find(&self, name: &str) -> Result<Option<Snapshot>, DockerError> {
+        self.look(checked_name("the container", name)?).await
+    }
+
+    /// Stops a container (TERM, the grace, KILL) and removes it, with what a replacement or a step
+    /// may have left beside it. Its volumes stay.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer; that there is nothing to remove is no error.
+    pub async fn stop_and_remove(&self, name: &str) -> Result<(), DockerError> {
+        let name = checked_name("the container", name)?;
+        for which in [name, &beside(name), &aside(name)] {
+            self.stop(which).await?;
+            self.remove(which, Volumes::Keep).await?;
+        }
+        self.remove(&step(name), Volumes::Remove).await
+    }
+
+    /// Looks at a container by its id or by a name of ours.
+    pub(super) async fn look(&self, which: &str) -> Result<Option<Snapshot>, DockerError> {
+        let doing = format!("look at the container `{which}`");
+        match self
+            .ask(&doing, self.docker.inspect_container(which, None))
+            .await
+        {
+            Err(error) if error.is_absence() => Ok(None),
+            other => snapshot(&doing, other?).map(Some),
+        }
+    }
+
+    /// Creates a container under `name` and joins it to its networks; gives its id.
+    ///
+    /// A container that cannot have its variables, because its image has no shell, is removed again.
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        container: &Container,
+        body: ContainerCreateBody,
+    ) -> Result<String, DockerError> {
+        let options = CreateContainerOptionsBuilder::default().name(name).build();
+        let doing = format!("create the container `{name}`");
+        let call = self.docker.create_container(Some(options), body);
+        let id = checked_id(&doing, Some(self.ask(&doing, call).await?.id))?;
+        let made = self.furnish(&id, container).await;
+        if made.is_err() {
+            // The first error is the one that tells something.
+            let _unused = self.remove(&id, Volumes::Remove).await;
+        }
+        made.map(|()| id)
+    }
+
+    async fn furnish(&self, id: &str, container: &Container) -> Result<(), DockerError> {
+        let environment = container.secrets.as_ref().is_some_and(|s| s.environment);
+        if environment && !self.has_shell(id).await? {
+            let image = container.image.clone();
+            return Err(DockerError::NoShell { image });
+        }
+        // Up to API 1.43 a container is created with one network only.
+        for network in container.networks.iter().skip(1) {
+            let doing = format!("join the container to the network `{network}`");
+            let request = NetworkConnectRequest {
+                container: id.to_owned(),
+                endpoint_config: None,
+            };
+            self.ask(&doing, self.docker.connect_network(network, request))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a container; one that runs already stays as it is.
+    pub(super) async fn start(&self, which: &str) -> Result<(), DockerError> {
+        let doing = format!("start the container `{}`", short(which));
+        self.ask(&doing, self.docker.start_container(which, None))
+            .await
+    }
+
+    /// Stops a container, if there is one: its stop signal, the grace, then KILL.
+    pub(super) async fn stop(&self, which: &str) -> Result<(), DockerError> {
+        let grace = self.clocks.grace;
+        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+        let doing = format!("stop the container `{}`", short(which));
+        let call = self.docker.stop_container(which, Some(options));
+        absent_is_fine(
+            self.within(self.clocks.answer.saturating_add(grace), &doing, call)
+                .await,
+        )
+    }
+
+    /// Removes a container, running or not, if there is one.
+    pub(super) async fn remove(&self, which: &str, volumes: Volumes) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(volumes == Volumes::Remove)
+            .build();
+        let doing = format!("remove the container `{}`", short(which));
+        let call = self.docker.remove_container(which, Some(options));
+        absent_is_fine(self.ask(&doing, call).await)
+    }
+
+    /// Gives a container another name, unless it has it already.
+    pub(super) async fn rename(&self, id: &str, name: &str) -> Result<(), DockerError> {
+        let Some(seen) = self.look(id).await? else {
+            let name = id.to_owned();
+            return Err(DockerError::NoContainer { name });
+        };
+        if seen.name == name {
+            return Ok(());
+        }
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        let doing = format!("rename the container `{}` to `{name}`", seen.name);
+        self.ask(&doing, self.docker.rename_container(id, options))
+            .await
+    }
+}
+
+/// An id as Docker shows it, 12 digits; a name as it is.
+fn short(which: &str) -> &str {
+    match which.get(..12) {
+        Some(short) if which.len() == 64 => short,
+        _ => which,
+    }
+}
+
+fn absent_is_fine(answer: Result<(), DockerError>) -> Result<(), DockerError> {
+    match answer {
+        Err(error) if error.is_absence() => Ok(()),
+        other => other,
+    }
+}
+
+/// What a daemon says may be anything: without an id it is no answer, other missing parts are read
+/// as the most harmless.
+fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, DockerError> {
+    let state = seen.state.unwrap_or_default();
+    let labels = seen.config.unwrap_or_default().labels.unwrap_or_default();
+    let name = seen.name.unwrap_or_default();
+    Ok(Snapshot {
+        id: checked_id(doing, seen.id)?,
+        name: one_line(name.trim_start_matches('/')),
+        image: one_line(&seen.image.unwrap_or_default()),
+        health: health(&state),
+        started: state.started_at.as_deref().and_then(moment),
+        restarts: seen
+            .restart_count
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(0),
+        labels: labels
+            .iter()
+            .map(|(name, value)| (one_line(name), one_line(value)))
+            .collect(),
+        state: activity(&state),
+    })
+}
+
+fn activity(state: &ContainerState) -> State {
+    use ContainerStateStatusEnum as Status;
+    match state.status {
+        Some(Status::RUNNING | Status::STOPPING) => State::Running,
+        Some(Status::RESTARTING) => State::Restarting,
+        Some(Status::PAUSED) => State::Paused,
+        Some(Status::EXITED) => State::Exited(state.exit_code.unwrap_or(-1)),
+        Some(Status::CREATED) => State::Created,
+        Some(Status::REMOVING | Status::DEAD | Status::EMPTY) | None => State::Dead,
+    }
+}
+
+fn health(state: &ContainerState) -> Option<Health> {
+    match state.health.as_ref()?.status? {
+        HealthStatusEnum::STARTING => Some(Health::Starting),
+        HealthStatusEnum::HEALTHY => Some(Health::Healthy),
+        HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
+        HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
+    }
+}
+
+/// `2026-11-24T10:00:00.123456789Z` to the second; a container that never ran says the year 1.
+fn moment(text: &str) -> Option<Moment> {
+    let seconds = text.get(..19)?;
+    let moment: Moment = format!("{seconds}Z").parse().ok()?;
+    (moment.seconds() > 0).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_read_to_the_second_and_never_started_is_none() {
+        let read = moment("2026-11-24T10:00:00.123456789Z").unwrap();
+        assert_eq!(read.to_string(), "2026-11-24T10:00:00Z");
+        assert_eq!(moment("0001-01-01T00:00:00Z"), None);
+        assert_eq!(moment("soon"), None);
+    }
+
+    #[test]
+    fn an_answer_without_an_id_is_none_and_one_without_a_state_is_dead() {
+        let empty = ContainerInspectResponse::default();
+        assert!(snapshot("look", empty.clone()).is_err());
+        let hostile = ContainerInspectResponse {
+            id: Some("../images/x".to_owned()),
+            ..empty.clone()
+        };
+        assert!(snapshot("look", hostile).is_err());
+        let bare = ContainerInspectResponse {
+            id: Some("0f".to_owned()),
+            ..empty
+        };
+        let seen = snapshot("look", bare).unwrap();
+        assert_eq!(seen.state, State::Dead);
+        assert!(!seen.is_up());
+    }
+}

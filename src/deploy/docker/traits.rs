@@ -1,0 +1,82 @@
+//! How a daemon isolates containers, from what it tells about itself.
+
+use std::path::Path;
+
+use super::client::{Engine, agree};
+use super::error::DockerError;
+
+/// What about a daemon decides how files must be owned and labelled to be read in a container.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Traits {
+    /// The version of the API that is spoken, `1.41`.
+    pub api: String,
+    /// The daemon runs without root: it cannot read what its own user cannot.
+    pub rootless: bool,
+    /// Users of containers are others on the host (userns-remap).
+    pub user_namespace: bool,
+    /// The host's (uid, gid) of a container's root under userns-remap, from the name of the
+    /// daemon's folder; a file for uid N belongs to this uid + N.
+    pub mapped_root: Option<(u32, u32)>,
+    /// SELinux labels are enforced: a mounted folder needs the type `container_file_t`.
+    pub selinux: bool,
+    /// AppArmor profiles are in use.
+    pub apparmor: bool,
+}
+
+impl Engine {
+    /// What the daemon says about how it isolates containers.
+    ///
+    /// # Errors
+    /// If the daemon does not answer.
+    pub async fn traits(&self) -> Result<Traits, DockerError> {
+        let info = self.ask("describe itself", self.docker.info()).await?;
+        let version = self.ask("tell its version", self.docker.version()).await?;
+        let api = agree(&version.api_version.unwrap_or_default());
+        Ok(Traits {
+            api: api.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")),
+            mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
+            ..of_options(&info.security_options.unwrap_or_default())
+        })
+    }
+}
+
+/// Reads `SecurityOptions`: `["name=seccomp,profile=default", "name=userns"]`.
+fn of_options(options: &[String]) -> Traits {
+    let has = |name: &str| {
+        options
+            .iter()
+            .filter_map(|option| option.split(',').next())
+            .any(|first| first.strip_prefix("name=") == Some(name))
+    };
+    Traits {
+        rootless: has("rootless"),
+        user_namespace: has("userns"),
+        selinux: has("selinux"),
+        apparmor: has("apparmor"),
+        ..Traits::default()
+    }
+}
+
+/// Under userns-remap the daemon works in `/var/lib/docker/UID.GID` of its root's mapped ids.
+fn mapped_root(folder: &str) -> Option<(u32, u32)> {
+    let (uid, gid) = Path::new(folder).file_name()?.to_str()?.split_once('.')?;
+    Some((uid.parse().ok()?, gid.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traits_are_read_from_security_options() {
+        let traits = of_options(&["name=seccomp,profile=default".into(), "name=userns".into()]);
+        assert!(traits.user_namespace && !traits.rootless && !traits.selinux);
+        let traits = of_options(&["name=selinux".into(), "name=rootless".into()]);
+        assert!(traits.selinux && traits.rootless);
+        assert_eq!(
+            mapped_root("/var/lib/docker/100000.100001"),
+            Some((100_000, 100_001))
+        );
+        assert_eq!(mapped_root("/var/lib/docker"), None);
+    }
+}
