@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::env;
 use crate::error::{Code, Error, Problem};
-use crate::identity::{self, Ask, Bundle, PublicFolder, Signer};
-use crate::recipients::{PublicRecipient, RecipientKey};
+use crate::identity::{self, Ask, Bundle, Opening, PublicFolder, Signer};
+use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE};
 use crate::vault::{Change, Opener, Signs, Vault};
 use crate::world::World;
@@ -38,7 +38,7 @@ impl Opener for Mine<'_> {
         self.bundle.label().to_owned()
     }
 
-    fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error> {
+    fn age(&self) -> Result<Opening<'_>, Error> {
         Ok(self.bundle.open_age(self.ask)?)
     }
 }
@@ -257,18 +257,18 @@ impl Context {
     pub(crate) fn to_recipient<'a>(
         &'a self,
         recipient: &PublicRecipient,
-    ) -> Result<Box<dyn age::Recipient + 'a>, Error> {
-        match &recipient.key {
-            RecipientKey::Age(text) => match text.parse::<age::x25519::Recipient>() {
-                Ok(key) => Ok(Box::new(key)),
-                Err(why) => Err(Problem::new(Code::DataErr, format!("`{text}`: {why}")).into()),
-            },
-            RecipientKey::Plugin(text) => {
-                let config = identity::Config::read(&self.world)?;
-                let plugin = identity::plugin_recipient(&self.world, &config, text, &self.ui)?;
-                Ok(Box::new(plugin))
-            }
+    ) -> Result<Sealing<'a>, Error> {
+        if let Some(native) = recipient.key.native()? {
+            return Ok(native);
         }
+        let config = identity::Config::read(&self.world)?;
+        let text = recipient.key.as_str();
+        Ok(Box::new(identity::plugin_recipient(
+            &self.world,
+            &config,
+            text,
+            &self.ui,
+        )?))
     }
 }
 

@@ -118,8 +118,6 @@ impl Ui {
         }
     }
 
-
-
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
         to_stderr(&format!("warning: {text}"));

@@ -64,6 +64,9 @@ struct Half<P> {
     public: Option<P>,
 }
 
+/// A private half that is open: age opens with it.
+pub type Opening<'a> = Box<dyn age::Identity + 'a>;
+
 /// An identity. Its public halves are known without opening its private ones.
 #[derive(Debug)]
 pub struct Bundle {

@@ -25,7 +25,7 @@ mod ssh_key;
 mod wire;
 
 pub use age_file::AgeFileError;
-pub use bundle::{Bundle, Signer};
+pub use bundle::{Bundle, Opening, Signer};
 pub use config::{Config, ConfigError};
 pub use file::FileError;
 pub use keep::{Import, Place, SigningSource, create, import, remove};

@@ -7,5 +7,5 @@ mod rights;
 
 pub use access::{ACCESS_FILE, ACCESS_SCHEMA, Access, Right, Rule};
 pub use party::{HostKey, Kind, PARTY_SCHEMA, Party, Use, VerifyingKey, party_file};
-pub use recipient::{PublicRecipient, RecipientError, RecipientKey};
+pub use recipient::{PublicRecipient, RecipientError, RecipientKey, Sealing};
 pub use rights::Rights;

@@ -22,6 +22,9 @@ pub enum RecipientKey {
     Plugin(String),
 }
 
+/// What age seals to.
+pub type Sealing<'a> = Box<dyn age::Recipient + 'a>;
+
 /// Why a text is no recipient, or cannot be sealed to.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RecipientError {
@@ -75,6 +78,20 @@ impl RecipientKey {
             Err(_) => Err(RecipientError::NotARecipient(
                 text.chars().take(80).collect(),
             )),
+        }
+    }
+
+    /// What age seals to, for a native recipient; `None` for one that a plugin seals to.
+    ///
+    /// # Errors
+    /// [`RecipientError::NotARecipient`].
+    pub fn native(&self) -> Result<Option<Sealing<'static>>, RecipientError> {
+        match self {
+            Self::Age(text) => match text.parse::<age::x25519::Recipient>() {
+                Ok(key) => Ok(Some(Box::new(key))),
+                Err(_) => Err(RecipientError::NotARecipient(text.clone())),
+            },
+            Self::Plugin(_) => Ok(None),
         }
     }
 

@@ -27,7 +27,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
     ),
     (
         Stratum::Features,
-        &["edit", "exec", "import", "deploy", "check"],
+        &["membership", "edit", "exec", "import", "deploy", "check"],
     ),
     (Stratum::Cli, &["cli"]),
 ];
@@ -45,7 +45,11 @@ enum Stratum {
 const PLACES: &[(&str, Kind, &[&str])] = &[
     ("russh", Kind::Crate, &["deploy/ssh"]),
     ("bollard", Kind::Crate, &["deploy/docker"]),
-    ("age", Kind::Crate, &["crypto", "identity", "recipients"]),
+    (
+        "age",
+        Kind::Crate,
+        &["crypto", "identity", "recipients", "vault"],
+    ),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
     ("print", Kind::Macro, &["cli"]),
@@ -259,7 +263,7 @@ mod checker {
             ),
             (
                 "use age::x25519;",
-                ["recipients/recipient.rs", "vault/file.rs"],
+                ["recipients/recipient.rs", "membership/sign.rs"],
             ),
             ("use {std::io, age};", ["crypto/wrap.rs", "trust/pin.rs"]),
             ("fn f() { println!() }", ["cli/ui.rs", "main.rs"]),

@@ -8,9 +8,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "a helper of tests fails the test that called it"
 )]
 
 pub(crate) mod fixture;
+pub(crate) mod lab;
 pub(crate) mod mariadb;
 pub(crate) mod tool;
