@@ -385,7 +385,7 @@ impl Bundle {
             let agent = self.reach.agent.clone();
             return Ok(Signer::Agent(AgentKey::new(agent, public.clone())));
         }
-        Ok(Signer::Key(self.open_key(ask)?.signing_key()?))
+        Ok(Signer::Key(self.open_key(ask)?.1))
     }
 
     /// The signing key in OpenSSH's form, without a passphrase, for a login in memory.
@@ -398,10 +398,10 @@ impl Bundle {
                 label: self.label.clone(),
             });
         }
-        Ok(self.open_key(ask)?.text()?)
+        Ok(self.open_key(ask)?.0.text()?)
     }
 
-    fn open_key(&self, ask: &dyn Ask) -> Result<KeyFile, IdentityError> {
+    fn open_key(&self, ask: &dyn Ask) -> Result<(KeyFile, SigningKey), IdentityError> {
         let mut key = self.key_file()?;
         if key.is_sealed() {
             key = self.with_passphrase(&self.key_label(), ask, |passphrase| {
@@ -409,13 +409,13 @@ impl Bundle {
             })?;
         }
         // The public half beside the private one must be what the seed gives, not what is claimed.
-        let public = key.signing_key()?.public().clone();
+        let signing = key.signing_key()?;
         match self.verifying_key()? {
-            Some(claimed) if *claimed != public => Err(IdentityError::Mismatch {
+            Some(claimed) if claimed != signing.public() => Err(IdentityError::Mismatch {
                 label: self.key_label(),
                 public: claimed.to_string(),
             }),
-            _ => Ok(key),
+            _ => Ok((key, signing)),
         }
     }
 
