@@ -394,4 +394,16 @@ mod tests {
             "{error}"
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_identities_or_an_error(bytes: Vec<u8>, key in "AGE-(SECRET-KEY|PLUGIN-X)-1.{0,9}") {
+            drop(entries(&bytes, "f"));
+            drop(unseal(&bytes, &Plain::from("x"), "f"));
+            let text = [key.as_bytes(), b"\n", &bytes].concat();
+            if let Ok(found) = entries(&text, "f") {
+                proptest::prop_assert!(!found.is_empty());
+            }
+        }
+    }
 }

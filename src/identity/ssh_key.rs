@@ -297,4 +297,20 @@ mod tests {
             .unwrap_err();
         assert!(matches!(error, KeyError::NotOpenSsh { pem: false, .. }));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_changed_key_is_another_key_or_an_error(at in 0_usize..300, byte: u8) {
+            let mut bytes = key().key.to_bytes().unwrap();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let read = PrivateKey::from_bytes(&bytes).and_then(|key| key.to_openssh(LineEnding::LF));
+            if let Ok(text) = read
+                && let Ok(read) = KeyFile::parse(text.as_bytes(), "f")
+                && let Ok(signing) = read.signing_key()
+            {
+                proptest::prop_assert_eq!(signing.public(), &read.public().unwrap());
+            }
+        }
+    }
 }

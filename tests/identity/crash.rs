@@ -9,8 +9,9 @@ use crate::keyring::ROLE;
 use crate::lab::{Home, name, real, run};
 
 /// The calls that touch what is being made.
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 9] = [
     "mkdirat",
+    "?open",
     "openat",
     "flock",
     "getdents64",
@@ -102,7 +103,10 @@ fn assert_hit(hit: &[String], expected: &[&str]) {
 #[test]
 fn making_one_leaves_a_whole_identity_or_none() {
     let hit = fail_each("new", |_| {});
-    assert_hit(&hit, &["write 2", "fsync 7", "renameat2 1", "mkdirat 6"]);
+    assert_hit(
+        &hit,
+        &["write 2", "fsync 7", "renameat2 1", "mkdirat 6", "openat 4"],
+    );
 }
 
 #[test]
