@@ -141,6 +141,9 @@ impl Drop for Staged {
     }
 }
 
+/// A step that is ready: path, old hash, staged file, new hash.
+type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
+
 /// Whether a name is that of a temporary file.
 #[must_use]
 pub fn is_stale_name(name: &str) -> bool {
@@ -188,7 +191,7 @@ impl Journal {
     /// is written nothing has changed; after it, the next [`Self::recover`] finishes.
     pub fn commit(&self, tree: &Tree, world: &World, edits: Vec<Edit>) -> Result<(), FsError> {
         clear_stale(tree, &edits)?;
-        let mut steps = Vec::new();
+        let mut steps: Vec<Prepared> = Vec::new();
         for edit in edits {
             let staged = match edit.new {
                 New::Gone => None,
@@ -241,11 +244,7 @@ impl Journal {
         self.recover()
     }
 
-    fn write(
-        &self,
-        tree: &Tree,
-        steps: &[(String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>)],
-    ) -> Result<(), FsError> {
+    fn write(&self, tree: &Tree, steps: &[Prepared]) -> Result<(), FsError> {
         let record = Record {
             root: tree.path().to_owned(),
             steps: steps

@@ -7,21 +7,19 @@ use age_core::format::{FileKey, Stanza};
 
 use super::IdentityError;
 use super::age_file::{self, Entry, Key};
+use super::ask::{Ask, ask_for};
 use super::config::Config;
 use super::file::{self, Links, Rights};
 use super::keyring::Bus;
 use super::name::IdentityName;
 use super::place::{Kept, Where};
 use super::plugin::Plugins;
-use super::source::Ask;
+use super::signer::Signer;
 use super::ssh_agent::{self, AgentKey};
 use super::ssh_key::KeyFile;
-use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SigningKey};
+use crate::crypto::sshsig::{PublicKey, SigningKey};
 use crate::secret::Plain;
 use crate::world::World;
-
-/// A passphrase may be mistyped twice, as with `ssh`.
-const TRIES: usize = 3;
 
 /// What begins the signing half within an entry of the keyring.
 const SIGNING_HALF: &[u8] = b"-----BEGIN OPENSSH PRIVATE KEY-----";
@@ -388,7 +386,7 @@ impl Bundle {
             let agent = self.reach.agent.clone();
             return Ok(Signer::Agent(AgentKey::new(agent, public.clone())));
         }
-        Ok(Signer::Key(self.open_key(ask)?.signing_key()?))
+        Ok(Signer::Key(self.open_key(ask)?.1))
     }
 
     /// The signing key in OpenSSH's form, without a passphrase, for a login in memory.
@@ -401,10 +399,10 @@ impl Bundle {
                 label: self.label.clone(),
             });
         }
-        Ok(self.open_key(ask)?.text()?)
+        Ok(self.open_key(ask)?.0.text()?)
     }
 
-    fn open_key(&self, ask: &dyn Ask) -> Result<KeyFile, IdentityError> {
+    fn open_key(&self, ask: &dyn Ask) -> Result<(KeyFile, SigningKey), IdentityError> {
         let mut key = self.key_file()?;
         if key.is_sealed() {
             key = self.with_passphrase(&self.key_label(), ask, |passphrase| {
@@ -412,13 +410,13 @@ impl Bundle {
             })?;
         }
         // The public half beside the private one must be what the seed gives, not what is claimed.
-        let public = key.signing_key()?.public().clone();
+        let signing = key.signing_key()?;
         match self.verifying_key()? {
-            Some(claimed) if *claimed != public => Err(IdentityError::Mismatch {
+            Some(claimed) if claimed != signing.public() => Err(IdentityError::Mismatch {
                 label: self.key_label(),
                 public: claimed.to_string(),
             }),
-            _ => Ok(key),
+            _ => Ok((key, signing)),
         }
     }
 
@@ -489,63 +487,6 @@ impl Bundle {
         let (opened, passphrase) = ask_for(label, ask, open)?;
         *kept = Some(passphrase);
         Ok(opened)
-    }
-}
-
-/// Asks until `open` takes the passphrase, three times at most.
-pub(super) fn ask_for<T>(
-    label: &str,
-    ask: &dyn Ask,
-    open: impl Fn(&Plain) -> Result<Option<T>, IdentityError>,
-) -> Result<(T, Plain), IdentityError> {
-    let wrong = || IdentityError::WrongPassphrase {
-        label: label.to_owned(),
-    };
-    for _ in 0..TRIES {
-        let answer = ask.passphrase(label);
-        let answer = answer.map_err(|source| IdentityError::AskFailed {
-            label: label.to_owned(),
-            source,
-        })?;
-        let passphrase = answer.ok_or_else(|| IdentityError::NobodyToAsk {
-            label: label.to_owned(),
-        })?;
-        if let Some(opened) = open(&passphrase)? {
-            return Ok((opened, passphrase));
-        }
-        ask.message(&wrong().to_string());
-    }
-    Err(wrong())
-}
-
-/// What signs in a person's name.
-#[derive(Debug)]
-pub enum Signer {
-    /// A key in memory.
-    Key(SigningKey),
-    /// A key in an ssh-agent.
-    Agent(AgentKey),
-}
-
-impl Signer {
-    /// The public half.
-    #[must_use]
-    pub fn public(&self) -> &PublicKey {
-        match self {
-            Self::Key(key) => key.public(),
-            Self::Agent(key) => key.public(),
-        }
-    }
-
-    /// Signs `message` in a namespace.
-    ///
-    /// # Errors
-    /// Only an agent fails; what it gives was verified.
-    pub fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<Signature, IdentityError> {
-        match self {
-            Self::Key(key) => Ok(key.sign(namespace, message)),
-            Self::Agent(key) => Ok(key.sign(namespace, message)?),
-        }
     }
 }
 

@@ -50,7 +50,7 @@ pub enum FileError {
         /// The path.
         path: PathBuf,
     },
-    /// More than [`MOST`] bytes.
+    /// More bytes than any file of an identity has.
     #[error("`{}` is larger than {most} bytes", shown(path))]
     TooLarge {
         /// The file.
@@ -239,5 +239,38 @@ pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(Errno) -> 
         doing,
         path: path.to_path_buf(),
         source: errno.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_those_that_ssh_asks_for() {
+        let me = rustix::process::geteuid().as_raw();
+        let check = |owner, mode, rights| check_rights(Path::new("/k"), owner, mode, rights);
+        assert!(check(me, 0o100_600, Rights::Private).is_ok());
+        assert!(check(me, 0o100_400, Rights::Private).is_ok());
+        for mode in [0o100_640, 0o100_604, 0o100_620, 0o100_601] {
+            let error = check(me, mode, Rights::Private).unwrap_err();
+            assert_eq!(error.hints(), ["chmod 600 /k"], "{mode:o}");
+        }
+        let error = check(me + 1, 0o100_600, Rights::Private).unwrap_err();
+        assert!(matches!(error, FileError::NotOurs { .. }), "{error}");
+
+        assert!(check(me, 0o100_644, Rights::Settings).is_ok());
+        assert!(check(0, 0o100_644, Rights::Settings).is_ok());
+        assert!(check(me, 0o100_664, Rights::Settings).is_err());
+        assert!(check(me + 1, 0o100_644, Rights::Settings).is_err());
+        assert!(check(me + 1, 0o100_666, Rights::Any).is_ok());
+    }
+
+    #[test]
+    fn a_hint_is_a_command_that_a_shell_takes() {
+        let word = |path: &str| shell_word(Path::new(path));
+        assert_eq!(word("/home/ada/age.txt"), "/home/ada/age.txt");
+        assert_eq!(word("/home/a b/it's"), "'/home/a b/it'\\''s'");
+        assert_eq!(word("/x\u{1b}[2J\n"), "'/x\\u{1b}[2J\\n'");
     }
 }

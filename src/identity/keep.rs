@@ -7,14 +7,15 @@ use zeroize::Zeroizing;
 
 use super::IdentityError;
 use super::age_file::{self, Key};
-use super::bundle::{Bundle, Reach, ask_for};
+use super::ask::{Ask, Nobody, ask_for};
+use super::bundle::{Bundle, Reach};
 use super::config::Config;
 use super::file::{self, FileError, Links, Rights, shown};
 use super::keyring::KeyringError;
 use super::name::IdentityName;
 use super::place::{Kept, Where};
 use super::shelf::Shelf;
-use super::source::{self, Ask, Nobody};
+use super::source;
 use super::ssh_agent::AgentKey;
 use super::ssh_key::KeyFile;
 use crate::crypto::sshsig::PublicKey;

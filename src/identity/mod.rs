@@ -10,6 +10,7 @@
 //! them, [`Bundle`] opens its halves when they are needed.
 
 mod age_file;
+mod ask;
 mod bundle;
 mod config;
 mod file;
@@ -19,13 +20,15 @@ mod name;
 mod place;
 mod plugin;
 mod shelf;
+mod signer;
 mod source;
 mod ssh_agent;
 mod ssh_key;
 mod wire;
 
 pub use age_file::AgeFileError;
-pub use bundle::{Bundle, Opening, Signer};
+pub use ask::{Ask, Nobody};
+pub use bundle::{Bundle, Opening};
 pub use config::{Config, ConfigError};
 pub use file::FileError;
 pub use keep::{Import, Place, SigningSource, create, import, remove};
@@ -33,7 +36,8 @@ pub use keyring::KeyringError;
 pub use name::{IdentityName, NameError};
 pub use place::{Kept, PlaceError};
 pub use plugin::{PluginFault, PluginRecipient, plugin_recipient};
-pub use source::{Ask, Listed, Nobody, PublicFolder, all, list};
+pub use signer::Signer;
+pub use source::{Listed, PublicFolder, all, list};
 pub use ssh_agent::{AgentError, AgentKey, agent_keys};
 pub use ssh_key::KeyError;
 
@@ -247,6 +251,123 @@ impl Explain for IdentityError {
             }
             Self::NotForKeyring { .. } => vec!["keep it in a file: --file".to_owned()],
             _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn every_kind() -> Vec<IdentityError> {
+        let label = || "~/i/ada".to_owned();
+        let path = || PathBuf::from("/i/ada/age.txt");
+        let io = || ErrorKind::StorageFull.into();
+        let plugin = || plugin::PluginName::new("toy").expect("a good name");
+        let name: IdentityName = "ada".parse().expect("a good name");
+        vec![
+            IdentityError::NoneYet { folder: label() },
+            IdentityError::NotFound {
+                name: "adda".to_owned(),
+                known: vec!["ada".to_owned()],
+            },
+            IdentityError::NoSuchPath {
+                path: label(),
+                named_by: "--identity",
+            },
+            IdentityError::Empty { label: label() },
+            IdentityError::Exists { name },
+            IdentityError::Mismatch {
+                label: label(),
+                public: "age1abc".to_owned(),
+            },
+            IdentityError::NoAge { label: label() },
+            IdentityError::NoSigningKey { label: label() },
+            IdentityError::StaysInAgent { label: label() },
+            IdentityError::WrongPassphrase { label: label() },
+            IdentityError::NobodyToAsk { label: label() },
+            IdentityError::AskFailed {
+                label: label(),
+                source: io(),
+            },
+            IdentityError::BadPassphrase,
+            IdentityError::NotForKeyring {
+                what: "the identity of an age plugin",
+            },
+            FileError::NoFile { path: path() }.into(),
+            FileError::Foreign { path: path() }.into(),
+            FileError::Taken { path: path() }.into(),
+            FileError::Io {
+                doing: "write",
+                path: path(),
+                source: io(),
+            }
+            .into(),
+            AgeFileError::Count {
+                label: label(),
+                count: 2,
+            }
+            .into(),
+            AgeFileError::Damaged { label: label() }.into(),
+            KeyError::OtherKind {
+                label: label(),
+                kind: "ssh-rsa".to_owned(),
+            }
+            .into(),
+            KeyError::CannotWrite.into(),
+            KeyringError::NotBuiltIn.into(),
+            KeyringError::NoBus.into(),
+            KeyringError::Silent {
+                within: Duration::from_secs(1),
+            }
+            .into(),
+            KeyringError::Locked.into(),
+            KeyringError::NoEntry {
+                account: "age1abc".to_owned(),
+            }
+            .into(),
+            KeyringError::Forgetful.into(),
+            AgentError::NoAgent.into(),
+            AgentError::WrongSignature {
+                fingerprint: "SHA256:abc".to_owned(),
+            }
+            .into(),
+            PluginFault::NotOne.into(),
+            PluginFault::NotFound { name: plugin() }.into(),
+            PluginFault::Silent {
+                name: plugin(),
+                seconds: 120,
+            }
+            .into(),
+            PluginFault::Failed {
+                name: plugin(),
+                messages: vec!["no key".to_owned()],
+            }
+            .into(),
+        ]
+    }
+
+    #[test]
+    fn every_error_is_one_line_with_a_code_of_its_own_kind() {
+        for error in every_kind() {
+            let shown = format!("{error:?}");
+            let error = Error::from(error);
+            let message = error.message();
+            assert!(
+                !message.ends_with('.') && !message.contains('\n'),
+                "{message}"
+            );
+            let first = message.chars().next().expect("no empty message");
+            assert!(first == '`' || first.is_lowercase(), "{message}");
+            assert!(![Code::Bug, Code::Found].contains(&error.code()), "{shown}");
+            for hint in error.hints() {
+                assert!(!hint.is_empty() && !hint.ends_with('.'), "{shown}: {hint}");
+            }
         }
     }
 }

@@ -162,4 +162,15 @@ mod tests {
             assert!(error.line >= 2, "{line}: {error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_place_or_an_error(bytes: Vec<u8>, line in "(age|sign) (file|agent) .{0,20}") {
+            drop(Where::parse(&bytes, "where"));
+            if let Ok(read) = Where::parse(line.as_bytes(), "where") {
+                let again = read.text().with(|text| Where::parse(text, "where"));
+                proptest::prop_assert_eq!(again.unwrap(), read);
+            }
+        }
+    }
 }

@@ -71,10 +71,15 @@ impl Shelf {
     pub(super) fn put(&self, name: &str, files: &[(&str, &Plain)]) -> Result<(), FileError> {
         let place = self.path.join(name);
         let staging = format!(".new-{name}");
-        let put = self
+        let renamed = self
             .stage(&staging, files)
-            .and_then(|()| self.rename(&staging, name))
-            .and_then(|()| self.sync());
+            .and_then(|()| self.rename(&staging, name));
+        let put = renamed.and_then(|()| {
+            self.sync().inspect_err(|_| {
+                // It may or may not be on the disk, so nobody shall rely on it.
+                drop(self.rename(name, &staging));
+            })
+        });
         if put.is_err() {
             // The first failure is the one to tell; a leftover is hidden and cleared next time.
             drop(self.clear(&staging));

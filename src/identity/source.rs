@@ -14,46 +14,7 @@ use super::config::Config;
 use super::file::{self, FileError, Rights, shown};
 use super::name::IdentityName;
 use crate::env;
-use crate::secret::Plain;
 use crate::world::World;
-
-/// How the person is asked and told. The terminal implements it; nothing here reads one.
-pub trait Ask {
-    /// Asks for the passphrase or PIN of `what`, without echo; `None` if nobody can be asked.
-    ///
-    /// # Errors
-    /// What reading from the terminal gave.
-    fn passphrase(&self, what: &str) -> io::Result<Option<Plain>>;
-
-    /// Tells the person something, such as to touch a key. The text is safe to print.
-    fn message(&self, text: &str);
-
-    /// Asks a question with one or two named answers; `None` if nobody can be asked.
-    fn confirm(&self, text: &str, yes: &str, no: Option<&str>) -> Option<bool>;
-
-    /// Asks for something that is no secret; `None` if nobody can be asked.
-    fn answer(&self, text: &str) -> Option<String>;
-}
-
-/// Nobody is there: in a script, under `--no-input`.
-#[derive(Clone, Copy, Debug)]
-pub struct Nobody;
-
-impl Ask for Nobody {
-    fn passphrase(&self, _: &str) -> io::Result<Option<Plain>> {
-        Ok(None)
-    }
-
-    fn message(&self, _: &str) {}
-
-    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
-        None
-    }
-
-    fn answer(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// Whether an identity that was named may be open to everybody.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,7 +34,7 @@ pub(super) fn shelf_path(world: &World) -> Result<PathBuf, IdentityError> {
 ///
 /// `choice` is the flag's path: the folder of a bundle, or an age identity file, which reads and
 /// does not sign. Private halves stay closed; the folder's files are read for their public ones.
-/// Measured: 25 µs for one bundle, 15 µs more for each further one.
+/// Measured: 24 µs for one bundle and 25 µs for each further one, 17 µs for one that was named.
 ///
 /// # Errors
 /// [`IdentityError::NoneYet`] if there is none at all, and whatever is wrong with one of them.

@@ -245,35 +245,32 @@ impl Party {
         add("scope", self.scope.as_ref().map(Scope::as_str));
         add("machine_type", self.machine_type.as_deref());
         let mut tables = vec![lines::print("party", None, &head)];
-        let mut named: Vec<(u8, &str, Vec<(&str, Value)>)> = Vec::new();
+        let mut keys: Vec<(&str, &str, String)> = Vec::new();
         for recipient in &self.recipients {
-            let key = recipient.key.as_str().into();
-            named.push((0, &recipient.name, vec![(recipient.key.field(), key)]));
+            let table = [(recipient.key.field(), recipient.key.as_str().into())];
+            let text = lines::print("recipient", Some(&recipient.name), &table);
+            keys.push(("recipient", &recipient.name, text));
         }
         for signing in &self.signing {
             let usable = match signing.usable {
                 Use::Sign => "sign",
                 Use::Verify => "verify",
             };
-            let key = signing.key.to_string().into();
-            named.push((1, &signing.name, vec![("key", key), ("use", usable.into())]));
+            let table = [
+                ("key", signing.key.to_string().into()),
+                ("use", usable.into()),
+            ];
+            let text = lines::print("signing", Some(&signing.name), &table);
+            // `signing` follows `recipient` in the specification, and `hostkey` both.
+            keys.push(("signing", &signing.name, text));
         }
         for host_key in &self.host_keys {
-            named.push((
-                2,
-                &host_key.name,
-                vec![("key", host_key.key.as_str().into())],
-            ));
+            let table = [("key", host_key.key.as_str().into())];
+            let text = lines::print("hostkey", Some(&host_key.name), &table);
+            keys.push(("~hostkey", &host_key.name, text));
         }
-        named.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-        for (rank, name, fields) in named {
-            let kind = match rank {
-                0 => "recipient",
-                1 => "signing",
-                _ => "hostkey",
-            };
-            tables.push(lines::print(kind, Some(name), &fields));
-        }
+        keys.sort();
+        tables.extend(keys.into_iter().map(|(_, _, text)| text));
         lines::render("", &tables)
     }
 

@@ -14,11 +14,11 @@ use crate::trust::{DocumentPin, Order};
 use super::document::{Document, Wrap};
 use super::head::Head;
 use super::kind::ValueType;
+use super::open::{Author, Vault};
 use super::place::Place;
 use super::policy::{Policy, PolicyKey};
 use super::read::Opener;
 use super::record::{Record, State, Unsigned, seal_value};
-use super::vault::{Author, Vault};
 use super::{VaultError, file::FileDraft};
 
 /// Turns a party's public recipient into what age seals to: plugins need the person's leave.

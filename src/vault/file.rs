@@ -12,10 +12,10 @@ use crate::trust::DocumentPin;
 
 use super::VaultError;
 use super::change::{Change, Purpose};
+use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::{FILE_RECORD, Opener, Reader, hash_of};
 use super::sidecar::{Content, Sidecar, Unsigned};
-use super::vault::Vault;
 
 /// A file to be sealed.
 pub struct NewFile<R> {

@@ -5,9 +5,9 @@ use crate::crypto::{List, field, hex, sha256};
 use crate::lines::{self, LineError, Parsed, Value};
 use crate::name::DocumentPath;
 
+use super::open::Signs;
 use super::place::Place;
 use super::policy::Policy;
-use super::vault::Signs;
 
 /// The keys of `[document]`, in their order.
 pub(super) const HEAD_KEYS: &[&str] = &[

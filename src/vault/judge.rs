@@ -8,9 +8,9 @@ use crate::trust::{Order, RecordMark, Rollback, compare};
 
 use super::VaultError;
 use super::document::Document;
+use super::open::Vault;
 use super::record::Record;
 use super::sidecar::Sidecar;
-use super::vault::Vault;
 
 /// A line for the person, besides the result.
 pub type Notice = String;

@@ -5,7 +5,7 @@ use crate::fs::{EntryKind, FsError};
 use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
 
 use super::VaultError;
-use super::vault::Vault;
+use super::open::Vault;
 
 /// What a typed path stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -19,10 +19,10 @@ use super::VaultError;
 use super::document::Document;
 use super::judge::Notice;
 use super::kind::ValueType;
+use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
 use super::sidecar::{Content, Sidecar};
-use super::vault::Vault;
 
 /// The name under which a sealed file's own record lies in its pin.
 pub(super) const FILE_RECORD: &str = ".";

@@ -14,7 +14,7 @@ use crate::trust::RecordMark;
 use super::kind::ValueType;
 use super::place::Place;
 use super::policy::{Policy, PolicyKey};
-use super::{VaultError, vault::Signs};
+use super::{VaultError, open::Signs};
 
 /// Whether there is a value.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,7 +1,5 @@
 //! Scenarios through the built program: one a file, its name a sentence.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails that test")]
-
 #[path = "../support/mod.rs"]
 mod support;
 

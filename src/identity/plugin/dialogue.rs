@@ -14,7 +14,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::process::Process;
 use super::stanza::{self, More};
 use super::{PluginFault, Program};
-use crate::identity::source::Ask;
+use crate::identity::ask::Ask;
 use crate::text::clean;
 
 /// The most commands of one run. A stanza for each of some hundred recipients fits.

@@ -21,8 +21,8 @@ use age_core::format::{FileKey, Stanza};
 use rustix::fs::Access;
 
 use self::dialogue::Dialogue;
+use super::ask::Ask;
 use super::config::Config;
-use super::source::Ask;
 use crate::error::{Code, Explain, Hint};
 use crate::world::World;
 

@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::{PluginFault, Program};
-use crate::identity::source::Ask;
+use crate::identity::ask::Ask;
 
 /// A touch or a PIN entered elsewhere takes a person some seconds; hardware gives up after 15 to 30.
 /// While the plugin asks through us its clock stands.

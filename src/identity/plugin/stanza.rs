@@ -113,4 +113,20 @@ mod tests {
         let long = format!("-> tag\n{}\n", "A".repeat(68));
         assert!(read(long.as_bytes()).is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_stanza_or_none(bytes: Vec<u8>, tail in "[A-Za-z0-9+/=-]{0,70}") {
+            for text in [bytes.clone(), [b"-> tag\n".as_slice(), &bytes, b"\n"].concat()] {
+                drop(read(&text));
+            }
+            // A body has one spelling.
+            let text = format!("-> tag\n{tail}\n");
+            if let Some(stanza) = read(text.as_bytes()) {
+                let mut again = Vec::new();
+                write(&mut again, &stanza.tag, &[], &stanza.body);
+                proptest::prop_assert_eq!(again, text.into_bytes());
+            }
+        }
+    }
 }
