@@ -14,3 +14,6 @@ pub mod world;
 pub mod crypto;
 pub mod secret;
 pub mod text;
+
+// features
+pub mod deploy;
