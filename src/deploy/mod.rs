@@ -1,7 +1,22 @@
-//! Takes sealed values to where they are used: the hosts, containers and processes of a fleet.
+//! Takes secrets to where they are used: the hosts, containers and processes of a fleet.
 //!
-//! A hook declares what a component is and which values it is given; a deploy places them in
-//! memory-backed folders of the target and starts the component. The libraries that speak with a
-//! target stay in a folder each: `docker` alone knows bollard.
+//! A hook declares what a component is and which values it is given. A plan of plain data says what
+//! will happen; only then are values opened and placed in memory-backed folders of the target.
+//! A deploy drives this machine and a far host with the same code: it runs small POSIX `sh` scripts
+//! on the target and hands them what is secret on their standard input. [`Channel`] is the way to a
+//! target, [`Local`] or [`ssh`]. `ssh` alone knows russh, `docker` alone bollard.
+
+mod channel;
+mod child;
+mod command;
+mod error;
+mod local;
+mod quoting;
 
 pub mod docker;
+pub mod ssh;
+
+pub use channel::{Channel, Held, Holding};
+pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
+pub use error::ChannelError;
+pub use local::Local;

@@ -1,0 +1,90 @@
+//! One line that means the same to every login shell.
+//!
+//! An SSH server hands a command to the user's login shell, and that need not be a POSIX one: csh
+//! ends a quoted string at a line end and replaces `!` even in quotes, fish reads `\\` and `\'` in
+//! them. So the line is a small start-up without any of these, and what it starts is written with
+//! `\0ooo` for every byte that some shell might take for its own; `printf %b` turns it back.
+//! Tried with dash, bash, busybox ash, fish 3.6 and tcsh 6.24.
+
+use memchr::memmem;
+
+use super::Command;
+
+/// The name that the script has as `$0` and in its shell's messages.
+pub(super) const NAME: &str = "clws";
+
+/// What the line prints before the script runs, followed by the number of its process.
+const MARK: &str = "clws-runs-as ";
+
+/// Prints the mark, then reads a POSIX command from its `$0` and becomes it.
+const START: &str = r#"exec sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$0")"'"#;
+
+/// The line for a login shell that ends in `sh -c SCRIPT clws ARGUMENTS…`.
+pub(super) fn line(command: &Command) -> String {
+    let mut posix = String::from("exec sh -c ");
+    push_quoted(&mut posix, &command.script);
+    for word in std::iter::once(NAME).chain(command.arguments.iter().map(String::as_str)) {
+        posix.push(' ');
+        push_quoted(&mut posix, word);
+    }
+    format!("{START} '{}'", for_printf(&posix))
+}
+
+/// The process number of the mark in the output of a [`line`], and the output that follows it.
+pub(super) fn find_mark(output: &[u8]) -> Option<(u32, &[u8])> {
+    let at = memmem::find(output, MARK.as_bytes())?;
+    let after = output.get(at + MARK.len()..)?;
+    let (number, rest) = after.split_at_checked(memchr::memchr(b'\n', after)?)?;
+    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    Some((number, rest.get(1..)?))
+}
+
+/// A word in single quotes, in which POSIX shells take everything but the quote as it is.
+fn push_quoted(line: &mut String, word: &str) {
+    line.push('\'');
+    line.push_str(&word.replace('\'', r"'\''"));
+    line.push('\'');
+}
+
+/// The text for `printf %b`, in nothing but characters that are themselves in single quotes of any
+/// shell.
+fn for_printf(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if !matches!(byte, b'\'' | b'\\' | b'!') => out.push(char::from(byte)),
+            // Four digits: with three, a digit that follows would count as one more.
+            _ => out.push_str(&format!("\\0{byte:03o}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_is_found_in_a_login_shells_talk_and_only_when_it_is_whole() {
+        let output = b"welcome!\nclws-runs-as 4711\nfirst\nclws-runs-as 1\n";
+        let (process, rest) = find_mark(output).unwrap();
+        assert_eq!((process, rest), (4711, &b"first\nclws-runs-as 1\n"[..]));
+        assert_eq!(find_mark(b"clws-runs-as 47"), None);
+        assert_eq!(find_mark(b"clws-runs-as -1\n"), None);
+        assert!(START.contains(MARK));
+    }
+
+    #[test]
+    fn nothing_that_a_shell_might_take_for_its_own_is_in_the_line() {
+        let command = Command::new("printf '%s\\n' \"$1\"!\n").argument("it's\\ö");
+        let line = line(&command);
+        let encoded = line.strip_prefix(START).unwrap();
+        assert!(
+            !encoded.contains(['!', '\n']) && encoded.is_ascii(),
+            "{encoded}"
+        );
+        assert_eq!(encoded.matches('\'').count(), 2);
+        assert!(encoded.contains(r"\0134\0303\0266"), "{encoded}");
+        assert!(!encoded.contains(r"\\"), "{encoded}");
+    }
+}

@@ -1,0 +1,288 @@
+//! From an address to a session: look up, connect, check the host, log in.
+//!
+//! Algorithms are few. Keys are exchanged with ML-KEM-768 and X25519 together, so that a recorded
+//! session stays closed to a later quantum computer, or with X25519 alone. Ciphers are AES-GCM and
+//! ChaCha20-Poly1305, the latter only where both sides number packets strictly: without it an
+//! intruder can cut the first messages off (Terrapin, CVE-2023-48795), which AES-GCM does not allow.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle};
+use russh::{AlgorithmKind, Disconnect, Preferred, SshId, cipher, compression, kex, mac};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::error::short;
+use super::login::login;
+use super::watcher::{Seen, Watcher};
+use super::{KnownHost, Limits, Login, SshError};
+
+/// A session with a host that proved itself, logged in.
+///
+/// Dropping it ends the connection and all that goes over it.
+pub struct Session {
+    pub(super) handle: Arc<Handle<Watcher>>,
+    target: String,
+    pub(super) limits: Limits,
+    seen: Seen,
+    /// Last, so that the handle is gone when the socket is.
+    _plug: Plug,
+}
+
+/// Connects to a host and logs in.
+///
+/// # Errors
+/// [`SshError`]: the host cannot be reached, did not prove itself, or refused every login.
+pub async fn connect(
+    host: &KnownHost,
+    logins: &[Login],
+    limits: &Limits,
+) -> Result<Session, SshError> {
+    let stream = reach(host, limits).await?;
+    let plug = Plug::of(&stream, limits).map_err(|source| SshError::Unreachable {
+        host: host.clone(),
+        source,
+    })?;
+    let seen = Seen::default();
+    let watcher = Watcher {
+        host: host.clone(),
+        seen: seen.clone(),
+    };
+    let until = Instant::now() + limits.login;
+    let slow = |phase| SshError::Slow {
+        host: host.clone(),
+        phase,
+        limit: limits.login,
+    };
+    let opening = client::connect_stream(Arc::new(config(host, limits)), stream, watcher);
+    let mut handle = timeout_at(until, opening)
+        .await
+        .map_err(|_| slow("the key exchange"))?
+        .map_err(|error| explain(error, host, &seen))?;
+    let refusal = timeout_at(until, login(&mut handle, host.user(), logins))
+        .await
+        .map_err(|_| slow("the login"))?;
+    refusal.map_err(|refusal| SshError::LoginRefused {
+        host: host.clone(),
+        tried: refusal.tried,
+        methods: refusal.methods,
+        said: seen.farewell().or(seen.banner()),
+    })?;
+    Ok(Session {
+        handle: Arc::new(handle),
+        target: format!("host `{}`", host.name()),
+        limits: *limits,
+        seen,
+        _plug: plug,
+    })
+}
+
+impl Session {
+    /// The host, as messages name it.
+    pub(in crate::deploy) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What the host showed at login, safe to print; its first 4 KiB.
+    #[must_use]
+    pub fn banner(&self) -> Option<String> {
+        self.seen.banner()
+    }
+
+    /// What the host said when it hung up.
+    pub(super) fn farewell(&self) -> Option<String> {
+        self.seen.farewell()
+    }
+
+    /// Says goodbye. Waits a second at most: the connection ends anyway.
+    pub(in crate::deploy) async fn close(self) {
+        let goodbye = async {
+            let reason = Disconnect::ByApplication;
+            drop(self.handle.disconnect(reason, "", "").await);
+            while !self.handle.is_closed() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        drop(timeout(Duration::from_secs(1), goodbye).await);
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.target)
+    }
+}
+
+async fn reach(host: &KnownHost, limits: &Limits) -> Result<TcpStream, SshError> {
+    let looking = tokio::net::lookup_host((host.address(), host.port()));
+    let addresses: Vec<SocketAddr> = timeout(limits.dns, looking)
+        .await
+        .map_err(|_| SshError::Slow {
+            host: host.clone(),
+            phase: "the look-up of its name",
+            limit: limits.dns,
+        })?
+        .map_err(|source| SshError::NoAddress {
+            host: host.clone(),
+            source,
+        })?
+        .collect();
+    let until = Instant::now() + limits.tcp;
+    let mut source = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (tried, address) in addresses.iter().enumerate() {
+        // What is left is shared out, so that one dead address does not use up all of it.
+        let left = until.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => source = error,
+            Err(_) => source = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(SshError::Unreachable {
+        host: host.clone(),
+        source,
+    })
+}
+
+fn config(host: &KnownHost, limits: &Limits) -> client::Config {
+    client::Config {
+        client_id: SshId::Standard("SSH-2.0-clws".into()),
+        preferred: Preferred {
+            kex: Cow::Borrowed(&[
+                kex::MLKEM768X25519_SHA256,
+                kex::CURVE25519,
+                kex::CURVE25519_PRE_RFC_8731,
+                kex::EXTENSION_SUPPORT_AS_CLIENT,
+                kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
+            ]),
+            key: host.algorithms().into(),
+            host_key_certificates: Cow::Borrowed(&[]),
+            cipher: Cow::Borrowed(&[cipher::AES_256_GCM, cipher::CHACHA20_POLY1305]),
+            // Both ciphers bring their own; a server must find something in common all the same.
+            mac: Cow::Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256]),
+            compression: Cow::Borrowed(&[compression::NONE]),
+        },
+        // russh ends the connection at the third beat that finds the one before unanswered.
+        keepalive_interval: Some(limits.silence / 3),
+        keepalive_max: 2,
+        ..client::Config::default()
+    }
+}
+
+/// Ends the connection when dropped. russh goes on in a task of its own, also when nobody waits for
+/// it any more, and a peer that says nothing would keep that task for ever.
+struct Plug(OwnedFd);
+
+impl Plug {
+    fn of(stream: &TcpStream, limits: &Limits) -> io::Result<Self> {
+        // Without it each small packet waits for the answer to the last: 40 ms a login, measured.
+        stream.set_nodelay(true)?;
+        // A peer that takes nothing any more blocks russh in a write, where no keepalive is counted.
+        #[cfg(target_os = "linux")]
+        let silence = u32::try_from(limits.silence.as_millis()).unwrap_or(u32::MAX);
+        #[cfg(target_os = "linux")]
+        rustix::net::sockopt::set_tcp_user_timeout(stream, silence)?;
+        Ok(Self(stream.as_fd().try_clone_to_owned()?))
+    }
+}
+
+impl Drop for Plug {
+    fn drop(&mut self) {
+        // An error says that it has ended already.
+        rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both).unwrap_or_default();
+    }
+}
+
+/// What an error of russh means for the person in front of it.
+fn explain(error: russh::Error, host: &KnownHost, seen: &Seen) -> SshError {
+    let host = host.clone();
+    if let Some(shown) = seen.refused_key() {
+        return SshError::HostKeyChanged { host, shown };
+    }
+    match error {
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+            // A hello can name thousands; twenty tell enough.
+            let offered = theirs.iter().take(20).map(|name| short(name)).collect();
+            let what = match kind {
+                AlgorithmKind::Key => return SshError::HostKeyType { host, offered },
+                AlgorithmKind::Kex => "key exchange",
+                AlgorithmKind::Cipher => "cipher",
+                AlgorithmKind::Compression => "compression",
+                AlgorithmKind::Mac => "message authentication",
+            };
+            SshError::NoCommon {
+                host,
+                what,
+                offered,
+            }
+        }
+        russh::Error::WrongServerSig => SshError::HostKeyUnproven { host },
+        russh::Error::Kex if seen.was_cuttable() => SshError::NoCommon {
+            host,
+            what: "cipher that is safe without strict key exchange",
+            offered: vec!["chacha20-poly1305@openssh.com".to_owned()],
+        },
+        russh::Error::IO(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+            SshError::Protocol {
+                host,
+                reason: "it hung up".to_owned(),
+            }
+        }
+        other => SshError::Protocol {
+            host,
+            reason: short(&other.to_string()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_offered_is_short_and_strong_and_the_best_comes_first() {
+        let line =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        let host = KnownHost::new("web", "10.0.0.4", 22, "deploy", [line]).unwrap();
+        let config = config(&host, &Limits::default());
+        let preferred = &config.preferred;
+        let names = |list: &[kex::Name]| -> Vec<String> {
+            list.iter().map(|name| name.as_ref().to_owned()).collect()
+        };
+        assert_eq!(
+            names(&preferred.kex),
+            [
+                "mlkem768x25519-sha256",
+                "curve25519-sha256",
+                "curve25519-sha256@libssh.org",
+                "ext-info-c",
+                "kex-strict-c-v00@openssh.com",
+            ]
+        );
+        assert_eq!(*preferred.key, [russh::keys::Algorithm::Ed25519]);
+        assert!(preferred.host_key_certificates.is_empty());
+        assert_eq!(preferred.compression.as_ref(), [compression::NONE]);
+        let weak = ["none", "cbc", "sha1", "md5", "3des", "rc4"];
+        for name in preferred.cipher.iter().map(AsRef::as_ref) {
+            assert!(
+                !weak.iter().any(|weak: &&str| str::contains(name, weak)),
+                "{name}"
+            );
+        }
+        for name in preferred.mac.iter().map(AsRef::as_ref) {
+            assert!(
+                !weak.iter().any(|weak: &&str| str::contains(name, weak)),
+                "{name}"
+            );
+        }
+        // Three beats of 10 s: the first two are asked, the third finds them unanswered.
+        assert_eq!(config.keepalive_interval, Some(Duration::from_secs(10)));
+        assert_eq!(config.keepalive_max, 2);
+    }
+}

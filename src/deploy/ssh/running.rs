@@ -1,0 +1,303 @@
+//! A command that runs on a host, from its first sign of life to its end.
+//!
+//! The start-up line prints a mark with the number of its process. What comes before it is a login
+//! shell's own talk (`.bashrc`, a forced command, `nologin`) and no output of ours, and nothing goes
+//! out on standard input before it came: a secret is given to our script and to nobody else. The
+//! number is for ending the command. A server has a request for that (RFC 4254, 6.9), but OpenSSH
+//! refuses it to root (9.2: "session signalling requires privilege separation"), and closing the
+//! channel ends nothing that neither reads nor writes.
+
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+
+use russh::client::{Handle, Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::error::short;
+use super::watcher::Watcher;
+use crate::deploy::channel::{AfterInput, GRACE, LINGER, Sink, piece};
+use crate::deploy::{Command, Ended, Source, quoting};
+use crate::secret::Plain;
+use crate::text;
+
+/// The stream number of standard error (RFC 4254, 5.2).
+const STDERR: u32 = 1;
+
+/// How much a login shell may say before the mark.
+const TALK_CAP: usize = 64 << 10;
+
+/// Asks a process group to end, and ends it after two seconds. Not every `kill` knows `--`, and not
+/// every `sleep` parts of a second.
+const END: &str = r#"kill -TERM "-$1" || kill -TERM "$1"
+n=0
+while kill -0 "-$1" && [ $n -lt 20 ]; do sleep 0.1 || sleep 1; n=$((n + 1)); done
+kill -KILL "-$1""#;
+
+/// Why a command's channel was of no more use.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The connection ended.
+    Lost,
+    /// The channel was closed without a word on the command's end.
+    NoStatus,
+    /// Something else than our command ran, or nothing; with what it said.
+    NotRun(Option<String>),
+}
+
+/// How far a command has come, and with it what is left to do when nobody follows it any more.
+#[derive(Debug)]
+enum Stage {
+    /// Asked for; what was said instead of the mark.
+    Asked(Vec<u8>),
+    /// To be ended: the number of its process.
+    Running(u32),
+    /// To be closed.
+    Ended(Ended),
+    /// Nothing.
+    Closed(Option<Ended>),
+}
+
+pub(super) struct Running {
+    /// Taken by what ends the command.
+    halves: Option<(ChannelReadHalf, ChannelWriteHalf<Msg>)>,
+    stage: Stage,
+    /// For the channel over which the command is ended.
+    handle: Arc<Handle<Watcher>>,
+}
+
+impl Running {
+    pub(super) fn new(channel: russh::Channel<Msg>, handle: Arc<Handle<Watcher>>) -> Self {
+        Self {
+            halves: Some(channel.split()),
+            stage: Stage::Asked(Vec::new()),
+            handle,
+        }
+    }
+
+    /// Gives the line to the user's login shell.
+    pub(super) async fn exec(&mut self, line: String) -> Result<(), Stopped> {
+        let (_, write) = self.halves.as_ref().ok_or(Stopped::Lost)?;
+        write.exec(true, line).await.map_err(|_| Stopped::Lost)
+    }
+
+    /// How the command ended, if the host said so.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        match &self.stage {
+            Stage::Ended(ended) => Some(ended.clone()),
+            Stage::Closed(ended) => ended.clone(),
+            Stage::Asked(_) | Stage::Running(_) => None,
+        }
+    }
+
+    /// Writes the input while it hands on the output, until the host closed the channel, or until
+    /// the sink asks to stop.
+    pub(super) async fn follow(
+        &mut self,
+        input: &Plain,
+        after: AfterInput,
+        sink: Sink<'_>,
+    ) -> Result<(), Stopped> {
+        let (read, write) = self.halves.as_mut().ok_or(Stopped::Lost)?;
+        let stage = &mut self.stage;
+        let mut feeding = pin!(feed(write, input, after));
+        let mut fed = false;
+        loop {
+            let message = tokio::select! {
+                () = &mut feeding, if !fed && matches!(stage, Stage::Running(_)) => {
+                    fed = true;
+                    continue;
+                }
+                message = read.wait() => message.ok_or(Stopped::Lost)?,
+                () = sleep(LINGER), if matches!(stage, Stage::Ended(_)) => return Ok(()),
+            };
+            let (source, bytes) = match message {
+                ChannelMsg::Data { data } => (Source::Out, data),
+                ChannelMsg::ExtendedData { data, ext: STDERR } => (Source::Err, data),
+                ChannelMsg::Failure => return Err(Stopped::NotRun(None)),
+                ChannelMsg::ExitStatus { exit_status } => {
+                    let code = i32::try_from(exit_status).unwrap_or(i32::MAX);
+                    stage.end(Ended::Exit(code))?;
+                    continue;
+                }
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    stage.end(Ended::Signal(name(&signal_name)))?;
+                    continue;
+                }
+                ChannelMsg::Close => {
+                    // russh answers it by itself.
+                    return stage.close();
+                }
+                _ => continue,
+            };
+            let ours = match source {
+                Source::Out => stage.after_mark(&bytes)?,
+                Source::Err => None,
+            };
+            if let ControlFlow::Break(()) = sink(source, ours.as_deref().unwrap_or(&bytes)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for the release, ends the input, and sees to it that the command ends.
+    pub(super) async fn watch(mut self, released: oneshot::Receiver<()>) {
+        let mut nowhere = |_, _: &[u8]| ControlFlow::Continue(());
+        let nothing = Plain::new(Vec::new());
+        tokio::select! {
+            _ = released => {}
+            _ = self.follow(&nothing, AfterInput::KeepOpen, &mut nowhere) => return,
+        }
+        let rest = self.follow(&nothing, AfterInput::End, &mut nowhere);
+        drop(timeout(GRACE, rest).await);
+        if self.ended().is_none() {
+            self.end().await;
+        }
+    }
+
+    /// Asks the command to end, ends it, and waits until that is done.
+    pub(super) async fn end(&mut self) {
+        if let Some(ending) = self.ending() {
+            ending.await;
+        }
+    }
+
+    /// What is left to do.
+    fn ending(&mut self) -> Option<impl Future<Output = ()> + use<>> {
+        let (read, write) = self.halves.take()?;
+        let stage = std::mem::replace(&mut self.stage, Stage::Closed(None));
+        Some(end(read, write, stage, self.handle.clone()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Without a runtime the session has ended already.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && let Some(ending) = self.ending()
+        {
+            drop(runtime.spawn(ending));
+        }
+    }
+}
+
+impl Stage {
+    fn end(&mut self, how: Ended) -> Result<(), Stopped> {
+        match self {
+            Self::Asked(talk) => Err(not_run(talk)),
+            Self::Running(_) => {
+                *self = Self::Ended(how);
+                Ok(())
+            }
+            // A second word on it counts for nothing.
+            Self::Ended(_) | Self::Closed(_) => Ok(()),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), Stopped> {
+        let ended = match self {
+            Self::Asked(talk) => return Err(not_run(talk)),
+            Self::Running(_) => None,
+            Self::Ended(ended) => Some(ended.clone()),
+            Self::Closed(ended) => ended.take(),
+        };
+        *self = Self::Closed(ended);
+        Ok(())
+    }
+
+    /// Takes standard output until the mark came, and gives what follows it. `None` if the mark was
+    /// there before and all of the bytes are the command's.
+    fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
+        let Self::Asked(talk) = self else {
+            return Ok(None);
+        };
+        talk.extend_from_slice(bytes);
+        if let Some((process, rest)) = quoting::find_mark(talk) {
+            let rest = rest.to_vec();
+            *self = Self::Running(process);
+            return Ok(Some(rest));
+        }
+        if talk.len() > TALK_CAP {
+            return Err(not_run(talk));
+        }
+        Ok(Some(Vec::new()))
+    }
+}
+
+fn not_run(talk: &[u8]) -> Stopped {
+    let said = short(&String::from_utf8_lossy(talk));
+    Stopped::NotRun((!said.is_empty()).then_some(said))
+}
+
+/// Writes the input. A command that stops reading says by its end whether that is an error.
+async fn feed(write: &ChannelWriteHalf<Msg>, input: &Plain, after: AfterInput) {
+    let mut written = 0;
+    while let Some(piece) = piece(input, written) {
+        if write.data_bytes(piece.to_vec()).await.is_err() {
+            return;
+        }
+        written += piece.len();
+    }
+    if after == AfterInput::End {
+        drop(write.eof().await);
+    }
+}
+
+/// Ends the command, if it has not ended, and closes its channel.
+async fn end(
+    mut read: ChannelReadHalf,
+    write: ChannelWriteHalf<Msg>,
+    mut stage: Stage,
+    handle: Arc<Handle<Watcher>>,
+) {
+    if matches!(stage, Stage::Asked(_)) {
+        // It may have begun with its mark still on the way.
+        drop(timeout(GRACE, until_mark(&mut read, &mut stage)).await);
+    }
+    if let Stage::Running(process) = stage {
+        let killing = async {
+            let kill = Command::new(END).argument(process.to_string());
+            let mut channel = handle.channel_open_session().await?;
+            channel.exec(false, quoting::line(&kill)).await?;
+            while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
+            Ok::<_, russh::Error>(())
+        };
+        // What nobody reads would stop the whole session, and the killing with it.
+        let reading = async {
+            while read.wait().await.is_some() {}
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            // A session that takes nothing any more has its own clocks.
+            _ = timeout(2 * GRACE, killing) => {}
+            () = reading => {}
+        }
+    }
+    if !matches!(stage, Stage::Closed(_)) {
+        drop(timeout(GRACE, write.close()).await);
+    }
+}
+
+async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
+    while matches!(stage, Stage::Asked(_)) {
+        let went_on = match read.wait().await {
+            Some(ChannelMsg::Data { data }) => stage.after_mark(&data).is_ok(),
+            Some(ChannelMsg::Close) => stage.close().is_ok(),
+            Some(_) => true,
+            None => false,
+        };
+        if !went_on {
+            return;
+        }
+    }
+}
+
+/// The name of a signal, which the host makes up as it likes.
+fn name(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => text::clean(name),
+        known => format!("{known:?}"),
+    }
+}
