@@ -32,6 +32,8 @@ pub mod trust;
 
 pub mod vault;
 
+pub mod fleet;
+
 // features
 pub mod membership;
 

@@ -4,7 +4,9 @@
 
 mod access;
 mod context;
+mod deploy;
 mod harden;
+mod hook;
 mod identity;
 mod init;
 mod recipient;
@@ -95,6 +97,9 @@ enum Command {
     Access(access::Command),
     #[command(subcommand)]
     Trust(trust::Command),
+    #[command(subcommand)]
+    Hook(hook::Command),
+    Deploy(deploy::DeployArgs),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -105,6 +110,8 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Recipient(command) => recipient::run(command, cx),
         Command::Access(command) => access::run(command, cx),
         Command::Trust(command) => trust::run(command, cx),
+        Command::Hook(command) => hook::run(command, cx),
+        Command::Deploy(args) => deploy::run(args, cx),
     }
 }
 

@@ -5,6 +5,7 @@
 //! cap on its output, and counts as done only when the target said how it ended.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -68,7 +69,7 @@ pub enum Channel {
     /// This machine.
     Local(Local),
     /// A host over SSH.
-    Ssh(ssh::Session),
+    Ssh(Arc<ssh::Session>),
 }
 
 impl Channel {
@@ -148,7 +149,12 @@ impl Channel {
     pub async fn close(self) {
         match self {
             Self::Local(_) => {}
-            Self::Ssh(session) => session.close().await,
+            // Whoever still holds it, an engine's connection for instance, ends it by dropping.
+            Self::Ssh(session) => {
+                if let Some(session) = Arc::into_inner(session) {
+                    session.close().await;
+                }
+            }
         }
     }
 }

@@ -9,14 +9,36 @@
 mod channel;
 mod child;
 mod command;
+mod component;
+mod engine;
 mod error;
+mod hook;
+mod hook_error;
 mod local;
+mod place;
+mod plan;
+mod probe;
+mod process;
 mod quoting;
+mod receipt;
+mod run;
+mod signature;
+mod step;
+mod target;
+mod template;
 
 pub mod docker;
 pub mod ssh;
 
 pub use channel::{Channel, Held, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
+pub use component::Done;
 pub use error::ChannelError;
+pub use hook::Hook;
+pub use hook_error::HookError;
 pub use local::Local;
+pub use plan::{ComponentPlan, HostPlan, Plan, plan};
+pub use receipt::Receipt;
+pub use run::{Row, Run, outcome};
+pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
+pub use target::TargetError;

@@ -14,6 +14,7 @@ mod judge;
 mod kind;
 mod listing;
 mod open;
+mod peek;
 mod place;
 mod policy;
 mod read;

@@ -23,7 +23,15 @@ const ORDER: &[(Stratum, &[&str])] = &[
     ),
     (
         Stratum::Model,
-        &["name", "recipients", "identity", "audit", "trust", "vault"],
+        &[
+            "name",
+            "recipients",
+            "identity",
+            "audit",
+            "trust",
+            "vault",
+            "fleet",
+        ],
     ),
     (
         Stratum::Features,

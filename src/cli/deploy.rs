@@ -1,0 +1,219 @@
+//! `clws deploy`: runs the deploy hooks.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::{Context, as_openers, as_signers};
+use crate::deploy::ssh::Login;
+use crate::deploy::{Row, Run, outcome, plan};
+use crate::error::{Code, Error, Problem};
+use crate::fleet::{Host, hosts};
+use crate::fs::Sync;
+use crate::identity::Bundle;
+use crate::name::Component;
+use crate::vault::{Reader, Vault};
+
+/// Deploy components with their credentials injected
+///
+/// Shows the plan first: what runs where, which secrets by name and rev, in which ways. Refuses before
+/// any host is touched if a hook is unsigned or a secret is missing or older than seen. A component
+/// whose probes fail is put back with its old secrets. What has nothing new is not touched.
+#[derive(Args, Debug)]
+pub(crate) struct DeployArgs {
+    /// The components; all that run there without
+    components: Vec<Component>,
+    /// An environment, or one host
+    #[arg(long, value_name = "ENV|HOST")]
+    on: String,
+    /// Show the plan alone
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop what was deployed, and remove its files
+    #[arg(long, conflicts_with = "dry_run")]
+    stop: bool,
+}
+
+pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
+    let vault = cx.vault()?;
+    vault.demand_pin(false)?;
+    let hosts = hosts(&vault, &args.on)?;
+    if args.stop {
+        return stop(args, cx, &vault, &hosts).map(|()| ExitCode::SUCCESS);
+    }
+    let plan = plan(&vault, hosts, &args.components)?;
+    for notice in &plan.notices {
+        cx.ui.warn(notice);
+    }
+    if plan.hosts.is_empty() {
+        return Err(Problem::new(
+            Code::NotFound,
+            format!("no component runs on `{}`", args.on),
+        )
+        .hint("`runs_on` in a hook says where its component runs")
+        .into());
+    }
+    for line in plan.lines() {
+        cx.ui.say(&line);
+    }
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    cx.ui.confirm(&format!("deploy to {}?", args.on))?;
+    let rows = with_run(cx, &vault, |run| {
+        runtime()?.block_on(async {
+            let rows = run
+                .deploy(&plan, |row| {
+                    if let Err(error) = &row.result {
+                        super::ui::print_error(error);
+                    }
+                })
+                .await;
+            Ok(rows)
+        })
+    })?;
+    table(cx, &rows)?;
+    match outcome(&rows) {
+        Ok(()) => {
+            next(cx, args);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(code) => Ok(code.into()),
+    }
+}
+
+/// Builds what a run works with, and lends it.
+fn with_run<T>(
+    cx: &Context,
+    vault: &Vault,
+    f: impl FnOnce(&Run<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(vault, as_openers(&mine), "deploy", Sync::Disk)?;
+    let logins = || logins(cx, &bundles);
+    let keys = cx.signers(vault, &bundles)?;
+    // Reading rights are enough to deploy; somebody without a signing key here is named by the system.
+    let user = cx
+        .world
+        .variable("USER")
+        .map(|user| user.to_string_lossy().into_owned());
+    let user = user.unwrap_or_else(|| "root".to_owned());
+    let by = match vault.author(&as_signers(&keys)) {
+        Ok(author) => author.party.to_string(),
+        Err(_) => user
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect(),
+    };
+    let run = Run {
+        vault,
+        reader: &reader,
+        logins: &logins,
+        user: &user,
+        by: &by,
+    };
+    let result = f(&run);
+    for notice in reader.take_notices() {
+        cx.ui.warn(&notice);
+    }
+    result
+}
+
+/// The signing keys of this person, and the ssh-agent's.
+fn logins(cx: &Context, bundles: &[Bundle]) -> Result<Vec<Login>, Error> {
+    let mut logins = Vec::new();
+    for bundle in bundles {
+        if bundle
+            .signing_kept()
+            .is_some_and(|kept| kept != crate::identity::Kept::Agent)
+        {
+            logins.push(Login::Key(bundle.signing_key_openssh(&cx.ui)?));
+        }
+    }
+    if let Some(socket) = cx.world.variable("SSH_AUTH_SOCK") {
+        logins.push(Login::Agent(cx.world.folder().join(socket)));
+    }
+    Ok(logins)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(Code::IoErr, format!("cannot start: {error}")).into())
+}
+
+fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<(), Error> {
+    cx.ui
+        .confirm(&format!("stop what was deployed to {}?", args.on))?;
+    with_run(cx, vault, |run| {
+        runtime()?.block_on(async {
+            for host in hosts {
+                let report = |component: &Component| {
+                    cx.ui.say(&format!("stopped {component} on {}", host.name));
+                };
+                if run.stop(host, &args.components, report).await? == 0 {
+                    cx.ui.say(&format!("nothing of it runs on {}", host.name));
+                }
+            }
+            Ok(())
+        })
+    })
+}
+
+fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {
+    let result = |row: &Row| match &row.result {
+        Ok(done) => done.as_str().to_owned(),
+        Err(error) => format!("failed ({})", error.code().name()),
+    };
+    let component = |row: &Row| {
+        row.component
+            .as_ref()
+            .map_or("-".to_owned(), ToString::to_string)
+    };
+    if cx.ui.is_json() {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let error = row.result.as_ref().err().map(Error::to_json);
+                json!({ "host": row.host, "component": component(row), "result": result(row),
+                        "seconds": row.seconds, "error": error })
+            })
+            .collect();
+        return cx.ui.json(&json!({ "rows": rows }));
+    }
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.host.clone(),
+                component(row),
+                result(row),
+                format!("{:.1} s", row.seconds),
+            ]
+        })
+        .collect();
+    cx.ui
+        .table(&["HOST", "COMPONENT", "RESULT", "TIME"], &cells)
+}
+
+/// What a newcomer may try, after the demonstration.
+fn next(cx: &Context, args: &DeployArgs) {
+    if args.on != "demo" || cx.ui.is_json() {
+        return;
+    }
+    let identity = cx
+        .identity
+        .as_ref()
+        .map(|path| format!(" --identity {}", path.display()));
+    let identity = identity.unwrap_or_default();
+    cx.ui.say("next:");
+    cx.ui
+        .say("  clws secret list demo                      what there is, opening nothing");
+    cx.ui.say(&format!("  clws secret edit demo/greeter{identity}   change GREETING; deploy again: one component changes"));
+    cx.ui.say(&format!(
+        "  clws deploy --on demo --stop --yes{identity}   stop it all, remove its files"
+    ));
+}

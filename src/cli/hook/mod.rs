@@ -1,0 +1,44 @@
+//! `clws hook`: the deployers' signatures.
+
+mod diff;
+mod list;
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::context::Context;
+use crate::deploy::{HookError, components};
+use crate::error::Error;
+use crate::name::Component;
+use crate::vault::Vault;
+
+/// See and sign the hooks that deploys carry out
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(list::ListArgs),
+    Diff(diff::DiffArgs),
+    Sign(sign::SignArgs),
+}
+
+pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
+    match command {
+        Command::List(args) => list::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Diff(args) => diff::run(args, cx),
+        Command::Sign(args) => sign::run(args, cx).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// The components named, or all of them.
+fn chosen(vault: &Vault, named: &[Component]) -> Result<Vec<Component>, Error> {
+    let all = components(vault.tree())?;
+    if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
+        return Err(HookError::NotFound(unknown.to_string()).into());
+    }
+    Ok(if named.is_empty() {
+        all
+    } else {
+        named.to_vec()
+    })
+}

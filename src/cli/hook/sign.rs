@@ -1,0 +1,55 @@
+//! `clws hook sign`: a deployer vouches for a hook's files.
+
+use clap::Args;
+
+use crate::cli::context::{Context, as_signers};
+use crate::deploy::{hook_status, sign_hook};
+use crate::error::Error;
+use crate::name::Component;
+
+/// Sign hooks as they lie in the working tree, as a deployer
+///
+/// A deploy carries out only what somebody signed who may deploy in its environment and for every
+/// secret that the hook names.
+#[derive(Args, Debug)]
+pub(crate) struct SignArgs {
+    /// The components; all that changed without
+    components: Vec<Component>,
+}
+
+pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let bundles = cx.bundles()?;
+    let keys = cx.signers(&vault, &bundles)?;
+    let author = vault.author(&as_signers(&keys))?;
+    let mut chosen = Vec::new();
+    for component in super::chosen(&vault, &args.components)? {
+        let status = hook_status(&vault, &component)?;
+        let mine = status
+            .signers
+            .iter()
+            .any(|name| name == author.party.as_str());
+        if args.components.is_empty() && status.differences.is_empty() && mine {
+            continue;
+        }
+        for file in &status.differences {
+            cx.ui.say(&format!("  {file}"));
+        }
+        chosen.push(component);
+    }
+    if chosen.is_empty() {
+        cx.ui.say("nothing to sign: every hook is what you signed");
+        return Ok(());
+    }
+    cx.ui.confirm(&format!(
+        "sign the hooks of {} as {}?",
+        crate::text::list(&chosen),
+        author.party
+    ))?;
+    for component in chosen {
+        let seq = sign_hook(&vault, &component, &author)?;
+        cx.ui
+            .say(&format!("signed the hook of {component}, number {seq}"));
+    }
+    Ok(())
+}

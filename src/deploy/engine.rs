@@ -1,0 +1,258 @@
+//! A component that is a container: what the hook declares, turned into what the engine is asked for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Channel;
+use super::docker::{
+    Clocks, Container, Engine, FileMount, Mount, Port, Protocol, Restart, Secrets,
+};
+use super::hook::ContainerHook;
+use super::hook_error::HookError;
+use super::place::{self, Given, IN_CONTAINER, Opened, fill, fill_all};
+use super::plan::ComponentPlan;
+use super::target::Target;
+use crate::error::Error;
+
+/// Where a Docker daemon listens on every host that we know.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// Connects to the target's engine: this machine's, or a host's through its SSH connection.
+pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
+    Ok(match &target.channel {
+        Channel::Local(_) => Engine::connect(None).await?,
+        Channel::Ssh(session) => {
+            let session = Arc::clone(session);
+            let open = move || {
+                let session = Arc::clone(&session);
+                async move {
+                    session
+                        .open_unix(SOCKET)
+                        .await
+                        .map_err(std::io::Error::other)
+                }
+            };
+            Engine::over(target.host.name.as_str(), Clocks::default(), open).await?
+        }
+    })
+}
+
+/// The container's name on the target.
+pub(super) fn name_of(plan: &ComponentPlan, hook: &ContainerHook) -> String {
+    hook.name
+        .clone()
+        .unwrap_or_else(|| plan.component().to_string())
+}
+
+/// Places a container's files below `folder` and says what the container is.
+pub(super) async fn prepare(
+    target: &Target,
+    engine: &Engine,
+    plan: &ComponentPlan,
+    folder: &str,
+    opened: &Opened,
+    given: Given<'_>,
+) -> Result<Container, Error> {
+    let hook = plan
+        .hook
+        .hook
+        .container
+        .as_ref()
+        .ok_or_else(|| HookError::Wrong {
+            file: format!("hooks/{}.toml", plan.component()),
+            why: "it has no [container]".into(),
+        })?;
+    let names = names(plan, target);
+    let traits = engine.traits().await?;
+    let user = hook
+        .user
+        .as_deref()
+        .map(|user| fill(plan, &names, user))
+        .transpose()?;
+    let mount = format!("{folder}/mount");
+    place::make_folder(target, folder, "0700").await?;
+    place::make_folder(target, &mount, "0711").await?;
+    // Under user namespaces a file must belong to the uid that the container's user is outside.
+    let owner = |uid: &str| -> Result<String, Error> {
+        let (base, number) = (
+            traits.mapped_root.map_or(0, |(uid, _)| uid),
+            uid.parse::<u32>(),
+        );
+        match number {
+            Ok(number) => Ok((base + number).to_string()),
+            Err(_) => Err(HookError::Wrong {
+                file: format!("hooks/{}.toml", plan.component()),
+                why: format!("`{uid}` is no uid: the owner of a file is a number"),
+            }
+            .into()),
+        }
+    };
+    let mut mounted = Vec::new();
+    for (number, file) in place::files(plan, &names, opened, given)?
+        .into_iter()
+        .enumerate()
+    {
+        let uid = file.owner.as_deref().map(&owner).transpose()?;
+        let uid = uid.or_else(|| traits.mapped_root.map(|(uid, _)| uid.to_string()));
+        let path = if file.path.starts_with('/') {
+            let path = format!("{folder}/files/{number}");
+            mounted.push(FileMount {
+                source: PathBuf::from(&path),
+                target: file.path.clone(),
+            });
+            path
+        } else {
+            format!("{mount}/{}", file.path)
+        };
+        place::put(target, &path, file.mode, uid.as_deref(), file.content).await?;
+    }
+    let environment = place::environment(plan, &names, opened, given)?;
+    let has_environment = environment.is_some();
+    if let Some(environment) = environment {
+        let reader = user
+            .as_deref()
+            .map(|user| user.split(':').next().unwrap_or_default());
+        let uid = owner(reader.unwrap_or("0"))?;
+        put_environment(target, &mount, environment, &uid).await?;
+    }
+    let script = r#"find "$1/mount" -type d -exec chmod 0711 {} +"#;
+    target
+        .sh(
+            "open its folders to the container",
+            script,
+            &[folder],
+            super::target::empty(),
+        )
+        .await?;
+    if traits.selinux {
+        let script = r#"chcon -R -t container_file_t "$1""#;
+        target
+            .sh(
+                "label its folder for SELinux",
+                script,
+                &[folder],
+                super::target::empty(),
+            )
+            .await?;
+    }
+    let words = |words: &Option<Vec<String>>| {
+        words
+            .as_deref()
+            .map(|words| fill_all(plan, &names, words))
+            .transpose()
+    };
+    Ok(Container {
+        name: name_of(plan, hook),
+        image: fill(plan, &names, &hook.image)?,
+        command: words(&hook.command)?,
+        entrypoint: words(&hook.entrypoint)?,
+        user,
+        networks: fill_all(plan, &names, &hook.networks)?,
+        mounts: mounts(plan, &fill_all(plan, &names, &hook.mounts)?)?,
+        environment: BTreeMap::new(),
+        secrets: Some(Secrets {
+            source: PathBuf::from(&mount),
+            target: IN_CONTAINER.into(),
+            environment: has_environment,
+        }),
+        files: mounted,
+        restart: if hook.restarts == 0 {
+            Restart::No
+        } else {
+            Restart::OnFailure(hook.restarts)
+        },
+        labels: labels(plan),
+        ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
+        health: None,
+    })
+}
+
+async fn put_environment(
+    target: &Target,
+    mount: &str,
+    environment: crate::secret::Plain,
+    uid: &str,
+) -> Result<(), Error> {
+    // Without root nothing can be given to another user; the file then stays ours.
+    let uid = (target.uid == 0).then_some(uid);
+    place::put(target, &format!("{mount}/env"), 0o400, uid, environment).await
+}
+
+/// The plain names as a container sees them.
+pub(super) fn names(plan: &ComponentPlan, target: &Target) -> BTreeMap<String, String> {
+    let mut names = plan.names.clone();
+    names.insert("place".into(), IN_CONTAINER.into());
+    names.insert("run".into(), target.run.clone());
+    names
+}
+
+/// For whoever looks at the containers of a host: names and revs, no values.
+fn labels(plan: &ComponentPlan) -> BTreeMap<String, String> {
+    let secrets: Vec<String> = plan
+        .revs()
+        .iter()
+        .map(|(name, rev)| format!("{name}@{rev}"))
+        .collect();
+    [
+        ("clws.component".to_owned(), plan.component().to_string()),
+        ("clws.hook".to_owned(), plan.hook.seq.to_string()),
+        ("clws.secrets".to_owned(), secrets.join(" ")),
+    ]
+    .into()
+}
+
+fn wrong(plan: &ComponentPlan, why: String) -> Error {
+    HookError::Wrong {
+        file: format!("hooks/{}.toml", plan.component()),
+        why,
+    }
+    .into()
+}
+
+/// `host:container`, with `:ro` behind for reading only.
+fn mounts(plan: &ComponentPlan, texts: &[String]) -> Result<Vec<Mount>, Error> {
+    let mut mounts = Vec::new();
+    for text in texts {
+        let (paths, read_only) = match text.strip_suffix(":ro") {
+            Some(paths) => (paths, true),
+            None => (text.as_str(), false),
+        };
+        let (source, target) = paths
+            .split_once(':')
+            .filter(|(source, target)| source.starts_with('/') && target.starts_with('/'))
+            .ok_or_else(|| wrong(plan, format!("`{text}` is no mount like /host:/container")))?;
+        mounts.push(Mount {
+            source: source.into(),
+            target: target.into(),
+            read_only,
+        });
+    }
+    Ok(mounts)
+}
+
+/// `127.0.0.1:8080:80`, with `/udp` behind for UDP.
+fn ports(plan: &ComponentPlan, texts: &[String]) -> Result<Vec<Port>, Error> {
+    let parse = |text: &String| {
+        let (numbers, protocol) = match text.strip_suffix("/udp") {
+            Some(numbers) => (numbers, Protocol::Udp),
+            None => (text.as_str(), Protocol::Tcp),
+        };
+        let (rest, container) = numbers.rsplit_once(':')?;
+        let (address, host) = rest.rsplit_once(':')?;
+        let address = address.trim_matches(['[', ']']).parse().ok()?;
+        Some(Port {
+            address,
+            host: host.parse().ok()?,
+            container: container.parse().ok()?,
+            protocol,
+        })
+    };
+    texts
+        .iter()
+        .map(|text| {
+            parse(text)
+                .ok_or_else(|| wrong(plan, format!("`{text}` is no port like 127.0.0.1:8080:80")))
+        })
+        .collect()
+}

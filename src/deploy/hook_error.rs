@@ -1,0 +1,91 @@
+//! Why a hook is not carried out.
+
+use crate::error::{Code, Explain};
+use crate::lines::LineError;
+use crate::text::list;
+
+/// What is wrong with a hook or its signature.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum HookError {
+    #[error("{file}: {why}")]
+    Wrong { file: String, why: String },
+    #[error("there is no hook for `{0}`")]
+    NotFound(String),
+    #[error("the hook of `{0}` is not signed")]
+    Unsigned(String),
+    #[error("the hook of `{component}` is not what was signed: {}", list(.files))]
+    Changed {
+        component: String,
+        files: Vec<String>,
+    },
+    #[error("{file}, {error}")]
+    Line { file: String, error: LineError },
+    #[error("no signature on the hook of `{component}` counts in `{scope}`")]
+    NoDeployer {
+        component: String,
+        scope: String,
+        signers: Vec<String>,
+        deployers: Vec<String>,
+    },
+    #[error("the signature of {signer} on the hook of `{component}` does not verify")]
+    BadSignature { component: String, signer: String },
+    #[error(
+        "the hook of `{component}` is number {here}, older than {seen}, which this machine has seen"
+    )]
+    Older {
+        component: String,
+        here: u64,
+        seen: u64,
+    },
+    #[error("`{file}` is a link or no ordinary file")]
+    NotAFile { file: String },
+    #[error("the components {} wait for each other", list(.0))]
+    Circle(Vec<String>),
+    #[error("`{component}` comes after `{after}`, for which there is no hook")]
+    AfterNothing { component: String, after: String },
+}
+
+impl Explain for HookError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Wrong { .. } | Self::Circle(_) | Self::AfterNothing { .. } => Code::Config,
+            Self::NotFound(_) => Code::NotFound,
+            Self::Unsigned(_) | Self::Changed { .. } | Self::NoDeployer { .. } => Code::Trust,
+            Self::NotAFile { .. } => Code::Trust,
+            Self::Line { error, .. } => error.code(),
+            Self::BadSignature { .. } => Code::Auth,
+            Self::Older { .. } => Code::Rollback,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::NoDeployer {
+                signers, deployers, ..
+            } => vec![
+                format!("signed by {}", list(signers)),
+                format!("deployers there are {}", list(deployers)),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotFound(_) => vec!["`clws hook list` shows what there is".into()],
+            Self::Unsigned(component) | Self::NoDeployer { component, .. } => {
+                vec![format!(
+                    "a deployer looks at it and runs `clws hook sign {component}`"
+                )]
+            }
+            Self::Changed { component, .. } => vec![
+                format!("`clws hook diff {component}` shows what differs"),
+                format!("if it is meant, a deployer runs `clws hook sign {component}`"),
+            ],
+            Self::Older { .. } => vec!["git merge main".into()],
+            Self::Line { error, .. } => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}

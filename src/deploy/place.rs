@@ -1,0 +1,208 @@
+//! Files on the target: which ones a component gets, and how they come there.
+//!
+//! Each deploy has a folder of its own, `<run>/<component>/<deploy>`, mode 0700. A process finds its
+//! files in it. A container gets the folder `mount` below it, mode 0711 so that a user of the
+//! container can enter it, as `/run/clws`, and single files at places of their own; nothing else.
+
+use std::collections::BTreeMap;
+
+use super::hook::{EnvValue, FileHook, parse_mode};
+use super::hook_error::HookError;
+use super::plan::{ComponentPlan, template_text};
+use super::process::quote;
+use super::target::{Target, empty};
+use super::template;
+use crate::error::Error;
+use crate::secret::Plain;
+
+/// Where a container finds its folder.
+pub(super) const IN_CONTAINER: &str = "/run/clws";
+
+/// Opened secrets, by the names that the hook writes.
+pub(super) type Opened = BTreeMap<String, Plain>;
+
+/// A file to be placed.
+pub(super) struct File {
+    /// The path in the hook: relative, or absolute inside a container.
+    pub(super) path: String,
+    /// Permission bits.
+    pub(super) mode: u32,
+    /// The uid that it belongs to, as the hook says.
+    pub(super) owner: Option<String>,
+    /// Its content.
+    pub(super) content: Plain,
+}
+
+/// What of a hook's values a component or a step is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Given<'a> {
+    /// All of it.
+    All,
+    /// Only these variables and files.
+    Only(&'a [String]),
+}
+
+impl Given<'_> {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|other| other == name),
+        }
+    }
+}
+
+fn wrong(plan: &ComponentPlan, why: String) -> HookError {
+    HookError::Wrong {
+        file: format!("hooks/{}.toml", plan.component()),
+        why,
+    }
+}
+
+/// Fills plain names into a text of the hook.
+pub(super) fn fill(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    text: &str,
+) -> Result<String, Error> {
+    Ok(template::fill(text, names).map_err(|why| wrong(plan, why))?)
+}
+
+/// Fills plain names into the words of a command.
+pub(super) fn fill_all(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    words: &[String],
+) -> Result<Vec<String>, Error> {
+    words.iter().map(|word| fill(plan, names, word)).collect()
+}
+
+/// The hook's files with their content.
+pub(super) fn files(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    opened: &Opened,
+    given: Given<'_>,
+) -> Result<Vec<File>, Error> {
+    let mut files = Vec::new();
+    for (path, file) in &plan.hook.hook.file {
+        if !given.has(path) {
+            continue;
+        }
+        let owner = file
+            .owner
+            .as_deref()
+            .map(|owner| fill(plan, names, owner))
+            .transpose()?;
+        let mode = parse_mode(file.mode.as_deref()).map_err(|why| wrong(plan, why))?;
+        let content = content(plan, names, opened, file)?;
+        files.push(File {
+            path: path.clone(),
+            mode,
+            owner,
+            content,
+        });
+    }
+    Ok(files)
+}
+
+fn content(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    opened: &Opened,
+    file: &FileHook,
+) -> Result<Plain, Error> {
+    let secret = |name: &str| opened.get(name).map(Plain::duplicate);
+    if let Some(name) = &file.secret {
+        let missing = || wrong(plan, format!("`{name}` was not opened"));
+        return Ok(secret(name).ok_or_else(missing)?);
+    }
+    let template = file.template.as_deref().unwrap_or_default();
+    let text = template_text(plan.component(), &plan.hook.files, template)?;
+    Ok(
+        template::render(text, names, secret).map_err(|why| HookError::Wrong {
+            file: format!("hooks/{}/{template}", plan.component()),
+            why,
+        })?,
+    )
+}
+
+/// The hook's variables as shell lines, `export NAME='…'`; `None` if there are none.
+pub(super) fn environment(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    opened: &Opened,
+    given: Given<'_>,
+) -> Result<Option<Plain>, Error> {
+    let mut text = zeroize::Zeroizing::new(Vec::new());
+    for (name, value) in &plan.hook.hook.env {
+        if !given.has(name) {
+            continue;
+        }
+        let value = match value {
+            EnvValue::Plain(value) => Plain::from(fill(plan, names, value)?.as_str()),
+            EnvValue::Secret(secret) => {
+                let missing = || wrong(plan, format!("`{}` was not opened", secret.secret));
+                opened.get(&secret.secret).ok_or_else(missing)?.duplicate()
+            }
+        };
+        value.with(|bytes| {
+            let text_of = std::str::from_utf8(bytes)
+                .ok()
+                .filter(|text| !text.contains('\0'));
+            let value = text_of.ok_or_else(|| {
+                wrong(
+                    plan,
+                    format!(
+                        "{name} is no text, so it cannot be in an environment; place it as a file"
+                    ),
+                )
+            })?;
+            let quoted = zeroize::Zeroizing::new(quote(value));
+            text.extend_from_slice(format!("export {name}=").as_bytes());
+            text.extend_from_slice(quoted.as_bytes());
+            text.push(b'\n');
+            Ok::<_, HookError>(())
+        })?;
+    }
+    Ok((!text.is_empty()).then(|| Plain::new(std::mem::take(&mut *text))))
+}
+
+/// Makes a folder below the component's, mode 0700 or 0711.
+pub(super) async fn make_folder(target: &Target, path: &str, mode: &str) -> Result<(), Error> {
+    let script = r#"umask 077; mkdir -p "$1" && chmod "$2" "$1""#;
+    target
+        .sh("make a folder", script, &[path, mode], empty())
+        .await
+        .map(drop)
+}
+
+/// Puts one file in place: written under another name first, so that nobody sees half of it.
+pub(super) async fn put(
+    target: &Target,
+    path: &str,
+    mode: u32,
+    owner: Option<&str>,
+    content: Plain,
+) -> Result<(), Error> {
+    let script = r#"umask 077; mkdir -p "${1%/*}" && cat >"$1.new" && { [ -z "$3" ] || chown "$3" "$1.new"; } && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
+    let mode = format!("{mode:04o}");
+    let arguments = [path, mode.as_str(), owner.unwrap_or_default()];
+    target
+        .sh("place a file", script, &arguments, content)
+        .await
+        .map(drop)
+}
+
+/// Removes a folder of ours. Its contents are memory; truncating first gives it back at once even if
+/// a program still has a file open.
+pub(super) async fn remove_folder(target: &Target, path: &str) -> Result<(), Error> {
+    // Never anything that is not below the vault's own folder there.
+    if !path.starts_with(&format!("{}/", target.run)) || path.contains("/../") {
+        return Ok(());
+    }
+    let script = r#"rm -rf -- "$1" && rmdir -- "${1%/*}" 2>/dev/null; exit 0"#;
+    target
+        .sh("remove a folder", script, &[path], empty())
+        .await
+        .map(drop)
+}

@@ -1,0 +1,339 @@
+//! What a deploy will do, as plain data: which hosts, components, secrets by name and rev, in which
+//! ways, which steps and probes. `--dry-run` prints it; nothing was opened for it, no host touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::hook::{EnvValue, Hook};
+use super::hook_error::HookError;
+use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
+use super::template;
+use crate::error::Error;
+use crate::fleet::Host;
+use crate::name::{Component, Scope, SecretName, SecretPath};
+use crate::vault::{Notice, Vault};
+
+/// A whole deploy.
+#[derive(Debug)]
+pub struct Plan {
+    /// What runs where, in the order of the start.
+    pub hosts: Vec<HostPlan>,
+    /// What somebody should know before.
+    pub notices: Vec<Notice>,
+}
+
+/// One host's part.
+#[derive(Debug)]
+pub struct HostPlan {
+    /// The host.
+    pub host: Host,
+    /// Its components, each after those that it waits for.
+    pub components: Vec<ComponentPlan>,
+}
+
+/// One component on one host.
+#[derive(Clone, Debug)]
+pub struct ComponentPlan {
+    /// The signed hook.
+    pub hook: TrustedHook,
+    /// Plain names for templates: settings, host, scope.
+    pub names: BTreeMap<String, String>,
+    /// The settings alone, for the receipt.
+    pub settings: BTreeMap<String, String>,
+    /// Every secret that it is given, as its hook writes it, with its full name and rev.
+    pub secrets: BTreeMap<String, (SecretName, u64)>,
+}
+
+impl ComponentPlan {
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.hook.component
+    }
+
+    /// Secrets by full name, with their revs.
+    pub fn revs(&self) -> BTreeMap<String, u64> {
+        self.secrets
+            .values()
+            .map(|(name, rev)| (name.to_string(), *rev))
+            .collect()
+    }
+}
+
+/// Plans a deploy of `wanted` components (all that run there, without) on `hosts`.
+///
+/// # Errors
+/// [`HookError`], [`crate::vault::VaultError`], [`crate::trust::TrustError`]: whatever is missing,
+/// unsigned or older than seen stops it before any host is touched.
+pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Plan, Error> {
+    vault.trust().demand_clean(vault.tree())?;
+    let all = components(vault.tree())?;
+    for component in wanted {
+        if !all.contains(component) {
+            return Err(HookError::NotFound(component.to_string()).into());
+        }
+    }
+    let mut notices = Vec::new();
+    let mut plans = Vec::new();
+    for host in hosts {
+        let mut hooks = BTreeMap::new();
+        for component in &all {
+            // A look at the unsigned file says only whether it runs here; nothing is done with it.
+            let named = wanted.is_empty() || wanted.contains(component);
+            if named && runs_here(vault, component, &host)? {
+                let hook = signed_hook(vault, component, &host.scope)?;
+                hooks.insert(component.clone(), hook);
+            }
+        }
+        let mut components = Vec::new();
+        for component in in_order(&hooks, &all)? {
+            if let Some(hook) = hooks.remove(&component) {
+                components.push(plan_component(vault, &host, hook, &mut notices)?);
+            }
+        }
+        if !components.is_empty() {
+            plans.push(HostPlan { host, components });
+        }
+    }
+    for component in wanted {
+        let runs = |plan: &HostPlan| plan.components.iter().any(|c| c.component() == component);
+        if !plans.iter().any(runs) {
+            return Err(HookError::Wrong {
+                file: format!("hooks/{component}.toml"),
+                why: "it runs on none of these hosts (`runs_on`)".into(),
+            }
+            .into());
+        }
+    }
+    Ok(Plan {
+        hosts: plans,
+        notices,
+    })
+}
+
+fn runs_here(vault: &Vault, component: &Component, host: &Host) -> Result<bool, Error> {
+    let files = super::signature::read_files(vault.tree(), component)?;
+    let own = files
+        .get(&format!("{component}.toml"))
+        .map(|file| file.bytes.as_slice());
+    let hook = Hook::parse(component, own.unwrap_or_default())?;
+    Ok(hook.machine_type(&host.scope) == Some(host.machine_type.as_str()))
+}
+
+fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {
+    trusted_hook(vault, component, scope.as_str(), |hook, files| {
+        let mut reaches = vec![scope.to_string()];
+        for name in secrets_of(component, hook, files)? {
+            reaches.push(resolve(vault, scope, &name)?.ruled_path().to_owned());
+        }
+        Ok(reaches)
+    })
+}
+
+/// Every secret that a hook and its templates name, as they write it.
+fn secrets_of(
+    component: &Component,
+    hook: &Hook,
+    files: &HookFiles,
+) -> Result<BTreeSet<String>, Error> {
+    let mut names: BTreeSet<String> = hook
+        .direct_secrets()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for file in hook.file.values() {
+        if let Some(template) = &file.template {
+            let text = template_text(component, files, template)?;
+            let found = template::secrets_in(text).map_err(|why| HookError::Wrong {
+                file: format!("hooks/{component}/{template}"),
+                why,
+            })?;
+            names.extend(found.into_iter().map(str::to_owned));
+        }
+    }
+    Ok(names)
+}
+
+/// The text of a template among a hook's files.
+pub(super) fn template_text<'a>(
+    component: &Component,
+    files: &'a HookFiles,
+    template: &str,
+) -> Result<&'a str, HookError> {
+    let path = format!("{component}/{template}");
+    let wrong = |why: &str| HookError::Wrong {
+        file: format!("hooks/{path}"),
+        why: why.to_owned(),
+    };
+    let file = files
+        .get(&path)
+        .ok_or_else(|| wrong("there is no such template"))?;
+    std::str::from_utf8(&file.bytes).map_err(|_| wrong("it is not UTF-8"))
+}
+
+/// A secret as a hook writes it, in the scope that is deployed; `shared/…` is written out.
+fn resolve(vault: &Vault, scope: &Scope, name: &str) -> Result<SecretName, Error> {
+    let full = if name.starts_with("shared/") {
+        name.to_owned()
+    } else {
+        format!("{scope}/{name}")
+    };
+    vault.find_secret(&full.parse::<SecretPath>()?)
+}
+
+fn plan_component(
+    vault: &Vault,
+    host: &Host,
+    hook: TrustedHook,
+    notices: &mut Vec<Notice>,
+) -> Result<ComponentPlan, Error> {
+    let component = hook.component.clone();
+    let mut secrets = BTreeMap::new();
+    for name in secrets_of(&component, &hook.hook, &hook.files)? {
+        let full = resolve(vault, &host.scope, &name)?;
+        let (rev, notice) = vault.peek(&full)?;
+        notices.extend(notice);
+        secrets.insert(name, (full, rev));
+    }
+    let settings = hook.hook.settings_for(&host.scope, &host.name);
+    let mut names: BTreeMap<String, String> = settings
+        .iter()
+        .map(|(key, value)| (format!("settings.{key}"), value.clone()))
+        .collect();
+    names.insert("scope".into(), host.scope.to_string());
+    names.insert("component".into(), component.to_string());
+    names.insert("host.name".into(), host.name.to_string());
+    names.insert("host.machine_type".into(), host.machine_type.clone());
+    Ok(ComponentPlan {
+        hook,
+        names,
+        settings,
+        secrets,
+    })
+}
+
+/// The components so that each comes after those that it waits for, as far as those are here.
+fn in_order(
+    hooks: &BTreeMap<Component, TrustedHook>,
+    all: &[Component],
+) -> Result<Vec<Component>, HookError> {
+    let mut waits: BTreeMap<&Component, BTreeSet<&str>> = BTreeMap::new();
+    for (component, hook) in hooks {
+        for after in &hook.hook.after {
+            if !all.iter().any(|other| other.as_str() == after) {
+                let (component, after) = (component.to_string(), after.clone());
+                return Err(HookError::AfterNothing { component, after });
+            }
+        }
+        let here = |after: &&String| hooks.keys().any(|other| other.as_str() == after.as_str());
+        waits.insert(
+            component,
+            hook.hook
+                .after
+                .iter()
+                .filter(here)
+                .map(String::as_str)
+                .collect(),
+        );
+    }
+    let mut order: Vec<Component> = Vec::new();
+    while !waits.is_empty() {
+        let ready: Vec<&Component> = waits
+            .iter()
+            .filter(|(_, after)| after.is_empty())
+            .map(|(name, _)| *name)
+            .collect();
+        if ready.is_empty() {
+            return Err(HookError::Circle(
+                waits.keys().map(ToString::to_string).collect(),
+            ));
+        }
+        for name in ready {
+            waits.remove(name);
+            for after in waits.values_mut() {
+                after.remove(name.as_str());
+            }
+            order.push(name.clone());
+        }
+    }
+    Ok(order)
+}
+
+impl Plan {
+    /// The plan for people, a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for host in &self.hosts {
+            for plan in &host.components {
+                let hook = &plan.hook.hook;
+                let what = match (&hook.container, &hook.process) {
+                    (Some(container), _) => format!("container {}", container.image),
+                    (_, Some(process)) => format!("process {}", process.command.join(" ")),
+                    _ => "files and steps".to_owned(),
+                };
+                let signers = crate::text::list(&plan.hook.signers);
+                lines.push(format!(
+                    "{} on {}: {what} (hook {}, signed by {signers})",
+                    plan.component(),
+                    host.host.name,
+                    plan.hook.seq,
+                ));
+                lines.extend(plan.ways().into_iter().map(|way| format!("    {way}")));
+            }
+        }
+        lines
+    }
+}
+
+impl ComponentPlan {
+    /// Each value that it is given, and the way.
+    fn ways(&self) -> Vec<String> {
+        let hook = &self.hook.hook;
+        let shown = |name: &str| match self.secrets.get(name) {
+            Some((full, rev)) => format!("{full} rev {rev}"),
+            None => name.to_owned(),
+        };
+        let mut ways = Vec::new();
+        for (name, value) in &hook.env {
+            if let EnvValue::Secret(secret) = value {
+                ways.push(format!(
+                    "{name} = {}, environment through a file",
+                    shown(&secret.secret)
+                ));
+            }
+        }
+        for (path, file) in &hook.file {
+            let mode = file.mode.as_deref().unwrap_or("0600");
+            match (&file.secret, &file.template) {
+                (Some(secret), _) => ways.push(format!("{path} ({mode}) = {}", shown(secret))),
+                (_, Some(template)) => {
+                    let text = template_text(self.component(), &self.hook.files, template);
+                    let names = text.ok().and_then(|text| template::secrets_in(text).ok());
+                    let names: Vec<String> =
+                        names.unwrap_or_default().into_iter().map(shown).collect();
+                    let from = if names.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" with {}", names.join(", "))
+                    };
+                    ways.push(format!("{path} ({mode}) from {template}{from}"));
+                }
+                _ => {}
+            }
+        }
+        for step in &hook.before {
+            ways.push(format!("before: {}", step.run.join(" ")));
+        }
+        for probe in &hook.probe {
+            let what = probe.run.as_ref().map(|run| run.join(" "));
+            let what = what
+                .or_else(|| probe.http.clone())
+                .or_else(|| probe.tcp.clone());
+            ways.push(format!("probe: {}", what.unwrap_or_default()));
+        }
+        for step in &hook.afterwards {
+            ways.push(format!("afterwards: {}", step.run.join(" ")));
+        }
+        ways
+    }
+}

@@ -1,0 +1,105 @@
+//! What a target remembers of a deploy: names, revs and modes; never a value or a hash of one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A receipt, `<component>.json`, mode 0600 on the target.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// 1.
+    pub format: u32,
+    /// The vault's id, 64 hexadecimal digits.
+    pub vault: String,
+    /// The environment.
+    pub scope: String,
+    /// The host.
+    pub host: String,
+    /// The component.
+    pub component: String,
+    /// The deploy that wrote it: `20261124T100000Z-ada`.
+    pub deploy: String,
+    /// The number of the hook's signature.
+    pub hook_seq: u64,
+    /// The hook's settings there.
+    pub settings: BTreeMap<String, String>,
+    /// The image's id.
+    pub image: Option<String>,
+    /// The container's name.
+    pub container: Option<String>,
+    /// The process.
+    pub process: Option<Process>,
+    /// The folder of its files.
+    pub place: String,
+    /// Secrets by full name.
+    pub secrets: BTreeMap<String, Given>,
+    /// Files by path, with their modes.
+    pub files: BTreeMap<String, String>,
+    /// The version of clws.
+    pub clws: String,
+    /// Who deployed.
+    pub by: String,
+}
+
+/// A secret as it was given.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// Its number.
+    pub rev: u64,
+}
+
+/// A process, known beyond doubt: numbers of processes are used again, start times and boots are not.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, in clock ticks since the boot (proc(5), field 22).
+    pub start: u64,
+    /// The boot's id.
+    pub boot: String,
+}
+
+/// No receipt is larger.
+pub(super) const MAX_RECEIPT: usize = 1024 * 1024;
+
+impl Receipt {
+    /// Reads what a target gave; foreign text that may be anything.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes)
+            .ok()
+            .filter(|receipt: &Self| receipt.format == 1)
+    }
+
+    /// The JSON that lies on the target.
+    #[must_use]
+    pub fn print(&self) -> String {
+        // A map of texts and numbers always prints.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Whether everything but the run itself is the same: nothing new is to be brought there.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        (
+            &self.vault,
+            &self.scope,
+            self.hook_seq,
+            &self.settings,
+            &self.image,
+            &self.secrets,
+            &self.files,
+        ) == (
+            &other.vault,
+            &other.scope,
+            other.hook_seq,
+            &other.settings,
+            &other.image,
+            &other.secrets,
+            &other.files,
+        )
+    }
+}

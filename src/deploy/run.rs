@@ -1,0 +1,216 @@
+//! A deploy over its hosts: connect, check the host key, lock; only then open secrets.
+
+use std::time::Instant;
+
+use super::component::{Bringing, Done, stop};
+use super::place::Opened;
+use super::plan::{ComponentPlan, HostPlan, Plan};
+use super::ssh::{KnownHost, Limits, Login, connect};
+use super::target::Target;
+use super::{Channel, Local};
+use crate::crypto::hex;
+use crate::error::{Code, Error, Problem};
+use crate::fleet::{Host, Reach};
+use crate::name::{Component, SecretName};
+use crate::secret::Plain;
+use crate::vault::{Reader, Vault};
+
+/// What a deploy works with.
+pub struct Run<'a> {
+    /// The vault.
+    pub vault: &'a Vault,
+    /// Opens what a host is given, when it is connected.
+    pub reader: &'a Reader<'a>,
+    /// The ways to log in to hosts.
+    pub logins: &'a dyn Fn() -> Result<Vec<Login>, Error>,
+    /// The person's name there, where a party does not say which user.
+    pub user: &'a str,
+    /// The party who deploys.
+    pub by: &'a str,
+}
+
+/// A row of the result table.
+#[derive(Debug)]
+pub struct Row {
+    /// The host.
+    pub host: String,
+    /// The component; none for what concerns the whole host.
+    pub component: Option<Component>,
+    /// What became of it.
+    pub result: Result<Done, Error>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Run<'_> {
+    /// Carries a plan out, host by host; a host's later components are left when one fails.
+    ///
+    /// `report` is called as each row is known.
+    pub async fn deploy(&self, plan: &Plan, mut report: impl FnMut(&Row)) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let deploy = format!("{}-{}", self.vault.world().now().compact(), self.by);
+        for host in &plan.hosts {
+            let before = rows.len();
+            if let Err(error) = self.host(host, &deploy, &mut rows, &mut report).await {
+                let host = host.host.name.to_string();
+                rows.push(Row {
+                    host,
+                    component: None,
+                    result: Err(error),
+                    seconds: 0.0,
+                });
+                if let Some(row) = rows.last() {
+                    report(row);
+                }
+            }
+            debug_assert!(rows.len() > before);
+        }
+        rows
+    }
+
+    async fn host(
+        &self,
+        plan: &HostPlan,
+        deploy: &str,
+        rows: &mut Vec<Row>,
+        report: &mut impl FnMut(&Row),
+    ) -> Result<(), Error> {
+        let target = self.target(&plan.host).await?;
+        let lock = target
+            .lock(&format!(
+                "{} deploys since {}",
+                self.by,
+                self.vault.world().now()
+            ))
+            .await?;
+        let open = |plan: &ComponentPlan| self.open(plan);
+        for component in &plan.components {
+            let began = Instant::now();
+            let bringing = Bringing {
+                vault: self.vault,
+                world: self.vault.world(),
+                target: &target,
+                plan: component,
+                deploy,
+                by: self.by,
+                open: &open,
+            };
+            let result = bringing.bring().await;
+            let failed = result.is_err();
+            rows.push(Row {
+                host: plan.host.name.to_string(),
+                component: Some(component.component().clone()),
+                result,
+                seconds: began.elapsed().as_secs_f64(),
+            });
+            if let Some(row) = rows.last() {
+                report(row);
+            }
+            // What comes after it may wait for it.
+            if failed {
+                break;
+            }
+        }
+        lock.close().await;
+        target.channel.close().await;
+        Ok(())
+    }
+
+    /// Stops what earlier deploys started on a host. Needs no hook: receipts say what it is.
+    ///
+    /// # Errors
+    /// What keeps the host from being reached, or a component from being stopped.
+    pub async fn stop(
+        &self,
+        host: &Host,
+        wanted: &[Component],
+        mut report: impl FnMut(&Component),
+    ) -> Result<usize, Error> {
+        let target = self.target(host).await?;
+        let lock = target
+            .lock(&format!(
+                "{} stops since {}",
+                self.by,
+                self.vault.world().now()
+            ))
+            .await?;
+        let mut stopped = 0;
+        for component in target.receipts().await?.iter().rev() {
+            if (wanted.is_empty() || wanted.contains(component)) && stop(&target, component).await?
+            {
+                report(component);
+                stopped += 1;
+            }
+        }
+        lock.close().await;
+        target.channel.close().await;
+        Ok(stopped)
+    }
+
+    async fn target(&self, host: &Host) -> Result<Target, Error> {
+        let channel = match &host.reach {
+            Reach::Local => Channel::Local(Local::new(self.vault.world())),
+            Reach::Ssh {
+                address,
+                port,
+                user,
+                host_keys,
+            } => {
+                let user = user.as_deref().unwrap_or(self.user);
+                let known = KnownHost::new(host.name.as_str(), address, *port, user, host_keys)?;
+                let session = connect(&known, &(self.logins)()?, &Limits::default()).await?;
+                Channel::Ssh(std::sync::Arc::new(session))
+            }
+        };
+        // Two vaults may deploy to one host; each has its folders.
+        let vault: String = hex(self.vault.id()).chars().take(12).collect();
+        Target::prepare(host, channel, &vault).await
+    }
+
+    /// Opens the secrets of one component: logged and synced before.
+    fn open(&self, plan: &ComponentPlan) -> Result<Opened, Error> {
+        let mut opened = Opened::new();
+        for (name, (secret, rev)) in &plan.secrets {
+            let (value, now) = match secret {
+                SecretName::Value(document, value) => {
+                    let value = self.reader.value(document, value)?;
+                    (value.value, value.rev)
+                }
+                SecretName::File(path) => {
+                    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+                    let (_, rev) = self.reader.file(path, &mut *bytes)?;
+                    (Plain::new(std::mem::take(&mut *bytes)), rev)
+                }
+            };
+            if now != *rev {
+                return Err(Problem::new(
+                    Code::Conflict,
+                    format!("`{secret}` changed while the deploy ran"),
+                )
+                .hint("run the deploy again")
+                .into());
+            }
+            opened.insert(name.clone(), value);
+        }
+        Ok(opened)
+    }
+}
+
+/// How a deploy ends as a whole: well, with the first error where no host was done, else PARTIAL.
+///
+/// # Errors
+/// The error to end with; it was shown in its row already.
+pub fn outcome(rows: &[Row]) -> Result<(), Code> {
+    let failed: std::collections::BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| row.result.is_err())
+        .map(|row| row.host.as_str())
+        .collect();
+    let all: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.host.as_str()).collect();
+    let first = rows.iter().find_map(|row| row.result.as_ref().err());
+    match first {
+        None => Ok(()),
+        Some(error) if failed.len() == all.len() => Err(error.code()),
+        Some(_) => Err(Code::Partial),
+    }
+}

@@ -1,0 +1,436 @@
+//! A deployer's signature over all files of one hook: `hooks/<component>.sig.toml`.
+//!
+//! A hook runs commands with secrets, so an unsigned change runs nowhere. Each component is signed
+//! by itself: an image bump needs no administrator, and two pull requests do not collide.
+
+use std::collections::BTreeMap;
+
+use super::hook::Hook;
+use super::hook_error::HookError;
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::{List, hex, sha256};
+use crate::error::Error;
+use crate::fs::{Edit, EntryKind, Journal, Lock, New, Tree};
+use crate::lines::{self, Kind, Schema, Value};
+use crate::name::{Component, PartyName};
+use crate::trust::HookPin;
+use crate::vault::{Author, Vault};
+
+/// The tables and keys of a hook's signature.
+pub static HOOK_SCHEMA: Schema = Schema {
+    what: "hook signature",
+    kinds: &[
+        Kind {
+            name: "hook",
+            named: false,
+            keys: &["component", "seq"],
+        },
+        Kind {
+            name: "file",
+            named: true,
+            keys: &["mode", "sha256"],
+        },
+        Kind {
+            name: "sig",
+            named: true,
+            keys: &["sig"],
+        },
+    ],
+};
+
+/// Scripts, templates and the hook itself: no file is larger.
+const MAX_HOOK_FILE: usize = 4 * 1024 * 1024;
+
+/// A file of a hook, as it is signed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct HookFile {
+    /// `0644`, or `0755` where its owner may run it: a clone under another umask keeps only that bit.
+    pub(super) mode: &'static str,
+    /// Its content.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// All files of a hook, by path below `hooks/`.
+pub(super) type HookFiles = BTreeMap<String, HookFile>;
+
+/// A hook whose files are what a deployer of the scope signed. Only this enters a plan.
+#[derive(Clone, Debug)]
+pub struct TrustedHook {
+    /// The component.
+    pub component: Component,
+    /// What it declares.
+    pub hook: Hook,
+    /// Its files.
+    pub(super) files: HookFiles,
+    /// The signature's number.
+    pub seq: u64,
+    /// Who signed.
+    pub signers: Vec<PartyName>,
+}
+
+/// The signature file, read.
+#[derive(Clone, Debug, Default)]
+struct SignatureFile {
+    seq: u64,
+    files: BTreeMap<String, (String, [u8; 32])>,
+    signatures: Vec<SignedBy>,
+}
+
+/// Where a component's signature lies.
+fn signature_file(component: &Component) -> String {
+    format!("hooks/{component}.sig.toml")
+}
+
+/// The components that have a hook, sorted.
+///
+/// # Errors
+/// [`crate::fs::FsError`].
+pub fn components(tree: &Tree) -> Result<Vec<Component>, Error> {
+    let entries = tree.entries("hooks")?;
+    let names = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    let names = names.filter_map(|entry| entry.name.strip_suffix(".toml"));
+    Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// Reads all files of a hook: its own, and everything in its folder.
+///
+/// # Errors
+/// [`HookError::NotFound`], [`HookError::NotAFile`] for links and the like.
+pub(super) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles, Error> {
+    let mut files = HookFiles::new();
+    let own = format!("{component}.toml");
+    read_one(tree, &own, &mut files)?
+        .then_some(())
+        .ok_or_else(|| HookError::NotFound(component.to_string()))?;
+    let mut folders = vec![component.to_string()];
+    while let Some(folder) = folders.pop() {
+        for entry in tree.entries(&format!("hooks/{folder}"))? {
+            let path = format!("{folder}/{}", entry.name);
+            match entry.kind {
+                EntryKind::Folder => folders.push(path),
+                EntryKind::File => drop(read_one(tree, &path, &mut files)?),
+                EntryKind::Link | EntryKind::Other => {
+                    return Err(HookError::NotAFile {
+                        file: format!("hooks/{path}"),
+                    }
+                    .into());
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let full = format!("hooks/{path}");
+    let Some(bytes) = tree.read(&full, MAX_HOOK_FILE)? else {
+        return Ok(false);
+    };
+    let file = tree.file(&full)?;
+    let about = file.map(|file| file.metadata()).transpose();
+    let about = about.map_err(crate::fs::FsError::io("read", &tree.join(&full)))?;
+    let runs = about.is_some_and(|about| about.permissions().mode() & 0o100 != 0);
+    files.insert(
+        path.to_owned(),
+        HookFile {
+            mode: if runs { "0755" } else { "0644" },
+            bytes,
+        },
+    );
+    Ok(true)
+}
+
+impl SignatureFile {
+    fn parse(component: &Component, bytes: &[u8]) -> Result<Self, HookError> {
+        let at = |error| HookError::Line {
+            file: signature_file(component),
+            error,
+        };
+        let parsed = lines::scan(bytes, &HOOK_SCHEMA).map_err(at)?;
+        let read = || {
+            let head = parsed.only("hook")?;
+            if head.text("component")? != component.as_str() {
+                return Err(head.wrong("component", "it is another component's".to_owned()));
+            }
+            let mut file = Self {
+                seq: head.number("seq")?,
+                ..Self::default()
+            };
+            for table in parsed.all()? {
+                match table.header().kind {
+                    "file" => {
+                        let entry = (table.text("mode")?.to_owned(), table.hex("sha256")?);
+                        file.files.insert(table.name().to_owned(), entry);
+                    }
+                    "sig" => {
+                        let signed: SignedBy = table.parsed("sig")?;
+                        if signed.party != table.name() {
+                            return Err(table.wrong("sig", "it names another party".to_owned()));
+                        }
+                        file.signatures.push(signed);
+                    }
+                    _ => {}
+                }
+            }
+            Ok(file)
+        };
+        read().map_err(at)
+    }
+
+    /// `L("clws.v1.hooks", vault, component, u64(seq), L("files", path, sha256, mode …), signer)`.
+    fn message(&self, vault: &[u8; 32], component: &Component, signer: &PublicKey) -> Vec<u8> {
+        let files = self
+            .files
+            .iter()
+            .fold(List::new("files"), |list, (path, (mode, hash))| {
+                list.text(path).bytes(hash).text(mode)
+            });
+        List::new("clws.v1.hooks")
+            .bytes(vault)
+            .text(component.as_str())
+            .number(self.seq)
+            .list(&files)
+            .bytes(signer.blob())
+            .encode()
+    }
+
+    /// The files that are not what was signed.
+    fn differences(&self, files: &HookFiles) -> Vec<String> {
+        let same = |path: &str, file: &HookFile| {
+            self.files
+                .get(path)
+                .is_some_and(|(mode, hash)| mode == file.mode && *hash == sha256(&file.bytes))
+        };
+        let changed = files
+            .iter()
+            .filter(|(path, file)| !same(path, file))
+            .map(|(path, _)| path);
+        let missing = self.files.keys().filter(|path| !files.contains_key(*path));
+        changed
+            .chain(missing)
+            .map(|path| format!("hooks/{path}"))
+            .collect()
+    }
+
+    fn print(&self, component: &Component) -> String {
+        let head = [
+            ("component", Value::from(component.as_str())),
+            ("seq", Value::from(self.seq)),
+        ];
+        let mut tables = vec![lines::print("hook", None, &head)];
+        for (path, (mode, hash)) in &self.files {
+            let fields = [("mode", mode.as_str().into()), ("sha256", hex(hash).into())];
+            tables.push(lines::print("file", Some(path), &fields));
+        }
+        for signed in &self.signatures {
+            let fields = [("sig", signed.to_string().into())];
+            tables.push(lines::print("sig", Some(&signed.party), &fields));
+        }
+        lines::render("", &tables)
+    }
+}
+
+/// How a hook stands to its signature, for people.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HookStatus {
+    /// The signature's number; none if there is no signature.
+    pub seq: Option<u64>,
+    /// Who signed, with valid signatures.
+    pub signers: Vec<String>,
+    /// Files that differ from what was signed; all of them without a signature.
+    pub differences: Vec<String>,
+}
+
+/// How a component's hook stands to its signature, whoever may deploy where.
+///
+/// # Errors
+/// [`HookError`].
+pub fn hook_status(vault: &Vault, component: &Component) -> Result<HookStatus, Error> {
+    let files = read_files(vault.tree(), component)?;
+    let bytes = vault
+        .tree()
+        .read(&signature_file(component), lines::MAX_FILE)?;
+    let Some(bytes) = bytes else {
+        let differences = files.keys().map(|path| format!("hooks/{path}")).collect();
+        return Ok(HookStatus {
+            seq: None,
+            signers: Vec::new(),
+            differences,
+        });
+    };
+    let signed = SignatureFile::parse(component, &bytes)?;
+    let valid = valid_signers(vault, component, &signed)?;
+    Ok(HookStatus {
+        seq: Some(signed.seq),
+        signers: valid.iter().map(ToString::to_string).collect(),
+        differences: signed.differences(&files),
+    })
+}
+
+/// The parties whose signatures verify.
+fn valid_signers(
+    vault: &Vault,
+    component: &Component,
+    signed: &SignatureFile,
+) -> Result<Vec<PartyName>, HookError> {
+    let mut valid = Vec::new();
+    for signature in &signed.signatures {
+        let Ok(name) = signature.party.parse::<PartyName>() else {
+            continue;
+        };
+        let Ok(party) = vault.party(&name) else {
+            continue;
+        };
+        let Some(key) = party.verifying_key(&signature.fingerprint) else {
+            continue;
+        };
+        let message = signed.message(vault.id(), component, &key.key);
+        key.key
+            .verify(Namespace::Hooks, &message, &signature.signature)
+            .map_err(|_| HookError::BadSignature {
+                component: component.to_string(),
+                signer: name.to_string(),
+            })?;
+        valid.push(name);
+    }
+    Ok(valid)
+}
+
+/// Checks a hook: its files are what was signed, and a signer may deploy everywhere that it reaches.
+///
+/// `reaches` gives the ruled paths that it concerns: the scope, and the document or file of every
+/// secret that it names.
+///
+/// # Errors
+/// [`HookError`].
+pub(super) fn trusted_hook(
+    vault: &Vault,
+    component: &Component,
+    scope: &str,
+    reaches: impl Fn(&Hook, &HookFiles) -> Result<Vec<String>, Error>,
+) -> Result<TrustedHook, Error> {
+    let files = read_files(vault.tree(), component)?;
+    let bytes = vault
+        .tree()
+        .read(&signature_file(component), lines::MAX_FILE)?;
+    let bytes = bytes.ok_or_else(|| HookError::Unsigned(component.to_string()))?;
+    let signed = SignatureFile::parse(component, &bytes)?;
+    let differences = signed.differences(&files);
+    if !differences.is_empty() {
+        return Err(HookError::Changed {
+            component: component.to_string(),
+            files: differences,
+        }
+        .into());
+    }
+    let valid = valid_signers(vault, component, &signed)?;
+    let own = files
+        .get(&format!("{component}.toml"))
+        .map(|file| file.bytes.as_slice());
+    let hook = Hook::parse(component, own.unwrap_or_default())?;
+    let mut deployers: Option<Vec<PartyName>> = None;
+    for path in reaches(&hook, &files)? {
+        let here = vault.rights(&path)?.deployers;
+        deployers = Some(match deployers {
+            None => here.into_iter().collect(),
+            Some(before) => before
+                .into_iter()
+                .filter(|name| here.contains(name))
+                .collect(),
+        });
+    }
+    let deployers = deployers.unwrap_or_default();
+    let signers: Vec<PartyName> = valid
+        .into_iter()
+        .filter(|name| deployers.contains(name))
+        .collect();
+    if signers.is_empty() {
+        return Err(HookError::NoDeployer {
+            component: component.to_string(),
+            scope: scope.to_owned(),
+            signers: signed
+                .signatures
+                .iter()
+                .map(|s| crate::text::clean(&s.party))
+                .collect(),
+            deployers: deployers.iter().map(ToString::to_string).collect(),
+        }
+        .into());
+    }
+    let seen = vault.trust().pins.hook(component)?.map_or(0, |pin| pin.seq);
+    if signed.seq < seen {
+        let (component, here) = (component.to_string(), signed.seq);
+        return Err(HookError::Older {
+            component,
+            here,
+            seen,
+        }
+        .into());
+    }
+    if signed.seq > seen {
+        vault
+            .trust()
+            .pins
+            .set_hook(component, HookPin { seq: signed.seq })?;
+    }
+    Ok(TrustedHook {
+        component: component.clone(),
+        hook,
+        files,
+        seq: signed.seq,
+        signers,
+    })
+}
+
+/// Signs a component's hook as it lies in the tree; gives the signature's number.
+///
+/// A deployer who signs the same files adds a signature; other files begin a new number.
+///
+/// # Errors
+/// [`HookError`], [`crate::fs::FsError`].
+pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> Result<u64, Error> {
+    vault.demand_pin(true)?;
+    let files = read_files(vault.tree(), component)?;
+    let own = files
+        .get(&format!("{component}.toml"))
+        .map(|file| file.bytes.as_slice());
+    Hook::parse(component, own.unwrap_or_default())?;
+    let _lock = Lock::take(&vault.trust().pins.lock_file(), "hook sign")?;
+    let path = signature_file(component);
+    let old = vault.tree().read(&path, lines::MAX_FILE)?;
+    let before = old
+        .as_deref()
+        .map(|bytes| SignatureFile::parse(component, bytes))
+        .transpose()?;
+    let seen = vault.trust().pins.hook(component)?.map_or(0, |pin| pin.seq);
+    let mut signed = match before {
+        Some(before) if before.differences(&files).is_empty() && before.seq >= seen => before,
+        before => SignatureFile {
+            seq: before.map_or(0, |before| before.seq).max(seen) + 1,
+            files: files
+                .iter()
+                .map(|(path, file)| (path.clone(), (file.mode.to_owned(), sha256(&file.bytes))))
+                .collect(),
+            signatures: Vec::new(),
+        },
+    };
+    let message = signed.message(vault.id(), component, author.signer.public());
+    let signature = author.signer.sign(Namespace::Hooks, &message)?;
+    signed
+        .signatures
+        .retain(|other| other.party != signature.party);
+    signed.signatures.push(signature);
+    signed.signatures.sort_by(|a, b| a.party.cmp(&b.party));
+    vault.record_use(
+        "hook sign",
+        &[format!("hooks/{component}")],
+        crate::fs::Sync::Disk,
+    )?;
+    let new = New::Bytes(signed.print(component).into_bytes());
+    let edit = Edit::of(path, old.as_deref(), new);
+    let pins = &vault.trust().pins;
+    Journal::at(pins.journal_file()).commit(vault.tree(), vault.world(), vec![edit])?;
+    pins.set_hook(component, HookPin { seq: signed.seq })?;
+    Ok(signed.seq)
+}

@@ -1,0 +1,232 @@
+//! Steps around a component: one command each, given what it declares and nothing else.
+
+use std::collections::BTreeMap;
+
+use super::docker::{self, Engine};
+use super::engine;
+use super::hook::{STEP, Step, Where, parse_duration};
+use super::hook_error::HookError;
+use super::place::{self, Given, Opened, fill_all};
+use super::plan::ComponentPlan;
+use super::target::{Target, empty};
+use super::{Channel, Command, Ended, Local};
+use crate::error::{Code, Error, Problem};
+use crate::secret::{Plain, Redactor};
+use crate::text::clean;
+use crate::world::World;
+
+/// Takes variables from standard input and becomes the command: they are in no file and no argument.
+const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
+
+/// The command reads standard input itself.
+const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
+
+/// What steps and probes of one component need.
+pub(super) struct Surroundings<'a> {
+    pub(super) target: &'a Target,
+    pub(super) plan: &'a ComponentPlan,
+    pub(super) opened: &'a Opened,
+    /// The component's folder on the target.
+    pub(super) folder: &'a str,
+    /// Plain names as the target sees them.
+    pub(super) names: &'a BTreeMap<String, String>,
+    pub(super) engine: Option<&'a Engine>,
+    pub(super) world: &'a World,
+}
+
+impl Surroundings<'_> {
+    /// Runs the steps in their order; the first that fails ends them.
+    ///
+    /// # Errors
+    /// REMOTE with what it printed, redacted.
+    pub(super) async fn steps(&self, steps: &[Step]) -> Result<(), Error> {
+        for (number, step) in steps.iter().enumerate() {
+            self.step(number, step).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&self, number: usize, step: &Step) -> Result<(), Error> {
+        let within = parse_duration(step.within.as_deref(), STEP).map_err(|why| self.wrong(why))?;
+        let words = fill_all(self.plan, self.names, &step.run)?;
+        let shown = words.first().cloned().unwrap_or_default();
+        let input = match &step.stdin {
+            None => None,
+            Some(secret) => {
+                let missing = || self.wrong(format!("`{}` was not opened", secret.secret));
+                Some(
+                    self.opened
+                        .get(&secret.secret)
+                        .ok_or_else(missing)?
+                        .duplicate(),
+                )
+            }
+        };
+        if step.place == Where::Container {
+            return self.in_container(number, step, input, within).await;
+        }
+        let command = self.command(&words, &step.needs, input)?.within(within);
+        let outcome = match step.place {
+            Where::Local => Channel::Local(Local::new(self.world)).run(&command).await?,
+            _ => self.target.channel.run(&command).await?,
+        };
+        match outcome.ended {
+            Ended::Exit(0) => Ok(()),
+            ended => {
+                let how = match ended {
+                    Ended::Exit(code) => format!("exited with {code}"),
+                    Ended::Signal(name) => format!("was ended by {name}"),
+                };
+                Err(self.failed(&shown, &how, &[outcome.out, outcome.err].concat()))
+            }
+        }
+    }
+
+    /// The command for a shell on the target.
+    fn command(
+        &self,
+        words: &[String],
+        needs: &[String],
+        input: Option<Plain>,
+    ) -> Result<Command, Error> {
+        let (script, input) = match input {
+            Some(input) => (WITH_INPUT, input),
+            None => {
+                let variables =
+                    place::environment(self.plan, self.names, self.opened, Given::Only(needs))?;
+                (WITH_VARIABLES, variables.unwrap_or_else(empty))
+            }
+        };
+        let mut command = Command::new(script).argument(self.folder).input(input);
+        command.arguments.extend(words.iter().cloned());
+        Ok(command)
+    }
+
+    async fn in_container(
+        &self,
+        number: usize,
+        step: &Step,
+        input: Option<Plain>,
+        within: std::time::Duration,
+    ) -> Result<(), Error> {
+        let engine = self
+            .engine
+            .ok_or_else(|| self.wrong("a step in a container needs [container]".into()))?;
+        // A folder of its own: the step sees the files and variables that it names, no others.
+        let folder = format!("{}/step-{number}", self.folder);
+        let given = Given::Only(&step.needs);
+        let mut container =
+            engine::prepare(self.target, engine, self.plan, &folder, self.opened, given).await?;
+        let words = fill_all(self.plan, &engine::names(self.plan, self.target), &step.run)?;
+        let (first, rest) = words
+            .split_first()
+            .map(|(f, r)| (f.clone(), r.to_vec()))
+            .unwrap_or_default();
+        container.entrypoint = Some(vec![first.clone()]);
+        container.command = Some(rest);
+        container.ports = Vec::new();
+        let ran = engine.one_off(&container, input.as_ref(), within).await;
+        place::remove_folder(self.target, &folder).await?;
+        let ran = ran?;
+        match ran.ended {
+            docker::Ended::Code(0) => Ok(()),
+            docker::Ended::Code(code) => {
+                Err(self.failed(&first, &format!("exited with {code}"), &ran.output))
+            }
+            docker::Ended::Overdue => Err(self.failed(&first, "did not end in time", &ran.output)),
+        }
+    }
+
+    /// Runs a probe's command once.
+    pub(super) async fn asks(
+        &self,
+        place: Where,
+        run: &[String],
+        needs: &[String],
+        within: std::time::Duration,
+    ) -> Result<Result<(), String>, Error> {
+        if place == Where::Container {
+            let engine = self
+                .engine
+                .ok_or_else(|| self.wrong("a probe in a container needs [container]".into()))?;
+            let hook = self.plan.hook.hook.container.as_ref();
+            let name = hook
+                .map(|hook| engine::name_of(self.plan, hook))
+                .unwrap_or_default();
+            let words = fill_all(self.plan, &engine::names(self.plan, self.target), run)?;
+            let words = if needs.is_empty() {
+                words
+            } else {
+                docker::inject::with_environment(&format!("{}/env", place::IN_CONTAINER), &words)
+            };
+            let ran = engine.exec_probe(&name, &words, None, within).await?;
+            return Ok(match ran.ended {
+                docker::Ended::Code(0) => Ok(()),
+                docker::Ended::Code(code) => Err(self.said(&format!("exit {code}"), &ran.output)),
+                docker::Ended::Overdue => Err("no answer in time".into()),
+            });
+        }
+        let words = fill_all(self.plan, self.names, run)?;
+        let command = self.command(&words, needs, None)?.within(within);
+        let outcome = match self.target.channel.run(&command).await {
+            Ok(outcome) => outcome,
+            Err(super::ChannelError::Slow { .. }) => return Ok(Err("no answer in time".into())),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match outcome.ended {
+            Ended::Exit(0) => Ok(()),
+            Ended::Exit(code) => Err(self.said(
+                &format!("exit {code}"),
+                &[outcome.out, outcome.err].concat(),
+            )),
+            Ended::Signal(name) => Err(format!("ended by {name}")),
+        })
+    }
+
+    fn said(&self, how: &str, output: &[u8]) -> String {
+        let text = self.redacted(output);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        match last {
+            Some(line) => format!("{how}: {}", line.trim()),
+            None => how.to_owned(),
+        }
+    }
+
+    /// Output as it may be shown: without the values that this component was given.
+    pub(super) fn redacted(&self, output: &[u8]) -> String {
+        let mut redactor = Redactor::new();
+        for value in self.opened.values() {
+            redactor.learn(value);
+        }
+        let mut shown = redactor.push(output);
+        shown.extend(redactor.finish());
+        clean(&String::from_utf8_lossy(&shown))
+    }
+
+    fn wrong(&self, why: String) -> HookError {
+        HookError::Wrong {
+            file: format!("hooks/{}.toml", self.plan.component()),
+            why,
+        }
+    }
+
+    fn failed(&self, what: &str, how: &str, output: &[u8]) -> Error {
+        let mut problem = Problem::new(
+            Code::Remote,
+            format!(
+                "{} on {}: {what} {how}",
+                self.plan.component(),
+                self.target.host.name
+            ),
+        );
+        let text = self.redacted(output);
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        for line in lines.iter().rev().take(10).rev() {
+            problem = problem.note(format!("| {line}"));
+        }
+        problem.into()
+    }
+}

@@ -1,0 +1,78 @@
+//! A secret's number without opening it: for plans.
+
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::SecretName;
+
+use super::document::Document;
+use super::open::Vault;
+use super::policy::PolicyKey;
+use super::read::FILE_RECORD;
+use super::record::State;
+use super::sidecar::Sidecar;
+use super::{Notice, VaultError};
+
+impl Vault {
+    /// The rev of a secret that may be used now: signed by a current writer, and not older than seen.
+    /// A scope that only warns about older ones gives a notice.
+    ///
+    /// # Errors
+    /// As opening it, keys aside.
+    pub fn peek(&self, secret: &SecretName) -> Result<(u64, Option<Notice>), Error> {
+        let full = secret.to_string();
+        let missing = || VaultError::NotFound {
+            name: full.clone(),
+            nearest: None,
+        };
+        let removed = |by: &str, to: Option<&str>| VaultError::Removed {
+            name: full.clone(),
+            by: by.to_owned(),
+            moved_to: to.map(str::to_owned),
+        };
+        let rights = self.rights(secret.ruled_path())?;
+        let pins = &self.trust().pins;
+        match secret {
+            SecretName::Value(path, name) => {
+                let bytes = self
+                    .tree()
+                    .read(&path.to_file(), MAX_FILE)?
+                    .ok_or_else(missing)?;
+                let document = Document::parse(&bytes, path, self.id())?;
+                let pin = pins
+                    .value(&document.head.id, name.as_str())?
+                    .unwrap_or_default();
+                self.judge_head(&document, &rights, Some(&pin.hash))?;
+                let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
+                    name: full.clone(),
+                    nearest: crate::text::nearest(name.as_str(), document.names())
+                        .map(|near| format!("{path}/{near}")),
+                })?;
+                let known = pin.values.get(name.as_str());
+                let judged = self.judge_record(&document, &record, &rights, known)?;
+                let notice = self.judge_order(&full, &judged, known)?;
+                if record.state == State::Removed {
+                    let to = record.policy.value(PolicyKey::MovedTo);
+                    return Err(removed(&record.signed.party, to).into());
+                }
+                document.check_kid(&record)?;
+                Ok((record.rev, notice))
+            }
+            SecretName::File(path) => {
+                let bytes = self
+                    .tree()
+                    .read(&path.to_sidecar(), MAX_FILE)?
+                    .ok_or_else(missing)?;
+                let sidecar = Sidecar::parse(&bytes, path)?;
+                let pin = pins.document(&sidecar.id)?.unwrap_or_default();
+                let known = pin.values.get(FILE_RECORD);
+                let judged = self.judge_sidecar(&sidecar, &rights, known)?;
+                let notice = self.judge_order(&full, &judged, known)?;
+                if sidecar.content.is_none() {
+                    let to = sidecar.policy.value(PolicyKey::MovedTo);
+                    return Err(removed(&sidecar.signed.party, to).into());
+                }
+                Ok((sidecar.rev, notice))
+            }
+        }
+    }
+}
