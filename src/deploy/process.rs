@@ -112,7 +112,10 @@ pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool,
 pub(super) async fn stop(target: &Target, process: &Process) -> Result<(), Error> {
     let script = format!("{PROC}{STOP}");
     let [pid, start, boot] = arguments(process);
-    target.sh("stop it", &script, &[&pid, &start, &boot], empty()).await.map(drop)
+    target
+        .sh("stop it", &script, &[&pid, &start, &boot], empty())
+        .await
+        .map(drop)
 }
 
 /// Number, start time and boot, as the scripts take them.
