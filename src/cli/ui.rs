@@ -6,6 +6,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use crate::error::{Code, Error, Problem};
+use crate::fs::FsError;
 use crate::identity::Ask;
 use crate::secret::Plain;
 use crate::text::clean;
@@ -302,7 +303,13 @@ const QUIET: &str = "the pipe was closed";
 
 /// Whether an error is a reader that went away.
 pub(super) fn is_quiet(error: &Error) -> bool {
-    error.message() == QUIET
+    let closed = error
+        .downcast_ref::<FsError>()
+        .is_some_and(|error| match error {
+            FsError::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        });
+    closed || error.message() == QUIET
 }
 
 /// Prints an error for people.

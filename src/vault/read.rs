@@ -13,7 +13,7 @@ use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::text::nearest;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark};
+use crate::trust::{DocumentPin, Order, RecordMark, Rollback};
 
 use super::VaultError;
 use super::document::Document;
@@ -124,6 +124,7 @@ impl<'a> Reader<'a> {
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
+        self.judge_head_order(&document, pin.as_ref())?;
         let full = format!("{path}/{name}");
         let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
             name: full.clone(),
@@ -163,6 +164,7 @@ impl<'a> Reader<'a> {
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
+        self.judge_head_order(&document, pin.as_ref())?;
         let mut seen = BTreeMap::new();
         let mut live = Vec::new();
         for record in document.records()? {
@@ -290,7 +292,9 @@ impl<'a> Reader<'a> {
 
     fn explain(&self, path: &FilePath, sidecar: &Sidecar, error: stream::StreamError) -> Error {
         match error {
-            stream::StreamError::NoIdentity => self.no_key(path, sidecar).into(),
+            stream::StreamError::NoIdentity | stream::StreamError::PostQuantum(_) => {
+                self.no_key(path, sidecar).into()
+            }
             stream::StreamError::Io(source) => {
                 FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
             }
@@ -337,6 +341,31 @@ impl<'a> Reader<'a> {
         }
         document.check_kid(record)?;
         Ok((judged.mark, judged.order))
+    }
+
+    /// A document line older than seen is one from before its data key was changed.
+    fn judge_head_order(
+        &self,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+    ) -> Result<(), Error> {
+        let Some(pin) = pin.filter(|pin| document.head.seq < pin.seq) else {
+            return Ok(());
+        };
+        let path = &document.place.path;
+        let (here, seen) = (document.head.seq, pin.seq);
+        if self.vault.trust().accepted.rollback(&path.scope()) == Rollback::Warn {
+            let text =
+                format!("the document line of `{path}` is number {here}, and {seen} was seen");
+            self.notices.borrow_mut().push(text);
+            return Ok(());
+        }
+        Err(VaultError::Older {
+            name: path.to_string(),
+            here: format!("document line {here}"),
+            seen: format!("document line {seen}"),
+        }
+        .into())
     }
 
     fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {

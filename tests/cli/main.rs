@@ -5,4 +5,5 @@ mod support;
 
 use support::lab;
 
+mod a_pulled_repository_changes_nothing_unseen;
 mod a_team_shares_a_document;

@@ -1,0 +1,207 @@
+//! Whoever can push to the repository can change any file in it. On a machine that has accepted the
+//! vault, none of that adds a reader, forges a value or brings an old one back unseen.
+
+use crate::lab::Lab;
+
+fn write(lab: &Lab, path: &str, change: impl FnOnce(String) -> String) {
+    let path = lab.vault().join(path);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let changed = change(text.clone());
+    assert_ne!(changed, text);
+    std::fs::write(path, changed).unwrap();
+}
+
+#[test]
+fn an_older_value_is_refused_and_in_dev_only_said() {
+    let lab = Lab::new()
+        .secret("prod/web/TOKEN", "first")
+        .secret("dev/web/TOKEN", "first");
+    lab.commit("first");
+    let lab = lab
+        .secret("prod/web/TOKEN", "second")
+        .secret("dev/web/TOKEN", "second");
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    let refused = lab.clws("secret get prod/web/TOKEN").exits(14);
+    assert!(refused.err.contains("git merge main"), "{}", refused.err);
+    let warned = lab.clws("secret get dev/web/TOKEN").succeeds();
+    assert_eq!(warned.text(), "first");
+    assert!(warned.err.contains("older"), "{}", warned.err);
+    assert!(
+        lab.clws("secret list prod")
+            .succeeds()
+            .text()
+            .contains("older than seen")
+    );
+    // A new value from here is newer than both.
+    let lab = lab.secret("prod/web/TOKEN", "third");
+    assert_eq!(
+        lab.clws("secret get prod/web/TOKEN").succeeds().text(),
+        "third"
+    );
+    lab.git(&["checkout", "-qf", "main"]);
+    lab.clws("secret get prod/web/TOKEN").exits(14);
+}
+
+#[test]
+fn a_reader_whom_nobody_signed_is_sealed_nothing() {
+    let lab = Lab::new()
+        .people(&["eve"])
+        .secret("prod/web/TOKEN", "hunter2");
+    write(&lab, "recipients/access.toml", |text| {
+        text.replace(
+            "[rule.prod]\ndeployers = [\"ada\"]\nreaders = [\"ada\"]",
+            "[rule.prod]\ndeployers = [\"ada\"]\nreaders = [\"ada\", \"eve\"]",
+        )
+    });
+    let diff = lab.clws("trust diff").exits(1);
+    assert!(
+        diff.text()
+            .contains("eve may read `prod`; no administrator signed it"),
+        "{}",
+        diff.text()
+    );
+    let lab = lab.secret("prod/new/TOKEN", "hunter3");
+    let document = std::fs::read_to_string(lab.vault().join("secrets/prod/new.toml")).unwrap();
+    assert!(!document.contains("eve"), "{document}");
+    // What everybody must agree on is refused until the tree is what was signed.
+    lab.clws("access grant eve dev --read --yes").exits(13);
+    // An administrator can take the change over, seeing it.
+    let signed = lab.clws("trust sign --yes").succeeds();
+    assert!(signed.err.contains("eve may read `prod`"), "{}", signed.err);
+    assert_eq!(
+        lab.clws("secret get prod/web/TOKEN")
+            .by("eve")
+            .env("CLWS_TRUST", head(&lab))
+            .succeeds()
+            .text(),
+        "hunter2"
+    );
+}
+
+fn head(lab: &Lab) -> String {
+    lab.clws("trust show --json").succeeds().json()["head"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_wrap_for_a_stranger_keeps_new_values_out_of_the_document() {
+    let lab = Lab::new()
+        .people(&["eve"])
+        .secret("prod/web/TOKEN", "hunter2");
+    write(&lab, "secrets/prod/web.toml", |text| {
+        let start = text.find("[reader.\"ada/main\"]").unwrap();
+        let end = text.find("[secret.").unwrap();
+        let wrap = text[start..end].replace("ada/main", "eve/main");
+        format!("{}{wrap}{}", &text[..end], &text[end..])
+    });
+    let refused = lab.clws("secret set prod/web/OTHER").stdin(b"x").exits(13);
+    assert!(refused.err.contains("eve/main"), "{}", refused.err);
+    assert_eq!(
+        lab.clws("secret get prod/web/TOKEN").succeeds().text(),
+        "hunter2"
+    );
+}
+
+#[test]
+fn what_is_signed_by_nobody_who_may_write_counts_for_nothing() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/web/TOKEN", "hunter2");
+    lab.clws("access grant ben prod --read --yes").succeeds();
+    // ben reads, so ben can seal; but ben cannot sign as a writer: his copy of the rules says he can.
+    let fork = lab.root().join("fork");
+    std::process::Command::new("cp")
+        .arg("-r")
+        .arg(lab.vault())
+        .arg(&fork)
+        .status()
+        .unwrap();
+    for (from, to) in [
+        ("author = \"ada\"", "author = \"ben\""),
+        ("sig = \"ada/", "sig = \"ben/"),
+        ("rev = 1\n", "rev = 2\n"),
+        ("type = \"string\"", "type = \"bytes\""),
+        ("[secret.TOKEN]", "[secret.OTHER]"),
+    ] {
+        write(&lab, "secrets/prod/web.toml", |text| {
+            let at = text.find("[secret.").unwrap();
+            format!("{}{}", &text[..at], text[at..].replacen(from, to, 1))
+        });
+        let name = if to.contains("OTHER") {
+            "OTHER"
+        } else {
+            "TOKEN"
+        };
+        let refused = lab.clws(&format!("secret get prod/web/{name}")).run();
+        assert!(
+            matches!(refused.code, 12 | 13),
+            "{from} → {to}: {} {}",
+            refused.code,
+            refused.err
+        );
+        lab.git(&["init", "-q"]);
+        std::fs::copy(
+            fork.join("secrets/prod/web.toml"),
+            lab.vault().join("secrets/prod/web.toml"),
+        )
+        .unwrap();
+    }
+    // Stripped of its signature it does not even read.
+    write(&lab, "secrets/prod/web.toml", |text| {
+        text.lines()
+            .filter(|line| !line.starts_with("sig"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            + "\n"
+    });
+    lab.clws("secret get prod/web/TOKEN").exits(10);
+}
+
+#[test]
+fn a_trust_version_that_does_not_follow_is_refused() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/web/TOKEN", "hunter2");
+    let newest = std::fs::read_to_string(lab.vault().join("recipients/trust/2.toml")).unwrap();
+    let forged = newest.replace("version = 2", "version = 3");
+    std::fs::write(lab.vault().join("recipients/trust/3.toml"), forged).unwrap();
+    let refused = lab.clws("secret get prod/web/TOKEN").exits(13);
+    assert!(refused.err.contains("does not follow"), "{}", refused.err);
+    std::fs::remove_file(lab.vault().join("recipients/trust/3.toml")).unwrap();
+    lab.clws("secret get prod/web/TOKEN").succeeds();
+    // Another root is another vault, of which this machine knows nothing.
+    write(&lab, "recipients/trust/1.toml", |text| {
+        let at = text.find("prev = \"").unwrap() + 8;
+        format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..])
+    });
+    lab.clws("secret get prod/web/TOKEN").exits(13);
+}
+
+#[test]
+fn a_link_in_the_vault_is_not_followed() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    let (inside, outside) = (lab.vault().join("secrets/prod"), lab.root().join("outside"));
+    std::fs::rename(&inside, &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &inside).unwrap();
+    let refused = lab.clws("secret get prod/web/TOKEN").exits(13);
+    assert!(refused.err.contains("link"), "{}", refused.err);
+    lab.clws("secret set prod/web/TOKEN").stdin(b"x").exits(13);
+}
+
+#[test]
+fn a_damaged_pin_stops_everything_with_the_way_back() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    let vaults = lab.home("ada").join(".local/state/clws/vaults");
+    let vault = std::fs::read_dir(vaults)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    std::fs::write(vault.join("trust"), "nonsense\n").unwrap();
+    let refused = lab.clws("secret get prod/web/TOKEN").exits(13);
+    assert!(refused.err.contains("--expect"), "{}", refused.err);
+}
