@@ -85,6 +85,13 @@ impl World {
         Self::new(Clock::System, std::env::vars_os(), folder)
     }
 
+    /// The same world with one variable set: a flag wins over what the environment says.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
     /// Now, to the second, in UTC.
     #[must_use]
     pub fn now(&self) -> Moment {

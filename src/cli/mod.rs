@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::world::World;
 
@@ -61,6 +62,12 @@ struct Global {
         help_heading = "Everywhere"
     )]
     expect: Option<String>,
+    /// Where identities and config.toml lie
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    config_dir: Option<PathBuf>,
+    /// Where pins, locks, journals and the audit log lie
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    state_dir: Option<PathBuf>,
     /// Print lists, reports and errors as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
@@ -136,6 +143,8 @@ pub fn main() -> ExitCode {
         vault,
         identity,
         expect,
+        config_dir,
+        state_dir,
         json,
         yes,
         no_input,
@@ -147,9 +156,17 @@ pub fn main() -> ExitCode {
         (_, true) => Talk::Verbose,
         _ => Talk::Normal,
     };
+    let mut world = World::of_process();
+    let folders = [(env::CONFIG_DIR, config_dir), (env::STATE_DIR, state_dir)];
+    for (name, folder) in folders
+        .into_iter()
+        .filter_map(|(name, dir)| Some((name, dir?)))
+    {
+        world = world.with_variable(name, folder);
+    }
     let ui = Ui::new(talk, json, !no_input, yes);
     let cx = Context {
-        world: World::of_process(),
+        world,
         ui,
         vault_dir: vault,
         identity,
