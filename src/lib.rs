@@ -37,6 +37,8 @@ pub mod fleet;
 // features
 pub mod membership;
 
+pub mod exec;
+
 pub mod deploy;
 
 // cli

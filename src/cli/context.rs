@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::env;
 use crate::error::{Code, Error, Problem};
+use crate::exec::Inherited;
 use crate::identity::{self, Ask, Bundle, Opening, PublicFolder, Signer};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE};
@@ -21,6 +22,7 @@ pub(crate) struct Context {
     pub(crate) vault_dir: Option<PathBuf>,
     pub(crate) identity: Option<PathBuf>,
     pub(crate) expect: Option<String>,
+    pub(crate) inherited: Inherited,
 }
 
 /// One of the person's identities, as the vault uses it.

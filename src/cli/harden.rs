@@ -1,21 +1,15 @@
 //! What the process gives up before it touches a secret.
 
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask,
-};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use crate::exec::Inherited;
 
 /// No core dumps, no attaching by other processes of this user, files for nobody else; a panic says
-/// where it was and nothing of what it was about.
+/// where it was and nothing of what it was about. Gives what `clws exec` hands back to a child.
 ///
 /// What the system refuses is passed over: it is a second line, and a container may forbid it.
-pub(super) fn harden() {
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    setrlimit(Resource::Core, none).unwrap_or_default();
+pub(super) fn harden() -> Inherited {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).unwrap_or_default();
-    umask(rustix::fs::Mode::from_raw_mode(0o077));
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()
@@ -23,4 +17,5 @@ pub(super) fn harden() {
             .unwrap_or_default();
         super::ui::bug(&place);
     }));
+    Inherited::give_up()
 }

@@ -5,6 +5,7 @@
 mod access;
 mod context;
 mod deploy;
+mod exec;
 mod harden;
 mod hook;
 mod identity;
@@ -96,6 +97,7 @@ enum Command {
     Init(init::InitArgs),
     #[command(subcommand)]
     Secret(secret::Command),
+    Exec(exec::ExecArgs),
     #[command(subcommand)]
     Identity(identity::Command),
     #[command(subcommand)]
@@ -113,6 +115,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
         Command::Init(args) => init::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Secret(command) => secret::run(command, cx),
+        Command::Exec(args) => Ok(exec::run(args, cx)),
         Command::Identity(command) => identity::run(command, cx),
         Command::Recipient(command) => recipient::run(command, cx),
         Command::Access(command) => access::run(command, cx),
@@ -125,17 +128,17 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
 /// Runs the program: hardens the process, reads the arguments, carries the command out.
 #[must_use]
 pub fn main() -> ExitCode {
-    harden::harden();
+    let inherited = harden::harden();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
             error.print().unwrap_or_default();
-            return if wrong {
-                Code::Usage.into()
-            } else {
-                ExitCode::SUCCESS
+            return match wrong {
+                true if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),
+                true => Code::Usage.into(),
+                false => ExitCode::SUCCESS,
             };
         }
     };
@@ -171,6 +174,7 @@ pub fn main() -> ExitCode {
         vault_dir: vault,
         identity,
         expect,
+        inherited,
     };
     let command = cli.command;
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&command, &cx))) {

@@ -1,8 +1,8 @@
 //! Takes known values out of a stream of output before it is shown.
 //!
 //! A program that was given a secret may print it. The redactor knows the values that this run
-//! handed out, also in their base64, URL, hexadecimal and JSON forms, and holds back as many bytes
-//! as the longest of them, so that a value split over two packets is found. It is a best effort: a
+//! handed out, also in their base64, URL, hexadecimal and JSON forms, and holds back what may be the
+//! beginning of one of them, so that a value split over two packets is found. It is a best effort: a
 //! program that turns a value around gets it through.
 
 use base64::Engine as _;
@@ -75,47 +75,53 @@ impl Redactor {
         }
     }
 
-    /// Takes output and gives back what may be shown by now.
+    /// Takes output and gives back what may be shown by now: all of it but an end with which a value
+    /// could begin, so that a prompt is not held back.
     pub fn push(&mut self, output: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(output);
-        let keep = self
-            .forms
-            .first()
-            .map_or(0, |longest| longest.len().saturating_sub(1));
-        self.release(keep)
+        self.release(Self::beginning)
     }
 
     /// Gives back the rest, at the end of the output.
     pub fn finish(&mut self) -> Vec<u8> {
-        self.release(0)
+        self.release(|redactor, _| redactor.held.len())
     }
 
-    fn release(&mut self, keep: usize) -> Vec<u8> {
+    /// Gives out what lies before `hold`, which is told for what follows each match.
+    fn release(&mut self, hold: impl Fn(&Self, usize) -> usize) -> Vec<u8> {
         let mut out = Vec::new();
         let mut from = 0;
-        while let Some((at, len)) = self.first_match(from) {
-            // A longer value may begin here and not be complete yet.
-            if keep > 0 && at + keep + 1 > self.held.len() && !self.is_longest(len) {
-                break;
-            }
+        let mut kept = hold(self, from);
+        // What begins at or behind `kept` may still become a longer value.
+        while let Some((at, len)) = self.first_match(from).filter(|(at, _)| *at < kept) {
             out.extend_from_slice(self.held.get(from..at).unwrap_or_default());
             out.extend_from_slice(MARK);
             from = at + len;
+            if from > kept {
+                kept = hold(self, from);
+            }
         }
-        let upto = self.held.len().saturating_sub(keep).max(from);
-        let upto = match self.first_match(from) {
-            Some((at, _)) => upto.min(at),
-            None => upto,
-        };
-        out.extend_from_slice(self.held.get(from..upto).unwrap_or_default());
-        self.held = Zeroizing::new(self.held.get(upto..).unwrap_or_default().to_vec());
+        out.extend_from_slice(self.held.get(from..kept).unwrap_or_default());
+        self.held = Zeroizing::new(self.held.get(kept..).unwrap_or_default().to_vec());
         out
     }
 
-    fn is_longest(&self, len: usize) -> bool {
-        self.forms
-            .first()
-            .is_some_and(|longest| longest.len() == len)
+    /// Where the longest end of what is held begins, at or after `from`, with which a value could
+    /// begin; the end itself if there is none.
+    fn beginning(&self, from: usize) -> usize {
+        let held = self.held.as_slice();
+        let mut first = held.len();
+        for form in &self.forms {
+            let Some(byte) = form.first() else { continue };
+            // An end as long as the value would be the value, and is a match.
+            let start = from.max(held.len().saturating_sub(form.len() - 1));
+            let tail = held.get(start..first).unwrap_or_default();
+            let begins = |at: &usize| form.starts_with(held.get(start + at..).unwrap_or_default());
+            if let Some(at) = memchr::memchr_iter(*byte, tail).find(begins) {
+                first = start + at;
+            }
+        }
+        first
     }
 
     /// The earliest match at or after `from`; of those that begin there, the longest.
@@ -201,5 +207,37 @@ mod tests {
     #[test]
     fn everything_else_passes_unchanged() {
         assert_eq!(shown(&["hunter2!"], &["a", "bc", "hunter"]), "abchunter");
+    }
+
+    #[test]
+    fn only_what_may_be_a_value_is_held_back() {
+        let mut redactor = Redactor::new();
+        redactor.learn(&Plain::from("hunter2!"));
+        redactor.learn(&Plain::from("hunter2!-and-more"));
+        assert_eq!(redactor.push(b"password: "), b"password: ");
+        assert_eq!(redactor.push(b"ah"), b"a");
+        assert_eq!(redactor.push(b"unter"), b"");
+        assert_eq!(redactor.push(b"s? hunter2!"), b"hunters? ");
+        assert_eq!(redactor.push(b" "), b"[redacted] ");
+        assert_eq!(redactor.push(b"hunter2!-and"), b"");
+        assert_eq!(redactor.finish(), b"[redacted]-and");
+    }
+
+    proptest::proptest! {
+        /// However the output is cut, it comes out as if it had come at once.
+        #[test]
+        fn cuts_change_nothing(words in proptest::collection::vec("(abcd|abcde|bcab|[a-e]{0,3})", 0..12), cuts: Vec<u8>) {
+            let text = words.concat();
+            let whole = shown(&["abcd", "abcdeab", "bcabc"], &[&text]);
+            let mut chunks = Vec::new();
+            let mut rest = text.as_str();
+            for cut in cuts {
+                let (front, back) = rest.split_at(usize::from(cut) % 7 % (rest.len() + 1));
+                chunks.push(front);
+                rest = back;
+            }
+            chunks.push(rest);
+            proptest::prop_assert_eq!(shown(&["abcd", "abcdeab", "bcabc"], &chunks), whole);
+        }
     }
 }

@@ -1,4 +1,11 @@
 //! Scenarios through the built program: one a file, its name a sentence.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails that test"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,4 +13,8 @@ mod support;
 use support::lab;
 
 mod a_pulled_repository_changes_nothing_unseen;
+mod a_database_client_logs_in;
+mod a_program_takes_the_place_of_clws;
 mod a_team_shares_a_document;
+mod files_of_a_program_go_with_it;
+mod what_a_program_prints_is_redacted;

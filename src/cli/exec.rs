@@ -1,0 +1,127 @@
+//! `clws exec`: a program with secrets.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::context::{Context, as_openers};
+use crate::error::{Code, Error};
+use crate::exec::{self, FileRequest, Given, Output, Plan, Rename, Request, VariableName};
+use crate::fs::Sync;
+use crate::name::{SecretPath, ValueName};
+use crate::text::list;
+use crate::vault::Reader;
+
+/// Run a program with secrets in its environment or in files
+///
+/// Each value of a document comes under its own name. The program takes the place of clws, unless
+/// files or `--redact` need a parent that cleans up: then signals are passed on and the exit code is
+/// the program's, 128 + n where signal n ended it. 125 means that clws failed, 126 that the program
+/// cannot be run, 127 that there is none.
+#[derive(Args, Debug)]
+pub(crate) struct ExecArgs {
+    /// Documents, or single values of them
+    paths: Vec<SecretPath>,
+    /// Give only these values of the documents
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    only: Vec<ValueName>,
+    /// Give a value under another name; VALUE may be a whole path
+    #[arg(long, value_name = "CHILD=VALUE")]
+    map: Vec<Rename>,
+    /// Put a value or a sealed file into a file in memory, and its path into NAME
+    #[arg(long, value_name = "NAME=PATH")]
+    file: Vec<FileRequest>,
+    /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH
+    #[arg(long, value_name = "NAME")]
+    allow: Vec<VariableName>,
+    /// Take the values out of what the program prints; a best effort
+    #[arg(long)]
+    redact: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// The exit code is the program's, so errors of clws itself have codes of their own.
+pub(crate) fn run(args: &ExecArgs, cx: &Context) -> ExitCode {
+    match attempt(args, cx) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            cx.ui.error(&error);
+            match error.code() {
+                code @ (Code::NoCommand
+                | Code::CannotRun
+                | Code::Hangup
+                | Code::Interrupt
+                | Code::Terminated) => code.into(),
+                _ => Code::ExecFailed.into(),
+            }
+        }
+    }
+}
+
+fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
+    let vault = cx.vault()?;
+    let request = Request {
+        paths: args.paths.clone(),
+        only: args.only.clone(),
+        renames: args.map.clone(),
+        files: args.file.clone(),
+        allowed: args.allow.clone(),
+    };
+    let plan = Plan::of(&vault, &request)?;
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?;
+    let given = Given::open(&plan, &reader)?;
+    for notice in reader.take_notices() {
+        cx.ui.warn(&notice);
+    }
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let output = if args.redact {
+        let large = given.large_files();
+        if !large.is_empty() {
+            cx.ui.warn(&format!(
+                "output is not searched for what is in {}: larger than 64 KiB",
+                list(&large)
+            ));
+        }
+        Output::Redacted {
+            out: &mut out,
+            err: &mut err,
+        }
+    } else {
+        Output::Direct
+    };
+    exec::run(&cx.world, &args.command, given, output, &cx.inherited)
+}
+
+/// Whether a command line that does not read was one of `exec`, whose wrong uses exit with 125: 2 may
+/// be the program's own.
+pub(crate) fn is_meant(words: impl Iterator<Item = OsString>) -> bool {
+    let mut words = words.take_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--vault" | "--identity" | "--expect") => drop(words.next()),
+            Some(flag) if flag.starts_with('-') => {}
+            first => return first == Some("exec"),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_use_of_exec_is_known_by_the_first_word() {
+        let meant = |line: &str| is_meant(line.split(' ').map(OsString::from));
+        assert!(meant("exec prod/web"));
+        assert!(meant("--vault exec -q exec --bad"));
+        assert!(!meant("secret get exec"));
+        assert!(!meant("--vault exec secret"));
+        assert!(!meant("-- exec"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a program is given, opened.
+
+use std::io::Read;
+
+use super::error::ExecError;
+use super::plan::{Picked, Plan};
+use super::variable::VariableName;
+use crate::error::Error;
+use crate::fs::FsError;
+use crate::name::{DocumentPath, FilePath, SecretName};
+use crate::secret::Plain;
+use crate::vault::{MAX_VALUE, Opened, Reader};
+
+/// Values in the clear and files that were verified: the program's, by the names of its variables.
+pub struct Given {
+    /// Variables and their values.
+    pub variables: Vec<(VariableName, Plain)>,
+    /// Variables that get the path of a file.
+    pub files: Vec<(VariableName, GivenFile)>,
+}
+
+/// A file that is to be placed.
+pub struct GivenFile {
+    /// The last part of the secret's path, which programs may tell the format by.
+    pub(super) name: String,
+    /// Its permission bits.
+    pub(super) mode: u32,
+    pub(super) content: Content,
+}
+
+/// The content of a file, which is all in memory where it is no larger than a value may be.
+pub(super) enum Content {
+    Small(Plain),
+    Large(Box<dyn Read>),
+}
+
+/// A value has no mode of its own: it is for whoever runs the command.
+const VALUE_MODE: u32 = 0o600;
+
+impl Given {
+    /// Opens what a plan names.
+    ///
+    /// # Errors
+    /// [`ExecError::Nul`]; what keeps a secret closed.
+    pub fn open(plan: &Plan, reader: &Reader<'_>) -> Result<Self, Error> {
+        let mut given = Self {
+            variables: Vec::new(),
+            files: Vec::new(),
+        };
+        for (document, picked) in &plan.documents {
+            given.take(document, picked, reader)?;
+        }
+        for (variable, secret) in &plan.files {
+            let file = match secret {
+                SecretName::Value(document, name) => GivenFile {
+                    name: name.to_string(),
+                    mode: VALUE_MODE,
+                    content: Content::Small(reader.value(document, name)?.value),
+                },
+                SecretName::File(path) => GivenFile::open(path, reader)?,
+            };
+            given.files.push((variable.clone(), file));
+        }
+        Ok(given)
+    }
+
+    fn take(
+        &mut self,
+        document: &DocumentPath,
+        picked: &Picked,
+        reader: &Reader<'_>,
+    ) -> Result<(), Error> {
+        let opened = if picked.whole {
+            reader.document_values(document, |name| picked.values.contains_key(name))?
+        } else {
+            let names = picked.values.keys();
+            names
+                .map(|name| reader.value(document, name))
+                .collect::<Result<_, _>>()?
+        };
+        for Opened { name, value, .. } in opened {
+            if value.with(|bytes| bytes.contains(&0)) {
+                let path = format!("{document}/{name}");
+                return Err(ExecError::Nul { path }.into());
+            }
+            for variable in picked.values.get(&name).into_iter().flatten() {
+                self.variables.push((variable.clone(), value.duplicate()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The files whose content is not learned, so that output cannot be searched for it.
+    #[must_use]
+    pub fn large_files(&self) -> Vec<&str> {
+        let large = |file: &&GivenFile| matches!(file.content, Content::Large(_));
+        let files = self.files.iter().map(|(_, file)| file);
+        files.filter(large).map(|file| file.name.as_str()).collect()
+    }
+}
+
+impl GivenFile {
+    fn open(path: &FilePath, reader: &Reader<'_>) -> Result<Self, Error> {
+        let mut opened = reader.open_file(path)?;
+        let content = if opened.content.size <= u64::try_from(MAX_VALUE).unwrap_or(0) {
+            let mut plain = Plain::new(Vec::with_capacity(MAX_VALUE));
+            plain
+                .with_mut(|bytes| opened.reader.read_to_end(bytes))
+                .map_err(FsError::io("open", std::path::Path::new(path.as_str())))?;
+            Content::Small(plain)
+        } else {
+            Content::Large(opened.reader)
+        };
+        Ok(Self {
+            name: path.name().to_owned(),
+            mode: opened.content.mode,
+            content,
+        })
+    }
+}

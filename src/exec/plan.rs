@@ -1,0 +1,220 @@
+//! Which value goes under which name: decided from names and types, before anything is opened.
+
+use std::collections::BTreeMap;
+
+use super::error::ExecError;
+use super::request::{FileRequest, Rename, Request, ValueRef};
+use super::shelf::Shelf;
+use super::variable::VariableName;
+use crate::error::Error;
+use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
+use crate::vault::{Found, Vault, VaultError};
+
+/// What a program will get.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    /// The documents that values come from.
+    pub documents: BTreeMap<DocumentPath, Picked>,
+    /// What is put into files, by the variable that gets the path.
+    pub files: BTreeMap<VariableName, SecretName>,
+}
+
+/// What is taken out of one document.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Picked {
+    /// Whether the document was named, and not only values of it.
+    pub whole: bool,
+    /// Each value, with the variables that get it.
+    pub values: BTreeMap<ValueName, Vec<VariableName>>,
+}
+
+impl Plan {
+    /// Settles a request.
+    ///
+    /// # Errors
+    /// [`ExecError`]; [`VaultError::NotFound`].
+    pub fn of(vault: &Vault, request: &Request) -> Result<Self, Error> {
+        let mut plan = Self::default();
+        let mut shelf = Shelf::default();
+        let mut singles = Vec::new();
+        for path in &request.paths {
+            match vault.find(path)? {
+                Found::Document(document) => {
+                    shelf.load(vault, &document)?;
+                    plan.documents.entry(document).or_default().whole = true;
+                }
+                Found::Value(document, name) => {
+                    shelf.demand(vault, &document, &name)?;
+                    singles.push((document, name));
+                }
+                Found::File(file) => {
+                    let path = file.to_string();
+                    return Err(ExecError::SealedFile { path }.into());
+                }
+                Found::Folder(path) => {
+                    let what = if path.contains('/') {
+                        "folder"
+                    } else {
+                        "scope"
+                    };
+                    return Err(ExecError::NotValues { path, what }.into());
+                }
+            }
+        }
+        let renamed = renames(vault, &mut shelf, &request.renames)?;
+        for FileRequest { variable, path } in &request.files {
+            let secret = file_of(vault, &mut shelf, path)?;
+            plan.add_file(variable, secret)?;
+        }
+        // What is given under another name or as a file is not given under its own name as well.
+        let own = |document: &DocumentPath, name: &ValueName| {
+            let elsewhere = plan.files.values().any(
+                |secret| matches!(secret, SecretName::Value(d, n) if d == document && n == name),
+            );
+            !elsewhere && !renamed.iter().any(|(d, n, _)| d == document && n == name)
+        };
+        let mut picks = Vec::new();
+        for (document, picked) in &plan.documents {
+            let wanted =
+                |name: &&ValueName| request.only.is_empty() || request.only.contains(*name);
+            let names = shelf.names(document).filter(|_| picked.whole);
+            for name in names.filter(wanted).filter(|name| own(document, name)) {
+                picks.push((document.clone(), name.clone(), variable(document, name)?));
+            }
+        }
+        for (document, name) in singles {
+            if own(&document, &name) {
+                let variable = variable(&document, &name)?;
+                picks.push((document, name, variable));
+            }
+        }
+        shelf.check_only(&plan, &request.only)?;
+        for (document, name, variable) in picks.into_iter().chain(renamed) {
+            shelf.check_type(&document, &name)?;
+            plan.add(document, name, variable)?;
+        }
+        plan.check(request)?;
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        document: DocumentPath,
+        name: ValueName,
+        variable: VariableName,
+    ) -> Result<(), ExecError> {
+        let second = format!("{document}/{name}");
+        if let Some(first) = self.source(&variable).filter(|first| *first != second) {
+            let variable = variable.to_string();
+            return Err(ExecError::Twice {
+                variable,
+                first,
+                second,
+            });
+        }
+        let picked = self.documents.entry(document).or_default();
+        let variables = picked.values.entry(name).or_default();
+        if !variables.contains(&variable) {
+            variables.push(variable);
+        }
+        Ok(())
+    }
+
+    fn add_file(&mut self, variable: &VariableName, secret: SecretName) -> Result<(), ExecError> {
+        if let Some(first) = self.source(variable) {
+            return Err(ExecError::Twice {
+                variable: variable.to_string(),
+                first,
+                second: secret.to_string(),
+            });
+        }
+        self.files.insert(variable.clone(), secret);
+        Ok(())
+    }
+
+    /// Where the content of a variable comes from.
+    fn source(&self, variable: &VariableName) -> Option<String> {
+        let values = self.documents.iter().flat_map(|(document, picked)| {
+            let values = picked.values.iter();
+            values.map(move |(name, variables)| (format!("{document}/{name}"), variables))
+        });
+        let mut values = values.filter(|(_, variables)| variables.contains(variable));
+        let file = || self.files.get(variable).map(ToString::to_string);
+        values.next().map(|(source, _)| source).or_else(file)
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &VariableName> {
+        let of_values = self
+            .documents
+            .values()
+            .flat_map(|picked| picked.values.values().flatten());
+        of_values.chain(self.files.keys())
+    }
+
+    fn check(&self, request: &Request) -> Result<(), ExecError> {
+        if self.documents.is_empty() && self.files.is_empty() {
+            return Err(ExecError::Nothing);
+        }
+        for variable in self.variables() {
+            if let Some(why) = variable.danger()
+                && !request.allowed.contains(variable)
+            {
+                let name = variable.to_string();
+                return Err(ExecError::Dangerous { name, why });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn variable(document: &DocumentPath, name: &ValueName) -> Result<VariableName, ExecError> {
+    name.as_str().parse().map_err(|_| ExecError::NotAVariable {
+        document: document.to_string(),
+        name: name.to_string(),
+    })
+}
+
+/// The values that get another name.
+fn renames(
+    vault: &Vault,
+    shelf: &mut Shelf,
+    renames: &[Rename],
+) -> Result<Vec<(DocumentPath, ValueName, VariableName)>, Error> {
+    // Short names are those of the documents that were named, not of each other's paths.
+    let named = shelf.documents();
+    let mut found = Vec::new();
+    for Rename { variable, value } in renames {
+        let (document, name) = match value {
+            ValueRef::Name(name) => (shelf.holder(&named, name)?, name.clone()),
+            ValueRef::Path(path) => match vault.find_secret(path)? {
+                SecretName::Value(document, name) => (document, name),
+                SecretName::File(file) => {
+                    let path = file.to_string();
+                    return Err(ExecError::SealedFile { path }.into());
+                }
+            },
+        };
+        shelf.demand(vault, &document, &name)?;
+        found.push((document, name, variable.clone()));
+    }
+    Ok(found)
+}
+
+fn file_of(vault: &Vault, shelf: &mut Shelf, path: &SecretPath) -> Result<SecretName, Error> {
+    match vault.find(path)? {
+        Found::File(file) => Ok(SecretName::File(file)),
+        Found::Value(document, name) => {
+            shelf.demand(vault, &document, &name)?;
+            Ok(SecretName::Value(document, name))
+        }
+        Found::Document(document) => {
+            let path = document.to_string();
+            Err(ExecError::NotOneFile { path }.into())
+        }
+        Found::Folder(path) => Err(VaultError::NotFound {
+            name: path,
+            nearest: None,
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,134 @@
+//! The small parent: passes signals on, waits, and tells how the child ended.
+//!
+//! The child stays in the terminal's foreground group with us, so what the terminal sends (Ctrl-C,
+//! Ctrl-\, a new size, Ctrl-Z) reaches it without our doing. Only what somebody sent to this process
+//! alone is passed on: a second Ctrl-C means "at once" to many programs, so none is made up.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
+
+use super::child::{Inherited, start};
+use super::error::ExecError;
+use super::output::Streams;
+
+/// What is passed on. Stopping and continuing are left as they are: both of us stop together.
+const PASSED: [i32; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH];
+
+/// What ends a program that is not there yet.
+const ENDS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+/// The signals of this process, from now on ours to deal with.
+pub(super) struct Watch {
+    signals: RefCell<SignalsInfo<WithOrigin>>,
+}
+
+impl Watch {
+    /// Takes the signals over. Those that this process was started to ignore (`nohup`) stay ignored,
+    /// here and in the child.
+    pub(super) fn begin() -> Result<Self, ExecError> {
+        let ignored = ignored();
+        let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
+        let taken = PASSED.iter().filter(|signal| !is_ignored(signal));
+        let signals = SignalsInfo::new(taken.chain([&SIGCHLD])).map_err(ExecError::Wait)?;
+        Ok(Self {
+            signals: RefCell::new(signals),
+        })
+    }
+
+    /// Refuses to go on if somebody wants an end already.
+    pub(super) fn demand_unstopped(&self) -> Result<(), ExecError> {
+        let mut signals = self.signals.borrow_mut();
+        let stop = signals
+            .pending()
+            .find(|origin| ENDS.contains(&origin.signal));
+        match stop {
+            Some(Origin { signal, .. }) => Err(ExecError::Stopped { signal }),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the program, waits for its end, and gives its exit code: 128 + n if signal n ended it.
+    pub(super) fn run(
+        self,
+        mut command: Command,
+        words: &[OsString],
+        streams: Option<Streams<'_>>,
+        inherited: &Inherited,
+    ) -> Result<u8, ExecError> {
+        self.demand_unstopped()?;
+        if streams.is_some() {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut child = start(&mut command, words, inherited)?;
+        // It holds the values once more, as the words of an environment.
+        drop(command);
+        let mut signals = self.signals.into_inner();
+        let Some(Streams { out, err }) = streams else {
+            return Ok(code(wait(&mut child, &mut signals)?));
+        };
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        std::thread::scope(|threads| {
+            // A reader of ours that went away is the child's to notice; it gets no signal from us.
+            threads.spawn(|| stdout.map(|from| out.pass(from)));
+            threads.spawn(|| stderr.map(|from| err.pass(from)));
+            wait(&mut child, &mut signals)
+        })
+        .map(code)
+    }
+}
+
+fn wait(child: &mut Child, signals: &mut SignalsInfo<WithOrigin>) -> Result<ExitStatus, ExecError> {
+    // The child may have ended before this; its SIGCHLD then waits for us.
+    for origin in signals.forever() {
+        if origin.signal == SIGCHLD {
+            if let Some(status) = child.try_wait().map_err(ExecError::Wait)? {
+                return Ok(status);
+            }
+        } else if !is_of_terminal(&origin) {
+            pass_on(child, origin.signal);
+        }
+    }
+    child.wait().map_err(ExecError::Wait)
+}
+
+/// What a terminal sends, it sends to the whole group.
+fn is_of_terminal(origin: &Origin) -> bool {
+    origin.cause == Cause::Kernel
+}
+
+fn pass_on(child: &Child, signal: i32) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let signal = Signal::from_named_raw(signal);
+    if let (Some(pid), Some(signal)) = (pid, signal) {
+        // It was not waited for yet, so the number is still its own. A child that took another
+        // user's rights may refuse us.
+        kill_process(pid, signal).unwrap_or_default();
+    }
+}
+
+fn code(status: ExitStatus) -> u8 {
+    let number = match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, signal) => 128 + signal.unwrap_or(0),
+    };
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
+
+/// The signals that this process ignores, a bit each (proc(5), SigIgn).
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .map(str::trim);
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
+        .unwrap_or(0)
+}
