@@ -52,13 +52,16 @@ pub enum New {
 }
 
 /// A file that is written and synced but does not count yet. It is removed when dropped.
+///
+/// Once it is finished it holds no descriptor: a change of thousands of files would run out of them.
 #[derive(Debug)]
 pub struct Staged {
-    folder: OwnedFd,
-    name: String,
+    tree: Tree,
+    target: String,
     /// The path relative to the vault.
     path: String,
-    file: File,
+    file: Option<File>,
+    hash: Option<[u8; 32]>,
     armed: bool,
 }
 
@@ -78,6 +81,7 @@ impl Staged {
         let name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", hex(&random));
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let target = path.to_owned();
         let path = if folder_path.is_empty() {
             name.clone()
         } else {
@@ -86,41 +90,71 @@ impl Staged {
         let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| tree.explain("write", &path, errno))?;
         Ok(Self {
-            folder,
-            name,
+            tree: tree.clone(),
+            target,
             path,
-            file: File::from(file),
+            file: Some(File::from(file)),
+            hash: None,
             armed: true,
         })
     }
 
-    /// The open file, for writing, and for reading back what was written.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.file
+    /// The file, for writing, and for reading back what was written; opened again if it was finished.
+    ///
+    /// # Errors
+    /// [`FsError`] if it cannot be opened again.
+    pub fn file(&mut self) -> Result<&mut File, FsError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+                let file = self.tree.file(&self.path)?;
+                file.ok_or_else(|| FsError::io("read", &self.tree.join(&self.path))(gone()))?
+            }
+        };
+        Ok(self.file.insert(file))
     }
 
-    fn finish(&mut self, tree: &Tree, target: &str) -> Result<[u8; 32], FsError> {
-        let fail = |error| FsError::io("write", &tree.join(target))(error);
+    /// Gives it the mode of its target, syncs and closes it. Gives the SHA-256 of its content.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn finish(&mut self) -> Result<[u8; 32], FsError> {
+        if let Some(hash) = self.hash {
+            self.file = None;
+            return Ok(hash);
+        }
+        let (tree, target) = (self.tree.clone(), self.target.clone());
+        let fail = |error| FsError::io("write", &tree.join(&target))(error);
         // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
         // checkout unreadable.
-        let mode = match tree.file(target)? {
+        let mode = match tree.file(&target)? {
             Some(old) => {
                 rustix::fs::fstat(&old)
-                    .map_err(|e| tree.explain("read", target, e))?
+                    .map_err(|e| tree.explain("read", &target, e))?
                     .st_mode
                     & 0o777
             }
             None => 0o644,
         };
-        rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))
-            .map_err(|errno| tree.explain("write", target, errno))?;
-        self.file.sync_all().map_err(fail)?;
-        hash_file(&mut self.file).map_err(fail)
+        let file = self.file()?;
+        rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))
+            .map_err(|errno| tree.explain("write", &target, errno))?;
+        file.sync_all().map_err(fail)?;
+        let hash = hash_file(file).map_err(fail)?;
+        self.hash = Some(hash);
+        self.file = None;
+        Ok(hash)
     }
 
-    fn rename(mut self, target: &str) -> Result<(), Errno> {
-        let (_, name) = split(target);
-        rustix::fs::renameat(&self.folder, self.name.as_str(), &self.folder, name)?;
+    fn rename(mut self) -> Result<(), FsError> {
+        let (folder, name) = split(&self.target);
+        let fail = |errno| self.tree.explain("write", &self.target, errno);
+        let folder = self
+            .tree
+            .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
+            .map_err(fail)?;
+        rustix::fs::renameat(&folder, split(&self.path).1, &folder, name).map_err(fail)?;
         self.armed = false;
         Ok(())
     }
@@ -135,8 +169,8 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if self.armed {
             // What cannot be removed is cleared by the next writer.
-            rustix::fs::unlinkat(&self.folder, self.name.as_str(), AtFlags::empty())
-                .unwrap_or_default();
+            remove(&self.tree, &self.path).unwrap_or_default();
+            remove_empty_folders(&self.tree, split(&self.target).0);
         }
     }
 }
@@ -199,7 +233,7 @@ impl Journal {
                 New::Bytes(bytes) => {
                     let mut staged = Staged::new(tree, &edit.path, world)?;
                     staged
-                        .file()
+                        .file()?
                         .write_all(&bytes)
                         .map_err(FsError::io("write", &tree.join(&edit.path)))?;
                     Some(staged)
@@ -208,7 +242,7 @@ impl Journal {
             let (staged, hash) = match staged {
                 None => (None, None),
                 Some(mut staged) => {
-                    let hash = staged.finish(tree, &edit.path)?;
+                    let hash = staged.finish()?;
                     (Some(staged), Some(hash))
                 }
             };
@@ -224,11 +258,7 @@ impl Journal {
         if steps.len() == 1 {
             for (path, _, staged, _) in steps {
                 match staged {
-                    Some(staged) => {
-                        staged
-                            .rename(&path)
-                            .map_err(|e| tree.explain("write", &path, e))?;
-                    }
+                    Some(staged) => staged.rename()?,
                     None => remove(tree, &path)?,
                 }
                 sync_folder(tree, &path)?;
@@ -264,6 +294,13 @@ impl Journal {
         }
         let bytes = serde_json::to_vec(&record)
             .map_err(|error| FsError::io("write", &self.path)(error.into()))?;
+        // What the next run would refuse to read must not be promised to it.
+        if bytes.len() > MAX_JOURNAL {
+            return Err(FsError::TooLarge {
+                path: self.path.clone(),
+                most: MAX_JOURNAL,
+            });
+        }
         write_private(&self.path, &bytes, Sync::Disk)
     }
 
@@ -383,6 +420,21 @@ fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
     match rustix::fs::unlinkat(&fd, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(tree.explain("remove", path, errno)),
+    }
+}
+
+/// Removes a folder and those above it that are empty: nothing of a change that did not come about
+/// stays, and a folder that is left would keep its name from being a document's.
+fn remove_empty_folders(tree: &Tree, mut folder: &str) {
+    while !folder.is_empty() {
+        let (parent, name) = split(folder);
+        let gone = tree
+            .at(parent, OFlags::RDONLY | OFlags::DIRECTORY)
+            .and_then(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
+        if gone.is_err() {
+            break;
+        }
+        folder = parent;
     }
 }
 
@@ -509,6 +561,31 @@ mod tests {
         assert!(matches!(error, FsError::Changed { .. }));
         assert_eq!(content(&lab, "a").as_deref(), Some("old a"));
         assert_eq!(content(&lab, "b"), None);
+        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn thousands_of_staged_files_hold_no_descriptors_and_leave_nothing() {
+        let lab = lab();
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        let staged: Vec<Staged> = (0..300)
+            .map(|number| {
+                let path = format!("x/{}/{number}", number % 3);
+                let mut staged = Staged::new(&lab.tree, &path, &lab.world).unwrap();
+                staged.file().unwrap().write_all(b"sealed").unwrap();
+                assert_eq!(staged.finish().unwrap(), sha256(b"sealed"));
+                staged
+            })
+            .collect();
+        // Other tests of this process open files too.
+        assert!(
+            open() < before + 200,
+            "{} were open, now {}",
+            before,
+            open()
+        );
+        drop(staged);
         assert_eq!(lab.tree.entries("").unwrap().len(), 1);
     }
 

@@ -10,17 +10,18 @@ use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::FsError;
 
-/// An open folder and everything below it.
-#[derive(Debug)]
+/// An open folder and everything below it. A clone shares the open folder.
+#[derive(Clone, Debug)]
 pub struct Tree {
     path: PathBuf,
-    dir: OwnedFd,
+    dir: Arc<OwnedFd>,
 }
 
 /// A name in a folder.
@@ -56,7 +57,7 @@ impl Tree {
             rustix::fs::open(path, flags, Mode::empty()).map_err(FsError::errno("open", path))?;
         Ok(Self {
             path: path.to_owned(),
-            dir,
+            dir: Arc::new(dir),
         })
     }
 

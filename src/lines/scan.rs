@@ -26,6 +26,7 @@ pub struct Parsed<'a> {
     pub(super) schema: &'static Schema,
     pub(super) source: &'a str,
     pub(super) headers: Vec<Header<'a>>,
+    sorted: bool,
 }
 
 /// Scans all headers of a text: their form, their kinds, duplicates, and `[end]` as the last one.
@@ -64,10 +65,12 @@ pub fn scan<'a>(bytes: &'a [u8], schema: &'static Schema) -> Result<Parsed<'a>, 
         }
         headers.push(header(source, start, schema)?);
     }
+    let sorted = is_sorted(&headers, schema);
     let parsed = Parsed {
         schema,
         source,
         headers,
+        sorted,
     };
     parsed.check_duplicates()?;
     match parsed.headers.last() {
@@ -162,7 +165,29 @@ fn check_characters(source: &str, schema: &'static Schema) -> Result<(), LineErr
     Ok(())
 }
 
+/// Whether each table stands behind the one before, and none twice. Writers sort, so that one
+/// comparison a header tells; a merge may have disturbed the order.
+fn is_sorted(headers: &[Header<'_>], schema: &'static Schema) -> bool {
+    let rank = |header: &Header<'_>| schema.rank(header.kind);
+    headers.windows(2).all(|pair| match pair {
+        [a, b] => (rank(a), a.name) < (rank(b), b.name),
+        _ => true,
+    })
+}
+
 impl<'a> Parsed<'a> {
+    /// One table of a text that was scanned before, without scanning it again: for whoever changes
+    /// thousands of tables of one text.
+    #[must_use]
+    pub fn of_one(source: &'a str, schema: &'static Schema, header: Header<'a>) -> Self {
+        Self {
+            schema,
+            source,
+            headers: vec![header],
+            sorted: true,
+        }
+    }
+
     /// The headers, in the order of the text.
     #[must_use]
     pub fn headers(&self) -> &[Header<'a>] {
@@ -178,6 +203,18 @@ impl<'a> Parsed<'a> {
     /// Finds a table by its header alone.
     #[must_use]
     pub fn find(&self, kind: &str, name: Option<&str>) -> Option<Header<'a>> {
+        if self.sorted {
+            let wanted = (self.schema.rank(kind), name);
+            let place = |header: &Header<'a>| (self.schema.rank(header.kind), header.name);
+            let found = self
+                .headers
+                .binary_search_by(|header| place(header).cmp(&wanted));
+            return found
+                .ok()
+                .and_then(|at| self.headers.get(at))
+                .filter(|header| header.kind == kind)
+                .copied();
+        }
         self.headers
             .iter()
             .find(|header| header.kind == kind && header.name == name)
@@ -267,13 +304,7 @@ impl<'a> Parsed<'a> {
     }
 
     fn check_duplicates(&self) -> Result<(), LineError> {
-        let rank = |header: &Header<'_>| self.schema.rank(header.kind);
-        // Writers sort, so that one comparison a header tells; a merge may have disturbed the order.
-        let sorted = self.headers.windows(2).all(|pair| match pair {
-            [a, b] => (rank(a), a.name) < (rank(b), b.name),
-            _ => true,
-        });
-        if sorted {
+        if self.sorted {
             return Ok(());
         }
         let mut seen = std::collections::HashSet::with_capacity(self.headers.len());

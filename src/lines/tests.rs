@@ -46,6 +46,25 @@ fn a_table_is_inserted_where_its_name_belongs_and_nothing_else_changes() {
 }
 
 #[test]
+fn every_table_is_found_whether_or_not_the_text_is_in_order() {
+    let swapped = TEXT.replace(
+        "[secret.A]\nvalue = \"x\"\n\n[secret.C]\nvalue = \"z\"\nrev = 2\n",
+        "[secret.C]\nvalue = \"z\"\nrev = 2\n\n[secret.A]\nvalue = \"x\"\n",
+    );
+    for text in [TEXT, &swapped] {
+        let parsed = scan(text.as_bytes(), &SCHEMA).unwrap();
+        for header in parsed.headers() {
+            assert_eq!(parsed.find(header.kind, header.name), Some(*header));
+            let alone = Parsed::of_one(text, &SCHEMA, *header);
+            assert_eq!(alone.text(*header), parsed.text(*header));
+        }
+        for (kind, name) in [("secret", Some("B")), ("secret", None), ("x", None)] {
+            assert_eq!(parsed.find(kind, name), None);
+        }
+    }
+}
+
+#[test]
 fn a_table_is_replaced_in_its_place() {
     let table = print("secret", Some("A"), &[("value", "new".into())]);
     assert_eq!(

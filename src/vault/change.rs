@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::crypto::{DataKey, hex};
 use crate::error::Error;
 use crate::fs::{Edit, Journal, Lock, New, Sync};
-use crate::lines::{self, MAX_FILE};
+use crate::lines::{self, Header, MAX_FILE};
 use crate::name::{DocumentPath, PartyName, ValueName};
 use crate::recipients::{PublicRecipient, Rights};
 use crate::secret::Plain;
@@ -49,7 +49,7 @@ pub struct Change<'a> {
 
 /// A document that is being changed.
 struct Draft {
-    bytes: Option<Vec<u8>>,
+    there: Option<There>,
     place: Place,
     head: Head,
     head_hash: [u8; 32],
@@ -59,6 +59,15 @@ struct Draft {
     wraps: Vec<Wrap>,
     records: BTreeMap<ValueName, Record>,
     plain: BTreeMap<ValueName, Plain>,
+    /// Every name in the text or among the new records, by its lower-case form.
+    names: BTreeMap<String, String>,
+}
+
+/// The text of a document as it lies there, and where each value's table stands in it. Scanned once:
+/// a change may touch all of 10,000 values.
+struct There {
+    text: String,
+    tables: BTreeMap<String, (usize, usize)>,
 }
 
 impl<'a> Change<'a> {
@@ -143,6 +152,7 @@ impl<'a> Change<'a> {
         let record = unsigned.sign(author.signer)?;
         draft.records.insert(name.clone(), record);
         draft.plain.insert(name.clone(), new.plain);
+        draft.names.insert(lower(name.as_str()), name.to_string());
         Ok(rev)
     }
 
@@ -234,8 +244,8 @@ impl<'a> Change<'a> {
     pub fn wrap_for_readers(&mut self, path: &DocumentPath) -> Result<Vec<String>, Error> {
         let (vault, to_recipient) = (self.vault, self.to_recipient);
         let draft = self.draft_for(path, Purpose::Wrap)?;
-        let there = match &draft.bytes {
-            Some(bytes) => Document::parse(bytes, path, vault.id())?.wraps()?,
+        let there = match &draft.there {
+            Some(there) => Document::parse(there.text.as_bytes(), path, vault.id())?.wraps()?,
             None => Vec::new(),
         };
         let wanted = wraps_for(vault, &draft.rights, |name, recipient| {
@@ -294,10 +304,13 @@ impl<'a> Change<'a> {
         }
         self.refuse_extra_readers(&document, &rights)?;
         let data_key = document.data_key(self.openers)?;
-        let (place, head) = (document.place.clone(), document.head.clone());
+        let there = There::of(&document);
+        let names = there.tables.keys();
         Ok(Draft {
-            place,
-            head,
+            names: names.map(|name| (lower(name), name.clone())).collect(),
+            there: Some(there),
+            place: document.place,
+            head: document.head,
             head_hash,
             data_key,
             rights,
@@ -305,7 +318,6 @@ impl<'a> Change<'a> {
             wraps: Vec::new(),
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
-            bytes: Some(bytes),
         })
     }
 
@@ -362,7 +374,7 @@ impl<'a> Change<'a> {
             .into());
         }
         Ok(Draft {
-            bytes: None,
+            there: None,
             place,
             head,
             head_hash,
@@ -372,6 +384,7 @@ impl<'a> Change<'a> {
             wraps,
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
+            names: BTreeMap::new(),
         })
     }
 
@@ -451,7 +464,7 @@ impl<'a> Change<'a> {
             }
             let text = draft.print(&path, self.vault.id())?;
             let pin = draft.verify(self.vault, &path, text.as_bytes())?;
-            let old = draft.bytes.as_deref();
+            let old = draft.there.as_ref().map(|there| there.text.as_bytes());
             edits.push(Edit::of(path.to_file(), old, New::Bytes(text.into_bytes())));
             pins.push((draft.place.id, pin));
         }
@@ -510,24 +523,60 @@ fn wraps_for(
     Ok(wraps)
 }
 
+/// The form in which names are compared.
+fn lower(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+impl There {
+    fn of(document: &Document<'_>) -> Self {
+        let tables = document
+            .lines()
+            .of_kind("secret")
+            .filter_map(|header| Some((header.name?.to_owned(), (header.start, header.end))));
+        Self {
+            tables: tables.collect(),
+            text: document.lines().source().to_owned(),
+        }
+    }
+
+    /// The header of a value's table.
+    fn header(&self, name: &ValueName) -> Option<Header<'_>> {
+        let (name, (start, end)) = self.tables.get_key_value(name.as_str())?;
+        Some(Header {
+            kind: "secret",
+            name: Some(name),
+            start: *start,
+            end: *end,
+        })
+    }
+}
+
 impl Draft {
     /// The record before this change, as the file has it.
     fn before(&self, name: &ValueName) -> Result<Option<Record>, Error> {
         if let Some(record) = self.records.get(name) {
             return Ok(Some(record.clone()));
         }
-        let Some(bytes) = &self.bytes else {
-            return Ok(None);
-        };
-        Ok(Document::parse(bytes, &self.place.path, &self.place.vault)?.record(name)?)
+        match self.document_of(name) {
+            Some(document) => Ok(document.record(name)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The document with the one table of a value; none if it has no such value.
+    fn document_of(&self, name: &ValueName) -> Option<Document<'_>> {
+        let there = self.there.as_ref()?;
+        let header = there.header(name)?;
+        let (place, head) = (self.place.clone(), self.head.clone());
+        Some(Document::of_one(place, head, &there.text, header))
     }
 
     /// A value whose record is signed again must be one that counts.
     fn judge_before(&self, vault: &Vault, record: &Record) -> Result<(), Error> {
-        let Some(bytes) = &self.bytes else {
+        let Some(document) = self.document_of(&record.name) else {
             return Ok(());
         };
-        let document = Document::parse(bytes, &self.place.path, &self.place.vault)?;
         let known = self.pin.values.get(record.name.as_str());
         let judged = vault.judge_record(&document, record, &self.rights, known)?;
         if judged.order == Order::Older {
@@ -539,28 +588,13 @@ impl Draft {
 
     /// Two names that differ in case alone would be one file on other systems' exports.
     fn check_case(&self, name: &ValueName) -> Result<(), Error> {
-        let same =
-            |other: &str| other != name.as_str() && other.eq_ignore_ascii_case(name.as_str());
-        let clash = match &self.bytes {
-            Some(bytes) => Document::parse(bytes, &self.place.path, &self.place.vault)?
-                .names()
-                .find(|other| same(other))
-                .map(str::to_owned),
-            None => None,
-        };
-        let clash = clash.or_else(|| {
-            self.records
-                .keys()
-                .find(|other| same(other.as_str()))
-                .map(ToString::to_string)
-        });
-        match clash {
-            Some(other) => Err(VaultError::Clash {
+        match self.names.get(&lower(name.as_str())) {
+            Some(other) if other != name.as_str() => Err(VaultError::Clash {
                 path: format!("{}/{name}", self.place.path),
                 why: format!("`{other}` is there, and differs in case alone"),
             }
             .into()),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -584,9 +618,9 @@ impl Draft {
         for (name, record) in &self.records {
             changes.insert(("secret", Some(name.as_str())), Some(record.print()));
         }
-        let text = match &self.bytes {
-            Some(bytes) => {
-                let document = Document::parse(bytes, path, vault)?;
+        let text = match &self.there {
+            Some(there) => {
+                let document = Document::parse(there.text.as_bytes(), path, vault)?;
                 lines::apply(document.lines(), &changes)
             }
             None => {

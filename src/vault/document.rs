@@ -1,7 +1,7 @@
 //! A sealed document as it lies in the vault: read, and not yet judged.
 
 use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
-use crate::lines::{self, Kind, LineError, Parsed, Schema};
+use crate::lines::{self, Header, Kind, LineError, Parsed, Schema};
 use crate::name::{DocumentPath, ValueName};
 
 use super::head::{HEAD_KEYS, Head, RETIRED_KEYS};
@@ -135,6 +135,15 @@ impl<'a> Document<'a> {
             head,
             parsed,
         })
+    }
+
+    /// One table of a document that was read before, without reading all of it again.
+    pub(super) fn of_one(place: Place, head: Head, text: &'a str, header: Header<'a>) -> Self {
+        Self {
+            place,
+            head,
+            parsed: Parsed::of_one(text, &DOCUMENT_SCHEMA, header),
+        }
     }
 
     /// The lines.

@@ -79,7 +79,7 @@ pub enum VaultError {
         wanted: ValueType,
         why: &'static str,
     },
-    #[error("`{path}` cannot be a document: {why}")]
+    #[error("`{path}` cannot be written: {why}")]
     Clash { path: String, why: String },
     #[error("`{0}` is a document; its values have names below it")]
     IsDocument(String),

@@ -1,6 +1,6 @@
 //! Sealing a whole file: the age file and its sidecar, as one change.
 
-use std::io::{Read, Seek as _};
+use std::io::Read;
 
 use crate::crypto::sshsig::PublicKey;
 use crate::crypto::stream::{self, Passed};
@@ -46,8 +46,13 @@ impl Change<'_> {
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
-        let stem = format!("secrets/{path}.toml");
-        if self.vault.tree().exists(&stem)? {
+        // Documents lie directly in a scope, so that only the first two parts can be one's path.
+        let parts: Vec<&str> = path.as_str().split('/').take(2).collect();
+        if self
+            .vault
+            .tree()
+            .exists(&format!("secrets/{}.toml", parts.join("/")))?
+        {
             let why = "a document of that name is there".to_owned();
             return Err(VaultError::Clash {
                 path: path.to_string(),
@@ -82,12 +87,12 @@ impl Change<'_> {
         }
         let mut staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
         let each = recipients.iter().map(|(_, recipient)| &**recipient);
-        let passed = stream::seal_file(each, &mut new.input, staged.file())
+        let passed = stream::seal_file(each, &mut new.input, staged.file()?)
             .map_err(|error| explain(path, error))?;
         let content = Content {
             mode: new.mode & 0o777,
             size: passed.size,
-            sha256: hash_of(staged.file(), path)?,
+            sha256: staged.finish()?,
         };
         self.push(
             path,
@@ -274,11 +279,8 @@ impl FileDraft {
         let identities = identities?;
         let each = identities.iter().map(|identity| &**identity);
         let read =
-            stream::verify_file(staged.file(), each).map_err(|error| explain(&path, error))?;
-        staged
-            .file()
-            .rewind()
-            .map_err(FsError::io("read", std::path::Path::new(path.as_str())))?;
+            stream::verify_file(staged.file()?, each).map_err(|error| explain(&path, error))?;
+        staged.finish()?;
         if read == passed {
             Ok(())
         } else {

@@ -192,18 +192,65 @@ impl Vault {
     /// # Errors
     /// [`crate::audit::AuditError`]: nothing may then be opened or changed.
     pub fn record_use(&self, what: &str, secrets: &[String], sync: Sync) -> Result<(), Error> {
-        let event = Event {
-            what,
-            vault: self.id(),
-            secrets,
-            more: serde_json::Map::new(),
-        };
-        Ok(self.log.record(&self.world, &event, sync)?)
+        let mut rest = secrets;
+        loop {
+            let (line, more) = rest.split_at(fitting(rest));
+            rest = more;
+            let event = Event {
+                what,
+                vault: self.id(),
+                secrets: line,
+                more: serde_json::Map::new(),
+            };
+            // The last line's sync takes those before it along: they lie in one file.
+            let sync = if rest.is_empty() { sync } else { Sync::Lazy };
+            self.log.record(&self.world, &event, sync)?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// The audit log of this machine.
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.log
+    }
+}
+
+/// How many of these names one line of the log takes: half of the 1 MiB that a line may have. A
+/// change may touch tens of thousands of secrets.
+fn fitting(names: &[String]) -> usize {
+    let mut size = 0;
+    let most = names.iter().take_while(|name| {
+        size += name.len() + 3;
+        size <= 512 * 1024
+    });
+    most.count().max(1).min(names.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_large_change_are_spread_over_lines() {
+        let names: Vec<String> = (0..20_000).map(|n| format!("prod/web/{n:0>60}")).collect();
+        let (mut rest, mut lines) = (&names[..], 0);
+        while !rest.is_empty() {
+            let most = fitting(rest);
+            assert!(
+                rest[..most]
+                    .iter()
+                    .map(|name| name.len() + 3)
+                    .sum::<usize>()
+                    <= 512 * 1024
+            );
+            rest = &rest[most..];
+            lines += 1;
+        }
+        assert_eq!(lines, 3);
+        assert_eq!(fitting(&[]), 0);
+        assert_eq!(fitting(&["x".repeat(1024 * 1024)]), 1);
     }
 }
