@@ -2,6 +2,12 @@
 //!
 //! `…` in a line of output stands for anything.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a helper of a test fails that test, and programs are looked up as a shell does"
+)]
+
 mod support;
 
 use std::process::{Command, Stdio};

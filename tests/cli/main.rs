@@ -12,9 +12,9 @@ mod support;
 
 use support::lab;
 
-mod a_pulled_repository_changes_nothing_unseen;
 mod a_database_client_logs_in;
 mod a_program_takes_the_place_of_clws;
+mod a_pulled_repository_changes_nothing_unseen;
 mod a_team_shares_a_document;
 mod files_of_a_program_go_with_it;
 mod what_a_program_prints_is_redacted;

@@ -213,7 +213,7 @@ async fn connect_to(host: &KnownHost) -> Result<Session, SshError> {
 /// Runs a command with a secret on a host that does this.
 async fn run_on(deed: Deed) -> (Result<clws::deploy::Outcome, ChannelError>, Record) {
     let (host, record) = start(deed, Preferred::default()).await;
-    let channel = Channel::Ssh(connect_to(&host).await.unwrap());
+    let channel = Channel::Ssh(Arc::new(connect_to(&host).await.unwrap()));
     let command = Command::new("cat")
         .input(Plain::new(vec![b's'; 100_000]))
         .output_cap(1000)

@@ -23,6 +23,7 @@ use clws::deploy::{Channel, Local};
 use clws::secret::Plain;
 use clws::world::World;
 use sshd::Sshd;
+use std::sync::Arc;
 
 /// The host that a server is, with the keys that it really has.
 fn known(server: &Sshd) -> KnownHost {
@@ -52,7 +53,9 @@ async fn session(server: &Sshd, logins: &[Login]) -> Result<Session, SshError> {
 }
 
 async fn open(server: &Sshd) -> Result<Channel, SshError> {
-    Ok(Channel::Ssh(session(server, &[login(server)]).await?))
+    Ok(Channel::Ssh(Arc::new(
+        session(server, &[login(server)]).await?,
+    )))
 }
 
 fn local() -> Channel {

@@ -1,6 +1,7 @@
 //! What goes over an SSH session, and what happens when it breaks or falls silent.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clws::deploy::ssh::{KnownHost, Limits, SshError, connect};
@@ -142,7 +143,7 @@ async fn a_session_that_falls_silent_is_given_up() {
     let session = connect(&known(&server), &[login(&server)], &SHORT)
         .await
         .unwrap();
-    let channel = Channel::Ssh(session);
+    let channel = Channel::Ssh(Arc::new(session));
     // Longer than the limit, but with answers to our keepalives: no silence.
     let outcome = channel
         .run(&Command::new("sleep 3; echo ok"))
@@ -310,7 +311,7 @@ async fn what_the_server_does_not_allow_is_refused_with_the_setting() {
         tcp.hints()
     );
 
-    let channel = Channel::Ssh(session);
+    let channel = Channel::Ssh(Arc::new(session));
     let file = server.folder().join("lock");
     let Holding::Held(_, held) = channel.hold(&lock(&file)).await.unwrap() else {
         panic!("the lock was free");
