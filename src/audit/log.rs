@@ -267,7 +267,7 @@ impl Tail {
         loop {
             let start = size.saturating_sub(window);
             file.seek(SeekFrom::Start(start))?;
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(usize::try_from(size - start).unwrap_or(0) + 1);
             (&*file).take(size - start).read_to_end(&mut bytes)?;
             let torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
             let whole = match memchr::memrchr(b'\n', &bytes) {
