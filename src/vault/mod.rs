@@ -19,6 +19,7 @@ mod policy;
 mod read;
 mod record;
 mod sidecar;
+mod transfer;
 
 pub use change::{Change, NewValue, ToRecipient};
 pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
@@ -34,3 +35,4 @@ pub use policy::{Policy, PolicyKey};
 pub use read::{Opened, OpenedFile, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
+pub use transfer::Transfer;

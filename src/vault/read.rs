@@ -23,6 +23,7 @@ use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
 use super::sidecar::{Content, Sidecar};
+use super::transfer::Origin;
 
 /// The name under which a sealed file's own record lies in its pin.
 pub(super) const FILE_RECORD: &str = ".";
@@ -55,6 +56,8 @@ pub struct Opened {
     pub rev: u64,
     /// When it was given.
     pub changed: Moment,
+    /// Who gave it.
+    pub author: String,
     /// Whether a policy forbids printing it.
     pub no_print: bool,
     /// What is known about it.
@@ -67,6 +70,8 @@ pub struct OpenedFile {
     pub content: Content,
     /// Its number.
     pub rev: u64,
+    /// Who gave it, and when.
+    pub(super) origin: Origin,
     /// What is known about it.
     pub policy: Policy,
     /// Its plaintext.
@@ -241,6 +246,10 @@ impl<'a> Reader<'a> {
         Ok(OpenedFile {
             content,
             rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author,
+                changed: sidecar.changed,
+            },
             policy: sidecar.policy,
             reader,
         })
@@ -451,6 +460,7 @@ fn open_record(
         name,
         rev,
         changed,
+        author,
         policy,
         ..
     } = record;
@@ -460,6 +470,7 @@ fn open_record(
         kind,
         rev,
         changed,
+        author,
         no_print,
         policy,
     })
