@@ -5,6 +5,7 @@
 mod access;
 mod context;
 mod exec;
+mod fmt;
 mod harden;
 mod identity;
 mod init;
@@ -97,6 +98,7 @@ enum Command {
     Access(access::Command),
     #[command(subcommand)]
     Trust(trust::Command),
+    Fmt(fmt::FmtArgs),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -108,6 +110,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Recipient(command) => recipient::run(command, cx),
         Command::Access(command) => access::run(command, cx),
         Command::Trust(command) => trust::run(command, cx),
+        Command::Fmt(args) => fmt::run(args, cx),
     }
 }
 

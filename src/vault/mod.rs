@@ -9,6 +9,7 @@ mod change;
 mod document;
 mod error;
 mod file;
+mod form;
 mod head;
 mod judge;
 mod kind;

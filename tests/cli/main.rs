@@ -19,4 +19,5 @@ mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
 mod files_of_a_program_go_with_it;
 mod generated_values_are_seen_by_nobody;
+mod untidy_files_are_sorted_without_touching_a_signature;
 mod what_a_program_prints_is_redacted;
