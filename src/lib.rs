@@ -39,5 +39,7 @@ pub mod exec;
 
 pub mod deploy;
 
+pub mod check;
+
 // cli
 pub mod cli;

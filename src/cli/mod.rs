@@ -3,6 +3,8 @@
 //! A command parses its arguments, calls one feature, and prints. A noun is a folder, a verb a file.
 
 mod access;
+mod audit;
+mod check;
 mod context;
 mod exec;
 mod fmt;
@@ -98,7 +100,10 @@ enum Command {
     Access(access::Command),
     #[command(subcommand)]
     Trust(trust::Command),
+    Check(check::CheckArgs),
     Fmt(fmt::FmtArgs),
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -110,7 +115,9 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Recipient(command) => recipient::run(command, cx),
         Command::Access(command) => access::run(command, cx),
         Command::Trust(command) => trust::run(command, cx),
+        Command::Check(args) => check::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),
+        Command::Audit(command) => audit::run(command, cx),
     }
 }
 

@@ -26,7 +26,7 @@ use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
 
 /// The name under which a sealed file's own record lies in its pin.
-pub(super) const FILE_RECORD: &str = ".";
+pub const FILE_RECORD: &str = ".";
 
 /// Somebody's private half, for opening: opened only when it is needed.
 pub trait Opener {
