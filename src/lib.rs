@@ -41,5 +41,7 @@ pub mod exec;
 
 pub mod deploy;
 
+pub mod check;
+
 // cli
 pub mod cli;

@@ -25,6 +25,8 @@ const MAX_LINE: u64 = 1024 * 1024;
 pub enum AuditError {
     #[error("the use cannot be logged, so it does not happen")]
     NotWritable(#[source] FsError),
+    #[error("the audit log cannot be read")]
+    NotReadable(#[source] FsError),
     #[error("the audit log {} is broken at line {line}: {why}", .path.display())]
     Broken {
         path: PathBuf,
@@ -42,7 +44,7 @@ impl Explain for AuditError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotWritable(error) => error.hints(),
+            Self::NotWritable(error) | Self::NotReadable(error) => error.hints(),
             Self::Broken { path, .. } => vec![format!(
                 "move {} aside to begin a new one; keep it, somebody will ask",
                 path.display()
@@ -190,7 +192,7 @@ impl Log {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(AuditError::NotWritable(FsError::io("read", &path)(error))),
+            Err(error) => return Err(AuditError::NotReadable(FsError::io("read", &path)(error))),
         };
         let key = self.machine_key(world)?;
         let mut found = Verified { lines: 0, torn: 0 };

@@ -4,6 +4,8 @@
 //! key of this machine, so that a line cannot be changed or taken out unseen. Names are logged, never
 //! a value and never a plain hash of one.
 
+mod entry;
 mod log;
 
+pub use entry::Entry;
 pub use log::{AuditError, Event, Log, Verified};

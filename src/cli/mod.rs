@@ -3,9 +3,12 @@
 //! A command parses its arguments, calls one feature, and prints. A noun is a folder, a verb a file.
 
 mod access;
+mod audit;
+mod check;
 mod context;
 mod deploy;
 mod exec;
+mod fmt;
 mod harden;
 mod hook;
 mod identity;
@@ -109,6 +112,10 @@ enum Command {
     #[command(subcommand)]
     Hook(hook::Command),
     Deploy(deploy::DeployArgs),
+    Check(check::CheckArgs),
+    Fmt(fmt::FmtArgs),
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -122,6 +129,9 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Trust(command) => trust::run(command, cx),
         Command::Hook(command) => hook::run(command, cx),
         Command::Deploy(args) => deploy::run(args, cx),
+        Command::Check(args) => check::run(args, cx),
+        Command::Fmt(args) => fmt::run(args, cx),
+        Command::Audit(command) => audit::run(command, cx),
     }
 }
 

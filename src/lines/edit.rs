@@ -86,7 +86,7 @@ pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
     out
 }
 
-/// The text as a writer leaves it: tables in order, one blank line between. No field changes.
+/// The text as a writer leaves it: tables and keys in order, one blank line between. No field changes.
 #[must_use]
 pub fn tidy(parsed: &Parsed<'_>) -> String {
     let first = parsed
@@ -100,12 +100,19 @@ pub fn tidy(parsed: &Parsed<'_>) -> String {
         .iter()
         .filter(|header| header.kind != "end")
         .map(|header| {
-            let lines = parsed
-                .text(*header)
-                .0
-                .lines()
-                .filter(|line| !line.is_empty());
-            lines.collect::<Vec<_>>().join("\n")
+            let keys = parsed.schema.kind(header.kind).map(|(_, kind)| kind.keys);
+            let rank = |line: &&str| {
+                let key = line.split(" = ").next().unwrap_or_default();
+                keys.and_then(|keys| keys.iter().position(|known| *known == key))
+            };
+            let mut lines = parsed.text(*header).0.lines();
+            let title = lines.next().unwrap_or_default();
+            let mut fields: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+            fields.sort_by_key(rank);
+            std::iter::once(title)
+                .chain(fields)
+                .collect::<Vec<_>>()
+                .join("\n")
         })
         .collect();
     let comments: String = comments

@@ -264,12 +264,21 @@ impl<'a> Parsed<'a> {
     /// # Errors
     /// [`LineError`] for the first fault.
     pub fn all(&self) -> Result<Vec<Table<'a>>, LineError> {
-        self.check_head()?;
-        self.check_case()?;
+        self.check_frame()?;
         self.headers
             .iter()
             .map(|header| self.table(*header))
             .collect()
+    }
+
+    /// Checks what lies in no single table: what stands before the first header, and names that differ
+    /// in case alone.
+    ///
+    /// # Errors
+    /// [`LineError`] for the first fault.
+    pub fn check_frame(&self) -> Result<(), LineError> {
+        self.check_head()?;
+        self.check_case()
     }
 
     /// Whether order or blank lines are not as a writer leaves them, which a plain merge may do.

@@ -1,9 +1,11 @@
 //! Values in the clear, and what keeps them from staying around or getting out.
 
+mod generate;
 mod plain;
 mod redact;
 mod wipe;
 
+pub use generate::{Alphabet, generate};
 pub use plain::Plain;
 pub use redact::Redactor;
 pub use wipe::WipingAllocator;

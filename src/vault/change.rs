@@ -19,6 +19,7 @@ use super::place::Place;
 use super::policy::{Policy, PolicyKey};
 use super::read::Opener;
 use super::record::{Record, State, Unsigned, seal_value};
+use super::transfer::Origin;
 use super::{VaultError, file::FileDraft};
 
 /// Turns a party's public recipient into what age seals to: plugins need the person's leave.
@@ -112,6 +113,19 @@ impl<'a> Change<'a> {
         new: NewValue,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<u64, Error> {
+        let origin = Origin::here(self);
+        self.set_from(path, name, new, origin, policy)
+    }
+
+    /// As [`Self::set`], for a plaintext that somebody gave before.
+    pub(super) fn set_from(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        new: NewValue,
+        origin: Origin,
+        policy: impl FnOnce(&mut Policy),
+    ) -> Result<u64, Error> {
         let full = format!("{path}/{name}");
         new.plain.with(|plain| new.kind.check(&full, plain))?;
         let (vault, author) = (self.vault, self.author);
@@ -145,8 +159,8 @@ impl<'a> Change<'a> {
             key_id: &draft.head.key_id,
             rev,
             seq,
-            changed: vault.world().now(),
-            author: author.party.as_str(),
+            changed: origin.changed,
+            author: &origin.author,
             policy: kept,
         };
         let record = unsigned.sign(author.signer)?;

@@ -259,19 +259,42 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// The age file of a wrap that says it holds this document's key.
+    fn wrapped(&self, wrap: &Wrap) -> Result<Vec<u8>, VaultError> {
+        let mut parts = wrap.text.splitn(3, ':');
+        let (kid, form, bytes) = (parts.next(), parts.next(), parts.next());
+        let ours = kid == Some(&kid_of(&self.head.key_id)) && form == Some("age");
+        let bytes = bytes.filter(|_| ours);
+        bytes
+            .and_then(|bytes| decode_base64(bytes).ok())
+            .ok_or_else(|| self.bad_wrap(wrap))
+    }
+
+    /// Checks what shows of a wrap without a private key: that it names this document's key, and is an
+    /// age file.
+    ///
+    /// # Errors
+    /// [`VaultError::BadWrap`].
+    pub fn check_wrap(&self, wrap: &Wrap) -> Result<(), VaultError> {
+        if self
+            .wrapped(wrap)?
+            .starts_with(b"age-encryption.org/v1\n-> ")
+        {
+            Ok(())
+        } else {
+            Err(self.bad_wrap(wrap))
+        }
+    }
+
     /// Opens one wrap and compares the key with the commitment; `None` if it is for somebody else.
     fn open_wrap(
         &self,
         wrap: &Wrap,
         identity: &dyn age::Identity,
     ) -> Option<Result<DataKey, VaultError>> {
-        let mut parts = wrap.text.splitn(3, ':');
-        let (kid, form, bytes) = (parts.next(), parts.next(), parts.next());
-        if kid != Some(&kid_of(&self.head.key_id)) || form != Some("age") {
-            return Some(Err(self.bad_wrap(wrap)));
-        }
-        let Some(bytes) = bytes.and_then(|bytes| decode_base64(bytes).ok()) else {
-            return Some(Err(self.bad_wrap(wrap)));
+        let bytes = match self.wrapped(wrap) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Err(error)),
         };
         let data_key = match unwrap(&bytes, identity) {
             Ok(data_key) => data_key,

@@ -81,6 +81,10 @@ pub enum VaultError {
     },
     #[error("`{path}` cannot be written: {why}")]
     Clash { path: String, why: String },
+    #[error("there is a secret `{0}` already")]
+    Exists(String),
+    #[error("`{from}` cannot become `{to}`: one is a value, the other a sealed file")]
+    OtherShape { from: String, to: String },
     #[error("`{0}` is a document; its values have names below it")]
     IsDocument(String),
     #[error("what was written for `{0}` did not read back the same; nothing was changed")]
@@ -112,7 +116,11 @@ impl Explain for VaultError {
             | Self::ExtraReader { .. } => Code::Trust,
             Self::Older { .. } => Code::Rollback,
             Self::TooLarge { .. } | Self::DocumentTooLarge { .. } => Code::DataErr,
-            Self::WrongType { .. } | Self::Clash { .. } | Self::IsDocument(_) => Code::Usage,
+            Self::WrongType { .. }
+            | Self::Clash { .. }
+            | Self::OtherShape { .. }
+            | Self::IsDocument(_) => Code::Usage,
+            Self::Exists(_) => Code::Conflict,
             Self::CannotWrap { .. } => Code::Backend,
             Self::NotVerified(_) => Code::IoErr,
         }
@@ -176,6 +184,12 @@ impl Explain for VaultError {
             ],
             Self::TooLarge { name, .. } => {
                 vec![format!("`clws secret set {name} --type file` seals it as a file of its own")]
+            }
+            Self::Exists(name) => vec![
+                format!("`clws secret remove {name}` takes it out of the way"),
+            ],
+            Self::OtherShape { from, to } => {
+                vec![format!("`clws secret get {from} | clws secret set {to}`")]
             }
             Self::WrongType { .. } => vec!["`--type` says which type it is; `bytes` takes anything".into()],
             Self::IsDocument(path) => vec![

@@ -16,6 +16,7 @@ use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::{FILE_RECORD, Opener, Reader, hash_of};
 use super::sidecar::{Content, Sidecar, Unsigned};
+use super::transfer::Origin;
 
 /// A file to be sealed.
 pub struct NewFile<R> {
@@ -42,24 +43,23 @@ impl Change<'_> {
     pub fn set_file<R: Read>(
         &mut self,
         path: &FilePath,
+        new: NewFile<R>,
+        policy: impl FnOnce(&mut Policy),
+    ) -> Result<Passed, Error> {
+        let origin = Origin::here(self);
+        self.set_file_from(path, new, origin, policy)
+    }
+
+    /// As [`Self::set_file`], for a content that somebody gave before.
+    pub(super) fn set_file_from<R: Read>(
+        &mut self,
+        path: &FilePath,
         mut new: NewFile<R>,
+        origin: Origin,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
-        // Documents lie directly in a scope, so that only the first two parts can be one's path.
-        let parts: Vec<&str> = path.as_str().split('/').take(2).collect();
-        if self
-            .vault
-            .tree()
-            .exists(&format!("secrets/{}.toml", parts.join("/")))?
-        {
-            let why = "a document of that name is there".to_owned();
-            return Err(VaultError::Clash {
-                path: path.to_string(),
-                why,
-            }
-            .into());
-        }
+        self.refuse_documents(path)?;
         let mut recipients = Vec::new();
         let mut readers = Vec::new();
         for reader in &rights.readers {
@@ -99,6 +99,7 @@ impl Change<'_> {
             Some(content),
             readers,
             Some((staged, passed)),
+            origin,
             |kept| {
                 kept.set(PolicyKey::Exposed, None);
                 kept.set(PolicyKey::MovedTo, None);
@@ -125,7 +126,23 @@ impl Change<'_> {
             input: opened.reader,
         };
         let kept = opened.policy;
-        self.set_file(path, new, |policy| *policy = kept)?;
+        self.set_file_from(path, new, opened.origin, |policy| *policy = kept)?;
+        Ok(())
+    }
+
+    /// A document and a folder or file may not share a name.
+    fn refuse_documents(&self, path: &FilePath) -> Result<(), Error> {
+        let mut name = path.as_str();
+        while name.contains('/') {
+            if self.vault.tree().exists(&format!("secrets/{name}.toml"))? {
+                return Err(VaultError::Clash {
+                    path: path.to_string(),
+                    why: format!("`{name}` is a document"),
+                }
+                .into());
+            }
+            name = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        }
         Ok(())
     }
 
@@ -135,7 +152,8 @@ impl Change<'_> {
     /// [`VaultError::NotFound`], [`VaultError`].
     pub fn remove_file(&mut self, path: &FilePath, moved_to: Option<String>) -> Result<(), Error> {
         self.writable(path.as_str(), Purpose::Write)?;
-        self.push(path, None, Vec::new(), None, |kept| {
+        let origin = Origin::here(self);
+        self.push(path, None, Vec::new(), None, origin, |kept| {
             *kept = Policy::default();
             kept.set(PolicyKey::MovedTo, moved_to);
         })
@@ -147,6 +165,7 @@ impl Change<'_> {
         content: Option<Content>,
         readers: Vec<String>,
         sealed: Option<(Staged, Passed)>,
+        origin: Origin,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
         let vault = self.vault;
@@ -192,8 +211,8 @@ impl Change<'_> {
             readers,
             rev: rev + 1,
             seq: seq + 1,
-            changed: vault.world().now(),
-            author: self.author.party.to_string(),
+            changed: origin.changed,
+            author: origin.author,
             policy: kept,
         };
         let sidecar = unsigned.sign(vault.id(), self.author.signer)?;

@@ -1,9 +1,6 @@
 //! Whether what lies in the vault counts: signed by a current writer, and not older than seen.
 
-use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
-use crate::name::PartyName;
 use crate::recipients::Rights;
-use crate::text::clean;
 use crate::trust::{Order, RecordMark, Rollback, compare};
 
 use super::VaultError;
@@ -38,19 +35,7 @@ impl Vault {
         rights: &Rights,
         pinned: Option<&[u8; 32]>,
     ) -> Result<[u8; 32], VaultError> {
-        let (place, head) = (&document.place, &document.head);
-        let hash = |key: &PublicKey| {
-            let message = head.message(place, key);
-            (head.hash(&message), message)
-        };
-        self.verify(
-            place.path.as_str(),
-            &head.signed,
-            rights,
-            Namespace::Document,
-            hash,
-            pinned,
-        )
+        self.claim_of_head(document, rights)?.verify_unless(pinned)
     }
 
     /// Checks one value's record: a current writer signed it; and compares it with the pin.
@@ -64,22 +49,8 @@ impl Vault {
         rights: &Rights,
         pinned: Option<&RecordMark>,
     ) -> Result<Judged, VaultError> {
-        let name = format!("{}/{}", document.place.path, record.name);
-        let hash = |key: &PublicKey| {
-            let message = record.message(&document.place, &document.head.key_id, key);
-            (record.mark(&message).hash, message)
-        };
-        let known = pinned.map(|mark| &mark.hash);
-        let hash = self.verify(&name, &record.signed, rights, Namespace::Value, hash, known)?;
-        let Record {
-            rev, seq, changed, ..
-        } = *record;
-        let mark = RecordMark {
-            rev,
-            seq,
-            changed,
-            hash,
-        };
+        let (claim, mark) = self.claim_of_record(document, record, rights)?;
+        claim.verify_unless(pinned.map(|mark| &mark.hash))?;
         Ok(Judged {
             order: compare(&mark, pinned),
             mark,
@@ -96,64 +67,12 @@ impl Vault {
         rights: &Rights,
         pinned: Option<&RecordMark>,
     ) -> Result<Judged, VaultError> {
-        let hash = |key: &PublicKey| {
-            let message = sidecar.message(self.id(), key);
-            (sidecar.mark(&message).hash, message)
-        };
-        let known = pinned.map(|mark| &mark.hash);
-        let name = sidecar.path.as_str();
-        let hash = self.verify(name, &sidecar.signed, rights, Namespace::File, hash, known)?;
-        let Sidecar {
-            rev, seq, changed, ..
-        } = *sidecar;
-        let mark = RecordMark {
-            rev,
-            seq,
-            changed,
-            hash,
-        };
+        let (claim, mark) = self.claim_of_sidecar(sidecar, rights)?;
+        claim.verify_unless(pinned.map(|mark| &mark.hash))?;
         Ok(Judged {
             order: compare(&mark, pinned),
             mark,
         })
-    }
-
-    fn verify(
-        &self,
-        name: &str,
-        signed: &SignedBy,
-        rights: &Rights,
-        namespace: Namespace,
-        hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
-        known: Option<&[u8; 32]>,
-    ) -> Result<[u8; 32], VaultError> {
-        let signer = clean(&signed.party);
-        let writer = signed.party.parse::<PartyName>().ok();
-        let writer = writer
-            .filter(|party| rights.writers.contains(party))
-            .ok_or_else(|| VaultError::NotWriter {
-                name: name.to_owned(),
-                signer: signer.clone(),
-                writers: rights.writers.iter().map(ToString::to_string).collect(),
-            })?;
-        let unknown = || VaultError::UnknownKey {
-            name: name.to_owned(),
-            signer: signer.clone(),
-        };
-        let party = self.party(&writer).map_err(|_| unknown())?;
-        let key = &party
-            .verifying_key(&signed.fingerprint)
-            .ok_or_else(unknown)?
-            .key;
-        let (hash, message) = hash_and_message(key);
-        if known != Some(&hash) {
-            key.verify(namespace, &message, &signed.signature)
-                .map_err(|_| VaultError::BadSignature {
-                    name: name.to_owned(),
-                    signer: signer.clone(),
-                })?;
-        }
-        Ok(hash)
     }
 
     /// What an older record leads to: a refusal, or a notice where the scope only warns.

@@ -6,9 +6,11 @@
 //! compared, then committed at once, and the pins move last.
 
 mod change;
+mod claim;
 mod document;
 mod error;
 mod file;
+mod form;
 mod head;
 mod judge;
 mod kind;
@@ -20,8 +22,10 @@ mod policy;
 mod read;
 mod record;
 mod sidecar;
+mod transfer;
 
 pub use change::{Change, NewValue, ToRecipient};
+pub use claim::Claim;
 pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
 pub use error::VaultError;
 pub use file::NewFile;
@@ -32,6 +36,7 @@ pub use listing::{Found, Listed};
 pub use open::{Author, Signs, Vault};
 pub use place::Place;
 pub use policy::{Policy, PolicyKey};
-pub use read::{Opened, OpenedFile, Opener, Reader};
+pub use read::{FILE_RECORD, Opened, OpenedFile, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
+pub use transfer::Transfer;

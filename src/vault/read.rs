@@ -23,9 +23,10 @@ use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
 use super::sidecar::{Content, Sidecar};
+use super::transfer::Origin;
 
 /// The name under which a sealed file's own record lies in its pin.
-pub(super) const FILE_RECORD: &str = ".";
+pub const FILE_RECORD: &str = ".";
 
 /// Somebody's private half, for opening: opened only when it is needed.
 pub trait Opener {
@@ -55,6 +56,8 @@ pub struct Opened {
     pub rev: u64,
     /// When it was given.
     pub changed: Moment,
+    /// Who gave it.
+    pub author: String,
     /// Whether a policy forbids printing it.
     pub no_print: bool,
     /// What is known about it.
@@ -67,6 +70,8 @@ pub struct OpenedFile {
     pub content: Content,
     /// Its number.
     pub rev: u64,
+    /// Who gave it, and when.
+    pub(super) origin: Origin,
     /// What is known about it.
     pub policy: Policy,
     /// Its plaintext.
@@ -243,6 +248,10 @@ impl<'a> Reader<'a> {
         Ok(OpenedFile {
             content,
             rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author,
+                changed: sidecar.changed,
+            },
             policy: sidecar.policy,
             reader,
         })
@@ -480,6 +489,7 @@ fn open_record(
         name,
         rev,
         changed,
+        author,
         policy,
         ..
     } = record;
@@ -489,6 +499,7 @@ fn open_record(
         kind,
         rev,
         changed,
+        author,
         no_print,
         policy,
     })

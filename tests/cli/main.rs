@@ -12,9 +12,19 @@ mod support;
 
 use support::lab;
 
+mod a_check_holds_readers_and_rules_together;
+mod a_check_names_what_was_tampered_with;
 mod a_database_client_logs_in;
+mod a_policy_is_signed_beside_the_value;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
+mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
+mod checking;
+mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
+mod generated_values_are_seen_by_nobody;
+mod plain_merges_pass_the_check;
+mod untidy_files_are_sorted_without_touching_a_signature;
+mod uses_are_logged_in_a_chain;
 mod what_a_program_prints_is_redacted;

@@ -5,8 +5,10 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
-use crate::name::{PartyName, SecretPath};
+use crate::lines::MAX_FILE;
+use crate::name::{FilePath, PartyName, SecretPath};
 use crate::recipients::{Access, Right};
+use crate::vault::{Listed, Sidecar, Vault};
 
 /// Whose rights, and where.
 #[derive(Args, Debug)]
@@ -84,18 +86,25 @@ pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
 }
 
 /// Wraps what is not wrapped yet below a path, as far as this person can.
-fn wrap_again(cx: &Context, vault: &crate::vault::Vault, path: &str) -> Result<(), Error> {
+fn wrap_again(cx: &Context, vault: &Vault, path: &str) -> Result<(), Error> {
     let listed = vault.list(Some(path))?;
     let wrapped = cx.change(vault, "access grant", |change| {
         let mut wrapped = Vec::new();
         for item in &listed {
-            if let crate::vault::Listed::Document(document) = item {
-                let names = change.wrap_for_readers(document)?;
-                wrapped.extend(
-                    names
+            match item {
+                Listed::Document(document) => {
+                    let names = change.wrap_for_readers(document)?;
+                    let named = names
                         .into_iter()
-                        .map(|name| format!("{document} for {name}")),
-                );
+                        .map(|name| format!("{document} for {name}"));
+                    wrapped.extend(named);
+                }
+                Listed::File(file) => {
+                    if lacks_readers(vault, file)? {
+                        change.reseal_file(file)?;
+                        wrapped.push(file.to_string());
+                    }
+                }
             }
         }
         Ok(wrapped)
@@ -105,6 +114,15 @@ fn wrap_again(cx: &Context, vault: &crate::vault::Vault, path: &str) -> Result<(
             .say(&format!("wrapped {}", crate::text::list(&wrapped)));
     }
     Ok(())
+}
+
+/// Whether a sealed file's sidecar does not name somebody who may read it.
+fn lacks_readers(vault: &Vault, path: &FilePath) -> Result<bool, Error> {
+    let bytes = vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
+    let sidecar = Sidecar::parse(&bytes.unwrap_or_default(), path)?;
+    let named = |reader: &PartyName| sidecar.readers.iter().any(|name| name == reader.as_str());
+    let rights = vault.rights(path.as_str())?;
+    Ok(sidecar.content.is_some() && !rights.readers.iter().all(named))
 }
 
 /// What a wider grant does not reach.

@@ -1,15 +1,19 @@
 //! `clws secret`: the values and files of a vault.
 
+mod generate;
 mod get;
 mod list;
+mod policy;
 mod remove;
 mod set;
+mod transfer;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use crate::error::Error;
+use crate::vault::Transfer;
 
 use super::context::Context;
 
@@ -19,7 +23,18 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Get(get::GetArgs),
     Set(set::SetArgs),
+    Generate(generate::GenerateArgs),
     Remove(remove::RemoveArgs),
+    /// Give a secret another name
+    ///
+    /// It is sealed anew under the new one, to the readers there; type, mode, policy, age and author
+    /// stay. A signed tombstone says where it went. What is there already is never replaced.
+    Move(transfer::TransferArgs),
+    /// Seal a secret under another name as well
+    ///
+    /// Type, mode, policy, age and author go along. What is there already is never replaced.
+    Copy(transfer::TransferArgs),
+    Policy(policy::PolicyArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -27,7 +42,11 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::List(args) => list::run(args, cx),
         Command::Get(args) => get::run(args, cx),
         Command::Set(args) => set::run(args, cx),
+        Command::Generate(args) => generate::run(args, cx),
         Command::Remove(args) => remove::run(args, cx),
+        Command::Move(args) => transfer::run(args, Transfer::Move, cx),
+        Command::Copy(args) => transfer::run(args, Transfer::Copy, cx),
+        Command::Policy(args) => policy::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -1,0 +1,56 @@
+//! Lines of the log, read for people. Whether they hold is [`Log::verify`]'s to say.
+
+use serde_json::Value;
+
+use super::log::{AuditError, Log};
+use crate::fs::{FsError, read_private};
+use crate::time::Moment;
+
+/// 1,000,000 uses are about 300 MB; who keeps more reads the file itself.
+const MOST: usize = 512 * 1024 * 1024;
+
+/// One use, as its line has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When.
+    pub at: Moment,
+    /// The command.
+    pub what: String,
+    /// The vault's id, in hexadecimal.
+    pub vault: String,
+    /// The secrets, by name.
+    pub secrets: Vec<String>,
+}
+
+impl Log {
+    /// All lines that read, in their order; what a killed process left half-written is passed over.
+    ///
+    /// # Errors
+    /// [`AuditError::NotReadable`].
+    pub fn entries(&self) -> Result<Vec<Entry>, AuditError> {
+        let path = self.file();
+        let bytes = read_private(&path, MOST).map_err(AuditError::NotReadable)?;
+        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|error| {
+            let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error.utf8_error());
+            AuditError::NotReadable(FsError::io("read", &path)(error))
+        })?;
+        Ok(text.lines().filter_map(parse).collect())
+    }
+}
+
+fn parse(line: &str) -> Option<Entry> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let names = value.get("secrets")?.as_array()?.iter();
+    Some(Entry {
+        number: value.get("n")?.as_u64()?,
+        at: text("at")?.parse().ok()?,
+        what: text("what")?,
+        vault: text("vault")?,
+        secrets: names
+            .filter_map(|name| Some(name.as_str()?.to_owned()))
+            .collect(),
+    })
+}

@@ -1,0 +1,206 @@
+//! One document: its form, its place, its signatures, and what this machine has seen of it.
+
+use super::{Check, Finding, Kind};
+use crate::error::Error;
+use crate::lines::{self, Header, LineError, Parsed};
+use crate::name::{DocumentPath, ValueName};
+use crate::recipients::Rights;
+use crate::text::clean;
+use crate::trust::{DocumentPin, Order, RecordMark, compare};
+use crate::vault::{DOCUMENT_SCHEMA, Document, Record, VaultError};
+
+/// A document with more values is hard to review and to merge. Still quick: 10,000 are.
+const MANY_VALUES: usize = 500;
+
+impl Check<'_> {
+    pub(super) fn document(&mut self, path: &DocumentPath, bytes: &[u8]) -> Result<(), Error> {
+        self.counts.documents += 1;
+        let parsed = match lines::scan(bytes, &DOCUMENT_SCHEMA) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.unread.insert(path.to_string());
+                self.add(form(path.as_str(), path, error));
+                return Ok(());
+            }
+        };
+        let faults = self.tables(path, &parsed);
+        let document = match Document::parse(bytes, path, self.vault.id()) {
+            Ok(document) => document,
+            Err(error) => {
+                self.unread.insert(path.to_string());
+                match error {
+                    // Said already, with its table.
+                    VaultError::Line { .. } if faults > 0 => {}
+                    VaultError::Line { error, .. } => self.add(form(path.as_str(), path, error)),
+                    other => self.add(Finding::of(Kind::Path, path.as_str(), &other)),
+                }
+                return Ok(());
+            }
+        };
+        self.note_id(document.head.id, path.as_str());
+        let records = self.records(&document);
+        self.counts.values += records.len();
+        if records.len() > MANY_VALUES {
+            let why = format!("it has {} values", records.len());
+            let next = format!("clws secret move {path}/NAME {path}-2/NAME");
+            self.add(Finding::new(Kind::Large, path.as_str(), why).next(next));
+        }
+        if faults == 0 && parsed.untidy() {
+            self.add(untidy(path.as_str()));
+        }
+        let Some(rights) = self.vault.trust().accepted.rights(path.as_str()) else {
+            self.add(no_rule(path.as_str()));
+            return Ok(());
+        };
+        self.readers(&document, &rights);
+        match self.vault.claim_of_head(&document, &rights) {
+            Ok(claim) => self.claim(claim),
+            Err(error) => self.add(Finding::of(Kind::Unvouched, path.as_str(), &error)),
+        }
+        self.judge(&document, &records, &rights)?;
+        self.open_document(&document, &records)
+    }
+
+    /// Reads each table, so that a fault is named with the value that it is in. Gives their number.
+    fn tables(&mut self, path: &DocumentPath, parsed: &Parsed<'_>) -> usize {
+        let before = self.findings.len();
+        for header in parsed.headers() {
+            if let Err(error) = parsed.table(*header) {
+                self.add(form(&place(path, header), path, error));
+            }
+            if header.kind == "submission" {
+                let why = "it was handed in, and waits for a writer to take it over";
+                self.add(Finding::new(Kind::Submission, place(path, header), why));
+            }
+        }
+        if let Err(error) = parsed.check_frame() {
+            self.add(form(path.as_str(), path, error));
+        }
+        self.findings
+            .iter()
+            .skip(before)
+            .filter(|finding| finding.kind == Kind::Form)
+            .count()
+    }
+
+    /// The records that read; a finding for each that does not.
+    fn records(&mut self, document: &Document<'_>) -> Vec<Record> {
+        if let Ok(records) = document.records() {
+            return records;
+        }
+        let mut records = Vec::new();
+        for name in document.names() {
+            let full = format!("{}/{}", document.place.path, clean(name));
+            match name.parse::<ValueName>() {
+                Err(error) => self.add(Finding::of(Kind::Form, full, &error)),
+                Ok(name) => match document.record(&name) {
+                    Ok(record) => records.extend(record),
+                    Err(error) => self.add(Finding::of(Kind::Form, full, &error)),
+                },
+            }
+        }
+        records
+    }
+
+    fn judge(
+        &mut self,
+        document: &Document<'_>,
+        records: &[Record],
+        rights: &Rights,
+    ) -> Result<(), Error> {
+        let path = &document.place.path;
+        let pin = self.vault.trust().pins.document(&document.head.id)?;
+        let pin = pin.unwrap_or_default();
+        if document.head.seq < pin.seq {
+            let why = format!(
+                "the document's own record is number {}, and this machine has seen {}",
+                document.head.seq, pin.seq
+            );
+            self.add(Finding::new(Kind::Older, path.as_str(), why).next("git merge main"));
+        }
+        for record in records {
+            let name = format!("{path}/{}", record.name);
+            if let Err(error) = document.check_kid(record) {
+                self.add(Finding::of(Kind::OtherKey, name.as_str(), &error).since(record.changed));
+            }
+            match self.vault.claim_of_record(document, record, rights) {
+                Ok((claim, mark)) => {
+                    self.claim(claim);
+                    self.compare(&name, &mark, pin.values.get(record.name.as_str()));
+                }
+                Err(error) => {
+                    let finding = Finding::of(Kind::Unvouched, name, &error);
+                    self.add(finding.since(record.changed));
+                }
+            }
+        }
+        self.absent_values(document, &pin);
+        Ok(())
+    }
+
+    /// What the pin says of a record.
+    pub(super) fn compare(&mut self, name: &str, here: &RecordMark, pinned: Option<&RecordMark>) {
+        let (Order::Older, Some(pinned)) = (compare(here, pinned), pinned) else {
+            return;
+        };
+        let shown = |mark: &RecordMark| format!("rev {} of {}", mark.rev, mark.changed);
+        let (kind, why) = if here.seq == pinned.seq {
+            let why = format!(
+                "two branches wrote record {}; here is {}, and {} counts",
+                here.seq,
+                shown(here),
+                shown(pinned)
+            );
+            (Kind::Sibling, why)
+        } else {
+            let why = format!(
+                "here is {}, and this machine has seen {}",
+                shown(here),
+                shown(pinned)
+            );
+            (Kind::Older, why)
+        };
+        let next = format!("git merge main; if this one is meant: clws secret set {name}");
+        self.add(
+            Finding::new(kind, name, why)
+                .since(pinned.changed)
+                .next(next),
+        );
+    }
+
+    /// Values that were seen and are gone without a tombstone: a branch was switched, or somebody cut
+    /// them out.
+    fn absent_values(&mut self, document: &Document<'_>, pin: &DocumentPin) {
+        let path = &document.place.path;
+        let here: std::collections::HashSet<&str> = document.names().collect();
+        for (name, mark) in &pin.values {
+            if !here.contains(name.as_str()) {
+                let name = format!("{path}/{name}");
+                self.add(super::seen::absent(&name, mark));
+            }
+        }
+    }
+}
+
+/// What a fault in a table is about: the value, or the document.
+fn place(path: &DocumentPath, header: &Header<'_>) -> String {
+    match (header.kind, header.name) {
+        ("secret" | "pending" | "submission", Some(name)) => format!("{path}/{name}"),
+        _ => path.to_string(),
+    }
+}
+
+fn form(name: &str, path: &DocumentPath, error: LineError) -> Finding {
+    let file = path.to_file();
+    Finding::of(Kind::Form, name, &VaultError::Line { file, error })
+}
+
+pub(super) fn untidy(path: &str) -> Finding {
+    let why = "its tables or blank lines are not in order, as after a merge";
+    Finding::new(Kind::Untidy, path, why).next(format!("clws fmt {path}"))
+}
+
+pub(super) fn no_rule(path: &str) -> Finding {
+    let why = "no rule covers it, so nobody may read or write it";
+    Finding::new(Kind::NoRule, path, why).next(format!("clws access grant NAME {path} --write"))
+}

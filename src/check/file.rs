@@ -1,0 +1,107 @@
+//! One sealed file: its sidecar, and the age file beside it.
+
+use super::document::{no_rule, untidy};
+use super::{Check, Finding, Kind};
+use crate::error::Error;
+use crate::fs::{FsError, hash_file};
+use crate::lines::{self, MAX_FILE};
+use crate::name::FilePath;
+use crate::vault::{Content, FILE_RECORD, SIDECAR_SCHEMA, Sidecar, VaultError};
+
+impl Check<'_> {
+    pub(super) fn file(&mut self, path: &FilePath) -> Result<(), Error> {
+        self.counts.files += 1;
+        let name = path.as_str();
+        let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
+        let bytes = bytes.unwrap_or_default();
+        let sidecar = match self.sidecar(path, &bytes) {
+            Ok(sidecar) => sidecar,
+            Err(finding) => {
+                self.unread.insert(name.to_owned());
+                self.add(finding);
+                return Ok(());
+            }
+        };
+        let before = self.findings.len();
+        self.note_id(sidecar.id, name);
+        self.content(path, sidecar.content)?;
+        let Some(rights) = self.vault.trust().accepted.rights(name) else {
+            self.add(no_rule(name));
+            return Ok(());
+        };
+        if sidecar.content.is_some() {
+            self.readers_of_file(name, &sidecar.readers, &rights);
+        }
+        match self.vault.claim_of_sidecar(&sidecar, &rights) {
+            Ok((claim, mark)) => {
+                self.claim(claim);
+                let pin = self.vault.trust().pins.document(&sidecar.id)?;
+                let pinned = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
+                self.compare(name, &mark, pinned);
+            }
+            Err(error) => {
+                let finding = Finding::of(Kind::Unvouched, name, &error);
+                self.add(finding.since(sidecar.changed));
+            }
+        }
+        let sound = self.findings.len() == before;
+        if sound && sidecar.content.is_some() {
+            self.open_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn sidecar(&mut self, path: &FilePath, bytes: &[u8]) -> Result<Sidecar, Finding> {
+        let name = path.as_str();
+        let form = |error| {
+            let file = path.to_sidecar();
+            Finding::of(Kind::Form, name, &VaultError::Line { file, error })
+        };
+        let parsed = lines::scan(bytes, &SIDECAR_SCHEMA).map_err(form)?;
+        parsed.all().map_err(form)?;
+        if parsed.untidy() {
+            self.add(untidy(name));
+        }
+        Sidecar::parse(bytes, path).map_err(|error| {
+            let kind = match error {
+                VaultError::WrongPath { .. } => Kind::Path,
+                _ => Kind::Form,
+            };
+            Finding::of(kind, name, &error)
+        })
+    }
+
+    /// The age file must be the one that the sidecar was signed over, and gone where it says so.
+    fn content(&mut self, path: &FilePath, content: Option<Content>) -> Result<(), Error> {
+        let name = path.as_str();
+        let file = path.to_file();
+        let there = match self.vault.tree().file(&file) {
+            Ok(there) => there,
+            Err(error) => {
+                self.add(Finding::of(Kind::Content, name, &error));
+                return Ok(());
+            }
+        };
+        let put_back = format!("git checkout -- {file}");
+        match (there, content) {
+            (None, None) => {}
+            (None, Some(_)) => {
+                let why = format!("{file} is missing beside its sidecar");
+                self.add(Finding::new(Kind::Content, name, why).next(put_back));
+            }
+            (Some(_), None) => {
+                let why = "it was removed, and its age file is here";
+                self.add(Finding::new(Kind::Content, name, why).next(format!("git rm {file}")));
+            }
+            (Some(mut there), Some(content)) => {
+                let full = self.vault.tree().join(&file);
+                let hash = hash_file(&mut there).map_err(FsError::io("read", &full))?;
+                if hash != content.sha256 {
+                    let why = "its age file is not the one that was signed";
+                    self.add(Finding::new(Kind::Content, name, why).next(put_back));
+                }
+            }
+        }
+        Ok(())
+    }
+}

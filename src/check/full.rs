@@ -1,0 +1,102 @@
+//! What a check opens where it may: every wrap of ours, every value, every file.
+
+use super::{Check, Finding, Kind};
+use crate::crypto::DataKey;
+use crate::error::{Code, Error};
+use crate::fs::Sync;
+use crate::name::FilePath;
+use crate::vault::{Document, Record, State};
+
+/// What the audit log calls it.
+pub(super) const WHAT: &str = "check --full";
+
+impl Check<'_> {
+    /// Opens a document's wraps with each identity that there is one for, then all its values.
+    pub(super) fn open_document(
+        &mut self,
+        document: &Document<'_>,
+        records: &[Record],
+    ) -> Result<(), Error> {
+        if self.full.is_none() {
+            return Ok(());
+        }
+        let path = &document.place.path;
+        let live: Vec<&Record> = records
+            .iter()
+            .filter(|record| record.state != State::Removed)
+            .collect();
+        let names: Vec<String> = live
+            .iter()
+            .map(|record| format!("{path}/{}", record.name))
+            .collect();
+        self.vault.record_use(WHAT, &names, Sync::Lazy)?;
+        let Some(data_key) = self.data_key(document) else {
+            return Ok(());
+        };
+        for (record, name) in live.into_iter().zip(names) {
+            // Under another key it was named before.
+            if document.check_kid(record).is_err() {
+                continue;
+            }
+            let key_id = &document.head.key_id;
+            match record.open(&document.place, key_id, &data_key) {
+                Err(error) => self.add(Finding::of(Kind::Seal, name, &error).since(record.changed)),
+                Ok(plain) => {
+                    let State::Live { kind, .. } = &record.state else {
+                        continue;
+                    };
+                    if let Err(error) = plain.with(|plain| kind.check(&name, plain)) {
+                        self.add(Finding::of(Kind::Form, name, &error).since(record.changed));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn data_key(&mut self, document: &Document<'_>) -> Option<DataKey> {
+        let path = document.place.path.as_str();
+        let mut opened = None;
+        let mut faulty = false;
+        for opener in self.openers {
+            match document.data_key(std::slice::from_ref(opener)) {
+                Ok(data_key) => opened = Some(data_key),
+                Err(error) if error.code() == Code::NoKey => {}
+                Err(error) => {
+                    faulty = true;
+                    self.add(of_error(Kind::Wrap, path, &error));
+                }
+            }
+        }
+        if opened.is_none() && !faulty {
+            self.counts.closed += 1;
+        }
+        opened
+    }
+
+    /// Goes through a sealed file from its first byte to its last.
+    pub(super) fn open_file(&mut self, path: &FilePath) -> Result<(), Error> {
+        let Some(reader) = &self.full else {
+            return Ok(());
+        };
+        match reader.open_file(path) {
+            Ok(_) => Ok(()),
+            Err(error) => match error.code() {
+                Code::NoKey => {
+                    self.counts.closed += 1;
+                    Ok(())
+                }
+                Code::Auth | Code::DataErr | Code::Trust => {
+                    self.add(of_error(Kind::Seal, path.as_str(), &error));
+                    Ok(())
+                }
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+fn of_error(kind: Kind, path: &str, error: &Error) -> Finding {
+    let next = error.hints().into_iter().next();
+    Finding::new(kind, path, error.message()).next(next.unwrap_or_default())
+}

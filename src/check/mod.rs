@@ -1,0 +1,134 @@
+//! Everything about a vault that can be verified, without a private key: form, signatures, readers
+//! against the rules, and what this machine remembers.
+//!
+//! A check looks at all of it and collects [`Finding`]s; the first fault does not hide the others.
+//! With identities at hand it also opens what they can: every wrap must hold the document's key, and
+//! every value and file must open.
+
+mod document;
+mod file;
+mod finding;
+mod full;
+mod private_keys;
+mod readers;
+mod rules;
+mod seen;
+mod signatures;
+mod walk;
+
+pub use finding::{Finding, Kind};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Error;
+use crate::fs::Sync;
+use crate::name::DocumentPath;
+use crate::vault::{Claim, Opener, Reader, Vault};
+
+/// What a check came to.
+#[derive(Debug)]
+pub struct Report {
+    /// What was found, sorted by path.
+    pub findings: Vec<Finding>,
+    /// How many documents, values and sealed files were looked at.
+    pub counts: Counts,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Documents.
+    pub documents: usize,
+    /// Values, tombstones among them.
+    pub values: usize,
+    /// Sealed files.
+    pub files: usize,
+    /// Documents and files that none of the identities opens.
+    pub closed: usize,
+}
+
+/// A check under way.
+struct Check<'a> {
+    vault: &'a Vault,
+    full: Option<Reader<'a>>,
+    openers: &'a [&'a dyn Opener],
+    findings: Vec<Finding>,
+    claims: Vec<Claim>,
+    counts: Counts,
+    /// Which path has which id.
+    ids: BTreeMap<[u8; 16], String>,
+    /// Paths that do not read, so that nothing more is known of them.
+    unread: BTreeSet<String>,
+}
+
+/// Checks a whole vault; with `openers` also what they open.
+///
+/// # Errors
+/// What keeps the check itself from going on: the disk, the audit log; a fault of the vault is a
+/// finding.
+pub fn check(vault: &Vault, openers: Option<&[&dyn Opener]>) -> Result<Report, Error> {
+    let mut check = Check::new(vault, openers)?;
+    check.rules()?;
+    check.private_keys("recipients")?;
+    check.private_keys("hooks")?;
+    check.secrets()?;
+    check.absent()?;
+    Ok(check.finish())
+}
+
+/// Checks one document as if these bytes lay in the vault.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_document(
+    vault: &Vault,
+    path: &DocumentPath,
+    bytes: &[u8],
+    openers: Option<&[&dyn Opener]>,
+) -> Result<Report, Error> {
+    let mut check = Check::new(vault, openers)?;
+    check.document(path, bytes)?;
+    Ok(check.finish())
+}
+
+impl<'a> Check<'a> {
+    fn new(vault: &'a Vault, openers: Option<&'a [&'a dyn Opener]>) -> Result<Self, Error> {
+        let reader = |openers: &[&'a dyn Opener]| {
+            Reader::new(vault, openers.to_vec(), full::WHAT, Sync::Lazy)
+        };
+        Ok(Self {
+            vault,
+            full: openers.map(reader).transpose()?,
+            openers: openers.unwrap_or_default(),
+            findings: Vec::new(),
+            claims: Vec::new(),
+            counts: Counts::default(),
+            ids: BTreeMap::new(),
+            unread: BTreeSet::new(),
+        })
+    }
+
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// An id stands for one path: a copied file would share its pin with the original.
+    fn note_id(&mut self, id: [u8; 16], path: &str) {
+        if let Some(first) = self.ids.insert(id, path.to_owned()) {
+            let why = format!("`{path}` has the id of `{first}`");
+            let next = format!("git log -- 'secrets/{path}*'");
+            self.add(Finding::new(Kind::DuplicateId, path, why).next(next));
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        self.settle();
+        let mut findings = self.findings;
+        findings.sort();
+        findings.dedup();
+        Report {
+            findings,
+            counts: self.counts,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The rules: signed as they lie, following from what this machine accepted, and readable.
+
+use super::{Check, Finding, Kind};
+use crate::error::{Error, Explain};
+use crate::recipients::{ACCESS_FILE, Access, Party};
+use crate::text::list;
+use crate::trust::{
+    Difference, SETTINGS_FILE, Settings, Standing, Trust, TrustError, newest_number, read_version,
+    version_file,
+};
+
+impl Check<'_> {
+    pub(super) fn rules(&mut self) -> Result<(), Error> {
+        self.standing();
+        self.chain();
+        match Trust::files(self.vault.tree()) {
+            Ok(files) => {
+                for (file, bytes) in &files {
+                    self.rule_file(file, bytes);
+                }
+            }
+            Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
+        }
+        match self.vault.trust().differences(self.vault.tree()) {
+            Ok(differences) => {
+                for difference in differences {
+                    self.add(of_difference(&difference));
+                }
+            }
+            Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
+        }
+        self.public_parties()
+    }
+
+    /// How the tree's newest version stands to what this machine accepted.
+    fn standing(&mut self) {
+        let path = "recipients/trust";
+        let accepted = self.vault.trust().accepted.number();
+        match self.vault.trust().standing {
+            Standing::Current => {}
+            Standing::Unpinned => {
+                let why = "this machine has not accepted the vault, so nothing is compared with what \
+                           it has seen";
+                let next = "clws trust show, then --expect FINGERPRINT@N";
+                self.add(Finding::new(Kind::FirstUse, path, why).next(next));
+            }
+            Standing::Older => {
+                let why = format!(
+                    "the rules here are older than version {accepted}, which this machine accepted"
+                );
+                self.add(Finding::new(Kind::Trust, path, why).next("git merge main"));
+            }
+            Standing::Sibling => {
+                let error = TrustError::Sibling { number: accepted };
+                self.add(Finding::of(Kind::Trust, path, &error));
+            }
+        }
+    }
+
+    /// Every version follows from the one before, from the first on.
+    fn chain(&mut self) {
+        let tree = self.vault.tree();
+        let newest = match newest_number(tree) {
+            Ok(newest) => newest,
+            Err(error) => return self.add(Finding::of(Kind::Trust, "recipients/trust", &error)),
+        };
+        let mut before = None;
+        for number in 1..=newest {
+            let file = version_file(number);
+            let version = match read_version(tree, number) {
+                Ok(version) => version,
+                Err(error) => return self.add(Finding::of(Kind::Trust, file, &error)),
+            };
+            let follows = match &before {
+                None => version.check_founding(),
+                Some(before) => version.check_after(before),
+            };
+            if let Err(error) = follows {
+                self.add(Finding::of(Kind::Trust, file, &error));
+            }
+            before = Some(version);
+        }
+    }
+
+    fn rule_file(&mut self, file: &str, bytes: &[u8]) {
+        let read = match file {
+            SETTINGS_FILE => Settings::parse(bytes).map(drop),
+            ACCESS_FILE => Access::parse(bytes).map(drop),
+            _ => Party::parse(bytes).map(drop),
+        };
+        if let Err(error) = read {
+            let why = format!("{file}, {error}");
+            let next = error.hints().into_iter().next();
+            self.add(Finding::new(Kind::Form, file, why).next(next.unwrap_or_default()));
+        }
+    }
+
+    /// Parties whose private halves everybody has, and what everybody can therefore read.
+    fn public_parties(&mut self) -> Result<(), Error> {
+        let accepted = &self.vault.trust().accepted;
+        for name in accepted.party_names()? {
+            if !self.vault.party(&name)?.public {
+                continue;
+            }
+            let reads = |prefix: &&String| {
+                let rights = accepted.rights(prefix);
+                rights.is_some_and(|rights| rights.readers.contains(&name))
+            };
+            let prefixes: Vec<&String> = accepted.access().rules.keys().filter(reads).collect();
+            let what = match prefixes.as_slice() {
+                [] => "nothing".to_owned(),
+                some => list(some),
+            };
+            let why = format!("{name} is public on purpose: everybody can read {what}");
+            let path = crate::recipients::party_file(&name);
+            self.add(Finding::new(Kind::PublicParty, path, why));
+        }
+        Ok(())
+    }
+}
+
+fn of_difference(difference: &Difference) -> Finding {
+    let why = match difference {
+        Difference::Changed(_) => "it is not what the newest trust version signed",
+        Difference::Added(_) => "no trust version lists it",
+        Difference::Missing(_) => "the newest trust version lists it, and it is not there",
+    };
+    let next = "clws trust diff; then clws trust sign, or git checkout";
+    Finding::new(Kind::Rules, difference.file(), why).next(next)
+}

@@ -1,0 +1,197 @@
+//! `clws secret generate`: a new value that nobody has seen.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::identity::KeyPair;
+use crate::name::{FilePath, SecretName, SecretPath};
+use crate::secret::{Alphabet, Plain, generate};
+use crate::text::count;
+use crate::vault::{Found, NewFile, NewValue, ValueType, Vault, VaultError};
+
+/// Fewer bits of chance can be guessed by whoever gets hold of a hash (NIST SP 800-131A asks 112 of
+/// keys; a password behind a login that counts attempts may do with less).
+const FEW_BITS: usize = 64;
+
+/// Nobody's database takes a longer password, and a value has at most 64 KiB.
+const MOST: usize = 4096;
+
+/// A private file of ours is for nobody else.
+const FILE_MODE: u32 = 0o600;
+
+/// Make a new value from the system's random generator, and seal it
+///
+/// Nothing secret is printed. Of a key pair the private half is sealed, in the form that `ssh -i` or
+/// `age -d -i` takes, and the public half printed.
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArgs {
+    /// The secret, as `scope/document/name` or `scope/folder/file`
+    path: SecretPath,
+    /// How many characters, or words
+    #[arg(long, value_name = "N")]
+    length: Option<usize>,
+    /// What the value is made of
+    #[arg(long, value_enum)]
+    alphabet: Option<GenerateAlphabet>,
+    /// What to make
+    #[arg(long, value_enum, default_value = "password")]
+    kind: GenerateKind,
+    /// Seal it as a value or as a file; else as what the path is
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    form: Option<GenerateForm>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum GenerateAlphabet {
+    /// Letters, digits, `_` and `-`, a letter first: needs no quoting anywhere
+    Safe,
+    /// `0-9 a-f`
+    Hex,
+    /// Letters, digits, `+` and `/`
+    Base64,
+    /// English words with `-` between, 11 bits each
+    Words,
+}
+
+impl From<GenerateAlphabet> for Alphabet {
+    fn from(alphabet: GenerateAlphabet) -> Self {
+        match alphabet {
+            GenerateAlphabet::Safe => Self::Safe,
+            GenerateAlphabet::Hex => Self::Hex,
+            GenerateAlphabet::Base64 => Self::Base64,
+            GenerateAlphabet::Words => Self::Words,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum GenerateKind {
+    /// Characters or words
+    Password,
+    /// An SSH key pair
+    Ed25519,
+    /// An age key pair
+    X25519,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum GenerateForm {
+    String,
+    File,
+}
+
+/// What was made: the secret part, what to say of it, and a public half.
+struct Made {
+    plain: Plain,
+    what: String,
+    public: Option<String>,
+}
+
+pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let secret = wanted(args, &vault)?;
+    let made = make(args, cx, &secret)?;
+    if vault.is_live(&secret)? {
+        cx.ui
+            .confirm(&format!("replace `{secret}` with a new value?"))?;
+    }
+    let Made {
+        plain,
+        what,
+        public,
+    } = made;
+    match &secret {
+        SecretName::Value(document, name) => {
+            let kind = ValueType::String;
+            cx.change(&vault, "secret generate", |change| {
+                change.set(document, name, NewValue { kind, plain }, |_| {})
+            })?;
+        }
+        SecretName::File(path) => {
+            cx.change(&vault, "secret generate", |change| {
+                plain.with(|bytes| {
+                    let new = NewFile {
+                        mode: FILE_MODE,
+                        input: bytes.as_slice(),
+                    };
+                    change.set_file(path, new, |_| {})
+                })
+            })?;
+        }
+    }
+    cx.ui.say(&format!("generated {secret}: {what}"));
+    match public {
+        _ if cx.ui.is_json() => {
+            let report = json!({ "path": secret.to_string(), "kind": what, "public": public });
+            cx.ui.json(&report)
+        }
+        Some(public) => cx.ui.line(&public),
+        None => Ok(()),
+    }
+}
+
+fn wanted(args: &GenerateArgs, vault: &Vault) -> Result<SecretName, Error> {
+    let found = vault.find(&args.path)?;
+    match (found, args.form) {
+        (Found::File(file), Some(GenerateForm::String)) => {
+            Err(crate::cli::usage(format!("`{file}` is a sealed file, without a type")).into())
+        }
+        (Found::File(file), _) => Ok(SecretName::File(file)),
+        (Found::Value(document, name), None | Some(GenerateForm::String)) => {
+            Ok(SecretName::Value(document, name))
+        }
+        (Found::Value(..) | Found::Document(_), Some(GenerateForm::File)) => {
+            Ok(SecretName::File(args.path.as_str().parse::<FilePath>()?))
+        }
+        (Found::Document(document), _) => Err(VaultError::IsDocument(document.to_string()).into()),
+        (Found::Folder(folder), _) => Err(crate::cli::usage(format!("`{folder}` is a folder"))
+            .hint(format!("clws secret generate {folder}/NAME"))
+            .into()),
+    }
+}
+
+fn make(args: &GenerateArgs, cx: &Context, secret: &SecretName) -> Result<Made, Error> {
+    let pair = match args.kind {
+        GenerateKind::Password => return password(args, cx),
+        _ if args.length.is_some() || args.alphabet.is_some() => {
+            let wrong = "a key pair has no length and no alphabet";
+            return Err(crate::cli::usage(wrong).into());
+        }
+        GenerateKind::Ed25519 => KeyPair::ed25519(&cx.world, &secret.to_string())?,
+        GenerateKind::X25519 => KeyPair::x25519(&cx.world),
+    };
+    let what = match args.kind {
+        GenerateKind::X25519 => "an age identity",
+        _ => "an OpenSSH private key",
+    };
+    Ok(Made {
+        plain: pair.private,
+        what: what.to_owned(),
+        public: Some(pair.public),
+    })
+}
+
+fn password(args: &GenerateArgs, cx: &Context) -> Result<Made, Error> {
+    let alphabet = Alphabet::from(args.alphabet.unwrap_or(GenerateAlphabet::Safe));
+    let length = args.length.unwrap_or(alphabet.usual_length());
+    if !(1..=MOST).contains(&length) {
+        let wrong = format!("a length from 1 to {MOST} is wanted");
+        return Err(crate::cli::usage(wrong).into());
+    }
+    let bits = alphabet.bits(length);
+    if bits < FEW_BITS {
+        let usual = alphabet.usual_length();
+        cx.ui.warn(&format!(
+            "{bits} bits of chance can be guessed; {usual} {}s have {}",
+            alphabet.unit(),
+            alphabet.bits(usual)
+        ));
+    }
+    Ok(Made {
+        plain: generate(&cx.world, alphabet, length)?,
+        what: count(length, alphabet.unit()),
+        public: None,
+    })
+}

@@ -1,0 +1,249 @@
+//! `clws secret policy`: what is known about a secret beside its value.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{Component, SecretName, SecretPath};
+use crate::time::Moment;
+use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault, VaultError};
+
+/// Show or change what is known about a secret
+///
+/// All of it is signed, and stands in clear in git. The value, its age and its author stay. Without a
+/// flag it is only shown.
+#[derive(Args, Debug)]
+pub(crate) struct PolicyArgs {
+    /// The secret
+    path: SecretPath,
+    /// A new value is due after so many days
+    #[arg(long, value_name = "DAYSd")]
+    rotate_every: Option<Days>,
+    /// The value is of no use after this day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    expires: Option<Date>,
+    /// What makes and takes into use a new value
+    #[arg(long, value_name = "NAME")]
+    rotator: Option<Component>,
+    /// Who looks after it
+    #[arg(long, value_name = "WHO")]
+    owner: Option<Remark>,
+    /// A remark; everybody with the repository can read it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<Remark>,
+    /// `secret get` does not print it; programs still get it
+    #[arg(long)]
+    no_print: bool,
+    /// Take an entry out
+    #[arg(long, value_name = "KEY", value_enum)]
+    clear: Vec<Clear>,
+}
+
+/// What may be taken out. That a value was exposed goes with a new value, and where it went with a
+/// new secret there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Clear {
+    RotateEvery,
+    Expires,
+    Rotator,
+    Owner,
+    Note,
+    NoPrint,
+}
+
+impl Clear {
+    fn key(self) -> PolicyKey {
+        match self {
+            Self::RotateEvery => PolicyKey::RotateEvery,
+            Self::Expires => PolicyKey::Expires,
+            Self::Rotator => PolicyKey::Rotator,
+            Self::Owner => PolicyKey::Owner,
+            Self::Note => PolicyKey::Note,
+            Self::NoPrint => PolicyKey::NoPrint,
+        }
+    }
+}
+
+/// `90d`.
+#[derive(Clone, Debug)]
+struct Days(String);
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a number of days like `90d` is wanted, from 1d to 36500d";
+        let number = text.strip_suffix('d').ok_or(wrong)?;
+        let days: u32 = number.parse().map_err(|_| wrong)?;
+        if (1..=36_500).contains(&days) && days.to_string() == number {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(wrong)
+        }
+    }
+}
+
+/// `2026-11-24`, a day that there is.
+#[derive(Clone, Debug)]
+struct Date(String);
+
+impl FromStr for Date {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let midnight = format!("{text}T00:00:00Z").parse::<Moment>();
+        match midnight {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err("a day like `2026-11-24` is wanted"),
+        }
+    }
+}
+
+/// A line of text.
+#[derive(Clone, Debug)]
+struct Remark(String);
+
+impl FromStr for Remark {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let line = !text.is_empty() && text.len() <= 1024 && !text.contains(['\n', '\t']);
+        if line && crate::text::clean(text) == text {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("one line of up to 1,024 bytes is wanted, without control characters")
+        }
+    }
+}
+
+impl PolicyArgs {
+    /// The entries that are set.
+    fn entries(&self) -> Vec<(PolicyKey, String)> {
+        let texts = [
+            (
+                PolicyKey::Expires,
+                self.expires.as_ref().map(|date| &date.0),
+            ),
+            (PolicyKey::Note, self.note.as_ref().map(|note| &note.0)),
+            (PolicyKey::Owner, self.owner.as_ref().map(|owner| &owner.0)),
+            (
+                PolicyKey::RotateEvery,
+                self.rotate_every.as_ref().map(|days| &days.0),
+            ),
+        ];
+        let names = [
+            (
+                PolicyKey::Rotator,
+                self.rotator.as_ref().map(Component::as_str),
+            ),
+            (PolicyKey::NoPrint, self.no_print.then_some("true")),
+        ];
+        let texts = texts
+            .into_iter()
+            .map(|(key, text)| (key, text.map(String::as_str)));
+        let all = texts.chain(names);
+        all.filter_map(|(key, text)| Some((key, text?.to_owned())))
+            .collect()
+    }
+}
+
+pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let secret = vault.find_secret(&args.path)?;
+    let entries = args.entries();
+    if entries.is_empty() && args.clear.is_empty() {
+        return show(&secret, &current(&vault, &secret)?, cx);
+    }
+    if args
+        .clear
+        .iter()
+        .any(|clear| entries.iter().any(|(key, _)| *key == clear.key()))
+    {
+        return Err(crate::cli::usage("an entry cannot be set and cleared at once").into());
+    }
+    let edit = |policy: &mut Policy| {
+        for clear in &args.clear {
+            policy.set(clear.key(), None);
+        }
+        for (key, text) in &entries {
+            policy.set(*key, Some(text.clone()));
+        }
+    };
+    cx.change(&vault, "secret policy", |change| match &secret {
+        SecretName::Value(document, name) => change.set_policy(document, name, edit),
+        SecretName::File(path) => change.set_file_policy(path, edit),
+    })?;
+    if args.note.is_some() {
+        cx.ui.say("note: a note stands in clear in git");
+    }
+    cx.ui.say(&format!("signed the policy of {secret}"));
+    Ok(())
+}
+
+/// The policy as the file shows it.
+fn current(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
+    let missing = || VaultError::NotFound {
+        name: secret.to_string(),
+        nearest: None,
+    };
+    let read = |file: &str| vault.tree().read(file, MAX_FILE);
+    match secret {
+        SecretName::Value(path, name) => {
+            let bytes = read(&path.to_file())?.ok_or_else(missing)?;
+            let document = Document::parse(&bytes, path, vault.id())?;
+            Ok(document.record(name)?.ok_or_else(missing)?.policy)
+        }
+        SecretName::File(path) => {
+            let bytes = read(&path.to_sidecar())?.ok_or_else(missing)?;
+            Ok(Sidecar::parse(&bytes, path)?.policy)
+        }
+    }
+}
+
+fn show(secret: &SecretName, policy: &Policy, cx: &Context) -> Result<(), Error> {
+    if cx.ui.is_json() {
+        let entries: Map<String, Value> = policy
+            .entries()
+            .map(|(key, text)| (key.to_owned(), json!(text)))
+            .collect();
+        return cx
+            .ui
+            .json(&json!({ "path": secret.to_string(), "policy": entries }));
+    }
+    let rows: Vec<Vec<String>> = policy
+        .entries()
+        .map(|(key, text)| vec![key.to_owned(), text.to_owned()])
+        .collect();
+    cx.ui.table(&["KEY", "VALUE"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_dates_have_one_spelling() {
+        for text in ["1d", "90d", "36500d"] {
+            assert!(text.parse::<Days>().is_ok(), "{text}");
+        }
+        for text in ["", "d", "0d", "090d", "90", "+9d", "3m", "36501d", "-1d"] {
+            assert!(text.parse::<Days>().is_err(), "{text}");
+        }
+        for text in ["2026-11-24", "2028-02-29"] {
+            assert!(text.parse::<Date>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "2027-02-29",
+            "2026-1-1",
+            "24.11.2026",
+            "2026-11-24T10:00:00Z",
+        ] {
+            assert!(text.parse::<Date>().is_err(), "{text}");
+        }
+    }
+}

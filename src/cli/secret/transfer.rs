@@ -1,0 +1,85 @@
+//! `clws secret move` and `copy`: a secret under another name.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::name::{PartyName, SecretName, SecretPath};
+use crate::text::list;
+use crate::vault::{Found, Transfer, Vault, VaultError};
+
+/// Which secret, and where to.
+#[derive(Args, Debug)]
+pub(crate) struct TransferArgs {
+    /// The secret
+    from: SecretPath,
+    /// Its new path, or a document or folder to keep its name in
+    to: SecretPath,
+}
+
+pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let from = vault.find_secret(&args.from)?;
+    let to = destination(&vault, &from, &args.to)?;
+    ask_about_readers(&vault, cx, &from, &to)?;
+    let (what, done) = match how {
+        Transfer::Copy => ("secret copy", "copied"),
+        Transfer::Move => ("secret move", "moved"),
+    };
+    let notices = cx.change(&vault, what, |change| change.transfer(&from, &to, how))?;
+    for notice in notices {
+        cx.ui.warn(&notice);
+    }
+    cx.ui.say(&format!("{done} {from} to {to}"));
+    Ok(())
+}
+
+/// The new name: what was typed, with the old last part where that is a document or a folder. A value
+/// stays a value and a file a file, also where nothing tells yet what the new path is.
+fn destination(vault: &Vault, from: &SecretName, to: &SecretPath) -> Result<SecretName, Error> {
+    match (vault.find(to)?, from) {
+        (Found::Value(document, name), SecretName::Value(..)) => {
+            Ok(SecretName::Value(document, name))
+        }
+        (Found::Document(document), SecretName::Value(_, name))
+            if vault.tree().exists(&document.to_file())? =>
+        {
+            Ok(SecretName::Value(document, name.clone()))
+        }
+        (Found::Document(document), SecretName::Value(..)) => {
+            Err(VaultError::IsDocument(document.to_string()).into())
+        }
+        (Found::Folder(folder), SecretName::File(file)) => Ok(SecretName::File(
+            format!("{folder}/{}", file.name()).parse()?,
+        )),
+        (Found::Folder(folder), SecretName::Value(..)) => {
+            Err(crate::cli::usage(format!("`{folder}` is a folder, and `{from}` a value")).into())
+        }
+        (_, SecretName::File(_)) => Ok(SecretName::File(to.as_str().parse()?)),
+        (Found::File(file), SecretName::Value(..)) => Ok(SecretName::File(file)),
+    }
+}
+
+/// A move can give a secret to people who could not read it: that is asked about.
+fn ask_about_readers(
+    vault: &Vault,
+    cx: &Context,
+    from: &SecretName,
+    to: &SecretName,
+) -> Result<(), Error> {
+    let readers = |secret: &SecretName| -> BTreeSet<PartyName> {
+        let rights = vault.rights(secret.ruled_path());
+        rights.map(|rights| rights.readers).unwrap_or_default()
+    };
+    let (were, will) = (readers(from), readers(to));
+    let gain: Vec<&PartyName> = will.difference(&were).collect();
+    if gain.is_empty() {
+        return Ok(());
+    }
+    cx.ui.confirm(&format!(
+        "{} could not read `{from}`, and will read `{to}`: go on?",
+        list(&gain)
+    ))
+}

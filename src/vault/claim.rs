@@ -1,0 +1,169 @@
+//! A signature that somebody who may write here is said to have made, ready to be verified.
+//!
+//! Finding the key needs the rules; verifying needs nothing else, so that many can be verified on
+//! every core at once.
+
+use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SignedBy};
+use crate::name::PartyName;
+use crate::recipients::Rights;
+use crate::text::clean;
+use crate::trust::RecordMark;
+
+use super::VaultError;
+use super::document::Document;
+use super::open::Vault;
+use super::record::Record;
+use super::sidecar::Sidecar;
+
+/// What is claimed to be signed, by which key.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    name: String,
+    signer: String,
+    key: PublicKey,
+    namespace: Namespace,
+    message: Vec<u8>,
+    signature: Signature,
+    hash: [u8; 32],
+}
+
+impl Claim {
+    /// The document, value or file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256(message ‖ F(signature text)): what a pin holds of the record once it was verified.
+    #[must_use]
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// Checks the signature (56 µs).
+    ///
+    /// # Errors
+    /// [`VaultError::BadSignature`].
+    pub fn verify(&self) -> Result<(), VaultError> {
+        self.key
+            .verify(self.namespace, &self.message, &self.signature)
+            .map_err(|_| VaultError::BadSignature {
+                name: self.name.clone(),
+                signer: self.signer.clone(),
+            })
+    }
+
+    /// Checks the signature, unless the pin has it: then it was verified before, by a key that still
+    /// counts.
+    pub(super) fn verify_unless(self, pinned: Option<&[u8; 32]>) -> Result<[u8; 32], VaultError> {
+        if pinned != Some(&self.hash) {
+            self.verify()?;
+        }
+        Ok(self.hash)
+    }
+}
+
+impl Vault {
+    /// The claim of a document's own record.
+    ///
+    /// # Errors
+    /// [`VaultError::NotWriter`], [`VaultError::UnknownKey`].
+    pub fn claim_of_head(
+        &self,
+        document: &Document<'_>,
+        rights: &Rights,
+    ) -> Result<Claim, VaultError> {
+        let (place, head) = (&document.place, &document.head);
+        let name = place.path.as_str();
+        self.claim(name, &head.signed, rights, Namespace::Document, |key| {
+            let message = head.message(place, key);
+            (head.hash(&message), message)
+        })
+    }
+
+    /// The claim of one value's record, and what the record is compared by.
+    ///
+    /// # Errors
+    /// As [`Self::claim_of_head`].
+    pub fn claim_of_record(
+        &self,
+        document: &Document<'_>,
+        record: &Record,
+        rights: &Rights,
+    ) -> Result<(Claim, RecordMark), VaultError> {
+        let name = format!("{}/{}", document.place.path, record.name);
+        let claim = self.claim(&name, &record.signed, rights, Namespace::Value, |key| {
+            let message = record.message(&document.place, &document.head.key_id, key);
+            (record.mark(&message).hash, message)
+        })?;
+        let mark = RecordMark {
+            rev: record.rev,
+            seq: record.seq,
+            changed: record.changed,
+            hash: claim.hash,
+        };
+        Ok((claim, mark))
+    }
+
+    /// The claim of a sealed file's sidecar, and what it is compared by.
+    ///
+    /// # Errors
+    /// As [`Self::claim_of_head`].
+    pub fn claim_of_sidecar(
+        &self,
+        sidecar: &Sidecar,
+        rights: &Rights,
+    ) -> Result<(Claim, RecordMark), VaultError> {
+        let name = sidecar.path.as_str();
+        let claim = self.claim(name, &sidecar.signed, rights, Namespace::File, |key| {
+            let message = sidecar.message(self.id(), key);
+            (sidecar.mark(&message).hash, message)
+        })?;
+        let mark = RecordMark {
+            rev: sidecar.rev,
+            seq: sidecar.seq,
+            changed: sidecar.changed,
+            hash: claim.hash,
+        };
+        Ok((claim, mark))
+    }
+
+    /// Finds the key that should have signed: one of a current writer's.
+    fn claim(
+        &self,
+        name: &str,
+        signed: &SignedBy,
+        rights: &Rights,
+        namespace: Namespace,
+        hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
+    ) -> Result<Claim, VaultError> {
+        let signer = clean(&signed.party);
+        let writer = signed.party.parse::<PartyName>().ok();
+        let writer = writer
+            .filter(|party| rights.writers.contains(party))
+            .ok_or_else(|| VaultError::NotWriter {
+                name: name.to_owned(),
+                signer: signer.clone(),
+                writers: rights.writers.iter().map(ToString::to_string).collect(),
+            })?;
+        let unknown = || VaultError::UnknownKey {
+            name: name.to_owned(),
+            signer: signer.clone(),
+        };
+        let party = self.party(&writer).map_err(|_| unknown())?;
+        let key = &party
+            .verifying_key(&signed.fingerprint)
+            .ok_or_else(unknown)?
+            .key;
+        let (hash, message) = hash_and_message(key);
+        Ok(Claim {
+            name: name.to_owned(),
+            signer,
+            key: key.clone(),
+            namespace,
+            message,
+            signature: signed.signature.clone(),
+            hash,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! A secret under another name: opened, and sealed anew where it goes.
+//!
+//! A value is bound to its document, scope and name, so its sealed bytes cannot be taken along.
+//! Everything else goes with it: type, mode, policy, and who gave the plaintext when.
+
+use crate::error::Error;
+use crate::fs::Sync;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
+use crate::time::Moment;
+
+use super::change::{Change, NewValue};
+use super::file::NewFile;
+use super::read::Reader;
+use super::{Document, Notice, Sidecar, State, Vault, VaultError};
+
+/// Who gave a plaintext, and when.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Origin {
+    pub(super) author: String,
+    pub(super) changed: Moment,
+}
+
+impl Origin {
+    /// What is given now, by whoever makes this change.
+    pub(super) fn here(change: &Change<'_>) -> Self {
+        Self {
+            author: change.author.party.to_string(),
+            changed: change.vault.world().now(),
+        }
+    }
+}
+
+/// What becomes of the secret under its old name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transfer {
+    /// It stays.
+    Copy,
+    /// A tombstone stays that says where it went.
+    Move,
+}
+
+impl Change<'_> {
+    /// Seals a secret under another name as well, or instead. Gives what the person should know.
+    ///
+    /// # Errors
+    /// [`VaultError::Exists`] if something lives there; [`VaultError::OtherShape`] for a value that
+    /// should become a file or the other way; what keeps it closed.
+    pub fn transfer(
+        &mut self,
+        from: &SecretName,
+        to: &SecretName,
+        how: Transfer,
+    ) -> Result<Vec<Notice>, Error> {
+        if self.vault.is_live(to)? {
+            return Err(VaultError::Exists(to.to_string()).into());
+        }
+        let what = match how {
+            Transfer::Copy => "secret copy",
+            Transfer::Move => "secret move",
+        };
+        let reader = Reader::new(self.vault, self.openers.to_vec(), what, Sync::Disk)?;
+        let left = (how == Transfer::Move).then(|| to.to_string());
+        match (from, to) {
+            (SecretName::Value(document, name), SecretName::Value(to, as_name)) => {
+                self.place_value(&reader, (document, name), (to, as_name))?;
+                if left.is_some() {
+                    self.remove(document, name, left)?;
+                }
+            }
+            (SecretName::File(path), SecretName::File(to)) => {
+                self.place_file(&reader, path, to)?;
+                if left.is_some() {
+                    self.remove_file(path, left)?;
+                }
+            }
+            _ => {
+                return Err(VaultError::OtherShape {
+                    from: from.to_string(),
+                    to: to.to_string(),
+                }
+                .into());
+            }
+        }
+        Ok(reader.take_notices())
+    }
+
+    fn place_value(
+        &mut self,
+        reader: &Reader<'_>,
+        (document, name): (&DocumentPath, &ValueName),
+        (to, as_name): (&DocumentPath, &ValueName),
+    ) -> Result<(), Error> {
+        let opened = reader.value(document, name)?;
+        let new = NewValue {
+            kind: opened.kind,
+            plain: opened.value,
+        };
+        let origin = Origin {
+            author: opened.author,
+            changed: opened.changed,
+        };
+        let policy = opened.policy;
+        self.set_from(to, as_name, new, origin, |kept| *kept = policy)?;
+        Ok(())
+    }
+
+    fn place_file(
+        &mut self,
+        reader: &Reader<'_>,
+        path: &FilePath,
+        to: &FilePath,
+    ) -> Result<(), Error> {
+        let opened = reader.open_file(path)?;
+        let new = NewFile {
+            mode: opened.content.mode,
+            input: opened.reader,
+        };
+        let policy = opened.policy;
+        self.set_file_from(to, new, opened.origin, |kept| *kept = policy)?;
+        Ok(())
+    }
+}
+
+impl Vault {
+    /// Whether there is a secret of this name, and not only the tombstone of one.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`], [`crate::fs::FsError`].
+    pub fn is_live(&self, secret: &SecretName) -> Result<bool, Error> {
+        match secret {
+            SecretName::Value(path, name) => {
+                let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
+                    return Ok(false);
+                };
+                let document = Document::parse(&bytes, path, self.id())?;
+                let record = document.record(name)?;
+                Ok(record.is_some_and(|record| record.state != State::Removed))
+            }
+            SecretName::File(path) => {
+                let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
+                    return Ok(false);
+                };
+                Ok(Sidecar::parse(&bytes, path)?.content.is_some())
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The audit log shows what was used and tells when a line was changed.
+
+use crate::lab::Lab;
+
+#[test]
+fn uses_are_shown_by_path_and_verified() {
+    let lab = Lab::new()
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/db/PASSWORD", "s3cret");
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+    lab.clws("exec dev/db -- true").succeeds();
+    let uses = lab.clws("audit show --json").succeeds().json()["uses"].clone();
+    let whats: Vec<&str> = uses
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(whats, ["secret set", "secret set", "secret get", "exec"]);
+    assert_eq!(uses[3]["secrets"], serde_json::json!(["dev/db/PASSWORD"]));
+    let shown = lab.clws("audit show dev/web").succeeds().text();
+    assert!(
+        shown.contains("secret get") && !shown.contains("exec"),
+        "{shown}"
+    );
+    let shown = lab.clws("audit show --last 1").succeeds().text();
+    assert!(
+        shown.contains("exec") && !shown.contains("secret get"),
+        "{shown}"
+    );
+    let verified = lab.clws("audit verify --json").succeeds().json();
+    assert_eq!(verified["lines"], 4);
+    lab.nowhere(&["hunter2".to_owned(), "s3cret".to_owned()]);
+
+    let log = lab.home("ada").join(".local/state/clws/audit/log.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, text.replacen("TOKEN", "OTHER", 1)).unwrap();
+    let broken = lab.clws("audit verify").exits(40);
+    assert!(broken.err.contains("is broken at line "), "{}", broken.err);
+}
+
+#[test]
+fn no_log_is_an_empty_log() {
+    let lab = Lab::empty();
+    assert_eq!(lab.clws("audit show").succeeds().text(), "");
+    assert_eq!(
+        lab.clws("audit verify --json").succeeds().json()["lines"],
+        0
+    );
+}
