@@ -9,7 +9,9 @@ mod tree;
 pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New, Staged, is_stale_name};
 pub use lock::Lock;
-pub use private::{ensure_private_dir, read_private, remove_private, write_private};
+pub use private::{
+    ensure_private_dir, read_private, remove_private, write_all_private, write_private,
+};
 pub use ram::{RamDir, clear_left_behind};
 pub use tree::{Entry, EntryKind, Tree};
 
