@@ -4,6 +4,7 @@ mod commit;
 mod lock;
 mod private;
 mod ram;
+mod shred;
 mod tree;
 
 pub(crate) use commit::hash_file;
@@ -13,6 +14,7 @@ pub use private::{
     ensure_private_dir, read_private, remove_private, write_all_private, write_private,
 };
 pub use ram::{RamDir, clear_left_behind};
+pub use shred::{Gone, Stamp};
 pub use tree::{Entry, EntryKind, Tree};
 
 pub use private::Sync;
