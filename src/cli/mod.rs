@@ -6,7 +6,9 @@ mod access;
 mod context;
 mod harden;
 mod identity;
+mod import;
 mod init;
+mod progress;
 mod recipient;
 mod rules;
 mod secret;
@@ -85,6 +87,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Import(import::ImportArgs),
     #[command(subcommand)]
     Secret(secret::Command),
     #[command(subcommand)]
@@ -100,6 +103,7 @@ enum Command {
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
         Command::Init(args) => init::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Import(args) => import::run(args, cx),
         Command::Secret(command) => secret::run(command, cx),
         Command::Identity(command) => identity::run(command, cx),
         Command::Recipient(command) => recipient::run(command, cx),
