@@ -38,6 +38,7 @@ pub mod fleet;
 pub mod membership;
 
 pub mod exec;
+pub mod import;
 
 pub mod deploy;
 

@@ -29,6 +29,7 @@ pub(crate) struct Context {
 pub(crate) struct Mine<'a> {
     bundle: &'a Bundle,
     ask: &'a dyn Ask,
+    opened: std::cell::OnceCell<Opening<'a>>,
 }
 
 impl Opener for Mine<'_> {
@@ -41,7 +42,14 @@ impl Opener for Mine<'_> {
     }
 
     fn age(&self) -> Result<Opening<'_>, Error> {
-        Ok(self.bundle.open_age(self.ask)?)
+        let opened = match self.opened.get() {
+            Some(opened) => opened,
+            None => {
+                let opened = self.bundle.open_age(self.ask)?;
+                self.opened.get_or_init(|| opened)
+            }
+        };
+        Ok(identity::lend(opened))
     }
 }
 
@@ -183,6 +191,7 @@ impl Context {
             .map(|bundle| Mine {
                 bundle,
                 ask: &self.ui,
+                opened: std::cell::OnceCell::new(),
             })
             .collect()
     }
@@ -230,8 +239,18 @@ impl Context {
         what: &str,
         make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let bundles = self.bundles()?;
-        let (mine, keys) = (self.openers(&bundles), self.signers(vault, &bundles)?);
+        self.change_with(&self.bundles()?, vault, what, make)
+    }
+
+    /// As [`Self::change`], with identities that were found before.
+    pub(crate) fn change_with<T>(
+        &self,
+        bundles: &[Bundle],
+        vault: &Vault,
+        what: &str,
+        make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (mine, keys) = (self.openers(bundles), self.signers(vault, bundles)?);
         let (openers, signers) = (as_openers(&mine), as_signers(&keys));
         let author = vault.author(&signers)?;
         let to_recipient = |recipient: &PublicRecipient| self.to_recipient(recipient);
@@ -275,7 +294,7 @@ impl Context {
 }
 
 /// Borrows openers as the vault wants them.
-pub(crate) fn as_openers<'a>(mine: &'a [Mine<'a>]) -> Vec<&'a dyn Opener> {
+pub(crate) fn as_openers<'a>(mine: &'a [Mine<'_>]) -> Vec<&'a dyn Opener> {
     mine.iter().map(|mine| mine as &dyn Opener).collect()
 }
 

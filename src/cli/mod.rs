@@ -12,7 +12,9 @@ mod fmt;
 mod harden;
 mod hook;
 mod identity;
+mod import;
 mod init;
+mod progress;
 mod recipient;
 mod rules;
 mod secret;
@@ -98,6 +100,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Import(import::ImportArgs),
     #[command(subcommand)]
     Secret(secret::Command),
     Exec(exec::ExecArgs),
@@ -121,6 +124,7 @@ enum Command {
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
         Command::Init(args) => init::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Import(args) => import::run(args, cx),
         Command::Secret(command) => secret::run(command, cx),
         Command::Exec(args) => Ok(exec::run(args, cx)),
         Command::Identity(command) => identity::run(command, cx),

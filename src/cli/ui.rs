@@ -9,7 +9,9 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::FsError;
 use crate::identity::Ask;
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::{clean, clean_json, clean_line};
+
+use super::progress::Progress;
 
 /// How much is said beside the data.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -75,7 +77,7 @@ impl Ui {
         let text = serde_json::to_string_pretty(value)
             .map_err(io::Error::from)
             .map_err(written)?;
-        self.data(format!("{text}\n").as_bytes())
+        self.data(format!("{}\n", clean_json(&text)).as_bytes())
     }
 
     /// Prints rows in columns, made safe; nothing for no rows.
@@ -83,33 +85,13 @@ impl Ui {
         if rows.is_empty() {
             return Ok(());
         }
-        let rows: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.iter().map(|cell| clean(cell)).collect())
-            .collect();
-        let width = |column: usize| {
-            let cells = rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count());
-            cells
-                .chain(head.get(column).map(|cell| cell.len()))
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let mut text = String::new();
-        let head: Vec<String> = head.iter().map(ToString::to_string).collect();
-        for row in std::iter::once(&head).chain(&rows) {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
-            text.push_str(cells.join("  ").trim_end());
-            text.push('\n');
-        }
-        self.data(text.as_bytes())
+        self.data(columns(head, rows).concat().as_bytes())
+    }
+
+    /// How far a piece of work is; shown on a terminal alone.
+    pub(crate) fn progress(&self, what: &'static str, of: usize) -> Progress {
+        let shown = self.talk != Talk::Quiet && io::stderr().is_terminal();
+        Progress::new(what, of, shown)
     }
 
     /// Says what was done.
@@ -230,6 +212,28 @@ impl Ui {
         }
         Ok(Plain::new(std::mem::take(&mut *bytes)))
     }
+}
+
+/// The head and the rows as lines in columns, made safe.
+pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let head: Vec<String> = head.iter().map(ToString::to_string).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(&head)
+        .chain(rows)
+        .map(|row| row.iter().map(|cell| clean_line(cell)).collect())
+        .collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Asks on the terminal with the echo off.

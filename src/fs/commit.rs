@@ -26,6 +26,10 @@ use crate::world::World;
 const STAGED_PREFIX: &str = ".clws-";
 const STAGED_SUFFIX: &str = ".tmp";
 
+/// From this many files on, all of their file system is synced: what others have written and not
+/// synced yet is synced along, which costs more than these few would.
+pub(super) const MANY: usize = 32;
+
 /// A journal of 10,000 files is about 3 MB.
 const MAX_JOURNAL: usize = 64 * 1024 * 1024;
 
@@ -62,6 +66,8 @@ pub struct Staged {
     path: String,
     file: Option<File>,
     hash: Option<[u8; 32]>,
+    /// The file system that it lies on.
+    device: u64,
     armed: bool,
 }
 
@@ -95,6 +101,7 @@ impl Staged {
             path,
             file: Some(File::from(file)),
             hash: None,
+            device: 0,
             armed: true,
         })
     }
@@ -115,7 +122,9 @@ impl Staged {
         Ok(self.file.insert(file))
     }
 
-    /// Gives it the mode of its target, syncs and closes it. Gives the SHA-256 of its content.
+    /// Gives it the mode of its target and closes it. Gives the SHA-256 of its content.
+    ///
+    /// The commit waits for the disk, for all files at once.
     ///
     /// # Errors
     /// [`FsError::Io`].
@@ -140,11 +149,21 @@ impl Staged {
         let file = self.file()?;
         rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))
             .map_err(|errno| tree.explain("write", &target, errno))?;
-        file.sync_all().map_err(fail)?;
         let hash = hash_file(file).map_err(fail)?;
+        let about = rustix::fs::fstat(&*file).map_err(|e| tree.explain("read", &target, e))?;
+        self.device = about.st_dev;
         self.hash = Some(hash);
         self.file = None;
         Ok(hash)
+    }
+
+    fn sync(&mut self) -> Result<(), FsError> {
+        let path = self.tree.join(&self.target);
+        self.file()?
+            .sync_all()
+            .map_err(FsError::io("sync", &path))?;
+        self.file = None;
+        Ok(())
     }
 
     fn rename(mut self) -> Result<(), FsError> {
@@ -248,6 +267,13 @@ impl Journal {
             };
             steps.push((edit.path, edit.was, staged, hash));
         }
+        sync_staged(
+            tree,
+            steps
+                .iter_mut()
+                .filter_map(|(_, _, staged, _)| staged.as_mut())
+                .collect(),
+        )?;
         for (path, was, _, _) in &steps {
             if current(tree, path)? != *was {
                 return Err(FsError::Changed {
@@ -351,6 +377,16 @@ impl Journal {
         }
         remove_private(&self.path)
     }
+}
+
+/// Waits until all contents are on the disk: file by file, or for many of them the whole file system
+/// at once, which is two hundred times faster for a thousand.
+fn sync_staged(tree: &Tree, mut staged: Vec<&mut Staged>) -> Result<(), FsError> {
+    let device = tree.device()?;
+    if staged.len() >= MANY && staged.iter().all(|staged| staged.device == device) {
+        return tree.sync_file_system();
+    }
+    staged.iter_mut().try_for_each(|staged| staged.sync())
 }
 
 /// Removes temporary files that killed runs left in the folders of this change. The caller holds
@@ -547,6 +583,22 @@ mod tests {
             lab.tree.entries("").unwrap().len(),
             2,
             "no temporary file is left"
+        );
+    }
+
+    #[test]
+    fn so_many_files_that_the_whole_file_system_is_synced_change_together_too() {
+        let lab = lab();
+        let edits: Vec<Edit> = (0..2 * MANY)
+            .map(|number| edit(&format!("x/{number}"), None, "new"))
+            .collect();
+        lab.journal.commit(&lab.tree, &lab.world, edits).unwrap();
+        let entries = lab.tree.entries("x").unwrap();
+        assert_eq!(entries.len(), 2 * MANY);
+        assert!(
+            entries
+                .iter()
+                .all(|entry| content(&lab, &format!("x/{}", entry.name)).as_deref() == Some("new"))
         );
     }
 

@@ -4,13 +4,17 @@ mod commit;
 mod lock;
 mod private;
 mod ram;
+mod shred;
 mod tree;
 
 pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New, Staged, is_stale_name};
 pub use lock::Lock;
-pub use private::{ensure_private_dir, read_private, remove_private, write_private};
+pub use private::{
+    ensure_private_dir, read_private, remove_private, write_all_private, write_private,
+};
 pub use ram::{RamDir, clear_left_behind};
+pub use shred::{Gone, Stamp};
 pub use tree::{Entry, EntryKind, Tree};
 
 pub use private::Sync;

@@ -3,9 +3,9 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::FsError;
+use super::{FsError, Tree};
 
 /// Whether a write waits for the disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -102,6 +102,53 @@ pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsErro
             .map_err(FsError::io("sync", folder))?;
     }
     Ok(())
+}
+
+/// Writes many files of ours in one folder, each as [`write_private`] with `Sync::Disk` would, waiting
+/// for the disk once for all.
+///
+/// # Errors
+/// [`FsError::Io`]; some of the files may then be the new ones, and each is whole.
+pub fn write_all_private(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), FsError> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    ensure_private_dir(folder)?;
+    let temporary = |name: &str| folder.join(format!("{name}.{}.tmp", std::process::id()));
+    let written = files
+        .iter()
+        .try_for_each(|(name, bytes)| write_temporary(&temporary(name), bytes, Sync::Lazy))
+        .and_then(|()| {
+            sync_all(
+                folder,
+                files.iter().map(|(name, _)| temporary(name)).collect(),
+            )
+        })
+        .and_then(|()| {
+            files.iter().try_for_each(|(name, _)| {
+                let path = folder.join(name);
+                std::fs::rename(temporary(name), &path).map_err(FsError::io("write", &path))
+            })
+        });
+    if written.is_err() {
+        for (name, _) in files {
+            // The write failed and is reported; leftovers would only be litter.
+            std::fs::remove_file(temporary(name)).unwrap_or_default();
+        }
+    }
+    written?;
+    let opened = File::open(folder).map_err(FsError::io("sync", folder))?;
+    opened.sync_all().map_err(FsError::io("sync", folder))
+}
+
+fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {
+    if files.len() >= super::commit::MANY {
+        return Tree::open(folder)?.sync_file_system();
+    }
+    files.iter().try_for_each(|path| {
+        let file = File::open(path).map_err(FsError::io("sync", path))?;
+        file.sync_all().map_err(FsError::io("sync", path))
+    })
 }
 
 fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {

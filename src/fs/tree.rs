@@ -91,6 +91,18 @@ impl Tree {
         }
     }
 
+    /// The file system that it lies on.
+    pub(super) fn device(&self) -> Result<u64, FsError> {
+        let about = rustix::fs::fstat(&*self.dir).map_err(|e| self.explain("read", "", e))?;
+        Ok(about.st_dev)
+    }
+
+    /// Waits until everything written to its file system is on the disk. Errors of any write since
+    /// the tree was opened are reported (Linux 5.8 and later).
+    pub(super) fn sync_file_system(&self) -> Result<(), FsError> {
+        rustix::fs::syncfs(&*self.dir).map_err(|errno| self.explain("sync", "", errno))
+    }
+
     pub(super) fn explain(&self, doing: &'static str, relative: &str, errno: Errno) -> FsError {
         let path = self.join(relative);
         match errno {

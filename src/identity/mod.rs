@@ -29,7 +29,7 @@ mod wire;
 
 pub use age_file::AgeFileError;
 pub use ask::{Ask, Nobody};
-pub use bundle::{Bundle, Opening};
+pub use bundle::{Bundle, Opening, lend};
 pub use config::{Config, ConfigError};
 pub use file::FileError;
 pub use keep::{Import, Place, SigningSource, create, import, remove};

@@ -19,6 +19,30 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// As [`clean`], on one line: line ends and tabs are escaped too. For names.
+#[must_use]
+pub fn clean_line(text: &str) -> String {
+    clean(text).replace('\n', "\\u{a}").replace('\t', "\\u{9}")
+}
+
+/// The text of JSON with the same characters as `\uXXXX`, which means the same.
+///
+/// Outside of strings JSON has none of them but line ends and tabs, which stay.
+#[must_use]
+pub fn clean_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, '\n' | '\t') || !is_dangerous(character) {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
 /// Control characters (C0, DEL, C1), bidirectional marks and overrides (Unicode TR 36), zero-width
 /// characters, line and paragraph separators.
 pub(crate) fn is_dangerous(character: char) -> bool {
@@ -36,5 +60,17 @@ mod tests {
     fn escapes_and_direction_marks_do_not_reach_a_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(clean("zwei\tWörter\n"), "zwei\tWörter\n");
+        assert_eq!(clean_line("a\nb\t\u{1b}"), "a\\u{a}b\\u{9}\\u{1b}");
+    }
+
+    #[test]
+    fn cleaned_json_means_the_same() {
+        let value = serde_json::json!({ "a\u{202e}": "\u{1b}\n\u{e0041}\u{9b}ü" });
+        let text = clean_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.is_ascii() || !text.chars().any(|c| c != '\n' && is_dangerous(c)));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

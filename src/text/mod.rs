@@ -3,5 +3,5 @@
 mod clean;
 mod list;
 
-pub use clean::clean;
+pub use clean::{clean, clean_json, clean_line};
 pub use list::{any_of, count, list, nearest};

@@ -172,26 +172,18 @@ impl Pins {
         pin: &DocumentPin,
         sync: Sync,
     ) -> Result<(), TrustError> {
-        let mut text = sealed_line(&format!(
-            "{} {} {} {}",
-            pin.path,
-            pin.seq,
-            dash(&pin.key_id),
-            hex(&pin.hash)
-        ));
-        for (name, mark) in &pin.values {
-            let RecordMark {
-                rev,
-                seq,
-                changed,
-                hash,
-            } = mark;
-            text.push_str(&sealed_line(&format!(
-                "{name} {rev} {seq} {changed} {}",
-                hex(hash)
-            )));
-        }
-        self.write(&self.document_file(id), &text, sync)
+        self.write(&self.document_file(id), &print_document(pin), sync)
+    }
+
+    /// Remembers what was seen of many documents, and waits for the disk once.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_documents(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<(), TrustError> {
+        let file =
+            |(id, pin): &([u8; 16], DocumentPin)| (hex(id), print_document(pin).into_bytes());
+        let files: Vec<_> = pins.iter().map(file).collect();
+        Ok(fs::write_all_private(&self.dir.join("documents"), &files)?)
     }
 
     /// All documents and sealed files that were seen.
@@ -291,6 +283,29 @@ fn unsealed_line(line: &str) -> Option<&str> {
     (checksum(line) == sum).then_some(line)
 }
 
+fn print_document(pin: &DocumentPin) -> String {
+    let mut text = sealed_line(&format!(
+        "{} {} {} {}",
+        pin.path,
+        pin.seq,
+        dash(&pin.key_id),
+        hex(&pin.hash)
+    ));
+    for (name, mark) in &pin.values {
+        let RecordMark {
+            rev,
+            seq,
+            changed,
+            hash,
+        } = mark;
+        text.push_str(&sealed_line(&format!(
+            "{name} {rev} {seq} {changed} {}",
+            hex(hash)
+        )));
+    }
+    text
+}
+
 fn parse_document(text: &str) -> Option<DocumentPin> {
     let mut lines = text.lines();
     let mut pin = parse_head(lines.next()?)?;
@@ -388,6 +403,9 @@ mod tests {
         };
         pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
         assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), pin);
+        let many: Vec<_> = (0..50).map(|n| ([n; 16], pin.clone())).collect();
+        pins.set_documents(&many).unwrap();
+        assert_eq!(pins.documents().unwrap().len(), 50);
         for number in [0, 1, 150, 299] {
             let found = pins
                 .value(&[2; 16], &format!("NAME_{number}"))

@@ -501,9 +501,7 @@ impl<'a> Change<'a> {
         self.vault.record_use(self.what, &names, Sync::Disk)?;
         let memory = &self.vault.trust().pins;
         Journal::at(memory.journal_file()).commit(self.vault.tree(), self.vault.world(), edits)?;
-        for (id, pin) in pins {
-            memory.set_document(&id, &pin, Sync::Disk)?;
-        }
+        memory.set_documents(&pins)?;
         if let Some(hash) = version {
             let mut chain = memory.chain()?;
             chain.push(hash);

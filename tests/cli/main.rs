@@ -7,10 +7,12 @@
     reason = "a helper of a test fails that test"
 )]
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails that test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::lab;
+use support::{fixture, lab, tool};
 
 mod a_check_holds_readers_and_rules_together;
 mod a_check_names_what_was_tampered_with;
@@ -28,3 +30,9 @@ mod plain_merges_pass_the_check;
 mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;
 mod what_a_program_prints_is_redacted;
+mod a_plaintext_tree_becomes_a_vault;
+mod a_team_shares_a_document;
+mod an_import_is_all_or_nothing;
+mod an_import_writes_no_plaintext;
+mod any_tree_can_be_imported;
+mod ten_thousand_variables_are_one_document;

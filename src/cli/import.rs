@@ -1,0 +1,205 @@
+//! `clws import`: seals a plaintext tree.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::{Context, as_openers};
+use super::ui::columns;
+use crate::error::{Code, Error};
+use crate::fs::{Gone, Sync};
+use crate::import::{self, Action, Finding, Item, Matter, Plan, Source};
+use crate::name::Scope;
+use crate::text::{clean_line, count};
+use crate::vault::Reader;
+
+/// Seal a plaintext tree, such as a folder of certificates and passwords
+///
+/// Dotenv files become documents, every other file is sealed whole, byte for byte and with its mode.
+/// What a path says (`prod/…`, `…/dev/…`, `vm-clws-prod-gpuworker-2`) gives the scope. The plan is
+/// shown and asked about; then everything is sealed or nothing is, opened again, and compared with the
+/// source. A secret that the vault has with another value is never overwritten.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// A folder, or one file
+    #[arg(value_name = "SRC")]
+    source: PathBuf,
+    /// Show what would be sealed under which name, and touch nothing
+    ///
+    /// Exits with 1 if something stands against it.
+    #[arg(long, visible_alias = "dry-run")]
+    plan: bool,
+    /// The scope of what has none in its path; else that of the folder's name, else `shared`
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// Overwrite and remove the sources once everything was verified
+    #[arg(long, conflicts_with = "plan")]
+    shred_source: bool,
+}
+
+pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
+    let vault = cx.vault()?;
+    let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
+    let mut plan = import::plan(&source, &vault, args.scope.as_ref())?;
+    if args.plan {
+        plan.mark_existing(&vault)?;
+        if cx.ui.is_json() {
+            cx.ui.json(&to_json(&plan))?;
+        } else {
+            cx.ui.data(to_text(&plan).as_bytes())?;
+        }
+        let ready = plan.demand_ready().is_ok();
+        return Ok(if ready {
+            ExitCode::SUCCESS
+        } else {
+            Code::Found.into()
+        });
+    }
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(&vault, as_openers(&mine), "import", Sync::Lazy)?;
+    plan.compare(&source, &vault, &reader)?;
+    warn(cx, &reader);
+    cx.ui.say(to_text(&plan).trim_end());
+    plan.demand_ready()?;
+    // What is shown later is what was decided now: sealing takes the values out of the plan.
+    let (report, done) = (to_json(&plan), plan.is_done());
+    let sealed = what(&plan);
+    if done && !args.shred_source {
+        cx.ui.say("nothing to seal: the vault holds all of it");
+    } else {
+        cx.ui.confirm(&question(&sealed, done, args.shred_source))?;
+    }
+    let of = plan.items.len();
+    if !done {
+        let mut progress = cx.ui.progress("sealing", of);
+        cx.change_with(&bundles, &vault, "import", |change| {
+            plan.seal(&source, &vault, change, &mut || progress.step())
+        })?;
+    }
+    let fresh = cx.vault()?;
+    let reader = Reader::new(&fresh, as_openers(&mine), "import, verifying", Sync::Lazy)?;
+    let mut progress = cx.ui.progress("comparing", of);
+    let verified = plan.verify(&source, &reader, &mut || progress.step())?;
+    drop(progress);
+    warn(cx, &reader);
+    if !done {
+        cx.ui.say(&format!(
+            "sealed {sealed}; opened again, and equal to the source"
+        ));
+    }
+    if args.shred_source {
+        shred(cx, &source, verified);
+    }
+    if cx.ui.is_json() {
+        cx.ui.json(&report)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warn(cx: &Context, reader: &Reader<'_>) {
+    for notice in reader.take_notices() {
+        cx.ui.warn(&notice);
+    }
+}
+
+/// `3 documents and 14 files`.
+fn what(plan: &Plan) -> String {
+    let new = || plan.items.iter().filter(|item| !item.is_unchanged());
+    let documents = new()
+        .filter(|item| matches!(item.action, Action::Document(_)))
+        .count();
+    let files = new()
+        .filter(|item| matches!(item.action, Action::File(_)))
+        .count();
+    match (documents, files) {
+        (0, files) => count(files, "file"),
+        (documents, 0) => count(documents, "document"),
+        (documents, files) => format!(
+            "{} and {}",
+            count(documents, "document"),
+            count(files, "file")
+        ),
+    }
+}
+
+fn question(sealed: &str, done: bool, shred: bool) -> String {
+    match (done, shred) {
+        (false, false) => format!("seal {sealed}?"),
+        (false, true) => format!("seal {sealed}, then overwrite and remove the sources?"),
+        (true, _) => "overwrite and remove the sources, which the vault holds?".to_owned(),
+    }
+}
+
+fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) {
+    let mut gone = 0;
+    for shredded in import::shred(source, verified) {
+        let path = clean_line(&shredded.path);
+        match shredded.gone {
+            Ok(Gone::Overwritten) => gone += 1,
+            Ok(Gone::NameOnly) => {
+                gone += 1;
+                cx.ui.warn(&format!(
+                    "{path} was removed and not overwritten: it has another name, or is read-only"
+                ));
+            }
+            Err(error) => cx.ui.warn(&format!(
+                "{path} is still there: {}",
+                Error::from(error).message()
+            )),
+        }
+    }
+    cx.ui
+        .say(&format!("overwrote and removed {}", count(gone, "source")));
+    cx.ui.warn(
+        "overwriting is no guarantee on SSDs and copy-on-write file systems; git history, snapshots and \
+         backups keep what they have: give new values to what was there",
+    );
+}
+
+/// The plan for people: a row for each source, what was found below it.
+fn to_text(plan: &Plan) -> String {
+    let row = |item: &Item| {
+        let action = if item.is_unchanged() {
+            "unchanged"
+        } else {
+            item.action.as_str()
+        };
+        let secret = item.action.secret().unwrap_or_default();
+        [&item.source, item.kind, action, secret]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let rows: Vec<Vec<String>> = plan.items.iter().map(row).collect();
+    let mut lines = columns(&["SOURCE", "KIND", "ACTION", "SECRET"], &rows).into_iter();
+    let mut text = lines.next().unwrap_or_default();
+    for (item, line) in plan.items.iter().zip(lines) {
+        text.push_str(&line);
+        let known = |finding: &&Finding| item.is_unchanged() && finding.matter == Matter::Unchanged;
+        for finding in item.findings.iter().filter(|finding| !known(finding)) {
+            text.push_str(&format!("    {}\n", clean_line(&finding.to_string())));
+        }
+        if let Some(leftover) = item.action.leftover() {
+            text.push_str(&format!("    leftover: {leftover}\n"));
+        }
+    }
+    text
+}
+
+fn to_json(plan: &Plan) -> Value {
+    let source = |item: &Item| {
+        let finding = |finding: &Finding| json!({ "kind": finding.matter.as_str(), "lines": finding.lines, "text": finding.text });
+        let findings: Vec<Value> = item.findings.iter().map(finding).collect();
+        json!({
+            "source": item.source,
+            "kind": item.kind,
+            "action": item.action.as_str(),
+            "secret": item.action.secret(),
+            "leftover": item.action.leftover(),
+            "findings": findings,
+        })
+    };
+    json!({ "sources": plan.items.iter().map(source).collect::<Vec<_>>() })
+}

@@ -1,0 +1,165 @@
+//! What becomes of each source, under which name: plain data, before anything is written.
+
+use crate::name::{DocumentPath, FilePath};
+use crate::secret::Plain;
+
+use super::finding::{Finding, Matter};
+use super::{ImportError, Value};
+
+/// All sources, sorted by path.
+#[derive(Debug)]
+pub struct Plan {
+    /// One for each file, and for what was passed over.
+    pub items: Vec<Item>,
+}
+
+/// One source.
+#[derive(Debug)]
+pub struct Item {
+    /// Its path below the source that was named.
+    pub source: String,
+    /// What it is: `dotenv`, `file`, `link`, …
+    pub kind: &'static str,
+    /// What becomes of it.
+    pub action: Action,
+    /// What is worth knowing.
+    pub findings: Vec<Finding>,
+}
+
+/// What becomes of a source.
+#[derive(Debug)]
+pub enum Action {
+    /// Its values go into a document.
+    Document(NewDocument),
+    /// It is sealed byte for byte.
+    File(NewSealed),
+    /// It stays as it is.
+    Skipped,
+}
+
+/// A document to be.
+#[derive(Debug)]
+pub struct NewDocument {
+    /// Its path.
+    pub path: DocumentPath,
+    pub(super) values: Vec<Value>,
+    /// Where what its source holds beside the values is sealed.
+    pub leftover: Option<FilePath>,
+    /// What is still to be sealed there.
+    pub(super) leftover_text: Option<Plain>,
+    /// SHA-256 of what lies at the path, once it was looked at.
+    pub(super) there: Option<[u8; 32]>,
+    pub(super) leftover_there: Option<[u8; 32]>,
+}
+
+/// A sealed file to be.
+#[derive(Debug)]
+pub struct NewSealed {
+    /// Its path.
+    pub path: FilePath,
+    /// The source's own path, where the name could not be kept.
+    pub(super) note: Option<String>,
+    pub(super) there: Option<[u8; 32]>,
+    pub(super) unchanged: bool,
+}
+
+impl Action {
+    /// The word that plans use.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Document(_) => "document",
+            Self::File(_) => "file",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The secret that it makes.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Document(document) => Some(document.path.as_str()),
+            Self::File(file) => Some(file.path.as_str()),
+            Self::Skipped => None,
+        }
+    }
+
+    /// The sealed file that it makes beside a document.
+    #[must_use]
+    pub fn leftover(&self) -> Option<&str> {
+        match self {
+            Self::Document(document) => document.leftover.as_ref().map(FilePath::as_str),
+            _ => None,
+        }
+    }
+}
+
+impl Item {
+    pub(super) fn find(&mut self, matter: Matter, text: impl Into<String>) {
+        self.findings.push(Finding::new(matter, text));
+    }
+
+    /// Whether the vault holds all of it already.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        match &self.action {
+            Action::Document(document) => {
+                document.values.is_empty() && document.leftover_text.is_none()
+            }
+            Action::File(file) => file.unchanged,
+            Action::Skipped => false,
+        }
+    }
+}
+
+impl Plan {
+    /// Refuses a plan with a finding that stands against it.
+    ///
+    /// # Errors
+    /// [`ImportError::Unreadable`], [`ImportError::NoRule`], [`ImportError::Conflict`].
+    pub fn demand_ready(&self) -> Result<(), ImportError> {
+        let with = |matter: Matter| {
+            self.items.iter().filter_map(move |item| {
+                Some((item, item.findings.iter().find(|f| f.matter == matter)?))
+            })
+        };
+        let unread = with(Matter::Unreadable).chain(with(Matter::NotUtf8Name));
+        let sources: Vec<String> = unread
+            .map(|(item, finding)| format!("{}: {finding}", crate::text::clean_line(&item.source)))
+            .collect();
+        if !sources.is_empty() {
+            return Err(ImportError::Unreadable { sources });
+        }
+        let mut scopes: Vec<(String, String)> = Vec::new();
+        for (item, _) in with(Matter::NoRule) {
+            let scope = item.action.secret().and_then(|path| path.split('/').next());
+            let scope = scope.unwrap_or_default().to_owned();
+            if !scopes.iter().any(|(known, _)| *known == scope) {
+                scopes.push((scope, item.source.clone()));
+            }
+        }
+        if !scopes.is_empty() {
+            return Err(ImportError::NoRule { scopes });
+        }
+        let secrets: Vec<String> = with(Matter::Conflict)
+            .flat_map(|(item, _)| {
+                item.findings
+                    .iter()
+                    .filter(|f| f.matter == Matter::Conflict)
+            })
+            .map(|finding| finding.text.clone())
+            .collect();
+        if secrets.is_empty() {
+            Ok(())
+        } else {
+            Err(ImportError::Conflict { secrets })
+        }
+    }
+
+    /// Whether there is nothing to be sealed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let sealed = |item: &&Item| item.action.secret().is_some();
+        self.items.iter().filter(sealed).all(Item::is_unchanged)
+    }
+}

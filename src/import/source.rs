@@ -1,0 +1,220 @@
+//! A plaintext tree, gone through without following a link.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::fs::{EntryKind, FsError, Tree};
+
+use super::ImportError;
+
+/// How much of a file is looked at to tell its kind: a page.
+pub(super) const HEAD: usize = 4096;
+
+/// Each file is two steps of one journal, of 64 MiB at most, and a step with long paths takes
+/// 1.5 KB.
+const MOST: usize = 20_000;
+
+/// Twice as deep as any tree of credentials that was met; paths stay far below the system's limit.
+const DEEPEST: usize = 32;
+
+/// A folder or one file, to be imported.
+#[derive(Debug)]
+pub struct Source {
+    tree: Tree,
+    only: Option<String>,
+    /// The name of the folder that was meant, where it has one.
+    pub(super) folder_name: Option<String>,
+}
+
+/// Something in the tree.
+#[derive(Debug)]
+pub(super) struct Met {
+    /// Below the source.
+    pub(super) path: String,
+    pub(super) what: What,
+}
+
+/// What it is.
+#[derive(Debug)]
+pub(super) enum What {
+    /// With its first bytes; none if it is empty.
+    File(Zeroizing<Vec<u8>>),
+    Link,
+    Special,
+    /// A folder `.git`.
+    Repository,
+    /// With the reason.
+    Unreadable(String),
+    NotUtf8Name,
+}
+
+impl Source {
+    /// Opens a folder, or the folder of one file.
+    ///
+    /// # Errors
+    /// [`ImportError::NoSource`]; [`ImportError::Vault`] if the vault in `vault` lies in it, or it in
+    /// the vault's own folders; [`FsError`].
+    pub fn open(path: &Path, vault: &Path) -> Result<Self, Error> {
+        let about = std::fs::metadata(path);
+        let no_source = |missing| ImportError::NoSource {
+            path: path.to_owned(),
+            missing,
+        };
+        let about = match about {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(no_source(true).into());
+            }
+            about => about.map_err(FsError::io("read", path))?,
+        };
+        let full = path.canonicalize().map_err(FsError::io("read", path))?;
+        let vault = vault.canonicalize().map_err(FsError::io("read", vault))?;
+        let own = ["secrets", "recipients", "hooks", ".git"];
+        if vault.starts_with(&full) || own.iter().any(|own| full.starts_with(vault.join(own))) {
+            return Err(ImportError::Vault {
+                path: path.to_owned(),
+            }
+            .into());
+        }
+        let text = |name: Option<&std::ffi::OsStr>| Some(name?.to_str()?.to_owned());
+        if about.is_dir() {
+            return Ok(Self {
+                tree: Tree::open(path)?,
+                only: None,
+                folder_name: text(full.file_name()),
+            });
+        }
+        let (Some(name), true) = (text(path.file_name()), about.is_file()) else {
+            return Err(no_source(false).into());
+        };
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        Ok(Self {
+            tree: Tree::open(folder)?,
+            only: Some(name),
+            folder_name: text(full.parent().and_then(Path::file_name)),
+        })
+    }
+
+    /// Everything that is not a folder, sorted by path.
+    pub(super) fn walk(&self) -> Result<Vec<Met>, Error> {
+        let mut all = Vec::new();
+        if let Some(name) = &self.only {
+            // Through the tree, so that a link is refused here too.
+            let what = self.file(name)?;
+            all.push(Met {
+                path: name.clone(),
+                what,
+            });
+            return Ok(all);
+        }
+        let mut folders = vec![String::new()];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            if folder.split('/').count() > DEEPEST {
+                return Err(ImportError::TooDeep {
+                    path: folder,
+                    most: DEEPEST,
+                }
+                .into());
+            }
+            let entries = match self.tree.entries(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    let what = What::Unreadable(reason(&error));
+                    all.push(Met { path: folder, what });
+                    continue;
+                }
+            };
+            seen += entries.len();
+            if seen > MOST {
+                return Err(ImportError::TooMany { most: MOST }.into());
+            }
+            for entry in entries {
+                let path = match folder.as_str() {
+                    "" => entry.name.clone(),
+                    folder => format!("{folder}/{}", entry.name),
+                };
+                let what = match entry.kind {
+                    EntryKind::Folder if entry.name == ".git" => What::Repository,
+                    EntryKind::Folder => {
+                        folders.push(path);
+                        continue;
+                    }
+                    EntryKind::File => self.met(&path),
+                    EntryKind::Link => What::Link,
+                    EntryKind::Other => self.other(&path),
+                };
+                all.push(Met { path, what });
+            }
+        }
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(all)
+    }
+
+    fn met(&self, path: &str) -> What {
+        self.file(path)
+            .unwrap_or_else(|error| What::Unreadable(reason(&error)))
+    }
+
+    fn file(&self, path: &str) -> Result<What, FsError> {
+        let (file, _) = self.open_file(path)?;
+        let mut head = Zeroizing::new(Vec::with_capacity(HEAD));
+        let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
+        file.take(limit)
+            .read_to_end(&mut head)
+            .map_err(FsError::io("read", &self.tree.join(path)))?;
+        Ok(What::File(head))
+    }
+
+    /// A name that is not UTF-8 is listed by what it looks like, under which nothing lies.
+    fn other(&self, path: &str) -> What {
+        match self.tree.exists(path) {
+            Ok(true) => What::Special,
+            Ok(false) => What::NotUtf8Name,
+            Err(error) => What::Unreadable(reason(&error)),
+        }
+    }
+
+    /// Opens one of its files.
+    pub(super) fn open_file(&self, path: &str) -> Result<(File, std::fs::Metadata), FsError> {
+        let at = self.tree.join(path);
+        let gone = || FsError::io("read", &at)(std::io::ErrorKind::NotFound.into());
+        let file = self.tree.file(path)?.ok_or_else(gone)?;
+        let about = file.metadata().map_err(FsError::io("read", &at))?;
+        Ok((file, about))
+    }
+
+    /// Reads one of its files, of at most `most` bytes; `None` if it is larger.
+    pub(super) fn read(
+        &self,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, FsError> {
+        match self.tree.read(path, most) {
+            Ok(Some(bytes)) => Ok(Some(Zeroizing::new(bytes))),
+            Ok(None) => Err(FsError::io("read", &self.tree.join(path))(
+                std::io::ErrorKind::NotFound.into(),
+            )),
+            Err(FsError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+}
+
+/// Why, without the path.
+fn reason(error: &FsError) -> String {
+    match error {
+        FsError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}

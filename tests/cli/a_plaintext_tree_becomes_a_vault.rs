@@ -1,0 +1,293 @@
+//! A plaintext tree becomes a vault: every value is right, every file equal, and nothing is left out.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{self, Certs};
+use crate::lab::{Lab, Ran, contains, forms};
+
+/// What becomes of each source of the fixture: kind, action, secret.
+const PLAN: &[(&str, &str, &str, &str)] = &[
+    ("ansible/README", "file", "file", "shared/ansible/README"),
+    (
+        "ansible/group_vars/dev.yml",
+        "file",
+        "file",
+        "dev/ansible/group_vars/dev.yml",
+    ),
+    (
+        "ansible/secrets.yml",
+        "file",
+        "file",
+        "shared/ansible/secrets.yml",
+    ),
+    (
+        "azure/principal.json",
+        "file",
+        "file",
+        "shared/azure/principal.json",
+    ),
+    ("bin/dump.sh", "file", "file", "shared/bin/dump.sh"),
+    (
+        "gcp/bundles.json",
+        "file",
+        "file",
+        "shared/gcp/bundles.json",
+    ),
+    (
+        "keys/ansible_ed25519",
+        "file",
+        "file",
+        "shared/keys/ansible_ed25519",
+    ),
+    (
+        "keys/ansible_ed25519.pub",
+        "file",
+        "file",
+        "shared/keys/ansible_ed25519.pub",
+    ),
+    (
+        "keys/vm-clws-prod-gpuworker-2",
+        "file",
+        "file",
+        "prod/keys/vm-clws-prod-gpuworker-2",
+    ),
+    (
+        "logins/portal notes.txt",
+        "file",
+        "file",
+        "shared/logins/portal_notes.txt",
+    ),
+    (
+        "logins/worker.password",
+        "file",
+        "file",
+        "shared/logins/worker.password",
+    ),
+    ("misc/empty", "empty", "skipped", ""),
+    ("misc/token.bin", "file", "file", "shared/misc/token.bin"),
+    ("mysql/my.cnf", "file", "file", "shared/mysql/my.cnf"),
+    ("prod/monitor.env", "dotenv", "document", "prod/monitor"),
+    (
+        "prod/rest-server.env",
+        "dotenv",
+        "document",
+        "prod/rest-server",
+    ),
+    ("test/all.env", "dotenv", "document", "test/all"),
+    ("tls/current", "link", "skipped", ""),
+    ("tls/dev/codalab.crt", "file", "file", "dev/tls/codalab.crt"),
+    ("tls/dev/codalab.key", "file", "file", "dev/tls/codalab.key"),
+    (
+        "tls/old-bundle.pem",
+        "file",
+        "file",
+        "shared/tls/old-bundle.pem",
+    ),
+];
+
+fn import<'a>(lab: &'a Lab, certs: &Certs, words: &str) -> crate::lab::Run<'a> {
+    let source = certs.path().display().to_string();
+    lab.clws(&format!("import {words}")).word(source)
+}
+
+fn silent(ran: &Ran) {
+    for leak in fixture::leaks() {
+        for form in forms(&leak) {
+            assert!(!contains(&ran.out, &form), "stdout of {}", ran.words);
+            assert!(
+                !contains(ran.err.as_bytes(), &form),
+                "stderr of {}",
+                ran.words
+            );
+        }
+    }
+}
+
+#[test]
+fn the_plan_says_what_becomes_of_each_source_and_touches_nothing() {
+    let (lab, certs) = (Lab::new(), Certs::lay_out());
+    lab.commit("empty");
+    let planned = import(&lab, &certs, "--plan --json").succeeds();
+    silent(&planned);
+    let sources = planned.json()["sources"].as_array().unwrap().clone();
+    let rows: Vec<Value> = sources
+        .iter()
+        .map(|s| {
+            json!([
+                s["source"],
+                s["kind"],
+                s["action"],
+                s["secret"].as_str().unwrap_or("")
+            ])
+        })
+        .collect();
+    let expected: Vec<Value> = PLAN
+        .iter()
+        .map(|row| json!([row.0, row.1, row.2, row.3]))
+        .collect();
+    assert_eq!(rows, expected);
+    let findings = |source: &str| -> Vec<String> {
+        let found = sources.iter().find(|s| s["source"] == source).unwrap();
+        let kinds = found["findings"].as_array().unwrap().iter();
+        kinds
+            .map(|f| f["kind"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(findings("misc/empty"), ["empty"]);
+    assert_eq!(findings("tls/current"), ["link"]);
+    assert_eq!(findings("logins/portal notes.txt"), ["renamed"]);
+    assert_eq!(findings("prod/monitor.env"), ["unexpanded"]);
+    assert_eq!(findings("test/all.env"), ["line-ends"]);
+    assert!(findings("prod/rest-server.env").is_empty());
+
+    let shown = import(&lab, &certs, "--dry-run").succeeds();
+    silent(&shown);
+    assert!(
+        shown
+            .text()
+            .contains("\nprod/rest-server.env           dotenv  document  prod/rest-server\n")
+    );
+    assert_eq!(lab.git(&["status", "--porcelain"]), "");
+    // Nobody can be asked, and nobody said yes.
+    silent(&import(&lab, &certs, "").exits(15));
+    assert_eq!(lab.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn every_value_and_file_comes_back_and_no_plaintext_is_left_anywhere() {
+    let (lab, certs) = (Lab::new(), Certs::lay_out());
+    let done = import(&lab, &certs, "--yes --json").succeeds();
+    silent(&done);
+    assert_eq!(done.json()["sources"].as_array().unwrap().len(), PLAN.len());
+    assert!(
+        done.err.contains("sealed 3 documents and 16 files"),
+        "{}",
+        done.err
+    );
+
+    let expected = fixture::expected();
+    for entry in fixture::manifest() {
+        let (_, kind, _, secret) = PLAN.iter().find(|row| row.0 == entry.path).unwrap();
+        if *kind == "dotenv" {
+            let wanted = expected[&entry.path].as_object().unwrap();
+            for (name, value) in wanted {
+                let got = lab.clws(&format!("secret get {secret}/{name}")).succeeds();
+                assert_eq!(got.text(), value.as_str().unwrap(), "{secret}/{name}");
+            }
+            let listed = lab
+                .clws(&format!("secret list {secret} --json"))
+                .succeeds()
+                .json();
+            assert_eq!(listed["secrets"].as_array().unwrap().len(), wanted.len());
+        } else if *kind == "file" {
+            let got = lab.clws(&format!("secret get {secret}")).succeeds();
+            let hash = clws::crypto::hex(&clws::crypto::sha256(&got.out));
+            assert_eq!(hash, entry.sha256, "{secret}");
+            let sidecar = lab.vault().join(format!("secrets/{secret}.age.toml"));
+            let sidecar = std::fs::read_to_string(sidecar).unwrap();
+            let mode = format!("\nmode = \"{:04o}\"\n", entry.mode.unwrap());
+            assert!(sidecar.contains(&mode), "{sidecar}");
+        }
+    }
+    let note = |file: &str| std::fs::read_to_string(lab.vault().join(file)).unwrap();
+    assert!(
+        note("secrets/shared/logins/portal_notes.txt.age.toml")
+            .contains("\nnote = \"logins/portal notes.txt\"\n")
+    );
+    assert!(note("secrets/prod/rest-server.toml").contains("\nnote = \"rest-server\"\n"));
+    assert!(note("secrets/prod/monitor.toml").contains("\nnote = \"relay\"\n"));
+
+    lab.commit("imported");
+    let leaks = fixture::leaks();
+    lab.nowhere(&leaks);
+    // The finder finds one that was planted, in a file and in git alike.
+    std::fs::write(lab.vault().join("planted"), format!("x {} y", leaks[0])).unwrap();
+    lab.commit("planted");
+    let found = lab.find(&leaks);
+    assert!(
+        found.iter().any(|place| place.ends_with("/planted")),
+        "{found:?}"
+    );
+    assert!(found.contains(&"git objects".to_owned()), "{found:?}");
+}
+
+#[test]
+fn an_import_again_changes_nothing_and_says_so() {
+    let (lab, certs) = (Lab::new(), Certs::lay_out());
+    import(&lab, &certs, "--yes").succeeds();
+    lab.commit("imported");
+    let again = import(&lab, &certs, "--yes").succeeds();
+    assert!(again.err.contains("nothing to seal"), "{}", again.err);
+    assert_eq!(lab.git(&["status", "--porcelain"]), "");
+    let planned = import(&lab, &certs, "--plan --json").succeeds().json();
+    assert_eq!(planned["sources"][0]["findings"][0]["kind"], "exists");
+
+    // A value more, and one file more: only these are new.
+    let env = certs.path().join("test/all.env");
+    let text = std::fs::read_to_string(&env).unwrap() + "NEW=x\n";
+    std::fs::write(&env, text).unwrap();
+    std::fs::write(certs.path().join("misc/empty"), "filled").unwrap();
+    let more = import(&lab, &certs, "--yes").succeeds();
+    assert!(
+        more.err.contains("sealed 1 document and 1 file"),
+        "{}",
+        more.err
+    );
+    assert_eq!(lab.clws("secret get test/all/NEW").succeeds().text(), "x");
+    assert_eq!(
+        lab.clws("secret get shared/misc/empty").succeeds().text(),
+        "filled"
+    );
+    let changed = lab.git(&["status", "--porcelain", "-uall"]);
+    let changed: Vec<&str> = changed.lines().collect();
+    assert_eq!(
+        changed,
+        [
+            " M secrets/test/all.toml",
+            "?? secrets/shared/misc/empty.age",
+            "?? secrets/shared/misc/empty.age.toml"
+        ]
+    );
+}
+
+#[test]
+fn sources_are_removed_only_after_they_were_verified() {
+    let (lab, certs) = (Lab::new(), Certs::lay_out());
+    let linked = certs.path().parent().unwrap().join("another name");
+    std::fs::hard_link(certs.path().join("mysql/my.cnf"), &linked).unwrap();
+    let kept = std::fs::read(&linked).unwrap();
+    let done = import(&lab, &certs, "--yes --shred-source").succeeds();
+    silent(&done);
+    assert!(
+        done.err.contains("overwrote and removed 19 sources"),
+        "{}",
+        done.err
+    );
+    assert!(done.err.contains("no guarantee on SSDs"), "{}", done.err);
+    assert!(
+        done.err
+            .contains("mysql/my.cnf was removed and not overwritten"),
+        "{}",
+        done.err
+    );
+    assert_eq!(std::fs::read(&linked).unwrap(), kept);
+    for (source, _, action, _) in PLAN {
+        let there = std::fs::symlink_metadata(certs.path().join(source)).is_ok();
+        assert_eq!(there, *action == "skipped", "{source}");
+    }
+    assert_eq!(
+        lab.clws("secret get prod/monitor/CODALAB_EMAIL_PASSWORD")
+            .succeeds()
+            .text(),
+        "xxMUumK74 #1 $x"
+    );
+    // Sealed by an earlier run, removed by a later one.
+    let certs = Certs::lay_out();
+    import(&lab, &certs, "--shred-source").exits(15);
+    let done = import(&lab, &certs, "--yes --shred-source").succeeds();
+    assert!(
+        done.err.contains("overwrote and removed 19 sources"),
+        "{}",
+        done.err
+    );
+}
