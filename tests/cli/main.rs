@@ -7,8 +7,6 @@
     reason = "a helper of a test fails that test"
 )]
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails that test")]
-
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,22 +15,21 @@ use support::{fixture, lab, tool};
 mod a_check_holds_readers_and_rules_together;
 mod a_check_names_what_was_tampered_with;
 mod a_database_client_logs_in;
+mod a_plaintext_tree_becomes_a_vault;
 mod a_policy_is_signed_beside_the_value;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
+mod an_import_is_all_or_nothing;
+mod an_import_writes_no_plaintext;
+mod any_tree_can_be_imported;
 mod checking;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
 mod generated_values_are_seen_by_nobody;
 mod plain_merges_pass_the_check;
+mod ten_thousand_variables_are_one_document;
 mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;
 mod what_a_program_prints_is_redacted;
-mod a_plaintext_tree_becomes_a_vault;
-mod a_team_shares_a_document;
-mod an_import_is_all_or_nothing;
-mod an_import_writes_no_plaintext;
-mod any_tree_can_be_imported;
-mod ten_thousand_variables_are_one_document;
