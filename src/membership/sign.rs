@@ -9,7 +9,9 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, New};
 use crate::recipients::{ACCESS_FILE, Rights};
 use crate::text::list;
-use crate::trust::{Draft, SETTINGS_FILE, Version, newest_number, read_version, version_file};
+use crate::trust::{
+    Draft, SETTINGS_FILE, TrustError, Version, newest_number, read_version, version_file,
+};
 use crate::vault::{Listed, Signs, Vault};
 
 /// A signed trust version, and the edits that bring it and its files in.
@@ -53,6 +55,11 @@ pub fn sign_rules(vault: &Vault, rules: &Rules, signers: &[&dyn Signs]) -> Resul
     rules.check()?;
     vault.demand_pin(true)?;
     let tree = vault.tree();
+    // From an old branch a second version would be signed beside one that others have accepted.
+    let (here, accepted) = (newest_number(tree)?, vault.trust().accepted.number());
+    if here < accepted {
+        return Err(TrustError::Older { here, accepted }.into());
+    }
     let before = read_version(tree, newest_number(tree)?)?;
     let admin = signers.iter().find_map(|signer| {
         before

@@ -18,6 +18,8 @@ pub enum TrustError {
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
     Gap(u64),
+    #[error("trust version {number} has tables behind its signatures, which nobody signed")]
+    BehindBody { number: u64 },
     #[error("trust version {number} does not follow from version {}: {why}", .number.saturating_sub(1))]
     DoesNotFollow { number: u64, why: String },
     #[error("this machine has not accepted this vault yet; its rules are {fingerprint}@{number}")]
@@ -92,7 +94,10 @@ impl Explain for TrustError {
                 "an administrator takes it over with `clws trust sign`; else put it back with git"
                     .into(),
             ],
-            Self::Sibling { .. } | Self::DoesNotFollow { .. } | Self::NotExpected { .. } => {
+            Self::Sibling { .. }
+            | Self::BehindBody { .. }
+            | Self::DoesNotFollow { .. }
+            | Self::NotExpected { .. } => {
                 vec!["`clws trust show` shows both; ask an administrator which is meant".into()]
             }
             Self::Gap(_) => vec!["check out the whole of recipients/trust/".into()],

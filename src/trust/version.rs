@@ -88,8 +88,20 @@ impl Version {
             body: body(bytes).to_vec(),
             signatures: Vec::new(),
         };
+        if head.optional("also")?.is_some() {
+            let why = "this clws does not join versions; a newer one does".to_owned();
+            return Err(head.wrong("also", why).into());
+        }
         for table in parsed.all()? {
-            match table.header().kind {
+            let header = table.header();
+            // What stands behind the body is signed by nobody: an administrator added there would
+            // change neither the hash nor a signature.
+            if header.start >= version.body.len() && !matches!(header.kind, "sig" | "end") {
+                return Err(TrustError::BehindBody {
+                    number: version.number,
+                });
+            }
+            match header.kind {
                 "admin" => {
                     let name = table.name().parse::<PartyName>();
                     let name = name.map_err(|error| table.wrong("key", error.to_string()))?;

@@ -133,7 +133,9 @@ impl<'a> Change<'a> {
         draft.check_case(name)?;
         let before = draft.before(name)?;
         let (rev, seq) = draft.next(name, before.as_ref());
-        let mut kept = before.map(|record| record.policy).unwrap_or_default();
+        // What a record says is signed on only if somebody who may write had signed it.
+        let vouched = before.filter(|record| draft.is_vouched(vault, record));
+        let mut kept = vouched.map(|record| record.policy).unwrap_or_default();
         // A new plaintext is what an exposed value waited for.
         kept.set(PolicyKey::Exposed, None);
         kept.set(PolicyKey::MovedTo, None);
@@ -582,6 +584,14 @@ impl Draft {
         let header = there.header(name)?;
         let (place, head) = (self.place.clone(), self.head.clone());
         Some(Document::of_one(place, head, &there.text, header))
+    }
+
+    /// Whether a current writer signed a record, however old it is.
+    fn is_vouched(&self, vault: &Vault, record: &Record) -> bool {
+        self.document_of(&record.name).is_none_or(|document| {
+            let judged = vault.judge_record(&document, record, &self.rights, None);
+            judged.is_ok()
+        })
     }
 
     /// A value whose record is signed again must be one that counts.

@@ -202,7 +202,10 @@ impl Change<'_> {
             .as_ref()
             .map_or(0, |s| s.seq)
             .max(pinned.map_or(0, |mark| mark.seq));
-        let mut kept = before.map(|sidecar| sidecar.policy).unwrap_or_default();
+        // What a sidecar says is signed on only if somebody who may write had signed it.
+        let rights = vault.rights(path.as_str())?;
+        let vouched = before.filter(|sidecar| vault.judge_sidecar(sidecar, &rights, None).is_ok());
+        let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
         let unsigned = Unsigned {
             id,

@@ -181,6 +181,91 @@ fn a_trust_version_that_does_not_follow_is_refused() {
 }
 
 #[test]
+fn an_administrator_behind_the_signatures_is_nobody() {
+    let lab = Lab::new()
+        .people(&["mal"])
+        .secret("prod/web/TOKEN", "hunter2");
+    // The body, its hash and its signature stay as they are.
+    let key = lab.clws("identity show").by("mal").succeeds().text();
+    let key = key
+        .lines()
+        .find(|line| line.starts_with("key = "))
+        .unwrap()
+        .to_owned();
+    write(&lab, "recipients/trust/2.toml", |text| {
+        text.replace("[end]", &format!("[admin.mal]\n{key}\n\n[end]"))
+    });
+    lab.clws("trust sign --yes")
+        .by("mal")
+        .env("CLWS_TRUST", "0".repeat(64) + "@2")
+        .exits(13);
+    let refused = lab.clws("trust show").exits(13);
+    assert!(
+        refused.err.contains("behind its signatures"),
+        "{}",
+        refused.err
+    );
+    lab.clws("access grant mal prod --read --yes").exits(13);
+}
+
+#[test]
+fn a_forged_tombstone_does_not_take_a_value_away_unseen() {
+    let lab = Lab::new()
+        .secret("prod/web/TOKEN", "hunter2")
+        .secret("prod/web/OTHER", "other");
+    write(&lab, "secrets/prod/web.toml", |text| {
+        let at = text.find("[secret.TOKEN]").unwrap();
+        let tail: Vec<&str> = text[at..]
+            .lines()
+            .filter(|line| !line.starts_with("type"))
+            .map(|line| {
+                if line.starts_with("value") {
+                    "state = \"removed\""
+                } else {
+                    line
+                }
+            })
+            .collect();
+        format!("{}{}\n", &text[..at], tail.join("\n"))
+    });
+    let refused = lab.clws("exec prod/web -- true").exits(125);
+    assert!(refused.err.contains("does not verify"), "{}", refused.err);
+    assert!(
+        lab.clws("secret list prod")
+            .succeeds()
+            .text()
+            .contains("BAD")
+    );
+}
+
+#[test]
+fn what_is_known_about_a_value_is_signed_only_if_a_writer_had_signed_it() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    write(&lab, "secrets/prod/web.toml", |text| {
+        text.replace(
+            "author = \"ada\"\n",
+            "author = \"ada\"\nnote = \"planted\"\n",
+        )
+    });
+    let lab = lab.secret("prod/web/TOKEN", "new");
+    let document = std::fs::read_to_string(lab.vault().join("secrets/prod/web.toml")).unwrap();
+    assert!(!document.contains("planted"), "{document}");
+}
+
+#[test]
+fn rules_are_not_signed_from_an_older_version() {
+    let lab = Lab::new();
+    lab.commit("first");
+    let lab = lab.people(&["ben"]);
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    write(&lab, "clws.toml", |text| {
+        text.replace("rollback = \"warn\"", "rollback = \"refuse\"")
+    });
+    lab.clws("trust sign --yes").exits(14);
+}
+
+#[test]
 fn a_link_in_the_vault_is_not_followed() {
     let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
     let (inside, outside) = (lab.vault().join("secrets/prod"), lab.root().join("outside"));

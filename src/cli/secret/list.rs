@@ -52,7 +52,9 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
             Err(error) => cx.ui.warn(&error.message()),
         }
     }
-    rows.retain(|row| !row.removed && only.as_ref().is_none_or(|path| row.path == *path));
+    // A tombstone is nothing to show, unless something is wrong with it.
+    let shown = |row: &Row| !row.removed || matches!(row.mark, "BAD" | "unvouched");
+    rows.retain(|row| shown(row) && only.as_ref().is_none_or(|path| row.path == *path));
     if rows.is_empty()
         && let Some(path) = &args.path
     {
