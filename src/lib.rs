@@ -35,6 +35,8 @@ pub mod vault;
 // features
 pub mod membership;
 
+pub mod edit;
+
 pub mod deploy;
 
 // cli

@@ -4,4 +4,5 @@ mod clean;
 mod list;
 
 pub use clean::clean;
+pub(crate) use clean::is_dangerous;
 pub use list::{any_of, count, list, nearest};

@@ -1,5 +1,6 @@
 //! `clws secret`: the values and files of a vault.
 
+mod edit;
 mod get;
 mod list;
 mod remove;
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Get(get::GetArgs),
     Set(set::SetArgs),
+    Edit(edit::EditArgs),
     Remove(remove::RemoveArgs),
 }
 
@@ -27,6 +29,7 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::List(args) => list::run(args, cx),
         Command::Get(args) => get::run(args, cx),
         Command::Set(args) => set::run(args, cx),
+        Command::Edit(args) => edit::run(args, cx),
         Command::Remove(args) => remove::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
