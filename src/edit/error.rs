@@ -95,6 +95,12 @@ impl Explain for EditError {
 
     fn hints(&self) -> Vec<Hint> {
         match self {
+            Self::Value {
+                name,
+                fault: Fault::OtherType(..),
+            } => vec![format!(
+                "`clws secret set {name} --type TYPE` gives it another type"
+            )],
             Self::Conflict { path, .. } => vec![format!(
                 "`clws secret edit {path}` starts from what is there now"
             )],

@@ -41,6 +41,8 @@ pub enum Fault {
     Value(Box<VaultError>),
     #[error("it is no single value")]
     NotOne,
+    #[error("the value is of type {0}, and this is of type {1}")]
+    OtherType(&'static str, &'static str),
     #[error("it is larger than {0} bytes")]
     TooLarge(usize),
 }

@@ -118,10 +118,17 @@ impl OneValue<'_> {
         let new = match kind {
             ValueType::String | ValueType::Bytes => NewValue { kind, plain: text },
             // A literal: blanks around it mean nothing, and an array may be typed on several lines.
-            _ => text.with(|text| {
-                let text = std::str::from_utf8(text).map_err(|_| Fault::NotUtf8)?;
-                parse::literal(text, &full)
-            })?,
+            _ => {
+                let new = text.with(|text| {
+                    let text = std::str::from_utf8(text).map_err(|_| Fault::NotUtf8)?;
+                    parse::literal(text, &full)
+                })?;
+                if new.kind != kind {
+                    let now = new.kind.as_str();
+                    return Err(Fault::OtherType(kind.as_str(), now));
+                }
+                new
+            }
         };
         new.plain.with(|plain| kind.check(&full, plain))?;
         Ok(new)
