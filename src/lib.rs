@@ -37,6 +37,7 @@ pub mod fleet;
 // features
 pub mod membership;
 
+pub mod edit;
 pub mod exec;
 pub mod import;
 

@@ -3,5 +3,6 @@
 mod clean;
 mod list;
 
+pub(crate) use clean::is_dangerous;
 pub use clean::{clean, clean_json, clean_line};
 pub use list::{any_of, count, list, nearest};

@@ -23,18 +23,30 @@ fn a_plaintext_tree_becomes_a_running_component() {
         said.extend_from_slice(ran.err.as_bytes());
         ran
     };
-    keep(lab.clws("import --yes").word(certs.path().to_str().unwrap()).succeeds());
+    keep(
+        lab.clws("import --yes")
+            .word(certs.path().to_str().unwrap())
+            .succeeds(),
+    );
 
     let edited = "edited-in-the-editor-7Qz";
     let editor = lab.root().join("editor.sh");
     std::fs::write(
         &editor,
-        format!("#!/bin/sh\nsed -i 's/^CODALAB_PASSWORD = .*/CODALAB_PASSWORD = \"{edited}\"/' \"$1\"\n"),
+        format!(
+            "#!/bin/sh\nsed -i 's/^CODALAB_PASSWORD = .*/CODALAB_PASSWORD = \"{edited}\"/' \"$1\"\n"
+        ),
     )
     .unwrap();
     let editor = format!("sh {}", editor.display());
-    keep(lab.clws("secret edit prod/rest-server").env("EDITOR", editor).succeeds());
-    let read = lab.clws("secret get prod/rest-server/CODALAB_PASSWORD").succeeds();
+    keep(
+        lab.clws("secret edit prod/rest-server")
+            .env("EDITOR", editor)
+            .succeeds(),
+    );
+    let read = lab
+        .clws("secret get prod/rest-server/CODALAB_PASSWORD")
+        .succeeds();
     assert_eq!(read.text(), edited);
 
     let write = |path: &str, text: &str| {
@@ -78,17 +90,21 @@ run = ["sh", "-c", 'test -s "$0/answer"', "{{ place }}"]
 
     // The answer can be right only if variable, template and file arrived to the byte.
     let mut expected = edited.as_bytes().to_vec();
-    expected.extend_from_slice(b"{\"server\": {\"engine_url\": \"mysql://codalab:Vx3nDJcrqmaaFpt8pJ82qp@db/codalab\"}}\n");
+    expected.extend_from_slice(
+        b"{\"server\": {\"engine_url\": \"mysql://codalab:Vx3nDJcrqmaaFpt8pJ82qp@db/codalab\"}}\n",
+    );
     expected.extend(std::fs::read(certs.path().join("misc/token.bin")).unwrap());
     let answer = std::process::Command::new("sh")
         .args(["-c", "cat /run/clws/*/rest-server/*/answer /dev/shm/clws-*/*/rest-server/*/answer 2>/dev/null"])
         .output()
         .unwrap();
-    let expected: String =
-        clws::crypto::hex(&clws::crypto::sha256(&expected));
+    let expected: String = clws::crypto::hex(&clws::crypto::sha256(&expected));
     assert!(contains(&answer.stdout, expected.as_bytes()), "{answer:?}");
 
-    let listed = std::process::Command::new("ps").args(["-eww", "-o", "args"]).output().unwrap();
+    let listed = std::process::Command::new("ps")
+        .args(["-eww", "-o", "args"])
+        .output()
+        .unwrap();
     said.extend_from_slice(&listed.stdout);
     drop(deployed);
 

@@ -10,8 +10,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{fixture, lab, tool};
+use support::{desk, fixture, lab, terminal, tool};
 
+mod a_bad_edit_keeps_the_text_and_says_why;
 mod a_check_holds_readers_and_rules_together;
 mod a_check_names_what_was_tampered_with;
 mod a_database_client_logs_in;
@@ -21,15 +22,21 @@ mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
+mod a_value_and_a_file_are_edited_as_they_are;
+mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_import_is_all_or_nothing;
 mod an_import_writes_no_plaintext;
 mod any_tree_can_be_imported;
 mod checking;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
+mod from_certs_to_a_running_component;
 mod generated_values_are_seen_by_nobody;
+mod only_edited_values_are_sealed_anew;
 mod plain_merges_pass_the_check;
+mod plaintext_is_gone_on_every_way_out;
 mod ten_thousand_variables_are_one_document;
+mod two_people_edit_one_document;
 mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;
 mod what_a_program_prints_is_redacted;

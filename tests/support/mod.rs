@@ -12,7 +12,9 @@
     reason = "a helper of tests fails the test that called it"
 )]
 
+pub(crate) mod desk;
 pub(crate) mod fixture;
 pub(crate) mod lab;
 pub(crate) mod mariadb;
+pub(crate) mod terminal;
 pub(crate) mod tool;

@@ -1,5 +1,6 @@
 //! `clws secret`: the values and files of a vault.
 
+mod edit;
 mod generate;
 mod get;
 mod list;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Get(get::GetArgs),
     Set(set::SetArgs),
     Generate(generate::GenerateArgs),
+    Edit(edit::EditArgs),
     Remove(remove::RemoveArgs),
     /// Give a secret another name
     ///
@@ -43,6 +45,7 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Get(args) => get::run(args, cx),
         Command::Set(args) => set::run(args, cx),
         Command::Generate(args) => generate::run(args, cx),
+        Command::Edit(args) => edit::run(args, cx),
         Command::Remove(args) => remove::run(args, cx),
         Command::Move(args) => transfer::run(args, Transfer::Move, cx),
         Command::Copy(args) => transfer::run(args, Transfer::Copy, cx),
