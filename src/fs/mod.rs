@@ -15,7 +15,7 @@ pub use private::{
 };
 pub use ram::{RamDir, clear_left_behind};
 pub use shred::{Gone, Stamp};
-pub use tree::{Entry, EntryKind, Tree};
+pub use tree::{Entry, EntryKind, Tree, names};
 
 pub use private::Sync;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::order::RecordMark;
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex, sha256};
-use crate::fs::{self, Sync};
+use crate::fs::{self, FsError, Sync};
 use crate::name::{Component, PartyName};
 use crate::world::{World, WorldError};
 
@@ -192,11 +192,9 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn documents(&self) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
         let mut all = Vec::new();
-        let Ok(entries) = std::fs::read_dir(self.dir.join("documents")) else {
-            return Ok(all);
-        };
-        for entry in entries.flatten() {
-            if let Ok(id) = from_hex(&entry.file_name().to_string_lossy())
+        let folder = self.dir.join("documents");
+        for name in fs::names(&folder).map_err(FsError::io("list", &folder))? {
+            if let Ok(id) = from_hex(&name.to_string_lossy())
                 && let Some(pin) = self.document(&id)?
             {
                 all.push((id, pin));
