@@ -46,6 +46,8 @@ pub enum TrustError {
     BadExpectation(String),
     #[error("there is no party `{0}` in the accepted rules")]
     NoParty(String),
+    #[error("the rules of this vault were changed meanwhile")]
+    Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
     Older { here: u64, accepted: u64 },
 }
@@ -58,6 +60,7 @@ impl Explain for TrustError {
             Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
             Self::BadExpectation(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
+            Self::Moved => Code::TempFail,
             _ => Code::Trust,
         }
     }
@@ -103,6 +106,7 @@ impl Explain for TrustError {
             Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
             Self::Older { .. } => vec!["git merge main".into()],
+            Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }
 }
