@@ -273,13 +273,13 @@ fn valid_signers(
     vault: &Vault,
     component: &Component,
     signed: &SignatureFile,
-) -> Result<Vec<PartyName>, HookError> {
+) -> Result<Vec<PartyName>, Error> {
     let mut valid = Vec::new();
     for signature in &signed.signatures {
         let Ok(name) = signature.party.parse::<PartyName>() else {
             continue;
         };
-        let Ok(party) = vault.party(&name) else {
+        let Some(party) = vault.party_if_known(&name)? else {
             continue;
         };
         let Some(key) = party.verifying_key(&signature.fingerprint) else {

@@ -426,7 +426,10 @@ impl<'a> Change<'a> {
         for wrap in document.wraps()? {
             let party = wrap.party().parse::<PartyName>().ok();
             let party = party.filter(|party| rights.readers.contains(party));
-            let party = party.and_then(|party| self.vault.party(&party).ok());
+            let party = match party {
+                Some(party) => self.vault.party_if_known(&party)?,
+                None => None,
+            };
             let known = party.is_some_and(|party| {
                 party
                     .recipients

@@ -160,6 +160,17 @@ impl Vault {
         Ok(party)
     }
 
+    /// A party of the accepted rules, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`TrustError`] if that cannot be told: a file that cannot be read is no missing party.
+    pub fn party_if_known(&self, name: &PartyName) -> Result<Option<Rc<Party>>, TrustError> {
+        match self.party(name) {
+            Err(TrustError::NoParty(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// The party that one of these keys signs for.
     ///
     /// # Errors
