@@ -101,10 +101,7 @@ fn read_bytes(tree: &Tree, number: u64) -> Result<Vec<u8>, TrustError> {
 pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<Trust, TrustError> {
     let newest = newest_number(tree)?;
     let vault = Version::body_hash(&read_bytes(tree, 1)?);
-    let pins = Pins::of(world, &vault).map_err(|error| TrustError::Damaged {
-        path: "state".into(),
-        why: error.to_string(),
-    })?;
+    let pins = Pins::of(world, &vault)?;
     let pinned = pins.chain()?;
     let Some(last) = pinned.last() else {
         return first_use(tree, vault, newest, pins, expect);

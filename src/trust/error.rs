@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Code, Explain};
 use crate::fs::FsError;
 use crate::lines::LineError;
+use crate::world::WorldError;
 
 /// What stands between this machine and the rules of a vault.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum TrustError {
     Fs(#[from] FsError),
     #[error(transparent)]
     Line(#[from] LineError),
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error("{} is no vault: it has no recipients/trust/1.toml", .0.display())]
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
@@ -57,6 +60,7 @@ impl Explain for TrustError {
         match self {
             Self::Fs(error) => error.code(),
             Self::Line(error) => error.code(),
+            Self::World(error) => error.code(),
             Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
             Self::BadExpectation(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
@@ -79,6 +83,7 @@ impl Explain for TrustError {
         match self {
             Self::Fs(error) => error.hints(),
             Self::Line(error) => error.hints(),
+            Self::World(error) => error.hints(),
             Self::NoVault(_) => {
                 vec!["`clws init` makes a vault here; `--vault DIR` names another".into()]
             }
