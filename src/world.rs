@@ -78,10 +78,13 @@ impl World {
     }
 
     /// The world of this process.
+    ///
+    /// Its working folder is relative where the system does not say which it is, as in one that was
+    /// removed: any other folder would be a wrong one to read and write in.
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     #[must_use]
     pub fn of_process() -> Self {
-        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         Self::new(Clock::System, std::env::vars_os(), folder)
     }
 

@@ -19,7 +19,15 @@ impl Check<'_> {
             let name = clean(&wrap.name);
             let party = wrap.party().parse::<PartyName>().ok();
             let party = party.filter(|party| rights.readers.contains(party));
-            let Some(party) = party.and_then(|party| self.vault.party(&party).ok()) else {
+            let party = party.map(|party| self.vault.party_if_known(&party));
+            let party = match party.transpose() {
+                Ok(party) => party.flatten(),
+                Err(error) => {
+                    self.add(Finding::of(Kind::Rules, path, &error));
+                    continue;
+                }
+            };
+            let Some(party) = party else {
                 self.add(extra_reader(path, &name, wrap.party()));
                 continue;
             };

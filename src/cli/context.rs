@@ -1,5 +1,6 @@
 //! Flags, environment and files, settled to what a command works with.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::exec::Inherited;
+use crate::fs::FsError;
 use crate::identity::{self, Ask, Bundle, Opening, PublicFolder, Signer};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE};
@@ -88,9 +90,22 @@ impl Signs for MyKey<'_> {
 }
 
 impl Context {
+    /// Refuses to work in a folder that the system cannot name.
+    pub(crate) fn demand_folder(&self) -> Result<(), Error> {
+        if self.world.folder().is_absolute() {
+            return Ok(());
+        }
+        Err(
+            Problem::new(Code::IoErr, "the working folder is gone or cannot be read")
+                .hint("`cd` into one that is there")
+                .into(),
+        )
+    }
+
     /// The folder of the vault: the flag, the variable, or the nearest parent with a `clws.toml` that
     /// belongs to this person.
     pub(crate) fn vault_path(&self) -> Result<PathBuf, Error> {
+        self.demand_folder()?;
         let named = self
             .vault_dir
             .as_deref()
@@ -99,8 +114,16 @@ impl Context {
             return Ok(self.world.folder().join(dir));
         }
         for dir in self.world.folder().ancestors() {
-            let Ok(about) = std::fs::symlink_metadata(dir.join(SETTINGS_FILE)) else {
-                continue;
+            let settings = dir.join(SETTINGS_FILE);
+            let about = match std::fs::symlink_metadata(&settings) {
+                Ok(about) => about,
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::PermissionDenied => continue,
+                    // A vault further up would be another one than is meant.
+                    _ => return Err(FsError::io("look at", &settings)(error).into()),
+                },
             };
             // Somebody else's clws.toml in a parent folder would choose the vault for us
             // (git CVE-2022-24765).

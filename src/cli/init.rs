@@ -25,6 +25,7 @@ pub(crate) struct InitArgs {
 }
 
 pub(crate) fn run(args: &InitArgs, cx: &Context) -> Result<(), Error> {
+    cx.demand_folder()?;
     let here = args
         .dir
         .clone()

@@ -273,13 +273,13 @@ fn valid_signers(
     vault: &Vault,
     component: &Component,
     signed: &SignatureFile,
-) -> Result<Vec<PartyName>, HookError> {
+) -> Result<Vec<PartyName>, Error> {
     let mut valid = Vec::new();
     for signature in &signed.signatures {
         let Ok(name) = signature.party.parse::<PartyName>() else {
             continue;
         };
-        let Ok(party) = vault.party(&name) else {
+        let Some(party) = vault.party_if_known(&name)? else {
             continue;
         };
         let Some(key) = party.verifying_key(&signature.fingerprint) else {
@@ -396,7 +396,10 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
         .get(&format!("{component}.toml"))
         .map(|file| file.bytes.as_slice());
     Hook::parse(component, own.unwrap_or_default())?;
-    let _lock = Lock::take(&vault.trust().pins.lock_file(), "hook sign")?;
+    let pins = &vault.trust().pins;
+    let journal = Journal::at(pins.journal_file());
+    let _lock = Lock::take(&pins.lock_file(), "hook sign")?;
+    journal.begin(vault.tree())?;
     let path = signature_file(component);
     let old = vault.tree().read(&path, lines::MAX_FILE)?;
     let before = old
@@ -429,8 +432,8 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
     )?;
     let new = New::Bytes(signed.print(component).into_bytes());
     let edit = Edit::of(path, old.as_deref(), new);
-    let pins = &vault.trust().pins;
-    Journal::at(pins.journal_file()).commit(vault.tree(), vault.world(), vec![edit])?;
+    journal.commit(vault.tree(), vault.world(), vec![edit])?;
     pins.set_hook(component, HookPin { seq: signed.seq })?;
+    journal.end();
     Ok(signed.seq)
 }

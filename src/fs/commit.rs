@@ -6,10 +6,12 @@
 //! journal in the person's state folder: once that is on disk the change will be finished, by this
 //! process or by the next one. It lies there and not in the repository, since a pulled journal would
 //! be an attack.
+//!
+//! What a run that is killed before that leaves is the subject of `left.rs`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -84,15 +86,11 @@ impl Staged {
                 "no random bytes",
             ))
         })?;
-        let name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", hex(&random));
+        let name = staged_name(&hex(&random));
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let target = path.to_owned();
-        let path = if folder_path.is_empty() {
-            name.clone()
-        } else {
-            format!("{folder_path}/{name}")
-        };
+        let path = joined(folder_path, &name);
         let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| tree.explain("write", &path, errno))?;
         Ok(Self {
@@ -197,6 +195,11 @@ impl Drop for Staged {
 /// A step that is ready: path, old hash, staged file, new hash.
 type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
 
+/// The name of a temporary file.
+pub(super) fn staged_name(middle: &str) -> String {
+    format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
+}
+
 /// Whether a name is that of a temporary file.
 #[must_use]
 pub fn is_stale_name(name: &str) -> bool {
@@ -206,7 +209,7 @@ pub fn is_stale_name(name: &str) -> bool {
 /// The journal of one vault. The caller holds the vault's lock.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -232,9 +235,28 @@ impl Journal {
     }
 
     /// Whether a change is waiting to be finished.
-    #[must_use]
-    pub fn is_pending(&self) -> bool {
-        self.path.exists()
+    ///
+    /// # Errors
+    /// [`FsError::Io`]: a journal that cannot be looked at may be there.
+    pub fn is_pending(&self) -> Result<bool, FsError> {
+        exists(&self.path)
+    }
+
+    /// Whether the change that is waiting to be finished is one of this file, among others.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn is_changing(&self, path: &str) -> Result<bool, FsError> {
+        let record = self.read()?;
+        Ok(record.is_some_and(|record| record.steps.iter().any(|step| step.path == path)))
+    }
+
+    fn read(&self) -> Result<Option<Record>, FsError> {
+        let bytes = read_private(&self.path, MAX_JOURNAL)?;
+        bytes
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose()
+            .map_err(|error| FsError::io("read", &self.path)(error.into()))
     }
 
     /// Carries out all edits, or none of them.
@@ -291,7 +313,11 @@ impl Journal {
             }
             return Ok(());
         }
-        self.write(tree, &steps)?;
+        if let Err(error) = self.write(tree, &steps) {
+            // It may lie there all the same, and the files that it speaks of go now.
+            remove_private(&self.path).unwrap_or_default();
+            return Err(error);
+        }
         for (_, _, staged, _) in steps {
             if let Some(staged) = staged {
                 staged.hand_over();
@@ -333,38 +359,38 @@ impl Journal {
     /// Finishes a change that an earlier run began. Nothing to do is fine.
     ///
     /// # Errors
-    /// [`FsError::Changed`] if a target is neither what it was nor what it shall be; [`FsError::Io`].
+    /// [`FsError::Changed`], once, if somebody took a file of the change into hand meanwhile, as
+    /// `git checkout` and `git clean` do: what they made stays. The rest is finished if it was begun,
+    /// and dropped if not; the next run has nothing to do any more. [`FsError::Io`].
     pub fn recover(&self) -> Result<(), FsError> {
-        let Some(bytes) = read_private(&self.path, MAX_JOURNAL)? else {
+        let Some(record) = self.read()? else {
             return Ok(());
         };
-        let record: Record = serde_json::from_slice(&bytes)
-            .map_err(|error| FsError::io("read", &self.path)(error.into()))?;
         // The clone is gone, and its files with it.
-        if !record.root.is_dir() {
+        if !is_folder(&record.root)? {
             return remove_private(&self.path);
         }
         let tree = Tree::open(&record.root)?;
+        let mut stages = Vec::with_capacity(record.steps.len());
         for step in &record.steps {
-            let now = current(&tree, &step.path)?.map(|hash| hex(&hash));
-            if now == step.new {
-                if let Some(staged) = &step.staged {
+            stages.push(step.stage(&tree)?);
+        }
+        let lost = stages.iter().position(|stage| *stage == Stage::Lost);
+        let begun = stages.contains(&Stage::Done);
+        for (step, stage) in record.steps.iter().zip(&stages) {
+            match &step.staged {
+                Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
                     remove(&tree, staged)?;
                 }
-                continue;
-            }
-            if now != step.was {
-                return Err(FsError::Changed {
-                    path: tree.join(&step.path),
-                });
-            }
-            match &step.staged {
                 Some(staged) => {
                     let folder = make_folders(&tree, split(&step.path).0)?;
                     rustix::fs::renameat(&folder, split(staged).1, &folder, split(&step.path).1)
                         .map_err(|errno| tree.explain("write", &step.path, errno))?;
                 }
-                None => remove(&tree, &step.path)?,
+                None if *stage == Stage::Ready && (lost.is_none() || begun) => {
+                    remove(&tree, &step.path)?;
+                }
+                None => {}
             }
         }
         let folders: BTreeSet<&str> = record
@@ -375,7 +401,70 @@ impl Journal {
         for folder in folders {
             sync_dir(&tree, folder)?;
         }
-        remove_private(&self.path)
+        remove_private(&self.path)?;
+        match lost.and_then(|at| record.steps.get(at)) {
+            Some(step) => Err(FsError::Changed {
+                path: tree.join(&step.path),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How far a step of a journal is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The target is old, and what shall replace it is there.
+    Ready,
+    /// The target is new.
+    Done,
+    /// The target is as it was and as it shall be.
+    Same,
+    /// The target is neither, or what should replace it is gone.
+    Lost,
+}
+
+impl Step {
+    fn stage(&self, tree: &Tree) -> Result<Stage, FsError> {
+        let now = current(tree, &self.path)?.map(|hash| hex(&hash));
+        if now == self.new {
+            return Ok(if self.was == self.new {
+                Stage::Same
+            } else {
+                Stage::Done
+            });
+        }
+        let there = match &self.staged {
+            Some(staged) => tree.exists(staged)?,
+            None => true,
+        };
+        Ok(if now == self.was && there {
+            Stage::Ready
+        } else {
+            Stage::Lost
+        })
+    }
+}
+
+pub(super) fn exists(path: &Path) -> Result<bool, FsError> {
+    path.try_exists().map_err(FsError::io("look at", path))
+}
+
+fn is_folder(path: &Path) -> Result<bool, FsError> {
+    match std::fs::metadata(path) {
+        Ok(about) => Ok(about.is_dir()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(FsError::io("look at", path)(error)),
+    }
+}
+
+pub(super) fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
     }
 }
 
@@ -402,11 +491,7 @@ fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
     let folders: BTreeSet<&str> = edits.iter().map(|edit| split(&edit.path).0).collect();
     for folder in folders {
         for entry in tree.entries(folder)? {
-            let path = if folder.is_empty() {
-                entry.name.clone()
-            } else {
-                format!("{folder}/{}", entry.name)
-            };
+            let path = joined(folder, &entry.name);
             if is_stale_name(&entry.name) && !own.contains(path.as_str()) {
                 remove(tree, &path)?;
             }
@@ -446,7 +531,7 @@ pub(crate) fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
     Ok(hash)
 }
 
-fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
+pub(super) fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
     let (folder, name) = split(path);
     let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
         Ok(fd) => fd,
@@ -461,7 +546,7 @@ fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
 
 /// Removes a folder and those above it that are empty: nothing of a change that did not come about
 /// stays, and a folder that is left would keep its name from being a document's.
-fn remove_empty_folders(tree: &Tree, mut folder: &str) {
+pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
     while !folder.is_empty() {
         let (parent, name) = split(folder);
         let gone = tree
@@ -502,9 +587,12 @@ fn sync_folder(tree: &Tree, path: &str) -> Result<(), FsError> {
 }
 
 fn sync_dir(tree: &Tree, folder: &str) -> Result<(), FsError> {
-    let fd = tree
-        .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
-        .map_err(|errno| tree.explain("sync", folder, errno))?;
+    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Ok(fd) => fd,
+        // Somebody took it away with everything in it.
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(tree.explain("sync", folder, errno)),
+    };
     rustix::fs::fsync(&fd).map_err(|errno| tree.explain("sync", folder, errno))
 }
 
@@ -578,7 +666,7 @@ mod tests {
         lab.journal.commit(&lab.tree, &lab.world, edits).unwrap();
         assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
         assert_eq!(content(&lab, "x/y/b").as_deref(), Some("new b"));
-        assert!(!lab.journal.is_pending());
+        assert!(!lab.journal.is_pending().unwrap());
         assert_eq!(
             lab.tree.entries("").unwrap().len(),
             2,
@@ -656,10 +744,69 @@ mod tests {
         };
         let bytes = serde_json::to_vec(&record).unwrap();
         write_private(&lab.dir.path().join("state/journal"), &bytes, Sync::Disk).unwrap();
-        assert!(lab.journal.is_pending());
+        assert!(lab.journal.is_pending().unwrap());
         lab.journal.recover().unwrap();
         lab.journal.recover().unwrap();
         assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
         assert_eq!(lab.tree.entries("").unwrap().len(), 1);
+    }
+
+    /// A journal of changes of `a`, `b` and `c` from old to new, and what lies there.
+    fn interrupted(lab: &Lab, there: &[(&str, &str)]) {
+        let steps = ["a", "b", "c"].map(|name| {
+            let hash = |age: &str| Some(hex(&sha256(format!("{age} {name}").as_bytes())));
+            Step {
+                path: name.into(),
+                staged: Some(format!(".clws-{name}.tmp")),
+                was: hash("old"),
+                new: hash("new"),
+            }
+        });
+        let root = lab.dir.path().join("vault");
+        for (name, content) in there {
+            std::fs::write(root.join(name), content).unwrap();
+        }
+        let bytes = serde_json::to_vec(&Record {
+            root,
+            steps: steps.into(),
+        });
+        let path = lab.dir.path().join("state/journal");
+        write_private(&path, &bytes.unwrap(), Sync::Disk).unwrap();
+    }
+
+    #[test]
+    fn a_change_whose_files_were_cleaned_away_blocks_nothing() {
+        let lab = lab();
+        // `git clean` took the temporary files of `a` and `c`.
+        let there = [("b", "old b"), ("c", "old c"), (".clws-b.tmp", "new b")];
+        interrupted(&lab, &there);
+        let error = lab.journal.recover().unwrap_err();
+        assert!(matches!(error, FsError::Changed { .. }));
+        lab.journal.recover().unwrap();
+        assert!(!lab.journal.is_pending().unwrap());
+        for name in ["a", "b", "c"] {
+            assert_eq!(content(&lab, name), Some(format!("old {name}")), "{name}");
+        }
+        assert_eq!(lab.tree.entries("").unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_change_that_was_begun_is_finished_around_what_somebody_else_wrote() {
+        let lab = lab();
+        let there = [
+            ("a", "new a"),
+            ("b", "theirs"),
+            (".clws-b.tmp", "new b"),
+            ("c", "old c"),
+            (".clws-c.tmp", "new c"),
+        ];
+        interrupted(&lab, &there);
+        let error = lab.journal.recover().unwrap_err();
+        assert!(matches!(error, FsError::Changed { path } if path.ends_with("b")));
+        lab.journal.recover().unwrap();
+        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
+        assert_eq!(content(&lab, "b").as_deref(), Some("theirs"));
+        assert_eq!(content(&lab, "c").as_deref(), Some("new c"));
+        assert_eq!(lab.tree.entries("").unwrap().len(), 3);
     }
 }

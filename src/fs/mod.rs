@@ -1,6 +1,7 @@
 //! Files that are whole before they count, folders that no link leads out of, memory that is no disk.
 
 mod commit;
+mod left;
 mod lock;
 mod private;
 mod ram;
@@ -15,7 +16,7 @@ pub use private::{
 };
 pub use ram::{RamDir, clear_left_behind};
 pub use shred::{Gone, Stamp};
-pub use tree::{Entry, EntryKind, Tree};
+pub use tree::{Entry, EntryKind, Tree, names};
 
 pub use private::Sync;
 
@@ -134,7 +135,7 @@ impl Explain for FsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                vec!["the disk is full; nothing was changed".into()]
+                vec!["the disk is full; make room and run the command again".into()]
             }
             Self::NotPrivate { path, .. } => vec![format!("chmod go-rwx {}", shown(path))],
             Self::Locked { .. } => vec!["try again when it is done".into()],

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::commit::staged_name;
 use super::{FsError, Tree};
 
 /// Whether a write waits for the disk.
@@ -80,14 +81,16 @@ pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError
 
 /// Writes a file of ours so that readers see the old or the new one.
 ///
+/// Whoever writes it holds the lock that guards it: the temporary file has one name, so that what a
+/// killed run leaves is replaced by the next one and never grows.
+///
 /// # Errors
 /// [`FsError::Io`]; the old file is then still there.
 pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     ensure_private_dir(folder)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(name);
+    let name = path.file_name().unwrap_or_default();
+    let temporary = folder.join(staged_name(&name.to_string_lossy()));
     let written = write_temporary(&temporary, bytes, sync)
         .and_then(|()| std::fs::rename(&temporary, path).map_err(FsError::io("write", path)));
     if written.is_err() {
@@ -114,7 +117,7 @@ pub fn write_all_private(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(
         return Ok(());
     }
     ensure_private_dir(folder)?;
-    let temporary = |name: &str| folder.join(format!("{name}.{}.tmp", std::process::id()));
+    let temporary = |name: &str| folder.join(staged_name(name));
     let written = files
         .iter()
         .try_for_each(|(name, bytes)| write_temporary(&temporary(name), bytes, Sync::Lazy))
@@ -153,7 +156,7 @@ fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {
 
 fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
     let fail = || FsError::io("write", temporary);
-    // A leftover of a process that had our number and was killed.
+    // A leftover of a run that was killed.
     match std::fs::remove_file(temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail()(error)),
         _ => {}

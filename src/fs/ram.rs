@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::FsError;
+use super::{FsError, tree::names};
 use crate::crypto::hex;
 use crate::secret::Plain;
 use crate::world::World;
@@ -104,16 +104,13 @@ impl Drop for RamDir {
 pub fn clear_left_behind(world: &World) {
     let me = rustix::process::geteuid().as_raw();
     for place in places(world).iter().filter(|place| is_memory(place)) {
-        let Ok(entries) = std::fs::read_dir(place) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
-                && entry
-                    .metadata()
+        for name in names(place).unwrap_or_default() {
+            let path = place.join(&name);
+            let ours = name.to_string_lossy().starts_with(PREFIX)
+                && std::fs::symlink_metadata(&path)
                     .is_ok_and(|about| about.is_dir() && about.uid() == me);
-            if ours && is_abandoned(&entry.path()) {
-                wipe(&entry.path());
+            if ours && is_abandoned(&path) {
+                wipe(&path);
             }
         }
     }
@@ -130,12 +127,9 @@ fn is_abandoned(folder: &Path) -> bool {
 
 /// Overwrites and removes everything below a folder, and the folder.
 fn wipe(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        match entry.file_type() {
+    for name in names(folder).unwrap_or_default() {
+        let path = folder.join(name);
+        match std::fs::symlink_metadata(&path).map(|about| about.file_type()) {
             Ok(kind) if kind.is_dir() => wipe(&path),
             Ok(kind) if kind.is_file() => {
                 // Freed pages of tmpfs are cleared before they are used again; this only hurries it.

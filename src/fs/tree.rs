@@ -4,7 +4,7 @@
 //! and `RESOLVE_NO_SYMLINKS`, so that neither a link nor `..` is followed, at any depth, and no
 //! check can be raced.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -220,6 +220,30 @@ impl Tree {
             Err(errno) => Err(self.explain("look at", relative, errno)),
         }
     }
+}
+
+/// The names in a folder outside any tree, in no order; none if there is no such folder.
+///
+/// Unlike `std::fs::read_dir` this does not panic where a folder's closing fails.
+///
+/// # Errors
+/// What the system refuses.
+pub fn names(folder: &Path) -> std::io::Result<Vec<OsString>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = match rustix::fs::open(folder, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        Err(errno) => return Err(errno.into()),
+    };
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&fd)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 fn kind_of(file_type: FileType) -> EntryKind {

@@ -204,11 +204,11 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>, FileError> {
         path: path.to_path_buf(),
         source,
     };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        names.push(name.to_string_lossy().into_owned());
-    }
+    let names = crate::fs::names(path).map_err(failed)?;
+    let mut names: Vec<String> = names
+        .iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
     names.sort_unstable();
     Ok(names)
 }

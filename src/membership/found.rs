@@ -7,12 +7,14 @@ use super::rules::Rules;
 use super::sign::hashes;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};
-use crate::fs::{Edit, Journal, New, Tree};
+use crate::fs::{Edit, Journal, Lock, New, Tree};
 use crate::name::PartyName;
 use crate::recipients::{
     Access, Kind, Party, PublicRecipient, RecipientKey, Right, Rule, Use, VerifyingKey,
 };
-use crate::trust::{Draft, Pins, SETTINGS_FILE, Version, version_file};
+use crate::trust::{
+    Draft, Pins, SETTINGS_FILE, TrustError, Version, newest_number, read_version, version_file,
+};
 use crate::vault::Signs;
 use crate::world::World;
 
@@ -32,7 +34,8 @@ pub struct Founding<'a> {
     pub signing: &'a PublicKey,
 }
 
-/// Makes a vault in a folder; gives trust version 1's fingerprint. Nothing is committed to git.
+/// Makes a vault in a folder, or finishes one that was cut off; gives trust version 1's fingerprint.
+/// Nothing is committed to git.
 ///
 /// # Errors
 /// CONFLICT if there is a vault; [`crate::fs::FsError`].
@@ -44,7 +47,16 @@ pub fn found(
 ) -> Result<String, Error> {
     std::fs::create_dir_all(dir).map_err(crate::fs::FsError::io("make", dir))?;
     let tree = Tree::open(dir)?;
-    if tree.exists(SETTINGS_FILE)? || tree.exists("recipients/trust")? {
+    // Two foundings in one folder would each write a part of the files.
+    let _lock = Lock::take(&world.state_dir()?.join("init.lock"), "making a vault")?;
+    if let Some(fingerprint) = finish(world, &tree)? {
+        return Ok(fingerprint);
+    }
+    let is_there = match newest_number(&tree) {
+        Err(TrustError::NoVault(_)) => tree.exists(SETTINGS_FILE)?,
+        other => other.map(|_| true)?,
+    };
+    if is_there {
         return Err(Problem::new(
             Code::Conflict,
             format!("there is a vault in {}", dir.display()),
@@ -96,20 +108,45 @@ pub fn found(
     version.check_founding()?;
 
     let pins = Pins::of(world, &version.hash)?;
-    let mut edits: Vec<Edit> = rules
-        .files()
-        .iter()
-        .map(|(file, bytes)| Edit::of(file.clone(), None, New::Bytes(bytes.clone())))
-        .collect();
-    edits.push(Edit::of(
-        version_file(1),
-        None,
-        New::Bytes(printed.into_bytes()),
-    ));
+    // The trust version comes first: the journal is found by its hash if the rest is cut off.
+    let printed = New::Bytes(printed.into_bytes());
+    let mut edits = vec![Edit::of(version_file(1), None, printed)];
+    edits.extend(
+        rules
+            .files()
+            .iter()
+            .map(|(file, bytes)| Edit::of(file.clone(), None, New::Bytes(bytes.clone()))),
+    );
     edits.extend(attributes(&tree)?);
-    Journal::at(pins.journal_file()).commit(&tree, world, edits)?;
-    pins.accept(&[version.hash], rules.files())?;
+    let journal = Journal::at(pins.journal_file());
+    let founded = pins
+        .accept(&[version.hash], rules.files())
+        .map_err(Error::from)
+        // After the pin: nobody has to tell the founder's own machine what it may trust.
+        .and_then(|_| Ok(journal.commit(&tree, world, edits)?));
+    if founded.is_err() && !journal.is_pending()? {
+        // Nothing came of it; what is left of the pin speaks of no vault.
+        std::fs::remove_dir_all(pins.dir()).unwrap_or_default();
+    }
+    founded?;
     Ok(version.fingerprint())
+}
+
+/// Finishes a founding that was cut off in this folder; gives its fingerprint.
+fn finish(world: &World, tree: &Tree) -> Result<Option<String>, Error> {
+    let first = version_file(1);
+    if !tree.exists(&first)? {
+        return Ok(None);
+    }
+    let version = read_version(tree, 1)?;
+    let pins = Pins::of(world, &version.hash)?;
+    let journal = Journal::at(pins.journal_file());
+    if !journal.is_changing(&first)? {
+        return Ok(None);
+    }
+    let _lock = Lock::take(&pins.lock_file(), "finishing a new vault")?;
+    journal.recover()?;
+    Ok(Some(version.fingerprint()))
 }
 
 fn settings(name: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::accepted::{differences, rule_files, signed_files};
 use super::{Accepted, Difference, Pins, TrustError, Version, version_file};
 use crate::crypto::{from_hex, hex};
-use crate::fs::{EntryKind, Tree};
+use crate::fs::{EntryKind, Lock, Tree};
 use crate::world::World;
 
 /// A trust version lists each party: 5,000 hosts are 0.5 MB.
@@ -101,10 +101,7 @@ fn read_bytes(tree: &Tree, number: u64) -> Result<Vec<u8>, TrustError> {
 pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<Trust, TrustError> {
     let newest = newest_number(tree)?;
     let vault = Version::body_hash(&read_bytes(tree, 1)?);
-    let pins = Pins::of(world, &vault).map_err(|error| TrustError::Damaged {
-        path: "state".into(),
-        why: error.to_string(),
-    })?;
+    let pins = Pins::of(world, &vault)?;
     let pinned = pins.chain()?;
     let Some(last) = pinned.last() else {
         return first_use(tree, vault, newest, pins, expect);
@@ -137,7 +134,14 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
             chain.push(version.hash);
             before = version;
         }
-        let accepted = take(tree, &pins, &chain, &before)?;
+        let files = signed_files(tree, &before)?;
+        // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
+        // the rules count already.
+        let lock = Lock::try_take(&pins.lock_file(), "accepting newer rules")?;
+        let accepted = match lock {
+            Some(_held) => take(&pins, &chain, &files)?,
+            None => Accepted::of_files(files, before.number)?,
+        };
         return Ok(Trust {
             vault,
             standing,
@@ -190,7 +194,9 @@ fn first_use(
             expected: hex(&expect.hash),
         });
     }
-    let accepted = take(tree, &pins, &chain, &before)?;
+    let files = signed_files(tree, &before)?;
+    let _lock = Lock::take(&pins.lock_file(), "a first use")?;
+    let accepted = take(&pins, &chain, &files)?;
     Ok(Trust {
         vault,
         standing: Standing::Current,
@@ -199,14 +205,13 @@ fn first_use(
     })
 }
 
-/// Moves the pin, with a copy of the rules that the version signed.
+/// Moves the pin, with a copy of the rules that the version signed. The caller holds the lock.
 fn take(
-    tree: &Tree,
     pins: &Pins,
     chain: &[[u8; 32]],
-    version: &Version,
+    files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Accepted, TrustError> {
-    pins.accept(chain, &signed_files(tree, version)?)?;
+    pins.accept(chain, files)?;
     pins.accepted(chain.len())
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Code, Explain};
 use crate::fs::FsError;
 use crate::lines::LineError;
+use crate::world::WorldError;
 
 /// What stands between this machine and the rules of a vault.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum TrustError {
     Fs(#[from] FsError),
     #[error(transparent)]
     Line(#[from] LineError),
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error("{} is no vault: it has no recipients/trust/1.toml", .0.display())]
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
@@ -48,6 +51,8 @@ pub enum TrustError {
     BadExpectation(String),
     #[error("there is no party `{0}` in the accepted rules")]
     NoParty(String),
+    #[error("the rules of this vault were changed meanwhile")]
+    Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
     Older { here: u64, accepted: u64 },
 }
@@ -57,9 +62,11 @@ impl Explain for TrustError {
         match self {
             Self::Fs(error) => error.code(),
             Self::Line(error) => error.code(),
+            Self::World(error) => error.code(),
             Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
             Self::BadExpectation(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
+            Self::Moved => Code::TempFail,
             _ => Code::Trust,
         }
     }
@@ -78,6 +85,7 @@ impl Explain for TrustError {
         match self {
             Self::Fs(error) => error.hints(),
             Self::Line(error) => error.hints(),
+            Self::World(error) => error.hints(),
             Self::NoVault(_) => {
                 vec!["`clws init` makes a vault here; `--vault DIR` names another".into()]
             }
@@ -108,6 +116,7 @@ impl Explain for TrustError {
             Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
             Self::Older { .. } => vec!["git merge main".into()],
+            Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What this machine has seen of a vault, outside of it: `<state>/vaults/<vault id>/`.
 //!
 //! It follows the vault's id and not the clone: worktrees and clones share it. It is moved last,
-//! only after all was verified, and only forward. Losing a move on a read accepts more, never less,
+//! only after all was verified, only forward, and by whoever holds the vault's lock. Losing a move on a read accepts more, never less,
 //! so those do not wait for the disk.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::order::RecordMark;
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex, sha256};
-use crate::fs::{self, Sync};
+use crate::fs::{self, FsError, Sync};
 use crate::name::{Component, PartyName};
 use crate::world::{World, WorldError};
 
@@ -108,6 +108,16 @@ impl Pins {
         files: &BTreeMap<String, Vec<u8>>,
     ) -> Result<PathBuf, TrustError> {
         let copy = self.accepted_dir(chain.len());
+        // A copy that was cut off may be of another version of this number, with other parties.
+        for folder in ["", "recipients"] {
+            for name in fs::names(&copy.join(folder)).map_err(FsError::io("list", &copy))? {
+                let path = copy.join(folder).join(&name);
+                let is_ours = |file: &String| path == copy.join(file);
+                if !path.is_dir() && !files.keys().any(is_ours) {
+                    fs::remove_private(&path)?;
+                }
+            }
+        }
         for (path, bytes) in files {
             fs::write_private(&copy.join(path), bytes, Sync::Disk)?;
         }
@@ -192,11 +202,9 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn documents(&self) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
         let mut all = Vec::new();
-        let Ok(entries) = std::fs::read_dir(self.dir.join("documents")) else {
-            return Ok(all);
-        };
-        for entry in entries.flatten() {
-            if let Ok(id) = from_hex(&entry.file_name().to_string_lossy())
+        let folder = self.dir.join("documents");
+        for name in fs::names(&folder).map_err(FsError::io("list", &folder))? {
+            if let Ok(id) = from_hex(&name.to_string_lossy())
                 && let Some(pin) = self.document(&id)?
             {
                 all.push((id, pin));
@@ -447,5 +455,16 @@ mod tests {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .unwrap();
         assert!(matches!(pins.document(&[2; 16]), Err(TrustError::Fs(_))));
+    }
+
+    #[test]
+    fn a_copy_of_rules_that_was_cut_off_lends_no_party_to_the_next_one() {
+        let (_dir, pins) = pins();
+        let cut_off = pins.accepted_dir(1).join("recipients/eve.toml");
+        fs::write_private(&cut_off, b"eve", Sync::Lazy).unwrap();
+        let files = BTreeMap::from([("recipients/ada.toml".to_owned(), b"ada".to_vec())]);
+        pins.accept(&[[1; 32]], &files).unwrap();
+        assert!(!cut_off.exists());
+        assert!(cut_off.with_file_name("ada.toml").exists());
     }
 }

@@ -86,7 +86,8 @@ impl<'a> Change<'a> {
         vault.demand_pin(true)?;
         let pins = &vault.trust().pins;
         let lock = Lock::take(&pins.lock_file(), what)?;
-        Journal::at(pins.journal_file()).recover()?;
+        Journal::at(pins.journal_file()).begin(vault.tree())?;
+        vault.demand_unmoved()?;
         Ok(Self {
             vault,
             author,
@@ -427,7 +428,10 @@ impl<'a> Change<'a> {
         for wrap in document.wraps()? {
             let party = wrap.party().parse::<PartyName>().ok();
             let party = party.filter(|party| rights.readers.contains(party));
-            let party = party.and_then(|party| self.vault.party(&party).ok());
+            let party = match party {
+                Some(party) => self.vault.party_if_known(&party)?,
+                None => None,
+            };
             let known = party.is_some_and(|party| {
                 party
                     .recipients
@@ -497,18 +501,21 @@ impl<'a> Change<'a> {
             edits.extend(rules);
             version = Some(hash);
         }
+        let memory = &self.vault.trust().pins;
+        let journal = Journal::at(memory.journal_file());
         if edits.is_empty() {
+            journal.end();
             return Ok(());
         }
         self.vault.record_use(self.what, &names, Sync::Disk)?;
-        let memory = &self.vault.trust().pins;
-        Journal::at(memory.journal_file()).commit(self.vault.tree(), self.vault.world(), edits)?;
+        journal.commit(self.vault.tree(), self.vault.world(), edits)?;
         memory.set_documents(&pins)?;
         if let Some(hash) = version {
             let mut chain = memory.chain()?;
             chain.push(hash);
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
+        journal.end();
         Ok(())
     }
 }

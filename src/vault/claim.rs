@@ -150,7 +150,7 @@ impl Vault {
             name: name.to_owned(),
             signer: signer.clone(),
         };
-        let party = self.party(&writer).map_err(|_| unknown())?;
+        let party = self.party_if_known(&writer)?.ok_or_else(unknown)?;
         let key = &party
             .verifying_key(&signed.fingerprint)
             .ok_or_else(unknown)?

@@ -3,6 +3,7 @@
 use crate::error::{Code, Explain};
 use crate::lines::LineError;
 use crate::text::{any_of, count, list};
+use crate::trust::TrustError;
 
 use super::kind::{MAX_VALUE, ValueType};
 
@@ -10,6 +11,8 @@ use super::kind::{MAX_VALUE, ValueType};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what its variant is")]
 pub enum VaultError {
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("{file}, {error}")]
     Line { file: String, error: LineError },
     #[error("{file} was signed for the path `{signed}`")]
@@ -98,6 +101,7 @@ pub enum VaultError {
 impl Explain for VaultError {
     fn code(&self) -> Code {
         match self {
+            Self::Trust(error) => error.code(),
             Self::Line { error, .. } => error.code(),
             Self::NotFound { .. } | Self::Removed { .. } => Code::NotFound,
             Self::NoKey { .. } | Self::NoIdentity { .. } => Code::NoKey,
@@ -128,6 +132,7 @@ impl Explain for VaultError {
 
     fn notes(&self) -> Vec<String> {
         match self {
+            Self::Trust(error) => error.notes(),
             Self::NoKey { tried, readers, .. } => {
                 vec![
                     format!("tried {}", list(tried)),
@@ -148,6 +153,7 @@ impl Explain for VaultError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::Trust(error) => error.hints(),
             Self::Line { error, .. } => error.hints(),
             Self::NotFound { nearest: Some(near), .. } => vec![format!("is `{near}` meant?")],
             Self::NotFound { name, nearest: None } => {

@@ -120,6 +120,7 @@ impl Change<'_> {
             "reseal",
             crate::fs::Sync::Lazy,
         )?
+        .holding_lock()
         .open_file(path)?;
         let new = NewFile {
             mode: opened.content.mode,

@@ -34,12 +34,13 @@ impl Vault {
         let pins = &self.trust().pins;
         let _lock = Lock::take(&pins.lock_file(), "fmt")?;
         let journal = Journal::at(pins.journal_file());
-        journal.recover()?;
+        journal.begin(self.tree())?;
         let edits = self.tidying(paths)?;
         let files = edits.iter().map(|edit| edit.path.clone()).collect();
         if !edits.is_empty() {
             journal.commit(self.tree(), self.world(), edits)?;
         }
+        journal.end();
         Ok(files)
     }
 

@@ -51,18 +51,27 @@ pub struct Vault {
 
 impl Vault {
     /// Opens the vault in a folder; accepts newer trust versions that follow from the pinned one,
-    /// and finishes a change that a killed run left unfinished.
+    /// and finishes or clears away what a killed run left unfinished.
     ///
     /// # Errors
     /// [`TrustError`] if its rules do not hold, [`crate::fs::FsError`].
     pub fn open(world: &World, dir: &Path, expect: Option<&Expectation>) -> Result<Self, Error> {
         let tree = Tree::open(dir)?;
-        let trust = trust::open(&tree, world, expect)?;
+        let mut trust = trust::open(&tree, world, expect)?;
         let log = Log::of(world)?;
         let journal = Journal::at(trust.pins.journal_file());
-        if journal.is_pending() {
-            let _lock = Lock::take(&trust.pins.lock_file(), "finishing an interrupted change")?;
+        let lock = trust.pins.lock_file();
+        if journal.is_pending()? {
+            let lock = Lock::take(&lock, "finishing an interrupted change")?;
             journal.recover()?;
+            drop(lock);
+            // What was finished may have been a change of the rules.
+            trust = trust::open(&tree, world, expect)?;
+        } else if journal.is_marked()?
+            // With the lock held, whoever made the mark is at work.
+            && let Ok(Some(_lock)) = Lock::try_take(&lock, "clearing up after an interrupted change")
+        {
+            journal.clear_left()?;
         }
         Ok(Self {
             tree,
@@ -151,6 +160,17 @@ impl Vault {
         Ok(party)
     }
 
+    /// A party of the accepted rules, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`TrustError`] if that cannot be told: a file that cannot be read is no missing party.
+    pub fn party_if_known(&self, name: &PartyName) -> Result<Option<Rc<Party>>, TrustError> {
+        match self.party(name) {
+            Err(TrustError::NoParty(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// The party that one of these keys signs for.
     ///
     /// # Errors
@@ -184,6 +204,23 @@ impl Vault {
                 number: self.trust.accepted.number(),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses to write by rules that were newer ones when the lock was waited for.
+    ///
+    /// # Errors
+    /// [`TrustError::Moved`], [`TrustError`].
+    pub fn demand_unmoved(&self) -> Result<(), TrustError> {
+        let number = self.trust.accepted.number();
+        let pinned = u64::try_from(self.trust.pins.chain()?.len()).unwrap_or(u64::MAX);
+        // One more than is pinned: the rules are those that this change brings in.
+        let known = pinned == number || pinned.checked_add(1) == Some(number);
+        let newest = trust::newest_number(&self.tree)?;
+        if known && (self.trust.standing != Standing::Current || newest <= pinned.max(number)) {
+            Ok(())
+        } else {
+            Err(TrustError::Moved)
         }
     }
 

@@ -85,6 +85,7 @@ pub struct Reader<'a> {
     what: &'a str,
     sync: Sync,
     notices: RefCell<Vec<Notice>>,
+    holds_lock: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -105,7 +106,38 @@ impl<'a> Reader<'a> {
             what,
             sync,
             notices: RefCell::default(),
+            holds_lock: false,
         })
+    }
+
+    /// The same for a reader that holds the vault's lock: there is no writer to wait for.
+    #[must_use]
+    pub(super) fn holding_lock(mut self) -> Self {
+        self.holds_lock = true;
+        self
+    }
+
+    /// Looks again, once, at what looked older than seen or half there.
+    ///
+    /// Readers take no lock, so a writer may come between the reading of a file and of its pin, or
+    /// between the renames of a sealed file and its sidecar. Once it is done, all is as it should be.
+    fn settled<T>(&self, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        let first = look();
+        let is_unsettled = !self.holds_lock
+            && first.as_ref().err().is_some_and(|error| {
+                matches!(
+                    error.downcast_ref(),
+                    Some(VaultError::Older { .. } | VaultError::OtherFile { .. })
+                )
+            });
+        let lock = self.vault.trust().pins.lock_file();
+        match is_unsettled.then(|| Lock::take(&lock, self.what)) {
+            Some(Ok(writer_is_done)) => {
+                drop(writer_is_done);
+                look()
+            }
+            _ => first,
+        }
     }
 
     /// What the person should know besides the result.
@@ -118,6 +150,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`VaultError`]; nothing of the value is released before all was verified and logged.
     pub fn value(&self, path: &DocumentPath, name: &ValueName) -> Result<Opened, Error> {
+        self.settled(|| self.value_now(path, name))
+    }
+
+    fn value_now(&self, path: &DocumentPath, name: &ValueName) -> Result<Opened, Error> {
         let bytes = self.read(path, name.as_str())?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
@@ -158,6 +194,14 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Self::value`].
     pub fn document_values(
+        &self,
+        path: &DocumentPath,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Opened>, Error> {
+        self.settled(|| self.document_values_now(path, &wanted))
+    }
+
+    fn document_values_now(
         &self,
         path: &DocumentPath,
         wanted: impl Fn(&str) -> bool,
@@ -221,6 +265,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`VaultError`], [`FsError`].
     pub fn open_file(&self, path: &FilePath) -> Result<OpenedFile, Error> {
+        self.settled(|| self.open_file_now(path))
+    }
+
+    fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
         let (sidecar, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;

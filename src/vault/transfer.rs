@@ -59,7 +59,8 @@ impl Change<'_> {
             Transfer::Copy => "secret copy",
             Transfer::Move => "secret move",
         };
-        let reader = Reader::new(self.vault, self.openers.to_vec(), what, Sync::Disk)?;
+        let reader =
+            Reader::new(self.vault, self.openers.to_vec(), what, Sync::Disk)?.holding_lock();
         let left = (how == Transfer::Move).then(|| to.to_string());
         match (from, to) {
             (SecretName::Value(document, name), SecretName::Value(to, as_name)) => {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
-use crate::fs::Sync;
+use crate::fs::{FsError, Sync};
 use crate::name::{SecretName, SecretPath};
 use crate::vault::Reader;
 
@@ -61,7 +61,8 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         SecretName::File(path) => {
             let mut out = std::io::stdout().lock();
             reader.file(path, &mut out)?;
-            out.flush().unwrap_or_default();
+            let fail = FsError::io("write out", std::path::Path::new(path.as_str()));
+            out.flush().map_err(fail)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }

@@ -1,0 +1,139 @@
+//! What a run that was killed in the midst of a change leaves, and who clears it away.
+//!
+//! Before its journal is written, a change is temporary files beside their targets, in folders that no
+//! later change may touch. So from its beginning to its end a mark beside the journal says in which
+//! vault it is made. A mark that nobody holds the lock for was left, and whoever opens the vault next
+//! clears up: only then is a vault walked through, and never while all goes well.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::commit::{Journal, exists, is_stale_name, joined, remove, remove_empty_folders};
+use super::private::{Sync, read_private, remove_private, write_private};
+use super::{EntryKind, FsError, Tree};
+
+/// `PATH_MAX` (Linux, include/uapi/linux/limits.h).
+const MAX_PATH: usize = 4096;
+
+impl Journal {
+    /// Whether a run is preparing a change, or was ended while it did.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn is_marked(&self) -> Result<bool, FsError> {
+        exists(&self.mark())
+    }
+
+    /// Begins a change of the vault in `tree`: finishes and clears away what another run left, and
+    /// marks that a change is under way. [`Self::end`] takes the mark away.
+    ///
+    /// # Errors
+    /// As [`Self::recover`].
+    pub fn begin(&self, tree: &Tree) -> Result<(), FsError> {
+        self.recover()?;
+        self.clear_left()?;
+        // It does not wait for the disk: file systems keep the order in which names were made, so
+        // that no temporary file outlives a power cut which the mark does not.
+        write_private(&self.mark(), tree.path().as_os_str().as_bytes(), Sync::Lazy)
+    }
+
+    /// Ends a change that went through. A mark that stays costs the next run a look around.
+    pub fn end(&self) {
+        remove_private(&self.mark()).unwrap_or_default();
+    }
+
+    /// Removes the temporary files and empty folders of a run that was ended while it prepared a
+    /// change, from the vault that it worked in and from the journal's own folder.
+    ///
+    /// Of a vault that cannot be looked through, the rest stays: it is ciphertext that nobody reads.
+    ///
+    /// # Errors
+    /// [`FsError::Io`] of the mark.
+    pub fn clear_left(&self) -> Result<(), FsError> {
+        // The files that a journal speaks of are no leftovers.
+        if self.is_pending()? {
+            return Ok(());
+        }
+        let Some(root) = read_private(&self.mark(), MAX_PATH)? else {
+            return Ok(());
+        };
+        if let Ok(tree) = Tree::open(Path::new(OsStr::from_bytes(&root))) {
+            clear_folder(&tree, "").unwrap_or_default();
+            for folder in ["hooks", "recipients", "secrets"] {
+                clear_below(&tree, folder).unwrap_or_default();
+            }
+        }
+        if let Some(Ok(own)) = self.path.parent().map(Tree::open) {
+            clear_below(&own, "").unwrap_or_default();
+        }
+        remove_private(&self.mark())
+    }
+
+    fn mark(&self) -> PathBuf {
+        self.path.with_extension("unfinished")
+    }
+}
+
+/// Removes the temporary files below a folder, and the folders that are then empty.
+fn clear_below(tree: &Tree, folder: &str) -> Result<(), FsError> {
+    clear_folder(tree, folder)?;
+    for entry in tree.entries(folder)? {
+        if entry.kind == EntryKind::Folder {
+            let below = joined(folder, &entry.name);
+            clear_below(tree, &below)?;
+            remove_empty_folders(tree, &below);
+        }
+    }
+    Ok(())
+}
+
+/// Removes the temporary files in one folder.
+fn clear_folder(tree: &Tree, folder: &str) -> Result<(), FsError> {
+    for entry in tree.entries(folder)? {
+        if is_stale_name(&entry.name) && entry.kind == EntryKind::File {
+            remove(tree, &joined(folder, &entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::Staged;
+    use crate::world::{Clock, World};
+
+    #[test]
+    fn what_a_killed_run_left_is_cleared_from_folders_that_no_change_touches() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = dir.path().join("vault");
+        std::fs::create_dir(&vault).unwrap();
+        let tree = Tree::open(&vault).unwrap();
+        let world = World::new(Clock::System, [], "/".into());
+        let journal = Journal::at(dir.path().join("state/journal"));
+        journal.begin(&tree).unwrap();
+        for path in ["clws.toml", "secrets/prod/deep/key.age"] {
+            std::mem::forget(Staged::new(&tree, path, &world).unwrap());
+        }
+        std::fs::write(vault.join("secrets/prod/web.toml"), "kept").unwrap();
+        std::fs::create_dir(dir.path().join("state/documents")).unwrap();
+        std::fs::write(dir.path().join("state/documents/.clws-1.tmp"), "").unwrap();
+
+        assert!(journal.is_marked().unwrap());
+        // The next change is one of another clone.
+        let other = dir.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        journal.begin(&Tree::open(&other).unwrap()).unwrap();
+        journal.end();
+
+        assert!(!journal.is_marked().unwrap());
+        let names = |path: &str| -> Vec<String> {
+            let entries = tree.entries(path).unwrap().into_iter();
+            entries.map(|entry| entry.name).collect()
+        };
+        assert_eq!(names(""), ["secrets"]);
+        assert_eq!(names("secrets/prod"), ["web.toml"]);
+        assert!(!dir.path().join("state/documents").exists());
+    }
+}
