@@ -103,7 +103,9 @@ pub(crate) fn is_meant(words: impl Iterator<Item = OsString>) -> bool {
     let mut words = words.take_while(|word| word != "--");
     while let Some(word) = words.next() {
         match word.to_str() {
-            Some("--vault" | "--identity" | "--expect") => drop(words.next()),
+            Some("--vault" | "--identity" | "--expect" | "--config-dir" | "--state-dir") => {
+                drop(words.next())
+            }
             Some(flag) if flag.starts_with('-') => {}
             first => return first == Some("exec"),
         }

@@ -79,13 +79,13 @@ impl Explain for KeyringError {
             Self::Locked | Self::Silent { .. } => {
                 vec![
                     "unlock the keyring on the desktop, then try again; a new identity can lie in a \
-                     file instead: --file"
+                     file instead: --keep file"
                         .to_owned(),
                 ]
             }
             Self::NotBuiltIn | Self::NoBus | Self::NoService { .. } => vec![
                 "run it in the desktop session, or make an identity in a file: clws identity new \
-                 NAME --file"
+                 NAME --keep file"
                     .to_owned(),
             ],
             Self::NoEntry { .. } => {

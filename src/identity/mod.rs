@@ -251,7 +251,7 @@ impl Explain for IdentityError {
             Self::NobodyToAsk { .. } => {
                 vec!["run it on a terminal, without --no-input".to_owned()]
             }
-            Self::NotForKeyring { .. } => vec!["keep it in a file: --file".to_owned()],
+            Self::NotForKeyring { .. } => vec!["keep it in files: --keep file".to_owned()],
             _ => Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `Zeroizing` reaches what we hold ourselves. Parsers, the SSH library and a growing `Vec` leave
 //! copies behind that nobody can name; an allocator that wipes each block before it is freed reaches
-//! them all. Measured on `secret get`: no difference that stands out of the noise (docs/costs.md).
+//! them all.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

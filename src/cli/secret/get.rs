@@ -8,7 +8,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, Sync};
 use crate::name::{SecretName, SecretPath};
-use crate::vault::Reader;
+use crate::vault::{PolicyKey, Reader};
 
 /// Print one secret to stdout
 ///
@@ -43,16 +43,7 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
     match &secret {
         SecretName::Value(document, name) => {
             let opened = reader.value(document, name)?;
-            if opened.no_print {
-                return Err(
-                    Problem::new(Code::Denied, format!("`{secret}` is not to be printed"))
-                        .note("its policy says no_print")
-                        .hint(format!(
-                            "`clws exec {document} -- CMD` gives it to a program"
-                        ))
-                        .into(),
-                );
-            }
+            refuse_no_print(opened.no_print, &secret)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }
@@ -60,7 +51,11 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         }
         SecretName::File(path) => {
             let mut out = std::io::stdout().lock();
-            reader.file(path, &mut out)?;
+            let mut opened = reader.open_file(path)?;
+            let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
+            refuse_no_print(no_print, &secret)?;
+            let fail = FsError::io("write out", std::path::Path::new(path.as_str()));
+            std::io::copy(&mut opened.reader, &mut out).map_err(fail)?;
             let fail = FsError::io("write out", std::path::Path::new(path.as_str()));
             out.flush().map_err(fail)?;
             for notice in reader.take_notices() {
@@ -69,4 +64,18 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
             Ok(())
         }
     }
+}
+
+/// A policy may say that a value is for programs and not for eyes.
+fn refuse_no_print(no_print: bool, secret: &SecretName) -> Result<(), Error> {
+    if !no_print {
+        return Ok(());
+    }
+    let path = secret.ruled_path();
+    Err(
+        Problem::new(Code::Denied, format!("`{secret}` is not to be printed"))
+            .note("its policy says no_print")
+            .hint(format!("`clws exec {path} -- CMD` gives it to a program"))
+            .into(),
+    )
 }

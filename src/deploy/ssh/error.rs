@@ -201,13 +201,13 @@ fn ask() -> Hint {
 }
 
 fn scan(host: &str) -> Hint {
-    format!("`clws host scan {host}` fetches its host keys for review")
+    format!("ask whoever runs {host} for its host keys, then `clws recipient update {host} FILE`")
 }
 
 fn make_one(host: &str) -> Vec<Hint> {
     vec![
         "run `ssh-keygen -A` on the host, which makes it an ed25519 host key".to_owned(),
-        format!("then `clws host scan {host}` fetches it for review"),
+        format!("then `clws recipient update {host} FILE` takes the new one"),
     ]
 }
 

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(error.code(), Code::HostKey);
         assert!(error.notes()[0].contains("ssh-rsa"), "{:?}", error.notes());
         assert!(error.hints()[0].contains("ssh-keygen -A"));
-        assert!(error.hints()[1].contains("clws host scan web"));
+        assert!(error.hints()[1].contains("clws recipient update web"));
     }
 
     #[test]
