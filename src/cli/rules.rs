@@ -2,7 +2,7 @@
 
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::error::{Code, Error};
-use crate::membership::{Rules, concerned, describe, sign_rules};
+use crate::membership::{Rules, concerned, describe, orphaned, sign_rules};
 use crate::recipients::PublicRecipient;
 use crate::trust::Trust;
 use crate::vault::{Change, Listed, Vault};
@@ -52,6 +52,7 @@ pub(crate) fn change(
     let old = accepted(vault)?;
     let differences = describe(&old, new)?;
     let concerned = concerned(vault, &old, new)?;
+    let orphaned = orphaned(vault, &old, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
     }
@@ -64,6 +65,12 @@ pub(crate) fn change(
             Listed::File(_) => "seal it anew",
         };
         cx.ui.say(&format!("  {}: {what}", item.path()));
+    }
+    for item in &orphaned {
+        cx.ui.say(&format!(
+            "  {}: sign again what would no longer count",
+            item.path()
+        ));
     }
     if run == Run::Dry {
         return Ok(());
@@ -87,6 +94,23 @@ pub(crate) fn change(
     let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
     let mut left = Vec::new();
+    for item in &orphaned {
+        let done = match item {
+            Listed::Document(path) => change.vouch(path, vault).map(drop),
+            Listed::File(path) => change.vouch_file(path, vault).map(drop),
+        };
+        match done {
+            Ok(()) => {}
+            Err(error) if matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth) => {
+                cx.ui.warn(&format!(
+                    "{} has signatures that count for nothing from now on: {}",
+                    item.path(),
+                    error.message()
+                ));
+            }
+            Err(error) => return Err(error),
+        }
+    }
     for item in &concerned {
         let done = match item {
             Listed::Document(path) => change.wrap_for_readers(path).map(drop),

@@ -135,3 +135,18 @@ pub fn concerned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Listed>,
     listed.retain(|item| readers(&was, &had, item.path()) != readers(&is, &has, item.path()));
     Ok(listed)
 }
+
+/// The documents and files where somebody loses the right to write, whose signatures there would
+/// count for nothing.
+///
+/// # Errors
+/// [`super::RulesError`], [`crate::fs::FsError`].
+pub fn orphaned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Listed>, Error> {
+    let (was, is) = (old.access()?, new.access()?);
+    let mut listed = vault.list(None)?;
+    listed.retain(|item| {
+        let writers = |access| Rights::on(access, item.path()).unwrap_or_default().writers;
+        !writers(&was).is_subset(&writers(&is))
+    });
+    Ok(listed)
+}

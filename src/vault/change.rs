@@ -1,5 +1,7 @@
 //! Changing secrets: prepared, opened again and compared, committed at once, pinned last.
 
+mod vouch;
+
 use std::collections::BTreeMap;
 
 use crate::crypto::{DataKey, hex};
@@ -53,6 +55,8 @@ struct Draft {
     there: Option<There>,
     place: Place,
     head: Head,
+    /// Whether its own line was signed again.
+    head_is_new: bool,
     head_hash: [u8; 32],
     data_key: DataKey,
     rights: Rights,
@@ -319,15 +323,27 @@ impl<'a> Change<'a> {
             }
             .into());
         }
-        self.refuse_extra_readers(&document, &rights)?;
+        self.draft_of(&document, rights, pin, head_hash)
+    }
+
+    /// The draft of a document whose own line was judged: opened, if nobody outside the rules can.
+    fn draft_of(
+        &self,
+        document: &Document<'_>,
+        rights: Rights,
+        pin: DocumentPin,
+        head_hash: [u8; 32],
+    ) -> Result<Draft, Error> {
+        self.refuse_extra_readers(document, &rights)?;
         let data_key = document.data_key(self.openers)?;
-        let there = There::of(&document);
+        let there = There::of(document);
         let names = there.tables.keys();
         Ok(Draft {
             names: names.map(|name| (lower(name), name.clone())).collect(),
             there: Some(there),
-            place: document.place,
-            head: document.head,
+            place: document.place.clone(),
+            head: document.head.clone(),
+            head_is_new: false,
             head_hash,
             data_key,
             rights,
@@ -394,6 +410,7 @@ impl<'a> Change<'a> {
             there: None,
             place,
             head,
+            head_is_new: true,
             head_hash,
             data_key,
             rights,
@@ -479,7 +496,7 @@ impl<'a> Change<'a> {
         let mut edits = Vec::new();
         let mut pins = Vec::new();
         for (path, draft) in self.documents {
-            if draft.records.is_empty() && draft.wraps.is_empty() {
+            if draft.is_unchanged() {
                 continue;
             }
             let text = draft.print(&path, self.vault.id())?;
@@ -593,6 +610,11 @@ impl Draft {
         Some(Document::of_one(place, head, &there.text, header))
     }
 
+    /// Whether nothing of the document is to be written.
+    fn is_unchanged(&self) -> bool {
+        self.records.is_empty() && self.wraps.is_empty() && !self.head_is_new
+    }
+
     /// Whether a current writer signed a record, however old it is.
     fn is_vouched(&self, vault: &Vault, record: &Record) -> bool {
         self.document_of(&record.name).is_none_or(|document| {
@@ -650,6 +672,9 @@ impl Draft {
         let text = match &self.there {
             Some(there) => {
                 let document = Document::parse(there.text.as_bytes(), path, vault)?;
+                if self.head_is_new {
+                    changes.insert(("document", None), Some(self.head.print()));
+                }
                 lines::apply(document.lines(), &changes)
             }
             None => {

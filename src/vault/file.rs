@@ -240,8 +240,19 @@ impl Change<'_> {
         path: &FilePath,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
+        self.sign_sidecar_again(path, self.vault, policy)
+    }
+
+    /// Signs a sidecar that counts by the rules of `judge`.
+    pub(super) fn sign_sidecar_again(
+        &mut self,
+        path: &FilePath,
+        judge: &Vault,
+        policy: impl FnOnce(&mut Policy),
+    ) -> Result<(), Error> {
         let vault = self.vault;
-        let rights = self.writable(path.as_str(), Purpose::Write)?;
+        self.writable(path.as_str(), Purpose::Write)?;
+        let rights = judge.rights(path.as_str())?;
         let missing = || VaultError::NotFound {
             name: path.to_string(),
             nearest: None,
@@ -253,8 +264,8 @@ impl Change<'_> {
         let before = Sidecar::parse(&old, path)?;
         let pin = vault.trust().pins.document(&before.id)?.unwrap_or_default();
         let known = pin.values.get(FILE_RECORD);
-        let judged = vault.judge_sidecar(&before, &rights, known)?;
-        vault.judge_order(path.as_str(), &judged, known)?;
+        let judged = judge.judge_sidecar(&before, &rights, known)?;
+        judge.judge_order(path.as_str(), &judged, known)?;
         let mut kept = before.policy;
         policy(&mut kept);
         let unsigned = Unsigned {

@@ -71,6 +71,23 @@ impl Head {
         })
     }
 
+    /// The same record under a new number, signed by somebody else.
+    pub(super) fn sign_again(
+        &self,
+        place: &Place,
+        signer: &dyn Signs,
+    ) -> Result<Self, crate::error::Error> {
+        let seq = self.seq + 1;
+        let (retired, policy) = (&self.retired, &self.policy);
+        let message = message(place, seq, &self.key_id, retired, policy, signer.public());
+        let signed = signer.sign(Namespace::Document, &message)?;
+        Ok(Self {
+            seq,
+            signed,
+            ..self.clone()
+        })
+    }
+
     pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
         let table = parsed.only("document")?;
         if table.number("format")? != 1 {

@@ -69,6 +69,47 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
     );
     lab.clws("access revoke ben dev/web --write --yes")
         .succeeds();
-    // What an ex-writer signed counts for nothing until a writer vouches.
-    lab.clws("secret get dev/web/TOKEN").exits(13);
+    // What ben signed while he might was signed again by who took the right away; he stays its author.
+    assert_eq!(
+        lab.clws("secret get dev/web/TOKEN").succeeds().text(),
+        "from ben"
+    );
+    let document = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    assert!(document.contains("author = \"ben\"") && !document.contains("sig = \"ben/"));
+    lab.clws("check").succeeds();
+}
+
+#[test]
+fn a_document_outlives_the_right_of_who_made_it() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben dev --write --yes").succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let head = head.as_str().unwrap();
+    lab.clws("secret set dev/ours/TOKEN --expect")
+        .word(head)
+        .by("ben")
+        .stdin(b"one")
+        .succeeds();
+    lab.clws("secret set dev/tls/a.key --type file")
+        .by("ben")
+        .stdin(b"key")
+        .succeeds();
+    lab.clws("access revoke ben dev --write --yes").succeeds();
+    assert_eq!(
+        lab.clws("secret get dev/ours/TOKEN").succeeds().text(),
+        "one"
+    );
+    assert_eq!(
+        lab.clws("secret get dev/tls/a.key").succeeds().text(),
+        "key"
+    );
+    lab.clws("secret set dev/ours/OTHER")
+        .stdin(b"two")
+        .succeeds();
+    lab.clws("check --full").succeeds();
+    // What he signs from now on counts for nothing, also in a copy of his own.
+    lab.clws("secret set dev/ours/TOKEN")
+        .by("ben")
+        .stdin(b"mine")
+        .exits(13);
 }

@@ -183,11 +183,19 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     for right in &rights {
         rule.remove(*right, &args.who);
     }
+    // Who writes, reads too; taking writing away is not taking reading away.
+    let keeps_reading = rights.contains(&Right::Write) && !rights.contains(&Right::Read);
+    if keeps_reading {
+        rule.add(Right::Read, &args.who);
+    }
     let mut notes = narrower(&access, path);
+    if keeps_reading {
+        notes.push(format!("{} still reads `{path}`", args.who));
+    }
     if prefix != path {
         notes.push(format!("`{path}` had its rights from `{prefix}` so far"));
     }
-    if rights.contains(&Right::Read) || rights.contains(&Right::Write) {
+    if rights.contains(&Right::Read) {
         notes.push(format!(
             "what {} could read so far stays readable in git's history: give it new values",
             args.who

@@ -1,0 +1,112 @@
+//! Carrying signatures over when somebody may no longer write.
+//!
+//! Only current writers count. What a party signed while it might would count for nothing from the
+//! moment on in which the right is taken away, the document's own line included; so the writer who
+//! takes part in the change of rules checks it by the rules so far and signs it again, in the same
+//! step. A signature of that kind says "this writer vouches that this was current"; the author stays.
+
+use super::{Change, Purpose};
+use crate::crypto::sshsig::SignedBy;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, FilePath};
+use crate::recipients::Rights;
+use crate::trust::Order;
+use crate::vault::document::Document;
+use crate::vault::open::Vault;
+use crate::vault::read::FILE_RECORD;
+use crate::vault::record::Unsigned;
+use crate::vault::sidecar::Sidecar;
+
+impl Change<'_> {
+    /// Signs again what in a document was signed by parties who may no longer write it.
+    ///
+    /// `before` is the vault under the rules so far. What did not count by those, or is older than
+    /// seen, is left as it is. Gives the names of what was signed again.
+    ///
+    /// # Errors
+    /// [`crate::vault::VaultError`] if this author may not write or cannot open the document.
+    pub fn vouch(&mut self, path: &DocumentPath, before: &Vault) -> Result<Vec<String>, Error> {
+        let rights = self.writable(path.as_str(), Purpose::Write)?;
+        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(Vec::new());
+        };
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let orphaned = |signed: &SignedBy| is_orphaned(signed, &rights);
+        let old = before.rights(path.as_str())?;
+        let pins = &before.trust().pins;
+        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let head_hash = before.judge_head(&document, &old, Some(&pin.hash))?;
+        let mut records = Vec::new();
+        for record in document.records()? {
+            let known = pin.values.get(record.name.as_str());
+            let judged = before.judge_record(&document, &record, &old, known);
+            if orphaned(&record.signed) && judged.is_ok_and(|judged| judged.order != Order::Older) {
+                records.push(record);
+            }
+        }
+        let head_orphaned = orphaned(&document.head.signed);
+        let mut names = Vec::new();
+        let mut draft = self.draft_of(&document, rights.clone(), pin, head_hash)?;
+        let signer = self.author.signer;
+        if head_orphaned {
+            draft.head = document.head.sign_again(&document.place, signer)?;
+            let message = draft.head.message(&document.place, signer.public());
+            draft.head_hash = draft.head.hash(&message);
+            draft.head_is_new = true;
+            names.push(path.to_string());
+        }
+        for record in records {
+            let (_, seq) = draft.next(&record.name, Some(&record));
+            let unsigned = Unsigned {
+                place: &document.place,
+                name: &record.name,
+                state: record.state,
+                key_id: &document.head.key_id,
+                rev: record.rev,
+                seq,
+                changed: record.changed,
+                author: &record.author,
+                policy: record.policy,
+            };
+            names.push(format!("{path}/{}", record.name));
+            draft
+                .records
+                .insert(record.name.clone(), unsigned.sign(signer)?);
+        }
+        self.documents.insert(path.clone(), draft);
+        Ok(names)
+    }
+
+    /// Signs a sealed file's sidecar again, if it was signed by a party who may no longer write it.
+    ///
+    /// # Errors
+    /// As [`Self::vouch`].
+    pub fn vouch_file(&mut self, path: &FilePath, before: &Vault) -> Result<bool, Error> {
+        let rights = self.writable(path.as_str(), Purpose::Write)?;
+        let Some(bytes) = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)? else {
+            return Ok(false);
+        };
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        let pin = before
+            .trust()
+            .pins
+            .document(&sidecar.id)?
+            .unwrap_or_default();
+        let old = before.rights(path.as_str())?;
+        let judged = before.judge_sidecar(&sidecar, &old, pin.values.get(FILE_RECORD));
+        let counts = judged.is_ok_and(|judged| judged.order != Order::Older);
+        if !is_orphaned(&sidecar.signed, &rights) || !counts {
+            return Ok(false);
+        }
+        self.sign_sidecar_again(path, before, |_| {})?;
+        Ok(true)
+    }
+}
+
+fn is_orphaned(signed: &SignedBy, rights: &Rights) -> bool {
+    !rights
+        .writers
+        .iter()
+        .any(|writer| writer.as_str() == signed.party)
+}
