@@ -54,7 +54,7 @@ async fn an_unknown_host_key_is_refused_before_anything_is_said() {
     assert!(notes.contains(&fingerprint(&other)), "{notes}");
     let hints = error.hints().join("\n");
     assert!(
-        hints.contains("clws host scan vm-clws-test-web-0"),
+        hints.contains("clws recipient update vm-clws-test-web-0"),
         "{hints}"
     );
     assert!(hints.contains("ask an administrator"), "{hints}");
