@@ -6,9 +6,10 @@ use crate::support::tool::tool;
 use crate::terminal::Terminal;
 
 /// Undo, swap, backup and viminfo files in the home, and modelines obeyed.
-const KEEPS: &str = "set undofile undodir=~/keep//\nset backup writebackup backupdir=~/keep//\n\
+const KEEPS: &str = "set nocompatible\n\
+                     set undofile undodir=~/keep//\nset backup writebackup backupdir=~/keep//\n\
                      set swapfile directory=~/keep// updatecount=1\nset viminfo='100,<1000,s1000 \n\
-                     set modeline modelines=5 nocompatible\n";
+                     set modeline modelines=5\n";
 
 fn desk() -> Desk {
     let desk = Desk::new(
@@ -23,7 +24,7 @@ fn desk() -> Desk {
 }
 
 /// Edits with vim as a person does: into a register, a change, a look at a setting, save.
-fn edit(desk: &Desk, mut command: std::process::Command) -> (i32, String) {
+fn edit(mut command: std::process::Command) -> (i32, String) {
     command.env("LANG", "C.UTF-8");
     let mut terminal = Terminal::start(command);
     terminal
@@ -41,7 +42,7 @@ fn nothing_of_a_secret_is_kept() {
     let desk = desk();
     let vim = tool("vim");
     let run = desk.edit_with("dev/web", vim.to_str().unwrap());
-    let (code, seen) = edit(&desk, run.command());
+    let (code, seen) = edit(run.command());
     assert_eq!(code, 0, "{seen}");
     assert!(
         seen.contains("tab=8.00"),
@@ -68,7 +69,7 @@ fn without_our_flags_that_vim_would_keep_it() {
     .unwrap();
     let mut command = std::process::Command::new(tool("vim"));
     command.arg(&file).env("HOME", &home);
-    let (code, seen) = edit(&desk, command);
+    let (code, seen) = edit(command);
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains("tab=3.11"), "{seen}");
     let found = find_below(&home, &["hunter2-token".to_owned()]);
