@@ -10,6 +10,7 @@ mod deploy;
 mod exec;
 mod fmt;
 mod harden;
+mod hidden;
 mod hook;
 mod identity;
 mod import;

@@ -179,6 +179,18 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
             .into());
         }
     }
+    let writes = rule.holders(Right::Write).contains(&args.who);
+    if rights.contains(&Right::Read) && writes && !rights.contains(&Right::Write) {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!("{} writes `{path}`, and who writes reads too", args.who),
+        )
+        .hint(format!(
+            "`clws access revoke {} {path} --read --write` takes both",
+            args.who
+        ))
+        .into());
+    }
     let rule = access.rules.entry(path.to_owned()).or_insert(rule);
     for right in &rights {
         rule.remove(*right, &args.who);
