@@ -71,12 +71,11 @@ fn a_passphrase_is_typed_unseen_and_can_be_corrected_or_given_up() {
     let run = lab
         .clws(&format!("secret get {path} --show --identity"))
         .word(identity.to_str().unwrap());
-    let shell =
-        format!("\"$@\"; echo ended=$?; stty -a | grep -o ' echo '; stty -a | grep -o ' icanon '");
+    let shell = "\"$@\"; echo ended=$?; stty -a | grep -o ' echo '; stty -a | grep -o ' icanon '";
     let program = run.command();
     let mut command = std::process::Command::new("sh");
     command
-        .args(["-c", &shell, "sh"])
+        .args(["-c", shell, "sh"])
         .arg(program.get_program())
         .args(program.get_args())
         .current_dir(lab.vault())
