@@ -102,6 +102,11 @@ impl Ui {
         }
     }
 
+    /// Whether more is to be said than usual.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.talk == Talk::Verbose
+    }
+
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
         to_stderr(&format!("warning: {text}"));
