@@ -29,7 +29,7 @@ pub(crate) struct ScanArgs {
 }
 
 pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
     if mine.is_empty() {

@@ -107,6 +107,11 @@ impl Ui {
         self.talk == Talk::Verbose
     }
 
+    /// Says what a question is about, also to whoever wants it quiet.
+    pub(crate) fn tell(&self, text: &str) {
+        to_stderr(text);
+    }
+
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
         to_stderr(&format!("warning: {text}"));

@@ -58,7 +58,7 @@ impl ChangeArgs {
 
 pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     let rights = args.rights()?;
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut access = new.access()?;
@@ -139,7 +139,7 @@ fn narrower(access: &Access, path: &str) -> Vec<String> {
 
 pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     let rights = args.rights()?;
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut access = new.access()?;
