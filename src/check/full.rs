@@ -5,7 +5,7 @@ use crate::crypto::DataKey;
 use crate::error::{Code, Error};
 use crate::fs::Sync;
 use crate::name::FilePath;
-use crate::vault::{Document, Record, State};
+use crate::vault::{Document, Record, State, VaultError};
 
 /// What the audit log calls it.
 pub(super) const WHAT: &str = "check --full";
@@ -34,12 +34,9 @@ impl Check<'_> {
             return Ok(());
         };
         for (record, name) in live.into_iter().zip(names) {
-            // Under another key it was named before.
-            if document.check_kid(record).is_err() {
-                continue;
-            }
-            let key_id = &document.head.key_id;
-            match record.open(&document.place, key_id, &data_key) {
+            match document.open_record(record, &data_key) {
+                // Under a key that nobody has any more: named before.
+                Err(VaultError::OtherKey { .. }) => {}
                 Err(error) => self.add(Finding::of(Kind::Seal, name, &error).since(record.changed)),
                 Ok(plain) => {
                     let State::Live { kind, .. } = &record.state else {

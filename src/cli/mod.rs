@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod progress;
 mod recipient;
+mod rekey;
 mod rules;
 mod scan;
 mod secret;
@@ -116,6 +117,7 @@ enum Command {
     Trust(trust::Command),
     #[command(subcommand)]
     Hook(hook::Command),
+    Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
@@ -135,6 +137,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Access(command) => access::run(command, cx),
         Command::Trust(command) => trust::run(command, cx),
         Command::Hook(command) => hook::run(command, cx),
+        Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),

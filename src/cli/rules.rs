@@ -2,8 +2,9 @@
 
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::error::{Code, Error};
-use crate::membership::{Rules, concerned, describe, orphaned, sign_rules};
+use crate::membership::{Concern, Rules, concerned, describe, sign_rules};
 use crate::recipients::PublicRecipient;
+use crate::text::list;
 use crate::trust::Trust;
 use crate::vault::{Change, Listed, Vault};
 
@@ -52,25 +53,38 @@ pub(crate) fn change(
     let old = accepted(vault)?;
     let differences = describe(&old, new)?;
     let concerned = concerned(vault, &old, new)?;
-    let orphaned = orphaned(vault, &old, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
     }
     for line in differences.iter().chain(notes) {
         cx.ui.say(line);
     }
-    for item in &concerned {
+    for Concern {
+        item,
+        lost,
+        gained,
+        orphaned,
+    } in &concerned
+    {
         let what = match item {
-            Listed::Document(_) => "wrap its key anew",
-            Listed::File(_) => "seal it anew",
+            _ if !lost.is_empty() => format!("seal it anew, so that {} cannot open it", list(lost)),
+            Listed::Document(_) if *gained => "wrap its key anew".to_owned(),
+            Listed::File(_) if *gained => "seal it anew".to_owned(),
+            _ => String::new(),
         };
-        cx.ui.say(&format!("  {}: {what}", item.path()));
+        let sign = (*orphaned && lost.is_empty())
+            .then_some("sign again what would no longer count".to_owned());
+        let all: Vec<String> = [what]
+            .into_iter()
+            .filter(|what| !what.is_empty())
+            .chain(sign)
+            .collect();
+        cx.ui.say(&format!("  {}: {}", item.path(), all.join("; ")));
     }
-    for item in &orphaned {
-        cx.ui.say(&format!(
-            "  {}: sign again what would no longer count",
-            item.path()
-        ));
+    if concerned.iter().any(|concern| !concern.lost.is_empty()) {
+        cx.ui.say(
+            "git's history stays readable to whoever could read it: give what matters new values",
+        );
     }
     if run == Run::Dry {
         return Ok(());
@@ -94,36 +108,18 @@ pub(crate) fn change(
     let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
     let mut left = Vec::new();
-    for item in &orphaned {
-        let done = match item {
-            Listed::Document(path) => change.vouch(path, vault).map(drop),
-            Listed::File(path) => change.vouch_file(path, vault).map(drop),
-        };
-        match done {
-            Ok(()) => {}
+    let mut progress = cx.ui.progress("documents and files", concerned.len());
+    for concern in &concerned {
+        let item = &concern.item;
+        match settle(&mut change, vault, concern) {
+            Ok(notices) => notices.iter().for_each(|notice| cx.ui.warn(notice)),
+            // Somebody who can will do it: a right that is given or taken counts from the signature on.
             Err(error) if matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth) => {
-                cx.ui.warn(&format!(
-                    "{} has signatures that count for nothing from now on: {}",
-                    item.path(),
-                    error.message()
-                ));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    for item in &concerned {
-        let done = match item {
-            Listed::Document(path) => change.wrap_for_readers(path).map(drop),
-            Listed::File(path) => change.reseal_file(path),
-        };
-        match done {
-            Ok(()) => {}
-            // Somebody who can will do it: a right that is given counts from the signature on.
-            Err(error) if matches!(error.code(), Code::NoKey | Code::Trust) => {
                 left.push((item.path().to_owned(), error.message()));
             }
             Err(error) => return Err(error),
         }
+        progress.step();
     }
     if let Some(signed) = signed {
         change.with_rules(signed.edits, signed.hash);
@@ -134,7 +130,35 @@ pub(crate) fn change(
     }
     for (path, why) in left {
         cx.ui
-            .warn(&format!("{path} is not wrapped for everybody yet: {why}"));
+            .warn(&format!("{path} does not follow the rules yet: {why}"));
+        cx.ui.warn(&format!(
+            "somebody who reads and writes it runs `clws rekey {path}`"
+        ));
     }
     Ok(())
+}
+
+/// Brings one document or file to what the new rules say.
+fn settle(
+    change: &mut Change<'_>,
+    before: &Vault,
+    concern: &Concern,
+) -> Result<Vec<String>, Error> {
+    let lost = &concern.lost;
+    match &concern.item {
+        Listed::Document(path) if !lost.is_empty() => return change.rekey(path, before, lost),
+        Listed::File(path) if !lost.is_empty() => change.rekey_file(path, before, lost)?,
+        Listed::Document(path) => {
+            if concern.orphaned {
+                change.vouch(path, before)?;
+            }
+            if concern.gained {
+                change.wrap_for_readers(path)?;
+            }
+        }
+        // Sealed anew it is signed anew.
+        Listed::File(path) if concern.gained => change.rekey_file(path, before, &[])?,
+        Listed::File(path) => drop(change.vouch_file(path, before)?),
+    }
+    Ok(Vec::new())
 }

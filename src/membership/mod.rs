@@ -12,4 +12,4 @@ mod sign;
 pub use describe::describe;
 pub use found::{Founding, found};
 pub use rules::{Rules, RulesError};
-pub use sign::{Signed, concerned, next_version, orphaned, sign_rules};
+pub use sign::{Concern, Signed, concerned, next_version, sign_rules};

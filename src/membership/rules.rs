@@ -169,6 +169,19 @@ impl Rules {
             .insert(party_file(&party.name), party.print().into_bytes());
     }
 
+    /// Takes a party out: its file, and its name from every group and rule.
+    ///
+    /// # Errors
+    /// [`RulesError::NoParty`]; [`RulesError`] if the rules do not read.
+    pub fn remove_party(&mut self, name: &PartyName) -> Result<(), RulesError> {
+        self.party(name)?;
+        let mut access = self.access()?;
+        access.forget(name);
+        self.set_access(&access);
+        self.0.remove(&party_file(name));
+        Ok(())
+    }
+
     /// Holds the files together: every name leads somewhere, and every rule to a reader.
     ///
     /// # Errors

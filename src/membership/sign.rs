@@ -1,17 +1,16 @@
 //! The next trust version over a set of rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::Rules;
 use crate::crypto::sha256;
 use crate::crypto::sshsig::{Namespace, SignedBy};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, New};
-use crate::recipients::{ACCESS_FILE, Rights};
+use crate::name::PartyName;
+use crate::recipients::{Access, Party, Rights, party_file};
 use crate::text::list;
-use crate::trust::{
-    Draft, SETTINGS_FILE, TrustError, Version, newest_number, read_version, version_file,
-};
+use crate::trust::{Draft, TrustError, Version, newest_number, read_version, version_file};
 use crate::vault::{Listed, Signs, Vault};
 
 /// A signed trust version, and the edits that bring it and its files in.
@@ -32,7 +31,13 @@ pub fn next_version(before: &Version, rules: &Rules) -> Draft {
         number: before.number + 1,
         previous: before.hash,
         threshold: before.threshold,
-        admins: before.admins.clone(),
+        // Who is taken out of the vault decides no longer.
+        admins: before
+            .admins
+            .iter()
+            .filter(|(name, _)| rules.files().contains_key(&party_file(name)))
+            .map(|(name, key)| (name.clone(), key.clone()))
+            .collect(),
         files: hashes(rules.files()),
     }
 }
@@ -89,6 +94,13 @@ pub fn sign_rules(vault: &Vault, rules: &Rules, signers: &[&dyn Signs]) -> Resul
         .into());
     }
     let draft = next_version(&before, rules);
+    if draft.admins.is_empty() {
+        return Err(Problem::new(
+            Code::Trust,
+            format!("{admin} is the only administrator, and nobody would decide any more"),
+        )
+        .into());
+    }
     let signed = SignedBy {
         party: admin.to_string(),
         ..signer.sign(Namespace::Trust, draft.body().as_bytes())?
@@ -105,6 +117,11 @@ pub fn sign_rules(vault: &Vault, rules: &Rules, signers: &[&dyn Signs]) -> Resul
             edits.push(Edit::of(file.clone(), old, New::Bytes(bytes.clone())));
         }
     }
+    for (file, bytes) in &there {
+        if !rules.files().contains_key(file) {
+            edits.push(Edit::of(file.clone(), Some(bytes), New::Gone));
+        }
+    }
     let path = version_file(version.number);
     edits.push(Edit::of(path, None, New::Bytes(printed.into_bytes())));
     Ok(Signed {
@@ -114,39 +131,85 @@ pub fn sign_rules(vault: &Vault, rules: &Rules, signers: &[&dyn Signs]) -> Resul
     })
 }
 
-/// The documents and files whose readers differ between two sets of rules.
-///
-/// # Errors
-/// [`super::RulesError`], [`crate::fs::FsError`].
-pub fn concerned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Listed>, Error> {
-    debug_assert!(old.files().contains_key(SETTINGS_FILE) && old.files().contains_key(ACCESS_FILE));
-    let (was, is) = (old.access()?, new.access()?);
-    let (had, has) = (old.parties()?, new.parties()?);
-    let readers = |access, parties: &BTreeMap<_, crate::recipients::Party>, path: &str| {
-        let rights = Rights::on(access, path).unwrap_or_default();
-        let of = |name| parties.get(name).map(|party| party.recipients.clone());
-        rights
-            .readers
-            .iter()
-            .map(|name| (name.clone(), of(name)))
-            .collect::<Vec<_>>()
-    };
-    let mut listed = vault.list(None)?;
-    listed.retain(|item| readers(&was, &had, item.path()) != readers(&is, &has, item.path()));
-    Ok(listed)
+/// What a change of rules means for a document or file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Concern {
+    /// The document or file.
+    pub item: Listed,
+    /// Who could open it, with some key, and may not any more.
+    pub lost: Vec<PartyName>,
+    /// Whether somebody may open it who could not, with some key.
+    pub gained: bool,
+    /// Whether signatures that count so far would count for nothing.
+    pub orphaned: bool,
 }
 
-/// The documents and files where somebody loses the right to write, whose signatures there would
-/// count for nothing.
+/// What has to be wrapped, sealed or signed anew when one set of rules takes the place of another.
 ///
 /// # Errors
 /// [`super::RulesError`], [`crate::fs::FsError`].
-pub fn orphaned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Listed>, Error> {
-    let (was, is) = (old.access()?, new.access()?);
-    let mut listed = vault.list(None)?;
-    listed.retain(|item| {
-        let writers = |access| Rights::on(access, item.path()).unwrap_or_default().writers;
-        !writers(&was).is_subset(&writers(&is))
-    });
-    Ok(listed)
+pub fn concerned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Concern>, Error> {
+    let (was, is) = (Sides::of(old)?, Sides::of(new)?);
+    let mut concerns = Vec::new();
+    for item in vault.list(None)? {
+        let (before, after) = (was.openers(item.path()), is.openers(item.path()));
+        let lost: BTreeSet<PartyName> = before
+            .difference(&after)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let concern = Concern {
+            lost: lost.into_iter().collect(),
+            gained: !after.is_subset(&before),
+            orphaned: !was.signers(item.path()).is_subset(&is.signers(item.path())),
+            item,
+        };
+        if concern.gained || concern.orphaned || !concern.lost.is_empty() {
+            concerns.push(concern);
+        }
+    }
+    Ok(concerns)
+}
+
+/// A set of rules, read.
+struct Sides {
+    access: Access,
+    parties: BTreeMap<PartyName, Party>,
+}
+
+impl Sides {
+    fn of(rules: &Rules) -> Result<Self, Error> {
+        Ok(Self {
+            access: rules.access()?,
+            parties: rules.parties()?,
+        })
+    }
+
+    /// The readers of a path, each with every key that it opens with.
+    fn openers(&self, path: &str) -> BTreeSet<(PartyName, String)> {
+        let rights = Rights::on(&self.access, path).unwrap_or_default();
+        self.keys(&rights.readers, |party| {
+            let keys = party.recipients.iter();
+            keys.map(|recipient| recipient.key.to_string()).collect()
+        })
+    }
+
+    /// The writers of a path, each with every key whose signatures count.
+    fn signers(&self, path: &str) -> BTreeSet<(PartyName, String)> {
+        let rights = Rights::on(&self.access, path).unwrap_or_default();
+        self.keys(&rights.writers, |party| {
+            let keys = party.signing.iter();
+            keys.map(|signing| signing.key.to_string()).collect()
+        })
+    }
+
+    fn keys(
+        &self,
+        names: &BTreeSet<PartyName>,
+        keys: impl Fn(&Party) -> Vec<String>,
+    ) -> BTreeSet<(PartyName, String)> {
+        let parties = names.iter().filter_map(|name| self.parties.get(name));
+        parties
+            .flat_map(|party| keys(party).into_iter().map(|key| (party.name.clone(), key)))
+            .collect()
+    }
 }

@@ -169,6 +169,18 @@ impl Access {
         }
     }
 
+    /// Takes a party out of every group and rule.
+    pub fn forget(&mut self, name: &PartyName) {
+        for members in self.groups.values_mut() {
+            members.retain(|member| member != name);
+        }
+        for rule in self.rules.values_mut() {
+            for right in [Right::Deploy, Right::Read, Right::Submit, Right::Write] {
+                rule.remove(right, name);
+            }
+        }
+    }
+
     /// The parties behind a list of parties and groups.
     pub fn members<'a>(&'a self, holders: &'a [PartyName]) -> impl Iterator<Item = &'a PartyName> {
         holders.iter().flat_map(|name| match self.groups.get(name) {

@@ -1,7 +1,9 @@
 //! Changing secrets: prepared, opened again and compared, committed at once, pinned last.
 
+mod adopt;
 mod draft;
 mod load;
+mod rekey;
 mod vouch;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use crate::name::{DocumentPath, ValueName};
 use crate::recipients::PublicRecipient;
 use crate::secret::Plain;
 
+pub use self::adopt::Adopted;
 use self::draft::{Draft, lower};
 pub(super) use self::load::Purpose;
 use self::load::wraps_for;
@@ -174,6 +177,9 @@ impl<'a> Change<'a> {
             .filter(|r| r.state != State::Removed)
             .ok_or_else(missing)?;
         draft.judge_before(vault, &before)?;
+        if let Some(document) = draft.document_of(name) {
+            document.check_kid(&before)?;
+        }
         let (_, seq) = draft.next(name, Some(&before));
         let mut kept = before.policy;
         policy(&mut kept);

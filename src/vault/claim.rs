@@ -93,7 +93,7 @@ impl Vault {
     ) -> Result<(Claim, RecordMark), VaultError> {
         let name = format!("{}/{}", document.place.path, record.name);
         let claim = self.claim(&name, &record.signed, rights, Namespace::Value, |key| {
-            let message = record.message(&document.place, &document.head.key_id, key);
+            let message = record.message(&document.place, document.key_id_of(record), key);
             (record.mark(&message).hash, message)
         })?;
         let mark = RecordMark {

@@ -4,11 +4,13 @@ use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
 use crate::fs::FsError;
 use crate::lines::{self, Header, Kind, LineError, MAX_FILE, Parsed, Schema};
 use crate::name::{DocumentPath, ValueName};
+use crate::secret::Plain;
 
-use super::head::{HEAD_KEYS, Head, RETIRED_KEYS};
+use super::head::{HEAD_KEYS, Head};
 use super::open::Vault;
 use super::place::Place;
 use super::record::{Record, SECRET_KEYS, kid_of};
+use super::retired::{RETIRED_KEYS, Retired};
 use super::{Opener, VaultError};
 
 /// The tables and keys of a sealed document.
@@ -348,15 +350,50 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`VaultError::OtherKey`].
     pub fn check_kid(&self, record: &Record) -> Result<(), VaultError> {
-        match record.kid() {
-            Some(kid) if kid != kid_of(&self.head.key_id) => Err(VaultError::OtherKey {
+        let is_current = record
+            .kid()
+            .is_none_or(|kid| kid == kid_of(&self.head.key_id));
+        is_current
+            .then_some(())
+            .ok_or_else(|| VaultError::OtherKey {
                 name: format!("{}/{}", self.place.path, record.name),
-                retired: self
-                    .parsed
-                    .of_kind("retired")
-                    .any(|header| header.name.is_some_and(|id| id.starts_with(kid))),
-            }),
-            _ => Ok(()),
+                left: self.retired_of(record).map(|retired| retired.left.clone()),
+            })
+    }
+
+    /// The old key that a record is sealed under, if that is kept and the only one of its short name.
+    fn retired_of(&self, record: &Record) -> Option<&Retired> {
+        let kid = record.kid()?;
+        let fits = |retired: &&Retired| kid_of(&retired.key_id) == kid;
+        let mut fitting = self.head.retired.iter().filter(fits);
+        let first = fitting
+            .next()
+            .filter(|_| kid != kid_of(&self.head.key_id))?;
+        fitting.next().is_none().then_some(first)
+    }
+
+    /// The commitment to the key that a record is sealed under, as it enters what was signed.
+    #[must_use]
+    pub fn key_id_of(&self, record: &Record) -> &[u8; 32] {
+        self.retired_of(record)
+            .map_or(&self.head.key_id, |retired| &retired.key_id)
+    }
+
+    /// Opens a record, under the current key or one from before.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherKey`], [`VaultError::Broken`].
+    pub fn open_record(&self, record: &Record, data_key: &DataKey) -> Result<Plain, VaultError> {
+        let current = (&self.head.key_id, data_key);
+        match self.retired_of(record) {
+            Some(retired) => {
+                let key = retired.open(&self.place, current)?;
+                record.open(&self.place, &retired.key_id, &key)
+            }
+            None => {
+                self.check_kid(record)?;
+                record.open(&self.place, current.0, current.1)
+            }
         }
     }
 }

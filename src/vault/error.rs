@@ -43,7 +43,10 @@ pub enum VaultError {
     #[error("the wrap for {reader} in `{document}` does not hold the document's key")]
     BadWrap { document: String, reader: String },
     #[error("`{name}` is sealed under another key than its document's")]
-    OtherKey { name: String, retired: bool },
+    OtherKey {
+        name: String,
+        left: Option<Vec<String>>,
+    },
     #[error("`{name}` is signed by {signer}, who may not write it")]
     NotWriter {
         name: String,
@@ -185,9 +188,13 @@ impl Explain for VaultError {
             Self::MayNotWrite { who, path, .. } => {
                 vec![format!("an administrator can run `clws access grant {who} {path} --write`")]
             }
-            Self::ExtraReader { .. } => vec![
-                "`clws check` shows all of them; take the table out by hand, or list the reader in the rules".into(),
+            Self::ExtraReader { document, .. } => vec![
+                format!("`clws rekey {document}` seals it anew, for those whom the rules list"),
+                "`clws check` shows all of them".into(),
             ],
+            Self::OtherKey { name, left: Some(_) } => vec![format!(
+                "it was added on a branch while the key was changed: `clws secret adopt {name}`"
+            )],
             Self::TooLarge { name, .. } => {
                 vec![format!("`clws secret set {name} --type file` seals it as a file of its own")]
             }

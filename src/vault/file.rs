@@ -14,7 +14,7 @@ use super::VaultError;
 use super::change::{Change, Purpose};
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
-use super::read::{FILE_RECORD, Opener, Reader};
+use super::read::{FILE_RECORD, Opener};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::transfer::Origin;
 use super::unseal::{hash_of, with_each};
@@ -25,6 +25,19 @@ pub struct NewFile<R> {
     pub mode: u32,
     /// Its content.
     pub input: R,
+}
+
+/// What is new about a file that is sealed.
+pub(super) enum Renewed {
+    /// Its content, given by somebody.
+    Content(Origin),
+    /// Only its seal: number and author stay.
+    Seal {
+        /// The number of the content.
+        rev: u64,
+        /// Who gave it, and when.
+        origin: Origin,
+    },
 }
 
 /// A sealed file that is written beside its place, and its signed sidecar.
@@ -47,16 +60,16 @@ impl Change<'_> {
         new: NewFile<R>,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
-        let origin = Origin::here(self);
-        self.set_file_from(path, new, origin, policy)
+        let renewed = Renewed::Content(Origin::here(self));
+        self.seal_file(path, new, renewed, policy)
     }
 
-    /// As [`Self::set_file`], for a content that somebody gave before.
-    pub(super) fn set_file_from<R: Read>(
+    /// Seals a file, in constant memory, as new content or as what it was.
+    pub(super) fn seal_file<R: Read>(
         &mut self,
         path: &FilePath,
         mut new: NewFile<R>,
-        origin: Origin,
+        renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
@@ -100,7 +113,7 @@ impl Change<'_> {
             Some(content),
             readers,
             Some((staged, passed)),
-            origin,
+            renewed,
             |kept| {
                 kept.set(PolicyKey::Exposed, None);
                 kept.set(PolicyKey::MovedTo, None);
@@ -115,21 +128,7 @@ impl Change<'_> {
     /// # Errors
     /// [`VaultError`], [`FsError`].
     pub fn reseal_file(&mut self, path: &FilePath) -> Result<(), Error> {
-        let opened = Reader::new(
-            self.vault,
-            self.openers.to_vec(),
-            "reseal",
-            crate::fs::Sync::Lazy,
-        )?
-        .holding_lock()
-        .open_file(path)?;
-        let new = NewFile {
-            mode: opened.content.mode,
-            input: opened.reader,
-        };
-        let kept = opened.policy;
-        self.set_file_from(path, new, opened.origin, |policy| *policy = kept)?;
-        Ok(())
+        self.rekey_file(path, self.vault, &[])
     }
 
     /// A document and a folder or file may not share a name.
@@ -154,8 +153,8 @@ impl Change<'_> {
     /// [`VaultError::NotFound`], [`VaultError`].
     pub fn remove_file(&mut self, path: &FilePath, moved_to: Option<String>) -> Result<(), Error> {
         self.writable(path.as_str(), Purpose::Write)?;
-        let origin = Origin::here(self);
-        self.push(path, None, Vec::new(), None, origin, |kept| {
+        let renewed = Renewed::Content(Origin::here(self));
+        self.push(path, None, Vec::new(), None, renewed, |kept| {
             *kept = Policy::default();
             kept.set(PolicyKey::MovedTo, moved_to);
         })
@@ -167,7 +166,7 @@ impl Change<'_> {
         content: Option<Content>,
         readers: Vec<String>,
         sealed: Option<(Staged, Passed)>,
-        origin: Origin,
+        renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
         let vault = self.vault;
@@ -202,6 +201,10 @@ impl Change<'_> {
         let vouched = before.filter(|sidecar| vault.judge_sidecar(sidecar, &rights, None).is_ok());
         let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
         let rev = rev.max(pinned.map_or(0, |mark| mark.rev));
+        let (rev, origin) = match renewed {
+            Renewed::Content(origin) => (rev + 1, origin),
+            Renewed::Seal { rev, origin } => (rev, origin),
+        };
         let seq = seq.max(pinned.map_or(0, |mark| mark.seq));
         let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
@@ -210,7 +213,7 @@ impl Change<'_> {
             path: path.clone(),
             content,
             readers,
-            rev: rev + 1,
+            rev,
             seq: seq + 1,
             changed: origin.changed,
             author: origin.author,

@@ -8,6 +8,7 @@ use crate::name::DocumentPath;
 use super::open::Signs;
 use super::place::Place;
 use super::policy::Policy;
+use super::retired::{self, Retired};
 
 /// The keys of `[document]`, in their order.
 pub(super) const HEAD_KEYS: &[&str] = &[
@@ -27,9 +28,6 @@ pub(super) const HEAD_KEYS: &[&str] = &[
     "sig",
 ];
 
-/// The keys of `[retired.…]`, in their order.
-pub(super) const RETIRED_KEYS: &[&str] = &["key", "key_id", "until", "left"];
-
 /// A document's own record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Head {
@@ -43,8 +41,8 @@ pub struct Head {
     pub key_id: [u8; 32],
     /// The default policy of its values.
     pub policy: Policy,
-    /// `L("retired", id₁, until₁, left₁ …)`, as it enters the message.
-    retired: Vec<u8>,
+    /// The data keys from before, which only those who have the current one can open.
+    pub(super) retired: Vec<Retired>,
     /// Who signed it.
     pub signed: SignedBy,
 }
@@ -55,9 +53,9 @@ impl Head {
         place: &Place,
         seq: u64,
         key_id: [u8; 32],
+        (policy, retired): (Policy, Vec<Retired>),
         signer: &dyn Signs,
     ) -> Result<Self, crate::error::Error> {
-        let (policy, retired) = (Policy::default(), List::new("retired").encode());
         let message = message(place, seq, &key_id, &retired, &policy, signer.public());
         let signed = signer.sign(Namespace::Document, &message)?;
         Ok(Self {
@@ -77,15 +75,8 @@ impl Head {
         place: &Place,
         signer: &dyn Signs,
     ) -> Result<Self, crate::error::Error> {
-        let seq = self.seq + 1;
-        let (retired, policy) = (&self.retired, &self.policy);
-        let message = message(place, seq, &self.key_id, retired, policy, signer.public());
-        let signed = signer.sign(Namespace::Document, &message)?;
-        Ok(Self {
-            seq,
-            signed,
-            ..self.clone()
-        })
+        let kept = (self.policy.clone(), self.retired.clone());
+        Self::sign(place, self.seq + 1, self.key_id, kept, signer)
     }
 
     pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
@@ -93,28 +84,17 @@ impl Head {
         if table.number("format")? != 1 {
             return Err(table.wrong("format", "this clws knows format 1 alone".to_owned()));
         }
-        let mut retired = Vec::new();
-        for header in parsed.of_kind("retired") {
-            let table = parsed.table(header)?;
-            let left = table
-                .texts("left")?
-                .iter()
-                .fold(List::new("list"), |list, name| list.text(name));
-            retired.push((table.name(), table.text("until")?.to_owned(), left));
-        }
-        retired.sort_by(|a, b| a.0.cmp(b.0));
-        let retired = retired
-            .iter()
-            .fold(List::new("retired"), |list, (id, until, left)| {
-                list.text(id).text(until).list(left)
-            });
+        let retired = parsed
+            .of_kind("retired")
+            .map(|header| Retired::parse(&parsed.table(header)?));
+        let retired: Result<Vec<_>, LineError> = retired.collect();
         Ok(Self {
             id: table.hex("id")?,
             path: table.parsed("path")?,
             seq: table.number("seq")?,
             key_id: table.hex("key_id")?,
             policy: Policy::parse(&table)?,
-            retired: retired.encode(),
+            retired: retired?,
             signed: table.parsed("sig")?,
         })
     }
@@ -161,7 +141,7 @@ fn message(
     place: &Place,
     seq: u64,
     key_id: &[u8; 32],
-    retired: &[u8],
+    retired: &[Retired],
     policy: &Policy,
     signer: &PublicKey,
 ) -> Vec<u8> {
@@ -172,7 +152,7 @@ fn message(
         .text(place.scope().as_str())
         .number(seq)
         .bytes(key_id)
-        .bytes(retired)
+        .list(&retired::message(retired))
         .list(&policy.message())
         .bytes(signer.blob())
         .encode()

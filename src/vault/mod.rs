@@ -21,11 +21,12 @@ mod place;
 mod policy;
 mod read;
 mod record;
+mod retired;
 mod sidecar;
 mod transfer;
 mod unseal;
 
-pub use change::{Change, NewValue, ToRecipient};
+pub use change::{Adopted, Change, NewValue, ToRecipient};
 pub use claim::Claim;
 pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
 pub use error::VaultError;

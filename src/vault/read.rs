@@ -260,7 +260,21 @@ impl<'a> Reader<'a> {
             }
             .into());
         }
-        document.check_kid(record)?;
+        if let Err(error) = document.check_kid(record) {
+            let VaultError::OtherKey {
+                left: Some(left), ..
+            } = &error
+            else {
+                return Err(error.into());
+            };
+            self.notices.borrow_mut().push(format!(
+                "`{name}` was sealed on a branch under a key from before {}: `clws secret adopt {name}`",
+                match left.as_slice() {
+                    [] => "a rekey".to_owned(),
+                    left => format!("{} left", crate::text::list(left)),
+                }
+            ));
+        }
         Ok((judged.mark, judged.order))
     }
 
@@ -391,7 +405,7 @@ fn open_record(
     record: Record,
     data_key: &DataKey,
 ) -> Result<Opened, Error> {
-    let value = record.open(&document.place, &document.head.key_id, data_key)?;
+    let value = document.open_record(&record, data_key)?;
     let no_print = record.no_print();
     let kind = match record.state {
         State::Live { kind, .. } => kind,

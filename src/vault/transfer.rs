@@ -10,7 +10,7 @@ use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
 use crate::time::Moment;
 
 use super::change::{Change, NewValue};
-use super::file::NewFile;
+use super::file::{NewFile, Renewed};
 use super::read::Reader;
 use super::{Document, Notice, Sidecar, State, Vault, VaultError};
 
@@ -118,7 +118,9 @@ impl Change<'_> {
             input: opened.reader,
         };
         let policy = opened.policy;
-        self.set_file_from(to, new, opened.origin, |kept| *kept = policy)?;
+        self.seal_file(to, new, Renewed::Content(opened.origin), |kept| {
+            *kept = policy
+        })?;
         Ok(())
     }
 }

@@ -207,41 +207,6 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     if prefix != path {
         notes.push(format!("`{path}` had its rights from `{prefix}` so far"));
     }
-    if rights.contains(&Right::Read) {
-        notes.push(format!(
-            "what {} could read so far stays readable in git's history: give it new values",
-            args.who
-        ));
-    }
     new.set_access(&access);
-    demand_unwrapped(&vault, &new, args)?;
     rules::change(cx, &vault, &new, &notes, Run::from(args.dry_run))
-}
-
-/// Refuses to take reading away from somebody for whom keys are wrapped: the document would still
-/// open for them, which needs a new data key.
-fn demand_unwrapped(
-    vault: &crate::vault::Vault,
-    new: &crate::membership::Rules,
-    args: &ChangeArgs,
-) -> Result<(), Error> {
-    let access = new.access()?;
-    for item in vault.list(None)? {
-        let was = vault
-            .trust()
-            .accepted
-            .rights(item.path())
-            .unwrap_or_default();
-        let is = crate::recipients::Rights::on(&access, item.path()).unwrap_or_default();
-        if let Some(lost) = was.readers.difference(&is.readers).next() {
-            return Err(Problem::new(
-                Code::Conflict,
-                format!("`{}` is sealed to {lost}, and taking that away needs a new data key", item.path()),
-            )
-            .note("this version revokes rights to write, submit and deploy, and to read what is not there yet")
-            .hint(format!("give `{}` new values after {} has left", item.path(), args.who))
-            .into());
-        }
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod add;
 mod list;
+mod remove;
 mod show;
 mod update;
 
@@ -12,13 +13,14 @@ use clap::Subcommand;
 use super::context::Context;
 use crate::error::Error;
 
-/// Add and look at parties: people, hosts, services
+/// Add, look at and take out parties: people, hosts, services
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Add(add::AddArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Update(update::UpdateArgs),
+    Remove(remove::RemoveArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -27,6 +29,7 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::List(args) => list::run(args, cx),
         Command::Show(args) => show::run(args, cx),
         Command::Update(args) => update::run(args, cx),
+        Command::Remove(args) => remove::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `clws recipient update`: more keys for a party.
+//! `clws recipient update`: other keys for a party.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,14 @@ use clap::Args;
 use super::add::{add_keys, from_file};
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::name::PartyName;
 
-/// Add keys to a party: a second machine, an offline recovery key
+/// Change the keys of a party: a second machine, an offline recovery key, a laptop that was lost
 ///
-/// Documents that the party reads are wrapped for the new key in the same step. Keys are not taken
-/// away here, since that makes a new data key for each document.
+/// Documents that the party reads are wrapped for a new key in the same step. A key that is dropped opens
+/// and signs nothing any more: what it could open is sealed under a new data key, and what it signed is
+/// signed again by you.
 #[derive(Args, Debug)]
 pub(crate) struct UpdateArgs {
     /// Its name
@@ -21,11 +22,14 @@ pub(crate) struct UpdateArgs {
     /// A party file with the keys to add; `-` for stdin
     file: Option<PathBuf>,
     /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "sign_key"])]
+    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "sign_key", "drop"])]
     age: Vec<String>,
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY")]
     sign_key: Vec<String>,
+    /// Drop a key, by its name in the party's file or as it is; several times for several
+    #[arg(long, value_name = "KEY")]
+    drop: Vec<String>,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +60,22 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
         }
     }
     add_keys(&mut party, &age, &sign)?;
+    for key in &args.drop {
+        let before = (party.recipients.len(), party.signing.len());
+        party
+            .recipients
+            .retain(|recipient| recipient.name != *key && recipient.key.as_str() != key);
+        party
+            .signing
+            .retain(|signing| signing.name != *key && signing.key.to_string() != *key);
+        if before == (party.recipients.len(), party.signing.len()) {
+            return Err(
+                Problem::new(Code::NotFound, format!("{} has no key `{key}`", args.name))
+                    .hint(format!("`clws recipient show {}` shows them", args.name))
+                    .into(),
+            );
+        }
+    }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
 }

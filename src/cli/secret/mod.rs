@@ -1,5 +1,6 @@
 //! `clws secret`: the values and files of a vault.
 
+mod adopt;
 mod edit;
 mod generate;
 mod get;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     /// Type, mode, policy, age and author go along. What is there already is never replaced.
     Copy(transfer::TransferArgs),
     Policy(policy::PolicyArgs),
+    Adopt(adopt::AdoptArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -50,6 +52,7 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Move(args) => transfer::run(args, Transfer::Move, cx),
         Command::Copy(args) => transfer::run(args, Transfer::Copy, cx),
         Command::Policy(args) => policy::run(args, cx),
+        Command::Adopt(args) => adopt::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -23,6 +23,8 @@ pub(super) struct Draft {
     pub(super) head: Head,
     /// Whether its own line was signed again.
     pub(super) head_is_new: bool,
+    /// Whether it has another data key than the text that is there: no old wrap stays.
+    pub(super) is_rekeyed: bool,
     pub(super) head_hash: [u8; 32],
     pub(super) data_key: DataKey,
     pub(super) rights: Rights,
@@ -143,15 +145,27 @@ impl Draft {
 
     pub(super) fn print(&self, path: &DocumentPath, vault: &[u8; 32]) -> Result<String, Error> {
         let mut changes = lines::Changes::new();
+        let there = match &self.there {
+            Some(there) => Some(Document::parse(there.text.as_bytes(), path, vault)?),
+            None => None,
+        };
+        if let Some(there) = there.as_ref().filter(|_| self.is_rekeyed) {
+            for kind in ["reader", "retired"] {
+                let gone = there.lines().of_kind(kind);
+                changes.extend(gone.map(|header| ((header.kind, header.name), None)));
+            }
+            for retired in &self.head.retired {
+                changes.insert(("retired", Some(&retired.id)), Some(retired.print()));
+            }
+        }
         for wrap in &self.wraps {
             changes.insert(("reader", Some(&wrap.name)), Some(wrap.print()));
         }
         for (name, record) in &self.records {
             changes.insert(("secret", Some(name.as_str())), Some(record.print()));
         }
-        let text = match &self.there {
-            Some(there) => {
-                let document = Document::parse(there.text.as_bytes(), path, vault)?;
+        let text = match &there {
+            Some(document) => {
                 if self.head_is_new {
                     changes.insert(("document", None), Some(self.head.print()));
                 }

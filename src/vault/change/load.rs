@@ -47,6 +47,18 @@ impl Change<'_> {
     ) -> Result<Draft, Error> {
         self.refuse_extra_readers(document, &rights)?;
         let data_key = document.data_key(self.openers)?;
+        self.draft_by(document, rights, pin, head_hash, &data_key)
+    }
+
+    /// The same for a document that was opened, whoever else can open it.
+    pub(super) fn draft_by(
+        &self,
+        document: &Document<'_>,
+        rights: Rights,
+        pin: DocumentPin,
+        head_hash: [u8; 32],
+        data_key: &DataKey,
+    ) -> Result<Draft, Error> {
         let there = There::of(document);
         let names = there.tables.keys();
         Ok(Draft {
@@ -55,8 +67,9 @@ impl Change<'_> {
             place: document.place.clone(),
             head: document.head.clone(),
             head_is_new: false,
+            is_rekeyed: false,
             head_hash,
-            data_key,
+            data_key: data_key.with(|key| DataKey::new(*key)),
             rights,
             pin,
             wraps: Vec::new(),
@@ -90,7 +103,7 @@ impl Change<'_> {
         let key_id = data_key
             .commitment(&place.vault, &place.id)
             .map_err(broken)?;
-        let head = Head::sign(&place, 1, key_id, self.author.signer)?;
+        let head = Head::sign(&place, 1, key_id, Default::default(), self.author.signer)?;
         let head_hash = head.hash(&head.message(&place, self.author.signer.public()));
         let wraps = wraps_for(self.vault, &rights, |name, recipient| {
             let key = (self.to_recipient)(recipient)?;
@@ -122,6 +135,7 @@ impl Change<'_> {
             place,
             head,
             head_is_new: true,
+            is_rekeyed: false,
             head_hash,
             data_key,
             rights,

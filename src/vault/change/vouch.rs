@@ -1,16 +1,14 @@
 //! Carrying signatures over when somebody may no longer write.
 //!
-//! Only current writers count. What a party signed while it might would count for nothing from the
-//! moment on in which the right is taken away, the document's own line included; so the writer who
+//! Only current writers and their keys count. What a party signed while it might would count for nothing
+//! from the moment on in which the right, or the key, is taken away, the document's own line included; so the writer who
 //! takes part in the change of rules checks it by the rules so far and signs it again, in the same
 //! step. A signature of that kind says "this writer vouches that this was current"; the author stays.
 
 use super::{Change, Purpose};
-use crate::crypto::sshsig::SignedBy;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath};
-use crate::recipients::Rights;
 use crate::trust::Order;
 use crate::vault::document::Document;
 use crate::vault::open::Vault;
@@ -32,7 +30,6 @@ impl Change<'_> {
             return Ok(Vec::new());
         };
         let document = Document::parse(&bytes, path, self.vault.id())?;
-        let orphaned = |signed: &SignedBy| is_orphaned(signed, &rights);
         let old = before.rights(path.as_str())?;
         let pins = &before.trust().pins;
         let pin = pins.document(&document.head.id)?.unwrap_or_default();
@@ -41,11 +38,15 @@ impl Change<'_> {
         for record in document.records()? {
             let known = pin.values.get(record.name.as_str());
             let judged = before.judge_record(&document, &record, &old, known);
-            if orphaned(&record.signed) && judged.is_ok_and(|judged| judged.order != Order::Older) {
+            let is_orphaned = self
+                .vault
+                .claim_of_record(&document, &record, &rights)
+                .is_err();
+            if is_orphaned && judged.is_ok_and(|judged| judged.order != Order::Older) {
                 records.push(record);
             }
         }
-        let head_orphaned = orphaned(&document.head.signed);
+        let head_orphaned = self.vault.claim_of_head(&document, &rights).is_err();
         let mut names = Vec::new();
         let mut draft = self.draft_of(&document, rights.clone(), pin, head_hash)?;
         let signer = self.author.signer;
@@ -61,8 +62,8 @@ impl Change<'_> {
             let unsigned = Unsigned {
                 place: &document.place,
                 name: &record.name,
-                state: record.state,
-                key_id: &document.head.key_id,
+                key_id: document.key_id_of(&record),
+                state: record.state.clone(),
                 rev: record.rev,
                 seq,
                 changed: record.changed,
@@ -96,17 +97,11 @@ impl Change<'_> {
         let old = before.rights(path.as_str())?;
         let judged = before.judge_sidecar(&sidecar, &old, pin.values.get(FILE_RECORD));
         let counts = judged.is_ok_and(|judged| judged.order != Order::Older);
-        if !is_orphaned(&sidecar.signed, &rights) || !counts {
+        let is_orphaned = self.vault.claim_of_sidecar(&sidecar, &rights).is_err();
+        if !is_orphaned || !counts {
             return Ok(false);
         }
         self.sign_sidecar_again(path, before, |_| {})?;
         Ok(true)
     }
-}
-
-fn is_orphaned(signed: &SignedBy, rights: &Rights) -> bool {
-    !rights
-        .writers
-        .iter()
-        .any(|writer| writer.as_str() == signed.party)
 }

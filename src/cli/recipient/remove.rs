@@ -1,0 +1,31 @@
+//! `clws recipient remove`: somebody leaves.
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::rules::{self, Run};
+use crate::error::Error;
+use crate::name::PartyName;
+
+/// Take a party out: it reads, writes and decides nothing any more
+///
+/// In one step: the rules without it, a new data key for each document that it could open, everything in
+/// them sealed and signed anew for those who stay. What it could read is marked as exposed until it gets a
+/// new value, since git's history stays readable to whoever could read it. Numbers stay, so no component
+/// is deployed again because of it.
+#[derive(Args, Debug)]
+pub(crate) struct RemoveArgs {
+    /// Its name
+    name: PartyName,
+    /// Show the plan alone
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.trusted_vault()?;
+    rules::demand_signed(&vault)?;
+    let mut new = rules::accepted(&vault)?;
+    new.remove_party(&args.name)?;
+    rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+}

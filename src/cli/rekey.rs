@@ -1,0 +1,91 @@
+//! `clws rekey`: new data keys.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, PartyName, SecretPath};
+use crate::text::list;
+use crate::vault::{Document, Listed, Vault, VaultError};
+
+/// Seal documents and files anew under new data keys, for those whom the rules list
+///
+/// For what somebody could open whom the rules do not list any more, and for a data key that got out.
+/// Values, their age, numbers and authors stay; you sign them. What others could open is marked as exposed
+/// until it gets a new value: git's history stays readable to them.
+#[derive(Args, Debug)]
+pub(crate) struct RekeyArgs {
+    /// Scopes, documents, folders or files; all of the vault without one
+    paths: Vec<SecretPath>,
+    /// Show what would be sealed anew, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.trusted_vault()?;
+    vault.trust().demand_clean(vault.tree())?;
+    let mut items = BTreeSet::new();
+    match args.paths.as_slice() {
+        [] => items.extend(vault.list(None)?),
+        paths => {
+            for path in paths {
+                let listed = vault.list(Some(path.as_str()))?;
+                if listed.is_empty() {
+                    let (name, nearest) = (path.to_string(), None);
+                    return Err(VaultError::NotFound { name, nearest }.into());
+                }
+                items.extend(listed);
+            }
+        }
+    }
+    let mut plan = Vec::new();
+    for item in items {
+        let others = match &item {
+            Listed::Document(path) => strangers(&vault, path)?,
+            Listed::File(_) => Vec::new(),
+        };
+        let gone = match others.as_slice() {
+            [] => String::new(),
+            others => format!(", which {} can open", list(others)),
+        };
+        cx.ui.say(&format!("{}{gone}", item.path()));
+        plan.push((item, others));
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    cx.ui.confirm("seal all of this anew, under new keys?")?;
+    let mut progress = cx.ui.progress("documents and files", plan.len());
+    let notices = cx.change(&vault, "rekey", |change| {
+        let mut notices = Vec::new();
+        for (item, others) in &plan {
+            match item {
+                Listed::Document(path) => notices.extend(change.rekey(path, &vault, others)?),
+                Listed::File(path) => change.rekey_file(path, &vault, others)?,
+            }
+            progress.step();
+        }
+        Ok(notices)
+    })?;
+    notices.iter().for_each(|notice| cx.ui.warn(notice));
+    cx.ui.say("sealed all of it anew");
+    Ok(())
+}
+
+/// Who has a wrap in a document and is no reader by the rules.
+fn strangers(vault: &Vault, path: &DocumentPath) -> Result<Vec<PartyName>, Error> {
+    let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
+    let bytes = bytes.unwrap_or_default();
+    let document = Document::parse(&bytes, path, vault.id())?;
+    let rights = vault.rights(path.as_str())?;
+    let wraps = document.wraps()?;
+    let named = wraps.iter().filter_map(|wrap| wrap.party().parse().ok());
+    let strangers: BTreeSet<PartyName> = named
+        .filter(|party| !rights.readers.contains(party))
+        .collect();
+    Ok(strangers.into_iter().collect())
+}

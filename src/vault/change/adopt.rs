@@ -1,0 +1,120 @@
+//! Taking over what counts only if a writer says so.
+
+use crate::error::Error;
+use crate::name::{DocumentPath, ValueName};
+use crate::vault::VaultError;
+use crate::vault::policy::{Policy, PolicyKey};
+use crate::vault::record::{State, Unsigned, seal_value};
+
+use super::Change;
+
+/// What was taken over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Adopted {
+    /// Nothing had to be: it counts as it is.
+    Counts,
+    /// It was sealed under a key from before, which those who left had.
+    Resealed {
+        /// They.
+        left: Vec<String>,
+    },
+    /// It was signed by somebody who may not write here.
+    Vouched {
+        /// Whoever signed it.
+        signer: String,
+    },
+}
+
+impl Change<'_> {
+    /// Seals and signs a value as it lies there: one that was added on a branch under a key from before a
+    /// rekey, or one whose signer may not write here any more.
+    ///
+    /// Of what a writer had signed, author, age and policy stay. Of the other, nothing is known but the
+    /// value, which somebody sealed who could read the document.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`]; [`VaultError`] if it does not open or this author may not write.
+    pub fn adopt(&mut self, path: &DocumentPath, name: &ValueName) -> Result<Adopted, Error> {
+        let (vault, author) = (self.vault, self.author);
+        let draft = self.draft(path)?;
+        let missing = || VaultError::NotFound {
+            name: format!("{path}/{name}"),
+            nearest: None,
+        };
+        let record = draft.before(name)?.ok_or_else(missing)?;
+        let State::Live { kind, .. } = record.state else {
+            return Err(missing().into());
+        };
+        let document = draft.document_of(name).ok_or_else(missing)?;
+        let left = match document.check_kid(&record) {
+            Ok(()) => None,
+            Err(VaultError::OtherKey {
+                left: Some(left), ..
+            }) => Some(left),
+            Err(error) => return Err(error.into()),
+        };
+        let is_vouched = draft.is_vouched(vault, &record);
+        if is_vouched && left.is_none() {
+            return Ok(Adopted::Counts);
+        }
+        let plain = document.open_record(&record, &draft.data_key)?;
+        let vouched = Some(&record).filter(|_| is_vouched);
+        let (next_rev, seq) = draft.next(name, vouched);
+        let pinned = draft
+            .pin
+            .values
+            .get(name.as_str())
+            .map_or(0, |mark| mark.rev);
+        let (rev, changed, by, mut policy) = match vouched {
+            // The same value as before goes on under its number.
+            Some(record) if record.rev >= pinned => (
+                record.rev,
+                record.changed,
+                record.author.as_str(),
+                record.policy.clone(),
+            ),
+            Some(record) => (
+                next_rev,
+                record.changed,
+                record.author.as_str(),
+                record.policy.clone(),
+            ),
+            None => (
+                next_rev,
+                vault.world().now(),
+                author.party.as_str(),
+                Policy::default(),
+            ),
+        };
+        if let Some(left) = left.as_deref().filter(|left| !left.is_empty())
+            && policy.value(PolicyKey::Exposed).is_none()
+        {
+            let day = vault.world().now().date();
+            let exposed = format!("{} left {day}", crate::text::list(left));
+            policy.set(PolicyKey::Exposed, Some(exposed));
+        }
+        let salt = vault.world().random()?;
+        let keys = (&draft.head.key_id, &draft.data_key);
+        let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;
+        let unsigned = Unsigned {
+            place: &draft.place,
+            name,
+            state: State::Live { kind, text },
+            key_id: &draft.head.key_id,
+            rev,
+            seq,
+            changed,
+            author: by,
+            policy,
+        };
+        let signed = unsigned.sign(author.signer)?;
+        draft.records.insert(name.clone(), signed);
+        draft.plain.insert(name.clone(), plain);
+        Ok(match left {
+            Some(left) if is_vouched => Adopted::Resealed { left },
+            _ => Adopted::Vouched {
+                signer: crate::text::clean(&record.signed.party),
+            },
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! A new data key: for when somebody must not read any more.
+//!
+//! Every value is sealed under the new key and signed by whoever does this, with its author, age and
+//! number as they were, so that no component is deployed again because of it. Wraps are made anew for
+//! the readers of the rule, and nobody else. What those who left could read says so, until it gets a new
+//! value.
+
+use crate::crypto::DataKey;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, FilePath, PartyName};
+use crate::vault::document::{Document, Wrap};
+use crate::vault::file::{NewFile, Renewed};
+use crate::vault::head::Head;
+use crate::vault::open::Vault;
+use crate::vault::policy::{Policy, PolicyKey};
+use crate::vault::read::Reader;
+use crate::vault::record::{Record, State, Unsigned, seal_value};
+use crate::vault::retired::retire;
+use crate::vault::{Notice, VaultError};
+
+use super::load::wraps_for;
+use super::{Change, Purpose};
+use crate::fs::Sync;
+
+impl Change<'_> {
+    /// Gives a document a new data key, and each value its seal under it. `before` is the vault under
+    /// the rules so far, by which what is there must count; `left` are those who could read and may
+    /// not any more. Gives what the person should know.
+    ///
+    /// # Errors
+    /// [`VaultError`] if anything of the document does not count or is older than seen, or this author
+    /// may not write or cannot open it: nothing is then sealed.
+    pub fn rekey(
+        &mut self,
+        path: &DocumentPath,
+        before: &Vault,
+        left: &[PartyName],
+    ) -> Result<Vec<Notice>, Error> {
+        let rights = self.writable(path.as_str(), Purpose::Write)?;
+        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(Vec::new());
+        };
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let place = &document.place;
+        let old_rights = before.rights(path.as_str())?;
+        let pins = &before.trust().pins;
+        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let head_hash = before.judge_head(&document, &old_rights, Some(&pin.hash))?;
+        if document.head.seq < pin.seq {
+            return Err(VaultError::Older {
+                name: path.to_string(),
+                here: format!("document record {}", document.head.seq),
+                seen: format!("document record {}", pin.seq),
+            }
+            .into());
+        }
+        let old = document.data_key(self.openers)?;
+        let old_id = document.head.key_id;
+        let world = self.vault.world();
+        let new = DataKey::new(world.random()?);
+        let broken = |_| VaultError::NotVerified(path.to_string());
+        let new_id = new.commitment(&place.vault, &place.id).map_err(broken)?;
+
+        let mut draft = self.draft_by(&document, rights, pin, head_hash, &old)?;
+        let mut notices = Vec::new();
+        for record in document.records()? {
+            let name = format!("{path}/{}", record.name);
+            let known = draft.pin.values.get(record.name.as_str());
+            let judged = before.judge_record(&document, &record, &old_rights, known)?;
+            notices.extend(before.judge_order(&name, &judged, known)?);
+            let (_, seq) = draft.next(&record.name, Some(&record));
+            let (state, plain) = match &record.state {
+                State::Removed => (State::Removed, None),
+                State::Live { kind, .. } => {
+                    let plain = document.open_record(&record, &old)?;
+                    let keys = (&new_id, &new);
+                    let text = seal_value(
+                        place,
+                        record.name.as_str(),
+                        *kind,
+                        record.rev,
+                        keys,
+                        &world.random()?,
+                        &plain,
+                    )?;
+                    (State::Live { kind: *kind, text }, Some(plain))
+                }
+            };
+            let Record {
+                name,
+                rev,
+                changed,
+                author,
+                mut policy,
+                ..
+            } = record;
+            if plain.is_some() {
+                expose(&mut policy, left, self.vault);
+            }
+            let unsigned = Unsigned {
+                place,
+                name: &name,
+                state,
+                key_id: &new_id,
+                rev,
+                seq,
+                changed,
+                author: &author,
+                policy,
+            };
+            let signed = unsigned.sign(self.author.signer)?;
+            draft.records.insert(name.clone(), signed);
+            draft.plain.extend(plain.map(|plain| (name, plain)));
+        }
+        draft.wraps = wraps_for(self.vault, &draft.rights, |name, recipient| {
+            let key = (self.to_recipient)(recipient)?;
+            let keys = (&new_id, &new);
+            Ok(Some(Wrap::seal(
+                name.to_owned(),
+                recipient.key.as_str(),
+                &*key,
+                keys,
+            )?))
+        })?;
+        let left = left.iter().map(ToString::to_string).collect();
+        let (old, new) = ((&old_id, &old), (&new_id, &new));
+        let retired = retire(place, &document.head.retired, old, new, left, world)?;
+        let kept = (document.head.policy.clone(), retired);
+        let seq = document.head.seq.max(draft.pin.seq) + 1;
+        draft.head = Head::sign(place, seq, new_id, kept, self.author.signer)?;
+        let message = draft.head.message(place, self.author.signer.public());
+        draft.head_hash = draft.head.hash(&message);
+        (draft.head_is_new, draft.is_rekeyed) = (true, true);
+        draft.data_key = new.1.with(|key| DataKey::new(*key));
+        self.documents.insert(path.clone(), draft);
+        Ok(notices)
+    }
+
+    /// Seals a file anew, to the readers of its rule and nobody else; its content, number and author
+    /// stay.
+    ///
+    /// # Errors
+    /// As [`Self::rekey`].
+    pub fn rekey_file(
+        &mut self,
+        path: &FilePath,
+        before: &Vault,
+        left: &[PartyName],
+    ) -> Result<(), Error> {
+        self.writable(path.as_str(), Purpose::Write)?;
+        let reader = Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?;
+        let opened = reader.holding_lock().open_file(path)?;
+        let new = NewFile {
+            mode: opened.content.mode,
+            input: opened.reader,
+        };
+        let mut kept = opened.policy;
+        expose(&mut kept, left, self.vault);
+        let renewed = Renewed::Seal {
+            rev: opened.rev,
+            origin: opened.origin,
+        };
+        self.seal_file(path, new, renewed, |policy| *policy = kept)?;
+        Ok(())
+    }
+}
+
+/// Says in a value's own record who could read it and has left, unless that is said already.
+fn expose(policy: &mut Policy, left: &[PartyName], vault: &Vault) {
+    if !left.is_empty() && policy.value(PolicyKey::Exposed).is_none() {
+        let day = vault.world().now().date();
+        let exposed = format!("{} left {day}", crate::text::list(left));
+        policy.set(PolicyKey::Exposed, Some(exposed));
+    }
+}
