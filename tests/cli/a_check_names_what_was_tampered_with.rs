@@ -163,9 +163,10 @@ fn files_that_do_not_belong_there_are_found() {
     write(
         &lab,
         "hooks/web/id",
-        "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n",
     );
-    write(&lab, "recipients/eve.key", "AGE-SECRET-KEY-1QQQQ");
+    let key = format!("AGE-SECRET-KEY-1{}", "Q".repeat(58));
+    write(&lab, "recipients/eve.key", key);
     std::os::unix::fs::symlink("/etc/passwd", lab.vault().join("secrets/dev/link.toml")).unwrap();
     assert_eq!(
         found(&lab, "", 1),
