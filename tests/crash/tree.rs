@@ -1,0 +1,98 @@
+//! All files of a lab as they lie there, to be compared and put back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Every folder and file below one folder, by its path there.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Tree(BTreeMap<String, Node>);
+
+#[derive(Debug, Eq, PartialEq)]
+struct Node {
+    mode: u32,
+    /// None of a folder.
+    content: Option<Vec<u8>>,
+}
+
+impl Tree {
+    pub(crate) fn read(root: &Path) -> Self {
+        let mut nodes = BTreeMap::new();
+        read_below(root, "", &mut nodes);
+        Self(nodes)
+    }
+
+    /// Makes the folder what it was.
+    pub(crate) fn restore(&self, root: &Path) {
+        for entry in fs::read_dir(root).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                fs::remove_dir_all(path).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        for (path, node) in &self.0 {
+            let path = root.join(path);
+            match &node.content {
+                None => fs::DirBuilder::new().mode(node.mode).create(&path).unwrap(),
+                Some(content) => fs::write(&path, content).unwrap(),
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(node.mode)).unwrap();
+        }
+    }
+
+    /// Whether nothing differs but what the lock's last holder wrote about itself.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_lock = |path: &str| path.ends_with("lock");
+        let mut pairs = self.0.iter().zip(&other.0);
+        self.0.len() == other.0.len()
+            && pairs.all(|((path, node), (other_path, other))| {
+                path == other_path && (node == other || is_lock(path))
+            })
+    }
+
+    /// The part that people keep, and not what the program remembers for them.
+    pub(crate) fn kept(&self) -> BTreeMap<&str, Option<&[u8]>> {
+        let kept = self.0.iter().filter(|(path, _)| {
+            path.starts_with("vault/") || path.contains("/identities/")
+        });
+        let kept = kept.filter(|(path, _)| !path.ends_with(".lock"));
+        kept.map(|(path, node)| (path.as_str(), node.content.as_deref()))
+            .collect()
+    }
+
+    /// What belongs to a change that is under way.
+    pub(crate) fn unfinished(&self) -> Vec<&str> {
+        let is_unfinished = |path: &&str| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            name.starts_with(".clws-")
+                || name.starts_with(".new-")
+                || name.starts_with(".old-")
+                || name == "journal"
+                || name.ends_with(".unfinished")
+                || name.ends_with(".tmp")
+        };
+        self.0.keys().map(String::as_str).filter(is_unfinished).collect()
+    }
+}
+
+fn read_below(root: &Path, below: &str, nodes: &mut BTreeMap<String, Node>) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let path = match below {
+            "" => name,
+            folder => format!("{folder}/{name}"),
+        };
+        let about = fs::symlink_metadata(entry.path()).unwrap();
+        assert!(!about.is_symlink(), "nobody made the link {path}");
+        let content = about.is_file().then(|| fs::read(entry.path()).unwrap());
+        let mode = about.permissions().mode() & 0o7777;
+        nodes.insert(path.clone(), Node { mode, content });
+        if about.is_dir() {
+            read_below(root, &path, nodes);
+        }
+    }
+}
