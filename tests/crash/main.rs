@@ -14,9 +14,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{lab, tool};
+use support::{desk, lab, tool};
 
+mod edit;
+mod identity;
+mod import;
+mod rules;
 mod set;
 mod strace;
+mod transfer;
 mod tree;
 mod trial;

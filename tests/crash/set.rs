@@ -7,7 +7,10 @@ const OLD: &str = "old-hunter2-token";
 const NEW: &str = "new-correct-horse";
 
 fn set(lab: &Lab, name: &str, path: &str, values: &[Value<'_>]) {
-    let command = || lab.clws(&format!("secret set {path}")).stdin(NEW.as_bytes());
+    let command = || {
+        lab.clws(&format!("secret set {path}"))
+            .stdin(NEW.as_bytes())
+    };
     Trial {
         name,
         lab,
@@ -24,7 +27,12 @@ fn set(lab: &Lab, name: &str, path: &str, values: &[Value<'_>]) {
 #[test]
 fn setting_a_value_leaves_the_old_or_the_new_one() {
     let lab = Lab::founded().secret("dev/web/TOKEN", OLD);
-    set(&lab, "set", "dev/web/TOKEN", &[("dev/web/TOKEN", Some(OLD), Some(NEW))]);
+    set(
+        &lab,
+        "set",
+        "dev/web/TOKEN",
+        &[("dev/web/TOKEN", Some(OLD), Some(NEW))],
+    );
 }
 
 #[test]

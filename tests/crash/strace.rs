@@ -190,7 +190,10 @@ impl Strace {
         assert!(!err.contains("strace: "), "{err}");
         let ended = Ended {
             hit: false,
-            code: done.status.code().filter(|_| done.status.signal().is_none()),
+            code: done
+                .status
+                .code()
+                .filter(|_| done.status.signal().is_none()),
             err,
         };
         (ended, trace)

@@ -55,9 +55,10 @@ impl Tree {
 
     /// The part that people keep, and not what the program remembers for them.
     pub(crate) fn kept(&self) -> BTreeMap<&str, Option<&[u8]>> {
-        let kept = self.0.iter().filter(|(path, _)| {
-            path.starts_with("vault/") || path.contains("/identities/")
-        });
+        let kept = self
+            .0
+            .iter()
+            .filter(|(path, _)| path.starts_with("vault/") || path.contains("/identities/"));
         let kept = kept.filter(|(path, _)| !path.ends_with(".lock"));
         kept.map(|(path, node)| (path.as_str(), node.content.as_deref()))
             .collect()
@@ -74,7 +75,11 @@ impl Tree {
                 || name.ends_with(".unfinished")
                 || name.ends_with(".tmp")
         };
-        self.0.keys().map(String::as_str).filter(is_unfinished).collect()
+        self.0
+            .keys()
+            .map(String::as_str)
+            .filter(is_unfinished)
+            .collect()
     }
 }
 

@@ -111,7 +111,11 @@ impl Trial<'_> {
         // Old is old to the byte; new has the same files, and in all others not a byte is changed.
         let (old, new, now) = (old.kept(), new.kept(), now.kept());
         match side {
-            Side::Old => assert!(now == old, "{what}: {:?} is not what was", differing(&now, &old)),
+            Side::Old => assert!(
+                now == old,
+                "{what}: {:?} is not what was",
+                differing(&now, &old)
+            ),
             Side::New => {
                 assert!(now.keys().eq(new.keys()), "{what}: {:?}", now.keys());
                 for (path, content) in &new {
@@ -123,8 +127,16 @@ impl Trial<'_> {
         }
         (self.again)(side, &what);
         let now = Tree::read(self.lab.root());
-        assert!(now.kept().keys().eq(new.keys()), "{what}, and then again: {:?}", now.kept().keys());
-        assert!(now.unfinished().is_empty(), "{what}: {:?}", now.unfinished());
+        assert!(
+            now.kept().keys().eq(new.keys()),
+            "{what}, and then again: {:?}",
+            now.kept().keys()
+        );
+        assert!(
+            now.unfinished().is_empty(),
+            "{what}: {:?}",
+            now.unfinished()
+        );
         let needles: Vec<String> = self.plaintexts.iter().map(ToString::to_string).collect();
         self.lab.nowhere(&needles);
         side
@@ -188,7 +200,10 @@ pub(crate) fn side_of(lab: &Lab, values: &[Value<'_>], what: &str) -> Side {
         let value = match got.code {
             0 => Some(got.text()),
             18 => None,
-            code => panic!("{what}; `secret get {path}` then ends with {code}: {}", got.err),
+            code => panic!(
+                "{what}; `secret get {path}` then ends with {code}: {}",
+                got.err
+            ),
         };
         sides.push(if value.as_deref() == *new {
             Side::New
@@ -201,7 +216,13 @@ pub(crate) fn side_of(lab: &Lab, values: &[Value<'_>], what: &str) -> Side {
     assert!(sides.iter().all(|side| *side == first), "{what}: {sides:?}");
     for command in ["check", "audit verify"] {
         let ran = lab.clws(command).run();
-        assert_eq!(ran.code, 0, "{what}; `{command}` then: {}{}", ran.text(), ran.err);
+        assert_eq!(
+            ran.code,
+            0,
+            "{what}; `{command}` then: {}{}",
+            ran.text(),
+            ran.err
+        );
     }
     first
 }
