@@ -16,7 +16,10 @@ fn editing_a_document_leaves_the_old_or_the_new_and_nothing_in_memory() {
         "sed -i -e 's/old-hunter2-token/new-correct-horse/' -e '/^GOES/d' \"$FILE\"; \
          grep -q COMES \"$FILE\" || echo 'COMES = \"comes-battery\"' >>\"$FILE\"",
     );
-    let command = || desk.edit_with("dev/web", script.to_str().unwrap());
+    let command = || {
+        desk.edit_with("dev/web", script.to_str().unwrap())
+            .word("--yes")
+    };
     let values = [
         (
             "dev/web/TOKEN",

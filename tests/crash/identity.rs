@@ -72,12 +72,10 @@ fn removing_an_identity_leaves_a_whole_one_or_none() {
         command: &command,
         look: &look,
         again: &|side, what| {
+            // What is gone from its name may have files left, which go now.
             let code = command().run().code;
-            assert_eq!(
-                code,
-                if side == Side::New { 18 } else { 0 },
-                "{what}, and then again"
-            );
+            let codes: &[i32] = if side == Side::New { &[0, 18] } else { &[0] };
+            assert!(codes.contains(&code), "{what}, and then again: {code}");
             assert!(!is_there(&lab, what));
         },
         plaintexts: &[],

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::lab::Lab;
-use crate::trial::{Side, Trial, goes_through, side_of};
+use crate::trial::{Trial, goes_through, side_of};
 
 #[test]
 fn importing_a_tree_leaves_all_of_it_or_nothing() {
@@ -30,13 +30,8 @@ fn importing_a_tree_leaves_all_of_it_or_nothing() {
         lab: &lab,
         command: &command,
         look: &|what| side_of(&lab, &values, what),
-        again: &|side, what| match side {
-            Side::Old => goes_through(command(), &lab, &values, what),
-            Side::New => {
-                let ran = command().run();
-                assert_eq!(ran.code, 1, "{what}; an import over it: {}", ran.err);
-            }
-        },
+        // What is there already is no change.
+        again: &|_, what| goes_through(command(), &lab, &values, what),
         plaintexts: &[
             "there-before",
             "new-correct-horse",

@@ -59,7 +59,7 @@ impl Tree {
             .0
             .iter()
             .filter(|(path, _)| path.starts_with("vault/") || path.contains("/identities/"));
-        let kept = kept.filter(|(path, _)| !path.ends_with(".lock"));
+        let kept = kept.filter(|(path, _)| !path.contains("/identities/."));
         kept.map(|(path, node)| (path.as_str(), node.content.as_deref()))
             .collect()
     }

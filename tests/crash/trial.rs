@@ -83,7 +83,7 @@ impl Trial<'_> {
                         self.judge(&ended, &old, &new, &what)
                     };
                     tally.count(side, &ended, &what);
-                    if !untouched {
+                    if Tree::read(root) != old {
                         old.restore(root);
                     }
                 }
@@ -101,9 +101,14 @@ impl Trial<'_> {
         let side = (self.look)(&what);
         let now = Tree::read(self.lab.root());
         let mut unfinished = now.unfinished();
-        // Of what the program remembers, each temporary file has one name, and the next writer
-        // replaces it: it is looked for after that one.
-        unfinished.retain(|path| !path.ends_with(".tmp") || path.starts_with("vault/"));
+        // Outside of the vault each temporary file has one name, and the next writer replaces it: it
+        // is looked for after that one.
+        let is_replaced = |path: &str| {
+            [".clws-", ".new-", ".old-"]
+                .iter()
+                .any(|begin| path.contains(&format!("/{begin}")))
+        };
+        unfinished.retain(|path| path.starts_with("vault/") || !is_replaced(path));
         assert!(unfinished.is_empty(), "{what} left {unfinished:?}");
         if let Some(memory) = self.memory {
             assert!(is_empty(memory), "{what} left something in memory");
