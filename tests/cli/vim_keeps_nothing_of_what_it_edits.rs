@@ -23,7 +23,7 @@ fn desk() -> Desk {
 }
 
 /// Edits with vim as a person does: into a register, a change, a look at a setting, save.
-fn edit(desk: &Desk, mut command: std::process::Command) -> (i32, String) {
+fn edit(mut command: std::process::Command) -> (i32, String) {
     command.env("LANG", "C.UTF-8");
     let mut terminal = Terminal::start(command);
     terminal
@@ -41,7 +41,7 @@ fn nothing_of_a_secret_is_kept() {
     let desk = desk();
     let vim = tool("vim");
     let run = desk.edit_with("dev/web", vim.to_str().unwrap());
-    let (code, seen) = edit(&desk, run.command());
+    let (code, seen) = edit(run.command());
     assert_eq!(code, 0, "{seen}");
     assert!(
         seen.contains("tab=8.00"),
@@ -68,7 +68,7 @@ fn without_our_flags_that_vim_would_keep_it() {
     .unwrap();
     let mut command = std::process::Command::new(tool("vim"));
     command.arg(&file).env("HOME", &home);
-    let (code, seen) = edit(&desk, command);
+    let (code, seen) = edit(command);
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains("tab=3.11"), "{seen}");
     let found = find_below(&home, &["hunter2-token".to_owned()]);

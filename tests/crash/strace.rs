@@ -81,6 +81,16 @@ const CHANGING: &[&str] = &[
     "flock",
 ];
 
+/// Whether everything is tried and judged, whatever it costs: `CLWS_CRASH=all`.
+pub(crate) fn is_all() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the person who runs the tests says so"
+    )]
+    let wanted = std::env::var_os("CLWS_CRASH");
+    wanted.is_some_and(|wanted| wanted == "all")
+}
+
 /// How a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum How {
@@ -102,6 +112,10 @@ impl How {
     /// needs no room.
     pub(crate) fn matters(self, call: &str, line: &str) -> bool {
         match self {
+            _ if is_all() => true,
+            // Before the program's own first line nothing of ours runs.
+            _ if line.is_empty() => false,
+            // std asks nothing of a close, and the fcntl before it is a check of debug builds.
             Self::Once => !matches!(call, "close" | "fcntl"),
             Self::Full | Self::Kill => CHANGING.contains(&call) || line.contains("O_CREAT"),
         }
@@ -143,18 +157,27 @@ impl Strace {
         self.folder.path().join("trace")
     }
 
-    /// Runs the program undisturbed; gives the lines of each call in their order.
+    /// Runs the program undisturbed; gives the lines of each call in their order. Those of the loader
+    /// are empty.
     pub(crate) fn record(&self, run: &Run<'_>) -> BTreeMap<&'static str, Vec<String>> {
         // A call that this architecture does not have is none to be traced.
         let all: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
-        let (ended, trace) = self.run(run, &["-e", &format!("trace={}", all.join(","))]);
+        let traced = format!("trace=prctl,{}", all.join(","));
+        let (ended, trace) = self.run(run, &["-e", &traced]);
         assert_eq!(ended.code, Some(0), "undisturbed: {}", ended.err);
         let mut calls = BTreeMap::<_, Vec<_>>::new();
+        let mut is_ours = false;
         for line in trace.lines() {
+            // The first thing that `main` does.
+            is_ours |= line.contains("PR_SET_DUMPABLE");
             let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
             let name = line.split('(').next().unwrap_or_default();
             if let Some(call) = CALLS.iter().find(|call| **call == name) {
-                calls.entry(*call).or_default().push(line.to_owned());
+                calls.entry(*call).or_default().push(if is_ours {
+                    line.to_owned()
+                } else {
+                    String::new()
+                });
             }
         }
         calls

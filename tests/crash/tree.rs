@@ -16,6 +16,8 @@ struct Node {
     content: Option<Vec<u8>>,
 }
 
+pub(crate) type Shape = Vec<(String, u32, Option<usize>)>;
+
 impl Tree {
     pub(crate) fn read(root: &Path) -> Self {
         let mut nodes = BTreeMap::new();
@@ -43,14 +45,20 @@ impl Tree {
         }
     }
 
-    /// Whether nothing differs but what the lock's last holder wrote about itself.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let is_lock = |path: &str| path.ends_with("lock");
-        let mut pairs = self.0.iter().zip(&other.0);
-        self.0.len() == other.0.len()
-            && pairs.all(|((path, node), (other_path, other))| {
-                path == other_path && (node == other || is_lock(path))
+    /// What is there, without what differs between two runs that got equally far: random names, random
+    /// bytes, and what the lock's last holder wrote about itself. Of each file: whether it is the old
+    /// one, else its length.
+    pub(crate) fn shape(&self, old: &Self) -> Shape {
+        let nodes = self.0.iter().filter(|(path, _)| !path.ends_with("lock"));
+        nodes
+            .map(|(path, node)| {
+                let length = match &node.content {
+                    _ if old.0.get(path) == Some(node) => None,
+                    content => content.as_ref().map(Vec::len),
+                };
+                (without_random(path), node.mode, length)
             })
+            .collect()
     }
 
     /// The part that people keep, and not what the program remembers for them.
@@ -62,6 +70,16 @@ impl Tree {
         let kept = kept.filter(|(path, _)| !path.contains("/identities/."));
         kept.map(|(path, node)| (path.as_str(), node.content.as_deref()))
             .collect()
+    }
+
+    /// Whether a file is not of the pin of a vault that nobody ever wrote to.
+    pub(crate) fn is_of_a_vault(&self, path: &str) -> bool {
+        let Some((before, after)) = path.split_once("/clws/vaults/") else {
+            return true;
+        };
+        let id = after.split('/').next().unwrap_or_default();
+        self.0
+            .contains_key(&format!("{before}/clws/vaults/{id}/lock"))
     }
 
     /// What belongs to a change that is under way.
@@ -81,6 +99,19 @@ impl Tree {
             .filter(is_unfinished)
             .collect()
     }
+}
+
+/// A path with `#` for each run of hexadecimal digits that is too long for a word.
+fn without_random(path: &str) -> String {
+    let mut out = String::new();
+    for part in path.split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+        match digits.len() {
+            16.. => out.push_str(&part.replace(digits, "#")),
+            _ => out.push_str(part),
+        }
+    }
+    out
 }
 
 fn read_below(root: &Path, below: &str, nodes: &mut BTreeMap<String, Node>) {
