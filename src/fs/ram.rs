@@ -205,6 +205,8 @@ fn is_memory(place: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
     use crate::world::Clock;
 
@@ -220,6 +222,28 @@ mod tests {
         let path = dir.path().to_owned();
         drop(dir);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleared_however_far_it_was() {
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let at = place.path().as_os_str().to_owned();
+        let world = World::new(Clock::System, [("XDG_RUNTIME_DIR".into(), at)], "/".into());
+        let held = RamDir::new(&world).unwrap();
+        let left = |name: &str| place.path().join(format!("{PREFIX}{name}"));
+        std::fs::create_dir(left("just-made")).unwrap();
+        std::fs::create_dir_all(left("in-use").join("deeper")).unwrap();
+        for file in [LOCK, "TOKEN", "deeper/.lock", "deeper/TOKEN"] {
+            std::fs::write(left("in-use").join(file), "hunter2").unwrap();
+        }
+        std::fs::create_dir(place.path().join("theirs")).unwrap();
+        clear_left_behind(&world);
+        let mut names = names(place.path()).unwrap();
+        names.sort();
+        assert_eq!(
+            names,
+            [held.path().file_name().unwrap(), OsStr::new("theirs")]
+        );
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn founding_a_vault_leaves_none_or_one_that_works() {
     lab.clws("identity new ada --keep file").succeeds();
     let command = || lab.clws("init --name ada");
     Trial {
-        name: "init",
+        name: "init, and once more",
         lab: &lab,
         command: &command,
         // The next `init` makes it, finishes it, or finds it.
