@@ -165,7 +165,10 @@ impl Tally {
                 self.old += 1;
             }
             Side::New if ended.code == Some(0) => self.new += 1,
-            Side::New => self.unsure += 1,
+            Side::New => {
+                assert!(!ended.err.contains("nothing"), "{what}: {}", ended.err);
+                self.unsure += 1;
+            }
         }
     }
 
