@@ -6,9 +6,10 @@ use crate::support::tool::tool;
 use crate::terminal::Terminal;
 
 /// Undo, swap, backup and viminfo files in the home, and modelines obeyed.
-const KEEPS: &str = "set undofile undodir=~/keep//\nset backup writebackup backupdir=~/keep//\n\
+const KEEPS: &str = "set nocompatible\n\
+                     set undofile undodir=~/keep//\nset backup writebackup backupdir=~/keep//\n\
                      set swapfile directory=~/keep// updatecount=1\nset viminfo='100,<1000,s1000 \n\
-                     set modeline modelines=5 nocompatible\n";
+                     set modeline modelines=5\n";
 
 fn desk() -> Desk {
     let desk = Desk::new(
