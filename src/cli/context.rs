@@ -11,7 +11,7 @@ use crate::exec::Inherited;
 use crate::fs::FsError;
 use crate::identity::{self, Ask, Bundle, Opening, PublicFolder, Signer};
 use crate::recipients::{PublicRecipient, Sealing};
-use crate::trust::{Expectation, SETTINGS_FILE};
+use crate::trust::{Expectation, SETTINGS_FILE, Standing};
 use crate::vault::{Change, Opener, Signs, Vault};
 use crate::world::World;
 
@@ -151,7 +151,22 @@ impl Context {
         .into())
     }
 
-    /// Opens the vault.
+    /// Opens the vault for what opens or changes something. If this machine has not accepted it, a
+    /// person is asked; `--yes` does not answer that.
+    pub(crate) fn trusted_vault(&self) -> Result<Vault, Error> {
+        let vault = self.vault()?;
+        if vault.trust().standing == Standing::Unpinned && self.ui.can_ask() {
+            return super::trust::accept(self, &vault);
+        }
+        Ok(vault)
+    }
+
+    /// Opens the vault as it shall be accepted.
+    pub(crate) fn accepting(&self, head: &Expectation) -> Result<Vault, Error> {
+        Vault::open(&self.world, &self.vault_path()?, Some(head))
+    }
+
+    /// Opens the vault for looking.
     pub(crate) fn vault(&self) -> Result<Vault, Error> {
         let expect = match &self.expect {
             Some(text) => Some(text.clone()),

@@ -36,7 +36,7 @@ pub(crate) struct DeployArgs {
 }
 
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let hosts = hosts(&vault, &args.on)?;
     if args.stop {

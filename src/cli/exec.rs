@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ExecArgs, cx: &Context) -> ExitCode {
 }
 
 fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let request = Request {
         paths: args.paths.clone(),
         only: args.only.clone(),

@@ -40,7 +40,7 @@ pub(crate) struct ImportArgs {
 }
 
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
     let mut plan = import::plan(&source, &vault, args.scope.as_ref())?;
     if args.plan {
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
             plan.seal(&source, &vault, change, &mut || progress.step())
         })?;
     }
-    let fresh = cx.vault()?;
+    let fresh = cx.trusted_vault()?;
     let reader = Reader::new(&fresh, as_openers(&mine), "import, verifying", Sync::Lazy)?;
     let mut progress = cx.ui.progress("comparing", of);
     let verified = plan.verify(&source, &reader, &mut || progress.step())?;

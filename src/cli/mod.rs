@@ -10,6 +10,7 @@ mod deploy;
 mod exec;
 mod fmt;
 mod harden;
+mod hidden;
 mod hook;
 mod identity;
 mod import;
@@ -17,6 +18,7 @@ mod init;
 mod progress;
 mod recipient;
 mod rules;
+mod scan;
 mod secret;
 mod trust;
 mod ui;
@@ -117,6 +119,7 @@ enum Command {
     Hook(hook::Command),
     Deploy(deploy::DeployArgs),
     Check(check::CheckArgs),
+    Scan(scan::ScanArgs),
     Fmt(fmt::FmtArgs),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -135,6 +138,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Hook(command) => hook::run(command, cx),
         Command::Deploy(args) => deploy::run(args, cx),
         Command::Check(args) => check::run(args, cx),
+        Command::Scan(args) => scan::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),
         Command::Audit(command) => audit::run(command, cx),
     }

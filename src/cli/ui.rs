@@ -11,6 +11,7 @@ use crate::identity::Ask;
 use crate::secret::Plain;
 use crate::text::{clean, clean_json, clean_line};
 
+use super::hidden;
 use super::progress::Progress;
 
 /// How much is said beside the data.
@@ -101,6 +102,16 @@ impl Ui {
         }
     }
 
+    /// Whether more is to be said than usual.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.talk == Talk::Verbose
+    }
+
+    /// Says what a question is about, also to whoever wants it quiet.
+    pub(crate) fn tell(&self, text: &str) {
+        to_stderr(text);
+    }
+
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
         to_stderr(&format!("warning: {text}"));
@@ -166,8 +177,8 @@ impl Ui {
             )
             .into());
         }
-        let passphrase = hidden("new passphrase: ")?;
-        let again = hidden("once more: ")?;
+        let passphrase = hidden::ask("new passphrase: ")?;
+        let again = hidden::ask("once more: ")?;
         if passphrase.same_as(&again) {
             Ok(passphrase)
         } else {
@@ -188,8 +199,8 @@ impl Ui {
                         .into(),
                 );
             }
-            let value = hidden(&format!("value for {what}: "))?;
-            let again = hidden("once more: ")?;
+            let value = hidden::ask(&format!("value for {what}: "))?;
+            let again = hidden::ask("once more: ")?;
             if !value.same_as(&again) {
                 return Err(Problem::new(Code::Usage, "the two are not the same").into());
             }
@@ -236,37 +247,12 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Asks on the terminal with the echo off.
-fn hidden(prompt: &str) -> Result<Plain, Error> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-
-    let stdin = io::stdin();
-    let before = tcgetattr(&stdin).map_err(|errno| read(errno.into()))?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    silent.local_modes.insert(LocalModes::ECHONL);
-    let mut err = io::stderr().lock();
-    err.write_all(clean(prompt).as_bytes())
-        .and_then(|()| err.flush())
-        .map_err(written)?;
-    tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|errno| read(errno.into()))?;
-    let mut line = zeroize::Zeroizing::new(Vec::with_capacity(256));
-    let got = stdin.lock().read_until(b'\n', &mut line);
-    // The terminal must echo again, whatever was read.
-    tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(|errno| read(errno.into()))?;
-    got.map_err(read)?;
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    }
-    Ok(Plain::new(std::mem::take(&mut *line)))
-}
-
 impl Ask for Ui {
     fn passphrase(&self, what: &str) -> io::Result<Option<Plain>> {
         if !self.can_ask() {
             return Ok(None);
         }
-        hidden(&format!("passphrase of {what}: "))
+        hidden::ask(&format!("passphrase of {what}: "))
             .map(Some)
             .map_err(|error| io::Error::other(error.message()))
     }
@@ -292,14 +278,14 @@ impl Ask for Ui {
 }
 
 /// A closed pipe ends the program quietly: the reader has seen enough.
-fn written(error: io::Error) -> Error {
+pub(super) fn written(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Problem::new(Code::IoErr, QUIET).into();
     }
     Problem::new(Code::IoErr, format!("cannot write the output: {error}")).into()
 }
 
-fn read(error: io::Error) -> Error {
+pub(super) fn read(error: io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot read the input: {error}")).into()
 }
 

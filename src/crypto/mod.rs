@@ -8,6 +8,7 @@ mod age_header;
 mod encode;
 mod kdf;
 mod pad;
+mod private_key;
 pub mod sshsig;
 pub mod stream;
 mod wrap;
@@ -16,6 +17,7 @@ pub use aead::{SALT_LEN, open, seal};
 pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};
 pub use kdf::{DataKey, Label};
 pub use pad::{pad, unpad};
+pub use private_key::{PrivateKey, TELLING, holds_private_key, private_key_at};
 pub use wrap::{unwrap, wrap};
 
 /// Why something sealed stayed closed. It says nothing about which check failed inside, since that

@@ -1,5 +1,6 @@
 //! Files that are whole before they count, folders that no link leads out of, memory that is no disk.
 
+mod bisect;
 mod commit;
 mod left;
 mod lock;
@@ -8,11 +9,13 @@ mod ram;
 mod shred;
 mod tree;
 
+pub use bisect::{find_bytes, find_sorted, read_range};
 pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New, Staged, is_stale_name};
 pub use lock::Lock;
 pub use private::{
-    ensure_private_dir, read_private, remove_private, write_all_private, write_private,
+    ensure_private_dir, open_private, read_private, remove_private, write_all_private,
+    write_private,
 };
 pub use ram::{RamDir, clear_left_behind};
 pub use shred::{Gone, Stamp};

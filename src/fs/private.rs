@@ -32,11 +32,11 @@ pub fn ensure_private_dir(path: &Path) -> Result<(), FsError> {
         .map_err(FsError::io("make", path))
 }
 
-/// Reads a file of ours, of at most `most` bytes; `None` if there is none.
+/// Opens a file of ours, of at most `most` bytes; its length beside it. `None` if there is none.
 ///
 /// # Errors
 /// [`FsError::NotPrivate`] if it is not ours alone, [`FsError::Link`] if it is a link.
-pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError> {
+pub fn open_private(path: &Path, most: usize) -> Result<Option<(File, u64)>, FsError> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let opened = OpenOptions::new()
         .read(true)
@@ -71,9 +71,19 @@ pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError
             most,
         });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
-    (&file)
-        .take(limit)
+    Ok(Some((file, about.len())))
+}
+
+/// Reads a file of ours, of at most `most` bytes; `None` if there is none.
+///
+/// # Errors
+/// As [`open_private`].
+pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError> {
+    let Some((file, length)) = open_private(path, most)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    file.take(u64::try_from(most).unwrap_or(u64::MAX))
         .read_to_end(&mut bytes)
         .map_err(FsError::io("read", path))?;
     Ok(Some(bytes))

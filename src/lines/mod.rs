@@ -7,11 +7,13 @@
 //! merges disturb those ([`Parsed::untidy`] tells).
 
 mod edit;
+mod excerpt;
 mod scan;
 mod table;
 mod value;
 
 pub use edit::{Changes, apply, print, render, tidy};
+pub use excerpt::excerpt;
 pub use scan::{Header, Parsed, scan};
 pub use table::{Table, TableText};
 pub use value::Value;

@@ -57,15 +57,22 @@ pub fn scan<'a>(bytes: &'a [u8], schema: &'static Schema) -> Result<Parsed<'a>, 
     if !source.is_empty() && !source.ends_with('\n') {
         return Err(schema.error(source, source.len(), Fault::NoFinalNewline));
     }
-    let mut headers = Vec::new();
+    // A sealed value has 340 bytes and more.
+    let mut headers: Vec<Header<'_>> = Vec::with_capacity(source.len() / 256);
+    // Whether each table stands behind the one before, and none twice. Writers sort, so that one
+    // comparison a header tells; a merge may have disturbed the order.
+    let mut sorted = true;
+    let mut before = None;
     for start in header_offsets(source) {
         if let Some(last) = headers.last_mut() {
-            let last: &mut Header<'_> = last;
             last.end = start;
         }
-        headers.push(header(source, start, schema)?);
+        let (rank, header) = header(source, start, schema)?;
+        let place = Some((rank, header.name));
+        sorted &= before < place;
+        before = place;
+        headers.push(header);
     }
-    let sorted = is_sorted(&headers, schema);
     let parsed = Parsed {
         schema,
         source,
@@ -88,11 +95,12 @@ fn header_offsets(source: &str) -> impl Iterator<Item = usize> {
         .chain(memmem::find_iter(source.as_bytes(), b"\n[").map(|at| at + 1))
 }
 
-fn header<'a>(
+/// Reads the header at `start`, and the rank of its kind.
+pub(super) fn header<'a>(
     source: &'a str,
     start: usize,
     schema: &'static Schema,
-) -> Result<Header<'a>, LineError> {
+) -> Result<(usize, Header<'a>), LineError> {
     let rest = source.get(start..).unwrap_or_default();
     let line = rest.split_once('\n').map_or(rest, |(line, _)| line);
     let wrong = || schema.error(source, start, Fault::Header(shorten(line)));
@@ -104,9 +112,9 @@ fn header<'a>(
         Some((kind, name)) => (kind, Some(unquote(name).ok_or_else(wrong)?)),
         None => (inner, None),
     };
-    let named = match schema.kind(kind) {
-        Some((_, kind)) => kind.named,
-        None if kind == "end" => false,
+    let (rank, named) = match schema.kind(kind) {
+        Some((rank, kind)) => (rank, kind.named),
+        None if kind == "end" => (schema.kinds.len(), false),
         None => {
             let nearest = crate::text::nearest(kind, schema.kinds.iter().map(|kind| kind.name));
             let fault = Fault::Kind {
@@ -119,31 +127,32 @@ fn header<'a>(
     if named != name.is_some() {
         return Err(wrong());
     }
-    Ok(Header {
+    let header = Header {
         kind,
         name,
         start,
         end: source.len(),
-    })
+    };
+    Ok((rank, header))
 }
 
 /// A bare name, or a quoted one that needs its quotes (rule 3).
 fn unquote(name: &str) -> Option<&str> {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
-        Some(inner) => (inner.chars().all(|c| is_bare(c) || matches!(c, '.' | '/'))
-            && !inner.chars().all(is_bare))
+        Some(inner) => (inner
+            .bytes()
+            .all(|b| is_bare(b) || matches!(b, b'.' | b'/'))
+            && !inner.bytes().all(is_bare))
         .then_some(inner),
-        None => (!name.is_empty() && name.chars().all(is_bare)).then_some(name),
+        None => (!name.is_empty() && name.bytes().all(is_bare)).then_some(name),
     }
 }
 
 fn check_characters(source: &str, schema: &'static Schema) -> Result<(), LineError> {
     // Written so that the compiler turns it into vector instructions.
-    let control = source
-        .bytes()
-        .fold(false, |bad, b| bad | (b < 0x20 && b != b'\n') | (b == 0x7f));
-    if control || !source.is_ascii() {
+    let is_plain = |b: u8| (b.wrapping_sub(b' ') < 0x5f) | (b == b'\n');
+    if !source.bytes().fold(true, |all, b| all & is_plain(b)) {
         for (at, character) in source.char_indices() {
             if character != '\n' && is_forbidden(character) {
                 let fault = match character {
@@ -154,7 +163,9 @@ fn check_characters(source: &str, schema: &'static Schema) -> Result<(), LineErr
             }
         }
     }
-    for marker in ["<<<<<<< ", "=======\n", ">>>>>>> ", "||||||| "] {
+    // Both hold characters that stand nowhere else, so that finding none costs next to nothing. What
+    // git writes between them is no key line.
+    for marker in ["<<<<<<< ", ">>>>>>> "] {
         let at_line_start = |at: usize| at == 0 || source.as_bytes().get(at - 1) == Some(&b'\n');
         let found =
             memmem::find_iter(source.as_bytes(), marker.as_bytes()).find(|at| at_line_start(*at));
@@ -163,16 +174,6 @@ fn check_characters(source: &str, schema: &'static Schema) -> Result<(), LineErr
         }
     }
     Ok(())
-}
-
-/// Whether each table stands behind the one before, and none twice. Writers sort, so that one
-/// comparison a header tells; a merge may have disturbed the order.
-fn is_sorted(headers: &[Header<'_>], schema: &'static Schema) -> bool {
-    let rank = |header: &Header<'_>| schema.rank(header.kind);
-    headers.windows(2).all(|pair| match pair {
-        [a, b] => (rank(a), a.name) < (rank(b), b.name),
-        _ => true,
-    })
 }
 
 impl<'a> Parsed<'a> {

@@ -6,12 +6,8 @@
 use zeroize::Zeroizing;
 
 use super::Plain;
+use crate::text::words;
 use crate::world::{World, WorldError};
-
-/// 2,048 English words of 3 to 8 letters, no two with the same first four: the list of BIP 39, as the
-/// crate bip39 3.0.0 ships it under CC0 1.0. SHA-256 2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8
-/// eff3a2ed3b24dbda.
-const WORDS: &str = include_str!("words.txt");
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SAFE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -72,7 +68,7 @@ pub fn generate(world: &World, alphabet: Alphabet, length: usize) -> Result<Plai
     // Room for all of it: a value that moves in memory leaves a copy behind.
     let mut value = Plain::new(Vec::with_capacity(9 * length));
     let words: Vec<&str> = match alphabet {
-        Alphabet::Words => WORDS.lines().collect(),
+        Alphabet::Words => words(),
         _ => Vec::new(),
     };
     for at in 0..length {
@@ -191,7 +187,7 @@ mod tests {
         );
         assert_eq!(decoded.unwrap().len(), 33);
         let words = made(Alphabet::Words, 12);
-        let known: Vec<&str> = WORDS.lines().collect();
+        let known = crate::text::words();
         assert_eq!(words.split('-').count(), 12);
         assert!(
             words.split('-').all(|word| known.contains(&word)),
@@ -207,7 +203,7 @@ mod tests {
         safe.sort_unstable();
         safe.dedup();
         assert_eq!(safe.len(), SAFE.len());
-        let list: Vec<&str> = WORDS.lines().collect();
+        let list = crate::text::words();
         let beginnings: std::collections::BTreeSet<&str> = list
             .iter()
             .map(|word| word.get(..4).unwrap_or(word))

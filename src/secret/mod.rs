@@ -1,10 +1,12 @@
 //! Values in the clear, and what keeps them from staying around or getting out.
 
+mod forms;
 mod generate;
 mod plain;
 mod redact;
 mod wipe;
 
+pub use forms::{Form, forms};
 pub use generate::{Alphabet, generate};
 pub use plain::Plain;
 pub use redact::Redactor;

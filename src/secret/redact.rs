@@ -5,12 +5,11 @@
 //! beginning of one of them, so that a value split over two packets is found. It is a best effort: a
 //! program that turns a value around gets it through.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::Plain;
+use super::forms::forms;
 
 /// What stands in the output where a value stood.
 const MARK: &[u8] = b"[redacted]";
@@ -51,27 +50,9 @@ impl Redactor {
     }
 
     fn learn_forms(&mut self, bytes: &[u8]) {
-        if bytes.len() < SHORTEST {
-            return;
-        }
-        let mut add = |form: Vec<u8>| self.forms.push(Zeroizing::new(form));
-        add(bytes.to_vec());
-        add(STANDARD.encode(bytes).into_bytes());
-        add(STANDARD_NO_PAD.encode(bytes).into_bytes());
-        add(URL_SAFE_NO_PAD.encode(bytes).into_bytes());
-        add(bytes
-            .iter()
-            .flat_map(|b| format!("{b:02x}").into_bytes())
-            .collect());
-        add(bytes
-            .iter()
-            .flat_map(|b| format!("{b:02X}").into_bytes())
-            .collect());
-        add(url_form(bytes));
-        if let Ok(text) = std::str::from_utf8(bytes)
-            && let Ok(quoted) = serde_json::to_string(text)
-        {
-            add(quoted.trim_matches('"').as_bytes().to_vec());
+        if bytes.len() >= SHORTEST {
+            self.forms
+                .extend(forms(bytes).into_iter().map(|(_, spelling)| spelling));
         }
     }
 
@@ -145,18 +126,6 @@ impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redactor(..)")
     }
-}
-
-/// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3).
-fn url_form(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
-            other => out.extend_from_slice(format!("%{other:02X}").as_bytes()),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-use zeroize::Zeroize as _;
+use zeroize::optimization_barrier;
 
 /// The system's allocator, with every block wiped before it is freed.
 ///
@@ -33,8 +33,12 @@ unsafe impl GlobalAlloc for WipingAllocator {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is ours until the next line.
-        unsafe { std::slice::from_raw_parts_mut(block, layout.size()) }.zeroize();
+        // Not `zeroize`, which writes byte by byte: a document of 3 MB took 1.5 ms.
+        // SAFETY: the block is ours until the last line.
+        unsafe { block.write_bytes(0, layout.size()) };
+        // Somebody might read the zeros, as far as the compiler knows, so it writes them.
+        // SAFETY: as above, and its bytes were just written.
+        optimization_barrier(unsafe { std::slice::from_raw_parts(block, layout.size()) });
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }

@@ -157,16 +157,24 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn value(&self, id: &[u8; 16], name: &str) -> Result<Option<DocumentPin>, TrustError> {
         let path = self.document_file(id);
-        let Some(bytes) = fs::read_private(&path, MAX_PIN)? else {
+        let Some((file, length)) = fs::open_private(&path, MAX_PIN)? else {
             return Ok(None);
         };
         let wrong = || damaged(&path, "a line does not read");
-        let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
+        let read = |part| {
+            let bytes = fs::read_range(&file, part).map_err(FsError::io("read", &path))?;
+            String::from_utf8(bytes).map_err(|_| wrong())
+        };
+        let io = |error| FsError::io("read", &path)(error);
         // Whether a line was damaged is told by its own checksum, so 10,000 are not hashed for one.
-        let (head, rest) = text.split_once('\n').ok_or_else(wrong)?;
-        let mut pin = parse_head(head).ok_or_else(wrong)?;
-        if let Some(line) = find_line(rest, name) {
-            let (name, mark) = parse_value(line).ok_or_else(wrong)?;
+        let head_end = fs::find_bytes(&file, 0..length, b"\n").map_err(io)?;
+        let head_end = head_end.ok_or_else(wrong)?;
+        let mut pin = parse_head(&read(0..head_end)?).ok_or_else(wrong)?;
+        let place = |line: &[u8]| Some(line.split(|b| *b == b' ').next()?.cmp(name.as_bytes()));
+        let found = fs::find_sorted(&file, head_end + 1..length, b"\n", place).map_err(io)?;
+        if let Some(part) = found {
+            let line = read(part)?;
+            let (name, mark) = parse_value(line.trim_end_matches('\n')).ok_or_else(wrong)?;
             pin.values.insert(name.to_owned(), mark);
         }
         Ok(Some(pin))
@@ -358,24 +366,6 @@ fn parse_value(line: &str) -> Option<(&str, RecordMark)> {
             hash,
         },
     ))
-}
-
-/// Finds a value's line by bisection: the lines are sorted by name.
-fn find_line<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let bytes = text.as_bytes();
-    let (mut low, mut high) = (0, bytes.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let start = memchr::memrchr(b'\n', bytes.get(low..middle)?).map_or(low, |at| low + at + 1);
-        let end = memchr::memchr(b'\n', bytes.get(start..)?).map_or(bytes.len(), |at| start + at);
-        let line = text.get(start..end)?;
-        match line.split(' ').next()?.cmp(name) {
-            std::cmp::Ordering::Equal => return Some(line),
-            std::cmp::Ordering::Less => low = end + 1,
-            std::cmp::Ordering::Greater => high = start,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! A sealed document as it lies in the vault: read, and not yet judged.
 
 use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
-use crate::lines::{self, Header, Kind, LineError, Parsed, Schema};
+use crate::fs::FsError;
+use crate::lines::{self, Header, Kind, LineError, MAX_FILE, Parsed, Schema};
 use crate::name::{DocumentPath, ValueName};
 
 use super::head::{HEAD_KEYS, Head, RETIRED_KEYS};
+use super::open::Vault;
 use super::place::Place;
 use super::record::{Record, SECRET_KEYS, kid_of};
 use super::{Opener, VaultError};
@@ -45,6 +47,28 @@ pub static DOCUMENT_SCHEMA: Schema = Schema {
         },
     ],
 };
+
+impl Vault {
+    /// The text of a document, or of a large one what tells about one value.
+    ///
+    /// # Errors
+    /// [`FsError`].
+    pub(super) fn text_about(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<Option<Vec<u8>>, FsError> {
+        let relative = path.to_file();
+        let Some(file) = self.tree().file(&relative)? else {
+            return Ok(None);
+        };
+        let found = lines::excerpt(&file, &DOCUMENT_SCHEMA, "secret", name.as_str());
+        match found.map_err(FsError::io("read", &self.tree().join(&relative)))? {
+            Some(text) => Ok(Some(text)),
+            None => self.tree().read(&relative, MAX_FILE),
+        }
+    }
+}
 
 /// The data key, wrapped for one recipient of one reader: `[reader."ada/laptop"]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -227,14 +251,24 @@ impl<'a> Document<'a> {
         });
         let Some((opener, wrap)) = mine else {
             // A public half that only opening would show (an identity under a passphrase) is worth a
-            // try with each wrap.
+            // try with each wrap. If that fails, why it stayed closed is what the person must know.
+            let mut closed = None;
             for opener in openers.iter().filter(|opener| opener.recipient().is_none()) {
-                let Ok(identity) = opener.age() else { continue };
+                let identity = match opener.age() {
+                    Ok(identity) => identity,
+                    Err(error) => {
+                        closed = closed.or(Some(error));
+                        continue;
+                    }
+                };
                 for wrap in &wraps {
                     if let Some(Ok(data_key)) = self.open_wrap(wrap, &*identity) {
                         return Ok(data_key);
                     }
                 }
+            }
+            if let Some(error) = closed {
+                return Err(error);
             }
             let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
             readers.dedup();

@@ -14,9 +14,10 @@ use super::VaultError;
 use super::change::{Change, Purpose};
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
-use super::read::{FILE_RECORD, Opener, Reader, hash_of};
+use super::read::{FILE_RECORD, Opener, Reader};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::transfer::Origin;
+use super::unseal::{hash_of, with_each};
 
 /// A file to be sealed.
 pub struct NewFile<R> {
@@ -195,17 +196,13 @@ impl Change<'_> {
         };
         let pin = vault.trust().pins.document(&id)?.unwrap_or_default();
         let pinned = pin.values.get(FILE_RECORD);
-        let rev = before
-            .as_ref()
-            .map_or(0, |s| s.rev)
-            .max(pinned.map_or(0, |mark| mark.rev));
-        let seq = before
-            .as_ref()
-            .map_or(0, |s| s.seq)
-            .max(pinned.map_or(0, |mark| mark.seq));
-        // What a sidecar says is signed on only if somebody who may write had signed it.
+        // What a sidecar says is signed on, its numbers too, only if somebody who may write had
+        // signed it: a forged number could be so high that no next one is left.
         let rights = vault.rights(path.as_str())?;
         let vouched = before.filter(|sidecar| vault.judge_sidecar(sidecar, &rights, None).is_ok());
+        let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
+        let rev = rev.max(pinned.map_or(0, |mark| mark.rev));
+        let seq = seq.max(pinned.map_or(0, |mark| mark.seq));
         let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
         let unsigned = Unsigned {
@@ -305,15 +302,11 @@ impl FileDraft {
         let (Some(staged), Some(passed)) = (&mut self.staged, self.passed) else {
             return Ok(());
         };
-        let identities: Result<Vec<_>, Error> = openers
-            .iter()
-            .filter(|opener| opener.recipient().is_some())
-            .map(|opener| opener.age())
-            .collect();
-        let identities = identities?;
-        let each = identities.iter().map(|identity| &**identity);
-        let read =
-            stream::verify_file(staged.file()?, each).map_err(|error| explain(&path, error))?;
+        let file = staged.file()?;
+        let read = with_each(openers, |identities| {
+            stream::verify_file(file, identities.iter().map(|identity| &**identity))
+        })?
+        .map_err(|error| explain(&path, error))?;
         staged.finish()?;
         if read == passed {
             Ok(())

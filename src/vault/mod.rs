@@ -23,6 +23,7 @@ mod read;
 mod record;
 mod sidecar;
 mod transfer;
+mod unseal;
 
 pub use change::{Change, NewValue, ToRecipient};
 pub use claim::Claim;
@@ -36,7 +37,8 @@ pub use listing::{Found, Listed};
 pub use open::{Author, Signs, Vault};
 pub use place::Place;
 pub use policy::{Policy, PolicyKey};
-pub use read::{FILE_RECORD, Opened, OpenedFile, Opener, Reader};
+pub use read::{FILE_RECORD, Opened, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
 pub use transfer::Transfer;
+pub use unseal::OpenedFile;

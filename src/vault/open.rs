@@ -171,6 +171,22 @@ impl Vault {
         }
     }
 
+    /// Whether a private key may lie at this path of the vault: in the folder, below `recipients/`, of
+    /// a party that says `public = true`, signed by the administrators.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn is_public_place(&self, path: &str) -> Result<bool, TrustError> {
+        let folder = path.rsplit('/').nth(1).unwrap_or_default();
+        let party = folder.parse::<PartyName>().ok();
+        match party.filter(|_| path.starts_with("recipients/")) {
+            Some(party) => Ok(self
+                .party_if_known(&party)?
+                .is_some_and(|party| party.public)),
+            None => Ok(false),
+        }
+    }
+
     /// The party that one of these keys signs for.
     ///
     /// # Errors

@@ -33,10 +33,7 @@ impl Vault {
         let pins = &self.trust().pins;
         match secret {
             SecretName::Value(path, name) => {
-                let bytes = self
-                    .tree()
-                    .read(&path.to_file(), MAX_FILE)?
-                    .ok_or_else(missing)?;
+                let bytes = self.text_about(path, name)?.ok_or_else(missing)?;
                 let document = Document::parse(&bytes, path, self.id())?;
                 let pin = pins
                     .value(&document.head.id, name.as_str())?

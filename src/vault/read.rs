@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 
-use crate::crypto::{DataKey, stream};
+use crate::crypto::DataKey;
 use crate::error::Error;
-use crate::fs::{FsError, Lock, Sync};
+use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, FilePath, ValueName};
+use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::text::nearest;
@@ -22,8 +21,6 @@ use super::kind::ValueType;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
-use super::sidecar::{Content, Sidecar};
-use super::transfer::Origin;
 
 /// The name under which a sealed file's own record lies in its pin.
 pub const FILE_RECORD: &str = ".";
@@ -64,27 +61,13 @@ pub struct Opened {
     pub policy: Policy,
 }
 
-/// An opened sealed file: all of it was verified, and it is read piece by piece.
-pub struct OpenedFile {
-    /// Its mode, size and hash.
-    pub content: Content,
-    /// Its number.
-    pub rev: u64,
-    /// Who gave it, and when.
-    pub(super) origin: Origin,
-    /// What is known about it.
-    pub policy: Policy,
-    /// Its plaintext.
-    pub reader: Box<dyn Read>,
-}
-
 /// Opens secrets for one command.
 pub struct Reader<'a> {
-    vault: &'a Vault,
-    openers: Vec<&'a dyn Opener>,
-    what: &'a str,
-    sync: Sync,
-    notices: RefCell<Vec<Notice>>,
+    pub(super) vault: &'a Vault,
+    pub(super) openers: Vec<&'a dyn Opener>,
+    pub(super) what: &'a str,
+    pub(super) sync: Sync,
+    pub(super) notices: RefCell<Vec<Notice>>,
     holds_lock: bool,
 }
 
@@ -121,7 +104,7 @@ impl<'a> Reader<'a> {
     ///
     /// Readers take no lock, so a writer may come between the reading of a file and of its pin, or
     /// between the renames of a sealed file and its sidecar. Once it is done, all is as it should be.
-    fn settled<T>(&self, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn settled<T>(&self, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
         let first = look();
         let is_unsettled = !self.holds_lock
             && first.as_ref().err().is_some_and(|error| {
@@ -154,7 +137,12 @@ impl<'a> Reader<'a> {
     }
 
     fn value_now(&self, path: &DocumentPath, name: &ValueName) -> Result<Opened, Error> {
-        let bytes = self.read(path, name.as_str())?;
+        let full = format!("{path}/{name}");
+        let missing = || VaultError::NotFound {
+            name: full.clone(),
+            nearest: None,
+        };
+        let bytes = self.vault.text_about(path, name)?.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
         let pin = self
@@ -166,7 +154,6 @@ impl<'a> Reader<'a> {
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
         self.judge_head_order(&document, pin.as_ref())?;
-        let full = format!("{path}/{name}");
         let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
             name: full.clone(),
             nearest: nearest(name.as_str(), document.names()).map(|near| format!("{path}/{near}")),
@@ -206,7 +193,12 @@ impl<'a> Reader<'a> {
         path: &DocumentPath,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Opened>, Error> {
-        let bytes = self.read(path, "")?;
+        let missing = || VaultError::NotFound {
+            name: path.to_string(),
+            nearest: None,
+        };
+        let bytes = self.vault.tree().read(&path.to_file(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
         let pin = self.vault.trust().pins.document(&document.head.id)?;
@@ -246,140 +238,6 @@ impl<'a> Reader<'a> {
             .collect();
         self.remember(&document, pin.as_ref(), head, seen)?;
         opened
-    }
-
-    /// Opens a sealed file into `output`: nothing is written before all of it is verified. Gives its
-    /// mode and number.
-    ///
-    /// # Errors
-    /// [`VaultError`], [`FsError`].
-    pub fn file(&self, path: &FilePath, mut output: impl Write) -> Result<(Content, u64), Error> {
-        let mut opened = self.open_file(path)?;
-        let sink = std::path::Path::new(path.as_str());
-        std::io::copy(&mut opened.reader, &mut output).map_err(FsError::io("write out", sink))?;
-        Ok((opened.content, opened.rev))
-    }
-
-    /// Opens a sealed file for reading: all of it is verified before this returns.
-    ///
-    /// # Errors
-    /// [`VaultError`], [`FsError`].
-    pub fn open_file(&self, path: &FilePath) -> Result<OpenedFile, Error> {
-        self.settled(|| self.open_file_now(path))
-    }
-
-    fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
-        let (sidecar, pin) = self.sidecar(path)?;
-        let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
-        let rights = self.vault.rights(path.as_str())?;
-        let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
-        self.notices
-            .borrow_mut()
-            .extend(self.vault.judge_order(path.as_str(), &judged, known)?);
-        let content = sidecar.content.ok_or_else(|| VaultError::Removed {
-            name: path.to_string(),
-            by: sidecar.signed.party.clone(),
-            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-        })?;
-        let other = || VaultError::OtherFile {
-            name: path.to_string(),
-        };
-        let mut file = self.vault.tree().file(&path.to_file())?.ok_or_else(other)?;
-        if hash_of(&mut file, path)? != content.sha256 {
-            return Err(other().into());
-        }
-        self.vault
-            .record_use(self.what, &[path.to_string()], self.sync)?;
-        let identities = self.identities(path, &sidecar)?;
-        let each = identities.iter().map(|identity| &**identity);
-        let (passed, reader) = stream::verified_reader(file, each)
-            .map_err(|error| self.explain(path, &sidecar, error))?;
-        if passed.size != content.size {
-            return Err(other().into());
-        }
-        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
-        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
-        Ok(OpenedFile {
-            content,
-            rev: sidecar.rev,
-            origin: Origin {
-                author: sidecar.author,
-                changed: sidecar.changed,
-            },
-            policy: sidecar.policy,
-            reader,
-        })
-    }
-
-    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
-        let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
-        let bytes = bytes.ok_or_else(|| VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        })?;
-        let sidecar = Sidecar::parse(&bytes, path)?;
-        let pin = self.vault.trust().pins.document(&sidecar.id)?;
-        Ok((sidecar, pin))
-    }
-
-    /// The identities that a sealed file is tried with. Its stanzas are anonymous, so all that this
-    /// person has are.
-    fn identities(
-        &self,
-        path: &FilePath,
-        sidecar: &Sidecar,
-    ) -> Result<Vec<Box<dyn age::Identity + '_>>, Error> {
-        let openers: Vec<_> = self
-            .openers
-            .iter()
-            .filter(|opener| opener.recipient().is_some())
-            .collect();
-        if openers.is_empty() {
-            return Err(self.no_key(path, sidecar).into());
-        }
-        openers.into_iter().map(|opener| opener.age()).collect()
-    }
-
-    fn no_key(&self, path: &FilePath, sidecar: &Sidecar) -> VaultError {
-        if self.openers.is_empty() {
-            return VaultError::NoIdentity {
-                name: path.to_string(),
-            };
-        }
-        VaultError::NoKey {
-            name: path.to_string(),
-            tried: self.openers.iter().map(|opener| opener.label()).collect(),
-            readers: sidecar.readers.clone(),
-        }
-    }
-
-    fn explain(&self, path: &FilePath, sidecar: &Sidecar, error: stream::StreamError) -> Error {
-        match error {
-            stream::StreamError::NoIdentity | stream::StreamError::PostQuantum(_) => {
-                self.no_key(path, sidecar).into()
-            }
-            stream::StreamError::Io(source) => {
-                FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
-            }
-            other => VaultError::BadFile {
-                name: path.to_string(),
-                why: other.to_string(),
-            }
-            .into(),
-        }
-    }
-
-    fn read(&self, path: &DocumentPath, name: &str) -> Result<Vec<u8>, Error> {
-        let full = if name.is_empty() {
-            path.to_string()
-        } else {
-            format!("{path}/{name}")
-        };
-        let bytes = self.vault.tree().read(&path.to_file(), MAX_FILE)?;
-        Ok(bytes.ok_or(VaultError::NotFound {
-            name: full,
-            nearest: None,
-        })?)
     }
 
     fn judge(
@@ -489,7 +347,7 @@ impl<'a> Reader<'a> {
 
     /// Moves the pin forward, if anything was new. Does not wait for the disk, and gives way to a
     /// writer: what is not remembered now is remembered at the next read.
-    fn move_pin(
+    pub(super) fn move_pin(
         &self,
         id: &[u8; 16],
         path: &str,
@@ -557,9 +415,4 @@ fn open_record(
         no_print,
         policy,
     })
-}
-
-/// SHA-256 of the open age file.
-pub(super) fn hash_of(file: &mut std::fs::File, path: &FilePath) -> Result<[u8; 32], FsError> {
-    crate::fs::hash_file(file).map_err(FsError::io("read", std::path::Path::new(path.as_str())))
 }

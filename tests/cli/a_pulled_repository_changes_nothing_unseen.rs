@@ -290,3 +290,80 @@ fn a_damaged_pin_stops_everything_with_the_way_back() {
     let refused = lab.clws("secret get prod/web/TOKEN").exits(13);
     assert!(refused.err.contains("--expect"), "{}", refused.err);
 }
+
+#[test]
+fn documents_that_change_places_are_refused() {
+    let lab = Lab::new()
+        .secret("dev/web/TOKEN", "for-dev")
+        .secret("prod/web/TOKEN", "for-prod");
+    let at = |scope: &str| lab.vault().join(format!("secrets/{scope}/web.toml"));
+    let (dev, prod) = (std::fs::read(at("dev")), std::fs::read(at("prod")));
+    std::fs::write(at("dev"), prod.unwrap()).unwrap();
+    std::fs::write(at("prod"), dev.unwrap()).unwrap();
+    for scope in ["dev", "prod"] {
+        let refused = lab.clws(&format!("secret get {scope}/web/TOKEN")).exits(12);
+        assert!(refused.out.is_empty());
+        assert!(refused.err.contains("signed for"), "{}", refused.err);
+    }
+}
+
+#[test]
+fn two_wraps_lead_to_one_key_or_none() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/other/TOKEN", "hunter3");
+    for document in ["dev/web", "dev/other"] {
+        lab.clws(&format!("access grant ben {document} --read --yes"))
+            .succeeds();
+    }
+    // Ben is given the wrap of another document: a key of which the document says nothing.
+    let wrap_of = |document: &str| {
+        let text = std::fs::read_to_string(lab.vault().join(document)).unwrap();
+        let from = text.find("[reader.\"ben/").unwrap();
+        let key = text[from..].lines().find(|line| line.starts_with("key = "));
+        key.unwrap().to_owned()
+    };
+    let (here, there) = (
+        wrap_of("secrets/dev/web.toml"),
+        wrap_of("secrets/dev/other.toml"),
+    );
+    write(&lab, "secrets/dev/web.toml", |text| {
+        text.replace(&here, &there)
+    });
+    let refused = lab
+        .clws("secret get dev/web/TOKEN")
+        .by("ben")
+        .env("CLWS_TRUST", head(&lab))
+        .exits(12);
+    assert!(
+        refused.out.is_empty() && refused.err.contains("ben/"),
+        "{}",
+        refused.err
+    );
+    // The key of another document under the name of this one's.
+    let kid = |line: &str| line.split('"').nth(1).unwrap()[..8].to_owned();
+    write(&lab, "secrets/dev/web.toml", |text| {
+        text.replace(&there, &there.replace(&kid(&there), &kid(&here)))
+    });
+    lab.clws("secret get dev/web/TOKEN")
+        .by("ben")
+        .env("CLWS_TRUST", head(&lab))
+        .exits(12);
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+}
+
+#[test]
+fn a_forged_number_is_not_counted_on_from() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    write(&lab, "secrets/dev/web.toml", |text| {
+        text.replace(
+            "rev = 1\nseq = 1",
+            "rev = 9223372036854775807\nseq = 9223372036854775807",
+        )
+    });
+    lab.clws("secret get dev/web/TOKEN").exits(12);
+    let lab = lab.secret("dev/web/TOKEN", "hunter3");
+    let listed = lab.clws("secret list dev/web --json").succeeds().json();
+    assert_eq!(listed["secrets"][0]["rev"], 2, "{listed}");
+}

@@ -113,3 +113,45 @@ fn a_document_outlives_the_right_of_who_made_it() {
         .stdin(b"mine")
         .exits(13);
 }
+
+#[test]
+fn nobody_is_locked_out_or_believed_to_be() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/TOKEN", "hunter2");
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    let access = lab.vault().join("recipients/access.toml");
+    let before = std::fs::read_to_string(&access).unwrap();
+    // What is sealed to ben stays so until there is a new data key.
+    let refused = lab.clws("access revoke ben dev --read --yes").exits(16);
+    assert!(
+        refused.err.contains("needs a new data key"),
+        "{}",
+        refused.err
+    );
+    let refused = lab.clws("access revoke ada dev --read --yes").exits(16);
+    assert!(
+        refused.err.contains("who writes reads too"),
+        "{}",
+        refused.err
+    );
+    // Nobody left to read what lies there.
+    let refused = lab
+        .clws("access revoke ada prod --read --write --yes")
+        .run();
+    assert_ne!(refused.code, 0, "{}", refused.err);
+    assert_eq!(std::fs::read_to_string(&access).unwrap(), before);
+    // By hand it is no better.
+    let readerless = before.replacen(
+        "readers = [\"ada\"]\nwriters = [\"ada\"]\n\n[end]",
+        "\n[end]",
+        1,
+    );
+    assert_ne!(readerless, before);
+    std::fs::write(&access, readerless).unwrap();
+    let refused = lab.clws("trust sign --yes").run();
+    assert_ne!(refused.code, 0, "{}", refused.err);
+    std::fs::write(&access, before).unwrap();
+    lab.clws("trust diff").succeeds();
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+}

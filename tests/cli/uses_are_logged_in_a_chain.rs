@@ -48,3 +48,25 @@ fn no_log_is_an_empty_log() {
         0
     );
 }
+
+#[test]
+fn what_cannot_be_logged_is_not_opened() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    let log = lab.home("ada").join(".local/state/clws/audit/log.jsonl");
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    let before = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read(&before).unwrap();
+    for words in [
+        "secret get dev/web/TOKEN",
+        "exec dev/web -- env",
+        "secret move dev/web/TOKEN dev/web/OTHER",
+        "secret set dev/web/TOKEN --from-file /dev/null",
+    ] {
+        let ran = lab.clws(words).run();
+        assert!(matches!(ran.code, 40 | 125), "{words}: {}", ran.err);
+        assert!(!ran.text().contains("hunter2"), "{words}");
+        assert!(ran.err.contains("log.jsonl"), "{words}: {}", ran.err);
+    }
+    assert_eq!(std::fs::read(&before).unwrap(), text);
+}

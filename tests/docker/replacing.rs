@@ -209,10 +209,13 @@ async fn one_that_does_not_listen_is_killed_after_its_grace() {
     let open = || tokio::net::UnixStream::connect("/var/run/docker.sock");
     let engine = Engine::over("docker", clocks, open).await.unwrap();
     let component = Component::new("deaf");
-    // The first process of a container that handles no TERM does not get it.
-    let container = shell(&component, "exec sleep 1000");
+    // The first process of a container that handles no TERM does not get it. Before that process
+    // runs, something of the daemon's stands in its place, and ends.
+    let container = shell(&component, "echo deaf; exec sleep 1000");
     let replacement = engine.replace(&container).await.unwrap();
     engine.confirm(replacement).await.unwrap();
+    let is_deaf = async || printed(&engine, &component).await.contains("deaf");
+    until("the start of its own process", is_deaf).await;
     let begun = Instant::now();
     engine.stop_and_remove(&component.name).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(2));

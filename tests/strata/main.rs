@@ -35,7 +35,15 @@ const ORDER: &[(Stratum, &[&str])] = &[
     ),
     (
         Stratum::Features,
-        &["membership", "edit", "exec", "import", "deploy", "check"],
+        &[
+            "membership",
+            "edit",
+            "exec",
+            "import",
+            "deploy",
+            "check",
+            "scan",
+        ],
     ),
     (Stratum::Cli, &["cli"]),
 ];

@@ -58,7 +58,7 @@ impl ChangeArgs {
 
 pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     let rights = args.rights()?;
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut access = new.access()?;
@@ -139,7 +139,7 @@ fn narrower(access: &Access, path: &str) -> Vec<String> {
 
 pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     let rights = args.rights()?;
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut access = new.access()?;
@@ -178,6 +178,18 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
             ))
             .into());
         }
+    }
+    let writes = rule.holders(Right::Write).contains(&args.who);
+    if rights.contains(&Right::Read) && writes && !rights.contains(&Right::Write) {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!("{} writes `{path}`, and who writes reads too", args.who),
+        )
+        .hint(format!(
+            "`clws access revoke {} {path} --read --write` takes both",
+            args.who
+        ))
+        .into());
     }
     let rule = access.rules.entry(path.to_owned()).or_insert(rule);
     for right in &rights {

@@ -18,7 +18,7 @@ pub(crate) struct SignArgs {
 }
 
 pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let bundles = cx.bundles()?;
     let keys = cx.signers(&vault, &bundles)?;
     let author = vault.author(&as_signers(&keys))?;

@@ -37,7 +37,7 @@ pub(crate) struct AddArgs {
 }
 
 pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let party = match &args.file {
         Some(file) => from_file(&args.name, file)?,

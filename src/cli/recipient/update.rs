@@ -32,7 +32,7 @@ pub(crate) struct UpdateArgs {
 }
 
 pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut party = new.party(&args.name)?;

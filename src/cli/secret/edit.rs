@@ -38,7 +38,7 @@ pub(crate) fn run(args: &EditArgs, cx: &Context) -> Result<(), Error> {
         cx,
         bundles: &bundles,
     };
-    let outcome = match cx.vault()?.find(&args.path)? {
+    let outcome = match cx.trusted_vault()?.find(&args.path)? {
         Found::Document(path) => edit_document(&desk, &path)?,
         Found::Value(document, name) => edit_value(&desk, &document, &name)?,
         Found::File(path) => edit_file(&desk, &path)?,
@@ -69,7 +69,7 @@ impl Desk for AtTerminal<'_> {
     }
 
     fn vault(&self) -> Result<Vault, Error> {
-        self.cx.vault()
+        self.cx.trusted_vault()
     }
 
     fn author(&self, vault: &Vault) -> Result<PartyName, Error> {

@@ -90,7 +90,7 @@ struct Made {
 }
 
 pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let secret = wanted(args, &vault)?;
     let made = make(args, cx, &secret)?;
     if vault.is_live(&secret)? {

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         ))
         .into());
     }
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let secret = vault.find_secret(&args.path)?;
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);

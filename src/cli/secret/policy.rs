@@ -152,12 +152,14 @@ impl PolicyArgs {
 }
 
 pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
-    let secret = vault.find_secret(&args.path)?;
     let entries = args.entries();
     if entries.is_empty() && args.clear.is_empty() {
+        let vault = cx.vault()?;
+        let secret = vault.find_secret(&args.path)?;
         return show(&secret, &current(&vault, &secret)?, cx);
     }
+    let vault = cx.trusted_vault()?;
+    let secret = vault.find_secret(&args.path)?;
     if args
         .clear
         .iter()

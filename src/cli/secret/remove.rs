@@ -18,7 +18,7 @@ pub(crate) struct RemoveArgs {
 }
 
 pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let secrets: Result<Vec<_>, _> = args
         .paths
         .iter()

@@ -61,7 +61,7 @@ impl SetType {
 }
 
 pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let wanted = match (vault.find(&args.path)?, args.kind) {
         (Found::File(file), None | Some(SetType::File)) => SecretName::File(file),
         (Found::Value(..) | Found::Folder(_) | Found::Document(_), Some(SetType::File)) => {

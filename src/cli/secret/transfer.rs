@@ -20,7 +20,7 @@ pub(crate) struct TransferArgs {
 }
 
 pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let from = vault.find_secret(&args.from)?;
     let to = destination(&vault, &from, &args.to)?;
     ask_about_readers(&vault, cx, &from, &to)?;

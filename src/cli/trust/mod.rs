@@ -1,8 +1,11 @@
 //! `clws trust`: who decides, and what changed.
 
+mod accept;
 mod diff;
 mod show;
 mod sign;
+
+pub(crate) use accept::accept;
 
 use std::process::ExitCode;
 
@@ -15,6 +18,7 @@ use crate::error::Error;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Show(show::ShowArgs),
+    Accept(accept::AcceptArgs),
     Diff(diff::DiffArgs),
     Sign(sign::SignArgs),
 }
@@ -22,6 +26,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
         Command::Show(args) => show::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Accept(args) => accept::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Diff(args) => diff::run(args, cx),
         Command::Sign(args) => sign::run(args, cx).map(|()| ExitCode::SUCCESS),
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::crypto::hex;
 use crate::error::Error;
+use crate::text::in_words;
 use crate::trust::{Standing, newest_number, read_version};
 
 /// Show who decides about this vault, and the fingerprint that others compare
@@ -39,6 +40,10 @@ pub(crate) fn run(_args: &ShowArgs, cx: &Context) -> Result<(), Error> {
     cx.ui
         .line(&format!("trust version   {}, {standing}", version.number))?;
     cx.ui.line(&format!("fingerprint     {head}"))?;
+    // For reading it to somebody.
+    for row in in_words(&version.hash).chunks(8) {
+        cx.ui.line(&format!("                {}", row.join(" ")))?;
+    }
     cx.ui.line(&format!(
         "administrators  {} ({} must sign)",
         admins.join(", "),

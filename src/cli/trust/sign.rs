@@ -17,7 +17,7 @@ pub(crate) struct SignArgs {
 }
 
 pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     rules::change(
         cx,
         &vault,

@@ -1,0 +1,104 @@
+//! The ways in which a value gets written where it is not meant to be.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Form {
+    /// As it is.
+    Clear,
+    /// In base64, with or without padding, in either alphabet.
+    Base64,
+    /// In hexadecimal, of either case.
+    Hex,
+    /// With `%40` for `@`.
+    Url,
+    /// As a JSON string has it.
+    Json,
+}
+
+impl Form {
+    /// As messages and `--json` have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Base64 => "base64",
+            Self::Hex => "hex",
+            Self::Url => "url",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// The forms of a value, each spelling once; the clear one comes first.
+#[must_use]
+pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
+    let hex = |upper: bool| {
+        let digits = |byte: &u8| match upper {
+            true => format!("{byte:02X}").into_bytes(),
+            false => format!("{byte:02x}").into_bytes(),
+        };
+        bytes.iter().flat_map(digits).collect()
+    };
+    let mut all = vec![
+        (Form::Clear, bytes.to_vec()),
+        (Form::Base64, STANDARD.encode(bytes).into_bytes()),
+        (Form::Base64, STANDARD_NO_PAD.encode(bytes).into_bytes()),
+        (Form::Base64, URL_SAFE_NO_PAD.encode(bytes).into_bytes()),
+        (Form::Hex, hex(false)),
+        (Form::Hex, hex(true)),
+        (Form::Url, url_form(bytes)),
+    ];
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(quoted) = serde_json::to_string(text)
+    {
+        let inner = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
+        all.extend(inner.map(|inner| (Form::Json, inner.as_bytes().to_vec())));
+    }
+    let mut seen: Vec<(Form, Zeroizing<Vec<u8>>)> = Vec::with_capacity(all.len());
+    for (form, spelling) in all {
+        let spelling = Zeroizing::new(spelling);
+        if seen.iter().all(|(_, other)| *other != spelling) {
+            seen.push((form, spelling));
+        }
+    }
+    seen
+}
+
+/// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3).
+fn url_form(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
+            other => out.extend_from_slice(format!("%{other:02X}").as_bytes()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_spelling_is_there_once() {
+        let all = forms(b"a/b\"?");
+        let find = |wanted: Form| {
+            let of_form = all.iter().filter(|(form, _)| *form == wanted);
+            of_form
+                .map(|(_, text)| String::from_utf8(text.to_vec()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(find(Form::Clear), ["a/b\"?"]);
+        assert_eq!(find(Form::Base64), ["YS9iIj8=", "YS9iIj8"]);
+        assert_eq!(find(Form::Hex), ["612f62223f", "612F62223F"]);
+        assert_eq!(find(Form::Url), ["a%2Fb%22%3F"]);
+        assert_eq!(find(Form::Json), ["a/b\\\"?"]);
+        // base64 of three bytes needs no padding, hex of letters no capitals, nothing escaping.
+        assert_eq!(forms(b"abc").len(), 3);
+    }
+}

@@ -1,0 +1,211 @@
+//! A document that is being changed: what was there, and what is new.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::{DataKey, hex};
+use crate::error::Error;
+use crate::lines::{self, Header, MAX_FILE};
+use crate::name::{DocumentPath, ValueName};
+use crate::recipients::Rights;
+use crate::secret::Plain;
+use crate::trust::{DocumentPin, Order};
+use crate::vault::VaultError;
+use crate::vault::document::{Document, Wrap};
+use crate::vault::head::Head;
+use crate::vault::open::Vault;
+use crate::vault::place::Place;
+use crate::vault::record::Record;
+
+/// A document that is being changed.
+pub(super) struct Draft {
+    pub(super) there: Option<There>,
+    pub(super) place: Place,
+    pub(super) head: Head,
+    /// Whether its own line was signed again.
+    pub(super) head_is_new: bool,
+    pub(super) head_hash: [u8; 32],
+    pub(super) data_key: DataKey,
+    pub(super) rights: Rights,
+    pub(super) pin: DocumentPin,
+    pub(super) wraps: Vec<Wrap>,
+    pub(super) records: BTreeMap<ValueName, Record>,
+    pub(super) plain: BTreeMap<ValueName, Plain>,
+    /// Every name in the text or among the new records, by its lower-case form.
+    pub(super) names: BTreeMap<String, String>,
+}
+
+/// The text of a document as it lies there, and where each value's table stands in it. Scanned once:
+/// a change may touch all of 10,000 values.
+pub(super) struct There {
+    pub(super) text: String,
+    pub(super) tables: BTreeMap<String, (usize, usize)>,
+}
+
+/// The form in which names are compared.
+pub(super) fn lower(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+impl There {
+    pub(super) fn of(document: &Document<'_>) -> Self {
+        let tables = document
+            .lines()
+            .of_kind("secret")
+            .filter_map(|header| Some((header.name?.to_owned(), (header.start, header.end))));
+        Self {
+            tables: tables.collect(),
+            text: document.lines().source().to_owned(),
+        }
+    }
+
+    /// The header of a value's table.
+    pub(super) fn header(&self, name: &ValueName) -> Option<Header<'_>> {
+        let (name, (start, end)) = self.tables.get_key_value(name.as_str())?;
+        Some(Header {
+            kind: "secret",
+            name: Some(name),
+            start: *start,
+            end: *end,
+        })
+    }
+}
+
+impl Draft {
+    /// The record before this change, as the file has it.
+    pub(super) fn before(&self, name: &ValueName) -> Result<Option<Record>, Error> {
+        if let Some(record) = self.records.get(name) {
+            return Ok(Some(record.clone()));
+        }
+        match self.document_of(name) {
+            Some(document) => Ok(document.record(name)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The document with the one table of a value; none if it has no such value.
+    pub(super) fn document_of(&self, name: &ValueName) -> Option<Document<'_>> {
+        let there = self.there.as_ref()?;
+        let header = there.header(name)?;
+        let (place, head) = (self.place.clone(), self.head.clone());
+        Some(Document::of_one(place, head, &there.text, header))
+    }
+
+    /// Whether nothing of the document is to be written.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.records.is_empty() && self.wraps.is_empty() && !self.head_is_new
+    }
+
+    /// Whether a current writer signed a record, however old it is.
+    pub(super) fn is_vouched(&self, vault: &Vault, record: &Record) -> bool {
+        self.document_of(&record.name).is_none_or(|document| {
+            let judged = vault.judge_record(&document, record, &self.rights, None);
+            judged.is_ok()
+        })
+    }
+
+    /// A value whose record is signed again must be one that counts.
+    pub(super) fn judge_before(&self, vault: &Vault, record: &Record) -> Result<(), Error> {
+        let Some(document) = self.document_of(&record.name) else {
+            return Ok(());
+        };
+        let known = self.pin.values.get(record.name.as_str());
+        let judged = vault.judge_record(&document, record, &self.rights, known)?;
+        if judged.order == Order::Older {
+            let name = format!("{}/{}", self.place.path, record.name);
+            vault.judge_order(&name, &judged, known)?;
+        }
+        Ok(())
+    }
+
+    /// Two names that differ in case alone would be one file on other systems' exports.
+    pub(super) fn check_case(&self, name: &ValueName) -> Result<(), Error> {
+        match self.names.get(&lower(name.as_str())) {
+            Some(other) if other != name.as_str() => Err(VaultError::Clash {
+                path: format!("{}/{name}", self.place.path),
+                why: format!("`{other}` is there, and differs in case alone"),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next rev and seq: one more than the record and the pin know.
+    pub(super) fn next(&self, name: &ValueName, before: Option<&Record>) -> (u64, u64) {
+        let pinned = self.pin.values.get(name.as_str());
+        let rev = before
+            .map_or(0, |record| record.rev)
+            .max(pinned.map_or(0, |mark| mark.rev));
+        let seq = before
+            .map_or(0, |record| record.seq)
+            .max(pinned.map_or(0, |mark| mark.seq));
+        (rev + 1, seq + 1)
+    }
+
+    pub(super) fn print(&self, path: &DocumentPath, vault: &[u8; 32]) -> Result<String, Error> {
+        let mut changes = lines::Changes::new();
+        for wrap in &self.wraps {
+            changes.insert(("reader", Some(&wrap.name)), Some(wrap.print()));
+        }
+        for (name, record) in &self.records {
+            changes.insert(("secret", Some(name.as_str())), Some(record.print()));
+        }
+        let text = match &self.there {
+            Some(there) => {
+                let document = Document::parse(there.text.as_bytes(), path, vault)?;
+                if self.head_is_new {
+                    changes.insert(("document", None), Some(self.head.print()));
+                }
+                lines::apply(document.lines(), &changes)
+            }
+            None => {
+                let tables = changes.into_values().flatten();
+                lines::render(
+                    "",
+                    &std::iter::once(self.head.print())
+                        .chain(tables)
+                        .collect::<Vec<_>>(),
+                )
+            }
+        };
+        if text.len() > MAX_FILE {
+            return Err(VaultError::DocumentTooLarge {
+                document: path.to_string(),
+            }
+            .into());
+        }
+        Ok(text)
+    }
+
+    /// Reads what would be written as any reader would, and compares. Gives the pin for it.
+    pub(super) fn verify(
+        &self,
+        vault: &Vault,
+        path: &DocumentPath,
+        bytes: &[u8],
+    ) -> Result<DocumentPin, Error> {
+        let wrong = || VaultError::NotVerified(path.to_string());
+        let document = Document::parse(bytes, path, vault.id())?;
+        let mut pin = self.pin.clone();
+        path.as_str().clone_into(&mut pin.path);
+        (pin.seq, pin.key_id) = (document.head.seq, hex(&document.head.key_id));
+        pin.hash = self.head_hash;
+        if document.head != self.head {
+            return Err(wrong().into());
+        }
+        for (name, record) in &self.records {
+            let read = document.record(name)?.ok_or_else(wrong)?;
+            let judged = vault.judge_record(&document, &read, &self.rights, None)?;
+            if read != *record {
+                return Err(wrong().into());
+            }
+            if let Some(plain) = self.plain.get(name) {
+                let opened = read.open(&document.place, &document.head.key_id, &self.data_key)?;
+                if !opened.same_as(plain) {
+                    return Err(wrong().into());
+                }
+            }
+            pin.values.insert(name.to_string(), judged.mark);
+        }
+        Ok(pin)
+    }
+}

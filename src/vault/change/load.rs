@@ -1,0 +1,207 @@
+//! Opening what is to be changed: who may, for whom a new document is sealed, and who must not read it.
+
+use std::collections::BTreeMap;
+
+use super::Change;
+use super::draft::{Draft, There, lower};
+use crate::crypto::DataKey;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, PartyName};
+use crate::recipients::{PublicRecipient, Rights};
+use crate::trust::DocumentPin;
+use crate::vault::VaultError;
+use crate::vault::document::{Document, Wrap};
+use crate::vault::head::Head;
+use crate::vault::open::Vault;
+use crate::vault::place::Place;
+
+impl Change<'_> {
+    pub(super) fn load(&self, path: &DocumentPath, purpose: Purpose) -> Result<Draft, Error> {
+        let rights = self.writable(path.as_str(), purpose)?;
+        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
+            return self.create(path, rights);
+        };
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let pins = &self.vault.trust().pins;
+        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let head_hash = self.vault.judge_head(&document, &rights, Some(&pin.hash))?;
+        if document.head.seq < pin.seq {
+            return Err(VaultError::Older {
+                name: path.to_string(),
+                here: format!("document record {}", document.head.seq),
+                seen: format!("document record {}", pin.seq),
+            }
+            .into());
+        }
+        self.draft_of(&document, rights, pin, head_hash)
+    }
+
+    /// The draft of a document whose own line was judged: opened, if nobody outside the rules can.
+    pub(super) fn draft_of(
+        &self,
+        document: &Document<'_>,
+        rights: Rights,
+        pin: DocumentPin,
+        head_hash: [u8; 32],
+    ) -> Result<Draft, Error> {
+        self.refuse_extra_readers(document, &rights)?;
+        let data_key = document.data_key(self.openers)?;
+        let there = There::of(document);
+        let names = there.tables.keys();
+        Ok(Draft {
+            names: names.map(|name| (lower(name), name.clone())).collect(),
+            there: Some(there),
+            place: document.place.clone(),
+            head: document.head.clone(),
+            head_is_new: false,
+            head_hash,
+            data_key,
+            rights,
+            pin,
+            wraps: Vec::new(),
+            records: BTreeMap::new(),
+            plain: BTreeMap::new(),
+        })
+    }
+
+    /// A new document: a fresh id and data key, a wrap for every recipient of every reader.
+    fn create(&self, path: &DocumentPath, rights: Rights) -> Result<Draft, Error> {
+        for (taken, why) in [
+            (format!("secrets/{path}"), "a folder of that name is there"),
+            (
+                format!("secrets/{path}.age.toml"),
+                "a sealed file of that name is there",
+            ),
+        ] {
+            if self.vault.tree().exists(&taken)? {
+                let (path, why) = (path.to_string(), why.to_owned());
+                return Err(VaultError::Clash { path, why }.into());
+            }
+        }
+        let world = self.vault.world();
+        let place = Place {
+            vault: *self.vault.id(),
+            id: world.random()?,
+            path: path.clone(),
+        };
+        let data_key = DataKey::new(world.random()?);
+        let broken = |_| VaultError::NotVerified(path.to_string());
+        let key_id = data_key
+            .commitment(&place.vault, &place.id)
+            .map_err(broken)?;
+        let head = Head::sign(&place, 1, key_id, self.author.signer)?;
+        let head_hash = head.hash(&head.message(&place, self.author.signer.public()));
+        let wraps = wraps_for(self.vault, &rights, |name, recipient| {
+            let key = (self.to_recipient)(recipient)?;
+            let keys = (&key_id, &data_key);
+            Ok(Some(Wrap::seal(
+                name.to_owned(),
+                recipient.key.as_str(),
+                &*key,
+                keys,
+            )?))
+        })?;
+        // Writing and reading are two rights, and a writer who cannot open what it wrote is a
+        // submitter: what such a one writes could not be verified before it counts.
+        let mine = |wrap: &Wrap| {
+            self.openers
+                .iter()
+                .any(|opener| opener.recipient() == Some(&wrap.recipient))
+        };
+        if !wraps.iter().any(mine) {
+            return Err(VaultError::NoKey {
+                name: path.to_string(),
+                tried: self.openers.iter().map(|opener| opener.label()).collect(),
+                readers: rights.readers.iter().map(ToString::to_string).collect(),
+            }
+            .into());
+        }
+        Ok(Draft {
+            there: None,
+            place,
+            head,
+            head_is_new: true,
+            head_hash,
+            data_key,
+            rights,
+            pin: DocumentPin::default(),
+            wraps,
+            records: BTreeMap::new(),
+            plain: BTreeMap::new(),
+            names: BTreeMap::new(),
+        })
+    }
+
+    /// The rights on a path, if the author may do this there.
+    pub(in crate::vault) fn writable(&self, path: &str, purpose: Purpose) -> Result<Rights, Error> {
+        let me = &self.author.party;
+        let rights = self.vault.rights(path).map_err(|_| VaultError::NoRule {
+            path: path.to_owned(),
+            you: me.to_string(),
+        })?;
+        if purpose == Purpose::Write && !rights.writers.contains(me) {
+            return Err(VaultError::MayNotWrite {
+                who: me.to_string(),
+                path: path.to_owned(),
+                writers: rights.writers.iter().map(ToString::to_string).collect(),
+            }
+            .into());
+        }
+        Ok(rights)
+    }
+
+    /// Refuses to seal anything more into a document that somebody outside the rules can open.
+    pub(super) fn refuse_extra_readers(
+        &self,
+        document: &Document<'_>,
+        rights: &Rights,
+    ) -> Result<(), Error> {
+        for wrap in document.wraps()? {
+            let party = wrap.party().parse::<PartyName>().ok();
+            let party = party.filter(|party| rights.readers.contains(party));
+            let party = match party {
+                Some(party) => self.vault.party_if_known(&party)?,
+                None => None,
+            };
+            let known = party.is_some_and(|party| {
+                party
+                    .recipients
+                    .iter()
+                    .any(|recipient| recipient.key.as_str() == wrap.recipient)
+            });
+            if !known {
+                return Err(VaultError::ExtraReader {
+                    document: document.place.path.to_string(),
+                    reader: crate::text::clean(&wrap.name),
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a draft is opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::vault) enum Purpose {
+    /// New records, which need the right to write.
+    Write,
+    /// More wraps, which are unsigned: whoever reads can give a listed reader theirs.
+    Wrap,
+}
+
+/// A wrap for each recipient of each reader, by `seal`.
+pub(super) fn wraps_for(
+    vault: &Vault,
+    rights: &Rights,
+    mut seal: impl FnMut(&str, &PublicRecipient) -> Result<Option<Wrap>, Error>,
+) -> Result<Vec<Wrap>, Error> {
+    let mut wraps = Vec::new();
+    for reader in &rights.readers {
+        for recipient in &vault.party(reader)?.recipients {
+            wraps.extend(seal(&format!("{reader}/{}", recipient.name), recipient)?);
+        }
+    }
+    Ok(wraps)
+}

@@ -1,0 +1,175 @@
+//! Opening sealed files: all of a file is verified before one byte of it is released.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use crate::crypto::stream::{self, StreamError};
+use crate::error::Error;
+use crate::fs::FsError;
+use crate::lines::MAX_FILE;
+use crate::name::FilePath;
+use crate::trust::DocumentPin;
+
+use super::VaultError;
+use super::policy::{Policy, PolicyKey};
+use super::read::{FILE_RECORD, Opener, Reader};
+use super::sidecar::{Content, Sidecar};
+use super::transfer::Origin;
+
+/// An opened sealed file: all of it was verified, and it is read piece by piece.
+pub struct OpenedFile {
+    /// Its mode, size and hash.
+    pub content: Content,
+    /// Its number.
+    pub rev: u64,
+    /// Who gave it, and when.
+    pub(super) origin: Origin,
+    /// What is known about it.
+    pub policy: Policy,
+    /// Its plaintext.
+    pub reader: Box<dyn Read>,
+}
+
+impl Reader<'_> {
+    /// Opens a sealed file into `output`: nothing is written before all of it is verified. Gives its
+    /// mode and number.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn file(&self, path: &FilePath, mut output: impl Write) -> Result<(Content, u64), Error> {
+        let mut opened = self.open_file(path)?;
+        let sink = std::path::Path::new(path.as_str());
+        std::io::copy(&mut opened.reader, &mut output).map_err(FsError::io("write out", sink))?;
+        Ok((opened.content, opened.rev))
+    }
+
+    /// Opens a sealed file for reading: all of it is verified before this returns.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn open_file(&self, path: &FilePath) -> Result<OpenedFile, Error> {
+        self.settled(|| self.open_file_now(path))
+    }
+
+    fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
+        let (sidecar, pin) = self.sidecar(path)?;
+        let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
+        let rights = self.vault.rights(path.as_str())?;
+        let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
+        self.notices
+            .borrow_mut()
+            .extend(self.vault.judge_order(path.as_str(), &judged, known)?);
+        let content = sidecar.content.ok_or_else(|| VaultError::Removed {
+            name: path.to_string(),
+            by: sidecar.signed.party.clone(),
+            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        })?;
+        let other = || VaultError::OtherFile {
+            name: path.to_string(),
+        };
+        let mut file = self.vault.tree().file(&path.to_file())?.ok_or_else(other)?;
+        if hash_of(&mut file, path)? != content.sha256 {
+            return Err(other().into());
+        }
+        self.vault
+            .record_use(self.what, &[path.to_string()], self.sync)?;
+        let (passed, reader) = with_each(&self.openers, |identities| {
+            let file = file.try_clone()?;
+            stream::verified_reader(file, identities.iter().map(|identity| &**identity))
+        })?
+        .map_err(|error| self.explain(path, &sidecar, error))?;
+        if passed.size != content.size {
+            return Err(other().into());
+        }
+        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
+        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
+        Ok(OpenedFile {
+            content,
+            rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author,
+                changed: sidecar.changed,
+            },
+            policy: sidecar.policy,
+            reader,
+        })
+    }
+
+    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
+        let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| VaultError::NotFound {
+            name: path.to_string(),
+            nearest: None,
+        })?;
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        let pin = self.vault.trust().pins.document(&sidecar.id)?;
+        Ok((sidecar, pin))
+    }
+
+    fn no_key(&self, path: &FilePath, sidecar: &Sidecar) -> VaultError {
+        if self.openers.is_empty() {
+            return VaultError::NoIdentity {
+                name: path.to_string(),
+            };
+        }
+        VaultError::NoKey {
+            name: path.to_string(),
+            tried: self.openers.iter().map(|opener| opener.label()).collect(),
+            readers: sidecar.readers.clone(),
+        }
+    }
+
+    fn explain(&self, path: &FilePath, sidecar: &Sidecar, error: StreamError) -> Error {
+        match error {
+            StreamError::NoIdentity | StreamError::PostQuantum(_) => {
+                self.no_key(path, sidecar).into()
+            }
+            StreamError::Io(source) => {
+                FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
+            }
+            other => VaultError::BadFile {
+                name: path.to_string(),
+                why: other.to_string(),
+            }
+            .into(),
+        }
+    }
+}
+
+/// Tries what a person can open a sealed file with. Its stanzas are anonymous, so all are tried:
+/// first those whose public half is known, since opening one of the others may ask for a passphrase.
+///
+/// # Errors
+/// Whatever keeps an identity closed; inside, what `open` says of the last try.
+pub(super) fn with_each<T>(
+    openers: &[&dyn Opener],
+    mut open: impl FnMut(&[Box<dyn age::Identity + '_>]) -> Result<T, StreamError>,
+) -> Result<Result<T, StreamError>, Error> {
+    let (known, unknown): (Vec<&dyn Opener>, Vec<&dyn Opener>) = openers
+        .iter()
+        .partition(|opener| opener.recipient().is_some());
+    let known: Result<Vec<_>, Error> = known.into_iter().map(|opener| opener.age()).collect();
+    let mut last = open(&known?);
+    let mut closed = None;
+    for opener in unknown {
+        if !matches!(
+            last,
+            Err(StreamError::NoIdentity | StreamError::PostQuantum(_))
+        ) {
+            break;
+        }
+        match opener.age() {
+            Ok(identity) => last = open(&[identity]),
+            Err(error) => closed = closed.or(Some(error)),
+        }
+    }
+    match (last, closed) {
+        (Err(StreamError::NoIdentity), Some(closed)) => Err(closed),
+        (last, _) => Ok(last),
+    }
+}
+
+/// SHA-256 of the open age file.
+pub(super) fn hash_of(file: &mut std::fs::File, path: &FilePath) -> Result<[u8; 32], FsError> {
+    crate::fs::hash_file(file).map_err(FsError::io("read", std::path::Path::new(path.as_str())))
+}

@@ -1,0 +1,205 @@
+//! What came out of the vault, or never went in, is found in a tree and before it is committed; nothing
+//! of it is printed.
+
+use std::fmt::Write as _;
+
+use crate::lab::Lab;
+
+const TOKEN: &str = "p@ss w\"rd-77aa01";
+
+fn lab() -> Lab {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/web/TOKEN", TOKEN)
+        .secret("prod/web/HOST", "vm-clws-prod-mysql-0")
+        .secret("prod/web/PORT", "3306");
+    lab.clws("secret generate prod/keys/web --kind ed25519")
+        .succeeds();
+    lab.commit("sealed");
+    lab
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn found(lab: &Lab, words: &str) -> Vec<(String, u64, String, String)> {
+    let ran = lab.clws(&format!("{words} --json")).exits(1);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let findings = ran.json()["findings"].as_array().unwrap().clone();
+    findings
+        .iter()
+        .map(|finding| {
+            assert!(!text(&finding["next"]).is_empty() && !text(&finding["why"]).is_empty());
+            (
+                text(&finding["path"]),
+                finding["line"].as_u64().unwrap(),
+                format!("{}{}", text(&finding["kind"]), text(&finding["secret"])),
+                text(&finding["form"]),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_vault_itself_has_nothing_in_clear() {
+    let lab = lab();
+    let clean = lab.clws("scan").succeeds();
+    assert!(clean.err.contains("0 findings"), "{}", clean.err);
+    assert!(
+        clean.err.contains("2 secrets would turn up by accident"),
+        "{}",
+        clean.err
+    );
+}
+
+#[test]
+fn every_form_of_a_value_is_found_by_file_and_line() {
+    let lab = lab();
+    let key = lab.clws("secret get prod/keys/web").succeeds();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = lab.vault().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    write(
+        "notes.txt",
+        format!("one\ntwo {TOKEN} three\nvm-clws-prod-mysql-0:3306\n").as_bytes(),
+    );
+    let hex = TOKEN.bytes().fold(String::new(), |mut out, b| {
+        write!(out, "{b:02X}").unwrap();
+        out
+    });
+    write(
+        "deep/er/forms",
+        format!(
+            "{}\n\n{hex}\np%40ss%20w%22rd-77aa01\n",
+            base64(TOKEN.as_bytes())
+        )
+        .as_bytes(),
+    );
+    write("j.json", b"{\"t\": \"p@ss w\\\"rd-77aa01\"}");
+    // Behind a large file's first pieces, across a border of two, and in a binary one.
+    let mut large = vec![0xff; 256 * 1024 - 7];
+    large.extend_from_slice(TOKEN.as_bytes());
+    large.extend(vec![b'\n'; 300_000]);
+    large.extend_from_slice(TOKEN.as_bytes());
+    write("large.bin", &large);
+    write("id", &key.out);
+    write(
+        "talk.md",
+        b"look for -----BEGIN OPENSSH PRIVATE KEY----- and AGE-SECRET-KEY-1\n",
+    );
+    std::os::unix::fs::symlink("/etc", lab.vault().join("link")).unwrap();
+
+    let value = |path: &str, line: u64, form: &str| {
+        (
+            path.to_owned(),
+            line,
+            "valueprod/web/TOKEN".to_owned(),
+            form.to_owned(),
+        )
+    };
+    let all = found(&lab, "scan");
+    let (keys, values): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, ..)| path == "id");
+    assert_eq!(
+        values,
+        [
+            value("deep/er/forms", 1, "base64"),
+            value("deep/er/forms", 3, "hex"),
+            value("deep/er/forms", 4, "url"),
+            value("j.json", 1, "json"),
+            value("large.bin", 1, "clear"),
+            value("large.bin", 300_001, "clear"),
+            value("notes.txt", 2, "clear"),
+        ]
+    );
+    // The lines of the key are known too, besides what it looks like.
+    assert!(
+        keys.iter().any(|(.., kind, _)| kind == "private-key"),
+        "{keys:?}"
+    );
+    assert!(
+        keys.iter()
+            .any(|(.., kind, _)| kind == "valueprod/keys/web"),
+        "{keys:?}"
+    );
+    let said = lab.clws("scan").exits(1);
+    assert!(!said.text().contains("77aa01") && !said.err.contains("77aa01"));
+    assert!(
+        said.text()
+            .contains("notes.txt:2: the value of `prod/web/TOKEN`"),
+        "{}",
+        said.text()
+    );
+    // One folder alone.
+    assert_eq!(found(&lab, "scan deep").len(), 3);
+}
+
+#[test]
+fn what_is_staged_is_looked_at_as_git_has_it() {
+    let lab = lab();
+    lab.clws("scan --staged").succeeds();
+    let file = lab.vault().join("notes.txt");
+    std::fs::write(&file, format!("a\n{TOKEN}\n")).unwrap();
+    // Not staged, then staged, then changed back in the tree alone.
+    lab.clws("scan --staged").succeeds();
+    lab.git(&["add", "notes.txt"]);
+    std::fs::write(&file, "clean").unwrap();
+    assert_eq!(
+        found(&lab, "scan --staged"),
+        [(
+            "notes.txt".to_owned(),
+            2,
+            "valueprod/web/TOKEN".to_owned(),
+            "clear".to_owned()
+        )]
+    );
+    lab.git(&["add", "notes.txt"]);
+    lab.clws("scan --staged").succeeds();
+    // A repository's filters and monitors are not run for it.
+    lab.git(&["config", "core.fsmonitor", "touch ran"]);
+    lab.git(&["config", "filter.evil.smudge", "touch ran"]);
+    lab.git(&["config", "diff.evil.textconv", "touch ran"]);
+    std::fs::write(
+        lab.vault().join(".gitattributes"),
+        "* diff=evil filter=evil\n",
+    )
+    .unwrap();
+    std::fs::remove_file(lab.vault().join("ran")).unwrap_or_default();
+    lab.clws("scan --staged").succeeds();
+    assert!(!lab.vault().join("ran").exists());
+}
+
+#[test]
+fn before_the_first_commit_and_without_git_it_says_what_is_the_case() {
+    let lab = Lab::new().secret("dev/web/TOKEN", TOKEN);
+    std::fs::write(lab.vault().join("x"), TOKEN).unwrap();
+    lab.git(&["add", "x"]);
+    assert_eq!(found(&lab, "scan --staged").len(), 1);
+    std::fs::remove_dir_all(lab.vault().join(".git")).unwrap();
+    let refused = lab.clws("scan --staged").exits(18);
+    assert!(
+        refused.err.contains("not a git repository"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn what_is_sealed_to_others_is_said_not_to_be_known() {
+    let lab = lab();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    std::fs::write(lab.vault().join("notes.txt"), TOKEN).unwrap();
+    let ran = lab
+        .clws("scan --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    assert!(
+        ran.err.contains("what lies in 2 places sealed to others"),
+        "{}",
+        ran.err
+    );
+}

@@ -1,0 +1,105 @@
+//! A hostile repository runs nothing: whoever reads, lists or checks it starts no process, whatever its
+//! configuration of git says.
+
+use crate::lab::Lab;
+use crate::support::tool::tool;
+
+#[test]
+fn not_even_git() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    lab.clws("secret set dev/keys/a --type file")
+        .stdin(b"x")
+        .succeeds();
+    lab.commit("first");
+    // What git would run in the name of whoever reads.
+    for key in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.pager",
+        "diff.external",
+    ] {
+        lab.git(&["config", key, "touch ran"]);
+    }
+    std::fs::write(
+        lab.vault().join(".gitattributes"),
+        "* diff=evil filter=evil\n",
+    )
+    .unwrap();
+    for key in [
+        "diff.evil.textconv",
+        "filter.evil.smudge",
+        "filter.evil.clean",
+    ] {
+        lab.git(&["config", key, "touch ran"]);
+    }
+    for words in [
+        "secret list",
+        "secret get dev/web/TOKEN",
+        "secret get dev/keys/a",
+        "check --full",
+        "trust show",
+        "trust diff",
+        "hook list",
+        "access show",
+        "recipient list",
+        "identity list",
+        "audit show",
+        "--help",
+    ] {
+        let traced = lab.root().join("traced");
+        let program = lab.clws(words).command();
+        let mut strace = std::process::Command::new(tool("strace"));
+        strace
+            .args(["-f", "-qq", "-e", "trace=execve,execveat", "-o"])
+            .arg(&traced)
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(lab.vault())
+            .env_clear()
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
+        let ran = strace.output().unwrap();
+        assert!(
+            ran.status.success(),
+            "{words}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        let calls = std::fs::read_to_string(&traced).unwrap();
+        assert_eq!(calls.matches("execve").count(), 1, "{words}: {calls}");
+    }
+    assert!(!lab.vault().join("ran").exists());
+}
+
+/// While it asks for a value, with nothing read yet.
+#[test]
+fn no_core_is_dumped_and_nobody_else_may_look() {
+    let lab = Lab::new();
+    let mut command = lab.clws("secret set dev/web/TOKEN").command();
+    command.stdin(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let proc = std::path::PathBuf::from(format!("/proc/{}", child.id()));
+    let waits = || {
+        std::fs::read_to_string(proc.join("wchan")).is_ok_and(|text| text.contains("pipe"))
+            || std::fs::read_to_string(proc.join("syscall"))
+                .is_ok_and(|text| text.starts_with("0 0x0 "))
+    };
+    let begun = std::time::Instant::now();
+    while !waits() {
+        assert!(begun.elapsed().as_secs() < 60, "it does not read its stdin");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    // The soft limit counts; the hard one stays, so that `clws exec` can hand it on.
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let status = std::fs::read_to_string(proc.join("status")).unwrap();
+    assert!(status.contains("Umask:\t0077"), "{status}");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
