@@ -31,6 +31,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::env;
 use crate::error::{Code, Error, Problem};
+use crate::fs::clear_left_behind;
 use crate::world::World;
 
 use context::Context;
@@ -197,6 +198,8 @@ pub fn main() -> ExitCode {
         expect,
         inherited,
     };
+    // What a killed run left in memory goes with whatever command comes next.
+    clear_left_behind(&cx.world);
     let command = cli.command;
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&command, &cx))) {
         Ok(Ok(code)) => code,

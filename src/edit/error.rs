@@ -23,7 +23,7 @@ pub enum EditError {
     },
     #[error("`{path}` is not the document any more that was opened")]
     OtherDocument { path: String },
-    #[error("nothing was saved")]
+    #[error("{}", saved(*.because))]
     GivenUp { because: Code },
     #[error("there is no editor: VISUAL and EDITOR are not set, and PATH has neither vi nor nano")]
     NoEditor,
@@ -53,6 +53,16 @@ pub enum EditError {
     NotShown { name: String },
     #[error("cannot watch for signals and the end of the editor")]
     CannotWatch(#[source] std::io::Error),
+}
+
+/// What became of a change that failed. Where the system failed it may have been after the new counts:
+/// a remembered number that could not be written down, a folder that could not be synced.
+pub(super) fn saved(because: Code) -> &'static str {
+    if because == Code::IoErr {
+        "the vault holds what was there before or what was saved, whole"
+    } else {
+        "nothing was saved"
+    }
 }
 
 fn quoted(names: &[String]) -> Vec<String> {

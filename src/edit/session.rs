@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::EditError;
 use super::buffer::Buffer;
 use super::editor::{Back, Editor};
+use super::error::saved;
 use super::guard::Guard;
 use crate::error::{Error, Problem};
 use crate::fs::FsError;
@@ -251,7 +252,10 @@ fn lost(trouble: &Error) -> Error {
     for note in trouble.notes() {
         problem = problem.note(note);
     }
-    problem = problem.note("nothing was saved; the edited text lay in memory alone, and is gone");
+    let saved = saved(trouble.code());
+    problem = problem.note(format!(
+        "{saved}; the edited text lay in memory alone, and is gone"
+    ));
     for hint in trouble.hints() {
         problem = problem.hint(hint);
     }

@@ -29,7 +29,6 @@ pub use variable::VariableName;
 use std::ffi::OsString;
 
 use crate::error::Error;
-use crate::fs::clear_left_behind;
 use crate::world::World;
 
 /// Runs a program with what it is given; comes back only where a parent has to stay, with the
@@ -45,8 +44,6 @@ pub fn run(
     output: Output<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Error> {
-    // What a killed run left lies in memory until somebody clears it; whoever brings more does.
-    clear_left_behind(world);
     let Given { variables, files } = given;
     if files.is_empty() && matches!(output, Output::Direct) {
         let command = child::command(world, words, &variables)?;

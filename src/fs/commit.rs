@@ -242,13 +242,15 @@ impl Journal {
         exists(&self.path)
     }
 
-    /// Whether the change that is waiting to be finished is one of this file, among others.
+    /// Whether the change that is waiting to be finished is one of this vault's file, among others.
     ///
     /// # Errors
     /// [`FsError::Io`].
-    pub fn is_changing(&self, path: &str) -> Result<bool, FsError> {
+    pub fn is_changing(&self, tree: &Tree, path: &str) -> Result<bool, FsError> {
         let record = self.read()?;
-        Ok(record.is_some_and(|record| record.steps.iter().any(|step| step.path == path)))
+        Ok(record.is_some_and(|record| {
+            record.root == tree.path() && record.steps.iter().any(|step| step.path == path)
+        }))
     }
 
     fn read(&self) -> Result<Option<Record>, FsError> {

@@ -62,6 +62,7 @@ impl Journal {
             clear_folder(&tree, "").unwrap_or_default();
             for folder in ["hooks", "recipients", "secrets"] {
                 clear_below(&tree, folder).unwrap_or_default();
+                remove_empty_folders(&tree, folder);
             }
         }
         if let Some(Ok(own)) = self.path.parent().map(Tree::open) {

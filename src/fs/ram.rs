@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::{FsError, tree::names};
 use crate::crypto::hex;
@@ -22,6 +23,9 @@ const RAMFS: u32 = 0x8584_58f6;
 
 const PREFIX: &str = "clws-ram-";
 const LOCK: &str = ".lock";
+
+/// How often a folder is made, should another run that clears up take it in between.
+const TRIES: usize = 8;
 
 /// A folder in memory that is removed with everything in it when dropped.
 #[derive(Debug)]
@@ -46,24 +50,28 @@ impl RamDir {
                     .map(|place| place.display().to_string())
                     .collect(),
             })?;
-        let random = world.random::<8>().map_err(|_| {
-            FsError::io("make a name in", base)(std::io::Error::other("no random bytes"))
-        })?;
-        let path = base.join(format!("{PREFIX}{}", hex(&random)));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(FsError::io("make", &path))?;
-        let lock_path = path.join(LOCK);
-        let lock = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(FsError::io("make", &lock_path))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(FsError::errno("lock", &lock_path))?;
-        Ok(Self { path, _lock: lock })
+        let fail = |error| FsError::io("make a name in", base)(error);
+        for _ in 0..TRIES {
+            let random = world
+                .random::<8>()
+                .map_err(|_| fail(std::io::Error::other("no random bytes")))?;
+            let path = base.join(format!("{PREFIX}{}", hex(&random)));
+            DirBuilder::new()
+                .mode(0o700)
+                .create(&path)
+                .map_err(FsError::io("make", &path))?;
+            match lock_new(&path) {
+                Ok(Some(lock)) => return Ok(Self { path, _lock: lock }),
+                Ok(None) => {}
+                Err(error) => {
+                    wipe(&path);
+                    return Err(error);
+                }
+            }
+        }
+        Err(fail(std::io::Error::other(
+            "each new folder was taken away",
+        )))
     }
 
     /// Where the folder lies.
@@ -109,25 +117,57 @@ pub fn clear_left_behind(world: &World) {
             let ours = name.to_string_lossy().starts_with(PREFIX)
                 && std::fs::symlink_metadata(&path)
                     .is_ok_and(|about| about.is_dir() && about.uid() == me);
-            if ours && is_abandoned(&path) {
-                wipe(&path);
+            if ours {
+                clear_if_abandoned(&path);
             }
         }
     }
 }
 
-/// Whether nobody holds a folder's lock. A folder without one is either being made this moment or
-/// was abandoned then; it holds nothing yet.
-fn is_abandoned(folder: &Path) -> bool {
-    OpenOptions::new()
+/// Locks a folder that was just made; `None` if another run took it for abandoned.
+fn lock_new(folder: &Path) -> Result<Option<File>, FsError> {
+    let path = folder.join(LOCK);
+    let made = OpenOptions::new()
         .write(true)
-        .open(folder.join(LOCK))
-        .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    let lock = match made {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        made => made.map_err(FsError::io("make", &path))?,
+    };
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => return Ok(None),
+        other => other.map_err(FsError::errno("lock", &path))?,
+    }
+    let about = lock.metadata().map_err(FsError::io("lock", &path))?;
+    Ok((about.nlink() > 0).then_some(lock))
 }
 
-/// Overwrites and removes everything below a folder, and the folder.
+/// Wipes a folder whose lock nobody holds. One without a lock holds nothing: it is being made this
+/// moment, and will be made again, or was left then.
+fn clear_if_abandoned(folder: &Path) {
+    match OpenOptions::new().write(true).open(folder.join(LOCK)) {
+        Ok(lock) => {
+            // Held until all is gone, so that nobody begins to use it meanwhile.
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                wipe(folder);
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::remove_dir(folder).unwrap_or_default();
+        }
+        Err(_) => {}
+    }
+}
+
+/// Overwrites and removes everything below a folder, and the folder. The lock goes last, and only when
+/// all else is gone: by it the next run finds what is left.
 fn wipe(folder: &Path) {
-    for name in names(folder).unwrap_or_default() {
+    let Ok(all) = names(folder) else {
+        return;
+    };
+    for name in all.iter().filter(|name| *name != LOCK) {
         let path = folder.join(name);
         match std::fs::symlink_metadata(&path).map(|about| about.file_type()) {
             Ok(kind) if kind.is_dir() => wipe(&path),
@@ -141,7 +181,10 @@ fn wipe(folder: &Path) {
             _ => std::fs::remove_file(&path).unwrap_or_default(),
         }
     }
-    std::fs::remove_dir(folder).unwrap_or_default();
+    if names(folder).is_ok_and(|left| left.iter().all(|name| name == LOCK)) {
+        std::fs::remove_file(folder.join(LOCK)).unwrap_or_default();
+        std::fs::remove_dir(folder).unwrap_or_default();
+    }
 }
 
 /// `$XDG_RUNTIME_DIR` first, since it belongs to this person alone.
@@ -162,6 +205,8 @@ fn is_memory(place: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
     use crate::world::Clock;
 
@@ -177,6 +222,28 @@ mod tests {
         let path = dir.path().to_owned();
         drop(dir);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleared_however_far_it_was() {
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let at = place.path().as_os_str().to_owned();
+        let world = World::new(Clock::System, [("XDG_RUNTIME_DIR".into(), at)], "/".into());
+        let held = RamDir::new(&world).unwrap();
+        let left = |name: &str| place.path().join(format!("{PREFIX}{name}"));
+        std::fs::create_dir(left("just-made")).unwrap();
+        std::fs::create_dir_all(left("in-use").join("deeper")).unwrap();
+        for file in [LOCK, "TOKEN", "deeper/.lock", "deeper/TOKEN"] {
+            std::fs::write(left("in-use").join(file), "hunter2").unwrap();
+        }
+        std::fs::create_dir(place.path().join("theirs")).unwrap();
+        clear_left_behind(&world);
+        let mut names = names(place.path()).unwrap();
+        names.sort();
+        assert_eq!(
+            names,
+            [held.path().file_name().unwrap(), OsStr::new("theirs")]
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::file::{self, FileError, Links, Rights, shown};
 use super::keyring::KeyringError;
 use super::name::IdentityName;
 use super::place::{Kept, Where};
-use super::shelf::Shelf;
+use super::shelf::{Shelf, is_half_taken};
 use super::source;
 use super::ssh_agent::AgentKey;
 use super::ssh_key::KeyFile;
@@ -312,6 +312,11 @@ pub fn remove(world: &World, name: &IdentityName) -> Result<(), IdentityError> {
     let shelf = source::shelf_path(world)?;
     let path = shelf.join(name.as_str());
     if path.symlink_metadata().is_err() {
+        if is_half_taken(&shelf, name.as_str()) {
+            // Opening the shelf takes the rest of it away.
+            drop(Shelf::open(&shelf)?);
+            return Ok(());
+        }
         return Err(source::not_found(&shelf, name));
     }
     // A broken stub must not keep a broken identity from being removed.

@@ -148,7 +148,7 @@ impl Shelf {
                 path: path.join(other),
             });
         }
-        let old = format!(".old-{name}");
+        let old = taken_name(name);
         self.rename(name, &old)?;
         self.sync()?;
         self.clear(&old)?;
@@ -172,6 +172,16 @@ impl Shelf {
     fn sync(&self) -> Result<(), FileError> {
         rustix::fs::fsync(&self.folder).map_err(failed("sync", &self.path))
     }
+}
+
+/// What a bundle is called while its files are removed.
+fn taken_name(name: &str) -> String {
+    format!(".old-{name}")
+}
+
+/// Whether a bundle is gone from its name, and its files are not: the run that took it was cut off.
+pub(super) fn is_half_taken(shelf: &Path, name: &str) -> bool {
+    shelf.join(taken_name(name)).symlink_metadata().is_ok()
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, FileError> {

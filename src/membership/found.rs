@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::rules::Rules;
 use super::sign::hashes;
+use crate::crypto::from_hex;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};
-use crate::fs::{Edit, Journal, Lock, New, Tree};
+use crate::fs::{Edit, FsError, Journal, Lock, New, Tree, names};
 use crate::name::PartyName;
 use crate::recipients::{
     Access, Kind, Party, PublicRecipient, RecipientKey, Right, Rule, Use, VerifyingKey,
@@ -108,7 +109,7 @@ pub fn found(
     version.check_founding()?;
 
     let pins = Pins::of(world, &version.hash)?;
-    // The trust version comes first: the journal is found by its hash if the rest is cut off.
+    // The trust version comes first: no part of the rest is taken for a vault without rules.
     let printed = New::Bytes(printed.into_bytes());
     let mut edits = vec![Edit::of(version_file(1), None, printed)];
     edits.extend(
@@ -133,20 +134,24 @@ pub fn found(
 }
 
 /// Finishes a founding that was cut off in this folder; gives its fingerprint.
+///
+/// It is looked for among all journals of this machine: the trust version whose hash would lead to its
+/// journal may not be there yet.
 fn finish(world: &World, tree: &Tree) -> Result<Option<String>, Error> {
-    let first = version_file(1);
-    if !tree.exists(&first)? {
-        return Ok(None);
+    let vaults = world.state_dir()?.join("vaults");
+    for name in names(&vaults).map_err(FsError::io("list", &vaults))? {
+        let Ok(id) = from_hex::<32>(&name.to_string_lossy()) else {
+            continue;
+        };
+        let pins = Pins::of(world, &id)?;
+        let journal = Journal::at(pins.journal_file());
+        if journal.is_pending()? && journal.is_changing(tree, &version_file(1))? {
+            let _lock = Lock::take(&pins.lock_file(), "finishing a new vault")?;
+            journal.recover()?;
+            return Ok(Some(read_version(tree, 1)?.fingerprint()));
+        }
     }
-    let version = read_version(tree, 1)?;
-    let pins = Pins::of(world, &version.hash)?;
-    let journal = Journal::at(pins.journal_file());
-    if !journal.is_changing(&first)? {
-        return Ok(None);
-    }
-    let _lock = Lock::take(&pins.lock_file(), "finishing a new vault")?;
-    journal.recover()?;
-    Ok(Some(version.fingerprint()))
+    Ok(None)
 }
 
 fn settings(name: &str) -> String {

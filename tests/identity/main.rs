@@ -10,7 +10,6 @@
 
 mod agent;
 mod bundle;
-mod crash;
 mod keyring;
 mod lab;
 mod order;

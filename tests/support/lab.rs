@@ -37,6 +37,14 @@ impl Lab {
         Self { dir }
     }
 
+    /// A vault founded by ada, in no git repository.
+    pub(crate) fn founded() -> Self {
+        let lab = Self::empty();
+        lab.clws("identity new ada --keep file").succeeds();
+        lab.clws("init --name ada").succeeds();
+        lab
+    }
+
     /// A vault founded by ada, in a git repository, with nothing in it.
     pub(crate) fn new() -> Self {
         let lab = Self::empty();
@@ -228,6 +236,11 @@ impl Run<'_> {
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.insert(name.into(), value.into());
         self
+    }
+
+    /// What stdin gives.
+    pub(crate) fn input(&self) -> &[u8] {
+        &self.stdin
     }
 
     /// The command, ready to be started in a way of its own.

@@ -6,7 +6,7 @@ use crate::cli::context::{Context, as_openers, as_signers};
 use crate::cli::ui::print_error;
 use crate::edit::{Desk, Outcome, edit_document, edit_file, edit_value};
 use crate::error::Error;
-use crate::fs::{Sync, clear_left_behind};
+use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::{PartyName, SecretPath};
 use crate::recipients::PublicRecipient;
@@ -33,7 +33,6 @@ pub(crate) struct EditArgs {
 }
 
 pub(crate) fn run(args: &EditArgs, cx: &Context) -> Result<(), Error> {
-    clear_left_behind(&cx.world);
     let bundles = cx.bundles()?;
     let desk = AtTerminal {
         cx,
