@@ -3,7 +3,7 @@
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
 //! features (`edit`, `exec`, `import`, `deploy`, `check`, `scan`) each do one thing that a person wants
 //! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
-//! the base (`secret`, `crypto`, `fs`, `text`, `lines`) knows no vault at all.
+//! the base (`text`, `secret`, `crypto`, `fs`, `lines`) knows no vault at all.
 
 // base
 pub mod error;
@@ -12,8 +12,9 @@ pub mod env;
 pub mod time;
 pub mod world;
 
-pub mod secret;
 pub mod text;
+
+pub mod secret;
 
 pub mod crypto;
 pub mod fs;
