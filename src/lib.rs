@@ -3,7 +3,7 @@
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
 //! features (`edit`, `exec`, `import`, `deploy`, `check`, `scan`) each do one thing that a person wants
 //! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
-//! the base (`text`, `secret`, `crypto`, `fs`, `lines`) knows no vault at all.
+//! the base (`text`, `secret`, `crypto`, `fs`, `git`, `lines`) knows no vault at all.
 
 // base
 pub mod error;
@@ -18,6 +18,7 @@ pub mod secret;
 
 pub mod crypto;
 pub mod fs;
+pub mod git;
 pub mod lines;
 
 // model

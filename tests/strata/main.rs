@@ -18,7 +18,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
     (
         Stratum::Base,
         &[
-            "error", "env", "time", "world", "text", "secret", "crypto", "fs", "lines",
+            "error", "env", "time", "world", "text", "secret", "crypto", "fs", "git", "lines",
         ],
     ),
     (

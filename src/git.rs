@@ -1,0 +1,319 @@
+//! What git has stored, read without running anything that a repository could bring along.
+//!
+//! git is asked for object ids and raw objects alone. Filters, hooks, text conversion, pager, file
+//! system monitor, replaced objects and fetching of missing objects are off, and git's environment is
+//! made anew: a repository decides nothing about what runs here.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read, Take, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::error::{Code, Error, Problem};
+use crate::text::clean;
+use crate::world::World;
+
+/// The empty tree: git knows it by this name without having it.
+pub const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+/// The variables by which a hook of git is told which repository and index are meant.
+const PASSED: &[&str] = &[
+    "HOME",
+    "PATH",
+    "XDG_CONFIG_HOME",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// The repository around a folder.
+#[derive(Clone, Debug)]
+pub struct Git {
+    folder: PathBuf,
+    environment: Vec<(&'static str, std::ffi::OsString)>,
+}
+
+/// A commit that was found by a name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Commit {
+    /// Its id, all digits.
+    pub id: String,
+    /// The folder, as a path in the repository: empty, or ending in `/`.
+    prefix: String,
+}
+
+impl Commit {
+    /// As people write it.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+
+    /// What names a file of the folder at this commit.
+    #[must_use]
+    pub fn spec(&self, path: &str) -> String {
+        format!("{}:{}{path}", self.id, self.prefix)
+    }
+}
+
+impl Git {
+    /// The repository around `folder`; whether there is one shows at the first question.
+    #[must_use]
+    pub fn at(world: &World, folder: &Path) -> Self {
+        let passed = PASSED
+            .iter()
+            .filter_map(|name| Some((*name, world.variable(name)?.to_owned())));
+        Self {
+            folder: folder.to_owned(),
+            environment: passed.collect(),
+        }
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command
+            .env_clear()
+            .args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"])
+            .args(["-c", "core.fsmonitor=false"])
+            .args(["-c", "core.hooksPath=/dev/null"])
+            .args(words)
+            .current_dir(&self.folder)
+            .env("LC_ALL", "C")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// What git answers on stdout.
+    ///
+    /// # Errors
+    /// NOTFOUND if git is not installed or says no, with its first line.
+    pub fn ask(&self, words: &[&str]) -> Result<Vec<u8>, Error> {
+        let output = self.command(words).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| no_git(&error))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = clean(said.lines().next().unwrap_or("git says nothing"));
+        Err(Problem::new(Code::NotFound, "git has nothing to look at")
+            .note(said)
+            .hint("run it inside of the git repository")
+            .into())
+    }
+
+    /// The same as one line of text.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; IOERR if it is no text.
+    pub fn ask_line(&self, words: &[&str]) -> Result<String, Error> {
+        let answer = String::from_utf8(self.ask(words)?);
+        let answer = answer.map_err(|_| broken("its answer is no text"))?;
+        Ok(answer.trim_end_matches('\n').to_owned())
+    }
+
+    /// The commit that a person names: an id, a branch, a tag, `HEAD~3`.
+    ///
+    /// # Errors
+    /// NOTFOUND if there is none; USAGE for what git would take for something else.
+    pub fn commit(&self, rev: &str) -> Result<Commit, Error> {
+        if rev.starts_with('-') || rev.is_empty() || rev.chars().any(char::is_control) {
+            let problem = Problem::new(Code::Usage, format!("`{}` is no revision", clean(rev)));
+            return Err(problem.hint("a commit, a branch or a tag is wanted").into());
+        }
+        let prefix = self.ask_line(&["rev-parse", "--show-prefix"])?;
+        let peeled = format!("{rev}^{{commit}}");
+        let words = ["rev-parse", "--verify", "--quiet", "--end-of-options"];
+        let found = self.ask_line(&[words.as_slice(), &[peeled.as_str()]].concat());
+        let id = found.map_err(|_| {
+            Error::from(
+                Problem::new(
+                    Code::NotFound,
+                    format!("there is no commit `{}` here", clean(rev)),
+                )
+                .hint("`git log --oneline` shows them; a shallow clone has few"),
+            )
+        })?;
+        Ok(Commit { id, prefix })
+    }
+
+    /// The files below a path of the folder at a commit, with the ids of their contents. Links and
+    /// submodules hold none.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn files(&self, commit: &Commit, below: &str) -> Result<BTreeMap<String, String>, Error> {
+        let path = format!("{}{below}", commit.prefix);
+        let raw = self.ask(&[
+            "ls-tree",
+            "-r",
+            "-z",
+            "--full-tree",
+            &commit.id,
+            "--",
+            &path,
+        ])?;
+        let mut files = BTreeMap::new();
+        for line in raw.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+            let line = std::str::from_utf8(line).ok();
+            let parts = line.and_then(|line| line.split_once('\t'));
+            // A name that is no text is none of ours.
+            let Some((about, path)) = parts else { continue };
+            let mut words = about.split(' ');
+            let is_file = words.next().is_some_and(|mode| mode.starts_with("100"));
+            if let (true, Some(id), Some(path)) =
+                (is_file, words.nth(1), path.strip_prefix(&commit.prefix))
+            {
+                files.insert(path.to_owned(), id.to_owned());
+            }
+        }
+        Ok(files)
+    }
+
+    /// The commits up to `commit` that changed a file of the folder, the newest first, each with its
+    /// time in seconds.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn changes(&self, commit: &Commit, path: &str) -> Result<Vec<(Commit, i64)>, Error> {
+        let path = format!("{}{path}", commit.prefix);
+        let top = self.ask_line(&["rev-parse", "--show-toplevel"])?;
+        let there = Self {
+            folder: PathBuf::from(top),
+            environment: self.environment.clone(),
+        };
+        let raw = there.ask(&[
+            "rev-list",
+            "--topo-order",
+            "--full-history",
+            "--timestamp",
+            &commit.id,
+            "--",
+            &path,
+        ])?;
+        let text = String::from_utf8(raw).map_err(|_| broken("its list of commits is no text"))?;
+        let read = |line: &str| {
+            let (seconds, id) = line.split_once(' ')?;
+            let commit = Commit {
+                id: id.to_owned(),
+                prefix: commit.prefix.clone(),
+            };
+            Some((commit, seconds.parse().ok()?))
+        };
+        text.lines()
+            .map(|line| read(line).ok_or_else(|| broken("its list of commits does not read")))
+            .collect()
+    }
+
+    /// Begins to read objects, by id or by [`Commit::spec`].
+    ///
+    /// # Errors
+    /// NOTFOUND if git is not installed.
+    pub fn objects(&self) -> Result<Objects, Error> {
+        let mut child = self
+            .command(&["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| no_git(&error))?;
+        let (Some(asks), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(broken("it has no pipes"));
+        };
+        Ok(Objects {
+            child,
+            asks: Some(asks),
+            answers: BufReader::new(answers),
+        })
+    }
+
+    /// One file of the folder at a commit, if it is there.
+    ///
+    /// # Errors
+    /// As [`Objects::blob`]; DATAERR above `most` bytes.
+    pub fn file(&self, commit: &Commit, path: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.objects()?.bytes(&commit.spec(path), most)
+    }
+}
+
+/// Objects, one after the other, from one git.
+pub struct Objects {
+    child: Child,
+    asks: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Objects {
+    /// Hands the content of an object to `look`, if it is there and a file.
+    ///
+    /// # Errors
+    /// IOERR if git breaks off, and those of `look`.
+    pub fn blob<T>(
+        &mut self,
+        spec: &str,
+        look: impl FnOnce(&mut Take<&mut BufReader<ChildStdout>>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let io = |error: std::io::Error| broken(&error.to_string());
+        let asks = self.asks.as_mut().ok_or_else(|| broken("it has ended"))?;
+        asks.write_all(format!("{spec}\n").as_bytes())
+            .and_then(|()| asks.flush())
+            .map_err(io)?;
+        let mut head = String::new();
+        self.answers.read_line(&mut head).map_err(io)?;
+        let head = head.trim_end_matches('\n');
+        // `ID KIND SIZE`, or what was asked for with `missing` behind it.
+        let mut words = head.rsplit(' ');
+        let Some(size) = words.next().and_then(|size| size.parse::<u64>().ok()) else {
+            return if head.ends_with(" missing") {
+                Ok(None)
+            } else {
+                Err(broken("it does not say what it has"))
+            };
+        };
+        let is_file = words.next() == Some("blob");
+        let mut object = self.answers.by_ref().take(size);
+        let found = is_file.then(|| look(&mut object));
+        // What was enough of a file, and the line end behind it.
+        std::io::copy(&mut object, &mut std::io::sink()).map_err(io)?;
+        self.answers.read_exact(&mut [0]).map_err(io)?;
+        found.transpose()
+    }
+
+    /// The content of an object, if it is there and a file.
+    ///
+    /// # Errors
+    /// As [`Self::blob`]; DATAERR above `most` bytes.
+    pub fn bytes(&mut self, spec: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.blob(spec, |object| {
+            if usize::try_from(object.limit()).map_or(true, |size| size > most) {
+                return Err(Problem::new(Code::DataErr, "a file in git is too large").into());
+            }
+            let mut bytes = Vec::new();
+            let read = object.read_to_end(&mut bytes);
+            read.map_err(|error| broken(&error.to_string()))?;
+            Ok(bytes)
+        })
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        // A closed pipe is its sign to end.
+        drop(self.asks.take());
+        drop(self.child.wait());
+    }
+}
+
+fn no_git(error: &std::io::Error) -> Error {
+    Problem::new(Code::NotFound, format!("git does not start: {error}"))
+        .hint("what lies in git is read by git, so it must be installed")
+        .into()
+}
+
+/// The error for a git that does not answer as it should.
+#[must_use]
+pub fn broken(why: &str) -> Error {
+    Problem::new(Code::IoErr, format!("git broke off: {why}")).into()
+}
