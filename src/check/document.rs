@@ -7,7 +7,7 @@ use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::text::clean;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
-use crate::vault::{DOCUMENT_SCHEMA, Document, Record, VaultError};
+use crate::vault::{DOCUMENT_SCHEMA, Document, Record, VaultError, is_jump};
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.
 const MANY_VALUES: usize = 500;
@@ -140,6 +140,16 @@ impl Check<'_> {
 
     /// What the pin says of a record.
     pub(super) fn compare(&mut self, name: &str, here: &RecordMark, pinned: Option<&RecordMark>) {
+        if let Some(pinned) = pinned.filter(|_| is_jump(here, pinned)) {
+            let why = format!(
+                "it went from number {} to {} at once",
+                pinned.seq.max(pinned.rev),
+                here.seq.max(here.rev)
+            );
+            let next = format!("clws secret history {name}; then clws secret accept {name}");
+            self.add(Finding::new(Kind::Jump, name, why).next(next));
+            return;
+        }
         let (Order::Older, Some(pinned)) = (compare(here, pinned), pinned) else {
             return;
         };
@@ -160,7 +170,7 @@ impl Check<'_> {
             );
             (Kind::Older, why)
         };
-        let next = format!("git merge main; if this one is meant: clws secret set {name}");
+        let next = format!("git merge main; if this one is meant: clws secret restore {name}");
         self.add(
             Finding::new(kind, name, why)
                 .since(pinned.changed)

@@ -38,6 +38,8 @@ pub enum Kind {
     Older,
     /// Another branch's record of the same number won.
     Sibling,
+    /// A number went further than is believed without a person.
+    Jump,
     /// What this machine has seen is not there.
     Absent,
     /// An age file is not the one that was signed, or is missing.
@@ -84,6 +86,7 @@ impl Kind {
             Self::Wrap => "wrap",
             Self::Older => "older",
             Self::Sibling => "sibling",
+            Self::Jump => "jump",
             Self::Absent => "absent",
             Self::Content => "content",
             Self::Seal => "seal",

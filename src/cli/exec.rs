@@ -73,7 +73,7 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let plan = Plan::of(&vault, &request)?;
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
-    let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?;
+    let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?.for_programs();
     let given = Given::open(&plan, &reader)?;
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);

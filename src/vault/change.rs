@@ -4,6 +4,7 @@ mod adopt;
 mod draft;
 mod load;
 mod rekey;
+mod restore;
 mod vouch;
 
 use std::collections::BTreeMap;
@@ -118,7 +119,7 @@ impl<'a> Change<'a> {
         // it: a forged number could be so high that no next one is left.
         let before = draft.before(name)?;
         let vouched = before.filter(|record| draft.is_vouched(vault, record));
-        let (rev, seq) = draft.next(name, vouched.as_ref());
+        let (rev, seq) = draft.next(name, vouched.as_ref())?;
         let mut kept = vouched.map(|record| record.policy).unwrap_or_default();
         // A new plaintext is what an exposed value waited for.
         kept.set(PolicyKey::Exposed, None);
@@ -180,7 +181,7 @@ impl<'a> Change<'a> {
         if let Some(document) = draft.document_of(name) {
             document.check_kid(&before)?;
         }
-        let (_, seq) = draft.next(name, Some(&before));
+        let (_, seq) = draft.next(name, Some(&before))?;
         let mut kept = before.policy;
         policy(&mut kept);
         let unsigned = Unsigned {
@@ -215,12 +216,14 @@ impl<'a> Change<'a> {
             name: format!("{path}/{name}"),
             nearest: None,
         };
-        let before = draft
-            .before(name)?
-            .filter(|r| r.state != State::Removed)
-            .ok_or_else(missing)?;
-        let vouched = Some(before).filter(|record| draft.is_vouched(vault, record));
-        let (rev, seq) = draft.next(name, vouched.as_ref());
+        let before = draft.before(name)?;
+        // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
+        let is_seen = before.is_none() && draft.pin.values.contains_key(name.as_str());
+        if !is_seen && before.as_ref().is_none_or(|r| r.state == State::Removed) {
+            return Err(missing().into());
+        }
+        let vouched = before.filter(|record| draft.is_vouched(vault, record));
+        let (rev, seq) = draft.next(name, vouched.as_ref())?;
         let mut policy = Policy::default();
         policy.set(PolicyKey::MovedTo, moved_to);
         let unsigned = Unsigned {

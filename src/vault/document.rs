@@ -372,11 +372,35 @@ impl<'a> Document<'a> {
         fitting.next().is_none().then_some(first)
     }
 
+    /// Who left with the old key that a record is sealed under, if it is under one.
+    #[must_use]
+    pub fn left_with(&self, record: &Record) -> Option<Vec<String>> {
+        self.retired_of(record).map(|retired| retired.left.clone())
+    }
+
     /// The commitment to the key that a record is sealed under, as it enters what was signed.
     #[must_use]
     pub fn key_id_of(&self, record: &Record) -> &[u8; 32] {
         self.retired_of(record)
             .map_or(&self.head.key_id, |retired| &retired.key_id)
+    }
+
+    /// The data key of a commitment, given the current one: that, or one from before that is kept.
+    ///
+    /// # Errors
+    /// [`VaultError::Broken`].
+    pub(super) fn key_of(
+        &self,
+        key_id: &[u8; 32],
+        data_key: &DataKey,
+    ) -> Result<Option<DataKey>, VaultError> {
+        if *key_id == self.head.key_id {
+            return Ok(Some(data_key.with(|key| DataKey::new(*key))));
+        }
+        let mut kept = self.head.retired.iter();
+        kept.find(|retired| retired.key_id == *key_id)
+            .map(|retired| retired.open(&self.place, (&self.head.key_id, data_key)))
+            .transpose()
     }
 
     /// Opens a record, under the current key or one from before.

@@ -61,6 +61,14 @@ pub enum VaultError {
         here: String,
         seen: String,
     },
+    #[error("`{path}` here is from before its data key was changed")]
+    OlderDocument { path: String, here: u64, seen: u64 },
+    #[error("`{name}` jumped from number {seen} to {here}")]
+    Jump { name: String, here: u64, seen: u64 },
+    #[error("`{name}` is not here, and this machine has seen rev {seen} of it")]
+    Absent { name: String, seen: u64 },
+    #[error("the document `{0}` is not here")]
+    NoDocument(String),
     #[error("`{path}` is covered by no rule, so nobody could read it")]
     NoRule { path: String, you: String },
     #[error("{who} may not write `{path}`")]
@@ -106,7 +114,10 @@ impl Explain for VaultError {
         match self {
             Self::Trust(error) => error.code(),
             Self::Line { error, .. } => error.code(),
-            Self::NotFound { .. } | Self::Removed { .. } => Code::NotFound,
+            Self::NotFound { .. }
+            | Self::Removed { .. }
+            | Self::Absent { .. }
+            | Self::NoDocument(_) => Code::NotFound,
             Self::NoKey { .. } | Self::NoIdentity { .. } => Code::NoKey,
             Self::WrongPath { .. }
             | Self::Broken { .. }
@@ -121,7 +132,7 @@ impl Explain for VaultError {
             | Self::MayNotWrite { .. }
             | Self::NobodyHere { .. }
             | Self::ExtraReader { .. } => Code::Trust,
-            Self::Older { .. } => Code::Rollback,
+            Self::Older { .. } | Self::OlderDocument { .. } | Self::Jump { .. } => Code::Rollback,
             Self::TooLarge { .. } | Self::DocumentTooLarge { .. } => Code::DataErr,
             Self::WrongType { .. }
             | Self::Clash { .. }
@@ -146,6 +157,13 @@ impl Explain for VaultError {
                 vec![format!("writers are {}", list(writers))]
             }
             Self::Older { here, seen, .. } => vec![format!("here is {here}, seen was {seen}")],
+            Self::OlderDocument { here, seen, .. } => vec![format!(
+                "its own record is number {here}, seen was {seen}; who left since could read what is sealed here"
+            )],
+            Self::Jump { .. } => vec![
+                "it is signed by a writer; somebody may have counted it up so that no next number is left"
+                    .into(),
+            ],
             Self::Removed { by, .. } => vec![format!("removed by {by}")],
             Self::NobodyHere { tried } if !tried.is_empty() => {
                 vec![format!("tried {}", list(tried))]
@@ -180,7 +198,21 @@ impl Explain for VaultError {
             )],
             Self::Older { name, .. } => vec![
                 "git merge main".into(),
-                format!("if the older value is meant, give it again with `clws secret set {name}`"),
+                format!("`clws secret restore {name}` if the older one is meant, as after `git revert`"),
+                format!("`clws secret get {name} --at HEAD` looks at the past"),
+            ],
+            Self::OlderDocument { .. } => vec!["git merge main".into()],
+            Self::NoDocument(path) => vec![format!(
+                "`git checkout REV -- secrets/{path}.toml` brings it back as it was; then restore its values"
+            )],
+            Self::Jump { name, .. } => vec![
+                format!("`clws secret history {name}` shows who wrote it"),
+                format!("`clws secret accept {name}` if that is as it should be"),
+            ],
+            Self::Absent { name, .. } => vec![
+                "git merge main".into(),
+                format!("`clws secret restore {name} --from REV` brings it back from a commit"),
+                format!("`clws secret remove {name}` if it is meant to be gone"),
             ],
             Self::NoRule { path, you } => {
                 vec![format!("an administrator runs `clws access grant {you} {path} --write`")]

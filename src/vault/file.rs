@@ -12,6 +12,7 @@ use crate::trust::DocumentPin;
 
 use super::VaultError;
 use super::change::{Change, Purpose};
+use super::judge::demand_no_jump;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::{FILE_RECORD, Opener};
@@ -199,6 +200,11 @@ impl Change<'_> {
         // signed it: a forged number could be so high that no next one is left.
         let rights = vault.rights(path.as_str())?;
         let vouched = before.filter(|sidecar| vault.judge_sidecar(sidecar, &rights, None).is_ok());
+        if let Some(sidecar) = &vouched {
+            let key = self.author.signer.public();
+            let mark = sidecar.mark(&sidecar.message(vault.id(), key));
+            demand_no_jump(path.as_str(), &mark, pinned)?;
+        }
         let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
         let rev = rev.max(pinned.map_or(0, |mark| mark.rev));
         let (rev, origin) = match renewed {
@@ -265,7 +271,7 @@ impl Change<'_> {
         let pin = vault.trust().pins.document(&before.id)?.unwrap_or_default();
         let known = pin.values.get(FILE_RECORD);
         let judged = judge.judge_sidecar(&before, &rights, known)?;
-        judge.judge_order(path.as_str(), &judged, known)?;
+        judge.demand_newest(path.as_str(), &judged, known)?;
         let mut kept = before.policy;
         policy(&mut kept);
         let unsigned = Unsigned {

@@ -127,6 +127,13 @@ impl Head {
         )
     }
 
+    /// Who left with an old key, if that is kept.
+    pub(super) fn left_with(&self, key_id: &[u8; 32]) -> Option<Vec<String>> {
+        let mut kept = self.retired.iter();
+        kept.find(|retired| retired.key_id == *key_id)
+            .map(|retired| retired.left.clone())
+    }
+
     /// SHA-256(message ‖ F(signature text)): what a pin holds of a verified record.
     #[must_use]
     pub fn hash(&self, message: &[u8]) -> [u8; 32] {

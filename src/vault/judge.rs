@@ -1,11 +1,12 @@
 //! Whether what lies in the vault counts: signed by a current writer, and not older than seen.
 
 use crate::recipients::Rights;
-use crate::trust::{Order, RecordMark, Rollback, compare};
+use crate::trust::{DocumentPin, Order, RecordMark, Rollback, compare};
 
 use super::VaultError;
 use super::document::Document;
 use super::open::Vault;
+use super::read::FILE_RECORD;
 use super::record::Record;
 use super::sidecar::Sidecar;
 
@@ -75,20 +76,21 @@ impl Vault {
         })
     }
 
-    /// What an older record leads to: a refusal, or a notice where the scope only warns.
+    /// What an older record leads to: a refusal, or a notice where the scope only warns. One whose
+    /// number jumped is refused in any scope.
     ///
     /// # Errors
-    /// [`VaultError::Older`].
+    /// [`VaultError::Older`], [`VaultError::Jump`].
     pub fn judge_order(
         &self,
         name: &str,
         judged: &Judged,
         pinned: Option<&RecordMark>,
     ) -> Result<Option<Notice>, VaultError> {
+        demand_no_jump(name, &judged.mark, pinned)?;
         let (Order::Older, Some(pinned)) = (judged.order, pinned) else {
             return Ok(None);
         };
-        let shown = |mark: &RecordMark| format!("rev {} of {}", mark.rev, mark.changed);
         let scope = name.split('/').next().unwrap_or_default();
         let policy = scope
             .parse()
@@ -99,11 +101,146 @@ impl Vault {
                 shown(&judged.mark),
                 shown(pinned)
             ))),
-            _ => Err(VaultError::Older {
-                name: name.to_owned(),
-                here: shown(&judged.mark),
-                seen: shown(pinned),
-            }),
+            _ => Err(older(name, &judged.mark, pinned)),
         }
+    }
+
+    /// Refuses what is older than seen, whatever the scope says: a record that is signed on keeps its
+    /// number, and would carry the older value on as the newest.
+    ///
+    /// # Errors
+    /// [`VaultError::Older`], [`VaultError::Jump`].
+    pub fn demand_newest(
+        &self,
+        name: &str,
+        judged: &Judged,
+        pinned: Option<&RecordMark>,
+    ) -> Result<(), VaultError> {
+        demand_no_jump(name, &judged.mark, pinned)?;
+        match (judged.order, pinned) {
+            (Order::Older, Some(pinned)) => Err(older(name, &judged.mark, pinned)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error for a secret whose file is not here: whether this machine has seen it tells whether it
+    /// is an old branch or a wrong name.
+    ///
+    /// # Errors
+    /// [`crate::trust::TrustError`] if a pin is damaged.
+    pub(super) fn missing_file(&self, path: &str, name: &str) -> Result<VaultError, VaultError> {
+        let full = match name {
+            FILE_RECORD | "" => path.to_owned(),
+            name => format!("{path}/{name}"),
+        };
+        let pins = self.trust().pins.documents()?;
+        let mut seen = pins.iter().filter(|(_, pin)| pin.path == path);
+        let mark = seen.find_map(|(_, pin)| match name {
+            "" => pin.values.values().max(),
+            name => pin.values.get(name),
+        });
+        Ok(match mark {
+            Some(mark) => VaultError::Absent {
+                name: full,
+                seen: mark.rev,
+            },
+            None => VaultError::NotFound {
+                name: full,
+                nearest: None,
+            },
+        })
+    }
+
+    /// What a document line that is older than seen leads to: it is one from before its data key was
+    /// changed.
+    ///
+    /// # Errors
+    /// [`VaultError::OlderDocument`], [`VaultError::Jump`].
+    pub fn judge_head_order(
+        &self,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+    ) -> Result<Option<Notice>, VaultError> {
+        let path = &document.place.path;
+        match self.demand_newest_head(document, pin) {
+            Err(VaultError::OlderDocument { here, seen, .. })
+                if self.trust().accepted.rollback(&path.scope()) == Rollback::Warn =>
+            {
+                Ok(Some(format!(
+                    "the document line of `{path}` is number {here}, and {seen} was seen"
+                )))
+            }
+            other => other.map(|()| None),
+        }
+    }
+
+    /// Refuses to seal into a document from before its data key was changed: those who left could read
+    /// what is sealed under the old one.
+    ///
+    /// # Errors
+    /// [`VaultError::OlderDocument`], [`VaultError::Jump`].
+    pub fn demand_newest_head(
+        &self,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+    ) -> Result<(), VaultError> {
+        let (here, path) = (document.head.seq, &document.place.path);
+        match pin.map(|pin| pin.seq) {
+            Some(seen) if here < seen => Err(VaultError::OlderDocument {
+                path: path.to_string(),
+                here,
+                seen,
+            }),
+            Some(seen) if seen > 0 && here - seen > MOST_AT_ONCE => Err(VaultError::Jump {
+                name: path.to_string(),
+                here,
+                seen,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far a number may go on between two looks. Whoever may write could else sign the greatest number
+/// there is, behind which no next one is left for anybody.
+pub const MOST_AT_ONCE: u64 = 1_000;
+
+/// Whether a record's numbers went further than is believed without a person.
+#[must_use]
+pub fn is_jump(here: &RecordMark, pinned: Option<&RecordMark>) -> bool {
+    pinned.is_some_and(|pinned| {
+        here.rev.saturating_sub(pinned.rev) > MOST_AT_ONCE
+            || here.seq.saturating_sub(pinned.seq) > MOST_AT_ONCE
+    })
+}
+
+/// Refuses a jump.
+///
+/// # Errors
+/// [`VaultError::Jump`].
+pub(super) fn demand_no_jump(
+    name: &str,
+    here: &RecordMark,
+    pinned: Option<&RecordMark>,
+) -> Result<(), VaultError> {
+    match pinned.filter(|_| is_jump(here, pinned)) {
+        None => Ok(()),
+        Some(pinned) => Err(VaultError::Jump {
+            name: name.to_owned(),
+            here: here.seq.max(here.rev),
+            seen: pinned.seq.max(pinned.rev),
+        }),
+    }
+}
+
+fn shown(mark: &RecordMark) -> String {
+    format!("rev {} of {}", mark.rev, mark.changed)
+}
+
+fn older(name: &str, here: &RecordMark, seen: &RecordMark) -> VaultError {
+    VaultError::Older {
+        name: name.to_owned(),
+        here: shown(here),
+        seen: shown(seen),
     }
 }

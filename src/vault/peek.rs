@@ -7,7 +7,7 @@ use crate::name::SecretName;
 use super::document::Document;
 use super::open::Vault;
 use super::policy::PolicyKey;
-use super::read::FILE_RECORD;
+use super::read::{FILE_RECORD, missing_value};
 use super::record::State;
 use super::sidecar::Sidecar;
 use super::{Notice, VaultError};
@@ -20,10 +20,6 @@ impl Vault {
     /// As opening it, keys aside.
     pub fn peek(&self, secret: &SecretName) -> Result<(u64, Option<Notice>), Error> {
         let full = secret.to_string();
-        let missing = || VaultError::NotFound {
-            name: full.clone(),
-            nearest: None,
-        };
         let removed = |by: &str, to: Option<&str>| VaultError::Removed {
             name: full.clone(),
             by: by.to_owned(),
@@ -33,20 +29,21 @@ impl Vault {
         let pins = &self.trust().pins;
         match secret {
             SecretName::Value(path, name) => {
-                let bytes = self.text_about(path, name)?.ok_or_else(missing)?;
+                let Some(bytes) = self.text_about(path, name)? else {
+                    return Err(self.missing_file(path.as_str(), name.as_str())?.into());
+                };
                 let document = Document::parse(&bytes, path, self.id())?;
                 let pin = pins
                     .value(&document.head.id, name.as_str())?
                     .unwrap_or_default();
                 self.judge_head(&document, &rights, Some(&pin.hash))?;
-                let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
-                    name: full.clone(),
-                    nearest: crate::text::nearest(name.as_str(), document.names())
-                        .map(|near| format!("{path}/{near}")),
-                })?;
+                let older = self.judge_head_order(&document, Some(&pin))?;
                 let known = pin.values.get(name.as_str());
+                let record = document
+                    .record(name)?
+                    .ok_or_else(|| missing_value(&document, name, known))?;
                 let judged = self.judge_record(&document, &record, &rights, known)?;
-                let notice = self.judge_order(&full, &judged, known)?;
+                let notice = self.judge_order(&full, &judged, known)?.or(older);
                 if record.state == State::Removed {
                     let to = record.policy.value(PolicyKey::MovedTo);
                     return Err(removed(&record.signed.party, to).into());
@@ -55,10 +52,9 @@ impl Vault {
                 Ok((record.rev, notice))
             }
             SecretName::File(path) => {
-                let bytes = self
-                    .tree()
-                    .read(&path.to_sidecar(), MAX_FILE)?
-                    .ok_or_else(missing)?;
+                let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
+                    return Err(self.missing_file(path.as_str(), FILE_RECORD)?.into());
+                };
                 let sidecar = Sidecar::parse(&bytes, path)?;
                 let pin = pins.document(&sidecar.id)?.unwrap_or_default();
                 let known = pin.values.get(FILE_RECORD);

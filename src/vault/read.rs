@@ -69,6 +69,7 @@ pub struct Reader<'a> {
     pub(super) sync: Sync,
     pub(super) notices: RefCell<Vec<Notice>>,
     holds_lock: bool,
+    is_strict: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -90,7 +91,16 @@ impl<'a> Reader<'a> {
             sync,
             notices: RefCell::default(),
             holds_lock: false,
+            is_strict: false,
         })
+    }
+
+    /// The same for what a program is given: a value that those who left could have read is refused
+    /// until a writer adopts it, unless its scope only warns.
+    #[must_use]
+    pub fn for_programs(mut self) -> Self {
+        self.is_strict = true;
+        self
     }
 
     /// The same for a reader that holds the vault's lock: there is no writer to wait for.
@@ -138,11 +148,12 @@ impl<'a> Reader<'a> {
 
     fn value_now(&self, path: &DocumentPath, name: &ValueName) -> Result<Opened, Error> {
         let full = format!("{path}/{name}");
-        let missing = || VaultError::NotFound {
-            name: full.clone(),
-            nearest: None,
+        let Some(bytes) = self.vault.text_about(path, name)? else {
+            return Err(self
+                .vault
+                .missing_file(path.as_str(), name.as_str())?
+                .into());
         };
-        let bytes = self.vault.text_about(path, name)?.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
         let pin = self
@@ -153,12 +164,12 @@ impl<'a> Reader<'a> {
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
-        self.judge_head_order(&document, pin.as_ref())?;
-        let record = document.record(name)?.ok_or_else(|| VaultError::NotFound {
-            name: full.clone(),
-            nearest: nearest(name.as_str(), document.names()).map(|near| format!("{path}/{near}")),
-        })?;
+        let notice = self.vault.judge_head_order(&document, pin.as_ref())?;
+        self.notices.borrow_mut().extend(notice);
         let known = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
+        let record = document
+            .record(name)?
+            .ok_or_else(|| missing_value(&document, name, known))?;
         let judged = self.judge(&document, &record, &rights, known)?;
         self.vault.record_use(self.what, &[full], self.sync)?;
         let data_key = self.data_key(&document)?;
@@ -193,19 +204,17 @@ impl<'a> Reader<'a> {
         path: &DocumentPath,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Opened>, Error> {
-        let missing = || VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
+        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Err(self.vault.missing_file(path.as_str(), "")?.into());
         };
-        let bytes = self.vault.tree().read(&path.to_file(), MAX_FILE)?;
-        let bytes = bytes.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
         let pin = self.vault.trust().pins.document(&document.head.id)?;
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
-        self.judge_head_order(&document, pin.as_ref())?;
+        let notice = self.vault.judge_head_order(&document, pin.as_ref())?;
+        self.notices.borrow_mut().extend(notice);
         let mut seen = BTreeMap::new();
         let mut live = Vec::new();
         for record in document.records()? {
@@ -213,9 +222,15 @@ impl<'a> Reader<'a> {
                 .as_ref()
                 .and_then(|pin| pin.values.get(record.name.as_str()));
             if record.state == State::Removed {
-                // Whoever picks names does not know of what a forged tombstone took away.
-                self.vault
+                // Whoever picks names does not know of what a tombstone took away: a forged one, or the
+                // old one of a value that was given again since.
+                let judged = self
+                    .vault
                     .judge_record(&document, &record, &rights, known)?;
+                let name = format!("{path}/{}", record.name);
+                let notice = self.vault.judge_order(&name, &judged, known)?;
+                self.notices.borrow_mut().extend(notice);
+                seen.insert(record.name.to_string(), (judged.mark, judged.order));
                 continue;
             }
             if !wanted(record.name.as_str()) {
@@ -267,6 +282,10 @@ impl<'a> Reader<'a> {
             else {
                 return Err(error.into());
             };
+            let scope = document.place.path.scope();
+            if self.is_strict && self.vault.trust().accepted.rollback(&scope) == Rollback::Refuse {
+                return Err(error.into());
+            }
             self.notices.borrow_mut().push(format!(
                 "`{name}` was sealed on a branch under a key from before {}: `clws secret adopt {name}`",
                 match left.as_slice() {
@@ -276,31 +295,6 @@ impl<'a> Reader<'a> {
             ));
         }
         Ok((judged.mark, judged.order))
-    }
-
-    /// A document line older than seen is one from before its data key was changed.
-    fn judge_head_order(
-        &self,
-        document: &Document<'_>,
-        pin: Option<&DocumentPin>,
-    ) -> Result<(), Error> {
-        let Some(pin) = pin.filter(|pin| document.head.seq < pin.seq) else {
-            return Ok(());
-        };
-        let path = &document.place.path;
-        let (here, seen) = (document.head.seq, pin.seq);
-        if self.vault.trust().accepted.rollback(&path.scope()) == Rollback::Warn {
-            let text =
-                format!("the document line of `{path}` is number {here}, and {seen} was seen");
-            self.notices.borrow_mut().push(text);
-            return Ok(());
-        }
-        Err(VaultError::Older {
-            name: path.to_string(),
-            here: format!("document line {here}"),
-            seen: format!("document line {seen}"),
-        }
-        .into())
     }
 
     fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {
@@ -400,7 +394,27 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn open_record(
+/// Why a document has no such value.
+pub(super) fn missing_value(
+    document: &Document<'_>,
+    name: &ValueName,
+    known: Option<&RecordMark>,
+) -> VaultError {
+    let path = &document.place.path;
+    let full = format!("{path}/{name}");
+    match known {
+        Some(known) => VaultError::Absent {
+            name: full,
+            seen: known.rev,
+        },
+        None => VaultError::NotFound {
+            name: full,
+            nearest: nearest(name.as_str(), document.names()).map(|near| format!("{path}/{near}")),
+        },
+    }
+}
+
+pub(super) fn open_record(
     document: &Document<'_>,
     record: Record,
     data_key: &DataKey,

@@ -77,7 +77,7 @@ impl Reader<'_> {
             let file = file.try_clone()?;
             stream::verified_reader(file, identities.iter().map(|identity| &**identity))
         })?
-        .map_err(|error| self.explain(path, &sidecar, error))?;
+        .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
         if passed.size != content.size {
             return Err(other().into());
         }
@@ -97,42 +97,42 @@ impl Reader<'_> {
 
     fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
         let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
-        let bytes = bytes.ok_or_else(|| VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        })?;
+        let Some(bytes) = bytes else {
+            let missing = self.vault.missing_file(path.as_str(), FILE_RECORD)?;
+            return Err(missing.into());
+        };
         let sidecar = Sidecar::parse(&bytes, path)?;
         let pin = self.vault.trust().pins.document(&sidecar.id)?;
         Ok((sidecar, pin))
     }
+}
 
-    fn no_key(&self, path: &FilePath, sidecar: &Sidecar) -> VaultError {
-        if self.openers.is_empty() {
-            return VaultError::NoIdentity {
-                name: path.to_string(),
-            };
+/// Why a sealed file stayed closed.
+pub(super) fn explain(
+    openers: &[&dyn Opener],
+    path: &FilePath,
+    sidecar: &Sidecar,
+    error: StreamError,
+) -> Error {
+    let name = path.to_string();
+    match error {
+        StreamError::NoIdentity | StreamError::PostQuantum(_) if openers.is_empty() => {
+            VaultError::NoIdentity { name }.into()
         }
-        VaultError::NoKey {
-            name: path.to_string(),
-            tried: self.openers.iter().map(|opener| opener.label()).collect(),
+        StreamError::NoIdentity | StreamError::PostQuantum(_) => VaultError::NoKey {
+            name,
+            tried: openers.iter().map(|opener| opener.label()).collect(),
             readers: sidecar.readers.clone(),
         }
-    }
-
-    fn explain(&self, path: &FilePath, sidecar: &Sidecar, error: StreamError) -> Error {
-        match error {
-            StreamError::NoIdentity | StreamError::PostQuantum(_) => {
-                self.no_key(path, sidecar).into()
-            }
-            StreamError::Io(source) => {
-                FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
-            }
-            other => VaultError::BadFile {
-                name: path.to_string(),
-                why: other.to_string(),
-            }
-            .into(),
+        .into(),
+        StreamError::Io(source) => {
+            FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
         }
+        other => VaultError::BadFile {
+            name,
+            why: other.to_string(),
+        }
+        .into(),
     }
 }
 

@@ -7,13 +7,14 @@ use clap::Args;
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, Sync};
-use crate::name::{SecretName, SecretPath};
-use crate::vault::{PolicyKey, Reader};
+use crate::name::{FilePath, SecretName, SecretPath};
+use crate::vault::{Demand, Past, PolicyKey, Reader, Vault, Vouched};
 
 /// Print one secret to stdout
 ///
 /// The value goes out exactly as it was set, with no newline added, so that it can be piped. On a
-/// terminal, `--show` is needed.
+/// terminal, `--show` is needed. What is older than this machine has seen is refused; `--at` looks at
+/// the past by name, says so, and remembers nothing of it.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     /// The secret, as `scope/document/name` or `scope/folder/file`
@@ -21,6 +22,12 @@ pub(crate) struct GetArgs {
     /// Print the value even when stdout is a terminal
     #[arg(long)]
     show: bool,
+    /// As it was at a commit, branch or tag of git
+    #[arg(long, value_name = "REV")]
+    at: Option<String>,
+    /// Even if nobody who may write it has signed it, to see what was planted
+    #[arg(long)]
+    unvouched: bool,
 }
 
 pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
@@ -36,6 +43,9 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         .into());
     }
     let vault = cx.trusted_vault()?;
+    if args.at.is_some() || args.unvouched {
+        return look_back(args, cx, &vault);
+    }
     let secret = vault.find_secret(&args.path)?;
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
@@ -50,20 +60,79 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
             opened.value.with(|bytes| cx.ui.data(bytes))
         }
         SecretName::File(path) => {
-            let mut out = std::io::stdout().lock();
             let mut opened = reader.open_file(path)?;
             let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
             refuse_no_print(no_print, &secret)?;
-            let fail = FsError::io("write out", std::path::Path::new(path.as_str()));
-            std::io::copy(&mut opened.reader, &mut out).map_err(fail)?;
-            let fail = FsError::io("write out", std::path::Path::new(path.as_str()));
-            out.flush().map_err(fail)?;
+            write_out(&mut opened.reader, path)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }
             Ok(())
         }
     }
+}
+
+/// Prints a value of the past, or one that nobody vouches for; says on stderr what it is.
+fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
+    let past = match &args.at {
+        Some(rev) => Past::at(vault, rev)?,
+        None => Past::here(vault),
+    };
+    let demand = match args.unvouched {
+        true => Demand::Nobody,
+        false => Demand::Writer,
+    };
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let (openers, about) = (as_openers(&mine), ("secret get", demand));
+    let secret = past.find_secret(&args.path)?;
+    match &secret {
+        SecretName::Value(document, name) => {
+            let old = past.value(document, name, &openers, about)?;
+            refuse_no_print(old.opened.no_print, &secret)?;
+            tell(
+                cx,
+                &past,
+                &secret,
+                (&old.signer, &old.vouched, old.opened.rev),
+            );
+            old.opened.value.with(|bytes| cx.ui.data(bytes))
+        }
+        SecretName::File(path) => {
+            let old = past.file(path, &openers, about)?;
+            let mut opened = old.opened;
+            let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
+            refuse_no_print(no_print, &secret)?;
+            tell(cx, &past, &secret, (&old.signer, &old.vouched, opened.rev));
+            write_out(&mut opened.reader, path)
+        }
+    }
+}
+
+/// What a value that is not the newest is, and who stands behind it.
+fn tell(
+    cx: &Context,
+    past: &Past<'_>,
+    secret: &SecretName,
+    (signer, vouched, rev): (&str, &Vouched, u64),
+) {
+    let who = match vouched {
+        Vouched::Now => format!("signed by {signer}, who may write it now"),
+        Vouched::Then(version) => {
+            format!("signed by {signer}, who could write it by trust version {version}")
+        }
+        Vouched::Nobody(why) => format!("NOT vouched for: {why}"),
+    };
+    cx.ui
+        .warn(&format!("{}: `{secret}` rev {rev}, {who}", past.label()));
+}
+
+fn write_out(reader: &mut dyn std::io::Read, path: &FilePath) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    let fail = || FsError::io("write out", std::path::Path::new(path.as_str()));
+    std::io::copy(reader, &mut out).map_err(fail())?;
+    out.flush().map_err(fail())?;
+    Ok(())
 }
 
 /// A policy may say that a value is for programs and not for eyes.

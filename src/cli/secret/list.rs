@@ -5,20 +5,28 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::lines::MAX_FILE;
 use crate::name::SecretPath;
 use crate::time::Moment;
-use crate::trust::{Order, compare};
-use crate::vault::{Document, Listed, Policy, PolicyKey, Sidecar, State, Vault};
+use crate::trust::{DocumentPin, Order, RecordMark};
+use crate::vault::{
+    Document, FILE_RECORD, Judged, Listed, Past, Policy, PolicyKey, Record, Sidecar, State, Vault,
+    VaultError, Vouched, is_jump,
+};
 
 /// List secrets: name, rev, age, due date, readers, writer
 ///
 /// Needs no private key and opens nothing. What is older than this machine has seen, or signed by
-/// nobody who may write it, is marked.
+/// nobody who may write it, is marked. A removed secret is listed if it is named.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// A scope, document, folder or file; all of the vault without one
     path: Option<SecretPath>,
+    /// As it was at a commit, branch or tag of git
+    #[arg(long, value_name = "REV")]
+    at: Option<String>,
+    /// Removed ones too
+    #[arg(long)]
+    removed: bool,
 }
 
 /// A row of the list.
@@ -35,30 +43,45 @@ struct Row {
 
 pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
+    let past = match &args.at {
+        Some(rev) => Past::at(&vault, rev)?,
+        None => Past::here(&vault),
+    };
+    if args.at.is_some() {
+        cx.ui.warn(&format!("{}: the past", past.label()));
+    }
+    let look = Look {
+        cx,
+        vault: &vault,
+        past: &past,
+        is_past: args.at.is_some(),
+    };
     let path = args.path.as_ref().map(SecretPath::as_str);
-    let mut listed = vault.list(path)?;
+    let mut listed = past.list(path)?;
     let mut only = None;
     if listed.is_empty()
         && let Some((document, name)) = path.and_then(|path| path.rsplit_once('/'))
         && document.contains('/')
     {
-        listed = vault.list(Some(document))?;
+        listed = past.list(Some(document))?;
         only = Some(format!("{document}/{name}"));
     }
     let mut rows = Vec::new();
-    for item in &listed {
-        match rows_of(&vault, item) {
+    for item in listed.keys() {
+        match look.rows_of(item) {
             Ok(more) => rows.extend(more),
             Err(error) => cx.ui.warn(&error.message()),
         }
     }
-    // A tombstone is nothing to show, unless something is wrong with it.
-    let shown = |row: &Row| !row.removed || matches!(row.mark, "BAD" | "unvouched");
+    // A tombstone is nothing to show, unless it is asked for or something is wrong with it.
+    let shown = |row: &Row| {
+        !row.removed || args.removed || only.is_some() || matches!(row.mark, "BAD" | "unvouched")
+    };
     rows.retain(|row| shown(row) && only.as_ref().is_none_or(|path| row.path == *path));
     if rows.is_empty()
         && let Some(path) = &args.path
     {
-        return Err(crate::vault::VaultError::NotFound {
+        return Err(VaultError::NotFound {
             name: path.to_string(),
             nearest: None,
         }
@@ -97,90 +120,126 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         .table(&["NAME", "REV", "AGE", "DUE", "READERS", "BY", ""], &cells)
 }
 
-fn rows_of(vault: &Vault, item: &Listed) -> Result<Vec<Row>, Error> {
-    let rights = vault.trust().accepted.rights(item.path());
-    let readers = |rights: &crate::recipients::Rights| {
-        rights
-            .readers
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    };
-    let allowed = rights.as_ref().map(readers).unwrap_or_default();
-    match item {
-        Listed::Document(path) => {
-            let bytes = vault
-                .tree()
-                .read(&path.to_file(), MAX_FILE)?
-                .unwrap_or_default();
-            let document = Document::parse(&bytes, path, vault.id())?;
-            let pin = vault
-                .trust()
-                .pins
-                .document(&document.head.id)?
-                .unwrap_or_default();
-            let mut rows = Vec::new();
-            for record in document.records()? {
-                let known = pin.values.get(record.name.as_str());
-                let mark = match &rights {
-                    None => "no rule",
-                    Some(rights) => match vault.judge_record(&document, &record, rights, known) {
-                        Ok(judged) if judged.order == Order::Older => "older than seen",
-                        Ok(_) => "",
-                        Err(error) => mark_of(&error),
-                    },
-                };
-                rows.push(Row {
+/// What is looked at, and how.
+struct Look<'a> {
+    cx: &'a Context,
+    vault: &'a Vault,
+    past: &'a Past<'a>,
+    is_past: bool,
+}
+
+impl Look<'_> {
+    fn rows_of(&self, item: &Listed) -> Result<Vec<Row>, Error> {
+        match item {
+            Listed::Document(path) => {
+                let bytes = self.past.read(&path.to_file())?.unwrap_or_default();
+                let document = Document::parse(&bytes, path, self.vault.id())?;
+                let pin = self.pin(&document.head.id);
+                let rights = self.vault.trust().accepted.rights(item.path());
+                let readers = rights.map(|rights| rights.readers);
+                let readers = readers.iter().flatten().map(ToString::to_string);
+                let readers: Vec<String> = readers.collect();
+                let head = self.past.vouches_head(&document).word();
+                let records = document.records()?;
+                let row = |record: Record| Row {
                     path: format!("{path}/{}", record.name),
                     rev: record.rev,
                     changed: record.changed,
                     due: due(&record.policy, record.changed),
-                    readers: allowed.clone(),
+                    readers: readers.clone(),
                     author: record.author.clone(),
-                    mark,
+                    mark: self.mark_of_record((&document, head), &record, &pin),
                     removed: record.state == State::Removed,
-                });
+                };
+                Ok(records.into_iter().map(row).collect())
             }
-            Ok(rows)
+            Listed::File(path) => {
+                let bytes = self.past.read(&path.to_sidecar())?.unwrap_or_default();
+                let sidecar = Sidecar::parse(&bytes, path)?;
+                let pin = self.pin(&sidecar.id);
+                Ok(vec![Row {
+                    path: path.to_string(),
+                    rev: sidecar.rev,
+                    changed: sidecar.changed,
+                    due: due(&sidecar.policy, sidecar.changed),
+                    mark: self.mark_of_file(&sidecar, &pin),
+                    readers: sidecar.readers,
+                    author: sidecar.author,
+                    removed: sidecar.content.is_none(),
+                }])
+            }
         }
-        Listed::File(path) => {
-            let bytes = vault
-                .tree()
-                .read(&path.to_sidecar(), MAX_FILE)?
-                .unwrap_or_default();
-            let sidecar = Sidecar::parse(&bytes, path)?;
-            let pin = vault
-                .trust()
-                .pins
-                .document(&sidecar.id)?
-                .unwrap_or_default();
-            let known = pin.values.values().next();
-            let mark = match &rights {
-                None => "no rule",
-                Some(rights) => match vault.judge_sidecar(&sidecar, rights, known) {
-                    Ok(judged) if compare(&judged.mark, known) == Order::Older => "older than seen",
-                    Ok(_) => "",
-                    Err(error) => mark_of(&error),
-                },
-            };
-            Ok(vec![Row {
-                path: path.to_string(),
-                rev: sidecar.rev,
-                changed: sidecar.changed,
-                due: due(&sidecar.policy, sidecar.changed),
-                readers: sidecar.readers,
-                author: sidecar.author,
-                mark,
-                removed: sidecar.content.is_none(),
-            }])
+    }
+
+    /// What was seen; looking goes on where that is damaged.
+    fn pin(&self, id: &[u8; 16]) -> DocumentPin {
+        let pin = self.vault.trust().pins.document(id);
+        pin.unwrap_or_else(|error| {
+            self.cx.ui.warn(&Error::from(error).message());
+            None
+        })
+        .unwrap_or_default()
+    }
+
+    fn mark_of_record(
+        &self,
+        (document, head): (&Document<'_>, &'static str),
+        record: &Record,
+        pin: &DocumentPin,
+    ) -> &'static str {
+        if self.is_past {
+            return or_removed(
+                self.past.vouches_record(document, record).word(),
+                record.state == State::Removed,
+            );
+        }
+        let path = document.place.path.as_str();
+        let Some(rights) = self.vault.trust().accepted.rights(path) else {
+            return "no rule";
+        };
+        if !head.is_empty() {
+            return head;
+        }
+        let known = pin.values.get(record.name.as_str());
+        let judged = self.vault.judge_record(document, record, &rights, known);
+        let mark = match mark_of(judged, known) {
+            "" if document.head.seq < pin.seq => "from before a rekey",
+            "" if document.check_kid(record).is_err() => "other key",
+            mark => mark,
+        };
+        or_removed(mark, record.state == State::Removed)
+    }
+
+    fn mark_of_file(&self, sidecar: &Sidecar, pin: &DocumentPin) -> &'static str {
+        let removed = sidecar.content.is_none();
+        if self.is_past {
+            return or_removed(self.past.vouches_sidecar(sidecar).word(), removed);
+        }
+        let known = pin.values.get(FILE_RECORD);
+        match self.vault.trust().accepted.rights(sidecar.path.as_str()) {
+            None => "no rule",
+            Some(rights) => or_removed(
+                mark_of(self.vault.judge_sidecar(sidecar, &rights, known), known),
+                removed,
+            ),
         }
     }
 }
 
-fn mark_of(error: &crate::vault::VaultError) -> &'static str {
-    match error {
-        crate::vault::VaultError::NotWriter { .. } => "unvouched",
-        _ => "BAD",
+fn or_removed(mark: &'static str, removed: bool) -> &'static str {
+    if mark.is_empty() && removed {
+        "removed"
+    } else {
+        mark
+    }
+}
+
+fn mark_of(judged: Result<Judged, VaultError>, known: Option<&RecordMark>) -> &'static str {
+    match judged {
+        Ok(judged) if judged.order == Order::Older => "older than seen",
+        Ok(judged) if is_jump(&judged.mark, known) => "jumped",
+        Ok(_) => "",
+        Err(error) => Vouched::Nobody(error).word(),
     }
 }
 

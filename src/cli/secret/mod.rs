@@ -1,5 +1,6 @@
 //! `clws secret`: the values and files of a vault.
 
+mod accept;
 mod adopt;
 mod edit;
 mod generate;
@@ -7,6 +8,7 @@ mod get;
 mod list;
 mod policy;
 mod remove;
+mod restore;
 mod set;
 mod transfer;
 
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Copy(transfer::TransferArgs),
     Policy(policy::PolicyArgs),
     Adopt(adopt::AdoptArgs),
+    Restore(restore::RestoreArgs),
+    Accept(accept::AcceptArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -53,6 +57,8 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Copy(args) => transfer::run(args, Transfer::Copy, cx),
         Command::Policy(args) => policy::run(args, cx),
         Command::Adopt(args) => adopt::run(args, cx),
+        Command::Restore(args) => restore::run(args, cx),
+        Command::Accept(args) => accept::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -3,10 +3,11 @@
 use crate::error::Error;
 use crate::name::{DocumentPath, ValueName};
 use crate::vault::VaultError;
-use crate::vault::policy::{Policy, PolicyKey};
+use crate::vault::policy::Policy;
 use crate::vault::record::{State, Unsigned, seal_value};
 
 use super::Change;
+use super::rekey::expose;
 
 /// What was taken over.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,7 +60,7 @@ impl Change<'_> {
         }
         let plain = document.open_record(&record, &draft.data_key)?;
         let vouched = Some(&record).filter(|_| is_vouched);
-        let (next_rev, seq) = draft.next(name, vouched);
+        let (next_rev, seq) = draft.next(name, vouched)?;
         let pinned = draft
             .pin
             .values
@@ -86,13 +87,7 @@ impl Change<'_> {
                 Policy::default(),
             ),
         };
-        if let Some(left) = left.as_deref().filter(|left| !left.is_empty())
-            && policy.value(PolicyKey::Exposed).is_none()
-        {
-            let day = vault.world().now().date();
-            let exposed = format!("{} left {day}", crate::text::list(left));
-            policy.set(PolicyKey::Exposed, Some(exposed));
-        }
+        expose(&mut policy, left.as_deref().unwrap_or_default(), vault);
         let salt = vault.world().random()?;
         let keys = (&draft.head.key_id, &draft.data_key);
         let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;

@@ -8,10 +8,11 @@ use crate::lines::{self, Header, MAX_FILE};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::secret::Plain;
-use crate::trust::{DocumentPin, Order};
+use crate::trust::{DocumentPin, RecordMark};
 use crate::vault::VaultError;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
+use crate::vault::judge::demand_no_jump;
 use crate::vault::open::Vault;
 use crate::vault::place::Place;
 use crate::vault::record::Record;
@@ -112,11 +113,8 @@ impl Draft {
         };
         let known = self.pin.values.get(record.name.as_str());
         let judged = vault.judge_record(&document, record, &self.rights, known)?;
-        if judged.order == Order::Older {
-            let name = format!("{}/{}", self.place.path, record.name);
-            vault.judge_order(&name, &judged, known)?;
-        }
-        Ok(())
+        let name = format!("{}/{}", self.place.path, record.name);
+        Ok(vault.demand_newest(&name, &judged, known)?)
     }
 
     /// Two names that differ in case alone would be one file on other systems' exports.
@@ -132,15 +130,31 @@ impl Draft {
     }
 
     /// The next rev and seq: one more than the record and the pin know.
-    pub(super) fn next(&self, name: &ValueName, before: Option<&Record>) -> (u64, u64) {
+    ///
+    /// # Errors
+    /// [`VaultError::Jump`] if the record's are not to be counted on from.
+    pub(super) fn next(
+        &self,
+        name: &ValueName,
+        before: Option<&Record>,
+    ) -> Result<(u64, u64), VaultError> {
         let pinned = self.pin.values.get(name.as_str());
+        if let Some(before) = before {
+            let here = RecordMark {
+                rev: before.rev,
+                seq: before.seq,
+                changed: before.changed,
+                hash: [0; 32],
+            };
+            demand_no_jump(&format!("{}/{name}", self.place.path), &here, pinned)?;
+        }
         let rev = before
             .map_or(0, |record| record.rev)
             .max(pinned.map_or(0, |mark| mark.rev));
         let seq = before
             .map_or(0, |record| record.seq)
             .max(pinned.map_or(0, |mark| mark.seq));
-        (rev + 1, seq + 1)
+        Ok((rev.saturating_add(1), seq.saturating_add(1)))
     }
 
     pub(super) fn print(&self, path: &DocumentPath, vault: &[u8; 32]) -> Result<String, Error> {

@@ -26,14 +26,7 @@ impl Change<'_> {
         let pins = &self.vault.trust().pins;
         let pin = pins.document(&document.head.id)?.unwrap_or_default();
         let head_hash = self.vault.judge_head(&document, &rights, Some(&pin.hash))?;
-        if document.head.seq < pin.seq {
-            return Err(VaultError::Older {
-                name: path.to_string(),
-                here: format!("document record {}", document.head.seq),
-                seen: format!("document record {}", pin.seq),
-            }
-            .into());
-        }
+        self.vault.demand_newest_head(&document, Some(&pin))?;
         self.draft_of(&document, rights, pin, head_hash)
     }
 

@@ -9,6 +9,7 @@ use crate::crypto::DataKey;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, PartyName};
+use crate::trust::DocumentPin;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::file::{NewFile, Renewed};
 use crate::vault::head::Head;
@@ -47,14 +48,8 @@ impl Change<'_> {
         let pins = &before.trust().pins;
         let pin = pins.document(&document.head.id)?.unwrap_or_default();
         let head_hash = before.judge_head(&document, &old_rights, Some(&pin.hash))?;
-        if document.head.seq < pin.seq {
-            return Err(VaultError::Older {
-                name: path.to_string(),
-                here: format!("document record {}", document.head.seq),
-                seen: format!("document record {}", pin.seq),
-            }
-            .into());
-        }
+        before.demand_newest_head(&document, Some(&pin))?;
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
         let old = document.data_key(self.openers)?;
         let old_id = document.head.key_id;
         let world = self.vault.world();
@@ -63,13 +58,16 @@ impl Change<'_> {
         let new_id = new.commitment(&place.vault, &place.id).map_err(broken)?;
 
         let mut draft = self.draft_by(&document, rights, pin, head_hash, &old)?;
-        let mut notices = Vec::new();
+        let notices = gone(&document, &draft.pin);
         for record in document.records()? {
             let name = format!("{path}/{}", record.name);
             let known = draft.pin.values.get(record.name.as_str());
             let judged = before.judge_record(&document, &record, &old_rights, known)?;
-            notices.extend(before.judge_order(&name, &judged, known)?);
-            let (_, seq) = draft.next(&record.name, Some(&record));
+            before.demand_newest(&name, &judged, known)?;
+            let (_, seq) = draft.next(&record.name, Some(&record))?;
+            // One that a branch brought in under a key from before: who left with that key could read it.
+            let mut gone = left.clone();
+            gone.extend(document.left_with(&record).into_iter().flatten());
             let (state, plain) = match &record.state {
                 State::Removed => (State::Removed, None),
                 State::Live { kind, .. } => {
@@ -96,7 +94,7 @@ impl Change<'_> {
                 ..
             } = record;
             if plain.is_some() {
-                expose(&mut policy, left, self.vault);
+                expose(&mut policy, &gone, self.vault);
             }
             let unsigned = Unsigned {
                 place,
@@ -123,7 +121,6 @@ impl Change<'_> {
                 keys,
             )?))
         })?;
-        let left = left.iter().map(ToString::to_string).collect();
         let (old, new) = ((&old_id, &old), (&new_id, &new));
         let retired = retire(place, &document.head.retired, old, new, left, world)?;
         let kept = (document.head.policy.clone(), retired);
@@ -156,7 +153,8 @@ impl Change<'_> {
             input: opened.reader,
         };
         let mut kept = opened.policy;
-        expose(&mut kept, left, self.vault);
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        expose(&mut kept, &left, self.vault);
         let renewed = Renewed::Seal {
             rev: opened.rev,
             origin: opened.origin,
@@ -167,10 +165,30 @@ impl Change<'_> {
 }
 
 /// Says in a value's own record who could read it and has left, unless that is said already.
-fn expose(policy: &mut Policy, left: &[PartyName], vault: &Vault) {
-    if !left.is_empty() && policy.value(PolicyKey::Exposed).is_none() {
+pub(super) fn expose(policy: &mut Policy, left: &[String], vault: &Vault) {
+    let mut names: Vec<&String> = left.iter().collect();
+    names.sort();
+    names.dedup();
+    if !names.is_empty() && policy.value(PolicyKey::Exposed).is_none() {
         let day = vault.world().now().date();
-        let exposed = format!("{} left {day}", crate::text::list(left));
+        let exposed = format!("{} left {day}", crate::text::list(&names));
         policy.set(PolicyKey::Exposed, Some(exposed));
     }
+}
+
+/// Values that were seen and are not there, without a tombstone: nothing of them is sealed anew.
+fn gone(document: &Document<'_>, pin: &DocumentPin) -> Vec<Notice> {
+    let here: std::collections::HashSet<&str> = document.names().collect();
+    let names = pin
+        .values
+        .keys()
+        .filter(|name| !here.contains(name.as_str()));
+    names
+        .map(|name| {
+            format!(
+                "`{}/{name}` was seen by this machine and is not here: it stays under the old key",
+                document.place.path
+            )
+        })
+        .collect()
 }

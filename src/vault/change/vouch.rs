@@ -58,7 +58,7 @@ impl Change<'_> {
             names.push(path.to_string());
         }
         for record in records {
-            let (_, seq) = draft.next(&record.name, Some(&record));
+            let (_, seq) = draft.next(&record.name, Some(&record))?;
             let unsigned = Unsigned {
                 place: &document.place,
                 name: &record.name,

@@ -1,0 +1,119 @@
+//! `clws secret restore`: an older value is meant.
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, SecretName, SecretPath};
+use crate::text::list;
+use crate::trust::Order;
+use crate::vault::{Document, Found, Past, State, Vault, VaultError};
+
+/// Issue an older value again as the newest
+///
+/// After `git revert`, a wrong merge, or where another branch's value won: what lies there is older than
+/// what people have seen, and refused. It is sealed and signed anew under the next number, so that every
+/// machine agrees. Who gave it and when stays. For a document, everything in it that is older than seen.
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// A value, a sealed file, or a document
+    path: SecretPath,
+    /// As it was at this commit, branch or tag of git; else as it lies in the tree
+    #[arg(long, value_name = "REV")]
+    from: Option<String>,
+}
+
+pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.trusted_vault()?;
+    let past = match &args.from {
+        Some(rev) => Past::at(&vault, rev)?,
+        None => Past::here(&vault),
+    };
+    let names = match past.find(&args.path)? {
+        Found::Value(document, name) => vec![SecretName::Value(document, name)],
+        Found::File(file) => vec![SecretName::File(file)],
+        Found::Document(document) => differing(&vault, &past, &document, args.from.is_some())?,
+        Found::Folder(name) => {
+            return Err(VaultError::NotFound {
+                name,
+                nearest: None,
+            }
+            .into());
+        }
+    };
+    if names.is_empty() {
+        cx.ui
+            .say(&format!("nothing in {} is older than seen", args.path));
+        return Ok(());
+    }
+    let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
+    if names.len() > 1 {
+        let (all, place) = (list(&shown), past.label());
+        cx.ui
+            .confirm(&format!("issue {all} again, as in {place}?"))?;
+    }
+    let done = cx.change(&vault, "secret restore", |change| {
+        let mut done = Vec::new();
+        for name in &names {
+            done.push(match name {
+                SecretName::Value(document, value) => {
+                    let (rev, notices) = change.restore(document, value, &past)?;
+                    (
+                        format!("{name} is as in {}, rev {rev}", past.label()),
+                        notices,
+                    )
+                }
+                SecretName::File(path) => {
+                    let notices = change.restore_file(path, &past)?;
+                    (format!("{name} is as in {}", past.label()), notices)
+                }
+            });
+        }
+        Ok(done)
+    })?;
+    for (line, notices) in done {
+        notices.iter().for_each(|notice| cx.ui.warn(notice));
+        cx.ui.say(&line);
+    }
+    Ok(())
+}
+
+/// The values of a document that are to be issued again: of the tree those that are older than seen, of
+/// a commit those that are not the same as here.
+fn differing(
+    vault: &Vault,
+    past: &Past<'_>,
+    path: &DocumentPath,
+    is_past: bool,
+) -> Result<Vec<SecretName>, Error> {
+    let missing = || VaultError::NotFound {
+        name: path.to_string(),
+        nearest: None,
+    };
+    let bytes = past.read(&path.to_file())?.ok_or_else(missing)?;
+    let there = Document::parse(&bytes, path, vault.id())?;
+    let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
+    let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
+    let here = Document::parse(&bytes, path, vault.id())?;
+    let pin = vault.trust().pins.document(&here.head.id)?;
+    let pin = pin.unwrap_or_default();
+    let rights = vault.rights(path.as_str())?;
+    let mut names = Vec::new();
+    for record in there.records()? {
+        if record.state == State::Removed {
+            continue;
+        }
+        let is_meant = if is_past {
+            here.record(&record.name)?.as_ref() != Some(&record)
+        } else {
+            let known = pin.values.get(record.name.as_str());
+            let judged = vault.judge_record(&there, &record, &rights, known)?;
+            judged.order == Order::Older
+        };
+        if is_meant {
+            names.push(SecretName::Value(path.clone(), record.name));
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,110 @@
+//! An older value that is meant, issued again as the newest.
+//!
+//! After `git revert`, a wrong merge, or the lesser of two siblings, what lies in the tree is older than
+//! what people have seen, and refused. It gets the next number and a signature, so that every pin
+//! agrees. Who gave it and when stays, and so does who could read it.
+
+use crate::error::Error;
+use crate::name::{DocumentPath, FilePath, ValueName};
+use crate::vault::file::{NewFile, Renewed};
+use crate::vault::past::{Demand, OldFile, OldValue, Past};
+use crate::vault::policy::PolicyKey;
+use crate::vault::transfer::Origin;
+use crate::vault::{NewValue, Notice, VaultError};
+
+use super::Change;
+use super::rekey::expose;
+
+const WHAT: &str = "secret restore";
+
+impl Change<'_> {
+    /// Seals and signs a value of the past as the newest. Gives its number and what the person should
+    /// know.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it does not open there, or nobody vouches for it; if the document is not here,
+    /// or is from before its data key was changed.
+    pub fn restore(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        past: &Past<'_>,
+    ) -> Result<(u64, Vec<Notice>), Error> {
+        let (vault, openers) = (self.vault, self.openers);
+        if vault
+            .tree()
+            .read(&path.to_file(), crate::lines::MAX_FILE)?
+            .is_none()
+        {
+            return Err(VaultError::NoDocument(path.to_string()).into());
+        }
+        let left = self.left_since(path, name, past)?;
+        let old = past.value(path, name, openers, (WHAT, Demand::Writer))?;
+        let OldValue {
+            opened,
+            signer,
+            vouched,
+            ..
+        } = old;
+        let mut policy = opened.policy;
+        expose(&mut policy, &left, vault);
+        policy.set(PolicyKey::MovedTo, None);
+        let new = NewValue {
+            kind: opened.kind,
+            plain: opened.value,
+        };
+        let origin = Origin {
+            author: opened.author,
+            changed: opened.changed,
+        };
+        let rev = self.set_from(path, name, new, origin, |kept| *kept = policy)?;
+        Ok((rev, vouched.notice(&format!("{path}/{name}"), &signer)))
+    }
+
+    /// Who left since the key was changed that the value of the past is sealed under.
+    fn left_since(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        past: &Past<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let key_id = past.key_of(path, name)?;
+        let draft = self.draft(path)?;
+        match key_id {
+            Some(key_id) if key_id != draft.head.key_id => Ok(draft
+                .head
+                .left_with(&key_id)
+                .unwrap_or_else(|| vec!["somebody".to_owned()])),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The same for a sealed file.
+    ///
+    /// # Errors
+    /// As [`Self::restore`].
+    pub fn restore_file(&mut self, path: &FilePath, past: &Past<'_>) -> Result<Vec<Notice>, Error> {
+        let OldFile {
+            opened,
+            signer,
+            vouched,
+        } = past.file(path, self.openers, (WHAT, Demand::Writer))?;
+        let new = NewFile {
+            mode: opened.content.mode,
+            input: opened.reader,
+        };
+        let mut policy = opened.policy;
+        let rights = self.vault.rights(path.as_str())?;
+        let left: Vec<String> = past
+            .readers_of(path)?
+            .into_iter()
+            .filter(|reader| !rights.readers.iter().any(|now| now.as_str() == reader))
+            .collect();
+        expose(&mut policy, &left, self.vault);
+        policy.set(PolicyKey::MovedTo, None);
+        self.seal_file(path, new, Renewed::Content(opened.origin), |kept| {
+            *kept = policy;
+        })?;
+        Ok(vouched.notice(path.as_str(), &signer))
+    }
+}
