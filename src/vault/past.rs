@@ -4,29 +4,25 @@
 //! whether that party may write there now, could by the rules of that commit, or neither. The rules of
 //! a commit count if this machine has stepped through the trust version that signed them.
 
+mod open;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
 
-use crate::crypto::{DataKey, sha256, stream};
+use crate::crypto::sha256;
 use crate::error::Error;
-use crate::fs::{FsError, Sync};
-use crate::git::{Commit, Git, Objects, broken};
+use crate::git::{Commit, Git, Objects};
 use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
-use crate::text::clean;
+use crate::name::{DocumentPath, SecretName, SecretPath};
 use crate::trust::{SETTINGS_FILE, Version, version_file};
 
 use super::document::Document;
 use super::listing::Listed;
 use super::open::Vault;
-use super::policy::PolicyKey;
-use super::read::{Opened, Opener, open_record};
-use super::record::{Record, State};
-use super::sidecar::{Content, Sidecar};
-use super::transfer::Origin;
-use super::unseal::{OpenedFile, hash_of, with_each};
+use super::read::Opened;
+use super::record::Record;
+use super::sidecar::Sidecar;
+use super::unseal::OpenedFile;
 use super::{Found, Notice, VaultError};
 
 /// Who stands behind a record that is looked at.
@@ -159,7 +155,7 @@ impl<'a> Past<'a> {
     /// A file of the vault.
     ///
     /// # Errors
-    /// [`FsError`]; what git says.
+    /// [`crate::fs::FsError`]; what git says.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         match &self.source {
             Source::Tree => Ok(self.vault.tree().read(path, MAX_FILE)?),
@@ -169,34 +165,10 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// An age file, to be read from its beginning.
-    fn age_file(&self, path: &FilePath) -> Result<Option<File>, Error> {
-        let (commit, objects) = match &self.source {
-            Source::Tree => return Ok(self.vault.tree().file(&path.to_file())?),
-            Source::Commit {
-                commit, objects, ..
-            } => (commit, objects),
-        };
-        // Ciphertext, gone over twice: it needs a place to go back in.
-        let name = std::path::Path::new(path.as_str());
-        let memory = rustix::fs::memfd_create("clws", rustix::fs::MemfdFlags::CLOEXEC);
-        let mut file: File = memory
-            .map_err(|error| FsError::io("make memory for", name)(error.into()))?
-            .into();
-        let spec = commit.spec(&path.to_file());
-        let copied = objects.borrow_mut().blob(&spec, |object| {
-            std::io::copy(object, &mut file).map_err(|error| broken(&error.to_string()))
-        })?;
-        file.flush()
-            .and_then(|()| file.rewind())
-            .map_err(FsError::io("keep", name))?;
-        Ok(copied.map(|_| file))
-    }
-
     /// All documents and sealed files, with what tells whether two of them are the same.
     ///
     /// # Errors
-    /// [`FsError`]; what git says.
+    /// [`crate::fs::FsError`]; what git says.
     pub fn list(&self, below: Option<&str>) -> Result<BTreeMap<Listed, Option<String>>, Error> {
         match &self.source {
             Source::Tree => {
@@ -340,169 +312,5 @@ impl<'a> Past<'a> {
             };
         }
         self.vault.under(files, newest).map(Some)
-    }
-
-    /// Opens one value as it was.
-    ///
-    /// # Errors
-    /// [`VaultError`]: as for opening the newest, but for what the pin says.
-    pub fn value(
-        &self,
-        path: &DocumentPath,
-        name: &ValueName,
-        openers: &[&dyn Opener],
-        (what, demand): (&str, Demand),
-    ) -> Result<OldValue, Error> {
-        let full = format!("{path}/{name}");
-        let missing = || VaultError::NotFound {
-            name: full.clone(),
-            nearest: None,
-        };
-        self.vault.demand_pin(false)?;
-        let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
-        let document = Document::parse(&bytes, path, self.vault.id())?;
-        demanded(self.vouches_head(&document), demand)?;
-        let record = document.record(name)?.ok_or_else(missing)?;
-        let vouched = demanded(self.vouches_record(&document, &record), demand)?;
-        if record.state == State::Removed {
-            return Err(VaultError::Removed {
-                name: full,
-                by: record.signed.party,
-                moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-            }
-            .into());
-        }
-        self.record_use(what, full)?;
-        let data_key = self.data_key(&document, openers)?;
-        let signer = clean(&record.signed.party);
-        Ok(OldValue {
-            opened: open_record(&document, record, &data_key)?,
-            signer,
-            vouched,
-        })
-    }
-
-    /// The commitment to the key that a value was sealed under; none if it is not there.
-    pub(super) fn key_of(
-        &self,
-        path: &DocumentPath,
-        name: &ValueName,
-    ) -> Result<Option<[u8; 32]>, Error> {
-        let Some(bytes) = self.read(&path.to_file())? else {
-            return Ok(None);
-        };
-        let document = Document::parse(&bytes, path, self.vault.id())?;
-        let record = document.record(name)?;
-        Ok(record.map(|record| *document.key_id_of(&record)))
-    }
-
-    /// To whom a file was sealed, as its sidecar said.
-    pub(super) fn readers_of(&self, path: &FilePath) -> Result<Vec<String>, Error> {
-        let bytes = self.read(&path.to_sidecar())?.unwrap_or_default();
-        Ok(Sidecar::parse(&bytes, path)?.readers)
-    }
-
-    /// The key of an older document: by its own wraps, or kept in the newest under the present key, for
-    /// who was no reader then, or with another key.
-    fn data_key(&self, document: &Document<'_>, openers: &[&dyn Opener]) -> Result<DataKey, Error> {
-        if openers.is_empty() {
-            return Err(VaultError::NoIdentity {
-                name: document.place.path.to_string(),
-            }
-            .into());
-        }
-        let refused = match document.data_key(openers) {
-            Ok(key) => return Ok(key),
-            Err(error) => error,
-        };
-        if !matches!(refused.downcast_ref(), Some(VaultError::NoKey { .. })) {
-            return Err(refused);
-        }
-        let path = &document.place.path;
-        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
-            return Err(refused);
-        };
-        let newest = Document::parse(&bytes, path, self.vault.id())?;
-        let counts = newest.head.id == document.head.id
-            && matches!(Self::here(self.vault).vouches_head(&newest), Vouched::Now);
-        if !counts {
-            return Err(refused);
-        }
-        let Ok(key) = newest.data_key(openers) else {
-            return Err(refused);
-        };
-        Ok(newest.key_of(&document.head.key_id, &key)?.ok_or(refused)?)
-    }
-
-    /// Opens one sealed file as it was: all of it is verified before this returns.
-    ///
-    /// # Errors
-    /// As [`Self::value`].
-    pub fn file(
-        &self,
-        path: &FilePath,
-        openers: &[&dyn Opener],
-        (what, demand): (&str, Demand),
-    ) -> Result<OldFile, Error> {
-        let missing = || VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        };
-        let other = || VaultError::OtherFile {
-            name: path.to_string(),
-        };
-        self.vault.demand_pin(false)?;
-        let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
-        let sidecar = Sidecar::parse(&bytes, path)?;
-        let vouched = demanded(self.vouches_sidecar(&sidecar), demand)?;
-        let content: Content = sidecar.content.ok_or_else(|| VaultError::Removed {
-            name: path.to_string(),
-            by: sidecar.signed.party.clone(),
-            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-        })?;
-        let mut file = self.age_file(path)?.ok_or_else(other)?;
-        if hash_of(&mut file, path)? != content.sha256 {
-            return Err(other().into());
-        }
-        self.record_use(what, path.to_string())?;
-        let (passed, reader) = with_each(openers, |identities| {
-            let file = file.try_clone()?;
-            stream::verified_reader(file, identities.iter().map(|identity| &**identity))
-        })?
-        .map_err(|error| super::unseal::explain(openers, path, &sidecar, error))?;
-        if passed.size != content.size {
-            return Err(other().into());
-        }
-        Ok(OldFile {
-            signer: clean(&sidecar.signed.party),
-            vouched,
-            opened: OpenedFile {
-                content,
-                rev: sidecar.rev,
-                origin: Origin {
-                    author: sidecar.author,
-                    changed: sidecar.changed,
-                },
-                policy: sidecar.policy,
-                reader,
-            },
-        })
-    }
-
-    /// The log says at which commit.
-    fn record_use(&self, what: &str, name: String) -> Result<(), Error> {
-        let what = match &self.source {
-            Source::Tree => what.to_owned(),
-            Source::Commit { commit, .. } => format!("{what} --at {}", commit.short()),
-        };
-        self.vault.record_use(&what, &[name], Sync::Lazy)
-    }
-}
-
-/// Lets through what is vouched for, and the rest only if that was asked for.
-fn demanded(vouched: Vouched, demand: Demand) -> Result<Vouched, VaultError> {
-    match (vouched, demand) {
-        (Vouched::Nobody(error), Demand::Writer) => Err(error),
-        (vouched, _) => Ok(vouched),
     }
 }

@@ -42,6 +42,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "import",
             "deploy",
             "check",
+            "history",
             "scan",
         ],
     ),

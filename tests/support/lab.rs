@@ -53,6 +53,19 @@ impl Lab {
         lab
     }
 
+    /// The same once more, in another folder: people, what their machines have seen, and the vault.
+    pub(crate) fn copy(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.dir.path().join("."))
+            .arg(dir.path())
+            .status()
+            .expect("cp runs");
+        assert!(copied.success());
+        Self { dir }
+    }
+
     /// Adds people with identities of their own, without rights.
     pub(crate) fn people(self, names: &[&str]) -> Self {
         for name in names {

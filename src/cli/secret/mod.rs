@@ -2,9 +2,11 @@
 
 mod accept;
 mod adopt;
+mod diff;
 mod edit;
 mod generate;
 mod get;
+mod history;
 mod list;
 mod policy;
 mod remove;
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     /// Type, mode, policy, age and author go along. What is there already is never replaced.
     Copy(transfer::TransferArgs),
     Policy(policy::PolicyArgs),
+    History(history::HistoryArgs),
+    Diff(diff::DiffArgs),
     Adopt(adopt::AdoptArgs),
     Restore(restore::RestoreArgs),
     Accept(accept::AcceptArgs),
@@ -56,6 +60,8 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Move(args) => transfer::run(args, Transfer::Move, cx),
         Command::Copy(args) => transfer::run(args, Transfer::Copy, cx),
         Command::Policy(args) => policy::run(args, cx),
+        Command::History(args) => history::run(args, cx),
+        Command::Diff(args) => return diff::run(args, cx),
         Command::Adopt(args) => adopt::run(args, cx),
         Command::Restore(args) => restore::run(args, cx),
         Command::Accept(args) => accept::run(args, cx),

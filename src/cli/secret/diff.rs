@@ -1,0 +1,144 @@
+//! `clws secret diff`: names and numbers that changed between two commits, or a commit and the tree.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::context::{Context, as_openers};
+use crate::error::{Code, Error, Problem};
+use crate::fs::FsError;
+use crate::history::{Changed, Difference, diff, shortened};
+use crate::lines::MAX_FILE;
+use crate::name::{SecretName, SecretPath};
+use crate::vault::{Demand, Opener, Past};
+
+/// Show which secrets changed between two commits, or a commit and the working tree
+///
+/// Names, numbers and who signed; nothing is opened without `--values`. Exits with 1 if there is a
+/// difference.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// The commit, branch or tag to compare from
+    #[arg(default_value = "HEAD")]
+    from: String,
+    /// The one to compare with; the working tree without it
+    to: Option<String>,
+    /// Only what lies below this
+    #[arg(long, value_name = "PATH")]
+    below: Option<SecretPath>,
+    /// The values too, where you can read them; on a terminal with `--show` alone
+    #[arg(long)]
+    values: bool,
+    /// Print values even when stdout is a terminal
+    #[arg(long, requires = "values")]
+    show: bool,
+    /// Print one file as people compare it: what git calls for a diff
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "below", "values"])]
+    textconv: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
+    if let Some(file) = &args.textconv {
+        return textconv(file, cx);
+    }
+    if args.values && cx.ui.shows_to_terminal() && !args.show {
+        return Err(Problem::new(
+            Code::Denied,
+            "stdout is a terminal, where others may look on",
+        )
+        .hint("`--show` prints values all the same")
+        .into());
+    }
+    let vault = match args.values {
+        true => cx.trusted_vault()?,
+        false => cx.vault()?,
+    };
+    let before = Past::at(&vault, &args.from)?;
+    let after = match &args.to {
+        Some(rev) => Past::at(&vault, rev)?,
+        None => Past::here(&vault),
+    };
+    let below = args.below.as_ref().map(SecretPath::as_str);
+    let found = diff(&vault, &before, &after, below)?;
+    if cx.ui.is_json() {
+        let rows: Vec<_> = found
+            .iter()
+            .map(|one| {
+                json!({ "path": one.path, "change": one.line().chars().next().map(String::from),
+                        "text": one.line(), "rev": one.rev, "by": one.by })
+            })
+            .collect();
+        cx.ui.json(&json!({ "differences": rows }))?;
+    } else {
+        let bundles = if args.values {
+            cx.bundles()?
+        } else {
+            Vec::new()
+        };
+        let mine = cx.openers(&bundles);
+        let openers = as_openers(&mine);
+        for one in &found {
+            cx.ui.line(&one.line())?;
+            if args.values {
+                values(cx, one, (&before, &after), &openers)?;
+            }
+        }
+    }
+    Ok(if found.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        Code::Found.into()
+    })
+}
+
+/// The values before and after, as far as they are values and can be opened.
+fn values(
+    cx: &Context,
+    one: &Difference,
+    (before, after): (&Past<'_>, &Past<'_>),
+    openers: &[&dyn Opener],
+) -> Result<(), Error> {
+    let Some(SecretName::Value(document, name)) = &one.secret else {
+        return Ok(());
+    };
+    let sides: &[(&str, &Past<'_>)] = match one.changed {
+        Changed::Added => &[("+", after)],
+        Changed::Gone | Changed::Removed => &[("-", before)],
+        Changed::Value { .. } => &[("-", before), ("+", after)],
+        _ => &[],
+    };
+    for (sign, past) in sides {
+        match past.value(document, name, openers, ("secret diff", Demand::Writer)) {
+            Err(error) => cx.ui.line(&format!("  {sign} ({})", error.message()))?,
+            Ok(old) if old.opened.no_print => {
+                cx.ui
+                    .line(&format!("  {sign} (its policy says no_print)"))?;
+            }
+            Ok(old) => old
+                .opened
+                .value
+                .with(|bytes| match std::str::from_utf8(bytes) {
+                    Ok(text) => text
+                        .split('\n')
+                        .try_for_each(|line| cx.ui.line(&format!("  {sign} {line}"))),
+                    Err(_) => cx.ui.line(&format!("  {sign} ({} bytes)", bytes.len())),
+                })?,
+        }
+    }
+    Ok(())
+}
+
+/// git hands over a file of its own making; no vault is needed to make it readable.
+fn textconv(file: &std::path::Path, cx: &Context) -> Result<ExitCode, Error> {
+    use std::io::Read as _;
+    let path = cx.world.folder().join(file);
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(FsError::io("read", &path))?;
+    cx.ui.data(shortened(&bytes).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

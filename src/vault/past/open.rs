@@ -1,0 +1,212 @@
+//! Opening what is not the newest.
+
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+
+use crate::crypto::{DataKey, stream};
+use crate::error::Error;
+use crate::fs::{FsError, Sync};
+use crate::git::broken;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, FilePath, ValueName};
+use crate::text::clean;
+
+use super::{Demand, OldFile, OldValue, Past, Source, Vouched};
+use crate::vault::VaultError;
+use crate::vault::document::Document;
+use crate::vault::policy::PolicyKey;
+use crate::vault::read::{Opener, open_record};
+use crate::vault::record::State;
+use crate::vault::sidecar::{Content, Sidecar};
+use crate::vault::transfer::Origin;
+use crate::vault::unseal::{OpenedFile, explain, hash_of, with_each};
+
+impl Past<'_> {
+    /// An age file, to be read from its beginning.
+    fn age_file(&self, path: &FilePath) -> Result<Option<File>, Error> {
+        let (commit, objects) = match &self.source {
+            Source::Tree => return Ok(self.vault.tree().file(&path.to_file())?),
+            Source::Commit {
+                commit, objects, ..
+            } => (commit, objects),
+        };
+        // Ciphertext, gone over twice: it needs a place to go back in.
+        let name = std::path::Path::new(path.as_str());
+        let memory = rustix::fs::memfd_create("clws", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file: File = memory
+            .map_err(|error| FsError::io("make memory for", name)(error.into()))?
+            .into();
+        let spec = commit.spec(&path.to_file());
+        let copied = objects.borrow_mut().blob(&spec, |object| {
+            std::io::copy(object, &mut file).map_err(|error| broken(&error.to_string()))
+        })?;
+        file.flush()
+            .and_then(|()| file.rewind())
+            .map_err(FsError::io("keep", name))?;
+        Ok(copied.map(|_| file))
+    }
+
+    /// Opens one value as it was.
+    ///
+    /// # Errors
+    /// [`VaultError`]: as for opening the newest, but for what the pin says.
+    pub fn value(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+        openers: &[&dyn Opener],
+        (what, demand): (&str, Demand),
+    ) -> Result<OldValue, Error> {
+        let full = format!("{path}/{name}");
+        let missing = || VaultError::NotFound {
+            name: full.clone(),
+            nearest: None,
+        };
+        self.vault.demand_pin(false)?;
+        let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        demanded(self.vouches_head(&document), demand)?;
+        let record = document.record(name)?.ok_or_else(missing)?;
+        let vouched = demanded(self.vouches_record(&document, &record), demand)?;
+        if record.state == State::Removed {
+            return Err(VaultError::Removed {
+                name: full,
+                by: record.signed.party,
+                moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+            }
+            .into());
+        }
+        self.record_use(what, full)?;
+        let data_key = self.data_key(&document, openers)?;
+        let signer = clean(&record.signed.party);
+        Ok(OldValue {
+            opened: open_record(&document, record, &data_key)?,
+            signer,
+            vouched,
+        })
+    }
+
+    /// The commitment to the key that a value was sealed under; none if it is not there.
+    pub(in crate::vault) fn key_of(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<Option<[u8; 32]>, Error> {
+        let Some(bytes) = self.read(&path.to_file())? else {
+            return Ok(None);
+        };
+        let document = Document::parse(&bytes, path, self.vault.id())?;
+        let record = document.record(name)?;
+        Ok(record.map(|record| *document.key_id_of(&record)))
+    }
+
+    /// To whom a file was sealed, as its sidecar said.
+    pub(in crate::vault) fn readers_of(&self, path: &FilePath) -> Result<Vec<String>, Error> {
+        let bytes = self.read(&path.to_sidecar())?.unwrap_or_default();
+        Ok(Sidecar::parse(&bytes, path)?.readers)
+    }
+
+    /// The key of an older document: by its own wraps, or kept in the newest under the present key, for
+    /// who was no reader then, or with another key.
+    fn data_key(&self, document: &Document<'_>, openers: &[&dyn Opener]) -> Result<DataKey, Error> {
+        if openers.is_empty() {
+            return Err(VaultError::NoIdentity {
+                name: document.place.path.to_string(),
+            }
+            .into());
+        }
+        let refused = match document.data_key(openers) {
+            Ok(key) => return Ok(key),
+            Err(error) => error,
+        };
+        if !matches!(refused.downcast_ref(), Some(VaultError::NoKey { .. })) {
+            return Err(refused);
+        }
+        let path = &document.place.path;
+        let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Err(refused);
+        };
+        let newest = Document::parse(&bytes, path, self.vault.id())?;
+        let counts = newest.head.id == document.head.id
+            && matches!(Self::here(self.vault).vouches_head(&newest), Vouched::Now);
+        if !counts {
+            return Err(refused);
+        }
+        let Ok(key) = newest.data_key(openers) else {
+            return Err(refused);
+        };
+        newest.key_of(&document.head.key_id, &key)?.ok_or(refused)
+    }
+
+    /// Opens one sealed file as it was: all of it is verified before this returns.
+    ///
+    /// # Errors
+    /// As [`Self::value`].
+    pub fn file(
+        &self,
+        path: &FilePath,
+        openers: &[&dyn Opener],
+        (what, demand): (&str, Demand),
+    ) -> Result<OldFile, Error> {
+        let missing = || VaultError::NotFound {
+            name: path.to_string(),
+            nearest: None,
+        };
+        let other = || VaultError::OtherFile {
+            name: path.to_string(),
+        };
+        self.vault.demand_pin(false)?;
+        let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        let vouched = demanded(self.vouches_sidecar(&sidecar), demand)?;
+        let content: Content = sidecar.content.ok_or_else(|| VaultError::Removed {
+            name: path.to_string(),
+            by: sidecar.signed.party.clone(),
+            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        })?;
+        let mut file = self.age_file(path)?.ok_or_else(other)?;
+        if hash_of(&mut file, path)? != content.sha256 {
+            return Err(other().into());
+        }
+        self.record_use(what, path.to_string())?;
+        let (passed, reader) = with_each(openers, |identities| {
+            let file = file.try_clone()?;
+            stream::verified_reader(file, identities.iter().map(|identity| &**identity))
+        })?
+        .map_err(|error| explain(openers, path, &sidecar, error))?;
+        if passed.size != content.size {
+            return Err(other().into());
+        }
+        Ok(OldFile {
+            signer: clean(&sidecar.signed.party),
+            vouched,
+            opened: OpenedFile {
+                content,
+                rev: sidecar.rev,
+                origin: Origin {
+                    author: sidecar.author,
+                    changed: sidecar.changed,
+                },
+                policy: sidecar.policy,
+                reader,
+            },
+        })
+    }
+
+    /// The log says at which commit.
+    fn record_use(&self, what: &str, name: String) -> Result<(), Error> {
+        let what = match &self.source {
+            Source::Tree => what.to_owned(),
+            Source::Commit { commit, .. } => format!("{what} --at {}", commit.short()),
+        };
+        self.vault.record_use(&what, &[name], Sync::Lazy)
+    }
+}
+
+/// Lets through what is vouched for, and the rest only if that was asked for.
+fn demanded(vouched: Vouched, demand: Demand) -> Result<Vouched, VaultError> {
+    match (vouched, demand) {
+        (Vouched::Nobody(error), Demand::Writer) => Err(error),
+        (vouched, _) => Ok(vouched),
+    }
+}

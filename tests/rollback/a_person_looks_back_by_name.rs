@@ -1,0 +1,337 @@
+//! The past is there to be looked at, by name: labelled, judged, and forgotten again.
+
+use std::path::{Path, PathBuf};
+
+use crate::lab::{Lab, Ran};
+
+/// Three values of one name in three commits, tagged `one`, `two`, `three`.
+fn lab() -> Lab {
+    let lab = Lab::new().people(&["ben"]);
+    for (tag, value) in [("one", "first"), ("two", "second"), ("three", "third")] {
+        for path in ["prod/web/TOKEN", "prod/keys/web.key"] {
+            let kind = if path.ends_with(".key") {
+                "file"
+            } else {
+                "string"
+            };
+            lab.clws(&format!("secret set {path} --type {kind}"))
+                .stdin(value.as_bytes())
+                .succeeds();
+        }
+        lab.commit(tag);
+        lab.git(&["tag", tag]);
+    }
+    lab
+}
+
+/// Every file of what a machine remembers, but its log.
+fn remembered(lab: &Lab) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![lab.home("ada").join(".local/state/clws/vaults")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.clone(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn get(lab: &Lab, words: &str) -> Ran {
+    lab.clws(&format!("secret get {words}")).succeeds()
+}
+
+#[test]
+fn a_value_and_a_file_are_shown_as_they_were_and_nothing_is_remembered() {
+    let lab = lab();
+    let before = remembered(&lab);
+    for path in ["prod/web/TOKEN", "prod/keys/web.key"] {
+        for (rev, value) in [("one", "first"), ("two", "second"), ("HEAD", "third")] {
+            let got = get(&lab, &format!("{path} --at {rev}"));
+            assert_eq!(got.text(), value);
+            let id = lab.git(&["rev-parse", "--short=12", &format!("{rev}^{{commit}}")]);
+            for said in [id.trim(), "signed by ada, who may write it now"] {
+                assert!(got.err.contains(said), "{}", got.err);
+            }
+        }
+        assert_eq!(get(&lab, path).text(), "third");
+    }
+    let listed = lab.clws("secret list prod --at one --json").succeeds();
+    assert_eq!(listed.json()["secrets"][0]["rev"], 1);
+    assert!(listed.err.contains("the past"), "{}", listed.err);
+    lab.clws("secret history prod/web/TOKEN").succeeds();
+    lab.clws("secret diff one two").exits(1);
+    assert_eq!(remembered(&lab), before);
+    // Each look is in the log, with the commit.
+    let log = lab.clws("audit show --json").succeeds().text();
+    assert!(log.contains("secret get --at "), "{log}");
+    // It is for looking alone.
+    for words in [
+        "exec prod/web --at one -- true",
+        "deploy --on prod --at one",
+    ] {
+        assert_ne!(lab.clws(words).run().code, 0);
+    }
+}
+
+#[test]
+fn what_no_name_of_a_commit_is_is_refused() {
+    let lab = lab();
+    for (rev, code) in [
+        ("nothing", 18),
+        ("one:clws.toml", 18),
+        ("one..two", 18),
+        ("", 2),
+    ] {
+        let refused = lab
+            .clws("secret get prod/web/TOKEN --at")
+            .word(rev)
+            .exits(code);
+        assert!(refused.out.is_empty());
+    }
+    let flag = lab.root().join("written");
+    let refused = lab
+        .clws("secret get prod/web/TOKEN")
+        .word(format!("--at=--output={}", flag.display()))
+        .exits(2);
+    assert!(refused.out.is_empty() && !flag.exists());
+    lab.clws("secret get prod/web/NEVER --at one").exits(18);
+    let alone = Lab::founded().secret("prod/web/TOKEN", "x");
+    let refused = alone.clws("secret get prod/web/TOKEN --at HEAD").exits(18);
+    assert!(refused.err.contains("git"), "{}", refused.err);
+}
+
+#[test]
+fn a_reader_who_came_later_sees_the_past_by_the_keys_that_were_kept() {
+    let lab = lab();
+    lab.clws("rekey prod/web --yes").succeeds();
+    lab.clws("access grant ben prod/web --read --yes")
+        .succeeds();
+    lab.commit("ben reads");
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    let got = lab.clws("secret get prod/web/TOKEN --at one").by("ben");
+    assert_eq!(got.succeeds().text(), "first");
+    let refused = lab.clws("secret get prod/keys/web.key --at one").by("ben");
+    refused.exits(11);
+}
+
+#[test]
+fn a_forged_commit_is_refused_and_shown_only_when_asked_for() {
+    let lab = lab();
+    let file = lab.vault().join("secrets/prod/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let forged = text.replace("author = \"ada\"", "author = \"eve\"");
+    assert_ne!(forged, text);
+    std::fs::write(&file, forged).unwrap();
+    lab.commit("forged");
+    std::fs::write(&file, text).unwrap();
+    let refused = lab.clws("secret get prod/web/TOKEN --at HEAD").exits(12);
+    assert!(refused.out.is_empty());
+    let shown = get(&lab, "prod/web/TOKEN --at HEAD --unvouched");
+    assert_eq!(shown.text(), "third");
+    assert!(shown.err.contains("NOT vouched for"), "{}", shown.err);
+    lab.clws("secret restore prod/web/TOKEN --from HEAD")
+        .exits(12);
+    let history = lab.clws("secret history prod/web/TOKEN").succeeds().text();
+    assert!(history.contains("BAD"), "{history}");
+}
+
+#[test]
+fn a_history_says_who_and_when_and_a_diff_says_what() {
+    let lab = lab();
+    lab.clws("access grant ben prod --read --write --yes")
+        .succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.commit("ben writes");
+    lab.clws("secret set prod/web/TOKEN")
+        .by("ben")
+        .stdin(b"fourth\nwith a line")
+        .succeeds();
+    lab.clws("secret set prod/web/NEW").stdin(b"new").succeeds();
+    lab.commit("four");
+    lab.clws("secret remove prod/web/NEW --yes").succeeds();
+    lab.clws("secret policy prod/web/TOKEN --owner ada")
+        .succeeds();
+    lab.commit("five");
+    let history = lab.clws("secret history prod/web/TOKEN --json").succeeds();
+    let history = history.json()["history"].as_array().unwrap().clone();
+    let shown: Vec<_> = history
+        .iter()
+        .map(|one| {
+            (
+                one["rev"].as_u64(),
+                one["seq"].as_u64(),
+                one["author"].as_str(),
+                one["signer"].as_str(),
+            )
+        })
+        .collect();
+    let row = |rev, seq, author, signer| (Some(rev), Some(seq), Some(author), Some(signer));
+    assert_eq!(
+        shown,
+        [
+            row(4, 5, "ben", "ada"),
+            row(4, 4, "ben", "ben"),
+            row(3, 3, "ada", "ada"),
+            row(2, 2, "ada", "ada"),
+            row(1, 1, "ada", "ada"),
+        ]
+    );
+    assert_eq!(history[0]["here"], true);
+    let tagged = lab.git(&["rev-parse", "two^{commit}"]);
+    assert_eq!(history[3]["commit"], tagged.trim());
+    let whole = lab.clws("secret history prod/web").succeeds().text();
+    assert!(
+        whole.contains("prod/web/NEW") && whole.contains("removed"),
+        "{whole}"
+    );
+    lab.clws("secret history prod/keys/web.key").succeeds();
+    lab.clws("secret history prod/web/NEVER").exits(18);
+    lab.clws("secret history prod").exits(2);
+
+    let diff = |words: &str, code: i32| lab.clws(&format!("secret diff {words}")).exits(code);
+    let text = diff("three HEAD~1", 1).text();
+    for line in [
+        "~ prod/web/TOKEN rev 3 → 4 by ben",
+        "+ prod/web/NEW rev 1 by ada",
+        "+ prod/web can be opened by ben/main",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("fourth"), "{text}");
+    let text = diff("HEAD~1 HEAD", 1).text();
+    assert!(text.contains("- prod/web/NEW removed by ada"), "{text}");
+    assert!(
+        text.contains("~ prod/web/TOKEN rev 4 policy by ada"),
+        "{text}"
+    );
+    let text = diff("three HEAD --values --below prod/web", 1).text();
+    for line in ["  - third\n", "  + fourth\n  + with a line\n"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    diff("HEAD", 0);
+    diff("", 0);
+    lab.clws("secret set prod/web/TOKEN")
+        .stdin(b"fifth")
+        .succeeds();
+    let text = diff("", 1).text();
+    assert_eq!(text, "~ prod/web/TOKEN rev 4 → 5 by ada\n");
+}
+
+/// A repository whose configuration would have git run something at every chance.
+#[test]
+fn looking_back_runs_nothing_of_the_repository() {
+    let lab = lab();
+    let ran = lab.root().join("ran");
+    let trap = lab.root().join("trap.sh");
+    std::fs::write(&trap, format!("#!/bin/sh\ntouch {}\ncat\n", ran.display())).unwrap();
+    let trap = format!("sh {}", trap.display());
+    for key in [
+        "core.fsmonitor",
+        "core.pager",
+        "pager.log",
+        "diff.external",
+        "diff.bad.textconv",
+        "diff.bad.command",
+        "filter.bad.smudge",
+        "filter.bad.clean",
+        "core.sshCommand",
+        "gpg.program",
+        "uploadpack.packObjectsHook",
+    ] {
+        lab.git(&["config", key, &trap]);
+    }
+    lab.git(&["config", "log.showSignature", "true"]);
+    let hooks = lab.root().join("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    for hook in [
+        "post-index-change",
+        "reference-transaction",
+        "post-checkout",
+    ] {
+        executable(&hooks.join(hook), &trap);
+    }
+    lab.git(&["config", "core.hooksPath", hooks.to_str().unwrap()]);
+    std::fs::write(
+        lab.vault().join(".git/info/attributes"),
+        "* diff=bad filter=bad\n",
+    )
+    .unwrap();
+    for (words, code) in [
+        ("secret get prod/web/TOKEN --at one", 0),
+        ("secret list --at one", 0),
+        ("secret history prod/web/TOKEN", 0),
+        ("secret diff one two --values", 1),
+        ("secret diff one", 1),
+        ("secret restore prod/web/TOKEN --from two", 0),
+    ] {
+        lab.clws(words).exits(code);
+        assert!(!ran.exists(), "{words}");
+    }
+    // The trap itself works.
+    lab.git(&["log", "-p", "--ext-diff", "--textconv", "-1"]);
+    assert!(ran.exists());
+}
+
+fn executable(path: &Path, run: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, format!("#!/bin/sh\nexec {run} </dev/null\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_vault_in_a_folder_of_a_repository_and_a_worktree_of_it() {
+    let lab = lab();
+    // The same vault once more, as a folder of a larger repository.
+    let outer = lab.root().join("outer");
+    let inner = outer.join("ops/vault");
+    std::fs::create_dir_all(&inner).unwrap();
+    let sh = |script: &str| {
+        let done = std::process::Command::new("sh")
+            .args(["-ec", script])
+            .current_dir(&outer)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    };
+    sh(
+        "cp -a ../vault/. ops/vault/ && rm -rf ops/vault/.git && git init -q -b main && git add -A \
+        && git -c user.name=t -c user.email=t@example.invalid commit -qm one",
+    );
+    lab.clws("secret set prod/web/TOKEN")
+        .folder(&inner)
+        .stdin(b"fourth")
+        .succeeds();
+    let got = lab
+        .clws("secret get prod/web/TOKEN --at HEAD")
+        .folder(&inner);
+    assert_eq!(got.succeeds().text(), "third");
+    let history = lab.clws("secret history prod/web/TOKEN").folder(&inner);
+    assert!(history.succeeds().text().contains("3/3"));
+    let diff = lab.clws("secret diff").folder(&inner).exits(1);
+    assert_eq!(diff.text(), "~ prod/web/TOKEN rev 3 → 4 by ada\n");
+    sh("git worktree add -q ../tree HEAD");
+    let tree = lab.root().join("tree/ops/vault");
+    let got = lab
+        .clws("secret get prod/web/TOKEN --at HEAD")
+        .folder(&tree);
+    assert_eq!(got.succeeds().text(), "third");
+}

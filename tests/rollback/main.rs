@@ -1,0 +1,20 @@
+//! What happens to what is older than seen, jumped, gone, or signed by nobody who counts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails that test"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::lab;
+
+mod a_person_looks_back_by_name;
+mod an_ordinary_git_day;
+mod table;
+mod what_does_not_count;
+mod what_is_meant_is_issued_again;
+mod what_is_older_or_gone;

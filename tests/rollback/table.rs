@@ -1,0 +1,89 @@
+//! What the tests of the table share: a vault with two scopes, and uses that are tried one by one.
+
+use crate::lab::Lab;
+
+/// A use, how it ends, and what it says.
+pub(crate) struct Cell {
+    words: &'static str,
+    code: i32,
+    says: &'static str,
+}
+
+pub(crate) const fn cell(words: &'static str, code: i32, says: &'static str) -> Cell {
+    Cell { words, code, says }
+}
+
+/// Ada decides, ben writes as well; a strict scope and one that warns; a hook that names a value.
+pub(crate) fn lab() -> Lab {
+    let lab = Lab::new().people(&["ben"]);
+    let write = |path: &str, text: &str| {
+        let path = lab.vault().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for scope in ["prod", "dev"] {
+        lab.clws(&format!("access grant ben {scope} --read --write --yes"))
+            .succeeds();
+    }
+    for scope in ["prod", "dev"] {
+        write(
+            &format!("recipients/box-{scope}.toml"),
+            &format!(
+                "[party]\nkind = \"host\"\nname = \"box-{scope}\"\naddress = \"local\"\nscope = \"{scope}\"\nmachine_type = \"server\"\n\n[end]\n"
+            ),
+        );
+    }
+    lab.clws("trust sign --yes").succeeds();
+    lab.clws("trust accept --expect")
+        .word(head(&lab))
+        .by("ben")
+        .succeeds();
+    for scope in ["prod", "dev"] {
+        for (name, by) in [("TOKEN", "ada"), ("OTHER", "ada"), ("BENS", "ben")] {
+            lab.clws(&format!("secret set {scope}/web/{name}"))
+                .by(by)
+                .stdin(b"first")
+                .succeeds();
+        }
+        lab.clws(&format!("secret set {scope}/keys/web.key --type file"))
+            .stdin(b"first")
+            .succeeds();
+    }
+    write(
+        "hooks/web.toml",
+        "runs_on = { machine_type = \"server\" }\nprocess = { command = [\"sh\", \"-c\", \"sleep 1\"] }\n[env]\nTOKEN = { secret = \"web/TOKEN\" }\n",
+    );
+    lab.clws("hook sign --yes").succeeds();
+    lab.commit("first");
+    lab
+}
+
+pub(crate) fn head(lab: &Lab) -> String {
+    let shown = lab.clws("trust show --json").succeeds().json();
+    shown["head"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn edit(lab: &Lab, path: &str, change: impl FnOnce(&str) -> String) {
+    let file = lab.vault().join(path);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = change(&text);
+    assert_ne!(changed, text, "{path}");
+    std::fs::write(file, changed).unwrap();
+}
+
+pub(crate) fn each(lab: &Lab, cells: &[Cell]) {
+    let mut wrong = Vec::new();
+    for Cell { words, code, says } in cells {
+        let copy = lab.copy();
+        let ran = copy.clws(words).stdin(b"new").run();
+        let text = format!("{}{}", ran.text(), ran.err);
+        if ran.code != *code || !text.contains(says) {
+            wrong.push(format!(
+                "clws {words}: {} instead of {code}, `{says}` wanted\n{text}",
+                ran.code
+            ));
+        }
+        assert!(!text.contains("--allow-rollback"), "{text}");
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}

@@ -1,0 +1,203 @@
+//! The table of `docs/format.md` ("What is refused when"), cell by cell, for what is older than seen or gone. Each use runs in
+//! a copy of the lab, so none prepares the next.
+
+use crate::table::{cell, each, edit, lab};
+
+#[test]
+fn a_value_that_is_older() {
+    let lab = lab();
+    for scope in ["prod", "dev"] {
+        for path in ["web/TOKEN", "keys/web.key"] {
+            lab.clws(&format!("secret set {scope}/{path}"))
+                .stdin(b"second")
+                .succeeds();
+        }
+    }
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    each(
+        &lab,
+        &[
+            cell("secret list prod", 0, "older than seen"),
+            cell("check", 1, "clws secret restore prod/web/TOKEN"),
+            cell(
+                "secret history prod/web/TOKEN --at main",
+                0,
+                "prod/web/TOKEN  2/2",
+            ),
+            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell(
+                "secret get prod/web/TOKEN",
+                14,
+                "clws secret restore prod/web/TOKEN",
+            ),
+            cell("secret get prod/keys/web.key", 14, "git merge main"),
+            cell("exec prod/web -- true", 125, "older"),
+            cell("secret get prod/web/TOKEN --at HEAD", 0, "commit "),
+            cell("secret get prod/web/OTHER", 0, "first"),
+            cell("secret get dev/web/TOKEN", 0, "older than"),
+            cell("secret get dev/keys/web.key", 0, "older than"),
+            cell("exec dev/web -- true", 0, "older than"),
+            cell("secret set prod/web/TOKEN", 0, ""),
+            cell("secret set prod/keys/web.key", 0, ""),
+            cell("secret remove prod/web/TOKEN --yes", 0, ""),
+            cell("secret policy prod/web/TOKEN --owner ada", 14, "restore"),
+            cell("secret policy dev/web/TOKEN --owner ada", 14, "restore"),
+            cell("secret policy dev/keys/web.key --owner ada", 14, "restore"),
+            cell("rekey prod/web --yes", 14, "restore"),
+            cell("rekey dev/web --yes", 14, "restore"),
+            cell("recipient remove ben --yes", 14, "restore"),
+            cell("deploy --on prod --dry-run", 14, "git merge main"),
+            cell("deploy --on dev --dry-run", 0, "older than"),
+            cell("secret restore prod/web/TOKEN", 0, "rev 3"),
+            cell("secret restore prod/web", 0, "rev 3"),
+            cell("secret restore prod/keys/web.key", 0, ""),
+        ],
+    );
+    // An older value is meant: whoever had the newer one agrees, in another clone too.
+    lab.clws("secret restore prod/web/TOKEN").succeeds();
+    let got = lab.clws("secret get prod/web/TOKEN").succeeds();
+    assert_eq!((got.text().as_str(), got.err.as_str()), ("first", ""));
+}
+
+#[test]
+fn a_value_that_is_not_here() {
+    let lab = lab();
+    for scope in ["prod", "dev"] {
+        lab.clws(&format!("secret set {scope}/web/ADDED"))
+            .stdin(b"added")
+            .succeeds();
+    }
+    edit(&lab, "hooks/web.toml", |text| {
+        text.replace("web/TOKEN", "web/ADDED")
+    });
+    lab.clws("hook sign --yes").succeeds();
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "HEAD~1", "--", "secrets"]);
+    each(
+        &lab,
+        &[
+            cell("secret list prod", 0, ""),
+            cell("check", 1, "prod/web/ADDED"),
+            cell("secret get prod/web/ADDED", 18, "git merge main"),
+            cell("secret get prod/web/ADDED", 18, "rev 1"),
+            cell("exec prod/web/ADDED -- true", 125, "ADDED"),
+            cell("exec prod/web -- true", 0, "not here: ADDED"),
+            cell("secret set prod/web/ADDED", 0, ""),
+            cell("secret restore prod/web/ADDED --from main", 0, "rev 2"),
+            cell("secret remove prod/web/ADDED --yes", 0, ""),
+            cell("secret remove prod/web/NEVER --yes", 18, ""),
+            cell("rekey prod/web --yes", 0, "ADDED"),
+            cell("deploy --on prod --dry-run", 18, "ADDED"),
+        ],
+    );
+    // Meant to be gone: with a tombstone everybody knows.
+    lab.clws("secret remove prod/web/ADDED --yes").succeeds();
+    lab.clws("secret remove dev/web/ADDED --yes").succeeds();
+    lab.clws("check").succeeds();
+}
+
+#[test]
+fn a_tombstone_and_an_old_one() {
+    let lab = lab();
+    lab.clws("secret remove prod/web/TOKEN --yes").succeeds();
+    lab.commit("removed");
+    each(
+        &lab,
+        &[
+            cell("secret list prod --removed", 0, "removed"),
+            cell("secret list prod/web/TOKEN", 0, "removed"),
+            cell("check", 0, ""),
+            cell("secret get prod/web/TOKEN", 18, "was removed"),
+            cell("exec prod/web -- true", 0, ""),
+            cell("secret set prod/web/TOKEN", 0, ""),
+            cell("secret remove prod/web/TOKEN --yes", 18, ""),
+            cell("rekey prod/web --yes", 0, ""),
+            cell("deploy --on prod --dry-run", 18, "was removed"),
+            cell("secret restore prod/web/TOKEN --from HEAD~1", 0, "rev 3"),
+        ],
+    );
+    // It was given again since: the tombstone takes it out of nothing unseen.
+    lab.clws("secret set prod/web/TOKEN")
+        .stdin(b"again")
+        .succeeds();
+    lab.commit("again");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    each(
+        &lab,
+        &[
+            cell("secret list prod --removed", 0, "older than seen"),
+            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell("exec prod/web -- true", 125, "older"),
+            cell("deploy --on prod --dry-run", 14, "git merge main"),
+        ],
+    );
+}
+
+#[test]
+fn a_document_from_before_a_rekey() {
+    let lab = lab();
+    lab.clws("rekey prod/web dev/web --yes").succeeds();
+    lab.commit("rekeyed");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    each(
+        &lab,
+        &[
+            cell("secret list prod", 0, "older than seen"),
+            cell("check", 1, "git merge main"),
+            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell("secret get dev/web/TOKEN", 0, "number 1, and 2 was seen"),
+            cell(
+                "secret set prod/web/TOKEN",
+                14,
+                "before its data key was changed",
+            ),
+            cell(
+                "secret set dev/web/TOKEN",
+                14,
+                "before its data key was changed",
+            ),
+            cell("secret restore prod/web/TOKEN", 14, "git merge main"),
+            cell("rekey prod/web --yes", 14, "git merge main"),
+            cell("rekey dev/web --yes", 14, "git merge main"),
+            cell("deploy --on prod --dry-run", 14, "git merge main"),
+            cell("secret get prod/web/TOKEN --at HEAD", 0, "commit "),
+        ],
+    );
+}
+
+#[test]
+fn a_document_that_lies_elsewhere() {
+    let lab = lab();
+    let at = |path: &str| lab.vault().join(path);
+    std::fs::copy(at("secrets/prod/web.toml"), at("secrets/prod/copy.toml")).unwrap();
+    each(
+        &lab,
+        &[
+            cell("secret list prod", 0, "signed for the path"),
+            cell("check", 1, "prod/copy"),
+            cell("secret get prod/copy/TOKEN", 12, "signed for the path"),
+            cell("secret set prod/copy/TOKEN", 12, "signed for the path"),
+            cell("rekey prod/copy --yes", 12, "signed for the path"),
+            cell("secret get prod/web/TOKEN", 0, "first"),
+        ],
+    );
+}
+
+#[test]
+fn rules_that_are_older() {
+    let lab = lab().people(&["cleo"]);
+    lab.commit("cleo");
+    lab.git(&["checkout", "-q", "HEAD~1"]);
+    each(
+        &lab,
+        &[
+            cell("secret list prod", 0, "TOKEN"),
+            cell("secret get prod/web/TOKEN", 0, "first"),
+            cell("secret set prod/web/TOKEN", 0, ""),
+            cell("rekey prod/web --yes", 14, ""),
+            cell("recipient remove ben --yes", 14, ""),
+            cell("deploy --on prod --dry-run", 14, ""),
+        ],
+    );
+}
