@@ -172,6 +172,29 @@ impl Git {
         Ok(files)
     }
 
+    /// The files of the folder that are in conflict, each with the ids of its stages: 1 what both
+    /// sides began with, 2 ours, 3 theirs.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn unmerged(&self) -> Result<BTreeMap<String, BTreeMap<u8, String>>, Error> {
+        let raw = self.ask(&["ls-files", "--unmerged", "-z"])?;
+        let mut files: BTreeMap<String, BTreeMap<u8, String>> = BTreeMap::new();
+        for line in raw.split(|byte| *byte == 0) {
+            let line = std::str::from_utf8(line).ok();
+            // `MODE ID STAGE TAB PATH`
+            let Some((about, path)) = line.and_then(|line| line.split_once('\t')) else {
+                continue;
+            };
+            let mut words = about.split(' ').skip(1);
+            if let (Some(id), Some(Ok(stage))) = (words.next(), words.next().map(str::parse)) {
+                let stages = files.entry(path.to_owned()).or_default();
+                stages.insert(stage, id.to_owned());
+            }
+        }
+        Ok(files)
+    }
+
     /// The commits up to `commit` that changed a file of the folder, the newest first, each with its
     /// time in seconds.
     ///

@@ -9,12 +9,14 @@ mod context;
 mod deploy;
 mod exec;
 mod fmt;
+mod git;
 mod harden;
 mod hidden;
 mod hook;
 mod identity;
 mod import;
 mod init;
+mod merge;
 mod progress;
 mod recipient;
 mod rekey;
@@ -123,6 +125,9 @@ enum Command {
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
     Fmt(fmt::FmtArgs),
+    Merge(merge::MergeArgs),
+    #[command(subcommand)]
+    Git(git::Command),
     #[command(subcommand)]
     Audit(audit::Command),
 }
@@ -143,6 +148,8 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),
+        Command::Merge(args) => merge::run(args, cx),
+        Command::Git(command) => git::run(command, cx),
         Command::Audit(command) => audit::run(command, cx),
     }
 }

@@ -127,7 +127,10 @@ impl Explain for LineError {
                         .into(),
                 ]
             }
-            Fault::MergeMarker => vec!["resolve the conflict, then run `clws check`".into()],
+            Fault::MergeMarker => vec![
+                "`clws merge` joins it by table; or resolve it by hand, then run `clws check`"
+                    .into(),
+            ],
             Fault::Kind {
                 nearest: Some(near),
                 ..

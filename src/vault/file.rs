@@ -32,6 +32,15 @@ pub struct NewFile<R> {
 pub(super) enum Renewed {
     /// Its content, given by somebody.
     Content(Origin),
+    /// Its content, given before, and lying elsewhere under these numbers.
+    Again {
+        /// The file's own id there.
+        id: [u8; 16],
+        /// rev and seq.
+        numbers: (u64, u64),
+        /// Who gave it, and when.
+        origin: Origin,
+    },
     /// Only its seal: number and author stay.
     Seal {
         /// The number of the content.
@@ -190,9 +199,10 @@ impl Change<'_> {
             Some(mut file) => Some(hash_of(&mut file, path)?),
             None => None,
         };
-        let id = match &before {
-            Some(sidecar) => sidecar.id,
-            None => vault.world().random()?,
+        let id = match (&before, &renewed) {
+            (Some(sidecar), _) => sidecar.id,
+            (None, Renewed::Again { id, .. }) => *id,
+            (None, _) => vault.world().random()?,
         };
         let pin = vault.trust().pins.document(&id)?.unwrap_or_default();
         let pinned = pin.values.get(FILE_RECORD);
@@ -207,11 +217,14 @@ impl Change<'_> {
         }
         let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
         let rev = rev.max(pinned.map_or(0, |mark| mark.rev));
-        let (rev, origin) = match renewed {
-            Renewed::Content(origin) => (rev + 1, origin),
-            Renewed::Seal { rev, origin } => (rev, origin),
+        let (rev, origin, elsewhere) = match renewed {
+            Renewed::Content(origin) => (rev + 1, origin, 0),
+            Renewed::Again {
+                numbers, origin, ..
+            } => (rev.max(numbers.0) + 1, origin, numbers.1),
+            Renewed::Seal { rev, origin } => (rev, origin, 0),
         };
-        let seq = seq.max(pinned.map_or(0, |mark| mark.seq));
+        let seq = seq.max(elsewhere).max(pinned.map_or(0, |mark| mark.seq));
         let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
         let unsigned = Unsigned {

@@ -73,6 +73,8 @@ pub enum Demand {
 pub struct OldValue {
     /// The value, and what was known about it.
     pub opened: Opened,
+    /// The number of its record.
+    pub(super) seq: u64,
     /// Whose signature it carries.
     pub signer: String,
     /// Whether that counts.
@@ -83,6 +85,8 @@ pub struct OldValue {
 pub struct OldFile {
     /// The file, verified.
     pub opened: OpenedFile,
+    /// Its own id, and the number of its record.
+    pub(super) record: ([u8; 16], u64),
     /// Whose signature it carries.
     pub signer: String,
     /// Whether that counts.

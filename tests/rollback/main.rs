@@ -15,6 +15,7 @@ use support::lab;
 mod a_person_looks_back_by_name;
 mod an_ordinary_git_day;
 mod table;
+mod two_branches_become_one;
 mod what_does_not_count;
 mod what_is_meant_is_issued_again;
 mod what_is_older_or_gone;

@@ -43,6 +43,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "deploy",
             "check",
             "history",
+            "merge",
             "scan",
         ],
     ),

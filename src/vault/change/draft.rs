@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub(super) wraps: Vec<Wrap>,
     pub(super) records: BTreeMap<ValueName, Record>,
     pub(super) plain: BTreeMap<ValueName, Plain>,
+    /// Records that lie elsewhere and are counted on from: rev and seq.
+    pub(super) known: BTreeMap<ValueName, RecordMark>,
     /// Every name in the text or among the new records, by its lower-case form.
     pub(super) names: BTreeMap<String, String>,
 }
@@ -139,21 +141,19 @@ impl Draft {
         before: Option<&Record>,
     ) -> Result<(u64, u64), VaultError> {
         let pinned = self.pin.values.get(name.as_str());
-        if let Some(before) = before {
-            let here = RecordMark {
-                rev: before.rev,
-                seq: before.seq,
-                changed: before.changed,
-                hash: [0; 32],
-            };
-            demand_no_jump(&format!("{}/{name}", self.place.path), &here, pinned)?;
+        let before = before.map(|before| RecordMark {
+            rev: before.rev,
+            seq: before.seq,
+            changed: before.changed,
+            hash: [0; 32],
+        });
+        let elsewhere = self.known.get(name);
+        for here in before.iter().chain(elsewhere) {
+            demand_no_jump(&format!("{}/{name}", self.place.path), here, pinned)?;
         }
-        let rev = before
-            .map_or(0, |record| record.rev)
-            .max(pinned.map_or(0, |mark| mark.rev));
-        let seq = before
-            .map_or(0, |record| record.seq)
-            .max(pinned.map_or(0, |mark| mark.seq));
+        let known = || before.iter().chain(elsewhere).chain(pinned);
+        let rev = known().map(|mark| mark.rev).max().unwrap_or(0);
+        let seq = known().map(|mark| mark.seq).max().unwrap_or(0);
         Ok((rev.saturating_add(1), seq.saturating_add(1)))
     }
 

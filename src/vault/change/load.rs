@@ -68,6 +68,7 @@ impl Change<'_> {
             wraps: Vec::new(),
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
+            known: BTreeMap::new(),
         })
     }
 
@@ -136,6 +137,7 @@ impl Change<'_> {
             wraps,
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
+            known: BTreeMap::new(),
             names: BTreeMap::new(),
         })
     }

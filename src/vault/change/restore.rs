@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::name::{DocumentPath, FilePath, ValueName};
+use crate::trust::RecordMark;
 use crate::vault::file::{NewFile, Renewed};
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
@@ -42,10 +43,18 @@ impl Change<'_> {
         let old = past.value(path, name, openers, (WHAT, Demand::Writer))?;
         let OldValue {
             opened,
+            seq,
             signer,
             vouched,
-            ..
         } = old;
+        // On another branch it may have numbers that this machine has not seen; others have.
+        let mark = RecordMark {
+            rev: opened.rev,
+            seq,
+            changed: opened.changed,
+            hash: [0; 32],
+        };
+        self.draft(path)?.known.insert(name.clone(), mark);
         let mut policy = opened.policy;
         expose(&mut policy, &left, vault);
         policy.set(PolicyKey::MovedTo, None);
@@ -86,6 +95,7 @@ impl Change<'_> {
     pub fn restore_file(&mut self, path: &FilePath, past: &Past<'_>) -> Result<Vec<Notice>, Error> {
         let OldFile {
             opened,
+            record: (id, seq),
             signer,
             vouched,
         } = past.file(path, self.openers, (WHAT, Demand::Writer))?;
@@ -102,9 +112,12 @@ impl Change<'_> {
             .collect();
         expose(&mut policy, &left, self.vault);
         policy.set(PolicyKey::MovedTo, None);
-        self.seal_file(path, new, Renewed::Content(opened.origin), |kept| {
-            *kept = policy;
-        })?;
+        let renewed = Renewed::Again {
+            id,
+            numbers: (opened.rev, seq),
+            origin: opened.origin,
+        };
+        self.seal_file(path, new, renewed, |kept| *kept = policy)?;
         Ok(vouched.notice(path.as_str(), &signer))
     }
 }

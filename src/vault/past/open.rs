@@ -78,8 +78,9 @@ impl Past<'_> {
         }
         self.record_use(what, full)?;
         let data_key = self.data_key(&document, openers)?;
-        let signer = clean(&record.signed.party);
+        let (signer, seq) = (clean(&record.signed.party), record.seq);
         Ok(OldValue {
+            seq,
             opened: open_record(&document, record, &data_key)?,
             signer,
             vouched,
@@ -180,6 +181,7 @@ impl Past<'_> {
         Ok(OldFile {
             signer: clean(&sidecar.signed.party),
             vouched,
+            record: (sidecar.id, sidecar.seq),
             opened: OpenedFile {
                 content,
                 rev: sidecar.rev,

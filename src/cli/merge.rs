@@ -1,0 +1,271 @@
+//! `clws merge`: two branches of the secrets, joined table by table.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::error::{Code, Error, Problem};
+use crate::fs::{Edit, FsError, Journal, Lock, New};
+use crate::git::Git;
+use crate::lines::MAX_FILE;
+use crate::merge::{Merged, Take, merge, side_by_side};
+use crate::name::{DocumentPath, FilePath};
+use crate::text::{clean, list};
+use crate::vault::{Sidecar, Vault};
+
+/// Join what two branches made of secrets, after a conflict of `git merge`
+///
+/// Documents are joined table by table: values, readers and a new data key of different branches go
+/// together. Where both gave a new value, the newer by record order counts, as on every machine; it says
+/// which, and how the other is had back. Of a sealed file the newer is taken whole. Nothing is opened or
+/// signed, and `git add` is yours.
+#[derive(Args, Debug)]
+pub(crate) struct MergeArgs {
+    /// Files below `secrets/`, from the vault's folder; all that are in conflict without any
+    paths: Vec<String>,
+    /// As git's merge driver: join three files into OURS, and leave what both sides gave in conflict
+    #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], requires = "path", conflicts_with = "paths")]
+    driver: Vec<PathBuf>,
+    /// The driver's file, from the repository's folder
+    #[arg(long, requires = "driver")]
+    path: Option<String>,
+    /// How many signs a conflict marker has
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(7..=64), requires = "driver")]
+    marker_size: u8,
+}
+
+pub(crate) fn run(args: &MergeArgs, cx: &Context) -> Result<ExitCode, Error> {
+    match (args.driver.as_slice(), &args.path) {
+        ([base, ours, theirs], Some(path)) => {
+            let files = [base, ours, theirs].map(|file| cx.world.folder().join(file));
+            drive(cx, &files, path, usize::from(args.marker_size))
+        }
+        _ => resolve(cx, &args.paths),
+    }
+}
+
+/// What git calls for one document. The result goes where git wants it, into its own copy of ours.
+fn drive(cx: &Context, files: &[PathBuf; 3], path: &str, marker: usize) -> Result<ExitCode, Error> {
+    let read = |file: &Path| -> Result<Vec<u8>, Error> {
+        std::fs::read(file).map_err(|error| FsError::io("read", file)(error).into())
+    };
+    let [base, ours_file, theirs] = files;
+    let (base, ours, theirs) = (read(base)?, read(ours_file)?, read(theirs)?);
+    let joined = joined(cx, path, (&base, &ours, &theirs), marker);
+    let (text, clean) = match joined {
+        Ok(merged) => {
+            merged.notes.iter().for_each(|note| cx.ui.warn(note));
+            for conflict in &merged.conflicts {
+                cx.ui.warn(&format!(
+                    "both sides changed {conflict}: `clws merge` takes the newer"
+                ));
+            }
+            (merged.text, merged.conflicts.is_empty())
+        }
+        Err(error) => {
+            cx.ui.error(&error);
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            (side_by_side(&text(&ours), &text(&theirs), marker), false)
+        }
+    };
+    std::fs::write(ours_file, text).map_err(FsError::io("write", ours_file))?;
+    Ok(if clean {
+        ExitCode::SUCCESS
+    } else {
+        Code::Conflict.into()
+    })
+}
+
+/// The joined document that lies at `path` of the repository: `…/secrets/SCOPE/DOCUMENT.toml`.
+fn joined(
+    cx: &Context,
+    path: &str,
+    (base, ours, theirs): (&[u8], &[u8], &[u8]),
+    marker: usize,
+) -> Result<Merged, Error> {
+    let no_document = || Problem::new(Code::Usage, format!("`{}` is no document", clean(path)));
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let file = parts.pop().and_then(|file| file.strip_suffix(".toml"));
+    let (Some(name), Some(scope), Some("secrets")) = (file, parts.pop(), parts.pop()) else {
+        return Err(no_document().into());
+    };
+    let document = format!("{scope}/{name}").parse::<DocumentPath>()?;
+    let folder = cx.world.folder().join(parts.join("/"));
+    let vault = match Vault::open(&cx.world, &folder, None) {
+        Ok(vault) => Some(vault),
+        Err(error) => {
+            // Without rules nothing both sides changed can be judged; the rest can be joined.
+            cx.ui.warn(&error.message());
+            None
+        }
+    };
+    let base = (!base.is_empty()).then_some(base);
+    merge(
+        vault.as_ref(),
+        &document,
+        (base, ours, theirs),
+        Take::Neither,
+        marker,
+    )
+}
+
+/// Joins what lies in conflict in the index, into the working tree.
+fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
+    let vault = cx.trusted_vault()?;
+    vault.demand_pin(false)?;
+    let git = Git::at(&cx.world, vault.tree().path());
+    let unmerged = git.unmerged()?;
+    let (mut edits, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    let pins = &vault.trust().pins;
+    let _lock = Lock::take(&pins.lock_file(), "merge")?;
+    let journal = Journal::at(pins.journal_file());
+    journal.begin(vault.tree())?;
+    for (file, stages) in &unmerged {
+        if !only.is_empty() && !only.contains(file) {
+            continue;
+        }
+        // An age file goes with its sidecar.
+        if file.ends_with(".age") && unmerged.contains_key(&format!("{file}.toml")) {
+            continue;
+        }
+        match resolved(cx, &vault, &git, file, &unmerged) {
+            Ok(Some(more)) => {
+                edits.extend(more);
+                done.push(file.clone());
+            }
+            Ok(None) => left.push((file, stages.len())),
+            Err(error) => {
+                cx.ui.error(&error);
+                left.push((file, stages.len()));
+            }
+        }
+    }
+    if !edits.is_empty() {
+        journal.commit(vault.tree(), &cx.world, edits)?;
+    }
+    journal.end();
+    for (file, _) in &left {
+        let next = match file.strip_prefix("recipients/") {
+            Some(_) => "`clws trust merge` joins the rules",
+            None => "a person has to decide",
+        };
+        cx.ui.warn(&format!("{file} is still in conflict: {next}"));
+    }
+    if !done.is_empty() {
+        cx.ui.say(&format!("joined {}", list(&done)));
+        cx.ui
+            .say("next: `clws check`, then `git add` and `git commit`");
+    } else if left.is_empty() {
+        cx.ui.say("nothing is in conflict");
+    }
+    Ok(if left.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        Code::Conflict.into()
+    })
+}
+
+/// What one file in conflict becomes; none if it is no secret.
+fn resolved(
+    cx: &Context,
+    vault: &Vault,
+    git: &Git,
+    file: &str,
+    unmerged: &BTreeMap<String, BTreeMap<u8, String>>,
+) -> Result<Option<Vec<Edit>>, Error> {
+    let Some(name) = file.strip_prefix("secrets/") else {
+        return Ok(None);
+    };
+    let mut objects = git.objects()?;
+    let mut stage = |file: &str, number: u8, most: usize| -> Result<Option<Vec<u8>>, Error> {
+        match unmerged.get(file).and_then(|stages| stages.get(&number)) {
+            Some(id) => objects.bytes(id, most),
+            None => Ok(None),
+        }
+    };
+    let (base, ours, theirs) = (
+        stage(file, 1, MAX_FILE)?,
+        stage(file, 2, MAX_FILE)?,
+        stage(file, 3, MAX_FILE)?,
+    );
+    let old = vault.tree().read(file, MAX_FILE)?;
+    let edit = |file: &str, old: Option<&[u8]>, new: Vec<u8>| Edit::of(file, old, New::Bytes(new));
+    if let Some(name) = name.strip_suffix(".age.toml") {
+        let path = name.parse::<FilePath>()?;
+        let rights = vault.rights(path.as_str())?;
+        let mark = |bytes: &Option<Vec<u8>>| {
+            let sidecar = Sidecar::parse(bytes.as_deref()?, &path).ok()?;
+            let judged = vault.judge_sidecar(&sidecar, &rights, None).ok()?;
+            Some((judged.mark, sidecar.signed.party, sidecar.content.is_some()))
+        };
+        let (a, b) = (mark(&ours), mark(&theirs));
+        let is_theirs = a.as_ref().map(|a| a.0) < b.as_ref().map(|b| b.0);
+        let (number, text, winner) = match is_theirs {
+            true => (3, theirs, b),
+            false => (2, ours, a),
+        };
+        let (Some(text), Some((mark, signer, live))) = (text, winner) else {
+            return Err(Problem::new(
+                Code::Conflict,
+                format!("`{path}` cannot be joined: neither side counts"),
+            )
+            .into());
+        };
+        let from = if is_theirs { "HEAD" } else { "MERGE_HEAD" };
+        cx.ui.warn(&format!(
+            "{path}: rev {} by {signer} counts; if the other is meant: `clws secret restore {path} --from {from}`",
+            mark.rev
+        ));
+        let mut edits = vec![edit(file, old.as_deref(), text)];
+        let age = path.to_file();
+        if unmerged.contains_key(&age) {
+            let was = vault.tree().read(&age, usize::MAX)?;
+            let new = stage(&age, number, usize::MAX)?.filter(|_| live);
+            edits.push(match new {
+                Some(bytes) => edit(&age, was.as_deref(), bytes),
+                None => Edit::of(age, was.as_deref(), New::Gone),
+            });
+        }
+        return Ok(Some(edits));
+    }
+    let Some(path) = name.strip_suffix(".toml") else {
+        return Ok(None);
+    };
+    let path = path.parse::<DocumentPath>()?;
+    let (Some(ours), Some(theirs)) = (ours, theirs) else {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!("`{path}` was changed on one side and deleted on the other"),
+        )
+        .hint(format!(
+            "`git add {file}` keeps it, `git rm {file}` does not"
+        ))
+        .into());
+    };
+    let merged = merge(
+        Some(vault),
+        &path,
+        (base.as_deref(), &ours, &theirs),
+        Take::Newer,
+        7,
+    )?;
+    merged.notes.iter().for_each(|note| cx.ui.warn(note));
+    if !merged.conflicts.is_empty() {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!(
+                "both sides changed {}, and neither counts",
+                list(&merged.conflicts)
+            ),
+        )
+        .into());
+    }
+    Ok(Some(vec![edit(
+        file,
+        old.as_deref(),
+        merged.text.into_bytes(),
+    )]))
+}

@@ -1,0 +1,305 @@
+//! One document of two branches.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::tables::{Join, Key, join, keys, tables};
+use crate::error::{Code, Error, Problem};
+use crate::lines;
+use crate::name::{DocumentPath, ValueName};
+use crate::trust::RecordMark;
+use crate::vault::{Document, Head, Record, Vault};
+
+/// What happens where both sides gave a value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Take {
+    /// Both stand in the text, for a person to decide.
+    Neither,
+    /// The newer by record order counts.
+    Newer,
+}
+
+/// A joined document.
+#[derive(Debug)]
+pub struct Merged {
+    /// The text, with conflict markers if there are conflicts.
+    pub text: String,
+    /// The tables that both sides changed and nobody decided about.
+    pub conflicts: Vec<String>,
+    /// What a person should know: what was not taken along, and how it is had back.
+    pub notes: Vec<String>,
+}
+
+/// Joins a document of two branches. Records are judged by the rules of `vault`; without it, what both
+/// sides changed is a conflict.
+///
+/// # Errors
+/// [`crate::vault::VaultError::Line`] if a side does not read; CONFLICT if the two have other keys or are
+/// two documents, which no text can hold.
+pub fn merge(
+    vault: Option<&Vault>,
+    path: &DocumentPath,
+    (base, ours, theirs): (Option<&[u8]>, &[u8], &[u8]),
+    take: Take,
+    marker: usize,
+) -> Result<Merged, Error> {
+    let id = vault.map_or([0; 32], |vault| *vault.id());
+    let base = base.and_then(|bytes| Document::parse(bytes, path, &id).ok());
+    let ours = Document::parse(ours, path, &id)?;
+    let theirs = Document::parse(theirs, path, &id)?;
+    let head = head(path, base.as_ref(), &ours, &theirs)?;
+    let empty = BTreeMap::new();
+    let base_tables = base.as_ref().map(|base| tables(base.lines()));
+    let (a, b, c) = (
+        base_tables.as_ref().unwrap_or(&empty),
+        tables(ours.lines()),
+        tables(theirs.lines()),
+    );
+    let mut joined = Joined {
+        vault,
+        path,
+        sides: (&ours, &theirs),
+        base: base.as_ref(),
+        take,
+        marker,
+        merged: Merged {
+            text: String::new(),
+            conflicts: Vec::new(),
+            notes: Vec::new(),
+        },
+    };
+    let is_rekeyed = ours.head.key_id != theirs.head.key_id;
+    let (kept, other) = match head {
+        Side::Ours => (&b, &c),
+        Side::Theirs => (&c, &b),
+    };
+    let mut blocks = Vec::new();
+    for key in keys([a, &b, &c]) {
+        let (_, kind, name) = key;
+        let block = match kind {
+            // Signed together, so taken together.
+            "document" | "retired" => kept.get(&key).map(|text| (*text).to_owned()),
+            // A wrap holds one side's key.
+            "reader" if is_rekeyed => {
+                if !kept.contains_key(&key) && other.contains_key(&key) && !a.contains_key(&key) {
+                    joined.lost_wrap(name.unwrap_or_default());
+                }
+                kept.get(&key).map(|text| (*text).to_owned())
+            }
+            _ => {
+                let side =
+                    |side: &BTreeMap<Key<'_>, &'_ str>| side.get(&key).map(|t| t.to_string());
+                let texts = (side(a), side(&b), side(&c));
+                match join(texts.0.as_deref(), texts.1.as_deref(), texts.2.as_deref()) {
+                    Join::One(text) => text.map(str::to_owned),
+                    Join::Both(ours, theirs) => Some(joined.both((kind, name), ours, theirs)?),
+                }
+            }
+        };
+        blocks.extend(block);
+    }
+    let source = ours.lines().source();
+    let first = ours
+        .lines()
+        .headers()
+        .first()
+        .map_or(0, |header| header.start);
+    let comments = source.get(..first).unwrap_or_default();
+    joined.merged.text = lines::render(comments, &blocks);
+    if joined.merged.conflicts.is_empty() {
+        // Read once more, as whoever opens it will.
+        Document::parse(joined.merged.text.as_bytes(), path, &id)?.records()?;
+    }
+    Ok(joined.merged)
+}
+
+/// Two whole texts that cannot be joined, between conflict markers.
+#[must_use]
+pub fn side_by_side(ours: &str, theirs: &str, marker: usize) -> String {
+    let line = |sign: &str| sign.repeat(marker);
+    let end = |text: &str| if text.ends_with('\n') { "" } else { "\n" };
+    format!(
+        "{} ours\n{ours}{}{}\n{theirs}{}{} theirs\n",
+        line("<"),
+        end(ours),
+        line("="),
+        end(theirs),
+        line(">"),
+    )
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Side {
+    Ours,
+    Theirs,
+}
+
+/// Whose own record, keys and wraps the joined document has.
+fn head(
+    path: &DocumentPath,
+    base: Option<&Document<'_>>,
+    ours: &Document<'_>,
+    theirs: &Document<'_>,
+) -> Result<Side, Problem> {
+    let (a, b, c) = (base.map(|base| &base.head), &ours.head, &theirs.head);
+    if b.id != c.id {
+        return Err(cannot(
+            path,
+            (b, c),
+            "each side made a document of this name",
+        ));
+    }
+    if b == c || a == Some(c) {
+        return Ok(Side::Ours);
+    }
+    if a == Some(b) {
+        return Ok(Side::Theirs);
+    }
+    if b.key_id == c.key_id {
+        let order = (b.seq, b.signed.to_string()).cmp(&(c.seq, c.signed.to_string()));
+        return Ok(match order {
+            Ordering::Less => Side::Theirs,
+            _ => Side::Ours,
+        });
+    }
+    // One side signed it again, the other changed the key: machines that saw either must not call the
+    // joined one older.
+    match a.map(|a| a.key_id) {
+        Some(key_id) if key_id == b.key_id && c.seq >= b.seq => Ok(Side::Theirs),
+        Some(key_id) if key_id == c.key_id && b.seq >= c.seq => Ok(Side::Ours),
+        _ => Err(cannot(path, (b, c), "each side changed its data key")),
+    }
+}
+
+/// The side with the greater number, so that no machine calls it older; what the other has alone; and a
+/// key that is newer than both, for whoever is to read it now.
+fn cannot(path: &DocumentPath, (ours, theirs): (&Head, &Head), why: &str) -> Problem {
+    let file = path.to_file();
+    let (side, other) = match ours.seq >= theirs.seq {
+        true => ("--ours", "MERGE_HEAD"),
+        false => ("--theirs", "HEAD"),
+    };
+    Problem::new(Code::Conflict, format!("`{path}` cannot be joined: {why}"))
+        .hint(format!(
+            "take one side whole: `git checkout {side} -- {file}`"
+        ))
+        .hint(format!(
+            "then what only the other has: `clws secret restore {path}/NAME --from {other}`"
+        ))
+        .hint(format!(
+            "then `clws rekey {path}`, so that it is the newest for everybody"
+        ))
+}
+
+struct Joined<'a> {
+    vault: Option<&'a Vault>,
+    path: &'a DocumentPath,
+    sides: (&'a Document<'a>, &'a Document<'a>),
+    base: Option<&'a Document<'a>>,
+    take: Take,
+    marker: usize,
+    merged: Merged,
+}
+
+impl Joined<'_> {
+    fn lost_wrap(&mut self, name: &str) {
+        let (path, party) = (self.path, name.split('/').next().unwrap_or_default());
+        self.merged.notes.push(format!(
+            "{party} was given a wrap of the key from before: `clws access grant {party} {path} --read` gives the new one"
+        ));
+    }
+
+    /// A table that both sides changed.
+    fn both(
+        &mut self,
+        (kind, name): (&str, Option<&str>),
+        ours: &str,
+        theirs: &str,
+    ) -> Result<String, Error> {
+        let name = name.unwrap_or_default();
+        if kind == "reader" {
+            // Two wraps of one key for one reader: whichever.
+            let of = |text: &str| {
+                text.lines()
+                    .find(|l| l.starts_with("recipient"))
+                    .map(str::to_owned)
+            };
+            if of(ours) == of(theirs) {
+                return Ok(ours.to_owned());
+            }
+        }
+        if kind == "secret"
+            && let Some(text) = self.newer(name, ours, theirs)?
+        {
+            return Ok(text);
+        }
+        self.merged.conflicts.push(match kind {
+            "secret" => format!("{}/{name}", self.path),
+            _ => format!("{}, [{kind}.{name}]", self.path),
+        });
+        let text = side_by_side(ours, theirs, self.marker);
+        Ok(text.trim_end_matches('\n').to_owned())
+    }
+
+    /// The record that counts, if that can be told and is not for a person to say.
+    fn newer(&mut self, name: &str, ours: &str, theirs: &str) -> Result<Option<String>, Error> {
+        let (Some(vault), Ok(value)) = (self.vault, name.parse::<ValueName>()) else {
+            return Ok(None);
+        };
+        let record = |document: &Document<'_>| document.record(&value);
+        let base = self.base.map(record).transpose()?.flatten();
+        let (Some(a), Some(b)) = (record(self.sides.0)?, record(self.sides.1)?) else {
+            return Ok(None);
+        };
+        let marks = (
+            self.mark(vault, self.sides.0, &a),
+            self.mark(vault, self.sides.1, &b),
+        );
+        let order = match &marks {
+            (Some(a), Some(b)) => a.cmp(b),
+            (Some(_), None) => Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (None, None) => return Ok(None),
+        };
+        let (text, taken, left) = match order {
+            Ordering::Less => (theirs, &b, &a),
+            _ => (ours, &a, &b),
+        };
+        let whose = if order == Ordering::Less {
+            "HEAD"
+        } else {
+            "MERGE_HEAD"
+        };
+        let rev = base.as_ref().map_or(0, |base| base.rev);
+        let both_count = marks.0.is_some() && marks.1.is_some();
+        let full = format!("{}/{name}", self.path);
+        if taken.rev > rev && left.rev > rev && both_count {
+            if self.take == Take::Neither {
+                return Ok(None);
+            }
+            self.merged.notes.push(format!(
+                "{full}: rev {} by {} counts, and not rev {} by {}; if that is meant: `clws secret restore {full} --from {whose}`",
+                taken.rev, taken.signed.party, left.rev, left.signed.party
+            ));
+        } else if !both_count {
+            self.merged.notes.push(format!(
+                "{full}: what {} signed counts; the other side is signed by nobody who may write it",
+                taken.signed.party
+            ));
+        } else if base.is_none_or(|base| base.policy != left.policy) && left.policy != taken.policy
+        {
+            self.merged.notes.push(format!(
+                "{full}: its policy is that of rev {} by {}; look at `clws secret policy {full}`",
+                taken.rev, taken.signed.party
+            ));
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    /// What a record is compared by, if a current writer signed it.
+    fn mark(&self, vault: &Vault, document: &Document<'_>, record: &Record) -> Option<RecordMark> {
+        let rights = vault.rights(self.path.as_str()).ok()?;
+        let judged = vault.judge_record(document, record, &rights, None).ok()?;
+        Some(judged.mark)
+    }
+}
