@@ -195,6 +195,29 @@ impl Git {
         Ok(files)
     }
 
+    /// The two sides of the merge that is under way, or else of the one that was committed last, and what
+    /// they began with.
+    ///
+    /// # Errors
+    /// NOTFOUND if there is none.
+    pub fn last_merge(&self) -> Result<[Commit; 3], Error> {
+        let sides = match self.commit("MERGE_HEAD") {
+            Ok(theirs) => (self.commit("HEAD")?, theirs),
+            Err(_) => {
+                let theirs = self.commit("HEAD^2").map_err(|_| {
+                    Error::from(
+                        Problem::new(Code::NotFound, "there is no merge here to join anew")
+                            .hint("`git log --merges` shows where there was one"),
+                    )
+                })?;
+                (self.commit("HEAD^1")?, theirs)
+            }
+        };
+        let (ours, theirs) = sides;
+        let base = self.ask_line(&["merge-base", &ours.id, &theirs.id])?;
+        Ok([self.commit(&base)?, ours, theirs])
+    }
+
     /// The commits up to `commit` that changed a file of the folder, the newest first, each with its
     /// time in seconds.
     ///

@@ -118,6 +118,11 @@ impl Check<'_> {
             );
             self.add(Finding::new(Kind::Older, path.as_str(), why).next("git merge main"));
         }
+        if let Err(error @ VaultError::Jump { .. }) =
+            self.vault.demand_newest_head(document, Some(&pin))
+        {
+            self.add(Finding::of(Kind::Jump, path.as_str(), &error));
+        }
         for record in records {
             let name = format!("{path}/{}", record.name);
             if let Err(error) = document.check_kid(record) {

@@ -24,7 +24,8 @@ use crate::vault::{Sidecar, Vault};
 /// signed, and `git add` is yours.
 #[derive(Args, Debug)]
 pub(crate) struct MergeArgs {
-    /// Files below `secrets/`, from the vault's folder; all that are in conflict without any
+    /// Files below `secrets/`, from the vault's folder; all that are in conflict without any. One that
+    /// is not in conflict is joined anew from the two sides of the merge
     paths: Vec<String>,
     /// As git's merge driver: join three files into OURS, and leave what both sides gave in conflict
     #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], requires = "path", conflicts_with = "paths")]
@@ -117,7 +118,13 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let git = Git::at(&cx.world, vault.tree().path());
-    let unmerged = git.unmerged()?;
+    let mut unmerged = git.unmerged()?;
+    for file in only {
+        // Text may have been joined without a conflict, to something that does not read.
+        if !unmerged.contains_key(file) {
+            unmerged.insert(file.clone(), stages(&git, file)?);
+        }
+    }
     let (mut edits, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let pins = &vault.trust().pins;
     let _lock = Lock::take(&pins.lock_file(), "merge")?;
@@ -166,6 +173,21 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     } else {
         Code::Conflict.into()
     })
+}
+
+/// The contents of a file on both sides of a merge, as git's index would list them in a conflict.
+fn stages(git: &Git, file: &str) -> Result<BTreeMap<u8, String>, Error> {
+    let mut stages = BTreeMap::new();
+    for (number, commit) in (1..).zip(git.last_merge()?) {
+        if let Some(id) = git.files(&commit, file)?.remove(file) {
+            stages.insert(number, id);
+        }
+    }
+    if stages.contains_key(&2) && stages.contains_key(&3) {
+        return Ok(stages);
+    }
+    let missing = format!("`{}` is not on both sides of the merge", clean(file));
+    Err(Problem::new(Code::NotFound, missing).into())
 }
 
 /// What one file in conflict becomes; none if it is no secret.

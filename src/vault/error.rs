@@ -1,7 +1,7 @@
 //! Why something in the vault stayed closed, or was not written.
 
 use crate::error::{Code, Explain};
-use crate::lines::LineError;
+use crate::lines::{Fault, LineError};
 use crate::text::{any_of, count, list};
 use crate::trust::TrustError;
 
@@ -175,6 +175,9 @@ impl Explain for VaultError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Trust(error) => error.hints(),
+            Self::Line { file, error } if matches!(error.fault, Fault::DuplicateTable(_)) => vec![
+                format!("if a merge put them together: `clws merge {file}` joins it anew, by table"),
+            ],
             Self::Line { error, .. } => error.hints(),
             Self::NotFound { nearest: Some(near), .. } => vec![format!("is `{near}` meant?")],
             Self::NotFound { name, nearest: None } => {

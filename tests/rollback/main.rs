@@ -19,3 +19,4 @@ mod two_branches_become_one;
 mod what_does_not_count;
 mod what_is_meant_is_issued_again;
 mod what_is_older_or_gone;
+mod which_side_merges_says_nothing;
