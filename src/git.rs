@@ -81,6 +81,8 @@ impl Git {
             .env("LC_ALL", "C")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_NO_LAZY_FETCH", "1")
+            // git before 2.45 does not know the last one, and speaks to nobody by this.
+            .env("GIT_ALLOW_PROTOCOL", "none")
             .env("GIT_TERMINAL_PROMPT", "0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -170,6 +172,14 @@ impl Git {
             }
         }
         Ok(files)
+    }
+
+    /// Whether commits before some are not here.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn is_shallow(&self) -> Result<bool, Error> {
+        Ok(self.ask_line(&["rev-parse", "--is-shallow-repository"])? == "true")
     }
 
     /// The files of the folder that are in conflict, each with the ids of its stages: 1 what both

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::fs::{Edit, FsError, Journal, Lock, New};
+use crate::fs::{Edit, FsError, Journal, Lock, New, Sync};
 use crate::git::Git;
 use crate::lines::MAX_FILE;
 use crate::merge::{Merged, Take, merge, side_by_side};
@@ -151,6 +151,7 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         }
     }
     if !edits.is_empty() {
+        vault.record_use("merge", &done, Sync::Disk)?;
         journal.commit(vault.tree(), &cx.world, edits)?;
     }
     journal.end();

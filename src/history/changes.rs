@@ -42,6 +42,8 @@ pub struct Entry {
 pub struct History {
     /// Its records, the newest first.
     pub entries: Vec<Entry>,
+    /// Whether git has more of it elsewhere.
+    pub shallow: bool,
     /// Commits in which the file does not read, as with a conflict that was committed.
     pub unread: Vec<Commit>,
 }
@@ -75,6 +77,7 @@ pub fn history(
         .into_iter()
         .collect();
     let (mut found, mut seen) = (History::default(), HashSet::new());
+    found.shallow = git.is_shallow()?;
     for (commit, seconds) in commits.into_iter().rev() {
         let Some(bytes) = objects.bytes(&commit.spec(&file), MAX_FILE)? else {
             continue;

@@ -10,10 +10,11 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::crypto::sha256;
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::git::{Commit, Git, Objects};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, SecretName, SecretPath};
+use crate::text::clean;
 use crate::trust::{SETTINGS_FILE, Version, version_file};
 
 use super::document::Document;
@@ -23,7 +24,7 @@ use super::read::Opened;
 use super::record::Record;
 use super::sidecar::Sidecar;
 use super::unseal::OpenedFile;
-use super::{Found, Notice, VaultError};
+use super::{Found, VaultError};
 
 /// Who stands behind a record that is looked at.
 #[derive(Debug)]
@@ -45,16 +46,6 @@ impl Vouched {
             Self::Then(_) => "former writer",
             Self::Nobody(VaultError::NotWriter { .. }) => "unvouched",
             Self::Nobody(_) => "BAD",
-        }
-    }
-
-    /// What somebody should know who takes it over.
-    pub(super) fn notice(&self, name: &str, signer: &str) -> Vec<Notice> {
-        match self {
-            Self::Then(version) => vec![format!(
-                "`{name}` was signed by {signer}, who could write it by trust version {version} and may not now"
-            )],
-            Self::Now | Self::Nobody(_) => Vec::new(),
         }
     }
 }
@@ -165,7 +156,61 @@ impl<'a> Past<'a> {
             Source::Tree => Ok(self.vault.tree().read(path, MAX_FILE)?),
             Source::Commit {
                 commit, objects, ..
-            } => objects.borrow_mut().bytes(&commit.spec(path), MAX_FILE),
+            } => {
+                let found = objects.borrow_mut().bytes(&commit.spec(path), MAX_FILE)?;
+                if found.is_none() {
+                    self.demand_fetched(path)?;
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// A partial clone may know of a file and not have it. It is not fetched behind anybody's back, and it
+    /// is not taken for one that is not there.
+    fn demand_fetched(&self, path: &str) -> Result<(), Error> {
+        let Source::Commit { git, commit, .. } = &self.source else {
+            return Ok(());
+        };
+        if !git.files(commit, path)?.contains_key(path) {
+            return Ok(());
+        }
+        let what = format!(
+            "git knows of `{path}` at {} and does not have it",
+            commit.short()
+        );
+        Err(Problem::new(Code::NotFound, what)
+            .note("this is a partial clone")
+            .hint(format!(
+                "`git show {} >/dev/null` fetches it",
+                commit.spec(path)
+            ))
+            .into())
+    }
+
+    /// Who signed a secret, and whether that counts.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it is not there or does not read.
+    pub fn vouches(&self, secret: &SecretName) -> Result<(String, Vouched), Error> {
+        let missing = || VaultError::NotFound {
+            name: secret.to_string(),
+            nearest: None,
+        };
+        match secret {
+            SecretName::Value(path, name) => {
+                let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
+                let document = Document::parse(&bytes, path, self.vault.id())?;
+                let record = document.record(name)?.ok_or_else(missing)?;
+                let vouched = self.vouches_record(&document, &record);
+                Ok((clean(&record.signed.party), vouched))
+            }
+            SecretName::File(path) => {
+                let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
+                let sidecar = Sidecar::parse(&bytes, path)?;
+                let vouched = self.vouches_sidecar(&sidecar);
+                Ok((clean(&sidecar.signed.party), vouched))
+            }
         }
     }
 

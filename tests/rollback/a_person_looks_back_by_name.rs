@@ -286,6 +286,42 @@ fn looking_back_runs_nothing_of_the_repository() {
     assert!(ran.exists());
 }
 
+#[test]
+fn what_a_clone_does_not_have_is_said_and_not_fetched() {
+    let lab = lab();
+    lab.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", lab.vault().display());
+    lab.git(&["clone", "-q", "--filter=blob:none", &url, "../partial"]);
+    lab.git(&["clone", "-q", "--depth=1", &url, "../shallow"]);
+    let partial = lab.root().join("partial");
+    let objects = || {
+        let out = std::process::Command::new("git")
+            .args(["cat-file", "--batch-all-objects", "--batch-check"])
+            .current_dir(&partial)
+            .output()
+            .unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let before = objects();
+    let got = lab
+        .clws("secret get prod/web/TOKEN --at HEAD")
+        .folder(&partial);
+    assert_eq!(got.succeeds().text(), "third");
+    let refused = lab
+        .clws("secret get prod/web/TOKEN --at one")
+        .folder(&partial);
+    let refused = refused.exits(18);
+    assert!(refused.err.contains("does not have it"), "{}", refused.err);
+    let listed = lab.clws("secret list --at one").folder(&partial).run();
+    assert!(listed.err.contains("does not have it"), "{}", listed.err);
+    assert_eq!(objects(), before);
+    let shallow = lab.root().join("shallow");
+    let history = lab.clws("secret history prod/web/TOKEN").folder(&shallow);
+    let history = history.succeeds();
+    assert!(history.err.contains("shallow clone"), "{}", history.err);
+    assert_eq!(history.text().lines().count(), 2);
+}
+
 fn executable(path: &Path, run: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, format!("#!/bin/sh\nexec {run} </dev/null\n")).unwrap();

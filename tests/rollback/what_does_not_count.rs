@@ -52,8 +52,13 @@ fn a_signer_who_may_not_write_any_more() {
             cell("secret list prod --at bens", 0, "former writer"),
             cell(
                 "secret restore prod/web/TOKEN --from bens",
-                0,
+                15,
                 "may not now",
+            ),
+            cell(
+                "secret restore prod/web/TOKEN --from bens --yes",
+                0,
+                "rev 3",
             ),
         ],
     );

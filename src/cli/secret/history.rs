@@ -36,6 +36,11 @@ pub(crate) fn run(args: &HistoryArgs, cx: &Context) -> Result<(), Error> {
                 .into());
         }
     };
+    if found.shallow {
+        cx.ui.warn(
+            "this is a shallow clone: what was before is not here; `git fetch --unshallow` gets it",
+        );
+    }
     if !found.unread.is_empty() {
         cx.ui.warn(&format!(
             "in {} it does not read: {}",

@@ -8,13 +8,13 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, SecretName, SecretPath};
 use crate::text::list;
 use crate::trust::Order;
-use crate::vault::{Document, Found, Past, State, Vault, VaultError};
+use crate::vault::{Document, Found, Past, State, Vault, VaultError, Vouched};
 
 /// Issue an older value again as the newest
 ///
 /// After `git revert`, a wrong merge, or where another branch's value won: what lies there is older than
 /// what people have seen, and refused. It is sealed and signed anew under the next number, so that every
-/// machine agrees. Who gave it and when stays. For a document, everything in it that is older than seen.
+/// machine agrees. Who gave it and when stays. What a former writer signed is asked about. For a document, everything in it that is older than seen.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
     /// A value, a sealed file, or a document
@@ -48,8 +48,18 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         return Ok(());
     }
     let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
-    if names.len() > 1 {
-        let (all, place) = (list(&shown), past.label());
+    let (all, place) = (list(&shown), past.label());
+    let mut asks = names.len() > 1;
+    for name in &names {
+        // Whoever could write once can still sign, and lay it into a commit with the rules of that time.
+        if let (signer, Vouched::Then(version)) = past.vouches(name)? {
+            asks = true;
+            cx.ui.tell(&format!(
+                "{name} was signed by {signer}, who could write it by trust version {version} and may not now"
+            ));
+        }
+    }
+    if asks {
         cx.ui
             .confirm(&format!("issue {all} again, as in {place}?"))?;
     }
@@ -58,24 +68,18 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         for name in &names {
             done.push(match name {
                 SecretName::Value(document, value) => {
-                    let (rev, notices) = change.restore(document, value, &past)?;
-                    (
-                        format!("{name} is as in {}, rev {rev}", past.label()),
-                        notices,
-                    )
+                    let rev = change.restore(document, value, &past)?;
+                    format!("{name} is as in {place}, rev {rev}")
                 }
                 SecretName::File(path) => {
-                    let notices = change.restore_file(path, &past)?;
-                    (format!("{name} is as in {}", past.label()), notices)
+                    change.restore_file(path, &past)?;
+                    format!("{name} is as in {place}")
                 }
             });
         }
         Ok(done)
     })?;
-    for (line, notices) in done {
-        notices.iter().for_each(|notice| cx.ui.warn(notice));
-        cx.ui.say(&line);
-    }
+    done.iter().for_each(|line| cx.ui.say(line));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::vault::file::{NewFile, Renewed};
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
 use crate::vault::transfer::Origin;
-use crate::vault::{NewValue, Notice, VaultError};
+use crate::vault::{NewValue, VaultError};
 
 use super::Change;
 use super::rekey::expose;
@@ -19,8 +19,7 @@ use super::rekey::expose;
 const WHAT: &str = "secret restore";
 
 impl Change<'_> {
-    /// Seals and signs a value of the past as the newest. Gives its number and what the person should
-    /// know.
+    /// Seals and signs a value of the past as the newest. Gives its number.
     ///
     /// # Errors
     /// [`VaultError`] if it does not open there, or nobody vouches for it; if the document is not here,
@@ -30,7 +29,7 @@ impl Change<'_> {
         path: &DocumentPath,
         name: &ValueName,
         past: &Past<'_>,
-    ) -> Result<(u64, Vec<Notice>), Error> {
+    ) -> Result<u64, Error> {
         let (vault, openers) = (self.vault, self.openers);
         if vault
             .tree()
@@ -41,12 +40,7 @@ impl Change<'_> {
         }
         let left = self.left_since(path, name, past)?;
         let old = past.value(path, name, openers, (WHAT, Demand::Writer))?;
-        let OldValue {
-            opened,
-            seq,
-            signer,
-            vouched,
-        } = old;
+        let OldValue { opened, seq, .. } = old;
         // On another branch it may have numbers that this machine has not seen; others have.
         let mark = RecordMark {
             rev: opened.rev,
@@ -66,8 +60,7 @@ impl Change<'_> {
             author: opened.author,
             changed: opened.changed,
         };
-        let rev = self.set_from(path, name, new, origin, |kept| *kept = policy)?;
-        Ok((rev, vouched.notice(&format!("{path}/{name}"), &signer)))
+        self.set_from(path, name, new, origin, |kept| *kept = policy)
     }
 
     /// Who left since the key was changed that the value of the past is sealed under.
@@ -92,12 +85,11 @@ impl Change<'_> {
     ///
     /// # Errors
     /// As [`Self::restore`].
-    pub fn restore_file(&mut self, path: &FilePath, past: &Past<'_>) -> Result<Vec<Notice>, Error> {
+    pub fn restore_file(&mut self, path: &FilePath, past: &Past<'_>) -> Result<(), Error> {
         let OldFile {
             opened,
             record: (id, seq),
-            signer,
-            vouched,
+            ..
         } = past.file(path, self.openers, (WHAT, Demand::Writer))?;
         let new = NewFile {
             mode: opened.content.mode,
@@ -118,6 +110,6 @@ impl Change<'_> {
             origin: opened.origin,
         };
         self.seal_file(path, new, renewed, |kept| *kept = policy)?;
-        Ok(vouched.notice(path.as_str(), &signer))
+        Ok(())
     }
 }
