@@ -70,7 +70,9 @@ impl Check<'_> {
             }
             if header.kind == "submission" {
                 let why = "it was handed in, and waits for a writer to take it over";
-                self.add(Finding::new(Kind::Submission, place(path, header), why));
+                let name = place(path, header);
+                let next = format!("clws secret adopt {name}");
+                self.add(Finding::new(Kind::Submission, name, why).next(next));
             }
         }
         if let Err(error) = parsed.check_frame() {
@@ -131,6 +133,23 @@ impl Check<'_> {
                 Err(error) => {
                     let finding = Finding::of(Kind::Unvouched, name, &error);
                     self.add(finding.since(record.changed));
+                }
+            }
+        }
+        let submissions = document.submissions().unwrap_or_else(|error| {
+            self.add(Finding::of(Kind::Form, path.as_str(), &error));
+            Vec::new()
+        });
+        for submission in submissions {
+            match self
+                .vault
+                .claim_of_submission(document, &submission, rights)
+            {
+                Ok(claim) => self.claim(claim),
+                Err(error) => {
+                    let name = format!("{path}/{}", submission.name);
+                    let finding = Finding::of(Kind::Unvouched, name, &error);
+                    self.add(finding.since(submission.changed));
                 }
             }
         }

@@ -23,6 +23,7 @@ mod read;
 mod record;
 mod retired;
 mod sidecar;
+mod submission;
 mod transfer;
 mod unseal;
 
@@ -41,5 +42,6 @@ pub use policy::{Policy, PolicyKey};
 pub use read::{FILE_RECORD, Opened, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
+pub use submission::Submission;
 pub use transfer::Transfer;
 pub use unseal::OpenedFile;

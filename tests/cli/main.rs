@@ -25,6 +25,7 @@ mod a_scan_finds_what_lies_in_clear;
 mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
 mod a_value_and_a_file_are_edited_as_they_are;
+mod a_value_is_handed_in_by_who_cannot_read;
 mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;

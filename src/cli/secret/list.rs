@@ -1,5 +1,7 @@
 //! `clws secret list`: names and what is known about them, without opening any.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -120,16 +122,25 @@ fn rows_of(vault: &Vault, item: &Listed) -> Result<Vec<Row>, Error> {
                 .document(&document.head.id)?
                 .unwrap_or_default();
             let mut rows = Vec::new();
+            let mut submitted: BTreeMap<_, _> = document
+                .submissions()?
+                .into_iter()
+                .map(|submission| (submission.name.to_string(), submission))
+                .collect();
             for record in document.records()? {
                 let known = pin.values.get(record.name.as_str());
                 let mark = match &rights {
                     None => "no rule",
                     Some(rights) => match vault.judge_record(&document, &record, rights, known) {
                         Ok(judged) if judged.order == Order::Older => "older than seen",
+                        Ok(_) if submitted.contains_key(record.name.as_str()) => "submitted",
                         Ok(_) => "",
                         Err(error) => mark_of(&error),
                     },
                 };
+                if record.state != State::Removed {
+                    submitted.remove(record.name.as_str());
+                }
                 rows.push(Row {
                     path: format!("{path}/{}", record.name),
                     rev: record.rev,
@@ -141,6 +152,17 @@ fn rows_of(vault: &Vault, item: &Listed) -> Result<Vec<Row>, Error> {
                     removed: record.state == State::Removed,
                 });
             }
+            // Handed in for a name that has no value yet.
+            rows.extend(submitted.into_values().map(|submission| Row {
+                path: format!("{path}/{}", submission.name),
+                rev: 0,
+                changed: submission.changed,
+                due: None,
+                readers: allowed.clone(),
+                author: submission.author,
+                mark: "submitted",
+                removed: false,
+            }));
             Ok(rows)
         }
         Listed::File(path) => {

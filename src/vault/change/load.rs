@@ -1,6 +1,6 @@
 //! Opening what is to be changed: who may, for whom a new document is sealed, and who must not read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Change;
 use super::draft::{Draft, There, lower};
@@ -75,6 +75,7 @@ impl Change<'_> {
             wraps: Vec::new(),
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
+            dropped: BTreeSet::new(),
         })
     }
 
@@ -143,6 +144,7 @@ impl Change<'_> {
             wraps,
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             names: BTreeMap::new(),
         })
     }
