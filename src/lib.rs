@@ -34,6 +34,8 @@ pub mod vault;
 
 pub mod fleet;
 
+pub mod plaintext;
+
 // features
 pub mod membership;
 

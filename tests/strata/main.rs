@@ -31,6 +31,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "trust",
             "vault",
             "fleet",
+            "plaintext",
         ],
     ),
     (
