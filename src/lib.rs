@@ -41,6 +41,7 @@ pub mod membership;
 
 pub mod edit;
 pub mod exec;
+pub mod export;
 pub mod import;
 
 pub mod deploy;

@@ -14,7 +14,7 @@ pub use lock::Lock;
 pub use private::{
     ensure_private_dir, read_private, remove_private, write_all_private, write_private,
 };
-pub use ram::{RamDir, clear_left_behind};
+pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::{Gone, Stamp};
 pub use tree::{Entry, EntryKind, Tree, names};
 

@@ -36,7 +36,15 @@ const ORDER: &[(Stratum, &[&str])] = &[
     ),
     (
         Stratum::Features,
-        &["membership", "edit", "exec", "import", "deploy", "check"],
+        &[
+            "membership",
+            "edit",
+            "exec",
+            "export",
+            "import",
+            "deploy",
+            "check",
+        ],
     ),
     (Stratum::Cli, &["cli"]),
 ];

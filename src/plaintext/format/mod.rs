@@ -90,6 +90,13 @@ pub(crate) struct Comment {
 }
 
 impl Parsed {
+    /// The names and values alone.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<(String, Node)> {
+        let each = self.entries.into_iter();
+        each.map(|entry| (entry.key, entry.node)).collect()
+    }
+
     pub(super) fn stands(&mut self, span: std::ops::Range<usize>, path: &[Step], style: Style) {
         self.stood.push(Stood {
             span,
