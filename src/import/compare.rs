@@ -201,7 +201,8 @@ pub(super) fn read_source(source: &Source, path: &str) -> Result<(Sum, u32), Err
 
 /// Reads to the end, in constant memory.
 pub(super) fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
-    let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
+    // Wiped once, by the allocator (`secret::wipe`).
+    let mut buffer = vec![0; 64 * 1024];
     let (mut size, mut hash) = (0, Context::new(&SHA256));
     loop {
         let length = match input.read(&mut buffer) {

@@ -33,8 +33,14 @@ unsafe impl GlobalAlloc for WipingAllocator {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is ours until the next line.
-        unsafe { std::slice::from_raw_parts_mut(block, layout.size()) }.zeroize();
+        // SAFETY: the block is ours until the last line.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(block, layout.size()) };
+        // Sixteen bytes a store: one by one, wiping took half the time of sealing small files.
+        // SAFETY: every pattern of bits is a `u128`, and nothing of the content is read.
+        let (before, words, after) = unsafe { bytes.align_to_mut::<u128>() };
+        before.zeroize();
+        words.zeroize();
+        after.zeroize();
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
