@@ -152,6 +152,9 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
             "sealed {sealed}; opened again, and equal to the source"
         ));
     }
+    for told in import::ignore(&source, &fresh, &plan)? {
+        cx.ui.say(&told);
+    }
     if args.shred_source {
         shred(cx, &source, verified);
     }

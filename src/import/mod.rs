@@ -15,6 +15,7 @@
 mod compare;
 mod error;
 mod gather;
+mod ignore;
 mod names;
 mod plan;
 mod record;
@@ -27,6 +28,7 @@ mod verify;
 pub use crate::plaintext::{Finding, Matter};
 pub use error::ImportError;
 pub use gather::{As, Wanted, plan};
+pub use ignore::ignore;
 pub use plan::{Action, Item, Plan};
 pub use source::Source;
 pub use verify::{Shredded, Verified, shred};
