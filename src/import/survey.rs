@@ -112,6 +112,10 @@ impl Survey {
                     findings.push(Finding::new(Matter::Embedded, text).at(lines));
                 }
             }
+            Kind::File if is_text(whole) => findings.push(Finding::new(
+                Matter::NotUtf8,
+                "is text and not UTF-8; sealed as it is, and better rewritten as UTF-8",
+            )),
             Kind::Netrc | Kind::Pgpass => findings.push(Finding::new(
                 Matter::Embedded,
                 "holds passwords for programs that read it; give it to them by `clws exec --file`",
@@ -290,6 +294,12 @@ impl Survey {
             }
         }
     }
+}
+
+/// Whether bytes that are no UTF-8 are text all the same: hardly any of them are no letters.
+fn is_text(bytes: &[u8]) -> bool {
+    let letter = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    !bytes.contains(&0) && bytes.iter().filter(letter).count() * 10 > bytes.len() * 8
 }
 
 impl Seen {

@@ -161,23 +161,15 @@ pub fn recognise(name: &str, head: &[u8]) -> Kind {
             Kind::Json
         };
     }
-    if ends(&[".toml"]) {
-        return Kind::Toml;
-    }
-    if ends(&[".cnf"]) {
-        return Kind::MyCnf;
-    }
-    if ends(&[".ini", ".cfg", ".conf"]) {
-        return Kind::Ini;
+    let by_name = of_ending(&lower);
+    if let Some(kind) = by_name.filter(|kind| *kind != Kind::Yaml) {
+        return kind;
     }
     let has_line = |wanted: &str| text.lines().any(|line| line.trim_end() == wanted);
     if has_line("kind: Config") && text.lines().any(|line| line.starts_with("apiVersion:")) {
         return Kind::Kubeconfig;
     }
-    if ends(&[".yml", ".yaml"]) {
-        return Kind::Yaml;
-    }
-    of_lines(&lower, text)
+    by_name.unwrap_or_else(|| of_lines(&lower, text))
 }
 
 /// Text, as far as the head goes; the last character may be cut.
@@ -190,6 +182,21 @@ fn text_of(head: &[u8]) -> Option<&str> {
         Err(_) => return None,
     };
     (!text.contains('\0')).then_some(text)
+}
+
+fn of_ending(name: &str) -> Option<Kind> {
+    const ENDINGS: [(&str, Kind); 8] = [
+        (".json", Kind::Json),
+        (".toml", Kind::Toml),
+        (".cnf", Kind::MyCnf),
+        (".ini", Kind::Ini),
+        (".cfg", Kind::Ini),
+        (".conf", Kind::Ini),
+        (".yml", Kind::Yaml),
+        (".yaml", Kind::Yaml),
+    ];
+    let found = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
+    found.map(|(_, kind)| *kind)
 }
 
 fn is_junk(name: &str) -> bool {
@@ -254,6 +261,12 @@ fn of_binary(name: &str, head: &[u8]) -> Kind {
         .any(|ending| name.ends_with(ending));
     if named && super::certificate::Certificate::parse(head).is_some() {
         return Kind::Certificate;
+    }
+    // Text in another encoding: its format will say at which line.
+    if !head.contains(&0)
+        && let Some(kind) = of_ending(name)
+    {
+        return kind;
     }
     Kind::File
 }

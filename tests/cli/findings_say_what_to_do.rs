@@ -188,6 +188,7 @@ fn values_are_compared_and_known_ones_named() {
         &tree.join("known_hosts"),
         "h ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsABJYwDbf/kw8IvQqCFxGherJuUpxtYTZhdRFUrfJw\n",
     );
+    write(&tree.join("notes"), b"Der Schl\xfcssel liegt im Tresor.\n");
     symlink("/etc/passwd", tree.join("link")).unwrap();
     let found = findings(&plan(&lab, &tree, ""));
     let has = |kind: &str, text: &str| {
@@ -208,6 +209,7 @@ fn values_are_compared_and_known_ones_named() {
     has(".DS_Store: junk", "delete it");
     has(".netrc: embedded", "--file");
     has("latin.env: sealed-whole", "not UTF-8");
+    has("notes: not-utf8", "as it is");
     has("known_hosts: public", "stays where it is");
     has("link: link", "not followed");
     assert!(

@@ -27,6 +27,7 @@ mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_import_is_all_or_nothing;
 mod an_import_writes_no_plaintext;
 mod any_tree_can_be_imported;
+mod any_tree_comes_back;
 mod checking;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
