@@ -1,6 +1,7 @@
 //! Laws that hold for every format, and what each of them refuses.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::vault::ValueType;
@@ -298,4 +299,82 @@ proptest! {
             drop(read(kind, &text));
         }
     }
+}
+
+/// PyYAML reads YAML 1.1. What we take for a number, a boolean or plain text has to be the same to
+/// it; what readers differ on is told.
+#[test]
+fn bare_words_of_yaml_are_what_another_reader_takes_them_for() {
+    let word = prop_oneof![
+        "[0-9]{1,4}([._:xeE+-][0-9a-fA-F_]{0,4}){0,3}",
+        "[+-]?[0-9.]{1,6}([eE][+-]?[0-9]{1,3})?",
+        "[a-zA-Z0-9_./@+%=~-]{1,6}",
+        "[0-9a-f]{6,12}",
+        "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}Z?)?",
+        "(y|n|yes|no|on|off|true|false|null|none|nan|inf)",
+        "(Y|N|Yes|NO|On|OFF|True|FALSE|Null|\\.NaN|\\.inf|=|<<)",
+    ];
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut words: Vec<String> = (0..3_000)
+        .map(|_| word.new_tree(&mut runner).unwrap().current())
+        .collect();
+    words.retain(|word| word.trim() == word && !word.is_empty());
+    let program = "
+import json, sys, yaml
+for line in sys.stdin:
+    try:
+        value = yaml.safe_load('k: ' + line)['k']
+        plain = isinstance(value, (str, int, float, bool))
+        print(json.dumps([type(value).__name__, value if plain else None], allow_nan=False))
+    except Exception:
+        print(json.dumps(['error', None]))
+";
+    let mut python = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", program])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = python.stdin.take().unwrap();
+    let input: String = words.iter().map(|word| word.clone() + "\n").collect();
+    let feeder =
+        std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
+    let output = python.wait_with_output().unwrap();
+    feeder.join().unwrap().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        told.lines().count(),
+        words.len(),
+        "`bash .ci/install` brings python3-yaml"
+    );
+    let mut compared = 0;
+    for (word, told) in words.iter().zip(told.lines()) {
+        let theirs: serde_json::Value = serde_json::from_str(told).unwrap();
+        let Ok(read) = read("yaml", &format!("k: {word}\n")) else {
+            continue;
+        };
+        if read
+            .findings
+            .iter()
+            .any(|found| found.matter == Matter::Doubtful)
+        {
+            continue;
+        }
+        if theirs[0] == "error" {
+            continue;
+        }
+        compared += 1;
+        let ours = &values(&read)["k"];
+        let same = match (ours, &theirs[1]) {
+            (serde_json::Value::Number(a), serde_json::Value::Number(b)) => {
+                a.as_f64() == b.as_f64()
+            }
+            (a, b) => a == b,
+        };
+        assert!(
+            same && theirs[0] != "NoneType",
+            "{word}: ours {ours}, theirs {theirs}"
+        );
+    }
+    assert!(compared > 500, "{compared}");
 }
