@@ -10,7 +10,7 @@ use ring::hmac;
 use crate::error::Error;
 use crate::plaintext::certificate::Certificate;
 use crate::plaintext::private_key::{PrivateKey, Protection};
-use crate::plaintext::{Block, Finding, Kind, Matter, Node, Read, blocks, suspect};
+use crate::plaintext::{Block, Finding, Kind, Matter, Node, Read, blocks, looks_random, suspect};
 use crate::text::{clean_line, list};
 use crate::time::Moment;
 use crate::world::World;
@@ -315,7 +315,8 @@ impl Seen {
                 .map_or(value.name.as_str(), String::as_str);
             let is_table = matches!(node, Node::Table(_) | Node::List(_));
             node.each_text(own, &mut |name, text| {
-                let place = if is_table && name != own {
+                let shown = name != own && !looks_random(name);
+                let place = if is_table && shown {
                     format!("{} ({})", value.name, clean_line(name))
                 } else {
                     value.name.to_string()

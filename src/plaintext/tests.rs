@@ -378,3 +378,51 @@ for line in sys.stdin:
     }
     assert!(compared > 500, "{compared}");
 }
+
+/// Files that ask for the most work: each is read in one pass, or refused in one.
+#[test]
+fn a_long_file_of_one_thing_costs_no_more_than_its_length() {
+    let pieces: [(&str, &[&str]); 5] = [
+        (
+            "json",
+            &["{\"a\":", "[", "\"", "\\", " ", "{\"a\": 1, ", "1,"],
+        ),
+        (
+            "toml",
+            &["[a.", "[[", "a.", "\"\"\"\n", "#", "a = 1\n", "[a]\n", "'"],
+        ),
+        ("ini", &["[a]\n", "[", "=", "a=b\n", "#\n", "\r\n"]),
+        (
+            "yaml",
+            &[
+                "- ", "[", "{", "? ", "a: ", "\"", "|\n", "#", "&a ", "!x ", ": ", "a: b\n", "'",
+                "\n ", "- a\n", "--- \n", "%a\n", "a\n",
+            ],
+        ),
+        ("my.cnf", &["a\n", "\"=", "[a]\nb\n"]),
+    ];
+    for (kind, pieces) in pieces {
+        for piece in pieces {
+            for start in ["", "a: ", "[s]\n", "{\"k\": "] {
+                let took = |length: usize| {
+                    let text = start.to_owned() + &piece.repeat(length / piece.len());
+                    let began = std::time::Instant::now();
+                    drop(read(kind, &text));
+                    began.elapsed()
+                };
+                let (short, long) = (took(50_000), took(400_000));
+                // Eight times the length; sixty-four times the work would be the square.
+                let slack = std::time::Duration::from_millis(100);
+                assert!(
+                    long < short * 32 + slack,
+                    "{kind} {start:?} {piece:?}: {short:?}, {long:?}"
+                );
+            }
+        }
+    }
+    // Many different names.
+    let many: String = (0..15_000)
+        .map(|n| format!("name_{n}: value {n}\n"))
+        .collect();
+    drop(read("yaml", &many).unwrap());
+}
