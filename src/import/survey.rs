@@ -298,6 +298,10 @@ impl Survey {
 
 /// Whether bytes that are no UTF-8 are text all the same: hardly any of them are no letters.
 fn is_text(bytes: &[u8]) -> bool {
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if utf16 {
+        return true;
+    }
     let letter = |byte: &&u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     !bytes.contains(&0) && bytes.iter().filter(letter).count() * 10 > bytes.len() * 8
 }

@@ -239,6 +239,22 @@ fn values_are_compared_and_known_ones_named() {
         );
     }
     // What was in the clear is due, and that needs no key to see.
+    let nobody = lab
+        .clws("check --json")
+        .env("CLWS_IDENTITY", "/nowhere")
+        .run()
+        .json();
+    let due: Vec<&str> = nobody["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|found| found["kind"] == "exposed")
+        .map(|found| found["path"].as_str().unwrap())
+        .collect();
+    assert!(
+        due.contains(&"prod/a/DB_PASSWORD") && due.contains(&"shared/password"),
+        "{due:?}"
+    );
     let listed = lab.clws("secret list --json").succeeds().text();
     assert!(listed.contains("exposed"), "{listed}");
     let document = fs::read_to_string(lab.vault().join("secrets/prod/a.toml")).unwrap();
