@@ -6,8 +6,9 @@ use crate::lines::{self, Header, LineError, Parsed};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::text::clean;
+use crate::time::Moment;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
-use crate::vault::{DOCUMENT_SCHEMA, Document, Record, VaultError};
+use crate::vault::{DOCUMENT_SCHEMA, Document, Policy, PolicyKey, Record, State, VaultError};
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.
 const MANY_VALUES: usize = 500;
@@ -104,6 +105,22 @@ impl Check<'_> {
         records
     }
 
+    /// That a value is due stands in the clear, so that everybody can see it.
+    pub(super) fn exposed(&mut self, name: &str, policy: &Policy, since: Moment) {
+        if let Some(why) = policy.value(PolicyKey::Exposed) {
+            let why = format!(
+                "others may know it ({}), until it has a new value",
+                clean(why)
+            );
+            let next = format!("clws secret set {name}");
+            self.add(
+                Finding::new(Kind::Exposed, name, why)
+                    .next(next)
+                    .since(since),
+            );
+        }
+    }
+
     fn judge(
         &mut self,
         document: &Document<'_>,
@@ -122,6 +139,9 @@ impl Check<'_> {
         }
         for record in records {
             let name = format!("{path}/{}", record.name);
+            if record.state != State::Removed {
+                self.exposed(&name, &record.policy, record.changed);
+            }
             if let Err(error) = document.check_kid(record) {
                 self.add(Finding::of(Kind::OtherKey, name.as_str(), &error).since(record.changed));
             }

@@ -8,7 +8,6 @@ use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use ring::digest::{Context, SHA256};
-use zeroize::Zeroizing;
 
 use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
 
@@ -215,7 +214,8 @@ fn copy(
     output: &mut impl Write,
     unread: fn(std::io::Error) -> StreamError,
 ) -> Result<Passed, StreamError> {
-    let mut buffer = Zeroizing::new(vec![0; CHUNK]);
+    // Wiped once, by the allocator (`secret::wipe`): a file of 1 KB costs less than wiping this twice.
+    let mut buffer = vec![0; CHUNK];
     let mut hash = Context::new(&SHA256);
     let mut size = 0;
     loop {

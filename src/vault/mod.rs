@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod file;
 mod form;
+mod give;
 mod head;
 mod judge;
 mod kind;

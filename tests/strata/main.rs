@@ -31,6 +31,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "trust",
             "vault",
             "fleet",
+            "plaintext",
         ],
     ),
     (
@@ -39,6 +40,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "membership",
             "edit",
             "exec",
+            "export",
             "import",
             "deploy",
             "check",
