@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
 use crate::deploy::ssh::Login;
-use crate::deploy::{Row, Run, outcome, plan};
+use crate::deploy::{HOST_TIME, Row, Run, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
@@ -61,17 +63,13 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     cx.ui.confirm(&format!("deploy to {}?", args.on))?;
-    let rows = with_run(cx, &vault, |run| {
-        runtime()?.block_on(async {
-            let rows = run
-                .deploy(&plan, |row| {
-                    if let Err(error) = &row.result {
-                        super::ui::print_error(error);
-                    }
-                })
-                .await;
-            Ok(rows)
+    let rows = with_run(cx, &vault, async |run| {
+        run.deploy(&plan, |row| {
+            if let Err(error) = &row.result {
+                super::ui::print_error(error);
+            }
         })
+        .await
     })?;
     table(cx, &rows)?;
     match outcome(&rows) {
@@ -87,7 +85,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
 fn with_run<T>(
     cx: &Context,
     vault: &Vault,
-    f: impl FnOnce(&Run<'_>) -> Result<T, Error>,
+    f: impl AsyncFnOnce(&Run<'_>) -> T,
 ) -> Result<T, Error> {
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
@@ -107,14 +105,36 @@ fn with_run<T>(
             .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
             .collect(),
     };
-    let run = Run {
-        vault,
-        reader: &reader,
-        logins: &logins,
-        user: &user,
-        by: &by,
-    };
-    let result = f(&run);
+    let result = runtime()?.block_on(async {
+        let (sender, signals) = watch::channel(None);
+        let mut came = Signals::listen().map_err(cannot_start)?;
+        let run = Run {
+            vault,
+            reader: &reader,
+            logins: &logins,
+            user: &user,
+            by: &by,
+            say: &|line| cx.ui.say(line),
+            warn: &|line| cx.ui.warn(line),
+            signals,
+            host_time: HOST_TIME,
+        };
+        let listening = async {
+            let code = came.next().await;
+            cx.ui
+                .say("interrupted: putting back what was there; once more ends at once");
+            sender.send_replace(Some(code));
+            came.next().await
+        };
+        tokio::select! {
+            done = f(&run) => Ok(done),
+            code = listening => Err(Problem::new(
+                code,
+                "ended in the middle; the next deploy tidies up",
+            )
+            .into()),
+        }
+    });
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
@@ -142,25 +162,53 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Problem::new(Code::IoErr, format!("cannot start: {error}")).into())
+        .map_err(cannot_start)
+}
+
+fn cannot_start(error: std::io::Error) -> Error {
+    Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
+}
+
+/// The signals that ask a deploy to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one, as the code that a program ends with after it.
+    async fn next(&mut self) -> Code {
+        tokio::select! {
+            _ = self.interrupt.recv() => Code::Interrupt,
+            _ = self.terminate.recv() => Code::Terminated,
+            _ = self.hangup.recv() => Code::Hangup,
+        }
+    }
 }
 
 fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<(), Error> {
     cx.ui
         .confirm(&format!("stop what was deployed to {}?", args.on))?;
-    with_run(cx, vault, |run| {
-        runtime()?.block_on(async {
-            for host in hosts {
-                let report = |component: &Component| {
-                    cx.ui.say(&format!("stopped {component} on {}", host.name));
-                };
-                if run.stop(host, &args.components, report).await? == 0 {
-                    cx.ui.say(&format!("nothing of it runs on {}", host.name));
-                }
+    with_run(cx, vault, async |run| {
+        for host in hosts {
+            let report = |component: &Component| {
+                cx.ui.say(&format!("stopped {component} on {}", host.name));
+            };
+            if run.stop(host, &args.components, report).await? == 0 {
+                cx.ui.say(&format!("nothing of it runs on {}", host.name));
             }
-            Ok(())
-        })
-    })
+        }
+        Ok(())
+    })?
 }
 
 fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {

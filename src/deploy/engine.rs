@@ -18,6 +18,9 @@ use crate::error::Error;
 /// Where a Docker daemon listens on every host that we know.
 const SOCKET: &str = "/var/run/docker.sock";
 
+/// The label of a container that says which folder of the target it uses.
+pub(super) const PLACE: &str = "clws.place";
+
 /// Connects to the target's engine: this machine's, or a host's through its SSH connection.
 pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
     Ok(match &target.channel {
@@ -162,7 +165,7 @@ pub(super) async fn prepare(
         } else {
             Restart::OnFailure(hook.restarts)
         },
-        labels: labels(plan),
+        labels: labels(plan, folder),
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: None,
     })
@@ -188,7 +191,7 @@ pub(super) fn names(plan: &ComponentPlan, target: &Target) -> BTreeMap<String, S
 }
 
 /// For whoever looks at the containers of a host: names and revs, no values.
-fn labels(plan: &ComponentPlan) -> BTreeMap<String, String> {
+fn labels(plan: &ComponentPlan, folder: &str) -> BTreeMap<String, String> {
     let secrets: Vec<String> = plan
         .revs()
         .iter()
@@ -198,6 +201,7 @@ fn labels(plan: &ComponentPlan) -> BTreeMap<String, String> {
         ("clws.component".to_owned(), plan.component().to_string()),
         ("clws.hook".to_owned(), plan.hook.seq.to_string()),
         ("clws.secrets".to_owned(), secrets.join(" ")),
+        (PLACE.to_owned(), folder.to_owned()),
     ]
     .into()
 }

@@ -43,7 +43,13 @@ for folder in "$base" "$base/$1" "$state" "$state/$1"; do
     if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
 done
 chmod 0700 "$base" "$base/$1" "$state/$1"
-printf 'kind=%s\nrun=%s\nstate=%s\nuid=%s\nboot=%s\n' "$kind" "$base/$1" "$state/$1" "$uid" "$(cat /proc/sys/kernel/random/boot_id)"
+swap=no
+if [ "$kind" = memory ] && [ "$(wc -l </proc/swaps)" -gt 1 ]; then
+    # The last mount on a point is the one that is seen.
+    options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
+    case $options in *noswap*) ;; *) swap=yes;; esac
+fi
+printf 'swap=%s\nkind=%s\nrun=%s\nstate=%s\nuid=%s\nboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$(cat /proc/sys/kernel/random/boot_id)"
 "#;
 
 /// Holds the target's lock until standard input ends; says who holds it otherwise.
@@ -126,6 +132,8 @@ pub(super) struct Target {
     pub(super) boot: String,
     /// Whether `run` is memory.
     pub(super) memory: bool,
+    /// Whether the kernel may write that memory to a swap device.
+    pub(super) swap: bool,
 }
 
 impl Target {
@@ -157,6 +165,7 @@ impl Target {
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
             boot: fact("boot")?,
             memory: fact("kind")? == "memory",
+            swap: fact("swap")? == "yes",
             host: host.clone(),
             channel,
         })

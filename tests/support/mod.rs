@@ -15,6 +15,7 @@
 pub(crate) mod desk;
 pub(crate) mod fixture;
 pub(crate) mod lab;
+pub(crate) mod machine;
 pub(crate) mod mariadb;
 pub(crate) mod terminal;
 pub(crate) mod tool;

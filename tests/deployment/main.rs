@@ -1,0 +1,16 @@
+//! Whole deploys through the built program: one scenario a file, its name a sentence.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a helper of a test fails that test"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod a_component_is_touched_only_when_it_has_something_new;
+mod a_failing_deploy_leaves_the_old_one_running;
+mod site;
