@@ -1,9 +1,9 @@
 //! What a run that was killed may have left: folders that nothing uses, with processes in them.
 //!
 //! A receipt is written when a component runs, so a folder of the component's that no receipt and no
-//! container speaks of is left over. Whatever clws starts in a folder, a component's process or a
-//! step, first writes there who it is: number, start time, boot. So it can be found and ended, and
-//! nothing else in its place.
+//! container speaks of is left over. Whatever clws starts on a target first writes down who it is:
+//! number, start time, boot. A process does so in its folder, a step or probe beside the receipt. So
+//! it can be found and ended, and nothing else in its place.
 
 use super::process::PROC;
 use super::target::{Target, empty};
@@ -12,10 +12,9 @@ use crate::name::Component;
 
 /// Ends what runs in a component's folders and removes them, but for those that are to stay.
 const CLEAR: &str = r#"
-cd "$1" 2>/dev/null || exit 0
+component=$1 step=$2
+shift 2
 boot=$(cat /proc/sys/kernel/random/boot_id)
-component=$1
-shift
 alive() { fields "$pid" && [ "$start" = "$began" ]; }
 end() {
     read -r pid began when <"$1" || return 0
@@ -33,15 +32,22 @@ end() {
         sleep 0.05
     done
 }
+if [ -f "$step" ]; then end "$step"; rm -f "$step"; fi
+cd "$component" 2>/dev/null || exit 0
 for folder in *; do
     [ -d "$folder" ] || continue
     for stays; do [ "$stays" != "$folder" ] || continue 2; done
-    for file in "$folder/pid" "$folder/.step.pid"; do [ ! -f "$file" ] || end "$file"; done
+    [ ! -f "$folder/pid" ] || end "$folder/pid"
     rm -rf -- "$folder" || exit 1
 done
 cd / && rmdir -- "$component" 2>/dev/null
 exit 0
 "#;
+
+/// Where a step or probe of a component writes down who it is.
+pub(super) fn step_file(target: &Target, component: &Component) -> String {
+    format!("{}/{component}.step", target.state)
+}
 
 /// Ends and removes all that lies in a component's folder on the target, but for these folders
 /// (whole paths).
@@ -58,7 +64,8 @@ pub(super) async fn clear(
         let (folder, name) = path.rsplit_once('/')?;
         (folder == all).then_some(name)
     });
-    let arguments: Vec<&str> = std::iter::once(all.as_str()).chain(names).collect();
+    let step = step_file(target, component);
+    let arguments: Vec<&str> = [all.as_str(), &step].into_iter().chain(names).collect();
     let script = format!("{PROC}{CLEAR}");
     target
         .sh("remove what is left over", &script, &arguments, empty())

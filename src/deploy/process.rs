@@ -12,9 +12,9 @@ use crate::error::Error;
 const OUTPUT: u64 = 1024 * 1024;
 
 /// Shell functions on `/proc`: a zombie counts as gone, since only its parent has not looked yet.
-/// `known PLACE` writes into a file who this shell is, and whatever it becomes.
+/// `known FILE` writes down who this shell is, and whatever it becomes.
 pub(super) const PROC: &str = r#"
-known() { (fields $$; echo "$$ $start $(cat /proc/sys/kernel/random/boot_id)" >"$1.new") && mv "$1.new" "$1"; }
+known() { (umask 077; fields $$; echo "$$ $start $(cat /proc/sys/kernel/random/boot_id)" >"$1"); }
 fields() { stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; set -- ${stat##*) }; state=$1 group=$3 start=${20}; [ "$state" != Z ]; }
 "#;
 

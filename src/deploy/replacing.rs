@@ -235,14 +235,16 @@ impl Bringing<'_> {
             Ok::<_, Error>(())
         };
         let answer = tokio::select! {
-            answer = around.probes(Patience::Within) => answer?,
-            ended = ended => ended.map(|()| Err(String::new()))?,
+            answer = around.probes(Patience::Within) => answer,
+            ended = ended => ended.map(|()| Err(String::new())),
         };
         let stays = self.stays(around, running).await?;
         let why = match (answer, stays) {
-            (Ok(()), true) => return Ok(()),
-            (Err(said), true) => format!("does not answer: {said}"),
+            // That one cannot be asked, either.
             (_, false) => "did not stay".to_owned(),
+            (Ok(Ok(())), true) => return Ok(()),
+            (Ok(Err(said)), true) => format!("does not answer: {said}"),
+            (Err(error), true) => return Err(error),
         };
         let (component, host) = (self.plan.component(), &self.target.host.name);
         Err(Problem::new(Code::Remote, format!("{component} on {host} {why}")).into())

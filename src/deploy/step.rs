@@ -6,6 +6,7 @@ use super::docker::{self, Engine};
 use super::engine;
 use super::hook::{STEP, Step, Where, parse_duration};
 use super::hook_error::HookError;
+use super::leftover;
 use super::output::Shown;
 use super::place::{self, Given, Opened, fill_all};
 use super::plan::ComponentPlan;
@@ -24,7 +25,8 @@ const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd
 const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
 
 /// A step says who it is first, so that it can be ended if this run is killed.
-const KNOWN: &str = r#"[ -z "$1" ] || known "$1/.step.pid" || exit 126
+const KNOWN: &str = r#"[ -z "$1" ] || known "$1" || exit 126
+shift
 "#;
 
 /// What steps and probes of one component need.
@@ -72,10 +74,9 @@ impl Surroundings<'_> {
         if step.place == Where::Container {
             return self.in_container(number, step, input, within).await;
         }
-        let mut command = self
+        let command = self
             .command(step.place, &words, &step.needs, input)?
             .within(within);
-        command.script = format!("{PROC}{KNOWN}{}", command.script);
         let mut shown = self.shown();
         let mut sink = |source, bytes: &[u8]| shown.push(source, bytes);
         let streamed = match self.elsewhere(step.place) {
@@ -123,11 +124,17 @@ impl Surroundings<'_> {
             }
         };
         // The component's folder is on the target alone.
-        let folder = match self.elsewhere(place) {
-            Some(_) => "",
-            None => self.folder,
+        let (known, folder) = match self.elsewhere(place) {
+            Some(_) => (String::new(), ""),
+            None => {
+                let known = leftover::step_file(self.target, self.plan.component());
+                (known, self.folder)
+            }
         };
-        let mut command = Command::new(script).argument(folder).input(input);
+        let mut command = Command::new(format!("{PROC}{KNOWN}{script}"))
+            .argument(known)
+            .argument(folder)
+            .input(input);
         command.arguments.extend(words.iter().cloned());
         Ok(command)
     }

@@ -10,7 +10,7 @@ fn the_second_deploy_of_the_same_touches_nothing() {
     assert!(site.runs_with("web", "token-of-the-first-day"));
     let seen = || {
         site.machine
-            .sh("find /run/clws /var/lib/clws -name lock.by -o -printf '%p %i %T@\\n' | sort")
+            .sh("find /run/clws /var/lib/clws/*/*.json -printf '%p %i %T@\\n' | sort")
     };
     let (pid, before) = (site.pid("web"), seen());
     assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);

@@ -32,11 +32,6 @@ impl Site {
         site
     }
 
-    /// Writes a file of the vault.
-    pub(crate) fn write(&self, path: &str, text: &str) {
-        write(&self.lab, path, text);
-    }
-
     /// Declares a host; `way` is the lines of how to reach it.
     pub(crate) fn host(&self, name: &str, scope: &str, machine_type: &str, way: &str) {
         host(&self.lab, name, scope, machine_type, way);

@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod desk;
+pub(crate) mod docker_image;
 pub(crate) mod fixture;
 pub(crate) mod lab;
 pub(crate) mod machine;

@@ -1,0 +1,143 @@
+//! A deploy that is interrupted puts the old one back; one that is killed is healed by the next.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::one_deploy_at_a_time::waits;
+use crate::site::{SERVE, Site, rows, server_hook};
+
+/// Waits for a file to appear, in a step or in a probe.
+const FOREVER: &str =
+    "[\"sh\", \"-c\", \"touch /run/waits; until [ -e /run/go ]; do sleep 0.05; done\"]";
+
+fn before(component: &str) -> String {
+    server_hook(component, &format!("[[before]]\nrun = {FOREVER}\n"))
+}
+
+fn probing(component: &str) -> String {
+    server_hook(
+        component,
+        &format!("[[probe]]\nrun = {FOREVER}\nwithin = \"60s\"\n"),
+    )
+}
+
+/// Begins a deploy and waits until it waits.
+fn begin(site: &Site) -> Child {
+    site.machine.sh("rm -f /run/waits /run/go");
+    let mut command: Command = site.deploy().command();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waits(site, "[ -e /run/waits ]");
+    child
+}
+
+/// Sends a signal to the deploy alone; what it said, and the code that it ended with.
+fn ends(site: &Site, child: Child, signal: &str) -> (Option<i32>, String) {
+    site.machine.sh(&format!("kill -s {signal} $(pidof clws)"));
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn a_signal_while_it_is_asked_puts_the_old_one_back() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let place = site.machine.sh("ls -d /run/clws/*/web/*");
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        site.set("prod/web/TOKEN", "another");
+        site.set("prod/web/CHECK", "another");
+        site.hook("web", &probing("web"), &[("serve.sh", SERVE)]);
+        let (ended, said) = ends(&site, begin(&site), signal);
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(said.contains("the deploy to box was interrupted"), "{said}");
+        assert!(
+            said.contains("the old one runs again, with its old secrets"),
+            "{said}"
+        );
+        assert!(site.runs_with("web", "token-of-the-first-day"));
+        assert_eq!(site.machine.sh("ls -d /run/clws/*/web/*"), place);
+        assert_eq!(
+            site.processes().len(),
+            site.processes()
+                .iter()
+                .filter(|a| !a.contains("/run/go"))
+                .count()
+        );
+    }
+    site.machine.sh("touch /run/go");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "another"));
+}
+
+#[test]
+fn a_signal_during_a_first_deploy_leaves_nothing() {
+    let site = Site::new();
+    site.server("web");
+    site.server("zoo");
+    for hook in [before("web"), probing("web")] {
+        site.hook("web", &hook, &[("serve.sh", SERVE)]);
+        let (ended, said) = ends(&site, begin(&site), "INT");
+        assert_eq!(ended, Some(130), "{said}");
+        assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+    }
+    // The lock is free.
+    site.machine.sh("touch /run/go");
+    assert_eq!(
+        rows(&site.deploy().succeeds()),
+        ["web started", "zoo started"]
+    );
+}
+
+#[test]
+fn what_a_killed_deploy_left_is_healed_by_the_next() {
+    let site = Site::new();
+    site.server("web");
+    // In a step of the first one.
+    site.hook("web", &before("web"), &[("serve.sh", SERVE)]);
+    let (ended, _) = ends(&site, begin(&site), "KILL");
+    assert_eq!(ended, None);
+    assert!(!site.remains().is_empty() && !site.processes().is_empty());
+    site.hook("web", &server_hook("web", ""), &[("serve.sh", SERVE)]);
+    assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
+    let alone = || {
+        assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+        let processes = site.processes();
+        let known = |args: &&String| !args.contains("sleep 1000") && !args.contains("dd bs=1");
+        let others: Vec<&String> = processes.iter().filter(known).collect();
+        assert!(
+            others
+                .iter()
+                .all(|args| args.starts_with("sh -c { sh") || args.starts_with("sh /run/clws")),
+            "{others:?}"
+        );
+        assert_eq!(
+            processes
+                .iter()
+                .filter(|args| *args == "sleep 1000")
+                .count(),
+            1
+        );
+    };
+    alone();
+    // When the new one runs and has no receipt yet; then the vault goes back to what ran before.
+    site.hook("web", &probing("web"), &[("serve.sh", SERVE)]);
+    site.set("prod/web/TOKEN", "another");
+    site.set("prod/web/CHECK", "another");
+    let (ended, _) = ends(&site, begin(&site), "KILL");
+    assert_eq!(ended, None);
+    site.hook("web", &server_hook("web", ""), &[("serve.sh", SERVE)]);
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "another"));
+    alone();
+    // `--stop` after a killed first deploy knows of no receipt, and leaves nothing all the same.
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    site.hook("web", &probing("web"), &[("serve.sh", SERVE)]);
+    ends(&site, begin(&site), "KILL");
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
