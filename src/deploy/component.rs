@@ -100,6 +100,40 @@ impl Bringing<'_> {
         })
     }
 
+    /// Brings back what ran before, after a connection that broke in the middle; whether anything did.
+    ///
+    /// # Errors
+    /// [`TargetError`], [`super::ChannelError`].
+    pub(super) async fn restore(&self) -> Result<bool, Error> {
+        let Some(old) = self.target.receipt(self.plan.component()).await? else {
+            self.settle(None, None).await?;
+            return Ok(false);
+        };
+        let engine = match old.container {
+            Some(_) => Some(engine::connect(self.target).await?),
+            None => None,
+        };
+        self.settle(Some(&old), engine.as_ref()).await?;
+        self.run_again(&old).await?;
+        Ok(true)
+    }
+
+    /// Starts the process of a receipt, unless it still runs.
+    pub(super) async fn run_again(&self, old: &Receipt) -> Result<(), Error> {
+        if let Some(process) = &old.process
+            && !process::is_alive(self.target, process).await?
+        {
+            let process = process::start(self.target, &old.place).await?;
+            let receipt = Receipt {
+                process: Some(process),
+                ..old.clone()
+            };
+            let component = self.plan.component();
+            self.target.write_receipt(component, &receipt).await?;
+        }
+        Ok(())
+    }
+
     /// Undoes what a run that was killed left half done; gives the folders that are in use.
     async fn settle(
         &self,

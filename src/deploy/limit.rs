@@ -22,7 +22,7 @@ pub type Signals = watch::Receiver<Option<Code>>;
 /// The limit of one host.
 #[derive(Clone, Debug)]
 pub(super) struct Limit {
-    host: String,
+    pub(super) host: String,
     time: Duration,
     over: Instant,
     signals: Signals,

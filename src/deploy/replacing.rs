@@ -355,20 +355,8 @@ impl Bringing<'_> {
             engine::connect(self.target).await?.start(name).await?;
             back = true;
         }
-        if let Some(old) = old
-            && let Some(process) = &old.process
-        {
-            // It still runs if it could not be stopped.
-            if !process::is_alive(self.target, process).await? {
-                let process = process::start(self.target, &old.place).await?;
-                let receipt = Receipt {
-                    process: Some(process),
-                    ..old.clone()
-                };
-                self.target
-                    .write_receipt(self.plan.component(), &receipt)
-                    .await?;
-            }
+        if let Some(old) = old.filter(|old| old.process.is_some()) {
+            self.run_again(old).await?;
             back = true;
         }
         Ok(back)
@@ -376,7 +364,7 @@ impl Bringing<'_> {
 }
 
 /// An error as one that more can be said on.
-fn copy_of(error: &Error) -> Problem {
+pub(super) fn copy_of(error: &Error) -> Problem {
     let mut problem = Problem::new(error.code(), error.message());
     for note in error.notes() {
         problem = problem.note(note);

@@ -6,6 +6,7 @@ use super::component::{Bringing, Done, stop};
 use super::limit::{Limit, Signals};
 use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
+use super::replacing::copy_of;
 use super::ssh::{KnownHost, Limits, Login, connect};
 use super::target::Target;
 use super::{Channel, Held, Local, leftover};
@@ -15,6 +16,9 @@ use crate::fleet::{Host, Reach};
 use crate::name::{Component, SecretName};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
+
+/// How long a host may take to be put in order over a new connection, when one broke.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// What a deploy works with.
 pub struct Run<'a> {
@@ -100,21 +104,42 @@ impl Run<'_> {
         let open = |plan: &ComponentPlan| self.open(plan);
         for component in &plan.components {
             let began = Instant::now();
-            let bringing = Bringing {
-                vault: self.vault,
-                world: self.vault.world(),
-                target: &target,
-                plan: component,
-                deploy,
-                by: self.by,
-                open: &open,
-                say: self.say,
-                limit: &limit,
-            };
             // Nothing is begun when a signal came between two components.
             let result = match limit.run(async { Ok(()) }).await {
-                Ok(()) => bringing.bring().await,
+                Ok(()) => {
+                    self.bringing(&target, component, deploy, &open, &limit)
+                        .bring()
+                        .await
+                }
                 Err(error) => Err(error),
+            };
+            let result = match result {
+                Err(error) if target.is_lost().await => {
+                    // One that went down for good is not waited for.
+                    let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
+                    let restored = again.run(async {
+                        let (target, lock) = self.reach(&plan.host, "deploys").await?;
+                        let restored = self
+                            .bringing(&target, component, deploy, &open, &limit)
+                            .restore()
+                            .await?;
+                        lock.close().await;
+                        target.channel.close().await;
+                        Ok(restored)
+                    });
+                    let note = match restored.await {
+                        Ok(true) => {
+                            "connected again: the old one runs, with its old secrets".into()
+                        }
+                        Ok(false) => "connected again: nothing of it runs".into(),
+                        Err(other) => format!(
+                            "it could not be connected to again ({}); the next deploy tidies up",
+                            other.message()
+                        ),
+                    };
+                    Err(copy_of(&error).note(note).into())
+                }
+                result => result,
             };
             let failed = result.is_err();
             rows.push(Row {
@@ -134,6 +159,27 @@ impl Run<'_> {
         lock.close().await;
         target.channel.close().await;
         Ok(())
+    }
+
+    fn bringing<'b>(
+        &'b self,
+        target: &'b Target,
+        plan: &'b ComponentPlan,
+        deploy: &'b str,
+        open: &'b dyn Fn(&ComponentPlan) -> Result<Opened, Error>,
+        limit: &'b Limit,
+    ) -> Bringing<'b> {
+        Bringing {
+            vault: self.vault,
+            world: self.vault.world(),
+            target,
+            plan,
+            deploy,
+            by: self.by,
+            open,
+            say: self.say,
+            limit,
+        }
     }
 
     /// Stops what earlier deploys started on a host. Needs no hook: receipts say what it is.

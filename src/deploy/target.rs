@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::{Channel, Command, Ended, Held, Holding, Outcome};
+use super::{Channel, ChannelError, Command, Ended, Held, Holding, Outcome};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::name::Component;
@@ -186,6 +186,12 @@ impl Target {
         command.arguments = arguments.iter().map(ToString::to_string).collect();
         let outcome = self.channel.run(&command).await?;
         said(&self.host.name, doing, outcome)
+    }
+
+    /// Whether the connection to it ended.
+    pub(super) async fn is_lost(&self) -> bool {
+        let asked = self.channel.run(&Command::new(":")).await;
+        matches!(asked, Err(ChannelError::Lost { .. }))
     }
 
     /// Takes the target's lock, which ends with this process or its connection.

@@ -6,6 +6,7 @@ use ring::rand::SecureRandom as _;
 
 use crate::support::lab::{Lab, Ran, Run};
 use crate::support::machine::Machine;
+use crate::support::sshd::Sshd;
 
 /// Writes what it was given, hashed, into `answer`, prints a line that has its token in it, and stays.
 pub(crate) const SERVE: &str = r#"echo "here with $TOKEN"
@@ -135,6 +136,21 @@ impl Site {
     }
 }
 
+/// The lines that say how a server is reached.
+pub(crate) fn way_to(server: &Sshd, user: &str, key: &str) -> String {
+    format!(
+        "address = \"127.0.0.1\"\nport = {}\nuser = \"{user}\"\n\n[hostkey.main]\nkey = \"{key}\"\n\n",
+        server.port
+    )
+}
+
+/// Lets ada log in to a server.
+pub(crate) fn ada_may_log_in(lab: &Lab, server: &Sshd) {
+    let party = lab.clws("identity show").succeeds().text();
+    let line = party.lines().find(|line| line.starts_with("key = "));
+    server.authorize(line.unwrap().trim_start_matches("key = ").trim_matches('"'));
+}
+
 /// The hook of a [`Site::server`], with some more lines at its end.
 pub(crate) fn server_hook(component: &str, more: &str) -> String {
     format!(
@@ -160,12 +176,14 @@ pub(crate) fn write(lab: &Lab, path: &str, text: &str) {
 
 /// Declares a host.
 pub(crate) fn host(lab: &Lab, name: &str, scope: &str, machine_type: &str, way: &str) {
+    // Lines of the party itself, then tables.
+    let (way, tables) = way.split_once("\n\n").unwrap_or((way, ""));
     write(
         lab,
         &format!("recipients/{name}.toml"),
         &format!(
             "[party]\nkind = \"host\"\nname = \"{name}\"\n{way}\nscope = \"{scope}\"\n\
-             machine_type = \"{machine_type}\"\n\n[end]\n"
+             machine_type = \"{machine_type}\"\n\n{tables}[end]\n"
         ),
     );
     lab.clws("trust sign --yes").run();

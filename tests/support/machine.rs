@@ -73,6 +73,13 @@ impl Machine {
         inside
     }
 
+    /// A program that is to be run on this machine; arguments are still to come.
+    pub(crate) fn program(&self, path: &str) -> Command {
+        let mut command = Command::new(path);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        self.runs(&command)
+    }
+
     /// Runs a script on this machine as root.
     pub(crate) fn run(&self, script: &str) -> Output {
         let mut command = Command::new("sh");

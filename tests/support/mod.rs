@@ -18,5 +18,6 @@ pub(crate) mod fixture;
 pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod mariadb;
+pub(crate) mod sshd;
 pub(crate) mod terminal;
 pub(crate) mod tool;
