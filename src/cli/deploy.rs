@@ -48,6 +48,9 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     for notice in &plan.notices {
         cx.ui.warn(notice);
     }
+    for line in &plan.left_out {
+        cx.ui.warn(line);
+    }
     if plan.hosts.is_empty() {
         return Err(Problem::new(
             Code::NotFound,

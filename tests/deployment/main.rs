@@ -18,5 +18,6 @@ mod a_failing_deploy_leaves_the_old_one_running;
 mod a_host_is_deployed_to_over_ssh;
 mod hooks_say_what_a_component_is_given;
 mod one_deploy_at_a_time;
+mod only_what_a_deployer_signed_is_run;
 mod site;
 mod watcher;
