@@ -71,11 +71,14 @@ fn a_signer_must_be_a_deployer_of_the_scope_and_of_each_secret() {
     let mut site = Site::new();
     site.lab = site.lab.people(&["bob"]);
     site.server("web");
+    site.set("prod/db/TOKEN", "of-the-database");
+    let head = site.lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let first_use = format!("trust show --expect {}", head.as_str().unwrap());
+    site.lab.clws(&first_use).by("bob").succeeds();
     // Signed by bob alone, who may do nothing.
     std::fs::remove_file(site.lab.vault().join("hooks/web.sig.toml")).unwrap();
-    site.lab.clws("trust accept --yes").by("bob").run();
-    let signs = || site.lab.clws("hook sign web --yes").by("bob").run();
-    signs();
+    let bob_signs = || drop(site.lab.clws("hook sign web --yes").by("bob").succeeds());
+    bob_signs();
     let ran = refused(&site, 13);
     assert!(
         ran.err
@@ -83,24 +86,29 @@ fn a_signer_must_be_a_deployer_of_the_scope_and_of_each_secret() {
         "{}",
         ran.err
     );
-    // A deployer of the scope, but not of a secret that has rules of its own.
-    site.set("prod/db/TOKEN", "of-the-database");
+    // A deployer of the scope, but not of a document that has a rule of its own.
     site.lab
-        .clws("access grant bob prod --deploy --read --yes")
+        .clws("access grant bob prod --deploy --yes")
         .succeeds();
     site.lab
-        .clws("access grant ada prod/db --read --write --deploy --yes")
+        .clws("access revoke bob prod/db --deploy --yes")
         .succeeds();
-    signs();
-    let hook = server_hook("web", "[file.db]\nsecret = \"db/TOKEN\"\n");
-    write(&site.lab, "hooks/web.toml", &hook);
-    signs();
-    let ran = site.deploy().run();
-    assert!(
-        ran.code == 0 || ran.err.contains("counts in `prod`"),
-        "{}",
-        ran.err
-    );
+    assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
+    let named = server_hook("web", "[file.db]\nsecret = \"db/TOKEN\"\n");
+    let template = server_hook("web", "[file.db]\ntemplate = \"db\"\n");
+    write(&site.lab, "hooks/web/db", "{{ secrets.db/TOKEN }}\n");
+    for hook in [named, template] {
+        write(&site.lab, "hooks/web.toml", &hook);
+        bob_signs();
+        let ran = refused(&site, 13);
+        assert!(ran.err.contains("signed by bob"), "{}", ran.err);
+    }
+    // Whoever may adds a signature to the same number.
+    site.lab.clws("hook sign web --yes").succeeds();
+    let ran = site.deploy().succeeds();
+    assert_eq!(rows(&ran), ["web changed"]);
+    assert!(ran.err.contains("signed by ada)"), "{}", ran.err);
+    assert_eq!(site.file("web", "db"), "of-the-database");
 }
 
 #[test]
