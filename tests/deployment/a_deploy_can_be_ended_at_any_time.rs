@@ -1,7 +1,9 @@
 //! A deploy that is interrupted puts the old one back; one that is killed is healed by the next.
 
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::one_deploy_at_a_time::waits;
 use crate::site::{SERVE, Site, rows, server_hook};
 
@@ -140,4 +142,60 @@ fn what_a_killed_deploy_left_is_healed_by_the_next() {
     ends(&site, begin(&site), "KILL");
     site.clws("deploy --on prod --stop --yes").succeeds();
     assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
+
+/// A container that waits before it is what its probe wants, in a harbour.
+fn slow(harbour: &Harbour) {
+    harbour.serves("[[probe]]\nrun = [\"sh\", \"-c\", \"touch $0.waits; until [ -e $0.go ]; do sleep 0.05; done\", \"{{ run }}/flag\"]\nwithin = \"60s\"\n");
+}
+
+#[test]
+fn a_container_whose_deploy_is_ended_or_killed_is_put_back_or_healed() {
+    let harbour = Harbour::new("ended");
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "of-the-first-day");
+    }
+    harbour.serves("");
+    harbour.deploy().succeeds();
+    let (first, answer) = (harbour.id(), harbour.answer("nonce"));
+    slow(&harbour);
+    harbour.set("SEALED", "another");
+    let run = harbour.folders()[0].clone();
+    let flag = |name: &str| format!("{run}/flag.{name}");
+    for signal in ["-INT", "-KILL"] {
+        drop(std::fs::remove_file(flag("waits")));
+        let mut command = harbour.deploy().command();
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while !std::path::Path::new(&flag("waits")).exists() {
+            assert!(Instant::now() < until, "no probe");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let sent = Command::new("kill")
+            .arg(signal)
+            .arg(child.id().to_string())
+            .status();
+        assert!(sent.unwrap().success());
+        let ended = child.wait().unwrap();
+        if signal == "-INT" {
+            assert_eq!(ended.code(), Some(130));
+            assert_eq!(
+                (harbour.id(), harbour.answer("nonce")),
+                (first.clone(), answer.clone())
+            );
+            assert_eq!(harbour.container.containers(), ["NAME"]);
+        } else {
+            assert_eq!(harbour.container.containers(), ["NAME", "NAME.clws-old"]);
+        }
+    }
+    std::fs::write(flag("go"), "").unwrap();
+    assert_eq!(rows(&harbour.deploy().succeeds()), ["web changed"]);
+    assert_eq!(harbour.container.containers(), ["NAME"]);
+    assert!(harbour.id() != first && harbour.answer("nonce") != answer);
+    let folders = std::fs::read_dir(format!("{run}/web")).unwrap().count();
+    assert_eq!(folders, 1);
 }

@@ -2,8 +2,11 @@
 
 use std::process::Stdio;
 
+use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::one_deploy_at_a_time::waits;
-use crate::site::{SERVE, Site, ada_may_log_in, opened, rows, server_hook, way_to};
+use crate::site::{
+    SERVE, Site, ada_may_log_in, host, opened, random, rows, server_hook, sha256, way_to,
+};
 use crate::support::lab::Run;
 use crate::support::sshd::Sshd;
 
@@ -156,4 +159,36 @@ fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
     far.site.trusts();
     let ran = far.deploy().exits(23);
     assert_eq!(rows(&ran), ["web started", "- failed (HOST)"]);
+}
+
+#[test]
+fn a_container_is_deployed_over_ssh_through_the_hosts_own_daemon() {
+    let harbour = Harbour::new("far");
+    // The daemon's folders are those of this machine, so the host is this one too.
+    let server = Sshd::start();
+    let way = way_to(&server, &server.user, server.host_key_line());
+    host(&harbour.lab, "box", "prod", "server", &way);
+    ada_may_log_in(&harbour.lab, &server);
+    let value = random();
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, &value);
+    }
+    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sh\", \"-c\", 'echo \"step: $TOKEN\"']\nneeds = [\"TOKEN\"]\n");
+    let ran = harbour.deploy().succeeds();
+    assert_eq!(rows(&ran), ["web started"]);
+    assert!(
+        ran.err.contains("box web | step: [redacted]"),
+        "{}",
+        ran.err
+    );
+    let given = format!("{{\"password\": \"{value}\"}}\n{value}{value}nonce");
+    assert_eq!(harbour.answer("nonce"), sha256(given.as_bytes()));
+    assert_eq!(rows(&harbour.deploy().succeeds()), ["web unchanged"]);
+    harbour.set("TOKEN", "not-what-it-checks");
+    let ran = harbour.deploy().exits(22);
+    assert!(ran.err.contains("the old one runs again"), "{}", ran.err);
+    assert_eq!(harbour.answer("nonce"), sha256(given.as_bytes()));
+    assert!(!server.log().contains(&value));
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
 }

@@ -201,3 +201,21 @@ run = ["sh", "-c", 'test "$(cat token)" = token-of-the-first-day && date +%N >>/
     assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
     assert_eq!(site.processes(), Vec::<String>::new());
 }
+
+#[test]
+fn a_machine_that_swaps_is_warned_of() {
+    let site = Site::new();
+    site.server("web");
+    let swaps = "Filename Type Size Used Priority\n/dev/x partition 1 0 -2\n";
+    std::fs::write(site.machine.disk().join("swaps"), swaps).unwrap();
+    site.machine
+        .sh("mount --bind /var/lib/clws/swaps /proc/swaps");
+    let ran = site.deploy().succeeds();
+    let warned = ran
+        .err
+        .matches("warning: box swaps, and its kernel may write")
+        .count();
+    assert_eq!(warned, 1, "{}", ran.err);
+    site.machine.sh("umount /proc/swaps");
+    assert!(!site.deploy().succeeds().err.contains("swaps"));
+}
