@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
 use crate::deploy::ssh::Login;
-use crate::deploy::{HOST_TIME, Row, Run, outcome, plan};
+use crate::deploy::{HOST_TIME, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     vault.demand_pin(false)?;
     let hosts = hosts(&vault, &args.on)?;
     if args.stop {
-        return stop(args, cx, &vault, &hosts).map(|()| ExitCode::SUCCESS);
+        return stop(args, cx, &vault, &hosts);
     }
     let plan = plan(&vault, hosts, &args.components)?;
     for notice in &plan.notices {
@@ -198,20 +198,34 @@ impl Signals {
     }
 }
 
-fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<(), Error> {
+fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {
     cx.ui
         .confirm(&format!("stop what was deployed to {}?", args.on))?;
-    with_run(cx, vault, async |run| {
+    let failed = with_run(cx, vault, async |run| {
+        let mut failed = Vec::new();
         for host in hosts {
             let report = |component: &Component| {
                 cx.ui.say(&format!("stopped {component} on {}", host.name));
             };
-            if run.stop(host, &args.components, report).await? == 0 {
-                cx.ui.say(&format!("nothing of it runs on {}", host.name));
+            match run.stop(host, &args.components, report).await {
+                Ok(0) => cx.ui.say(&format!("nothing of it runs on {}", host.name)),
+                Ok(_) => {}
+                Err(error) => {
+                    super::ui::print_error(&error);
+                    failed.push(error);
+                    if run.signals.borrow().is_some() {
+                        break;
+                    }
+                }
             }
         }
-        Ok(())
-    })?
+        failed
+    })?;
+    Ok(match failed.last() {
+        None => ExitCode::SUCCESS,
+        Some(error) if failed.len() == hosts.len() || is_interruption(error) => error.code().into(),
+        Some(_) => Code::Partial.into(),
+    })
 }
 
 fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {

@@ -269,7 +269,9 @@ impl Run<'_> {
     }
 }
 
-fn is_interruption(error: &Error) -> bool {
+/// Whether a signal ended it.
+#[must_use]
+pub fn is_interruption(error: &Error) -> bool {
     matches!(
         error.code(),
         Code::Interrupt | Code::Terminated | Code::Hangup

@@ -199,3 +199,27 @@ fn a_container_whose_deploy_is_ended_or_killed_is_put_back_or_healed() {
     let folders = std::fs::read_dir(format!("{run}/web")).unwrap().count();
     assert_eq!(folders, 1);
 }
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_next_deploy_heals_it() {
+    let site = Site::new();
+    // It takes the full ten seconds to be stopped.
+    site.server("web");
+    let stubborn = SERVE.replace("exec sleep", "trap '' TERM\nexec sleep");
+    site.hook("web", &probing("web"), &[("serve.sh", &stubborn)]);
+    let child = begin(&site);
+    site.machine.sh("kill -s INT $(pidof clws)");
+    waits(&site, "! pgrep -f 'run/[g]o'");
+    let (ended, said) = ends(&site, child, "INT");
+    assert_eq!(ended, Some(130), "{said}");
+    assert!(
+        said.contains("ended in the middle; the next deploy tidies up"),
+        "{said}"
+    );
+    site.machine.sh("touch /run/go");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+    let asleep = site.processes();
+    let asleep = asleep.iter().filter(|args| *args == "sleep 1000");
+    assert_eq!(asleep.count(), 1);
+}

@@ -159,6 +159,9 @@ fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
     far.site.trusts();
     let ran = far.deploy().exits(23);
     assert_eq!(rows(&ran), ["web started", "- failed (HOST)"]);
+    let stop = far.site.lab.clws("deploy --on prod --stop --yes").exits(23);
+    assert!(stop.err.contains("stopped web on box"), "{}", stop.err);
+    assert_eq!(far.site.remains(), Vec::<String>::new());
 }
 
 #[test]

@@ -83,7 +83,8 @@ fn it_starts_both_changes_what_was_edited_and_stops_without_a_trace() {
     let left = "find /run/clws/*/ /var/lib/clws/*/ -mindepth 1 ! -name 'lock*'";
     assert_eq!(demo.machine.sh(left), "");
     assert_eq!(
-        demo.machine.sh("pgrep -f '[s]erve.sh|[c]all.sh' || echo none"),
+        demo.machine
+            .sh("pgrep -f '[s]erve.sh|[c]all.sh' || echo none"),
         "none"
     );
     assert_eq!(sum("hooks/greeter.sig.toml"), signed);
