@@ -10,7 +10,7 @@ use super::docker::{
 };
 use super::hook::ContainerHook;
 use super::hook_error::HookError;
-use super::place::{self, Given, IN_CONTAINER, Opened, fill, fill_all};
+use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
 use super::target::Target;
 use crate::error::Error;
@@ -92,6 +92,7 @@ pub(super) async fn prepare(
         }
     };
     let mut mounted = Vec::new();
+    let mut placed = Vec::new();
     for (number, file) in place::files(plan, &names, opened, given)?
         .into_iter()
         .enumerate()
@@ -108,7 +109,11 @@ pub(super) async fn prepare(
         } else {
             format!("{mount}/{}", file.path)
         };
-        place::put(target, &path, file.mode, uid.as_deref(), file.content).await?;
+        placed.push(File {
+            path,
+            owner: uid,
+            ..file
+        });
     }
     let environment = place::environment(plan, &names, opened, given)?;
     let has_environment = environment.is_some();
@@ -117,8 +122,15 @@ pub(super) async fn prepare(
             .as_deref()
             .map(|user| user.split(':').next().unwrap_or_default());
         let uid = owner(reader.unwrap_or("0"))?;
-        put_environment(target, &mount, environment, &uid).await?;
+        placed.push(File {
+            path: format!("{mount}/env"),
+            mode: 0o400,
+            // Without root nothing can be given to another user; the file then stays ours.
+            owner: (target.uid == 0).then_some(uid),
+            content: environment,
+        });
     }
+    place::put(target, placed).await?;
     let script = r#"find "$1/mount" -type d -exec chmod 0711 {} +"#;
     target
         .sh(
@@ -169,17 +181,6 @@ pub(super) async fn prepare(
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: None,
     })
-}
-
-async fn put_environment(
-    target: &Target,
-    mount: &str,
-    environment: crate::secret::Plain,
-    uid: &str,
-) -> Result<(), Error> {
-    // Without root nothing can be given to another user; the file then stays ours.
-    let uid = (target.uid == 0).then_some(uid);
-    place::put(target, &format!("{mount}/env"), 0o400, uid, environment).await
 }
 
 /// The plain names as a container sees them.

@@ -8,7 +8,7 @@ use super::component::Bringing;
 use super::docker::{Engine, Replacement};
 use super::engine;
 use super::leftover;
-use super::place::{self, Given, fill_all};
+use super::place::{self, File, Given, fill_all};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Process, Receipt};
@@ -109,6 +109,13 @@ impl Bringing<'_> {
             .values()
             .filter_map(|file| file.template.as_deref())
             .collect();
+        let own = |name: &str, mode: u32, content: Plain| File {
+            path: format!("{folder}/{name}"),
+            mode,
+            owner: None,
+            content,
+        };
+        let mut files = Vec::new();
         for (path, file) in &self.plan.hook.files {
             let Some(name) = path.strip_prefix(&prefix) else {
                 continue;
@@ -117,52 +124,23 @@ impl Bringing<'_> {
                 continue;
             }
             let mode = if file.mode == "0755" { 0o700 } else { 0o600 };
-            let content = Plain::new(file.bytes.clone());
-            place::put(
-                self.target,
-                &format!("{folder}/{name}"),
-                mode,
-                None,
-                content,
-            )
-            .await?;
+            files.push(own(name, mode, Plain::new(file.bytes.clone())));
         }
         for file in place::files(self.plan, around.names, around.opened, Given::All)? {
-            let path = format!("{folder}/{}", file.path);
-            place::put(
-                self.target,
-                &path,
-                file.mode,
-                file.owner.as_deref(),
-                file.content,
-            )
-            .await?;
+            files.push(File {
+                path: format!("{folder}/{}", file.path),
+                ..file
+            });
         }
         if let Some(process) = &hook.process {
             let environment =
                 place::environment(self.plan, around.names, around.opened, Given::All)?;
-            if let Some(environment) = environment {
-                place::put(
-                    self.target,
-                    &format!("{folder}/env"),
-                    0o600,
-                    None,
-                    environment,
-                )
-                .await?;
-            }
+            files.extend(environment.map(|environment| own("env", 0o600, environment)));
             let command = fill_all(self.plan, around.names, &process.command)?;
             let script = Plain::new(process::start_script(folder, &command).into_bytes());
-            place::put(
-                self.target,
-                &format!("{folder}/start.sh"),
-                0o600,
-                None,
-                script,
-            )
-            .await?;
+            files.push(own("start.sh", 0o600, script));
         }
-        Ok(())
+        place::put(self.target, files).await
     }
 
     async fn start(

@@ -10,6 +10,10 @@ use crate::site::{
 use crate::support::lab::Run;
 use crate::support::sshd::Sshd;
 
+/// What this person's login shell does by itself is no part of the test, and must not be killed in
+/// the middle of it.
+const NO_HOME: &str = "SetEnv HOME=/nonexistent";
+
 /// A site whose `box` is reached over SSH; clws runs on this machine.
 struct Far {
     site: Site,
@@ -19,7 +23,8 @@ struct Far {
 impl Far {
     fn new() -> Self {
         let site = Site::new();
-        let server = Sshd::start_by(|program| site.machine.program(program), &["ed25519"], "");
+        let starts = |program: &str| site.machine.program(program);
+        let server = Sshd::start_by(starts, &["ed25519"], NO_HOME);
         let far = Self { site, server };
         far.reached(&far.server.user, far.server.host_key_line());
         ada_may_log_in(&far.site.lab, &far.server);
@@ -168,7 +173,7 @@ fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
 fn a_container_is_deployed_over_ssh_through_the_hosts_own_daemon() {
     let harbour = Harbour::new("far");
     // The daemon's folders are those of this machine, so the host is this one too.
-    let server = Sshd::start();
+    let server = Sshd::start_with(&["ed25519"], NO_HOME);
     let way = way_to(&server, &server.user, server.host_key_line());
     host(&harbour.lab, "box", "prod", "server", &way);
     ada_may_log_in(&harbour.lab, &server);

@@ -1,6 +1,6 @@
 //! Templates, variables, steps, order and places of components, as their hooks declare them.
 
-use crate::site::{SERVE, Site, rows, server_hook};
+use crate::site::{SERVE, Site, rows, server_hook, sha256};
 
 #[test]
 fn templates_are_filled_in_and_escaped_for_where_they_land() {
@@ -218,4 +218,27 @@ fn a_machine_that_swaps_is_warned_of() {
     assert_eq!(warned, 1, "{}", ran.err);
     site.machine.sh("umount /proc/swaps");
     assert!(!site.deploy().succeeds().err.contains("swaps"));
+}
+
+#[test]
+fn many_files_large_and_empty_ones_come_whole() {
+    let site = Site::new();
+    site.set("prod/web/TOKEN", "token-of-the-first-day");
+    let large = "0123456789abcdef".repeat(140_000);
+    let names: Vec<String> = (0..150)
+        .map(|number| format!("some/file-{number}"))
+        .collect();
+    let mut files = vec![("large", large.as_str()), ("empty", "")];
+    files.extend(names.iter().map(|name| (name.as_str(), name.as_str())));
+    let hook = "runs_on = { machine_type = \"server\" }\n[file.token]\nsecret = \"web/TOKEN\"\n";
+    site.hook("web", hook, &files);
+    site.deploy().succeeds();
+    for (name, text) in files {
+        let path = format!("/run/clws/*/web/*/{name}");
+        let sum = site
+            .machine
+            .sh(&format!("cat {path} | sha256sum | cut -c1-64"));
+        assert_eq!(sum, sha256(text.as_bytes()), "{name}");
+    }
+    assert_eq!(site.machine.sh("find /run/clws -name '*.new'"), "");
 }
