@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::hook::{PROBE, STEP, parse_duration};
+use super::hook::{Hook, PROBE, STEP, parse_duration};
 use super::plan::HostPlan;
 use crate::error::{Code, Error, Problem};
 
@@ -31,18 +31,12 @@ pub(super) struct Limit {
 impl Limit {
     /// A limit of `time` from now, and what the steps and probes of the host are given beyond.
     pub(super) fn new(plan: &HostPlan, time: Duration, signals: Signals) -> Self {
-        let mut time = time;
-        for hook in plan.components.iter().map(|plan| &plan.hook.hook) {
-            let steps = hook.before.iter().chain(&hook.afterwards);
-            let steps = steps.map(|step| (&step.within, STEP));
-            let probes = hook.probe.iter().map(|probe| (&probe.within, PROBE));
-            for (within, usual) in steps.chain(probes) {
-                // One that does not read is an error of the hook, found when it is read.
-                let within = parse_duration(within.as_deref(), usual).unwrap_or(usual);
-                time = time.saturating_add(within);
-            }
-        }
-        Self::of(plan.host.name.as_str(), time, signals)
+        let hooks = plan.components.iter().map(|plan| &plan.hook.hook);
+        Self::of(
+            plan.host.name.as_str(),
+            time.saturating_add(asked(hooks)),
+            signals,
+        )
     }
 
     /// A limit of `time` from now.
@@ -87,6 +81,21 @@ impl Limit {
     }
 }
 
+/// What the steps and probes of these hooks are given.
+fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
+    let mut sum = Duration::ZERO;
+    for hook in hooks {
+        let steps = hook.before.iter().chain(&hook.afterwards);
+        let steps = steps.map(|step| (&step.within, STEP));
+        let probes = hook.probe.iter().map(|probe| (&probe.within, PROBE));
+        for (within, usual) in steps.chain(probes) {
+            // One that does not read is an error of the hook, found when it is read.
+            sum = sum.saturating_add(parse_duration(within.as_deref(), usual).unwrap_or(usual));
+        }
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +120,14 @@ mod tests {
             let error = limit.run(hangs()).await.unwrap_err();
             assert_eq!(error.code(), Code::Terminated);
         });
+    }
+
+    #[test]
+    fn steps_and_probes_give_a_host_more_time() {
+        let text = "[[before]]\nrun = [\"x\"]\nwithin = \"10m\"\n[[afterwards]]\nrun = [\"x\"]\n\
+                    [[probe]]\ntcp = \"x:1\"\nwithin = \"5s\"\n";
+        let hook = Hook::parse(&"web".parse().unwrap(), text.as_bytes()).unwrap();
+        let seconds = asked([&hook, &hook].into_iter()).as_secs();
+        assert_eq!(seconds, 2 * (600 + 60 + 5));
     }
 }
