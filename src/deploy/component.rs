@@ -109,11 +109,7 @@ impl Bringing<'_> {
             self.settle(None, None).await?;
             return Ok(false);
         };
-        let engine = match old.container {
-            Some(_) => Some(engine::connect(self.target).await?),
-            None => None,
-        };
-        self.settle(Some(&old), engine.as_ref()).await?;
+        self.settle(Some(&old), None).await?;
         self.run_again(&old).await?;
         Ok(true)
     }
@@ -140,17 +136,35 @@ impl Bringing<'_> {
         old: Option<&Receipt>,
         engine: Option<&Engine>,
     ) -> Result<Vec<String>, Error> {
+        let component = self.plan.component();
         let mut stays: Vec<String> = old.iter().map(|old| old.place.clone()).collect();
-        if let (Some(hook), Some(engine)) = (&self.plan.hook.hook.container, engine) {
-            let name = engine::name_of(self.plan, hook);
+        for (place, name) in leftover::containers(self.target, component).await? {
+            if stays.contains(&place) {
+                continue;
+            }
+            let own;
+            let engine = match engine {
+                Some(engine) => engine,
+                None => {
+                    own = engine::connect(self.target).await?;
+                    &own
+                }
+            };
             // Whatever cannot be undone here is met again, and said, when it is replaced.
             drop(engine.recover(&name).await);
-            // One that was confirmed without a receipt uses its folder until it is replaced.
             let found = engine.find(&name).await?;
-            stays.extend(found.and_then(|found| found.labels.get(engine::PLACE).cloned()));
+            if found.is_none_or(|found| found.labels.get(engine::PLACE) != Some(&place)) {
+                continue;
+            }
+            if old.is_some_and(|old| old.container.as_ref() == Some(&name)) {
+                // It was confirmed and has no receipt yet: there is no other one until it is replaced.
+                stays.push(place);
+            } else {
+                engine.stop_and_remove(&name).await?;
+            }
         }
         let paths: Vec<&str> = stays.iter().map(String::as_str).collect();
-        leftover::clear(self.target, self.plan.component(), &paths).await?;
+        leftover::clear(self.target, component, &paths).await?;
         Ok(stays)
     }
 
@@ -316,13 +330,20 @@ impl Bringing<'_> {
 /// Stops what a receipt speaks of and what a killed run left, and forgets it.
 pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool, Error> {
     let receipt = target.receipt(component).await?;
+    let left = leftover::containers(target, component).await?;
+    let mut names: Vec<&str> = left.iter().map(|(_, name)| name.as_str()).collect();
     if let Some(receipt) = &receipt {
         if let Some(process) = &receipt.process {
             process::stop(target, process).await?;
         }
-        if let Some(name) = &receipt.container {
-            engine::connect(target).await?.stop_and_remove(name).await?;
-        }
+        names.extend(receipt.container.as_deref());
+    }
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        engine::connect(target).await?.stop_and_remove(name).await?;
+    }
+    if let Some(receipt) = &receipt {
         place::remove_folder(target, &receipt.place).await?;
     }
     leftover::clear(target, component, &[]).await?;

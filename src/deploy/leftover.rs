@@ -49,6 +49,29 @@ pub(super) fn step_file(target: &Target, component: &Component) -> String {
     format!("{}/{component}.step", target.state)
 }
 
+/// The name of the container that a folder is for lies in this file of it.
+pub(super) const CONTAINER: &str = "container";
+
+/// The containers that a component's folders are for: folder and name.
+///
+/// # Errors
+/// [`super::ChannelError`].
+pub(super) async fn containers(
+    target: &Target,
+    component: &Component,
+) -> Result<Vec<(String, String)>, Error> {
+    let script = r#"for f in "$1"/*/container; do [ ! -f "$f" ] || printf '%s\t%s\n' "${f%/container}" "$(cat "$f")"; done"#;
+    let all = format!("{}/{component}", target.run);
+    let text = target
+        .sh("list its folders", script, &[&all], empty())
+        .await?;
+    let pair = |line: &str| {
+        let (folder, name) = line.split_once('\t')?;
+        Some((folder.to_owned(), name.to_owned()))
+    };
+    Ok(text.lines().filter_map(pair).collect())
+}
+
 /// Ends and removes all that lies in a component's folder on the target, but for these folders
 /// (whole paths).
 ///

@@ -100,8 +100,16 @@ impl Bringing<'_> {
         let folder = around.folder;
         place::make_folder(self.target, folder, "0700").await?;
         let hook = &self.plan.hook.hook;
-        if hook.container.is_some() {
-            return Ok(());
+        let own = |name: &str, mode: u32, content: Plain| File {
+            path: format!("{folder}/{name}"),
+            mode,
+            owner: None,
+            content,
+        };
+        if let Some(container) = &hook.container {
+            let name = engine::name_of(self.plan, container);
+            let name = own(leftover::CONTAINER, 0o600, Plain::from(name.as_str()));
+            return place::put(self.target, vec![name]).await;
         }
         let prefix = format!("{}/", self.plan.component());
         let templates: Vec<&str> = hook
@@ -109,12 +117,6 @@ impl Bringing<'_> {
             .values()
             .filter_map(|file| file.template.as_deref())
             .collect();
-        let own = |name: &str, mode: u32, content: Plain| File {
-            path: format!("{folder}/{name}"),
-            mode,
-            owner: None,
-            content,
-        };
         let mut files = Vec::new();
         for (path, file) in &self.plan.hook.files {
             let Some(name) = path.strip_prefix(&prefix) else {
@@ -321,10 +323,16 @@ impl Bringing<'_> {
                 }
             }
             Running::Process(process) => process::stop(self.target, &process).await?,
-            // A container that did not start was put back by the engine.
             Running::Nothing => {
-                back =
-                    old.is_some_and(|old| old.container == new.container) && new.container.is_some()
+                // A container that did not start was put back by the engine.
+                let same = new
+                    .container
+                    .as_ref()
+                    .filter(|name| old.is_some_and(|old| old.container.as_ref() == Some(name)));
+                if let (Some(name), Some(engine)) = (same, around.engine) {
+                    let found = engine.find(name).await?;
+                    back = found.is_some_and(|found| found.is_up());
+                }
             }
         }
         // Also ends what was started and never said so.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::one_deploy_at_a_time::waits;
-use crate::site::{SERVE, Site, rows, server_hook};
+use crate::site::{SERVE, Site, hook, rows, server_hook};
 
 /// Waits for a file to appear, in a step or in a probe.
 const FOREVER: &str =
@@ -149,6 +149,72 @@ fn slow(harbour: &Harbour) {
     harbour.serves("[[probe]]\nrun = [\"sh\", \"-c\", \"touch $0.waits; until [ -e $0.go ]; do sleep 0.05; done\", \"{{ run }}/flag\"]\nwithin = \"60s\"\n");
 }
 
+/// Begins a deploy and waits until it has made this file.
+fn begin_slow(harbour: &Harbour, waits: &str) -> Child {
+    drop(std::fs::remove_file(waits));
+    let mut command = harbour.deploy().command();
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while !std::path::Path::new(waits).exists() {
+        assert!(Instant::now() < until, "no {waits}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+#[test]
+fn a_container_that_no_receipt_speaks_of_goes_with_the_next_deploy_or_stop() {
+    let harbour = Harbour::new("first");
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "of-the-first-day");
+    }
+    let kill = |waits: &str| {
+        let mut child = begin_slow(&harbour, waits);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    // In a step of its image, which is a container of its own.
+    let shared = tempfile::tempdir_in("/dev/shm").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(shared.path(), open).unwrap();
+    let folder = shared.path().display();
+    let step = "[[before]]\nin = \"container\"\nrun = [\"sh\", \"-c\", \"touch /shared/in-step; sleep 1000\"]\n";
+    harbour.serves(step);
+    let path = harbour.lab.vault().join("hooks/web.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mounted = format!("mounts = [\"{folder}:/shared\"]\nports = ");
+    hook(
+        &harbour.lab,
+        "web",
+        &text.replacen("ports = ", &mounted, 1),
+        &[],
+    );
+    kill(&format!("{folder}/in-step"));
+    assert_eq!(harbour.container.containers(), ["NAME.clws-step"]);
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
+    // While it is asked; the component then becomes a process.
+    slow(&harbour);
+    let run = harbour.folders()[0].clone();
+    kill(&format!("{run}/flag.waits"));
+    assert_eq!(harbour.container.containers(), ["NAME"]);
+    std::fs::remove_dir_all(harbour.lab.vault().join("hooks/web")).unwrap();
+    let process =
+        "runs_on = { machine_type = \"server\" }\nprocess = { command = [\"sleep\", \"1000\"] }\n";
+    hook(&harbour.lab, "web", process, &[]);
+    assert_eq!(rows(&harbour.deploy().succeeds()), ["web started"]);
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(format!("{run}/web")).unwrap().count(), 1);
+    slow(&harbour);
+    kill(&format!("{run}/flag.waits"));
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
+}
+
 #[test]
 fn a_container_whose_deploy_is_ended_or_killed_is_put_back_or_healed() {
     let harbour = Harbour::new("ended");
@@ -163,18 +229,7 @@ fn a_container_whose_deploy_is_ended_or_killed_is_put_back_or_healed() {
     let run = harbour.folders()[0].clone();
     let flag = |name: &str| format!("{run}/flag.{name}");
     for signal in ["-INT", "-KILL"] {
-        drop(std::fs::remove_file(flag("waits")));
-        let mut command = harbour.deploy().command();
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        while !std::path::Path::new(&flag("waits")).exists() {
-            assert!(Instant::now() < until, "no probe");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut child = begin_slow(&harbour, &flag("waits"));
         let sent = Command::new("kill")
             .arg(signal)
             .arg(child.id().to_string())
