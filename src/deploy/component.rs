@@ -15,7 +15,7 @@ use super::step::Surroundings;
 use super::target::{Target, TargetError, empty};
 use crate::crypto::hex;
 use crate::error::Error;
-use crate::name::Component;
+use crate::name::{Component, Scope};
 use crate::trust::Rollback;
 use crate::vault::Vault;
 use crate::world::World;
@@ -203,21 +203,33 @@ impl Bringing<'_> {
 
     /// Refuses to bring something older than the target has.
     fn refuse_older(&self, old: &Receipt) -> Result<(), Error> {
+        let warns = |scope: &Scope| {
+            let accepted = &self.vault.trust().accepted;
+            accepted.rollback(scope) == Rollback::Warn
+        };
+        let host = || self.target.host.name.to_string();
         for (secret, here) in self.plan.revs() {
             let there = old.secrets.get(&secret).map_or(0, |given| given.rev);
             let scope = secret.split('/').next().unwrap_or_default().parse();
-            let warns = scope
-                .is_ok_and(|scope| self.vault.trust().accepted.rollback(&scope) == Rollback::Warn);
-            if there > here && !warns {
-                let host = self.target.host.name.to_string();
+            if there > here && !scope.is_ok_and(|scope| warns(&scope)) {
                 return Err(TargetError::Newer {
-                    host,
+                    host: host(),
                     secret,
                     there,
                     here,
                 }
                 .into());
             }
+        }
+        let (there, here) = (old.hook_seq, self.plan.hook.seq);
+        if there > here && !warns(&self.target.host.scope) {
+            return Err(TargetError::NewerHook {
+                host: host(),
+                component: old.component.clone(),
+                there,
+                here,
+            }
+            .into());
         }
         Ok(())
     }

@@ -85,6 +85,15 @@ pub enum TargetError {
         there: u64,
         here: u64,
     },
+    #[error(
+        "{host} has the hook of {component} in number {there}, newer than {here} of this vault"
+    )]
+    NewerHook {
+        host: String,
+        component: String,
+        there: u64,
+        here: u64,
+    },
 }
 
 impl Explain for TargetError {
@@ -93,7 +102,7 @@ impl Explain for TargetError {
             Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
             Self::NoMemory { .. } => Code::Denied,
             Self::Locked { .. } => Code::TempFail,
-            Self::Newer { .. } => Code::Rollback,
+            Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
         }
     }
 
@@ -104,7 +113,9 @@ impl Explain for TargetError {
                 "or say `allow_disk = true` in the hook, if a disk is really meant".into(),
             ],
             Self::Locked { .. } => vec!["try again when it is done".into()],
-            Self::Newer { .. } => vec!["git pull, so that this vault has what was deployed".into()],
+            Self::Newer { .. } | Self::NewerHook { .. } => {
+                vec!["git pull, so that this vault has what was deployed".into()]
+            }
             Self::BadReceipt { component, .. } => {
                 vec![format!(
                     "look at {component}.json there; removing it makes the next deploy a first one"

@@ -243,4 +243,25 @@ fn a_target_that_has_a_newer_value_is_not_taken_back() {
     );
     assert_eq!(site.opened(), opened);
     assert!(site.runs_with("web", "newer"));
+    // Nor is a newer hook, on a machine that has not seen it.
+    site.lab.git(&["checkout", "-q", "-b", "side"]);
+    site.set("prod/web/TOKEN", "newer");
+    site.set("prod/web/CHECK", "newer");
+    site.lab.commit("as it runs");
+    site.hook(
+        "web",
+        &server_hook("web", "[settings]\nsize = 2\n"),
+        &[("serve.sh", SERVE)],
+    );
+    site.deploy().succeeds();
+    site.lab.git(&["checkout", "-q", "."]);
+    std::fs::remove_dir_all(pins.join("hooks")).unwrap();
+    let ran = site.deploy().exits(14);
+    assert!(
+        ran.err
+            .contains("box has the hook of web in number 2, newer than 1 of this vault"),
+        "{}",
+        ran.err
+    );
+    assert!(site.runs_with("web", "newer"));
 }

@@ -1,15 +1,17 @@
-//! A machine of a test's own: its processes, its `/run` and its `/var/lib/clws`, on the kernel and the
-//! disk of this one.
+//! A machine of a test's own: its processes, its `/run`, `/dev/shm` and `/var/lib`, on the kernel and
+//! the disk of this one.
 //!
 //! It is a mount and a process namespace (util-linux), so a deploy to it as root finds an empty
-//! memory-backed `/run/clws` and touches no other. All that runs in it ends with it.
+//! memory-backed `/run/clws` and touches no other. All that runs in it ends with it. Who is not root
+//! is root there by a user namespace.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 /// Prepares the machine, then stays as its first process, which takes over orphans and waits for them.
 const FIRST: &str = r#"
-mount -t tmpfs -o mode=0755 run /run && mkdir -p /run/sshd /var/lib/clws &&
+mount -t tmpfs -o mode=0755 run /run && mount -t tmpfs -o mode=0755 lib /var/lib &&
+mount -t tmpfs -o mode=1777 shm /dev/shm && mkdir -p /run/sshd /var/lib/clws &&
 mount --bind "$1" /var/lib/clws && echo ready && cat
 "#;
 
