@@ -266,6 +266,7 @@ impl Bringing<'_> {
             place: format!("{folder}/{deploy}"),
             deploy,
             hook_seq: self.plan.hook.seq,
+            hook: hex(&self.plan.hook.hash),
             settings: self.plan.settings.clone(),
             image,
             container: hook

@@ -68,6 +68,8 @@ pub struct TrustedHook {
     pub(super) files: HookFiles,
     /// The signature's number.
     pub seq: u64,
+    /// The hash of what is signed: two branches may give one number to two hooks.
+    pub hash: [u8; 32],
     /// Who signed.
     pub signers: Vec<PartyName>,
 }
@@ -413,6 +415,7 @@ pub(super) fn trusted_hook(
         hook,
         files,
         seq: signed.seq,
+        hash: signed.hash(),
         signers,
     })
 }
