@@ -11,6 +11,7 @@ use super::context::{Context, as_openers, as_signers};
 use crate::deploy::ssh::Login;
 use crate::deploy::{HOST_TIME, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
+use crate::exec::ignores;
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
 use crate::identity::Bundle;
@@ -172,28 +173,38 @@ fn cannot_start(error: std::io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
 }
 
-/// The signals that ask a deploy to end.
+/// The signals that ask a deploy to end; what it was started to ignore stays ignored.
 struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
+        let listen = |kind: SignalKind| {
+            let ignored = ignores(kind.as_raw_value());
+            (!ignored).then(|| signal(kind)).transpose()
+        };
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
     /// The next one, as the code that a program ends with after it.
     async fn next(&mut self) -> Code {
+        async fn came(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
         tokio::select! {
-            _ = self.interrupt.recv() => Code::Interrupt,
-            _ = self.terminate.recv() => Code::Terminated,
-            _ = self.hangup.recv() => Code::Hangup,
+            () = came(&mut self.interrupt) => Code::Interrupt,
+            () = came(&mut self.terminate) => Code::Terminated,
+            () = came(&mut self.hangup) => Code::Hangup,
         }
     }
 }

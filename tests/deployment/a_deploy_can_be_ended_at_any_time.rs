@@ -77,6 +77,35 @@ fn a_signal_while_it_is_asked_puts_the_old_one_back() {
 }
 
 #[test]
+fn a_deploy_under_nohup_outlives_its_terminal() {
+    let site = Site::new();
+    site.server("web");
+    site.hook("web", &probing("web"), &[("serve.sh", SERVE)]);
+    let run = site.lab.clws("deploy --on prod --yes").command();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"trap '' HUP; exec "$0" "$@""#])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(run.get_current_dir().unwrap())
+        .envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let mut child = site
+        .machine
+        .runs(&command)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    waits(&site, "[ -e /run/waits ]");
+    site.machine
+        .sh("kill -s HUP $(pidof clws); sleep 0.3; touch /run/go");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+}
+
+#[test]
 fn a_signal_during_a_first_deploy_leaves_nothing() {
     let site = Site::new();
     site.server("web");
