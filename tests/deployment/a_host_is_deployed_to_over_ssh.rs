@@ -5,7 +5,8 @@ use std::process::Stdio;
 use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::one_deploy_at_a_time::waits;
 use crate::site::{
-    SERVE, Site, ada_may_log_in, host, opened, random, rows, server_hook, sha256, way_to,
+    SERVE, Site, ada_may_log_in, host, needs_root, opened, random, rows, server_hook, sha256,
+    way_to,
 };
 use crate::support::lab::Run;
 use crate::support::sshd::Sshd;
@@ -22,6 +23,7 @@ struct Far {
 
 impl Far {
     fn new() -> Self {
+        needs_root();
         let site = Site::new();
         let starts = |program: &str| site.machine.program(program);
         let server = Sshd::start_by(starts, &["ed25519"], NO_HOME);

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::site::{SERVE, Site, server_hook};
+use crate::site::{SERVE, Site, needs_root, server_hook};
 
 /// A person of the machine who is not root.
 struct Person {
@@ -14,6 +14,7 @@ struct Person {
 
 impl Person {
     fn new() -> Self {
+        needs_root();
         let site = Site::new();
         site.server("web");
         // Where the person can run it, whoever owns the folder that it was built in.

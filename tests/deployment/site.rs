@@ -167,6 +167,14 @@ within = "3s"
     )
 }
 
+/// Fails where a scenario cannot be played: a machine made by a user namespace has one user.
+pub(crate) fn needs_root() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this scenario changes users on a machine of its own: run it as root"
+    );
+}
+
 /// Writes a file of a vault.
 pub(crate) fn write(lab: &Lab, path: &str, text: &str) {
     let path: PathBuf = lab.vault().join(path);
