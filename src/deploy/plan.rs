@@ -17,6 +17,8 @@ use crate::vault::{Notice, Vault};
 pub struct Plan {
     /// What runs where, in the order of the start.
     pub hosts: Vec<HostPlan>,
+    /// Components that drop out by a word that nobody signed, a sentence each.
+    pub left_out: Vec<String>,
     /// What somebody should know before.
     pub notices: Vec<Notice>,
 }
@@ -73,15 +75,24 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         }
     }
     let mut notices = Vec::new();
+    let mut left_out = BTreeSet::new();
     let mut plans = Vec::new();
     for host in hosts {
         let mut hooks = BTreeMap::new();
         for component in &all {
             // A look at the unsigned file says only whether it runs here; nothing is done with it.
             let named = wanted.is_empty() || wanted.contains(component);
-            if named && runs_here(vault, component, &host)? {
+            if !named {
+                continue;
+            }
+            if runs_here(vault, component, &host)? {
                 let hook = signed_hook(vault, component, &host.scope)?;
                 hooks.insert(component.clone(), hook);
+            } else if !is_signed(vault, component) {
+                if wanted.contains(component) {
+                    signed_hook(vault, component, &host.scope)?;
+                }
+                left_out.insert(component);
             }
         }
         let mut components = Vec::new();
@@ -94,6 +105,12 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             plans.push(HostPlan { host, components });
         }
     }
+    // It may be signed that it runs here, and unsigned that it does not.
+    let left_out = left_out.into_iter().map(|component| {
+        format!(
+            "`{component}` is left out: its hook, which nobody signed so, says it does not run here"
+        )
+    });
     for component in wanted {
         let runs = |plan: &HostPlan| plan.components.iter().any(|c| c.component() == component);
         if !plans.iter().any(runs) {
@@ -106,6 +123,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
     }
     Ok(Plan {
         hosts: plans,
+        left_out: left_out.collect(),
         notices,
     })
 }
@@ -117,6 +135,12 @@ fn runs_here(vault: &Vault, component: &Component, host: &Host) -> Result<bool, 
         .map(|file| file.bytes.as_slice());
     let hook = Hook::parse(component, own.unwrap_or_default())?;
     Ok(hook.machine_type(&host.scope) == Some(host.machine_type.as_str()))
+}
+
+/// Whether a hook is what somebody signed, whoever it was.
+fn is_signed(vault: &Vault, component: &Component) -> bool {
+    super::signature::hook_status(vault, component)
+        .is_ok_and(|status| status.differences.is_empty() && !status.signers.is_empty())
 }
 
 fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {

@@ -36,7 +36,6 @@ mod checking;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
 mod findings_say_what_to_do;
-mod from_certs_to_a_running_component;
 mod generated_values_are_seen_by_nobody;
 mod one_of_ten_thousand_values_is_edited;
 mod only_edited_values_are_sealed_anew;
