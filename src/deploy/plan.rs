@@ -227,12 +227,14 @@ fn plan_component(
     names.insert("component".into(), component.to_string());
     names.insert("host.name".into(), host.name.to_string());
     names.insert("host.machine_type".into(), host.machine_type.clone());
-    Ok(ComponentPlan {
+    let plan = ComponentPlan {
         hook,
         names,
         settings,
         secrets,
-    })
+    };
+    plan.check_names()?;
+    Ok(plan)
 }
 
 /// The components so that each comes after those that it waits for, as far as those are here.
@@ -290,9 +292,14 @@ impl Plan {
         for host in &self.hosts {
             for plan in &host.components {
                 let hook = &plan.hook.hook;
+                let known = plan.known();
+                let fill = |text: &String| template::fill(text, &known).unwrap_or_default();
                 let what = match (&hook.container, &hook.process) {
-                    (Some(container), _) => format!("container {}", container.image),
-                    (_, Some(process)) => format!("process {}", process.command.join(" ")),
+                    (Some(container), _) => format!("container {}", fill(&container.image)),
+                    (_, Some(process)) => {
+                        let words: Vec<String> = process.command.iter().map(fill).collect();
+                        format!("process {}", words.join(" "))
+                    }
                     _ => "files and steps".to_owned(),
                 };
                 let signers = crate::text::list(&plan.hook.signers);
@@ -310,8 +317,45 @@ impl Plan {
 }
 
 impl ComponentPlan {
+    /// What names stand for, as far as it is known before the target is.
+    fn known(&self) -> BTreeMap<String, String> {
+        let mut known = self.names.clone();
+        for later in ["place", "run"] {
+            known.insert(later.to_owned(), format!("{{{{ {later} }}}}"));
+        }
+        known
+    }
+
+    /// Every name that the hook and its templates fill in leads somewhere: what is missing is found
+    /// before any host is touched.
+    fn check_names(&self) -> Result<(), HookError> {
+        let known = self.known();
+        let wrong = |file: String| move |why| HookError::Wrong { file, why };
+        let hook = &self.hook.hook;
+        for text in hook.texts() {
+            template::fill(text, &known)
+                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+        }
+        for template in hook
+            .file
+            .values()
+            .filter_map(|file| file.template.as_deref())
+        {
+            let text = template_text(self.component(), &self.hook.files, template)?;
+            template::check(text, &known)
+                .map_err(wrong(format!("hooks/{}/{template}", self.component())))?;
+        }
+        Ok(())
+    }
+
     /// Each value that it is given, and the way.
     fn ways(&self) -> Vec<String> {
+        let known = self.known();
+        let filled = |words: &[String]| {
+            let words = words.iter().map(|word| template::fill(word, &known));
+            let words: Vec<String> = words.map(Result::unwrap_or_default).collect();
+            words.join(" ")
+        };
         let hook = &self.hook.hook;
         let shown = |name: &str| match self.secrets.get(name) {
             Some((full, rev)) => format!("{full} rev {rev}"),
@@ -346,17 +390,18 @@ impl ComponentPlan {
             }
         }
         for step in &hook.before {
-            ways.push(format!("before: {}", step.run.join(" ")));
+            ways.push(format!("before: {}", filled(&step.run)));
         }
         for probe in &hook.probe {
-            let what = probe.run.as_ref().map(|run| run.join(" "));
-            let what = what
-                .or_else(|| probe.http.clone())
-                .or_else(|| probe.tcp.clone());
-            ways.push(format!("probe: {}", what.unwrap_or_default()));
+            let asked = probe.http.as_ref().or(probe.tcp.as_ref());
+            let what = match (&probe.run, asked) {
+                (Some(run), _) => filled(run),
+                (None, asked) => filled(asked.map_or(&[], std::slice::from_ref)),
+            };
+            ways.push(format!("probe: {what}"));
         }
         for step in &hook.afterwards {
-            ways.push(format!("afterwards: {}", step.run.join(" ")));
+            ways.push(format!("afterwards: {}", filled(&step.run)));
         }
         ways
     }

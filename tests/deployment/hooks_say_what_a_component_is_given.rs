@@ -242,3 +242,41 @@ fn many_files_large_and_empty_ones_come_whole() {
     }
     assert_eq!(site.machine.sh("find /run/clws -name '*.new'"), "");
 }
+
+#[test]
+fn a_name_that_leads_nowhere_is_found_before_any_host_is_touched() {
+    let site = Site::new();
+    site.server("web");
+    let settings = "[settings]\nversion = \"1.7\"\n";
+    let refuses = |more: &str, conf: &str, why: &str| {
+        site.hook(
+            "web",
+            &server_hook("web", &format!("{settings}{more}")),
+            &[("serve.sh", SERVE), ("conf", conf)],
+        );
+        for words in ["deploy --on prod --dry-run", "deploy --on prod --yes"] {
+            let before = (site.opened(), site.remains());
+            let ran = site.clws(words).exits(17);
+            assert!(ran.err.contains(why), "{}", ran.err);
+            assert_eq!((site.opened(), site.remains()), before);
+        }
+    };
+    let file = "[file.conf]\ntemplate = \"conf\"\n";
+    refuses(
+        file,
+        "v={{ settings.versoin }}\n",
+        "is `settings.version` meant?",
+    );
+    let step = "[[before]]\nrun = [\"echo\", \"{{ settings.none }}\"]\n";
+    refuses(step, "", "hooks/web.toml");
+    // What is known by then is filled into the plan.
+    let step = "[[before]]\nrun = [\"echo\", \"{{ settings.version }}\", \"{{ place }}\"]\n";
+    site.hook(
+        "web",
+        &server_hook("web", &format!("{settings}{step}")),
+        &[("serve.sh", SERVE)],
+    );
+    let plan = site.clws("deploy --on prod --dry-run").succeeds();
+    let shown = plan.text() + &plan.err;
+    assert!(shown.contains("before: echo 1.7 {{ place }}"), "{shown}");
+}
