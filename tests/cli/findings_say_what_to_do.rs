@@ -331,6 +331,20 @@ fn git_is_kept_from_taking_the_plaintext_along() {
     );
     let before = fs::read_to_string(lab.vault().join(".gitignore")).unwrap();
     assert!(before.starts_with("*.log\n"), "{before}");
+    // A file alone is kept out alone.
+    fs::create_dir(lab.vault().join("more")).unwrap();
+    fs::write(lab.vault().join("more/one.env"), "B=1\n").unwrap();
+    fs::write(lab.vault().join("more/two.txt"), "two").unwrap();
+    let one = lab.vault().join("more/one.env");
+    lab.clws("import --yes")
+        .word(one.to_str().unwrap())
+        .succeeds();
+    let seen = lab.git(&["status", "--porcelain", "-uall"]);
+    assert!(
+        seen.contains("two.txt") && !seen.contains("one.env"),
+        "{seen}"
+    );
+    let before = fs::read_to_string(lab.vault().join(".gitignore")).unwrap();
     // Once is enough.
     lab.clws("import --yes")
         .word(tree.to_str().unwrap())
