@@ -153,6 +153,11 @@ fn a_private_key_far_behind_a_certificate_is_not_left_in_the_clear() {
         .map(|s| s["action"].as_str().unwrap())
         .collect();
     assert_eq!(actions, ["file", "clear", "file"]);
+    assert!(
+        findings(&plan)
+            .iter()
+            .any(|(kind, _)| kind == "noted.crt: embedded")
+    );
 }
 
 #[test]
