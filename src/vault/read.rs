@@ -74,6 +74,8 @@ pub struct OpenedFile {
     pub(super) origin: Origin,
     /// What is known about it.
     pub policy: Policy,
+    /// Size and hash of its plaintext: who compares need not read it.
+    pub passed: stream::Passed,
     /// Its plaintext.
     pub reader: Box<dyn Read>,
 }
@@ -307,6 +309,7 @@ impl<'a> Reader<'a> {
                 changed: sidecar.changed,
             },
             policy: sidecar.policy,
+            passed,
             reader,
         })
     }
