@@ -156,7 +156,7 @@ impl Work<'_, '_, '_> {
         if self.is_removed(path)? {
             return Ok(());
         }
-        drop(self.reader.open_file(path)?);
+        self.reader.file_sum(path)?;
         let relative = format!("{path}.age");
         let mut output = self.folder.create(&relative, path.as_str())?;
         let input = self.vault.tree().file(&path.to_file())?;

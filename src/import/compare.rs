@@ -182,11 +182,8 @@ fn existing(
     if there.is_none() {
         return Ok(None);
     }
-    match reader.open_file(path) {
-        Ok(opened) => {
-            let mode = opened.content.mode;
-            Ok(Some(((opened.passed.size, opened.passed.sha256), mode)))
-        }
+    match reader.file_sum(path) {
+        Ok((content, passed)) => Ok(Some(((passed.size, passed.sha256), content.mode))),
         Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => Ok(None),
         Err(error) => Err(error),
     }

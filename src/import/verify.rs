@@ -143,12 +143,11 @@ fn file_fault(
     (wanted, mode): ((u64, [u8; 32]), u32),
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
-    let opened = reader.open_file(path)?;
-    let sealed_mode = opened.content.mode;
-    if (opened.passed.size, opened.passed.sha256) != wanted {
+    let (content, passed) = reader.file_sum(path)?;
+    if (passed.size, passed.sha256) != wanted {
         return Ok(Some("it has another content"));
     }
-    Ok((sealed_mode != mode).then_some("it has another mode"))
+    Ok((content.mode != mode).then_some("it has another mode"))
 }
 
 /// Overwrites and removes sources that were verified and did not change since.

@@ -1,7 +1,10 @@
 //! Opening secrets: judged first, logged next, opened last.
 
+mod compared;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
 
 use crate::crypto::{DataKey, stream};
@@ -74,8 +77,6 @@ pub struct OpenedFile {
     pub(super) origin: Origin,
     /// What is known about it.
     pub policy: Policy,
-    /// Size and hash of its plaintext: who compares need not read it.
-    pub passed: stream::Passed,
     /// Its plaintext.
     pub reader: Box<dyn Read>,
 }
@@ -271,6 +272,29 @@ impl<'a> Reader<'a> {
     }
 
     fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
+        let (sidecar, content, reader) = self.open_file_by(path, |file, identities| {
+            let each = identities.iter().map(|identity| &**identity);
+            let (passed, reader) = stream::verified_reader(file, each)?;
+            Ok((passed.size, reader))
+        })?;
+        Ok(OpenedFile {
+            content,
+            rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author,
+                changed: sidecar.changed,
+            },
+            policy: sidecar.policy,
+            reader,
+        })
+    }
+
+    /// Judges a sealed file, logs its use, and opens it by `open`, which also says how large it is.
+    fn open_file_by<R>(
+        &self,
+        path: &FilePath,
+        open: impl Fn(File, &[Box<dyn age::Identity + '_>]) -> Result<(u64, R), stream::StreamError>,
+    ) -> Result<(Sidecar, Content, R), Error> {
         let (sidecar, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
@@ -293,25 +317,14 @@ impl<'a> Reader<'a> {
         self.vault
             .record_use(self.what, &[path.to_string()], self.sync)?;
         let identities = self.identities(path, &sidecar)?;
-        let each = identities.iter().map(|identity| &**identity);
-        let (passed, reader) = stream::verified_reader(file, each)
-            .map_err(|error| self.explain(path, &sidecar, error))?;
-        if passed.size != content.size {
+        let (size, opened) =
+            open(file, &identities).map_err(|error| self.explain(path, &sidecar, error))?;
+        if size != content.size {
             return Err(other().into());
         }
         let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
         self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
-        Ok(OpenedFile {
-            content,
-            rev: sidecar.rev,
-            origin: Origin {
-                author: sidecar.author,
-                changed: sidecar.changed,
-            },
-            policy: sidecar.policy,
-            passed,
-            reader,
-        })
+        Ok((sidecar, content, opened))
     }
 
     fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
