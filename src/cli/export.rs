@@ -1,8 +1,11 @@
 //! `clws export`: gives secrets back as ordinary files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{Context, as_openers};
 use super::usage;
@@ -22,7 +25,8 @@ use crate::vault::Reader;
 /// each value and file, which every reader opens with `age -d`.
 ///
 /// All but `age` is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
-/// memory such as /dev/shm; a disk is refused without `--allow-disk`. If anything fails, nothing stays.
+/// memory such as /dev/shm; a disk is refused without `--allow-disk`. If anything fails or stops it,
+/// nothing stays.
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
     /// A scope, a document, a folder or a file; everything without one
@@ -81,13 +85,22 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     let folder = Folder::make(&out, vault.tree().path(), disk)?;
     let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     let mut progress = cx.ui.progress("writing", chosen.len());
+    let stopped = stopped_by_signal()?;
     let written = export::write(
         &vault,
         &reader,
         &to_recipient,
         (&chosen, args.format),
         folder,
-        &mut || progress.step(),
+        &mut || {
+            progress.step();
+            match i32::try_from(stopped.load(Ordering::Relaxed)).unwrap_or(0) {
+                0 => Ok(()),
+                signal => {
+                    Err(Problem::new(code_of(signal), "stopped; nothing was left behind").into())
+                }
+            }
+        },
     )?;
     drop(progress);
     warn(cx, &reader);
@@ -104,6 +117,26 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
             .json(&serde_json::json!({ "files": written.files, "notes": written.notes }))?;
     }
     Ok(())
+}
+
+/// The signal that came, if one did: a folder of plaintext is removed before we go.
+fn stopped_by_signal() -> Result<Arc<AtomicUsize>, Error> {
+    let stopped = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        let number = usize::try_from(signal).unwrap_or(0);
+        signal_hook::flag::register_usize(signal, Arc::clone(&stopped), number).map_err(
+            |error| Problem::new(Code::IoErr, format!("cannot watch for signals: {error}")),
+        )?;
+    }
+    Ok(stopped)
+}
+
+fn code_of(signal: i32) -> Code {
+    match signal {
+        SIGHUP => Code::Hangup,
+        SIGTERM => Code::Terminated,
+        _ => Code::Interrupt,
+    }
 }
 
 fn warn(cx: &Context, reader: &Reader<'_>) {

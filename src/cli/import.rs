@@ -258,7 +258,7 @@ fn to_text(plan: &Plan) -> String {
 
 fn to_json(plan: &Plan) -> Value {
     let source = |item: &Item| {
-        let finding = |finding: &Finding| json!({ "kind": finding.matter.as_str(), "lines": finding.lines, "text": finding.text });
+        let finding = |finding: &Finding| json!({ "kind": finding.matter.as_str(), "lines": finding.lines, "text": finding.text, "secrets": finding.secrets });
         let findings: Vec<Value> = item.findings.iter().map(finding).collect();
         json!({
             "source": item.source,

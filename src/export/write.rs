@@ -84,7 +84,7 @@ pub fn one(
     render::values(path.as_str(), &values, origins.of(path.as_str()), format)
 }
 
-/// Writes everything that was chosen into a folder. `step` is called before each.
+/// Writes everything that was chosen into a folder. `step` is called before each, and can stop it.
 ///
 /// # Errors
 /// [`ExportError`], [`FsError`], and what keeps a secret closed; nothing is left in the folder then.
@@ -94,7 +94,7 @@ pub fn write(
     to_recipient: &ToRecipient<'_>,
     (chosen, format): (&[Listed], As),
     folder: Folder,
-    step: &mut dyn FnMut(),
+    step: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Written, Error> {
     let origins = match format {
         As::Age => Origins::default(),
@@ -110,7 +110,7 @@ pub fn write(
         written: Written::default(),
     };
     for listed in chosen {
-        step();
+        step()?;
         match listed {
             Listed::Document(path) if format == As::Age => work.sealed_values(path)?,
             Listed::Document(path) => work.document(path)?,
@@ -156,7 +156,7 @@ impl Work<'_, '_, '_> {
         if self.is_removed(path)? {
             return Ok(());
         }
-        drop(self.reader.open_file(path)?);
+        self.reader.file_sum(path)?;
         let relative = format!("{path}.age");
         let mut output = self.folder.create(&relative, path.as_str())?;
         let input = self.vault.tree().file(&path.to_file())?;

@@ -182,11 +182,8 @@ fn existing(
     if there.is_none() {
         return Ok(None);
     }
-    match reader.open_file(path) {
-        Ok(opened) => {
-            let mode = opened.content.mode;
-            Ok(Some((sum(opened.reader, path.as_str())?, mode)))
-        }
+    match reader.file_sum(path) {
+        Ok((content, passed)) => Ok(Some(((passed.size, passed.sha256), content.mode))),
         Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => Ok(None),
         Err(error) => Err(error),
     }
@@ -200,7 +197,7 @@ pub(super) fn read_source(source: &Source, path: &str) -> Result<(Sum, u32), Err
 }
 
 /// Reads to the end, in constant memory.
-pub(super) fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
+fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
     // Wiped once, by the allocator (`secret::wipe`).
     let mut buffer = vec![0; 64 * 1024];
     let (mut size, mut hash) = (0, Context::new(&SHA256));

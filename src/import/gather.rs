@@ -183,6 +183,10 @@ fn understand(
             draft.findings.push(Finding::new(Matter::SealedWhole, text));
         }
         // What cannot be looked at to its end is not public.
+        if draft.kind.is_public() {
+            let text = "sealed whole: it is too large to be looked at to its end";
+            draft.findings.push(Finding::new(Matter::SealedWhole, text));
+        }
         if wanted.whole == Some(As::Document) {
             cannot(
                 draft,
@@ -221,13 +225,16 @@ fn understand(
         .iter()
         .any(|found| found.matter == Matter::Damaged);
     if draft.kind.is_public() && wanted.whole.is_none() && !damaged {
-        if surely_public(draft.kind, &whole) {
-            draft.findings.push(Finding::new(
-                Matter::Public,
-                "is public, and stays where it is",
-            ));
+        let text = std::str::from_utf8(&whole).unwrap_or_default();
+        let beside = suspect::embedded(text);
+        let found = if beside.is_empty() {
             draft.content = Content::Clear;
-        }
+            Finding::new(Matter::Public, "is public, and stays where it is")
+        } else {
+            let text = "sealed whole, for what stands beside what is public";
+            Finding::new(Matter::Embedded, text).at(beside)
+        };
+        draft.findings.push(found);
         return;
     }
     let as_document = match wanted.whole {
@@ -295,15 +302,6 @@ fn cannot(draft: &mut Draft, fault: &Fault) {
     let text = format!("cannot become a document: {}", fault.why);
     let found = Finding::new(Matter::CannotBeDocument, text).at(fault.line);
     draft.findings.push(found);
-}
-
-/// Whether a file of a public kind has nothing beside it that may be a credential.
-fn surely_public(kind: Kind, whole: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(whole) else {
-        // A certificate in DER, which was read to its last byte.
-        return kind == Kind::Certificate;
-    };
-    suspect::embedded(text).is_empty()
 }
 
 /// Folders get their names first, then files, those whose own names fit before the others, then

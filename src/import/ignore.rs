@@ -32,7 +32,7 @@ pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>
         .map_err(FsError::io("read", tree.path()))?;
     let below = full.strip_prefix(&root).ok().and_then(|path| path.to_str());
     if let Some(below) = below {
-        let lines = lines(below, plan);
+        let lines = lines(below, source.is_one_file(), plan);
         if append(tree, &lines)? {
             told.push(format!(
                 "{FILE} now keeps git from taking the sources along"
@@ -50,7 +50,7 @@ pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>
 
 /// The patterns: all of the folder, but not its folders, and not what is public. For a single file,
 /// that file.
-fn lines(below: &str, plan: &Plan) -> Vec<String> {
+fn lines(below: &str, one_file: bool, plan: &Plan) -> Vec<String> {
     let at = if below.is_empty() {
         String::new()
     } else {
@@ -62,12 +62,9 @@ fn lines(below: &str, plan: &Plan) -> Vec<String> {
         .filter(|item| item.action.secret().is_some())
         .map(|item| item.source.as_str())
         .collect();
-    if below.is_empty() {
-        // Next to clws.toml itself: the files by name.
-        return sealed
-            .iter()
-            .map(|path| format!("/{}", escaped(path)))
-            .collect();
+    if one_file {
+        let line = |path: &&str| format!("{at}/{}", escaped(path));
+        return sealed.iter().map(line).collect();
     }
     let clear = plan
         .items

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Code, Error, Problem};
 use crate::name::{FilePath, Scope};
-use crate::plaintext::{Inventory, Matter, Record, Told};
+use crate::plaintext::{Finding, Inventory, Matter, Record, Told};
 use crate::secret::Plain;
 use crate::vault::Vault;
 
@@ -73,9 +73,26 @@ pub(super) fn inventories(items: &mut [Item], vault: &Vault) -> Result<Vec<NewIn
             demand_same_readers(item, &inventory.path, vault);
         }
         item.record = Some(inventory.path.clone());
-        inventory.records.push(record(item));
+        let mut record = record(item);
+        let may_know = |finding: &&Finding| may_know(finding, &inventory.path, vault);
+        let told = item.findings.iter().filter(may_know);
+        record.findings = told.map(Told::from).collect();
+        inventory.records.push(record);
     }
     Ok(all.into_values().collect())
+}
+
+/// Whether everybody who reads an inventory reads what a finding names. That a value is the same as
+/// one that they do not read would tell it to them.
+fn may_know(finding: &Finding, inventory: &FilePath, vault: &Vault) -> bool {
+    let readers = |path: &str| vault.rights(path).map(|rights| rights.readers);
+    let Ok(mine) = readers(inventory.as_str()) else {
+        return finding.secrets.is_empty();
+    };
+    finding
+        .secrets
+        .iter()
+        .all(|secret| readers(secret).is_ok_and(|theirs| mine.is_subset(&theirs)))
 }
 
 /// A layout may hold comments that only the document's readers should see.
@@ -112,6 +129,6 @@ fn record(item: &Item) -> Record {
         keys: item.keys.clone(),
         layout: item.layout.clone(),
         envelope: item.envelope.clone(),
-        findings: item.findings.iter().map(Told::from).collect(),
+        findings: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! Values are compared by a fingerprint under a key that lives as long as the run: nothing of them
 //! is kept, and nothing that could be tried against guesses is written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::hmac;
 
@@ -209,7 +209,8 @@ impl Survey {
     }
 
     fn tell_shared(&self, items: &mut [Item]) {
-        let mut places: BTreeMap<Fingerprint, Vec<(usize, String)>> = BTreeMap::new();
+        // A value may stand several times in one list: it is one place.
+        let mut places: BTreeMap<Fingerprint, BTreeSet<(usize, String)>> = BTreeMap::new();
         for (at, (seen, item)) in self.seen.iter().zip(&*items).enumerate() {
             let Some(secret) = item.action.secret() else {
                 continue;
@@ -219,30 +220,34 @@ impl Survey {
                     Some(name) => format!("{secret}/{name}"),
                     None => secret.to_owned(),
                 };
-                places.entry(*fingerprint).or_default().push((at, place));
+                places.entry(*fingerprint).or_default().insert((at, place));
             }
         }
         const SHOWN: usize = 5;
         for group in places.values().filter(|group| group.len() > 1) {
             for (at, place) in group {
-                let others: Vec<String> = group
+                let others: Vec<&String> = group
                     .iter()
                     .filter(|(_, other)| other != place)
                     .take(SHOWN)
-                    .map(|(_, other)| format!("`{other}`"))
+                    .map(|(_, other)| other)
                     .collect();
-                let more = group.len() - 1 - others.len();
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
+                let quoted: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
+                let more = match group.len() - 1 - others.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
                 };
                 let text = format!(
                     "`{place}` is the same value as {}{more}; they are rotated together, or better made different",
-                    list(&others)
+                    list(&quoted)
                 );
+                // Without what a name says about a place inside a table.
+                let path =
+                    |place: &&String| place.split(" (").next().unwrap_or_default().to_owned();
+                let named = others.iter().map(path).collect();
                 if let Some(item) = items.get_mut(*at) {
-                    item.find(Matter::SharedValue, text);
+                    let found = Finding::new(Matter::SharedValue, text).naming(named);
+                    item.findings.push(found);
                 }
             }
         }

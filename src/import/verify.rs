@@ -14,7 +14,7 @@ use crate::plaintext::{Passwords, entries_of};
 use crate::vault::Reader;
 
 use super::ImportError;
-use super::compare::{read_inventory, read_source, sum};
+use super::compare::{read_inventory, read_source};
 use super::plan::{Action, Item, NewDocument, Plan};
 use super::source::Source;
 
@@ -143,12 +143,11 @@ fn file_fault(
     (wanted, mode): ((u64, [u8; 32]), u32),
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
-    let opened = reader.open_file(path)?;
-    let sealed_mode = opened.content.mode;
-    if sum(opened.reader, path.as_str())? != wanted {
+    let (content, passed) = reader.file_sum(path)?;
+    if (passed.size, passed.sha256) != wanted {
         return Ok(Some("it has another content"));
     }
-    Ok((sealed_mode != mode).then_some("it has another mode"))
+    Ok((content.mode != mode).then_some("it has another mode"))
 }
 
 /// Overwrites and removes sources that were verified and did not change since.

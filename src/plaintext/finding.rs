@@ -119,6 +119,8 @@ pub struct Finding {
     pub lines: Vec<usize>,
     /// What is the case.
     pub text: String,
+    /// Other secrets that it is about, as far as they are named.
+    pub secrets: Vec<String>,
 }
 
 impl Finding {
@@ -129,7 +131,15 @@ impl Finding {
             matter,
             lines: Vec::new(),
             text: text.into(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// About other secrets too.
+    #[must_use]
+    pub fn naming(mut self, secrets: Vec<String>) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// About these lines of it.

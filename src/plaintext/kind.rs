@@ -280,6 +280,17 @@ fn of_lines(name: &str, text: &str) -> Kind {
     let Some(first) = lines().next() else {
         return Kind::Text;
     };
+    if lines().any(|line| line.starts_with("AGE-SECRET-KEY-")) {
+        return Kind::PrivateKey;
+    }
+    if first.starts_with("PuTTY-User-Key-File-") {
+        return Kind::SshKey;
+    }
+    // `~/.aws/credentials` and the like have no ending.
+    let section = first.starts_with('[') && first.ends_with(']') && !first.contains([',', '"']);
+    if section && lines().nth(1).is_some_and(|line| line.contains('=')) {
+        return Kind::Ini;
+    }
     let is_key = |line: &str| {
         const TYPES: [&str; 4] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
         let mut words = line.split_whitespace();
@@ -359,6 +370,26 @@ mod tests {
             (".netrc", "machine a login b password c\n", Kind::Netrc),
             (".pgpass", "h:5432:db:u:p\n", Kind::Pgpass),
             ("users", "ada:$2y$05$abc\n", Kind::Htpasswd),
+            (
+                "credentials",
+                "[default]\naws_access_key_id = A\n",
+                Kind::Ini,
+            ),
+            (
+                "age.txt",
+                "# public key: age1\nAGE-SECRET-KEY-1\n",
+                Kind::PrivateKey,
+            ),
+            (
+                "x.ppk",
+                "PuTTY-User-Key-File-3: ssh-ed25519\n",
+                Kind::SshKey,
+            ),
+            (
+                "x.asc",
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+                Kind::PrivateKey,
+            ),
             ("run", "#!/bin/sh\n", Kind::Script),
             ("web.env~", "A=1", Kind::Backup),
             (".web.env.swp", "b0VIM", Kind::Backup),

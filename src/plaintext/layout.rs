@@ -42,7 +42,7 @@ pub enum Style {
 }
 
 /// A place for a value.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 struct Slot {
     #[serde(rename = "v")]
     path: Vec<Step>,
@@ -55,15 +55,15 @@ struct Slot {
 }
 
 /// Text, or a place for a value.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 enum Piece {
     Text(String),
     Slot(Slot),
 }
 
-/// A file without its values.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+/// A file without its values. Its `Debug` shows nothing: comments are sealed too.
+#[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Layout(Vec<Piece>);
 
@@ -73,6 +73,12 @@ pub(crate) struct Stood {
     pub(super) span: Range<usize>,
     pub(super) path: Vec<Step>,
     pub(super) style: Style,
+}
+
+impl std::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Layout(..)")
+    }
 }
 
 impl Layout {

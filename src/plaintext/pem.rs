@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// One block.
-#[derive(Debug)]
+/// One block. Its `Debug` shows its label alone.
 pub struct Block {
     /// `CERTIFICATE`, `RSA PRIVATE KEY`, …
     pub label: String,
@@ -15,6 +14,12 @@ pub struct Block {
     pub content: Option<Zeroizing<Vec<u8>>>,
     /// The line where it begins, from 1.
     pub line: usize,
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Block({:?}, ..)", self.label)
+    }
 }
 
 impl Block {

@@ -33,6 +33,13 @@ impl PrivateKey {
     /// Looks at a PEM block that holds a private key; `None` if it is damaged.
     #[must_use]
     pub fn of(block: &Block) -> Option<Self> {
+        if block.label.starts_with("PGP ") {
+            // OpenPGP's armor has a checksum of its own, and is not looked into.
+            return Some(Self {
+                protection: Protection::None,
+                public_key: None,
+            });
+        }
         let content = block.content.as_deref()?;
         let key = |protection, public_key| {
             Some(Self {

@@ -142,7 +142,9 @@ fn values(parsed: Parsed) -> Result<Values, Fault> {
             .node
             .each_text(&entry.key, &mut |_, text| texts.push(text.to_owned()));
     }
-    let words = Words::of(texts.iter().chain(&parsed.hidden).map(String::as_str));
+    let hidden = parsed.hidden.iter().map(|text| text.with(String::clone));
+    texts.extend(hidden);
+    let words = Words::of(texts.iter().map(String::as_str));
     // Names that can be kept are given first.
     let kept: BTreeSet<String> = parsed
         .entries

@@ -153,6 +153,11 @@ fn a_private_key_far_behind_a_certificate_is_not_left_in_the_clear() {
         .map(|s| s["action"].as_str().unwrap())
         .collect();
     assert_eq!(actions, ["file", "clear", "file"]);
+    assert!(
+        findings(&plan)
+            .iter()
+            .any(|(kind, _)| kind == "noted.crt: embedded")
+    );
 }
 
 #[test]
@@ -267,6 +272,37 @@ fn values_are_compared_and_known_ones_named() {
 }
 
 #[test]
+fn that_two_values_are_the_same_is_kept_from_who_reads_one_of_them() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben test --read --yes").succeeds();
+    let tree = lab.root().join("tree");
+    write(&tree.join("prod/a.env"), "DB_PASSWORD=sh4red-v4lue\n");
+    write(
+        &tree.join("test/a.env"),
+        "DB_PASSWORD=sh4red-v4lue\nX_TOKEN=0ther-v4lue\n",
+    );
+    write(&tree.join("test/b.env"), "X_TOKEN=0ther-v4lue\n");
+    let told = plan(&lab, &tree, "");
+    let finding = &told["sources"][0]["findings"][0];
+    assert_eq!(
+        finding["secrets"],
+        serde_json::json!(["test/a/DB_PASSWORD"])
+    );
+    lab.clws("import --yes")
+        .word(tree.to_str().unwrap())
+        .succeeds();
+    let kept = |scope: &str| {
+        lab.clws(&format!("secret get {scope}/import.json"))
+            .succeeds()
+            .text()
+    };
+    // ada reads both, and ben reads one of them.
+    assert!(kept("prod").contains("test/a/DB_PASSWORD"));
+    assert!(!kept("test").contains("prod/a"));
+    assert!(kept("test").contains("test/b/X_TOKEN"));
+}
+
+#[test]
 fn a_person_overrules_what_becomes_of_a_source() {
     let lab = Lab::new();
     let tree = lab.root().join("tree");
@@ -331,6 +367,20 @@ fn git_is_kept_from_taking_the_plaintext_along() {
     );
     let before = fs::read_to_string(lab.vault().join(".gitignore")).unwrap();
     assert!(before.starts_with("*.log\n"), "{before}");
+    // A file alone is kept out alone.
+    fs::create_dir(lab.vault().join("more")).unwrap();
+    fs::write(lab.vault().join("more/one.env"), "B=1\n").unwrap();
+    fs::write(lab.vault().join("more/two.txt"), "two").unwrap();
+    let one = lab.vault().join("more/one.env");
+    lab.clws("import --yes")
+        .word(one.to_str().unwrap())
+        .succeeds();
+    let seen = lab.git(&["status", "--porcelain", "-uall"]);
+    assert!(
+        seen.contains("two.txt") && !seen.contains("one.env"),
+        "{seen}"
+    );
+    let before = fs::read_to_string(lab.vault().join(".gitignore")).unwrap();
     // Once is enough.
     lab.clws("import --yes")
         .word(tree.to_str().unwrap())

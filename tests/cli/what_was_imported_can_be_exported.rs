@@ -243,6 +243,43 @@ fn plaintext_goes_to_no_disk_no_vault_and_no_folder_that_is_in_use() {
 }
 
 #[test]
+fn what_is_stopped_half_way_leaves_nothing() {
+    let lab = Lab::new()
+        .secret("prod/a/TOKEN", "x")
+        .secret("prod/b/TOKEN", "y")
+        .secret("prod/c/TOKEN", "z");
+    let memory = Memory::new();
+    for (signal, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
+        let out = memory.join(signal);
+        let run = export(&lab, "--format dir", &out).command();
+        let log = memory.join("strace.log");
+        let stopped = Command::new(tool("strace"))
+            .args(["-qq", "-f", "-e", "trace=fchmod", "-o"])
+            .arg(&log)
+            .args(["-e", &format!("inject=fchmod:signal={signal}:when=2")])
+            .arg(run.get_program())
+            .args(run.get_args())
+            .current_dir(lab.vault())
+            .env_clear()
+            .envs(
+                run.get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&stopped.stderr);
+        assert_eq!(stopped.status.code(), Some(code), "{error}");
+        // It had begun.
+        assert_eq!(
+            fs::read_to_string(&log).unwrap().matches("fchmod(").count(),
+            2
+        );
+        assert!(error.contains("nothing was left behind"), "{error}");
+        assert!(!out.exists());
+    }
+}
+
+#[test]
 fn an_inventory_leads_nowhere_else() {
     let lab = Lab::new().secret("prod/web/TOKEN", "x");
     let memory = Memory::new();

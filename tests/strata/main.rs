@@ -68,6 +68,8 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
         Kind::Crate,
         &["crypto", "identity", "recipients", "vault"],
     ),
+    ("saphyr_parser", Kind::Crate, &["plaintext/format/yaml"]),
+    ("aes", Kind::Crate, &["plaintext"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
     ("print", Kind::Macro, &["cli"]),

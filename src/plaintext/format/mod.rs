@@ -9,6 +9,7 @@ mod yaml;
 use super::layout::{Step, Stood, Style};
 use super::node::Node;
 use super::{Fault, Finding, Passwords};
+use crate::secret::Plain;
 
 pub use dotenv::Dotenv;
 pub use json::Json;
@@ -68,7 +69,7 @@ pub struct Parsed {
     pub(super) stood: Vec<Stood>,
     pub(super) findings: Vec<Finding>,
     /// Values that stay in the layout, as those that a later line overrides.
-    pub(super) hidden: Vec<String>,
+    pub(super) hidden: Vec<Plain<String>>,
 }
 
 /// A name at the top of a file, and what it stands for.
@@ -82,11 +83,16 @@ pub(crate) struct Entry {
     pub(super) comments: Vec<Comment>,
 }
 
-/// A comment, without its mark.
-#[derive(Debug)]
+/// A comment, without its mark. Its `Debug` shows its line alone.
 pub(crate) struct Comment {
     pub(super) text: String,
     pub(super) line: usize,
+}
+
+impl std::fmt::Debug for Comment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Comment(line {}, ..)", self.line)
+    }
 }
 
 impl Parsed {

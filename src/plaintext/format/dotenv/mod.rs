@@ -22,6 +22,7 @@ use super::{Comment, Entry, Format, Parsed, Unprintable};
 use crate::plaintext::layout::{Step, Style};
 use crate::plaintext::node::Node;
 use crate::plaintext::{Fault, Finding, Matter, Passwords};
+use crate::secret::Plain;
 use crate::vault::ValueType;
 use parse::{Assignment, Mark, parse};
 
@@ -64,7 +65,7 @@ impl Format for Dotenv {
             let value = assignment.value.with(text);
             if last.get(&key) != Some(&at) {
                 overridden.push(assignment.line);
-                parsed.hidden.push(value);
+                parsed.hidden.push(Plain::new(value));
                 continue;
             }
             let path = [Step::Key(key.clone())];
