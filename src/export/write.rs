@@ -281,8 +281,8 @@ impl Work<'_, '_, '_> {
             }
         }
         for (sources, why) in [
-            (clear, "public, and was left where it lay"),
-            (left, "left out of the import"),
+            (clear, "left where it lay, being public"),
+            (left, "that the import left out"),
         ] {
             if !sources.is_empty() {
                 let shown: Vec<&String> = sources.iter().take(5).collect();
