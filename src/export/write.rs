@@ -281,7 +281,7 @@ impl Work<'_, '_, '_> {
             }
         }
         for (sources, why) in [
-            (clear, "left where it lay, being public"),
+            (clear, "left in the clear where they lay"),
             (left, "that the import left out"),
         ] {
             if !sources.is_empty() {
