@@ -5,7 +5,7 @@
 //! have given out half of a file that was cut.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use ring::digest::{Context, SHA256};
 
@@ -61,8 +61,9 @@ pub fn seal_file<'a>(
     let encryptor = age::Encryptor::with_recipients(recipients)
         .map_err(|error| StreamError::CannotSeal(error.to_string()))?;
     let written = Cell::new(0);
+    // The crate writes a header in some thirty pieces.
     let counted = Counted {
-        output,
+        output: BufWriter::with_capacity(CHUNK, output),
         written: &written,
     };
     // This writes the header, and what nobody would read back is not sealed.

@@ -48,6 +48,11 @@ impl Plan {
         step: &mut dyn FnMut(),
     ) -> Result<Vec<Verified>, Error> {
         let mut verified = Vec::new();
+        let files = self.items.iter().filter_map(|item| match &item.action {
+            Action::File(file) => Some(file.path.to_string()),
+            _ => None,
+        });
+        reader.log_ahead(files.collect())?;
         for item in &self.items {
             step();
             let Some(secret) = item.action.secret() else {

@@ -111,8 +111,7 @@ impl Reader<'_> {
         if hash_of(&mut file, path)? != content.sha256 {
             return Err(other().into());
         }
-        self.vault
-            .record_use(self.what, &[path.to_string()], self.sync)?;
+        self.log(&[path.to_string()])?;
         let (size, opened) = with_each(&self.openers, |identities| {
             open(file.try_clone()?, identities)
         })?

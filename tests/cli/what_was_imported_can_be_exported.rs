@@ -90,7 +90,11 @@ fn the_tree_comes_back_with_names_and_modes_and_nothing_else() {
             assert!(!contains(done.err.as_bytes(), &form) && !contains(&done.out, &form));
         }
     }
-    assert!(done.err.contains("2 sources left in the clear"), "{}", done.err);
+    assert!(
+        done.err.contains("2 sources left in the clear"),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
