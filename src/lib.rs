@@ -36,11 +36,14 @@ pub mod vault;
 
 pub mod fleet;
 
+pub mod plaintext;
+
 // features
 pub mod membership;
 
 pub mod edit;
 pub mod exec;
+pub mod export;
 pub mod import;
 
 pub mod deploy;

@@ -1,6 +1,6 @@
-//! The transcripts of the README run as they stand there.
+//! The transcripts of the README and of the guide run as they stand there.
 //!
-//! `…` in a line of output stands for anything.
+//! `…` in a line of output stands for anything; a line that is nothing else, for any lines.
 
 #![expect(
     clippy::expect_used,
@@ -12,7 +12,8 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use support::lab::Lab;
+use support::fixture::{Certs, leaks};
+use support::lab::{Lab, find_below};
 
 #[test]
 fn the_transcripts_of_the_readme_are_true() {
@@ -20,12 +21,36 @@ fn the_transcripts_of_the_readme_are_true() {
     let mut blocks = readme.split("```console\n").skip(1).peekable();
     assert!(blocks.peek().is_some(), "the README has no transcript");
     for block in blocks {
-        run(block.split("```").next().unwrap_or_default());
+        run(&Lab::empty(), block.split("```").next().unwrap_or_default());
     }
 }
 
-fn run(transcript: &str) {
+/// One story on one vault, which begins as a repository with `certs/` in it.
+#[test]
+fn the_guide_is_true() {
     let lab = Lab::empty();
+    let certs = Certs::lay_out();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([certs.path(), lab.vault().join("certs")])
+        .status();
+    assert!(copied.expect("cp runs").success());
+    lab.git(&["init", "-q", "-b", "main"]);
+    lab.git(&["config", "user.name", "ada"]);
+    lab.git(&["config", "user.email", "ada@example.invalid"]);
+    lab.commit("as it was");
+    let guide = std::fs::read_to_string("docs/guide.md").expect("the guide");
+    for block in guide.split("```console\n").skip(1) {
+        run(&lab, block.split("```").next().unwrap_or_default());
+    }
+    // What is left below certs/ is public; git's history has what it had.
+    for folder in ["secrets", "recipients", "certs"] {
+        let found = find_below(&lab.vault().join(folder), &leaks());
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+fn run(lab: &Lab, transcript: &str) {
     let home = lab.home("ada");
     std::fs::create_dir_all(&home).expect("a home");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_clws"));
@@ -55,12 +80,22 @@ fn run(transcript: &str) {
 }
 
 fn matches(expected: &str, said: &str) -> bool {
-    let lines = expected.lines().count() == said.lines().count();
-    lines
-        && expected
-            .lines()
-            .zip(said.lines())
-            .all(|(wanted, line)| matches_line(wanted, line))
+    fn lines(wanted: &[&str], said: &[&str]) -> bool {
+        match (wanted.split_first(), said.split_first()) {
+            (None, said) => said.is_none(),
+            (Some((&"…", wanted)), _) => (0..=said.len()).any(|at| {
+                let rest = said.get(at..);
+                rest.is_some_and(|rest| lines(wanted, rest))
+            }),
+            (Some((first, wanted)), Some((line, said))) => {
+                matches_line(first, line) && lines(wanted, said)
+            }
+            (Some(_), None) => false,
+        }
+    }
+    let expected: Vec<&str> = expected.lines().collect();
+    let said: Vec<&str> = said.lines().collect();
+    lines(&expected, &said)
 }
 
 fn matches_line(wanted: &str, line: &str) -> bool {
@@ -83,6 +118,8 @@ fn matches_line(wanted: &str, line: &str) -> bool {
 fn a_wrong_line_of_a_transcript_is_noticed() {
     assert!(matches("a … c\nd", "a b c\nd"));
     assert!(matches("kept in …", "kept in ~/x"));
+    assert!(matches("a\n…\nc", "a\nb\nb\nc") && matches("a\n…\nc", "a\nc"));
+    assert!(!matches("a\n…\nc", "a\nb"));
     for said in ["a b d\nd", "a b c", "a b c\nd\ne"] {
         assert!(!matches("a … c\nd", said), "{said}");
     }

@@ -6,8 +6,11 @@ use crate::lines::{self, Header, LineError, Parsed};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::text::clean;
+use crate::time::Moment;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
-use crate::vault::{DOCUMENT_SCHEMA, Document, Record, VaultError, is_jump};
+use crate::vault::{
+    DOCUMENT_SCHEMA, Document, Policy, PolicyKey, Record, State, VaultError, is_jump,
+};
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.
 const MANY_VALUES: usize = 500;
@@ -70,7 +73,9 @@ impl Check<'_> {
             }
             if header.kind == "submission" {
                 let why = "it was handed in, and waits for a writer to take it over";
-                self.add(Finding::new(Kind::Submission, place(path, header), why));
+                let name = place(path, header);
+                let next = format!("clws secret adopt {name}");
+                self.add(Finding::new(Kind::Submission, name, why).next(next));
             }
         }
         if let Err(error) = parsed.check_frame() {
@@ -102,6 +107,22 @@ impl Check<'_> {
         records
     }
 
+    /// That a value is due stands in the clear, so that everybody can see it.
+    pub(super) fn exposed(&mut self, name: &str, policy: &Policy, since: Moment) {
+        if let Some(why) = policy.value(PolicyKey::Exposed) {
+            let why = format!(
+                "others may know it ({}), until it has a new value",
+                clean(why)
+            );
+            let next = format!("clws secret set {name}");
+            self.add(
+                Finding::new(Kind::Exposed, name, why)
+                    .next(next)
+                    .since(since),
+            );
+        }
+    }
+
     fn judge(
         &mut self,
         document: &Document<'_>,
@@ -125,6 +146,9 @@ impl Check<'_> {
         }
         for record in records {
             let name = format!("{path}/{}", record.name);
+            if record.state != State::Removed {
+                self.exposed(&name, &record.policy, record.changed);
+            }
             if let Err(error) = document.check_kid(record) {
                 self.add(Finding::of(Kind::OtherKey, name.as_str(), &error).since(record.changed));
             }
@@ -136,6 +160,23 @@ impl Check<'_> {
                 Err(error) => {
                     let finding = Finding::of(Kind::Unvouched, name, &error);
                     self.add(finding.since(record.changed));
+                }
+            }
+        }
+        let submissions = document.submissions().unwrap_or_else(|error| {
+            self.add(Finding::of(Kind::Form, path.as_str(), &error));
+            Vec::new()
+        });
+        for submission in submissions {
+            match self
+                .vault
+                .claim_of_submission(document, &submission, rights)
+            {
+                Ok(claim) => self.claim(claim),
+                Err(error) => {
+                    let name = format!("{path}/{}", submission.name);
+                    let finding = Finding::of(Kind::Unvouched, name, &error);
+                    self.add(finding.since(submission.changed));
                 }
             }
         }

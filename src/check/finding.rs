@@ -56,6 +56,8 @@ pub enum Kind {
     FirstUse,
     /// A note: tables or blank lines are not as a writer leaves them.
     Untidy,
+    /// A note: others may know a value, and it waits for a new one.
+    Exposed,
     /// A note: a document has very many values.
     Large,
     /// A note: a value was handed in and waits for a writer.
@@ -95,6 +97,7 @@ impl Kind {
             Self::PrivateKey => "private-key",
             Self::FirstUse => "first-use",
             Self::Untidy => "untidy",
+            Self::Exposed => "exposed",
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
@@ -109,6 +112,7 @@ impl Kind {
             self,
             Self::FirstUse
                 | Self::Untidy
+                | Self::Exposed
                 | Self::Large
                 | Self::Submission
                 | Self::Stale

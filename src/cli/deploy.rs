@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
 use crate::deploy::ssh::Login;
-use crate::deploy::{Row, Run, outcome, plan};
+use crate::deploy::{HOST_TIME, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
+use crate::exec::ignores;
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
 use crate::identity::Bundle;
@@ -40,11 +43,14 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     vault.demand_pin(false)?;
     let hosts = hosts(&vault, &args.on)?;
     if args.stop {
-        return stop(args, cx, &vault, &hosts).map(|()| ExitCode::SUCCESS);
+        return stop(args, cx, &vault, &hosts);
     }
     let plan = plan(&vault, hosts, &args.components)?;
     for notice in &plan.notices {
         cx.ui.warn(notice);
+    }
+    for line in &plan.left_out {
+        cx.ui.warn(line);
     }
     if plan.hosts.is_empty() {
         return Err(Problem::new(
@@ -61,17 +67,13 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     cx.ui.confirm(&format!("deploy to {}?", args.on))?;
-    let rows = with_run(cx, &vault, |run| {
-        runtime()?.block_on(async {
-            let rows = run
-                .deploy(&plan, |row| {
-                    if let Err(error) = &row.result {
-                        super::ui::print_error(error);
-                    }
-                })
-                .await;
-            Ok(rows)
+    let rows = with_run(cx, &vault, async |run| {
+        run.deploy(&plan, |row| {
+            if let Err(error) = &row.result {
+                super::ui::print_error(error);
+            }
         })
+        .await
     })?;
     table(cx, &rows)?;
     match outcome(&rows) {
@@ -87,7 +89,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
 fn with_run<T>(
     cx: &Context,
     vault: &Vault,
-    f: impl FnOnce(&Run<'_>) -> Result<T, Error>,
+    f: impl AsyncFnOnce(&Run<'_>) -> T,
 ) -> Result<T, Error> {
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
@@ -107,14 +109,36 @@ fn with_run<T>(
             .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
             .collect(),
     };
-    let run = Run {
-        vault,
-        reader: &reader,
-        logins: &logins,
-        user: &user,
-        by: &by,
-    };
-    let result = f(&run);
+    let result = runtime()?.block_on(async {
+        let (sender, signals) = watch::channel(None);
+        let mut came = Signals::listen().map_err(cannot_start)?;
+        let run = Run {
+            vault,
+            reader: &reader,
+            logins: &logins,
+            user: &user,
+            by: &by,
+            say: &|line| cx.ui.say(line),
+            warn: &|line| cx.ui.warn(line),
+            signals,
+            host_time: HOST_TIME,
+        };
+        let listening = async {
+            let code = came.next().await;
+            cx.ui
+                .say("interrupted: putting back what was there; once more ends at once");
+            sender.send_replace(Some(code));
+            came.next().await
+        };
+        tokio::select! {
+            done = f(&run) => Ok(done),
+            code = listening => Err(Problem::new(
+                code,
+                "ended in the middle; the next deploy tidies up",
+            )
+            .into()),
+        }
+    });
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
@@ -142,24 +166,76 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Problem::new(Code::IoErr, format!("cannot start: {error}")).into())
+        .map_err(cannot_start)
 }
 
-fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<(), Error> {
+fn cannot_start(error: std::io::Error) -> Error {
+    Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
+}
+
+/// The signals that ask a deploy to end; what it was started to ignore stays ignored.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let listen = |kind: SignalKind| {
+            let ignored = ignores(kind.as_raw_value());
+            (!ignored).then(|| signal(kind)).transpose()
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one, as the code that a program ends with after it.
+    async fn next(&mut self) -> Code {
+        async fn came(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = came(&mut self.interrupt) => Code::Interrupt,
+            () = came(&mut self.terminate) => Code::Terminated,
+            () = came(&mut self.hangup) => Code::Hangup,
+        }
+    }
+}
+
+fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {
     cx.ui
         .confirm(&format!("stop what was deployed to {}?", args.on))?;
-    with_run(cx, vault, |run| {
-        runtime()?.block_on(async {
-            for host in hosts {
-                let report = |component: &Component| {
-                    cx.ui.say(&format!("stopped {component} on {}", host.name));
-                };
-                if run.stop(host, &args.components, report).await? == 0 {
-                    cx.ui.say(&format!("nothing of it runs on {}", host.name));
+    let failed = with_run(cx, vault, async |run| {
+        let mut failed = Vec::new();
+        for host in hosts {
+            let report = |component: &Component| {
+                cx.ui.say(&format!("stopped {component} on {}", host.name));
+            };
+            match run.stop(host, &args.components, report).await {
+                Ok(0) => cx.ui.say(&format!("nothing of it runs on {}", host.name)),
+                Ok(_) => {}
+                Err(error) => {
+                    super::ui::print_error(&error);
+                    failed.push(error);
+                    if run.signals.borrow().is_some() {
+                        break;
+                    }
                 }
             }
-            Ok(())
-        })
+        }
+        failed
+    })?;
+    Ok(match failed.last() {
+        None => ExitCode::SUCCESS,
+        Some(error) if failed.len() == hosts.len() || is_interruption(error) => error.code().into(),
+        Some(_) => Code::Partial.into(),
     })
 }
 

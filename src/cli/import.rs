@@ -5,22 +5,27 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::context::{Context, as_openers};
 use super::ui::columns;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Problem};
 use crate::fs::{Gone, Sync};
-use crate::import::{self, Action, Finding, Item, Matter, Plan, Source};
-use crate::name::Scope;
+use crate::import::{self, Action, As, Finding, Item, Matter, Plan, Source, Wanted};
+use crate::name::{FilePath, Scope};
+use crate::plaintext::Passwords;
 use crate::text::{clean_line, count};
 use crate::vault::Reader;
 
 /// Seal a plaintext tree, such as a folder of certificates and passwords
 ///
-/// Dotenv files become documents, every other file is sealed whole, byte for byte and with its mode.
-/// What a path says (`prod/…`, `…/dev/…`, `vm-clws-prod-gpuworker-2`) gives the scope. The plan is
-/// shown and asked about; then everything is sealed or nothing is, opened again, and compared with the
-/// source. A secret that the vault has with another value is never overwritten.
+/// Files of values (dotenv, JSON, TOML, INI, YAML, and what Ansible sealed) become documents where they
+/// can be given back byte for byte; every other file is sealed whole, with its mode. What is public
+/// (certificates, public keys, known_hosts) stays where it is. What a path says (`prod/…`, `…/dev/…`,
+/// `vm-clws-prod-gpuworker-2`) gives the scope. The plan is shown and asked about, with what was found;
+/// then everything is sealed or nothing is, opened again, and compared with the source. A secret that
+/// the vault has with another value is never overwritten. Nothing in a file is run or expanded, and no
+/// link is followed. `clws export --format dir` gives the tree back.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// A folder, or one file
@@ -34,15 +39,72 @@ pub(crate) struct ImportArgs {
     /// The scope of what has none in its path; else that of the folder's name, else `shared`
     #[arg(long)]
     scope: Option<Scope>,
+    /// What every file becomes, instead of what is best for each
+    #[arg(long = "as", value_name = "file|document", value_parser = what_it_becomes)]
+    whole: Option<As>,
+    /// A file with a password of Ansible's, for what it sealed (repeatable)
+    ///
+    /// `ID@FILE` says which vault id it is for; the others are tried where it is not.
+    #[arg(long = "vault-password-file", value_name = "[ID@]FILE")]
+    vault_password_files: Vec<String>,
     /// Overwrite and remove the sources once everything was verified
     #[arg(long, conflicts_with = "plan")]
     shred_source: bool,
 }
 
+fn what_it_becomes(text: &str) -> Result<As, &'static str> {
+    match text {
+        "file" => Ok(As::File),
+        "document" => Ok(As::Document),
+        _ => Err("file or document is wanted"),
+    }
+}
+
+/// Reads the passwords that were named. A program that would print one is not run.
+fn passwords(args: &ImportArgs, cx: &Context) -> Result<Passwords, Error> {
+    const MOST: usize = 64 * 1024;
+    let mut passwords = Passwords::default();
+    for text in &args.vault_password_files {
+        let (label, file) = match text.split_once('@') {
+            Some((label, file)) => (Some(label.to_owned()), file),
+            None => (None, text.as_str()),
+        };
+        let path = cx.world.folder().join(file);
+        let read = std::fs::File::open(&path).and_then(|file| {
+            use std::io::Read as _;
+            let mut bytes = Zeroizing::new(Vec::new());
+            let most = u64::try_from(MOST).unwrap_or(u64::MAX);
+            file.take(most).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let bytes = read.map_err(|error| {
+            let shown = clean_line(file);
+            Problem::new(
+                Code::IoErr,
+                format!("cannot read the password file {shown}: {error}"),
+            )
+        })?;
+        if bytes.starts_with(b"#!") {
+            let shown = clean_line(file);
+            let message = format!("{shown} is a program, and clws runs none to get a password");
+            return Err(Problem::new(Code::Usage, message)
+                .hint("run it yourself, and give a file with what it prints, such as <(…)")
+                .into());
+        }
+        passwords.add(label, &bytes);
+    }
+    Ok(passwords)
+}
+
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
-    let mut plan = import::plan(&source, &vault, args.scope.as_ref())?;
+    let wanted = Wanted {
+        scope: args.scope.clone(),
+        whole: args.whole,
+        passwords: passwords(args, cx)?,
+    };
+    let mut plan = import::plan(&source, &vault, &wanted)?;
     if args.plan {
         plan.mark_existing(&vault)?;
         if cx.ui.is_json() {
@@ -82,13 +144,16 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let fresh = cx.trusted_vault()?;
     let reader = Reader::new(&fresh, as_openers(&mine), "import, verifying", Sync::Lazy)?;
     let mut progress = cx.ui.progress("comparing", of);
-    let verified = plan.verify(&source, &reader, &mut || progress.step())?;
+    let verified = plan.verify(&source, &wanted.passwords, &reader, &mut || progress.step())?;
     drop(progress);
     warn(cx, &reader);
     if !done {
         cx.ui.say(&format!(
             "sealed {sealed}; opened again, and equal to the source"
         ));
+    }
+    for told in import::ignore(&source, &fresh, &plan)? {
+        cx.ui.say(&told);
     }
     if args.shred_source {
         shred(cx, &source, verified);
@@ -181,23 +246,26 @@ fn to_text(plan: &Plan) -> String {
         for finding in item.findings.iter().filter(|finding| !known(finding)) {
             text.push_str(&format!("    {}\n", clean_line(&finding.to_string())));
         }
-        if let Some(leftover) = item.action.leftover() {
-            text.push_str(&format!("    leftover: {leftover}\n"));
-        }
+    }
+    for inventory in &plan.inventories {
+        text.push_str(&format!(
+            "layouts, modes and findings are kept sealed in {}\n",
+            inventory.path
+        ));
     }
     text
 }
 
 fn to_json(plan: &Plan) -> Value {
     let source = |item: &Item| {
-        let finding = |finding: &Finding| json!({ "kind": finding.matter.as_str(), "lines": finding.lines, "text": finding.text });
+        let finding = |finding: &Finding| json!({ "kind": finding.matter.as_str(), "lines": finding.lines, "text": finding.text, "secrets": finding.secrets });
         let findings: Vec<Value> = item.findings.iter().map(finding).collect();
         json!({
             "source": item.source,
             "kind": item.kind,
             "action": item.action.as_str(),
             "secret": item.action.secret(),
-            "leftover": item.action.leftover(),
+            "record": item.record.as_ref().map(FilePath::as_str),
             "findings": findings,
         })
     };

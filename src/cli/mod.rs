@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod deploy;
 mod exec;
+mod export;
 mod fmt;
 mod git;
 mod harden;
@@ -107,6 +108,7 @@ struct Global {
 enum Command {
     Init(init::InitArgs),
     Import(import::ImportArgs),
+    Export(export::ExportArgs),
     #[command(subcommand)]
     Secret(secret::Command),
     Exec(exec::ExecArgs),
@@ -136,6 +138,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
         Command::Init(args) => init::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => import::run(args, cx),
+        Command::Export(args) => export::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Secret(command) => secret::run(command, cx),
         Command::Exec(args) => Ok(exec::run(args, cx)),
         Command::Identity(command) => identity::run(command, cx),

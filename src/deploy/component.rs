@@ -1,19 +1,21 @@
-//! One component on one target: from its receipt to the new one, or back to the old.
+//! One component on one target: what is there, and whether there is anything new for it.
 
 use std::collections::BTreeMap;
 
-use super::docker::{Engine, Replacement};
+use super::docker::Engine;
 use super::engine;
-use super::place::{self, Given, Opened, fill_all};
+use super::leftover;
+use super::limit::Limit;
+use super::place::{self, Opened};
 use super::plan::ComponentPlan;
 use super::probe::Patience;
 use super::process;
-use super::receipt::{Given as GivenSecret, Process, Receipt};
+use super::receipt::{Given as GivenSecret, Receipt};
 use super::step::Surroundings;
 use super::target::{Target, TargetError, empty};
 use crate::crypto::hex;
-use crate::error::{Code, Error, Problem};
-use crate::secret::Plain;
+use crate::error::Error;
+use crate::name::{Component, Scope};
 use crate::trust::Rollback;
 use crate::vault::Vault;
 use crate::world::World;
@@ -53,13 +55,10 @@ pub(super) struct Bringing<'a> {
     pub(super) by: &'a str,
     /// Opens the secrets of a component; logged before.
     pub(super) open: &'a dyn Fn(&ComponentPlan) -> Result<Opened, Error>,
-}
-
-/// What runs now, so that it can be stopped or put back.
-enum Running {
-    Nothing,
-    Process(Process),
-    Container(Box<Replacement>),
+    /// Shows a line of what a step prints.
+    pub(super) say: &'a (dyn Fn(&str) + Sync),
+    /// What ends it early.
+    pub(super) limit: &'a Limit,
 }
 
 impl Bringing<'_> {
@@ -82,22 +81,91 @@ impl Bringing<'_> {
             Some(_) => Some(engine::connect(self.target).await?),
             None => None,
         };
-        let new = self.receipt(engine.as_ref()).await?;
+        let engine = engine.as_ref();
+        let stays = self.settle(old.as_ref(), engine).await?;
+        let new = self.receipt(engine, &stays).await?;
         if let Some(old) = &old
             && old.same_content(&new)
-            && self.still_answers(old, engine.as_ref()).await?
+            && self.limit.run(self.still_answers(old, engine)).await?
         {
             return Ok(Done::Unchanged);
         }
         let opened = (self.open)(self.plan)?;
         let (folder, names) = (new.place.clone(), self.names(&new.place));
-        let surroundings = self.surroundings(&opened, &folder, &names, engine.as_ref());
-        let brought = self.replace(&surroundings, old.as_ref(), new).await;
-        match brought {
-            Ok(()) if old.is_some() => Ok(Done::Changed),
-            Ok(()) => Ok(Done::Started),
-            Err(error) => Err(error),
+        let surroundings = self.surroundings(&opened, &folder, &names, engine);
+        self.replace(&surroundings, old.as_ref(), new).await?;
+        Ok(match old {
+            Some(_) => Done::Changed,
+            None => Done::Started,
+        })
+    }
+
+    /// Brings back what ran before, after a connection that broke in the middle; whether anything did.
+    ///
+    /// # Errors
+    /// [`TargetError`], [`super::ChannelError`].
+    pub(super) async fn restore(&self) -> Result<bool, Error> {
+        let Some(old) = self.target.receipt(self.plan.component()).await? else {
+            self.settle(None, None).await?;
+            return Ok(false);
+        };
+        self.settle(Some(&old), None).await?;
+        self.run_again(&old).await?;
+        Ok(true)
+    }
+
+    /// Starts the process of a receipt, unless it still runs.
+    pub(super) async fn run_again(&self, old: &Receipt) -> Result<(), Error> {
+        if let Some(process) = &old.process
+            && !process::is_alive(self.target, process).await?
+        {
+            let process = process::start(self.target, &old.place).await?;
+            let receipt = Receipt {
+                process: Some(process),
+                ..old.clone()
+            };
+            let component = self.plan.component();
+            self.target.write_receipt(component, &receipt).await?;
         }
+        Ok(())
+    }
+
+    /// Undoes what a run that was killed left half done; gives the folders that are in use.
+    async fn settle(
+        &self,
+        old: Option<&Receipt>,
+        engine: Option<&Engine>,
+    ) -> Result<Vec<String>, Error> {
+        let component = self.plan.component();
+        let mut stays: Vec<String> = old.iter().map(|old| old.place.clone()).collect();
+        for (place, name) in leftover::containers(self.target, component).await? {
+            if stays.contains(&place) {
+                continue;
+            }
+            let own;
+            let engine = match engine {
+                Some(engine) => engine,
+                None => {
+                    own = engine::connect(self.target).await?;
+                    &own
+                }
+            };
+            // Whatever cannot be undone here is met again, and said, when it is replaced.
+            drop(engine.recover(&name).await);
+            let found = engine.find(&name).await?;
+            if found.is_none_or(|found| found.labels.get(engine::PLACE) != Some(&place)) {
+                continue;
+            }
+            if old.is_some_and(|old| old.container.as_ref() == Some(&name)) {
+                // It was confirmed and has no receipt yet: there is no other one until it is replaced.
+                stays.push(place);
+            } else {
+                engine.stop_and_remove(&name).await?;
+            }
+        }
+        let paths: Vec<&str> = stays.iter().map(String::as_str).collect();
+        leftover::clear(self.target, component, &paths).await?;
+        Ok(stays)
     }
 
     fn surroundings<'s>(
@@ -111,6 +179,7 @@ impl Bringing<'_> {
             target,
             plan,
             world,
+            say,
             ..
         } = self;
         Surroundings {
@@ -121,6 +190,7 @@ impl Bringing<'_> {
             names,
             engine,
             world,
+            say: *say,
         }
     }
 
@@ -133,15 +203,17 @@ impl Bringing<'_> {
 
     /// Refuses to bring something older than the target has.
     fn refuse_older(&self, old: &Receipt) -> Result<(), Error> {
+        let warns = |scope: &Scope| {
+            let accepted = &self.vault.trust().accepted;
+            accepted.rollback(scope) == Rollback::Warn
+        };
+        let host = || self.target.host.name.to_string();
         for (secret, here) in self.plan.revs() {
             let there = old.secrets.get(&secret).map_or(0, |given| given.rev);
             let scope = secret.split('/').next().unwrap_or_default().parse();
-            let warns = scope
-                .is_ok_and(|scope| self.vault.trust().accepted.rollback(&scope) == Rollback::Warn);
-            if there > here && !warns {
-                let host = self.target.host.name.to_string();
+            if there > here && !scope.is_ok_and(|scope| warns(&scope)) {
                 return Err(TargetError::Newer {
-                    host,
+                    host: host(),
                     secret,
                     there,
                     here,
@@ -149,11 +221,27 @@ impl Bringing<'_> {
                 .into());
             }
         }
+        let (there, here) = (old.hook_seq, self.plan.hook.seq);
+        if there > here && !warns(&self.target.host.scope) {
+            return Err(TargetError::NewerHook {
+                host: host(),
+                component: old.component.clone(),
+                there,
+                here,
+            }
+            .into());
+        }
         Ok(())
     }
 
-    /// The receipt as it will be, without the run itself.
-    async fn receipt(&self, engine: Option<&Engine>) -> Result<Receipt, Error> {
+    /// The receipt as it will be, without the run itself. Its folder is none of those in use: two
+    /// deploys may begin in one second.
+    async fn receipt(&self, engine: Option<&Engine>, stays: &[String]) -> Result<Receipt, Error> {
+        let folder = format!("{}/{}", self.target.run, self.plan.component());
+        let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("-{n}")));
+        let mut deploys = numbers.map(|number| format!("{}{number}", self.deploy));
+        let taken = |deploy: &String| stays.contains(&format!("{folder}/{deploy}"));
+        let deploy = deploys.find(|deploy| !taken(deploy)).unwrap_or_default();
         let hook = &self.plan.hook.hook;
         let image = match (&hook.container, engine) {
             (Some(container), Some(engine)) => {
@@ -175,8 +263,10 @@ impl Bringing<'_> {
             scope: self.target.host.scope.to_string(),
             host: self.target.host.name.to_string(),
             component: self.plan.component().to_string(),
-            deploy: self.deploy.to_owned(),
+            place: format!("{folder}/{deploy}"),
+            deploy,
             hook_seq: self.plan.hook.seq,
+            hook: hex(&self.plan.hook.hash),
             settings: self.plan.settings.clone(),
             image,
             container: hook
@@ -184,12 +274,6 @@ impl Bringing<'_> {
                 .as_ref()
                 .map(|c| engine::name_of(self.plan, c)),
             process: None,
-            place: format!(
-                "{}/{}/{}",
-                self.target.run,
-                self.plan.component(),
-                self.deploy
-            ),
             secrets: secrets
                 .map(|(name, rev)| (name, GivenSecret { rev }))
                 .collect(),
@@ -210,15 +294,35 @@ impl Bringing<'_> {
         }
         if let (Some(container), Some(engine)) = (&hook.container, engine) {
             let found = engine.find(&engine::name_of(self.plan, container)).await?;
-            if !found.is_some_and(|found| found.is_up()) {
+            let same = |found: &super::docker::Snapshot| {
+                found.is_up() && found.labels.get(engine::PLACE) == Some(&old.place)
+            };
+            if !found.is_some_and(|found| same(&found)) {
                 return Ok(false);
             }
         }
         // A folder that a reboot emptied is not what the receipt says.
-        let there = r#"[ ! -d "$1" ] || echo there"#;
+        let below = if hook.container.is_some() {
+            "mount/"
+        } else {
+            ""
+        };
+        let mut files: Vec<String> = hook
+            .file
+            .keys()
+            .filter(|path| !path.starts_with('/'))
+            .map(|path| format!("{below}{path}"))
+            .collect();
+        if !hook.env.is_empty() && (hook.container.is_some() || hook.process.is_some()) {
+            files.push(format!("{below}env"));
+        }
+        let there = r#"cd "$1" 2>/dev/null || exit 0; shift; for f; do [ -e "$f" ] || exit 0; done; echo there"#;
+        let arguments: Vec<&str> = std::iter::once(old.place.as_str())
+            .chain(files.iter().map(String::as_str))
+            .collect();
         let found = self
             .target
-            .sh("look at its folder", there, &[&old.place], empty())
+            .sh("look at its folder", there, &arguments, empty())
             .await?;
         if found.trim() != "there" {
             return Ok(false);
@@ -234,318 +338,28 @@ impl Bringing<'_> {
         let surroundings = self.surroundings(&opened, &old.place, &names, engine);
         Ok(surroundings.probes(Patience::Once).await?.is_ok())
     }
-
-    /// Places, starts, asks; puts the old one back if the new one does not answer.
-    async fn replace(
-        &self,
-        around: &Surroundings<'_>,
-        old: Option<&Receipt>,
-        mut new: Receipt,
-    ) -> Result<(), Error> {
-        let prepared = self.place_all(around).await;
-        let begun = match prepared {
-            Ok(()) => around.steps(&self.plan.hook.hook.before).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = begun {
-            place::remove_folder(self.target, &new.place).await?;
-            return Err(error);
-        }
-        let (running, started) = self.start(around, old).await;
-        if let Running::Process(process) = &running {
-            new.process = Some(process.clone());
-        }
-        let answered = match started {
-            Ok(()) => self.watch(around, &running).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = answered {
-            return Err(self.put_back(around, running, old, &new, error).await);
-        }
-        if let (Running::Container(replacement), Some(engine)) = (running, around.engine) {
-            engine.confirm(*replacement).await?;
-        }
-        self.target
-            .write_receipt(self.plan.component(), &new)
-            .await?;
-        if let Some(old) = old
-            && old.place != new.place
-        {
-            place::remove_folder(self.target, &old.place).await?;
-        }
-        around.steps(&self.plan.hook.hook.afterwards).await
-    }
-
-    /// Places the files of a process, or of a component of files and steps alone. A container's are
-    /// placed when it is made.
-    async fn place_all(&self, around: &Surroundings<'_>) -> Result<(), Error> {
-        let folder = around.folder;
-        place::make_folder(self.target, folder, "0700").await?;
-        let hook = &self.plan.hook.hook;
-        if hook.container.is_some() {
-            return Ok(());
-        }
-        let prefix = format!("{}/", self.plan.component());
-        let templates: Vec<&str> = hook
-            .file
-            .values()
-            .filter_map(|file| file.template.as_deref())
-            .collect();
-        for (path, file) in &self.plan.hook.files {
-            let Some(name) = path.strip_prefix(&prefix) else {
-                continue;
-            };
-            if templates.contains(&name) {
-                continue;
-            }
-            let mode = if file.mode == "0755" { 0o700 } else { 0o600 };
-            let content = Plain::new(file.bytes.clone());
-            place::put(
-                self.target,
-                &format!("{folder}/{name}"),
-                mode,
-                None,
-                content,
-            )
-            .await?;
-        }
-        for file in place::files(self.plan, around.names, around.opened, Given::All)? {
-            let path = format!("{folder}/{}", file.path);
-            place::put(
-                self.target,
-                &path,
-                file.mode,
-                file.owner.as_deref(),
-                file.content,
-            )
-            .await?;
-        }
-        if let Some(process) = &hook.process {
-            let environment =
-                place::environment(self.plan, around.names, around.opened, Given::All)?;
-            if let Some(environment) = environment {
-                place::put(
-                    self.target,
-                    &format!("{folder}/env"),
-                    0o600,
-                    None,
-                    environment,
-                )
-                .await?;
-            }
-            let command = fill_all(self.plan, around.names, &process.command)?;
-            let script = Plain::new(process::start_script(folder, &command).into_bytes());
-            place::put(
-                self.target,
-                &format!("{folder}/start.sh"),
-                0o600,
-                None,
-                script,
-            )
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn start(
-        &self,
-        around: &Surroundings<'_>,
-        old: Option<&Receipt>,
-    ) -> (Running, Result<(), Error>) {
-        let hook = &self.plan.hook.hook;
-        if let (Some(container), Some(engine)) = (&hook.container, around.engine) {
-            let made = self.start_container(around, engine, container).await;
-            return match made {
-                Ok(replacement) => (Running::Container(Box::new(replacement)), Ok(())),
-                Err(error) => (Running::Nothing, Err(error)),
-            };
-        }
-        if hook.process.is_some() {
-            if let Some(process) = old.and_then(|old| old.process.as_ref())
-                && let Err(error) = process::stop(self.target, process).await
-            {
-                return (Running::Nothing, Err(error));
-            }
-            return match process::start(self.target, around.folder).await {
-                Ok(process) => (Running::Process(process), Ok(())),
-                Err(error) => (Running::Nothing, Err(error)),
-            };
-        }
-        (Running::Nothing, Ok(()))
-    }
-
-    async fn start_container(
-        &self,
-        around: &Surroundings<'_>,
-        engine: &Engine,
-        hook: &super::hook::ContainerHook,
-    ) -> Result<Replacement, Error> {
-        // A killed run may have stopped between two of its steps.
-        engine.recover(&engine::name_of(self.plan, hook)).await?;
-        let container = engine::prepare(
-            self.target,
-            engine,
-            self.plan,
-            around.folder,
-            around.opened,
-            Given::All,
-        )
-        .await?;
-        for network in &container.networks {
-            engine.ensure_network(network).await?;
-        }
-        Ok(engine.replace(&container).await?)
-    }
-
-    /// Asks the probes, and whether it is still there afterwards.
-    async fn watch(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
-        let answer = around.probes(Patience::Within).await?;
-        let stays = match running {
-            Running::Process(process) => process::is_alive(self.target, process).await?,
-            Running::Container(_) => {
-                let hook = self.plan.hook.hook.container.as_ref();
-                let name = hook
-                    .map(|hook| engine::name_of(self.plan, hook))
-                    .unwrap_or_default();
-                match around.engine {
-                    Some(engine) => engine.find(&name).await?.is_some_and(|found| found.is_up()),
-                    None => false,
-                }
-            }
-            Running::Nothing => true,
-        };
-        let why = match (answer, stays) {
-            (Ok(()), true) => return Ok(()),
-            (Err(said), true) => format!("does not answer: {said}"),
-            (_, false) => "did not stay".to_owned(),
-        };
-        let mut problem = Problem::new(
-            Code::Remote,
-            format!(
-                "{} on {} {why}",
-                self.plan.component(),
-                self.target.host.name
-            ),
-        );
-        let output = self.output(around, running).await;
-        for line in around
-            .redacted(&output)
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-        {
-            problem = problem.note(format!("| {line}"));
-        }
-        Err(problem.into())
-    }
-
-    /// The last lines that it printed.
-    async fn output(&self, around: &Surroundings<'_>, running: &Running) -> Vec<u8> {
-        match running {
-            Running::Process(_) => {
-                let script = r#"tail -n 10 "$1/output" 2>/dev/null; exit 0"#;
-                let text = self
-                    .target
-                    .sh("read its output", script, &[around.folder], empty())
-                    .await;
-                // It is a courtesy beside the error that is already there.
-                text.unwrap_or_default().into_bytes()
-            }
-            Running::Container(_) => {
-                let hook = self.plan.hook.hook.container.as_ref();
-                let name = hook
-                    .map(|hook| engine::name_of(self.plan, hook))
-                    .unwrap_or_default();
-                match around.engine {
-                    Some(engine) => engine
-                        .logs_tail(&name, 10, 16 * 1024)
-                        .await
-                        .unwrap_or_default(),
-                    None => Vec::new(),
-                }
-            }
-            Running::Nothing => Vec::new(),
-        }
-    }
-
-    /// Stops the new one and puts the old one back with its old secrets; gives the error to end with.
-    async fn put_back(
-        &self,
-        around: &Surroundings<'_>,
-        running: Running,
-        old: Option<&Receipt>,
-        new: &Receipt,
-        error: Error,
-    ) -> Error {
-        let back = self.undo(around, running, old, new).await;
-        let mut problem = Problem::new(error.code(), error.message());
-        for note in error.notes() {
-            problem = problem.note(note);
-        }
-        for hint in error.hints() {
-            problem = problem.hint(hint);
-        }
-        problem = match back {
-            Ok(true) => problem.note("the old one runs again, with its old secrets"),
-            Ok(false) => problem.note("nothing of it runs"),
-            Err(other) => problem.note(format!(
-                "the old one could not be put back: {}",
-                other.message()
-            )),
-        };
-        problem.into()
-    }
-
-    async fn undo(
-        &self,
-        around: &Surroundings<'_>,
-        running: Running,
-        old: Option<&Receipt>,
-        new: &Receipt,
-    ) -> Result<bool, Error> {
-        let mut back = false;
-        match running {
-            Running::Container(replacement) => {
-                if let Some(engine) = around.engine {
-                    back = replacement.old_id().is_some();
-                    engine.put_back(*replacement).await?;
-                }
-            }
-            Running::Process(process) => process::stop(self.target, &process).await?,
-            Running::Nothing => {}
-        }
-        if let Some(old) = old
-            && old.process.is_some()
-        {
-            let process = process::start(self.target, &old.place).await?;
-            let receipt = Receipt {
-                process: Some(process),
-                ..old.clone()
-            };
-            self.target
-                .write_receipt(self.plan.component(), &receipt)
-                .await?;
-            back = true;
-        }
-        place::remove_folder(self.target, &new.place).await?;
-        Ok(back)
-    }
 }
 
-/// Stops what a receipt speaks of, and forgets it.
-pub(super) async fn stop(
-    target: &Target,
-    component: &crate::name::Component,
-) -> Result<bool, Error> {
-    let Some(receipt) = target.receipt(component).await? else {
-        return Ok(false);
-    };
-    if let Some(process) = &receipt.process {
-        process::stop(target, process).await?;
+/// Stops what a receipt speaks of and what a killed run left, and forgets it.
+pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool, Error> {
+    let receipt = target.receipt(component).await?;
+    let left = leftover::containers(target, component).await?;
+    let mut names: Vec<&str> = left.iter().map(|(_, name)| name.as_str()).collect();
+    if let Some(receipt) = &receipt {
+        if let Some(process) = &receipt.process {
+            process::stop(target, process).await?;
+        }
+        names.extend(receipt.container.as_deref());
     }
-    if let Some(name) = &receipt.container {
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
         engine::connect(target).await?.stop_and_remove(name).await?;
     }
-    place::remove_folder(target, &receipt.place).await?;
+    if let Some(receipt) = &receipt {
+        place::remove_folder(target, &receipt.place).await?;
+    }
+    leftover::clear(target, component, &[]).await?;
     target.remove_receipt(component).await?;
-    Ok(true)
+    Ok(receipt.is_some())
 }

@@ -10,13 +10,16 @@ use super::docker::{
 };
 use super::hook::ContainerHook;
 use super::hook_error::HookError;
-use super::place::{self, Given, IN_CONTAINER, Opened, fill, fill_all};
+use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
 use super::target::Target;
 use crate::error::Error;
 
 /// Where a Docker daemon listens on every host that we know.
 const SOCKET: &str = "/var/run/docker.sock";
+
+/// The label of a container that says which folder of the target it uses.
+pub(super) const PLACE: &str = "clws.place";
 
 /// Connects to the target's engine: this machine's, or a host's through its SSH connection.
 pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
@@ -89,6 +92,7 @@ pub(super) async fn prepare(
         }
     };
     let mut mounted = Vec::new();
+    let mut placed = Vec::new();
     for (number, file) in place::files(plan, &names, opened, given)?
         .into_iter()
         .enumerate()
@@ -105,7 +109,11 @@ pub(super) async fn prepare(
         } else {
             format!("{mount}/{}", file.path)
         };
-        place::put(target, &path, file.mode, uid.as_deref(), file.content).await?;
+        placed.push(File {
+            path,
+            owner: uid,
+            ..file
+        });
     }
     let environment = place::environment(plan, &names, opened, given)?;
     let has_environment = environment.is_some();
@@ -114,8 +122,15 @@ pub(super) async fn prepare(
             .as_deref()
             .map(|user| user.split(':').next().unwrap_or_default());
         let uid = owner(reader.unwrap_or("0"))?;
-        put_environment(target, &mount, environment, &uid).await?;
+        placed.push(File {
+            path: format!("{mount}/env"),
+            mode: 0o400,
+            // Without root nothing can be given to another user; the file then stays ours.
+            owner: (target.uid == 0).then_some(uid),
+            content: environment,
+        });
     }
+    place::put(target, placed).await?;
     let script = r#"find "$1/mount" -type d -exec chmod 0711 {} +"#;
     target
         .sh(
@@ -162,21 +177,10 @@ pub(super) async fn prepare(
         } else {
             Restart::OnFailure(hook.restarts)
         },
-        labels: labels(plan),
+        labels: labels(plan, folder),
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: None,
     })
-}
-
-async fn put_environment(
-    target: &Target,
-    mount: &str,
-    environment: crate::secret::Plain,
-    uid: &str,
-) -> Result<(), Error> {
-    // Without root nothing can be given to another user; the file then stays ours.
-    let uid = (target.uid == 0).then_some(uid);
-    place::put(target, &format!("{mount}/env"), 0o400, uid, environment).await
 }
 
 /// The plain names as a container sees them.
@@ -188,7 +192,7 @@ pub(super) fn names(plan: &ComponentPlan, target: &Target) -> BTreeMap<String, S
 }
 
 /// For whoever looks at the containers of a host: names and revs, no values.
-fn labels(plan: &ComponentPlan) -> BTreeMap<String, String> {
+fn labels(plan: &ComponentPlan, folder: &str) -> BTreeMap<String, String> {
     let secrets: Vec<String> = plan
         .revs()
         .iter()
@@ -198,6 +202,7 @@ fn labels(plan: &ComponentPlan) -> BTreeMap<String, String> {
         ("clws.component".to_owned(), plan.component().to_string()),
         ("clws.hook".to_owned(), plan.hook.seq.to_string()),
         ("clws.secrets".to_owned(), secrets.join(" ")),
+        (PLACE.to_owned(), folder.to_owned()),
     ]
     .into()
 }

@@ -304,6 +304,41 @@ impl Hook {
         settings
     }
 
+    /// Every text that names are filled into, template files aside.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let container = self.container.iter().flat_map(|container| {
+            let lists = [
+                container.command.as_deref().unwrap_or_default(),
+                container.entrypoint.as_deref().unwrap_or_default(),
+                &container.networks,
+                &container.mounts,
+                &container.ports,
+            ];
+            std::iter::once(&container.image)
+                .chain(&container.user)
+                .chain(lists.into_iter().flatten())
+        });
+        let process = self.process.iter().flat_map(|process| &process.command);
+        let env = self.env.values().filter_map(|value| match value {
+            EnvValue::Plain(text) => Some(text),
+            EnvValue::Secret(_) => None,
+        });
+        let owners = self.file.values().filter_map(|file| file.owner.as_ref());
+        let steps = self.before.iter().chain(&self.afterwards);
+        let steps = steps.flat_map(|step| &step.run);
+        let probes = self.probe.iter().flat_map(|probe| {
+            let run = probe.run.as_deref().unwrap_or_default();
+            run.iter().chain(&probe.http).chain(&probe.tcp)
+        });
+        container
+            .chain(process)
+            .chain(env)
+            .chain(owners)
+            .chain(steps)
+            .chain(probes)
+            .map(String::as_str)
+    }
+
     /// The secrets that it names outside of its templates.
     #[must_use]
     pub fn direct_secrets(&self) -> BTreeSet<&str> {

@@ -38,6 +38,18 @@ pub enum HookError {
         here: u64,
         seen: u64,
     },
+    #[error(
+        "the hook of `{component}` is another number {seq} than the one that this machine has seen"
+    )]
+    Sibling { component: String, seq: u64 },
+    #[error(
+        "the hook of `{component}` is number {here}, which does not follow {seen}, the last one seen"
+    )]
+    Jump {
+        component: String,
+        here: u64,
+        seen: u64,
+    },
     #[error("`{file}` is a link or no ordinary file")]
     NotAFile { file: String },
     #[error("the components {} wait for each other", list(.0))]
@@ -56,6 +68,7 @@ impl Explain for HookError {
             Self::Line { error, .. } => error.code(),
             Self::BadSignature { .. } => Code::Auth,
             Self::Older { .. } => Code::Rollback,
+            Self::Sibling { .. } | Self::Jump { .. } => Code::Trust,
         }
     }
 
@@ -84,6 +97,16 @@ impl Explain for HookError {
                 format!("if it is meant, a deployer runs `clws hook sign {component}`"),
             ],
             Self::Older { .. } => vec!["git merge main".into()],
+            Self::Sibling { component, .. } => vec![
+                "two deployers signed on two branches: merge them".into(),
+                format!("then a deployer runs `clws hook sign {component}`, which counts on"),
+            ],
+            Self::Jump { component, .. } => vec![
+                format!("`git log hooks/{component}.sig.toml` shows who wrote that number"),
+                format!(
+                    "if the number before is taken from git, a deployer runs `clws hook sign {component}`"
+                ),
+            ],
             Self::Line { error, .. } => error.hints(),
             _ => Vec::new(),
         }

@@ -17,13 +17,14 @@ use super::{ChannelError, Command, Ended, Held, Holding, quoting};
 use crate::world::World;
 
 /// What a child sees of our environment, besides `LC_*`.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "PATH",
     "HOME",
     "USER",
     "LANG",
     "TZ",
     "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
     "TERM",
 ];
 

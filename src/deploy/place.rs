@@ -23,7 +23,7 @@ pub(super) type Opened = BTreeMap<String, Plain>;
 
 /// A file to be placed.
 pub(super) struct File {
-    /// The path in the hook: relative, or absolute inside a container.
+    /// The path: in the hook relative, or absolute inside a container; then on the target.
     pub(super) path: String,
     /// Permission bits.
     pub(super) mode: u32,
@@ -176,19 +176,70 @@ pub(super) async fn make_folder(target: &Target, path: &str, mode: &str) -> Resu
         .map(drop)
 }
 
-/// Puts one file in place: written under another name first, so that nobody sees half of it.
-pub(super) async fn put(
-    target: &Target,
-    path: &str,
-    mode: u32,
-    owner: Option<&str>,
-    content: Plain,
-) -> Result<(), Error> {
-    let script = r#"umask 077; mkdir -p "${1%/*}" && cat >"$1.new" && { [ -z "$3" ] || chown "$3" "$1.new"; } && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
-    let mode = format!("{mode:04o}");
-    let arguments = [path, mode.as_str(), owner.unwrap_or_default()];
+/// Puts files in place, each written under another name first, so that nobody sees half of one.
+/// Those that are not large go together: a host far away answers each script after a while.
+pub(super) async fn put(target: &Target, files: Vec<File>) -> Result<(), Error> {
+    let mut together = Vec::new();
+    let mut size = 0;
+    for file in files {
+        let more = file.content.with(|bytes| bytes.len());
+        if size + more > TOGETHER || together.len() == MANY {
+            put_together(target, std::mem::take(&mut together)).await?;
+            size = 0;
+        }
+        size += more;
+        together.push(file);
+    }
+    put_together(target, together).await
+}
+
+/// How many bytes go in one script: what `dd` on the target takes as one block.
+const TOGETHER: usize = 1 << 20;
+
+/// How many files go in one script: their paths are arguments of it, and those have a limit.
+const MANY: usize = 100;
+
+/// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do.
+const PUT: &str = r#"
+umask 077
+while [ $# -gt 0 ]; do
+    mkdir -p "${1%/*}" || exit 1
+    case $4 in
+        0) : >"$1.new";;
+        all) cat >"$1.new";;
+        *) dd bs="$4" count=1 iflag=fullblock of="$1.new" 2>/dev/null && [ "$(wc -c <"$1.new")" -eq "$4" ];;
+    esac || { echo "$1 did not come whole" >&2; exit 1; }
+    [ -z "$3" ] || chown "$3" "$1.new" || exit 1
+    chmod "$2" "$1.new" && mv "$1.new" "$1" || exit 1
+    shift 4
+done
+"#;
+
+async fn put_together(target: &Target, files: Vec<File>) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let size = |file: &File| file.content.with(|bytes| bytes.len());
+    let mut input = zeroize::Zeroizing::new(Vec::with_capacity(files.iter().map(size).sum()));
+    let mut arguments = Vec::new();
+    for file in &files {
+        file.content.with(|bytes| input.extend_from_slice(bytes));
+        let bytes = match size(file) {
+            large if large > TOGETHER => "all".to_owned(),
+            bytes => bytes.to_string(),
+        };
+        let owner = file.owner.clone().unwrap_or_default();
+        arguments.extend([
+            file.path.clone(),
+            format!("{:04o}", file.mode),
+            owner,
+            bytes,
+        ]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let input = Plain::new(std::mem::take(&mut *input));
     target
-        .sh("place a file", script, &arguments, content)
+        .sh("place its files", PUT, &arguments, input)
         .await
         .map(drop)
 }

@@ -17,6 +17,8 @@ use crate::vault::{Notice, Vault};
 pub struct Plan {
     /// What runs where, in the order of the start.
     pub hosts: Vec<HostPlan>,
+    /// Components that drop out by a word that nobody signed, a sentence each.
+    pub left_out: Vec<String>,
     /// What somebody should know before.
     pub notices: Vec<Notice>,
 }
@@ -73,15 +75,24 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         }
     }
     let mut notices = Vec::new();
+    let mut left_out = BTreeSet::new();
     let mut plans = Vec::new();
     for host in hosts {
         let mut hooks = BTreeMap::new();
         for component in &all {
             // A look at the unsigned file says only whether it runs here; nothing is done with it.
             let named = wanted.is_empty() || wanted.contains(component);
-            if named && runs_here(vault, component, &host)? {
+            if !named {
+                continue;
+            }
+            if runs_here(vault, component, &host)? {
                 let hook = signed_hook(vault, component, &host.scope)?;
                 hooks.insert(component.clone(), hook);
+            } else if !is_signed(vault, component) {
+                if wanted.contains(component) {
+                    signed_hook(vault, component, &host.scope)?;
+                }
+                left_out.insert(component);
             }
         }
         let mut components = Vec::new();
@@ -94,6 +105,12 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             plans.push(HostPlan { host, components });
         }
     }
+    // It may be signed that it runs here, and unsigned that it does not.
+    let left_out = left_out.into_iter().map(|component| {
+        format!(
+            "`{component}` is left out: its hook, which nobody signed so, says it does not run here"
+        )
+    });
     for component in wanted {
         let runs = |plan: &HostPlan| plan.components.iter().any(|c| c.component() == component);
         if !plans.iter().any(runs) {
@@ -106,6 +123,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
     }
     Ok(Plan {
         hosts: plans,
+        left_out: left_out.collect(),
         notices,
     })
 }
@@ -117,6 +135,12 @@ fn runs_here(vault: &Vault, component: &Component, host: &Host) -> Result<bool, 
         .map(|file| file.bytes.as_slice());
     let hook = Hook::parse(component, own.unwrap_or_default())?;
     Ok(hook.machine_type(&host.scope) == Some(host.machine_type.as_str()))
+}
+
+/// Whether a hook is what somebody signed, whoever it was.
+fn is_signed(vault: &Vault, component: &Component) -> bool {
+    super::signature::hook_status(vault, component)
+        .is_ok_and(|status| status.differences.is_empty() && !status.signers.is_empty())
 }
 
 fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {
@@ -203,12 +227,14 @@ fn plan_component(
     names.insert("component".into(), component.to_string());
     names.insert("host.name".into(), host.name.to_string());
     names.insert("host.machine_type".into(), host.machine_type.clone());
-    Ok(ComponentPlan {
+    let plan = ComponentPlan {
         hook,
         names,
         settings,
         secrets,
-    })
+    };
+    plan.check_names()?;
+    Ok(plan)
 }
 
 /// The components so that each comes after those that it waits for, as far as those are here.
@@ -266,9 +292,14 @@ impl Plan {
         for host in &self.hosts {
             for plan in &host.components {
                 let hook = &plan.hook.hook;
+                let known = plan.known();
+                let fill = |text: &String| template::fill(text, &known).unwrap_or_default();
                 let what = match (&hook.container, &hook.process) {
-                    (Some(container), _) => format!("container {}", container.image),
-                    (_, Some(process)) => format!("process {}", process.command.join(" ")),
+                    (Some(container), _) => format!("container {}", fill(&container.image)),
+                    (_, Some(process)) => {
+                        let words: Vec<String> = process.command.iter().map(fill).collect();
+                        format!("process {}", words.join(" "))
+                    }
                     _ => "files and steps".to_owned(),
                 };
                 let signers = crate::text::list(&plan.hook.signers);
@@ -286,8 +317,45 @@ impl Plan {
 }
 
 impl ComponentPlan {
+    /// What names stand for, as far as it is known before the target is.
+    fn known(&self) -> BTreeMap<String, String> {
+        let mut known = self.names.clone();
+        for later in ["place", "run"] {
+            known.insert(later.to_owned(), format!("{{{{ {later} }}}}"));
+        }
+        known
+    }
+
+    /// Every name that the hook and its templates fill in leads somewhere: what is missing is found
+    /// before any host is touched.
+    fn check_names(&self) -> Result<(), HookError> {
+        let known = self.known();
+        let wrong = |file: String| move |why| HookError::Wrong { file, why };
+        let hook = &self.hook.hook;
+        for text in hook.texts() {
+            template::fill(text, &known)
+                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+        }
+        for template in hook
+            .file
+            .values()
+            .filter_map(|file| file.template.as_deref())
+        {
+            let text = template_text(self.component(), &self.hook.files, template)?;
+            template::check(text, &known)
+                .map_err(wrong(format!("hooks/{}/{template}", self.component())))?;
+        }
+        Ok(())
+    }
+
     /// Each value that it is given, and the way.
     fn ways(&self) -> Vec<String> {
+        let known = self.known();
+        let filled = |words: &[String]| {
+            let words = words.iter().map(|word| template::fill(word, &known));
+            let words: Vec<String> = words.map(Result::unwrap_or_default).collect();
+            words.join(" ")
+        };
         let hook = &self.hook.hook;
         let shown = |name: &str| match self.secrets.get(name) {
             Some((full, rev)) => format!("{full} rev {rev}"),
@@ -322,17 +390,18 @@ impl ComponentPlan {
             }
         }
         for step in &hook.before {
-            ways.push(format!("before: {}", step.run.join(" ")));
+            ways.push(format!("before: {}", filled(&step.run)));
         }
         for probe in &hook.probe {
-            let what = probe.run.as_ref().map(|run| run.join(" "));
-            let what = what
-                .or_else(|| probe.http.clone())
-                .or_else(|| probe.tcp.clone());
-            ways.push(format!("probe: {}", what.unwrap_or_default()));
+            let asked = probe.http.as_ref().or(probe.tcp.as_ref());
+            let what = match (&probe.run, asked) {
+                (Some(run), _) => filled(run),
+                (None, asked) => filled(asked.map_or(&[], std::slice::from_ref)),
+            };
+            ways.push(format!("probe: {what}"));
         }
         for step in &hook.afterwards {
-            ways.push(format!("afterwards: {}", step.run.join(" ")));
+            ways.push(format!("afterwards: {}", filled(&step.run)));
         }
         ways
     }

@@ -12,21 +12,26 @@ use crate::error::Error;
 const OUTPUT: u64 = 1024 * 1024;
 
 /// Shell functions on `/proc`: a zombie counts as gone, since only its parent has not looked yet.
-const PROC: &str = r#"
+/// `known FILE` writes down who this shell is, and whatever it becomes.
+pub(super) const PROC: &str = r#"
+known() { (umask 077; fields $$; echo "$$ $start $(cat /proc/sys/kernel/random/boot_id)" >"$1"); }
 fields() { stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; set -- ${stat##*) }; state=$1 group=$3 start=${20}; [ "$state" != Z ]; }
 "#;
 
+/// `dd` with blocks of one byte, because `head` keeps what it read until it has much of it, and what
+/// a process said last is what one wants to see when it fails.
 const START: &str = r#"
 place=$1 cap=$2
+[ -f "$place/start.sh" ] || { echo "its folder is gone" >&2; exit 1; }
 rm -f "$place/pid"
-setsid sh -c '{ sh "$1/start.sh" </dev/null 2>&1; } | { head -c "$2" >"$1/output"; exec cat >/dev/null; }' clws "$place" "$cap" </dev/null >/dev/null 2>&1 &
+setsid sh -c '{ sh "$1/start.sh" </dev/null 2>&1; } | { dd bs=1 count="$2" of="$1/output" 2>/dev/null; exec cat >/dev/null; }' clws "$place" "$cap" </dev/null >/dev/null 2>&1 &
 tries=0
 while [ ! -s "$place/pid" ]; do
     tries=$((tries + 1)); [ "$tries" -lt 200 ] || { echo "it did not start" >&2; exit 1; }
     sleep 0.05
 done
-pid=$(cat "$place/pid")
-if fields "$pid"; then echo "$pid $start"; else echo "it ended at once" >&2; exit 1; fi
+read -r pid began boot <"$place/pid"
+echo "$pid $began"
 "#;
 
 const ALIVE: &str = r#"
@@ -57,7 +62,7 @@ exit 0
 pub(super) fn start_script(place: &str, command: &[String]) -> String {
     let quoted: Vec<String> = command.iter().map(|word| quote(word)).collect();
     format!(
-        "cd {} || exit 126\n[ ! -f env ] || . ./env\necho $$ >pid\nexec {}\n",
+        "cd {} || exit 126\n{PROC}known pid || exit 126\n[ ! -f env ] || . ./env\nexec {}\n",
         quote(place),
         quoted.join(" ")
     )
@@ -71,7 +76,7 @@ pub(super) fn quote(word: &str) -> String {
 /// Starts what `start.sh` in a folder starts.
 ///
 /// # Errors
-/// [`super::target::TargetError`] with what it said, if it does not stay.
+/// [`super::target::TargetError`] if it does not start.
 pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error> {
     let script = format!("{PROC}{START}");
     let cap = OUTPUT.to_string();

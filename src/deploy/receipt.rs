@@ -22,6 +22,8 @@ pub struct Receipt {
     pub deploy: String,
     /// The number of the hook's signature.
     pub hook_seq: u64,
+    /// The hash of the hook's files, 64 hexadecimal digits.
+    pub hook: String,
     /// The hook's settings there.
     pub settings: BTreeMap<String, String>,
     /// The image's id.
@@ -88,6 +90,7 @@ impl Receipt {
             &self.vault,
             &self.scope,
             self.hook_seq,
+            &self.hook,
             &self.settings,
             &self.image,
             &self.secrets,
@@ -96,6 +99,7 @@ impl Receipt {
             &other.vault,
             &other.scope,
             other.hook_seq,
+            &other.hook,
             &other.settings,
             &other.image,
             &other.secrets,

@@ -41,6 +41,10 @@ pub static HOOK_SCHEMA: Schema = Schema {
 /// Scripts, templates and the hook itself: no file is larger.
 const MAX_HOOK_FILE: usize = 4 * 1024 * 1024;
 
+/// How far a number may be ahead of the last one seen. A deployer who writes the greatest of all
+/// numbers would leave none for those who sign after.
+const FURTHEST: u64 = 1000;
+
 /// A file of a hook, as it is signed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct HookFile {
@@ -64,6 +68,8 @@ pub struct TrustedHook {
     pub(super) files: HookFiles,
     /// The signature's number.
     pub seq: u64,
+    /// The hash of what is signed: two branches may give one number to two hooks.
+    pub hash: [u8; 32],
     /// Who signed.
     pub signers: Vec<PartyName>,
 }
@@ -193,6 +199,47 @@ impl SignatureFile {
             .list(&files)
             .bytes(signer.blob())
             .encode()
+    }
+
+    /// The hash of all that is signed, whoever does it.
+    fn hash(&self) -> [u8; 32] {
+        let mut all = List::new("clws.v1.hook-pin").number(self.seq);
+        for (path, (mode, hash)) in &self.files {
+            all = all.text(path).bytes(hash).text(mode);
+        }
+        sha256(&all.encode())
+    }
+
+    /// Holds the number against what this machine has seen.
+    fn follows(&self, component: &Component, pin: Option<HookPin>) -> Result<(), HookError> {
+        let Some(pin) = pin else { return Ok(()) };
+        let (component, here, seen) = (component.to_string(), self.seq, pin.seq);
+        if here < seen {
+            return Err(HookError::Older {
+                component,
+                here,
+                seen,
+            });
+        }
+        if here == seen && pin.files.is_some_and(|files| files != self.hash()) {
+            let seq = here;
+            return Err(HookError::Sibling { component, seq });
+        }
+        if here - seen > FURTHEST {
+            return Err(HookError::Jump {
+                component,
+                here,
+                seen,
+            });
+        }
+        Ok(())
+    }
+
+    fn pin(&self) -> HookPin {
+        HookPin {
+            seq: self.seq,
+            files: Some(self.hash()),
+        }
     }
 
     /// The files that are not what was signed.
@@ -358,27 +405,17 @@ pub(super) fn trusted_hook(
         }
         .into());
     }
-    let seen = vault.trust().pins.hook(component)?.map_or(0, |pin| pin.seq);
-    if signed.seq < seen {
-        let (component, here) = (component.to_string(), signed.seq);
-        return Err(HookError::Older {
-            component,
-            here,
-            seen,
-        }
-        .into());
-    }
-    if signed.seq > seen {
-        vault
-            .trust()
-            .pins
-            .set_hook(component, HookPin { seq: signed.seq })?;
+    let pin = vault.trust().pins.hook(component)?;
+    signed.follows(component, pin)?;
+    if pin != Some(signed.pin()) {
+        vault.trust().pins.set_hook(component, signed.pin())?;
     }
     Ok(TrustedHook {
         component: component.clone(),
         hook,
         files,
         seq: signed.seq,
+        hash: signed.hash(),
         signers,
     })
 }
@@ -406,11 +443,22 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
         .as_deref()
         .map(|bytes| SignatureFile::parse(component, bytes))
         .transpose()?;
-    let seen = vault.trust().pins.hook(component)?.map_or(0, |pin| pin.seq);
+    let pin = vault.trust().pins.hook(component)?;
+    let seen = pin.map_or(0, |pin| pin.seq);
+    let follows = before
+        .as_ref()
+        .map_or(Ok(()), |before| before.follows(component, pin));
+    // The numbers that follow would have to go on from there.
+    if let Err(error @ HookError::Jump { .. }) = follows {
+        return Err(error.into());
+    }
     let mut signed = match before {
-        Some(before) if before.differences(&files).is_empty() && before.seq >= seen => before,
+        Some(before) if follows.is_ok() && before.differences(&files).is_empty() => before,
         before => SignatureFile {
-            seq: before.map_or(0, |before| before.seq).max(seen) + 1,
+            seq: before
+                .map_or(0, |before| before.seq)
+                .max(seen)
+                .saturating_add(1),
             files: files
                 .iter()
                 .map(|(path, file)| (path.clone(), (file.mode.to_owned(), sha256(&file.bytes))))
@@ -433,7 +481,7 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
     let new = New::Bytes(signed.print(component).into_bytes());
     let edit = Edit::of(path, old.as_deref(), new);
     journal.commit(vault.tree(), vault.world(), vec![edit])?;
-    pins.set_hook(component, HookPin { seq: signed.seq })?;
+    pins.set_hook(component, signed.pin())?;
     journal.end();
     Ok(signed.seq)
 }

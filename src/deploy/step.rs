@@ -6,10 +6,13 @@ use super::docker::{self, Engine};
 use super::engine;
 use super::hook::{STEP, Step, Where, parse_duration};
 use super::hook_error::HookError;
+use super::leftover;
+use super::output::Shown;
 use super::place::{self, Given, Opened, fill_all};
 use super::plan::ComponentPlan;
+use super::process::PROC;
 use super::target::{Target, empty};
-use super::{Channel, Command, Ended, Local};
+use super::{Channel, Command, Ended, Local, Source};
 use crate::error::{Code, Error, Problem};
 use crate::secret::{Plain, Redactor};
 use crate::text::clean;
@@ -20,6 +23,11 @@ const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd
 
 /// The command reads standard input itself.
 const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
+
+/// A step says who it is first, so that it can be ended if this run is killed.
+const KNOWN: &str = r#"[ -z "$1" ] || known "$1" || exit 126
+shift
+"#;
 
 /// What steps and probes of one component need.
 pub(super) struct Surroundings<'a> {
@@ -32,6 +40,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) names: &'a BTreeMap<String, String>,
     pub(super) engine: Option<&'a Engine>,
     pub(super) world: &'a World,
+    /// Shows a line of what a step prints.
+    pub(super) say: &'a (dyn Fn(&str) + Sync),
 }
 
 impl Surroundings<'_> {
@@ -49,7 +59,6 @@ impl Surroundings<'_> {
     async fn step(&self, number: usize, step: &Step) -> Result<(), Error> {
         let within = parse_duration(step.within.as_deref(), STEP).map_err(|why| self.wrong(why))?;
         let words = fill_all(self.plan, self.names, &step.run)?;
-        let shown = words.first().cloned().unwrap_or_default();
         let input = match &step.stdin {
             None => None,
             Some(secret) => {
@@ -65,26 +74,43 @@ impl Surroundings<'_> {
         if step.place == Where::Container {
             return self.in_container(number, step, input, within).await;
         }
-        let command = self.command(&words, &step.needs, input)?.within(within);
-        let outcome = match step.place {
-            Where::Local => Channel::Local(Local::new(self.world)).run(&command).await?,
-            _ => self.target.channel.run(&command).await?,
+        let command = self
+            .command(step.place, &words, &step.needs, input)?
+            .within(within);
+        let mut shown = self.shown();
+        let mut sink = |source, bytes: &[u8]| shown.push(source, bytes);
+        let streamed = match self.elsewhere(step.place) {
+            Some(local) => local.run_streaming(&command, &mut sink).await,
+            None => self.target.channel.run_streaming(&command, &mut sink).await,
         };
-        match outcome.ended {
-            Ended::Exit(0) => Ok(()),
-            ended => {
-                let how = match ended {
-                    Ended::Exit(code) => format!("exited with {code}"),
-                    Ended::Signal(name) => format!("was ended by {name}"),
-                };
-                Err(self.failed(&shown, &how, &[outcome.out, outcome.err].concat()))
-            }
-        }
+        shown.finish(streamed.as_ref().is_ok_and(|streamed| streamed.truncated));
+        let how = match streamed {
+            Ok(streamed) => match streamed.ended {
+                Ended::Exit(0) => return Ok(()),
+                Ended::Exit(code) => format!("exited with {code}"),
+                Ended::Signal(name) => format!("was ended by {name}"),
+            },
+            Err(super::ChannelError::Slow { .. }) => "did not end in time".to_owned(),
+            Err(error) => return Err(error.into()),
+        };
+        Err(self.failed(&words, &how, &shown))
+    }
+
+    /// The machine that deploys, where something is to run there and the target is another one.
+    fn elsewhere(&self, place: Where) -> Option<Channel> {
+        let far = matches!(self.target.channel, Channel::Ssh(_));
+        (place == Where::Local && far).then(|| Channel::Local(Local::new(self.world)))
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        let prefix = format!("{} {}", self.target.host.name, self.plan.component());
+        Shown::new(self.say, prefix, self.opened.values())
     }
 
     /// The command for a shell on the target.
     fn command(
         &self,
+        place: Where,
         words: &[String],
         needs: &[String],
         input: Option<Plain>,
@@ -97,7 +123,18 @@ impl Surroundings<'_> {
                 (WITH_VARIABLES, variables.unwrap_or_else(empty))
             }
         };
-        let mut command = Command::new(script).argument(self.folder).input(input);
+        // The component's folder is on the target alone.
+        let (known, folder) = match self.elsewhere(place) {
+            Some(_) => (String::new(), ""),
+            None => {
+                let known = leftover::step_file(self.target, self.plan.component());
+                (known, self.folder)
+            }
+        };
+        let mut command = Command::new(format!("{PROC}{KNOWN}{script}"))
+            .argument(known)
+            .argument(folder)
+            .input(input);
         command.arguments.extend(words.iter().cloned());
         Ok(command)
     }
@@ -128,13 +165,16 @@ impl Surroundings<'_> {
         let ran = engine.one_off(&container, input.as_ref(), within).await;
         place::remove_folder(self.target, &folder).await?;
         let ran = ran?;
-        match ran.ended {
-            docker::Ended::Code(0) => Ok(()),
-            docker::Ended::Code(code) => {
-                Err(self.failed(&first, &format!("exited with {code}"), &ran.output))
-            }
-            docker::Ended::Overdue => Err(self.failed(&first, "did not end in time", &ran.output)),
-        }
+        let mut shown = self.shown();
+        shown.push(Source::Out, &ran.output);
+        // What was dropped there stood before the rest.
+        shown.finish(false);
+        let how = match ran.ended {
+            docker::Ended::Code(0) => return Ok(()),
+            docker::Ended::Code(code) => format!("exited with {code}"),
+            docker::Ended::Overdue => "did not end in time".to_owned(),
+        };
+        Err(self.failed(&[first], &how, &shown))
     }
 
     /// Runs a probe's command once.
@@ -167,8 +207,12 @@ impl Surroundings<'_> {
             });
         }
         let words = fill_all(self.plan, self.names, run)?;
-        let command = self.command(&words, needs, None)?.within(within);
-        let outcome = match self.target.channel.run(&command).await {
+        let command = self.command(place, &words, needs, None)?.within(within);
+        let asked = match self.elsewhere(place) {
+            Some(local) => local.run(&command).await,
+            None => self.target.channel.run(&command).await,
+        };
+        let outcome = match asked {
             Ok(outcome) => outcome,
             Err(super::ChannelError::Slow { .. }) => return Ok(Err("no answer in time".into())),
             Err(error) => return Err(error.into()),
@@ -210,21 +254,12 @@ impl Surroundings<'_> {
         }
     }
 
-    fn failed(&self, what: &str, how: &str, output: &[u8]) -> Error {
-        let mut problem = Problem::new(
-            Code::Remote,
-            format!(
-                "{} on {}: {what} {how}",
-                self.plan.component(),
-                self.target.host.name
-            ),
-        );
-        let text = self.redacted(output);
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        for line in lines.iter().rev().take(10).rev() {
+    fn failed(&self, words: &[String], how: &str, shown: &Shown<'_>) -> Error {
+        let (component, host) = (self.plan.component(), &self.target.host.name);
+        let what = words.first().map_or("a step", String::as_str);
+        let mut problem =
+            Problem::new(Code::Remote, format!("{component} on {host}: {what} {how}"));
+        for line in shown.last() {
             problem = problem.note(format!("| {line}"));
         }
         problem.into()

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::{Channel, Command, Ended, Held, Holding, Outcome};
+use super::{Channel, ChannelError, Command, Ended, Held, Holding, Outcome};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::name::Component;
@@ -43,7 +43,13 @@ for folder in "$base" "$base/$1" "$state" "$state/$1"; do
     if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
 done
 chmod 0700 "$base" "$base/$1" "$state/$1"
-printf 'kind=%s\nrun=%s\nstate=%s\nuid=%s\nboot=%s\n' "$kind" "$base/$1" "$state/$1" "$uid" "$(cat /proc/sys/kernel/random/boot_id)"
+swap=no
+if [ "$kind" = memory ] && [ "$(wc -l </proc/swaps)" -gt 1 ]; then
+    # The last mount on a point is the one that is seen.
+    options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
+    case $options in *noswap*) ;; *) swap=yes;; esac
+fi
+printf 'swap=%s\nkind=%s\nrun=%s\nstate=%s\nuid=%s\nboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$(cat /proc/sys/kernel/random/boot_id)"
 "#;
 
 /// Holds the target's lock until standard input ends; says who holds it otherwise.
@@ -79,6 +85,15 @@ pub enum TargetError {
         there: u64,
         here: u64,
     },
+    #[error(
+        "{host} has the hook of {component} in number {there}, newer than {here} of this vault"
+    )]
+    NewerHook {
+        host: String,
+        component: String,
+        there: u64,
+        here: u64,
+    },
 }
 
 impl Explain for TargetError {
@@ -87,7 +102,7 @@ impl Explain for TargetError {
             Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
             Self::NoMemory { .. } => Code::Denied,
             Self::Locked { .. } => Code::TempFail,
-            Self::Newer { .. } => Code::Rollback,
+            Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
         }
     }
 
@@ -98,7 +113,9 @@ impl Explain for TargetError {
                 "or say `allow_disk = true` in the hook, if a disk is really meant".into(),
             ],
             Self::Locked { .. } => vec!["try again when it is done".into()],
-            Self::Newer { .. } => vec!["git pull, so that this vault has what was deployed".into()],
+            Self::Newer { .. } | Self::NewerHook { .. } => {
+                vec!["git pull, so that this vault has what was deployed".into()]
+            }
             Self::BadReceipt { component, .. } => {
                 vec![format!(
                     "look at {component}.json there; removing it makes the next deploy a first one"
@@ -126,6 +143,8 @@ pub(super) struct Target {
     pub(super) boot: String,
     /// Whether `run` is memory.
     pub(super) memory: bool,
+    /// Whether the kernel may write that memory to a swap device.
+    pub(super) swap: bool,
 }
 
 impl Target {
@@ -157,6 +176,7 @@ impl Target {
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
             boot: fact("boot")?,
             memory: fact("kind")? == "memory",
+            swap: fact("swap")? == "yes",
             host: host.clone(),
             channel,
         })
@@ -177,6 +197,12 @@ impl Target {
         command.arguments = arguments.iter().map(ToString::to_string).collect();
         let outcome = self.channel.run(&command).await?;
         said(&self.host.name, doing, outcome)
+    }
+
+    /// Whether the connection to it ended.
+    pub(super) async fn is_lost(&self) -> bool {
+        let asked = self.channel.run(&Command::new(":")).await;
+        matches!(asked, Err(ChannelError::Lost { .. }))
     }
 
     /// Takes the target's lock, which ends with this process or its connection.

@@ -120,6 +120,21 @@ pub(super) fn secrets_in(text: &str) -> Result<BTreeSet<&str>, TemplateFault> {
     Ok(names.collect())
 }
 
+/// Checks that every plain name of a template file is known; secrets are looked up elsewhere.
+///
+/// # Errors
+/// An unknown name; a fault of the template.
+pub(super) fn check(text: &str, names: &BTreeMap<String, String>) -> Result<(), TemplateFault> {
+    for piece in pieces(text)? {
+        if let Piece::Name { name, .. } = piece
+            && !name.starts_with("secrets.")
+        {
+            lookup(name, names)?;
+        }
+    }
+    Ok(())
+}
+
 /// Fills in plain names; a secret has no place here.
 ///
 /// # Errors

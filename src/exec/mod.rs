@@ -24,6 +24,7 @@ pub use given::Given;
 pub use output::Output;
 pub use plan::Plan;
 pub use request::{FileRequest, Rename, Request, ValueRef};
+pub use supervise::ignores;
 pub use variable::VariableName;
 
 use std::ffi::OsString;

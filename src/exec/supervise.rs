@@ -35,8 +35,9 @@ impl Watch {
     /// here and in the child.
     pub(super) fn begin() -> Result<Self, ExecError> {
         let ignored = ignored();
-        let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
-        let taken = PASSED.iter().filter(|signal| !is_ignored(signal));
+        let taken = PASSED
+            .iter()
+            .filter(|signal| ignored >> (**signal - 1) & 1 == 0);
         let signals = SignalsInfo::new(taken.chain([&SIGCHLD])).map_err(ExecError::Wait)?;
         Ok(Self {
             signals: RefCell::new(signals),
@@ -120,6 +121,12 @@ fn code(status: ExitStatus) -> u8 {
         (None, signal) => 128 + signal.unwrap_or(0),
     };
     u8::try_from(number).unwrap_or(u8::MAX)
+}
+
+/// Whether this process was started to ignore a signal, as `nohup` does.
+#[must_use]
+pub fn ignores(signal: i32) -> bool {
+    ignored() >> (signal - 1) & 1 == 1
 }
 
 /// The signals that this process ignores, a bit each (proc(5), SigIgn).

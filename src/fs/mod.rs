@@ -17,7 +17,7 @@ pub use private::{
     ensure_private_dir, open_private, read_private, remove_private, write_all_private,
     write_private,
 };
-pub use ram::{RamDir, clear_left_behind};
+pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::{Gone, Stamp};
 pub use tree::{Entry, EntryKind, Tree, names};
 

@@ -196,7 +196,9 @@ fn places(world: &World) -> Vec<PathBuf> {
     own.into_iter().chain([PathBuf::from("/dev/shm")]).collect()
 }
 
-fn is_memory(place: &Path) -> bool {
+/// Whether a folder lies in memory, as the kernel says.
+#[must_use]
+pub fn is_memory(place: &Path) -> bool {
     rustix::fs::statfs(place).is_ok_and(|about| {
         let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or(0);
         kind == TMPFS || kind == RAMFS

@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::{FilePath, ValueName};
-use crate::secret::Plain;
-use crate::vault::{Opened, Reader, ValueType, Vault, VaultError};
+use crate::plaintext::Matter;
+use crate::vault::{Opened, Reader, Vault, VaultError};
 
 use super::ImportError;
-use super::finding::Matter;
 use super::plan::{Action, Item, NewDocument, NewSealed, Plan};
+use super::record::NewInventory;
 use super::source::Source;
 
 /// Length and SHA-256 of a content.
@@ -40,9 +40,12 @@ impl Plan {
             match &mut action {
                 Action::Document(document) => compare_document(item, document, vault, reader)?,
                 Action::File(file) => compare_file(item, file, source, vault, reader)?,
-                Action::Skipped => {}
+                Action::Clear | Action::Skipped => {}
             }
             item.action = action;
+        }
+        for inventory in &mut self.inventories {
+            compare_inventory(inventory, vault, reader)?;
         }
         Ok(())
     }
@@ -56,7 +59,7 @@ impl Plan {
             let file = match &item.action {
                 Action::Document(document) => document.path.to_file(),
                 Action::File(file) => file.path.to_sidecar(),
-                Action::Skipped => continue,
+                Action::Clear | Action::Skipped => continue,
             };
             if vault.tree().exists(&file)? {
                 item.find(
@@ -93,9 +96,7 @@ fn compare_document(
             .values
             .retain(|value| match there.remove(&value.name) {
                 None => true,
-                Some(opened)
-                    if opened.kind == ValueType::String && opened.value.same_as(&value.plain) =>
-                {
+                Some(opened) if opened.kind == value.kind && opened.value.same_as(&value.plain) => {
                     unchanged += 1;
                     false
                 }
@@ -105,14 +106,6 @@ fn compare_document(
                 }
             });
     }
-    if let (Some(path), Some(text)) = (&document.leftover, &document.leftover_text) {
-        document.leftover_there = hash_at(vault, &path.to_sidecar())?;
-        match existing(path, document.leftover_there, reader)? {
-            Some((sum, _)) if sum == sum_of(text) => document.leftover_text = None,
-            Some(_) => item.find(Matter::Conflict, path.to_string()),
-            None => {}
-        }
-    }
     if unchanged > 0 {
         item.find(
             Matter::Unchanged,
@@ -120,6 +113,44 @@ fn compare_document(
         );
     }
     Ok(())
+}
+
+/// What is kept about the sources is taken together with what the vault has.
+fn compare_inventory(
+    inventory: &mut NewInventory,
+    vault: &Vault,
+    reader: &Reader<'_>,
+) -> Result<(), Error> {
+    inventory.there = hash_at(vault, &inventory.path.to_sidecar())?;
+    let before = read_inventory(&inventory.path, inventory.there, reader)?;
+    let text = inventory.merged(before.as_ref().map(|bytes| bytes.as_slice()))?;
+    let same = before.is_some_and(|before| text.with(|text| *text == *before));
+    inventory.text = (!same).then_some(text);
+    Ok(())
+}
+
+/// Larger ones are not written: 20,000 sources with a page of comments each are less.
+const MAX_INVENTORY: u64 = 128 * 1024 * 1024;
+
+pub(super) fn read_inventory(
+    path: &FilePath,
+    there: Option<[u8; 32]>,
+    reader: &Reader<'_>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    if there.is_none() {
+        return Ok(None);
+    }
+    match reader.open_file(path) {
+        Ok(opened) => {
+            let mut bytes = Zeroizing::new(Vec::new());
+            let mut input = opened.reader.take(MAX_INVENTORY);
+            let read = input.read_to_end(&mut bytes);
+            read.map_err(FsError::io("read", std::path::Path::new(path.as_str())))?;
+            Ok(Some(bytes))
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn compare_file(
@@ -151,11 +182,8 @@ fn existing(
     if there.is_none() {
         return Ok(None);
     }
-    match reader.open_file(path) {
-        Ok(opened) => {
-            let mode = opened.content.mode;
-            Ok(Some((sum(opened.reader, path.as_str())?, mode)))
-        }
+    match reader.file_sum(path) {
+        Ok((content, passed)) => Ok(Some(((passed.size, passed.sha256), content.mode))),
         Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => Ok(None),
         Err(error) => Err(error),
     }
@@ -169,8 +197,9 @@ pub(super) fn read_source(source: &Source, path: &str) -> Result<(Sum, u32), Err
 }
 
 /// Reads to the end, in constant memory.
-pub(super) fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
-    let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
+fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
+    // Wiped once, by the allocator (`secret::wipe`).
+    let mut buffer = vec![0; 64 * 1024];
     let (mut size, mut hash) = (0, Context::new(&SHA256));
     loop {
         let length = match input.read(&mut buffer) {
@@ -185,15 +214,6 @@ pub(super) fn sum(mut input: impl Read, path: &str) -> Result<Sum, Error> {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(hash.finish().as_ref());
     Ok((size, bytes))
-}
-
-pub(super) fn sum_of(plain: &Plain) -> Sum {
-    plain.with(|bytes| {
-        (
-            u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            sha256(bytes),
-        )
-    })
 }
 
 /// SHA-256 of a file of the vault, to tell later whether it is still the one that was compared.

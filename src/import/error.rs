@@ -54,6 +54,12 @@ pub enum ImportError {
         /// Their names.
         secrets: Vec<String>,
     },
+    /// Sources that were asked to become documents and cannot.
+    #[error("{} cannot become a document", count(sources.len(), "source"))]
+    NoDocument {
+        /// `path: reason`.
+        sources: Vec<String>,
+    },
     /// Somebody changed the vault between the plan and the lock.
     #[error("`{secret}` was changed by somebody else meanwhile")]
     Changed {
@@ -80,7 +86,7 @@ impl Explain for ImportError {
         match self {
             Self::NoSource { missing: true, .. } => Code::NotFound,
             Self::NoSource { missing: false, .. } | Self::Vault { .. } => Code::Usage,
-            Self::TooMany { .. } | Self::TooDeep { .. } => Code::DataErr,
+            Self::TooMany { .. } | Self::TooDeep { .. } | Self::NoDocument { .. } => Code::DataErr,
             Self::Unreadable { .. } | Self::Differs { .. } => Code::IoErr,
             Self::NoRule { .. } => Code::Trust,
             Self::Conflict { .. } | Self::Changed { .. } => Code::Conflict,
@@ -89,7 +95,7 @@ impl Explain for ImportError {
 
     fn notes(&self) -> Vec<String> {
         let all = match self {
-            Self::Unreadable { sources } => sources.clone(),
+            Self::Unreadable { sources } | Self::NoDocument { sources } => sources.clone(),
             Self::Conflict { secrets } => secrets.clone(),
             Self::NoRule { scopes } => scopes
                 .iter()
@@ -115,6 +121,7 @@ impl Explain for ImportError {
             Self::Conflict { .. } => vec![
                 "nothing was changed; `clws secret remove` them, or move the sources out of the tree".into(),
             ],
+            Self::NoDocument { .. } => vec!["import them with `--as file`, or without `--as`; nothing was changed".into()],
             Self::Changed { .. } => vec!["run the command again".into()],
             Self::Differs { secret, .. } => vec![format!(
                 "the source is still there: see whether somebody wrote to it, then `clws secret remove {secret}` and import it again"

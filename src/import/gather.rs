@@ -1,42 +1,74 @@
 //! From the sources to a plan: each is read as far as it is understood, and given a place.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, FilePath, Scope};
+use crate::name::{FilePath, Scope};
+use crate::plaintext::{
+    Envelope, Fault, Finding, Kind, Matter, Passwords, Read, format_named, recognise, suspect,
+};
 use crate::vault::Vault;
 
-use super::finding::{Finding, Matter};
 use super::names::{Named, Names, fits};
 use super::plan::{Action, Item, NewDocument, NewSealed, Plan};
+use super::record;
 use super::scope::{Placed, Scopes};
-use super::source::{Met, Source, What};
-use super::{Candidate, Contents, IMPORTERS, Importer, Value};
+use super::source::{HEAD, Met, Source, What};
+use super::survey::{Seen, Survey};
+
+/// What a person wants all sources to become.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum As {
+    /// Sealed files.
+    File,
+    /// Documents.
+    Document,
+}
+
+/// How to import.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// For the sources whose paths say no scope; without it the name of the folder says it, else they
+    /// are `shared`.
+    pub scope: Option<Scope>,
+    /// What all sources become, instead of what is best for each.
+    pub whole: Option<As>,
+    /// For what Ansible sealed.
+    pub passwords: Passwords,
+}
 
 /// A source that was read, before it has a name.
 struct Draft {
     source: String,
-    kind: &'static str,
+    kind: Kind,
+    /// For what is no file.
+    other: Option<&'static str>,
+    mode: Option<u32>,
     content: Content,
     findings: Vec<Finding>,
+    seen: Seen,
 }
 
 enum Content {
     Nothing,
+    Clear,
     Whole,
-    Document(Contents, &'static dyn Importer),
+    Document(Read, Option<Envelope>),
 }
 
 /// Goes through the source, reads what is understood, and gives everything a place.
 ///
-/// `scope` is for the sources whose paths say none; without it the name of the folder says it, else
-/// they are `shared`.
-///
 /// # Errors
-/// [`ImportError`] for a tree without bounds; what cannot be read is a finding.
-pub fn plan(source: &Source, vault: &Vault, scope: Option<&Scope>) -> Result<Plan, Error> {
+/// [`super::ImportError`] for a tree without bounds; what cannot be read is a finding.
+pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted) -> Result<Plan, Error> {
+    let mut survey = Survey::new(vault.world())?;
     let mut drafts = Vec::new();
     for met in source.walk()? {
-        drafts.push(draft(source, met));
+        drafts.push(draft(source, met, wanted, &survey));
     }
     let scopes = Scopes::of(vault.trust().accepted.access());
     let of_folder = source
@@ -44,21 +76,23 @@ pub fn plan(source: &Source, vault: &Vault, scope: Option<&Scope>) -> Result<Pla
         .as_deref()
         .and_then(|name| scopes.named(name));
     let shared = "shared".parse()?;
-    let default = scope.or(of_folder.as_ref()).unwrap_or(&shared);
-    let mut items = name_all(drafts, &scopes, default, vault)?;
+    let default = wanted
+        .scope
+        .as_ref()
+        .or(of_folder.as_ref())
+        .unwrap_or(&shared);
+    let mut items = name_all(drafts, &scopes, default, vault, &mut survey)?;
+    survey.tell(&mut items);
     for item in &mut items {
         check_rule(item, vault);
     }
-    Ok(Plan { items })
+    let inventories = record::inventories(&mut items, vault)?;
+    Ok(Plan { items, inventories })
 }
 
-fn draft(source: &Source, met: Met) -> Draft {
-    let (kind, finding) = match met.what {
-        What::File(head) if head.is_empty() => (
-            "empty",
-            Finding::new(Matter::Empty, "is empty; there is nothing to seal"),
-        ),
-        What::File(head) => return read(source, met.path, &head),
+fn draft(source: &Source, met: Met, wanted: &Wanted, survey: &Survey) -> Draft {
+    let (other, finding) = match met.what {
+        What::File(head) => return read(source, met.path, &head, wanted, survey),
         What::Link => (
             "link",
             Finding::new(Matter::Link, "is a symbolic link, and not followed"),
@@ -85,65 +119,189 @@ fn draft(source: &Source, met: Met) -> Draft {
     };
     Draft {
         source: met.path,
-        kind,
+        kind: Kind::File,
+        other: Some(other),
+        mode: None,
         content: Content::Nothing,
         findings: vec![finding],
+        seen: Seen::default(),
     }
 }
 
-/// Reads a file if its kind is understood; else it will be sealed as it is.
-fn read(source: &Source, path: String, head: &[u8]) -> Draft {
+/// What is looked into beyond its first page: larger keys, certificates and notes are not met.
+const LOOKED_INTO: usize = 1024 * 1024;
+
+/// Reads a file as far as its kind asks for.
+fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted, survey: &Survey) -> Draft {
     let name = path
         .rsplit_once('/')
-        .map_or(path.as_str(), |(_, name)| name);
-    let candidate = Candidate { name, head };
+        .map_or(path.as_str(), |(_, name)| name)
+        .to_owned();
     let mut draft = Draft {
-        kind: "file",
+        kind: recognise(&name, head),
+        source: path,
+        other: None,
+        mode: None,
         content: Content::Whole,
         findings: Vec::new(),
-        source: String::new(),
+        seen: Seen::default(),
     };
-    if let Some(importer) = IMPORTERS
-        .iter()
-        .find(|importer| importer.claims(&candidate))
-    {
-        match source.read(&path, MAX_FILE) {
-            Ok(None) => {
-                let text = "sealed whole: it is larger than the 16 MiB of a document";
-                draft.findings.push(Finding::new(Matter::SealedWhole, text));
-            }
-            Ok(Some(bytes)) => match importer.read(&bytes) {
-                Ok(contents) if sealed_size(&contents) > MAX_FILE => {
-                    let text = "sealed whole: its document would be larger than 16 MiB";
-                    draft.findings.push(Finding::new(Matter::SealedWhole, text));
-                }
-                Ok(contents) => {
-                    draft.kind = importer.kind();
-                    draft.content = Content::Document(contents, *importer);
-                }
-                Err(finding) => draft.findings.push(finding),
-            },
-            Err(error) => {
-                draft.content = Content::Nothing;
-                let text = Error::from(error).message();
-                draft.findings.push(Finding::new(Matter::Unreadable, text));
-            }
+    let most = match draft.kind.format() {
+        Some(_) => MAX_FILE,
+        None => LOOKED_INTO,
+    };
+    let whole = if head.len() < HEAD {
+        Ok(Some(Zeroizing::new(head.to_vec())))
+    } else {
+        source.read(&draft.source, most)
+    };
+    match (whole, source.open_file(&draft.source)) {
+        (Ok(whole), Ok((_, about))) => {
+            draft.mode = Some(about.permissions().mode() & 0o7777);
+            understand(&mut draft, &name, whole, wanted, survey);
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            draft.content = Content::Nothing;
+            let text = Error::from(error).message();
+            draft.findings.push(Finding::new(Matter::Unreadable, text));
         }
     }
-    draft.source = path;
     draft
 }
 
-/// What a document of these values takes at most, in bytes: for each value its name, its note with
-/// every character escaped, the padded ciphertext in base64, and 600 of form and signature; and a
-/// MiB for the wraps of some two thousand readers.
-fn sealed_size(contents: &Contents) -> usize {
-    let value = |value: &Value| {
-        let length = value.plain.with(Vec::len);
-        let note = value.note.as_ref().map_or(0, String::len);
-        600 + value.name.as_str().len() + 6 * note + (length + length / 8 + 128) * 4 / 3
+/// Decides what becomes of a file; `whole` is none if it is too large to be looked into.
+fn understand(
+    draft: &mut Draft,
+    name: &str,
+    whole: Option<Zeroizing<Vec<u8>>>,
+    wanted: &Wanted,
+    survey: &Survey,
+) {
+    let Some(whole) = whole else {
+        if draft.kind.format().is_some() {
+            let text = "sealed whole: it is larger than the 16 MiB of a document";
+            draft.findings.push(Finding::new(Matter::SealedWhole, text));
+        }
+        // What cannot be looked at to its end is not public.
+        if draft.kind.is_public() {
+            let text = "sealed whole: it is too large to be looked at to its end";
+            draft.findings.push(Finding::new(Matter::SealedWhole, text));
+        }
+        if wanted.whole == Some(As::Document) {
+            cannot(
+                draft,
+                &Fault::new("it is larger than the 16 MiB of a document"),
+            );
+        }
+        return;
     };
-    1024 * 1024 + contents.values.iter().map(value).sum::<usize>()
+    // A certificate may have a key behind it that the first page did not show.
+    draft.kind = recognise(name, &whole);
+    match draft.kind {
+        Kind::Empty => skip(draft, Matter::Empty, "is empty; there is nothing to seal"),
+        Kind::Junk => skip(
+            draft,
+            Matter::Junk,
+            "is what a system leaves behind; delete it",
+        ),
+        Kind::Backup => {
+            let text =
+                "is what an editor left, and may hold old secrets; delete it with `shred -u`";
+            skip(draft, Matter::Backup, text);
+        }
+        _ => {}
+    }
+    if matches!(draft.content, Content::Nothing) {
+        return;
+    }
+    draft.seen = survey.look(
+        draft.kind,
+        &whole,
+        draft.mode.unwrap_or(0),
+        &mut draft.findings,
+    );
+    let damaged = draft
+        .findings
+        .iter()
+        .any(|found| found.matter == Matter::Damaged);
+    if draft.kind.is_public() && wanted.whole.is_none() && !damaged {
+        let text = std::str::from_utf8(&whole).unwrap_or_default();
+        let beside = suspect::embedded(text);
+        let found = if beside.is_empty() {
+            draft.content = Content::Clear;
+            Finding::new(Matter::Public, "is public, and stays where it is")
+        } else {
+            let text = "sealed whole, for what stands beside what is public";
+            Finding::new(Matter::Embedded, text).at(beside)
+        };
+        draft.findings.push(found);
+        return;
+    }
+    let as_document = match wanted.whole {
+        Some(As::File) => false,
+        Some(As::Document) => true,
+        None => !draft.kind.is_wanted_whole(),
+    };
+    if !as_document {
+        if wanted.whole.is_none() {
+            let text = "sealed whole, since programs want it as a file; `--as document` makes a document of it";
+            draft.findings.push(Finding::new(Matter::KeepsPath, text));
+        }
+        return;
+    }
+    let Some(format) = draft.kind.format().and_then(format_named) else {
+        if wanted.whole == Some(As::Document) {
+            cannot(draft, &Fault::new("its values have no names"));
+        }
+        return;
+    };
+    let (inner, envelope) = match draft.kind {
+        Kind::AnsibleVault => match wanted.passwords.open(&whole) {
+            Ok(plain) => {
+                let inner = plain.with(|bytes| Zeroizing::new(bytes.clone()));
+                let envelope = Envelope {
+                    text: String::from_utf8_lossy(&whole).into_owned(),
+                    of: hex(&sha256(&inner)),
+                };
+                (inner, Some(envelope))
+            }
+            Err(why) => {
+                let text = format!("sealed whole, still under Ansible's password: {why}");
+                draft
+                    .findings
+                    .push(Finding::new(Matter::AnsibleVault, text));
+                return;
+            }
+        },
+        _ => (whole, None),
+    };
+    match Read::of(&inner, format, &wanted.passwords) {
+        Ok(read) => {
+            draft.seen.values(survey, &read);
+            draft.content = Content::Document(read, envelope);
+        }
+        Err(fault) if wanted.whole == Some(As::Document) => cannot(draft, &fault),
+        Err(fault) => {
+            let text = format!(
+                "sealed whole, and no document of {}: {}",
+                format.kind(),
+                fault.why
+            );
+            let found = Finding::new(Matter::SealedWhole, text).at(fault.line);
+            draft.findings.push(found);
+        }
+    }
+}
+
+fn skip(draft: &mut Draft, matter: Matter, text: &str) {
+    draft.content = Content::Nothing;
+    draft.findings.push(Finding::new(matter, text));
+}
+
+fn cannot(draft: &mut Draft, fault: &Fault) {
+    let text = format!("cannot become a document: {}", fault.why);
+    let found = Finding::new(Matter::CannotBeDocument, text).at(fault.line);
+    draft.findings.push(found);
 }
 
 /// Folders get their names first, then files, those whose own names fit before the others, then
@@ -153,6 +311,7 @@ fn name_all(
     scopes: &Scopes,
     default: &Scope,
     vault: &Vault,
+    survey: &mut Survey,
 ) -> Result<Vec<Item>, Error> {
     let mut names = Names::of(&vault.list(None)?);
     let mut placed: Vec<(Draft, Placed)> = Vec::new();
@@ -160,7 +319,7 @@ fn name_all(
         let mut folders: Vec<&str> = draft.source.split('/').collect();
         let name = folders.pop().unwrap_or_default();
         let parts = match &draft.content {
-            Content::Document(_, importer) => importer.stem(name),
+            Content::Document(..) => draft.kind.stem(name),
             // `dev.yml`, but not `codalab.dev.key`, which may be a host of that domain.
             _ => name.split('.').take(1).collect(),
         };
@@ -176,6 +335,9 @@ fn name_all(
             .to_owned()
     };
     let scope_of = |place: &Placed| place.scope.clone().unwrap_or_else(|| default.clone());
+    for (_, place) in &placed {
+        names.keep(&format!("{}/{}", scope_of(place), record::NAME));
+    }
     let mut files: Vec<Option<Named<FilePath>>> = placed.iter().map(|_| None).collect();
     let folders: Vec<Named<String>> = placed
         .iter()
@@ -197,21 +359,25 @@ fn name_all(
         }
     }
     let mut items = Vec::new();
-    for (((draft, place), folder), file) in placed.into_iter().zip(folders).zip(files) {
+    for ((draft, place), file) in placed.into_iter().zip(files) {
         let mut item = Item {
             source: draft.source,
-            kind: draft.kind,
+            kind: draft.other.unwrap_or(draft.kind.as_str()),
             action: Action::Skipped,
             findings: draft.findings,
+            scope: scope_of(&place),
+            mode: draft.mode,
+            keys: std::collections::BTreeMap::new(),
+            layout: None,
+            envelope: None,
+            record: None,
         };
         match (draft.content, file) {
-            (Content::Document(contents, _), _) => {
-                item.findings.extend(contents.findings.iter().cloned());
+            (Content::Document(read, envelope), _) => {
                 let parts = [place.folders.clone(), place.parts.clone()].concat();
-                let document = names.document(&scope_of(&place), &parts)?;
-                item.action = Action::Document(new_document(
-                    contents, document, folder, &mut names, &mut item,
-                )?);
+                let named = names.document(&item.scope, &parts)?;
+                document(&mut item, read, named);
+                item.envelope = envelope;
             }
             (Content::Whole, Some(named)) => {
                 if named.renamed {
@@ -223,32 +389,31 @@ fn name_all(
                 item.action = Action::File(NewSealed {
                     note: named.renamed.then(|| item.source.clone()),
                     path: named.path,
+                    expires: None,
                     there: None,
                     unchanged: false,
                 });
             }
+            (Content::Clear, _) => item.action = Action::Clear,
             _ => {}
         }
         if let (Some(other), Some(_)) = (place.other, item.action.secret()) {
             item.find(Matter::OtherScope, format!("its path also names `{other}`"));
         }
+        survey.add(draft.seen);
         items.push(item);
     }
     Ok(items)
 }
 
-fn new_document(
-    contents: Contents,
-    named: Named<DocumentPath>,
-    scope: Named<String>,
-    names: &mut Names,
-    item: &mut Item,
-) -> Result<NewDocument, Error> {
-    let Contents {
+fn document(item: &mut Item, read: Read, named: Named<crate::name::DocumentPath>) {
+    let Read {
         mut values,
-        leftover,
-        ..
-    } = contents;
+        layout,
+        keys,
+        findings,
+    } = read;
+    item.findings.extend(findings);
     if named.renamed {
         item.find(
             Matter::Renamed,
@@ -259,28 +424,27 @@ fn new_document(
             first.note = Some(item.source.clone() + &note.unwrap_or_default());
         }
     }
-    let leftover_path = match &leftover {
-        None => None,
-        Some(_) => {
-            let name = format!("{}.leftover", named.path.name());
-            Some(names.file(&scope, &name)?.path)
-        }
-    };
-    Ok(NewDocument {
+    if !keys.is_empty() {
+        let text = format!(
+            "{} cannot be a secret's, and its own is kept in the note",
+            crate::text::count(keys.len(), "name")
+        );
+        item.find(Matter::Renamed, text);
+    }
+    item.keys = keys;
+    item.layout = Some(layout);
+    item.action = Action::Document(NewDocument {
         path: named.path,
         values,
-        leftover: leftover_path,
-        leftover_text: leftover,
         there: None,
-        leftover_there: None,
-    })
+    });
 }
 
 fn check_rule(item: &mut Item, vault: &Vault) {
-    let action = &item.action;
-    let paths = action.secret().into_iter().chain(action.leftover());
-    let uncovered = paths.filter(|path| vault.rights(path).is_err());
-    if let Some(path) = uncovered.map(str::to_owned).next() {
+    let Some(path) = item.action.secret().map(str::to_owned) else {
+        return;
+    };
+    if vault.rights(&path).is_err() {
         item.find(Matter::NoRule, format!("no rule covers `{path}`"));
     }
 }

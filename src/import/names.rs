@@ -55,6 +55,11 @@ impl Names {
         names
     }
 
+    /// Keeps a name for ourselves.
+    pub(super) fn keep(&mut self, path: &str) {
+        self.0.insert(path.to_owned(), Holder::Given);
+    }
+
     /// A folder of files. Two that map to one are one.
     pub(super) fn folder(&mut self, scope: &Scope, folders: &[String]) -> Named<String> {
         let mut named = Named {

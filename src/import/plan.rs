@@ -1,16 +1,20 @@
 //! What becomes of each source, under which name: plain data, before anything is written.
 
-use crate::name::{DocumentPath, FilePath};
-use crate::secret::Plain;
+use std::collections::BTreeMap;
 
-use super::finding::{Finding, Matter};
-use super::{ImportError, Value};
+use crate::name::{DocumentPath, FilePath, Scope};
+use crate::plaintext::{Envelope, Finding, Format, Layout, Matter, Value, format_named};
+
+use super::ImportError;
+use super::record::NewInventory;
 
 /// All sources, sorted by path.
 #[derive(Debug)]
 pub struct Plan {
     /// One for each file, and for what was passed over.
     pub items: Vec<Item>,
+    /// What is kept about them beside their values, one for each scope.
+    pub inventories: Vec<NewInventory>,
 }
 
 /// One source.
@@ -24,6 +28,13 @@ pub struct Item {
     pub action: Action,
     /// What is worth knowing.
     pub findings: Vec<Finding>,
+    pub(super) scope: Scope,
+    pub(super) mode: Option<u32>,
+    pub(super) keys: BTreeMap<String, String>,
+    pub(super) layout: Option<Layout>,
+    pub(super) envelope: Option<Envelope>,
+    /// The sealed file that holds what is kept about it.
+    pub record: Option<FilePath>,
 }
 
 /// What becomes of a source.
@@ -33,7 +44,9 @@ pub enum Action {
     Document(NewDocument),
     /// It is sealed byte for byte.
     File(NewSealed),
-    /// It stays as it is.
+    /// It is public, and stays where it is.
+    Clear,
+    /// It is nothing to seal.
     Skipped,
 }
 
@@ -43,13 +56,8 @@ pub struct NewDocument {
     /// Its path.
     pub path: DocumentPath,
     pub(super) values: Vec<Value>,
-    /// Where what its source holds beside the values is sealed.
-    pub leftover: Option<FilePath>,
-    /// What is still to be sealed there.
-    pub(super) leftover_text: Option<Plain>,
     /// SHA-256 of what lies at the path, once it was looked at.
     pub(super) there: Option<[u8; 32]>,
-    pub(super) leftover_there: Option<[u8; 32]>,
 }
 
 /// A sealed file to be.
@@ -59,6 +67,8 @@ pub struct NewSealed {
     pub path: FilePath,
     /// The source's own path, where the name could not be kept.
     pub(super) note: Option<String>,
+    /// The day when the certificate of this key ends.
+    pub(super) expires: Option<String>,
     pub(super) there: Option<[u8; 32]>,
     pub(super) unchanged: bool,
 }
@@ -70,6 +80,7 @@ impl Action {
         match self {
             Self::Document(_) => "document",
             Self::File(_) => "file",
+            Self::Clear => "clear",
             Self::Skipped => "skipped",
         }
     }
@@ -80,16 +91,7 @@ impl Action {
         match self {
             Self::Document(document) => Some(document.path.as_str()),
             Self::File(file) => Some(file.path.as_str()),
-            Self::Skipped => None,
-        }
-    }
-
-    /// The sealed file that it makes beside a document.
-    #[must_use]
-    pub fn leftover(&self) -> Option<&str> {
-        match self {
-            Self::Document(document) => document.leftover.as_ref().map(FilePath::as_str),
-            _ => None,
+            Self::Clear | Self::Skipped => None,
         }
     }
 }
@@ -99,15 +101,23 @@ impl Item {
         self.findings.push(Finding::new(matter, text));
     }
 
+    /// The format that its document was read by.
+    pub(super) fn format(&self) -> Option<&'static dyn Format> {
+        let kind = match self.kind {
+            "service-account" => "json",
+            "ansible-vault" | "kubeconfig" => "yaml",
+            kind => kind,
+        };
+        format_named(kind)
+    }
+
     /// Whether the vault holds all of it already.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         match &self.action {
-            Action::Document(document) => {
-                document.values.is_empty() && document.leftover_text.is_none()
-            }
+            Action::Document(document) => document.values.is_empty(),
             Action::File(file) => file.unchanged,
-            Action::Skipped => false,
+            Action::Clear | Action::Skipped => false,
         }
     }
 }
@@ -149,6 +159,12 @@ impl Plan {
             })
             .map(|finding| finding.text.clone())
             .collect();
+        let sources: Vec<String> = with(Matter::CannotBeDocument)
+            .map(|(item, finding)| format!("{}: {finding}", crate::text::clean_line(&item.source)))
+            .collect();
+        if !sources.is_empty() {
+            return Err(ImportError::NoDocument { sources });
+        }
         if secrets.is_empty() {
             Ok(())
         } else {
@@ -161,5 +177,9 @@ impl Plan {
     pub fn is_done(&self) -> bool {
         let sealed = |item: &&Item| item.action.secret().is_some();
         self.items.iter().filter(sealed).all(Item::is_unchanged)
+            && self
+                .inventories
+                .iter()
+                .all(|inventory| inventory.text.is_none())
     }
 }

@@ -3,14 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
-use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ValueType, Vault};
+use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, Vault};
 
 use super::compare::demand_same;
 use super::plan::{Action, NewDocument, NewSealed, Plan};
 use super::source::Source;
 
-/// What a sealed leftover of a document may be read by: it has no file of its own to say it.
-const LEFTOVER_MODE: u32 = 0o600;
+/// An inventory has no file of its own that would say it.
+const INVENTORY_MODE: u32 = 0o600;
 
 impl Plan {
     /// Seals all that the vault does not hold yet. `step` is called before each source.
@@ -27,58 +27,69 @@ impl Plan {
         change: &mut Change<'_>,
         step: &mut dyn FnMut(),
     ) -> Result<(), Error> {
+        // Whatever lay in the clear has to be thought of as known, until it has a new value.
+        let exposed = format!("import {}", vault.world().now().date());
         for item in &mut self.items {
             step();
             match &mut item.action {
-                Action::Document(document) => seal_document(document, vault, change)?,
-                Action::File(file) => seal_file(file, &item.source, source, vault, change)?,
-                Action::Skipped => {}
+                Action::Document(document) => seal_document(document, &exposed, vault, change)?,
+                Action::File(file) => {
+                    seal_file(file, &item.source, &exposed, source, vault, change)?;
+                }
+                Action::Clear | Action::Skipped => {}
             }
+        }
+        for inventory in &mut self.inventories {
+            let Some(text) = &inventory.text else {
+                continue;
+            };
+            let path = &inventory.path;
+            demand_same(vault, &path.to_sidecar(), inventory.there, path.as_str())?;
+            let note = Some("what clws import keeps about its sources".to_owned());
+            text.with(|bytes| {
+                let new = NewFile {
+                    mode: INVENTORY_MODE,
+                    input: bytes.as_slice(),
+                };
+                change.set_file(path, new, noted(note, None, None))
+            })?;
         }
         Ok(())
     }
 }
 
-fn noted(note: Option<String>) -> impl FnOnce(&mut Policy) {
+fn noted(
+    note: Option<String>,
+    exposed: Option<&str>,
+    expires: Option<String>,
+) -> impl FnOnce(&mut Policy) {
+    let entries = [
+        (PolicyKey::Note, note),
+        (PolicyKey::Exposed, exposed.map(str::to_owned)),
+        (PolicyKey::Expires, expires),
+    ];
     move |policy| {
-        if note.is_some() {
-            policy.set(PolicyKey::Note, note);
+        for (key, value) in entries.into_iter().filter(|(_, value)| value.is_some()) {
+            policy.set(key, value);
         }
     }
 }
 
 fn seal_document(
     document: &mut NewDocument,
+    exposed: &str,
     vault: &Vault,
     change: &mut Change<'_>,
 ) -> Result<(), Error> {
     let path = &document.path;
     demand_same(vault, &path.to_file(), document.there, path.as_str())?;
     for value in document.values.drain(..) {
+        let exposed = (!value.is_setting).then_some(exposed);
         let new = NewValue {
-            kind: ValueType::String,
+            kind: value.kind,
             plain: value.plain,
         };
-        change.set(path, &value.name, new, noted(value.note))?;
-    }
-    if let (Some(path), Some(text)) = (&document.leftover, document.leftover_text.take()) {
-        demand_same(
-            vault,
-            &path.to_sidecar(),
-            document.leftover_there,
-            path.as_str(),
-        )?;
-        let note = Some(format!(
-            "what {} does not hold of its source",
-            document.path
-        ));
-        text.with(|bytes| {
-            let new = NewFile {
-                mode: LEFTOVER_MODE,
-                input: bytes.as_slice(),
-            };
-            change.set_file(path, new, noted(note))
-        })?;
+        change.set(path, &value.name, new, noted(value.note, exposed, None))?;
     }
     Ok(())
 }
@@ -86,6 +97,7 @@ fn seal_document(
 fn seal_file(
     file: &mut NewSealed,
     from: &str,
+    exposed: &str,
     source: &Source,
     vault: &Vault,
     change: &mut Change<'_>,
@@ -104,6 +116,7 @@ fn seal_file(
         mode: about.permissions().mode(),
         input,
     };
-    change.set_file(&file.path, new, noted(file.note.take()))?;
+    let policy = noted(file.note.take(), Some(exposed), file.expires.take());
+    change.set_file(&file.path, new, policy)?;
     Ok(())
 }

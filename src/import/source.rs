@@ -206,6 +206,11 @@ impl Source {
         }
     }
 
+    /// Whether a single file was named.
+    pub(super) fn is_one_file(&self) -> bool {
+        self.only.is_some()
+    }
+
     pub(super) fn tree(&self) -> &Tree {
         &self.tree
     }

@@ -4,18 +4,19 @@
 //! reader will go, with a vault and sources that are opened anew, and only what passes it may be
 //! removed from where it lay in the clear.
 
-use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::fs::{FsError, Gone, Stamp};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
-use crate::vault::{Opened, Reader, ValueType};
+use crate::plaintext::{Passwords, entries_of};
+use crate::vault::Reader;
 
-use super::compare::{read_source, sum, sum_of};
+use super::ImportError;
+use super::compare::{read_inventory, read_source};
 use super::plan::{Action, Item, NewDocument, Plan};
 use super::source::Source;
-use super::{IMPORTERS, ImportError};
 
 /// A source whose whole content the vault holds.
 #[derive(Debug)]
@@ -42,10 +43,16 @@ impl Plan {
     pub fn verify(
         &self,
         source: &Source,
+        passwords: &Passwords,
         reader: &Reader<'_>,
         step: &mut dyn FnMut(),
     ) -> Result<Vec<Verified>, Error> {
         let mut verified = Vec::new();
+        let files = self.items.iter().filter_map(|item| match &item.action {
+            Action::File(file) => Some(file.path.to_string()),
+            _ => None,
+        });
+        reader.log_ahead(files.collect())?;
         for item in &self.items {
             step();
             let Some(secret) = item.action.secret() else {
@@ -59,11 +66,13 @@ impl Plan {
             let (_, about) = source.open_file(&item.source)?;
             let stamp = Stamp::of(&about);
             let fault = match &item.action {
-                Action::Document(document) => document_fault(item, document, source, reader)?,
+                Action::Document(document) => {
+                    document_fault(item, document, passwords, source, reader)?
+                }
                 Action::File(file) => {
                     file_fault(&file.path, read_source(source, &item.source)?, reader)?
                 }
-                Action::Skipped => None,
+                Action::Clear | Action::Skipped => None,
             };
             if let Some(why) = fault {
                 return Err(differs(why).into());
@@ -73,56 +82,65 @@ impl Plan {
                 stamp,
             });
         }
+        for inventory in &self.inventories {
+            let path = &inventory.path;
+            let there = read_inventory(path, Some([0; 32]), reader)?;
+            let held = there.map(|bytes| inventory.merged(Some(&bytes)).map(|text| (bytes, text)));
+            let same = held
+                .transpose()?
+                .is_some_and(|(bytes, text)| text.with(|text| *text == *bytes));
+            if !same {
+                return Err(ImportError::Differs {
+                    secret: path.to_string(),
+                    source_path: "the tree".to_owned(),
+                    why: "what is kept about the sources is not what was found",
+                }
+                .into());
+            }
+        }
         Ok(verified)
     }
 }
 
+/// Puts the values that the vault gives into the layout, and compares with the source as it is now.
 fn document_fault(
     item: &Item,
     document: &NewDocument,
+    passwords: &Passwords,
     source: &Source,
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
-    let importer = IMPORTERS
-        .iter()
-        .find(|importer| importer.kind() == item.kind);
-    let bytes = source.read(&item.source, MAX_FILE)?;
-    let contents = importer
-        .zip(bytes)
-        .and_then(|(importer, bytes)| importer.read(&bytes).ok());
-    let Some(contents) = contents else {
-        return Ok(Some("it no longer reads as it did"));
+    let changed = Ok(Some("it no longer reads as it did"));
+    let Some(bytes) = source.read(&item.source, MAX_FILE)? else {
+        return changed;
     };
-    let wanted: std::collections::HashSet<&str> = contents
-        .values
-        .iter()
-        .map(|value| value.name.as_str())
-        .collect();
-    let opened = reader.document_values(&document.path, |name| wanted.contains(name))?;
-    let opened: BTreeMap<&str, &Opened> = opened
-        .iter()
-        .map(|opened| (opened.name.as_str(), opened))
-        .collect();
-    for value in &contents.values {
-        match opened.get(value.name.as_str()) {
-            None => return Ok(Some("a value is missing")),
-            Some(opened)
-                if opened.kind != ValueType::String || !opened.value.same_as(&value.plain) =>
-            {
-                return Ok(Some("a value is another one"));
-            }
-            Some(_) => {}
-        }
-    }
-    match (&document.leftover, &contents.leftover) {
-        (None, None) => Ok(None),
-        (Some(path), Some(plain)) => {
-            let opened = reader.open_file(path)?;
-            let same = sum(opened.reader, path.as_str())? == sum_of(plain);
-            Ok((!same).then_some("its leftover is another one"))
-        }
-        _ => Ok(Some("its leftover is missing")),
-    }
+    let bytes = match &item.envelope {
+        Some(_) => match passwords.open(&bytes) {
+            Ok(plain) => plain.with(|bytes| Zeroizing::new(bytes.clone())),
+            Err(_) => return changed,
+        },
+        None => bytes,
+    };
+    let Some(format) = item.format() else {
+        return changed;
+    };
+    let Some(layout) = &item.layout else {
+        return changed;
+    };
+    // The layout names what it has places for; other values of the document are not its own.
+    let names = layout.names();
+    let own = |name: &str| names.contains(item.keys.get(name).map_or(name, String::as_str));
+    let opened = reader.document_values(&document.path, own)?;
+    let values = opened.iter().map(|o| (o.name.as_str(), o.kind, &o.value));
+    let Ok(entries) = entries_of(values, &item.keys) else {
+        return Ok(Some("a value has another type"));
+    };
+    let text = layout.restore(&entries, format);
+    Ok(match text {
+        None => Some("a value is missing"),
+        Some(text) if text.as_bytes() != bytes.as_slice() => Some("a value is another one"),
+        Some(_) => None,
+    })
 }
 
 fn file_fault(
@@ -130,12 +148,11 @@ fn file_fault(
     (wanted, mode): ((u64, [u8; 32]), u32),
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
-    let opened = reader.open_file(path)?;
-    let sealed_mode = opened.content.mode;
-    if sum(opened.reader, path.as_str())? != wanted {
+    let (content, passed) = reader.file_sum(path)?;
+    if (passed.size, passed.sha256) != wanted {
         return Ok(Some("it has another content"));
     }
-    Ok((sealed_mode != mode).then_some("it has another mode"))
+    Ok((content.mode != mode).then_some("it has another mode"))
 }
 
 /// Overwrites and removes sources that were verified and did not change since.

@@ -43,6 +43,8 @@ pub struct DocumentPin {
 pub struct HookPin {
     /// The number of its signature.
     pub seq: u64,
+    /// The hash of what was signed under that number; a pin of an earlier version has none.
+    pub files: Option<[u8; 32]>,
 }
 
 impl Pins {
@@ -231,9 +233,14 @@ impl Pins {
         let Some(text) = self.read(&path)? else {
             return Ok(None);
         };
-        let seq = text.lines().next().and_then(|line| line.parse().ok());
+        let mut lines = text.lines();
+        let seq = lines.next().and_then(|line| line.parse().ok());
+        let files = lines
+            .next()
+            .map(|line| crate::crypto::from_hex(line).map_err(|_| damaged(&path, "no hash")));
         Ok(Some(HookPin {
             seq: seq.ok_or_else(|| damaged(&path, "no number"))?,
+            files: files.transpose()?,
         }))
     }
 
@@ -243,7 +250,9 @@ impl Pins {
     /// [`TrustError::Fs`].
     pub fn set_hook(&self, component: &Component, pin: HookPin) -> Result<(), TrustError> {
         let path = self.dir.join("hooks").join(component.as_str());
-        self.write(&path, &format!("{}\n", pin.seq), Sync::Disk)
+        let hash = pin.files.map(|files| format!("{}\n", hex(&files)));
+        let text = format!("{}\n{}", pin.seq, hash.unwrap_or_default());
+        self.write(&path, &text, Sync::Disk)
     }
 
     fn document_file(&self, id: &[u8; 16]) -> PathBuf {

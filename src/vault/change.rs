@@ -5,6 +5,7 @@ mod draft;
 mod load;
 mod rekey;
 mod restore;
+mod submit;
 mod vouch;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,8 @@ pub struct Change<'a> {
     what: &'a str,
     documents: BTreeMap<DocumentPath, Draft>,
     pub(super) files: Vec<FileDraft>,
+    /// Documents with something handed in: path, name, the text before and after.
+    submitted: Vec<(DocumentPath, String, Vec<u8>, Vec<u8>)>,
     rules: Option<(Vec<Edit>, [u8; 32])>,
     _lock: Lock,
 }
@@ -79,6 +82,7 @@ impl<'a> Change<'a> {
             what,
             documents: BTreeMap::new(),
             files: Vec::new(),
+            submitted: Vec::new(),
             rules: None,
             _lock: lock,
         })
@@ -309,6 +313,7 @@ impl<'a> Change<'a> {
         });
         values
             .chain(self.files.iter().map(|file| file.sidecar.path.to_string()))
+            .chain(self.submitted.iter().map(|(_, name, ..)| name.clone()))
             .collect()
     }
 
@@ -330,6 +335,9 @@ impl<'a> Change<'a> {
             let old = draft.there.as_ref().map(|there| there.text.as_bytes());
             edits.push(Edit::of(path.to_file(), old, New::Bytes(text.into_bytes())));
             pins.push((draft.place.id, pin));
+        }
+        for (path, _, old, new) in self.submitted {
+            edits.push(Edit::of(path.to_file(), Some(&old), New::Bytes(new)));
         }
         for mut file in self.files {
             file.verify(self.vault, self.openers)?;

@@ -3,6 +3,8 @@
 //! Finding the key needs the rules; verifying needs nothing else, so that many can be verified on
 //! every core at once.
 
+use std::collections::BTreeSet;
+
 use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SignedBy};
 use crate::name::PartyName;
 use crate::recipients::Rights;
@@ -75,10 +77,16 @@ impl Vault {
     ) -> Result<Claim, VaultError> {
         let (place, head) = (&document.place, &document.head);
         let name = place.path.as_str();
-        self.claim(name, &head.signed, rights, Namespace::Document, |key| {
-            let message = head.message(place, key);
-            (head.hash(&message), message)
-        })
+        self.claim(
+            name,
+            &head.signed,
+            &rights.writers,
+            Namespace::Document,
+            |key| {
+                let message = head.message(place, key);
+                (head.hash(&message), message)
+            },
+        )
     }
 
     /// The claim of one value's record, and what the record is compared by.
@@ -92,10 +100,16 @@ impl Vault {
         rights: &Rights,
     ) -> Result<(Claim, RecordMark), VaultError> {
         let name = format!("{}/{}", document.place.path, record.name);
-        let claim = self.claim(&name, &record.signed, rights, Namespace::Value, |key| {
-            let message = record.message(&document.place, document.key_id_of(record), key);
-            (record.mark(&message).hash, message)
-        })?;
+        let claim = self.claim(
+            &name,
+            &record.signed,
+            &rights.writers,
+            Namespace::Value,
+            |key| {
+                let message = record.message(&document.place, document.key_id_of(record), key);
+                (record.mark(&message).hash, message)
+            },
+        )?;
         let mark = RecordMark {
             rev: record.rev,
             seq: record.seq,
@@ -115,10 +129,16 @@ impl Vault {
         rights: &Rights,
     ) -> Result<(Claim, RecordMark), VaultError> {
         let name = sidecar.path.as_str();
-        let claim = self.claim(name, &sidecar.signed, rights, Namespace::File, |key| {
-            let message = sidecar.message(self.id(), key);
-            (sidecar.mark(&message).hash, message)
-        })?;
+        let claim = self.claim(
+            name,
+            &sidecar.signed,
+            &rights.writers,
+            Namespace::File,
+            |key| {
+                let message = sidecar.message(self.id(), key);
+                (sidecar.mark(&message).hash, message)
+            },
+        )?;
         let mark = RecordMark {
             rev: sidecar.rev,
             seq: sidecar.seq,
@@ -128,23 +148,23 @@ impl Vault {
         Ok((claim, mark))
     }
 
-    /// Finds the key that should have signed: one of a current writer's.
-    fn claim(
+    /// Finds the key that should have signed: one of those who may.
+    pub(super) fn claim(
         &self,
         name: &str,
         signed: &SignedBy,
-        rights: &Rights,
+        allowed: &BTreeSet<PartyName>,
         namespace: Namespace,
         hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
     ) -> Result<Claim, VaultError> {
         let signer = clean(&signed.party);
         let writer = signed.party.parse::<PartyName>().ok();
         let writer = writer
-            .filter(|party| rights.writers.contains(party))
+            .filter(|party| allowed.contains(party))
             .ok_or_else(|| VaultError::NotWriter {
                 name: name.to_owned(),
                 signer: signer.clone(),
-                writers: rights.writers.iter().map(ToString::to_string).collect(),
+                writers: allowed.iter().map(ToString::to_string).collect(),
             })?;
         let unknown = || VaultError::UnknownKey {
             name: name.to_owned(),

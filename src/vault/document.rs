@@ -11,6 +11,7 @@ use super::open::Vault;
 use super::place::Place;
 use super::record::{Record, SECRET_KEYS, kid_of};
 use super::retired::{RETIRED_KEYS, Retired};
+use super::submission::SUBMISSION_KEYS;
 use super::{Opener, VaultError};
 
 /// The tables and keys of a sealed document.
@@ -45,7 +46,7 @@ pub static DOCUMENT_SCHEMA: Schema = Schema {
         Kind {
             name: "submission",
             named: true,
-            keys: &["value", "type", "rev", "changed", "author", "sig"],
+            keys: SUBMISSION_KEYS,
         },
     ],
 };

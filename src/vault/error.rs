@@ -53,6 +53,8 @@ pub enum VaultError {
         signer: String,
         writers: Vec<String>,
     },
+    #[error("`{name}` was handed in by {signer}, who may not do that here")]
+    NotSubmitter { name: String, signer: String },
     #[error("`{name}` is signed by a key that is not {signer}'s")]
     UnknownKey { name: String, signer: String },
     #[error("`{name}` here is older than what this machine has seen")]
@@ -127,6 +129,7 @@ impl Explain for VaultError {
             | Self::OtherFile { .. }
             | Self::BadFile { .. } => Code::Auth,
             Self::NotWriter { .. }
+            | Self::NotSubmitter { .. }
             | Self::UnknownKey { .. }
             | Self::NoRule { .. }
             | Self::MayNotWrite { .. }
@@ -199,6 +202,9 @@ impl Explain for VaultError {
                 "if {signer} should write here, an administrator runs `clws access grant {signer} {name} --write`; \
                  else `clws secret set {name}` gives it a new value"
             )],
+            Self::NotSubmitter { name, .. } => vec![
+                format!("`clws secret adopt {name} --drop` throws it away"),
+            ],
             Self::Older { name, .. } => vec![
                 "git merge main".into(),
                 format!("`clws secret restore {name}` if the older one is meant, as after `git revert`"),

@@ -1,7 +1,7 @@
 //! Opening secrets: judged first, logged next, opened last.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::crypto::DataKey;
 use crate::error::Error;
@@ -68,6 +68,8 @@ pub struct Reader<'a> {
     pub(super) what: &'a str,
     pub(super) sync: Sync,
     pub(super) notices: RefCell<Vec<Notice>>,
+    /// Names whose use was logged before.
+    logged: RefCell<HashSet<String>>,
     holds_lock: bool,
     is_strict: bool,
 }
@@ -90,6 +92,7 @@ impl<'a> Reader<'a> {
             what,
             sync,
             notices: RefCell::default(),
+            logged: RefCell::default(),
             holds_lock: false,
             is_strict: false,
         })
@@ -138,6 +141,26 @@ impl<'a> Reader<'a> {
         self.notices.take()
     }
 
+    /// Logs the use of many secrets at once, for whoever opens them one after the other.
+    ///
+    /// # Errors
+    /// [`crate::audit::AuditError`].
+    pub fn log_ahead(&self, names: Vec<String>) -> Result<(), Error> {
+        self.vault.record_use(self.what, &names, self.sync)?;
+        self.logged.borrow_mut().extend(names);
+        Ok(())
+    }
+
+    /// Logs a use before it happens, unless it was logged ahead; it then counts for one use.
+    pub(super) fn log(&self, names: &[String]) -> Result<(), Error> {
+        let mut logged = self.logged.borrow_mut();
+        if !names.is_empty() && names.iter().all(|name| logged.contains(name)) {
+            names.iter().for_each(|name| drop(logged.take(name)));
+            return Ok(());
+        }
+        self.vault.record_use(self.what, names, self.sync)
+    }
+
     /// Opens one value.
     ///
     /// # Errors
@@ -171,7 +194,7 @@ impl<'a> Reader<'a> {
             .record(name)?
             .ok_or_else(|| missing_value(&document, name, known))?;
         let judged = self.judge(&document, &record, &rights, known)?;
-        self.vault.record_use(self.what, &[full], self.sync)?;
+        self.log(&[full])?;
         let data_key = self.data_key(&document)?;
         let opened = open_record(&document, record, &data_key)?;
         let seen = BTreeMap::from([(name.to_string(), judged)]);
@@ -245,7 +268,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|record| format!("{path}/{}", record.name))
             .collect();
-        self.vault.record_use(self.what, &names, self.sync)?;
+        self.log(&names)?;
         let data_key = self.data_key(&document)?;
         let opened: Result<Vec<_>, _> = live
             .into_iter()

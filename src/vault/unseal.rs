@@ -1,9 +1,10 @@
 //! Opening sealed files: all of a file is verified before one byte of it is released.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
 
-use crate::crypto::stream::{self, StreamError};
+use crate::crypto::stream::{self, Passed, StreamError};
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
@@ -51,7 +52,46 @@ impl Reader<'_> {
         self.settled(|| self.open_file_now(path))
     }
 
+    /// Goes through a sealed file once, as [`Self::open_file`] does before it gives anything out: for
+    /// who compares. Gives its mode and the rest of what was signed, and the size and hash of its plaintext.
+    ///
+    /// # Errors
+    /// As [`Self::open_file`].
+    pub fn file_sum(&self, path: &FilePath) -> Result<(Content, Passed), Error> {
+        self.settled(|| {
+            let (_, content, passed) = self.open_file_by(path, |mut file, identities| {
+                let each = identities.iter().map(|identity| &**identity);
+                let passed = stream::verify_file(&mut file, each)?;
+                Ok((passed.size, passed))
+            })?;
+            Ok((content, passed))
+        })
+    }
+
     fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
+        let (sidecar, content, reader) = self.open_file_by(path, |file, identities| {
+            let each = identities.iter().map(|identity| &**identity);
+            let (passed, reader) = stream::verified_reader(file, each)?;
+            Ok((passed.size, reader))
+        })?;
+        Ok(OpenedFile {
+            content,
+            rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author,
+                changed: sidecar.changed,
+            },
+            policy: sidecar.policy,
+            reader,
+        })
+    }
+
+    /// Judges a sealed file, logs its use, and opens it by `open`, which also says how large it is.
+    fn open_file_by<R>(
+        &self,
+        path: &FilePath,
+        open: impl Fn(File, &[Box<dyn age::Identity + '_>]) -> Result<(u64, R), StreamError>,
+    ) -> Result<(Sidecar, Content, R), Error> {
         let (sidecar, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
@@ -71,28 +111,17 @@ impl Reader<'_> {
         if hash_of(&mut file, path)? != content.sha256 {
             return Err(other().into());
         }
-        self.vault
-            .record_use(self.what, &[path.to_string()], self.sync)?;
-        let (passed, reader) = with_each(&self.openers, |identities| {
-            let file = file.try_clone()?;
-            stream::verified_reader(file, identities.iter().map(|identity| &**identity))
+        self.log(&[path.to_string()])?;
+        let (size, opened) = with_each(&self.openers, |identities| {
+            open(file.try_clone()?, identities)
         })?
         .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
-        if passed.size != content.size {
+        if size != content.size {
             return Err(other().into());
         }
         let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
         self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
-        Ok(OpenedFile {
-            content,
-            rev: sidecar.rev,
-            origin: Origin {
-                author: sidecar.author,
-                changed: sidecar.changed,
-            },
-            policy: sidecar.policy,
-            reader,
-        })
+        Ok((sidecar, content, opened))
     }
 
     fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {

@@ -255,13 +255,13 @@ fn links_are_not_followed_and_special_files_not_opened() {
     let expected = [
         (".git", "repository"),
         ("fifo.env", "special"),
-        ("keys/a", "file"),
+        ("keys/a", "text"),
         ("keys/link.env", "link"),
         ("keys/loop", "link"),
         ("out", "link"),
         ("socket", "special"),
         ("web.env", "dotenv"),
-        ("z", "file"),
+        ("z", "text"),
     ];
     assert_eq!(rows, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     drop(socket);

@@ -62,3 +62,44 @@ fn no_call_writes_a_string_of_the_sources() {
     );
     assert!(contains(&log, b"xxMUumK74 #1 $x"));
 }
+
+#[test]
+fn an_import_starts_no_program_and_follows_no_link() {
+    let (lab, certs) = (Lab::new(), Certs::lay_out());
+    let outside = lab.root().join("outside");
+    fs::write(&outside, "A=canary-outside\n").unwrap();
+    std::os::unix::fs::symlink(&outside, certs.path().join("link.env")).unwrap();
+    fs::write(certs.path().join("trap.env"), "A=$(id)\nB=`id`\n").unwrap();
+    fs::write(certs.path().join("trap.cnf"), "!include /etc/hostname\n").unwrap();
+    let log = lab.root().join("strace.log");
+    let run = lab
+        .clws("import --yes")
+        .word(certs.path().display().to_string());
+    let run = run.command();
+    let output = Command::new(tool("strace"))
+        .args(["-qq", "-f", "-s", "4096", "-o"])
+        .arg(&log)
+        .args([
+            "-e",
+            "trace=execve,execveat,openat,openat2,open,readlink,readlinkat",
+        ])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(lab.vault())
+        .env_clear()
+        .envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let log = fs::read_to_string(&log).unwrap();
+    let calls = |word: &str| log.lines().filter(|line| line.contains(word)).count();
+    // The program itself, and the files that it was told of.
+    assert_eq!(calls("execve"), 1);
+    assert!(calls("\"prod/rest-server.env\"") > 0, "{log}");
+    assert_eq!(calls("/outside\"") + calls("/etc/hostname\""), 0);
+    lab.clws("secret get shared/link/A").exits(18);
+}

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use super::machine::Machine;
+
 /// A folder with a vault and the homes of its people.
 pub(crate) struct Lab {
     dir: tempfile::TempDir,
@@ -18,6 +20,7 @@ pub(crate) struct Run<'a> {
     stdin: Vec<u8>,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
+    machine: Option<&'a Machine>,
 }
 
 /// What a run gave.
@@ -112,6 +115,7 @@ impl Lab {
             stdin: Vec::new(),
             folder: self.vault(),
             environment: BTreeMap::new(),
+            machine: None,
         }
     }
 
@@ -220,7 +224,7 @@ pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Runs as somebody else than ada.
     pub(crate) fn by(mut self, name: &str) -> Self {
         self.by = name.into();
@@ -256,6 +260,12 @@ impl Run<'_> {
         &self.stdin
     }
 
+    /// Runs on a machine of the test's own.
+    pub(crate) fn on(mut self, machine: &'a Machine) -> Self {
+        self.machine = Some(machine);
+        self
+    }
+
     /// The command, ready to be started in a way of its own.
     pub(crate) fn command(&self) -> Command {
         let home = self.lab.home(&self.by);
@@ -268,7 +278,10 @@ impl Run<'_> {
             .env("HOME", home)
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(&self.environment);
-        command
+        match self.machine {
+            Some(machine) => machine.runs(&command),
+            None => command,
+        }
     }
 
     /// Runs it.

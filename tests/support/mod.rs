@@ -13,8 +13,11 @@
 )]
 
 pub(crate) mod desk;
+pub(crate) mod docker_image;
 pub(crate) mod fixture;
 pub(crate) mod lab;
+pub(crate) mod machine;
 pub(crate) mod mariadb;
+pub(crate) mod sshd;
 pub(crate) mod terminal;
 pub(crate) mod tool;

@@ -41,6 +41,8 @@ pub struct Sshd {
     pub login_key_file: PathBuf,
     folder: TempDir,
     child: Child,
+    /// Its own process, which `child` may have led to.
+    listener: u32,
 }
 
 impl Sshd {
@@ -52,6 +54,15 @@ impl Sshd {
     /// A server with host keys of these types (as `ssh-keygen -t` names them; `ecdsa-521` for a
     /// size) and some more lines of configuration, which win over the usual ones.
     pub fn start_with(host_keys: &[&str], configuration: &str) -> Self {
+        Self::start_by(|program| Command::new(program), host_keys, configuration)
+    }
+
+    /// As [`Sshd::start_with`], with the program started in a way of the caller's.
+    pub fn start_by(
+        starts: impl Fn(&str) -> Command,
+        host_keys: &[&str],
+        configuration: &str,
+    ) -> Self {
         assert!(
             Path::new(PROGRAM).exists(),
             "{PROGRAM} is missing: run .ci/install, which installs openssh-server"
@@ -85,7 +96,7 @@ impl Sshd {
             let text = format!("Port {port}\n{configuration}\n{usual}");
             fs::write(at("sshd_config"), text).unwrap();
             fs::write(at("log"), "").unwrap();
-            let mut child = Command::new(PROGRAM)
+            let mut child = starts(PROGRAM)
                 .arg("-D")
                 .arg("-f")
                 .arg(at("sshd_config"))
@@ -100,7 +111,9 @@ impl Sshd {
             loop {
                 let log = fs::read_to_string(at("log")).unwrap();
                 if log.contains("Server listening on") {
+                    let below = descendants(child.id());
                     return Self {
+                        listener: below.into_iter().find(is_sshd).unwrap_or(child.id()),
                         port,
                         user,
                         host_key_lines,
@@ -124,6 +137,13 @@ impl Sshd {
     /// Its first host key, as `TYPE BASE64`.
     pub fn host_key_line(&self) -> &str {
         &self.host_key_lines[0]
+    }
+
+    /// Lets one more key log in, as `TYPE BASE64`.
+    pub fn authorize(&self, line: &str) {
+        let file = self.folder.path().join("authorized_keys");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, format!("{text}{line}\n")).unwrap();
     }
 
     /// The folder that goes with it.
@@ -153,10 +173,9 @@ impl Sshd {
     }
 
     fn signal_sessions(&self, signal: &str) {
-        for pid in descendants(self.child.id()) {
+        for pid in descendants(self.listener) {
             // What a session runs is no sshd; it finds its pipes closed.
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            if name.trim() == "sshd" {
+            if is_sshd(&pid) {
                 // It may have ended since it was looked for.
                 let mut command = Command::new("kill");
                 let _output = command.arg(signal).arg(pid.to_string()).output();
@@ -207,6 +226,11 @@ fn output(command: &mut Command) -> String {
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
+}
+
+fn is_sshd(pid: &u32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim() == "sshd"
 }
 
 /// The children of a process, and theirs.

@@ -10,12 +10,16 @@ use crate::vault::{Adopted, VaultError};
 
 /// Take over a value that counts only if a writer says so
 ///
-/// One that was added on a branch while the document's key was changed, or one whose signer may not write
-/// here any more. It is sealed and signed anew by you, as it lies there: look at it first.
+/// One that was handed in by somebody who cannot read here, one that was added on a branch while the
+/// document's key was changed, or one whose signer may not write here any more. It is sealed and signed anew
+/// by you.
 #[derive(Args, Debug)]
 pub(crate) struct AdoptArgs {
     /// The value, as `scope/document/name`
     path: SecretPath,
+    /// Throw away what was handed in
+    #[arg(long)]
+    drop: bool,
 }
 
 pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
@@ -31,9 +35,33 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
             .into());
         }
     };
+    if args.drop {
+        let by = cx.change(&vault, "secret adopt", |change| {
+            change.drop_submission(&path, &name)
+        })?;
+        cx.ui.say(&format!(
+            "threw away what {by} had handed in for {path}/{name}"
+        ));
+        return Ok(());
+    }
     cx.ui
         .confirm(&format!("vouch for `{path}/{name}` as it lies there?"))?;
-    let adopted = cx.change(&vault, "secret adopt", |change| change.adopt(&path, &name))?;
+    let adopted = cx.change(&vault, "secret adopt", |change| {
+        match change.adopt_submission(&path, &name)? {
+            Some(submitted) => Ok(Err(submitted)),
+            None => change.adopt(&path, &name).map(Ok),
+        }
+    })?;
+    let adopted = match adopted {
+        Ok(adopted) => adopted,
+        Err((by, notice)) => {
+            notice.iter().for_each(|notice| cx.ui.warn(notice));
+            cx.ui.say(&format!(
+                "{path}/{name} is what {by} handed in, sealed and signed by you"
+            ));
+            return Ok(());
+        }
+    };
     cx.ui.say(&match adopted {
         Adopted::Counts => format!("{path}/{name} counts as it is"),
         Adopted::Resealed { left } if left.is_empty() => {

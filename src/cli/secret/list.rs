@@ -1,5 +1,7 @@
 //! `clws secret list`: names and what is known about them, without opening any.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -140,18 +142,43 @@ impl Look<'_> {
                 let readers = readers.iter().flatten().map(ToString::to_string);
                 let readers: Vec<String> = readers.collect();
                 let head = self.past.vouches_head(&document).word();
-                let records = document.records()?;
-                let row = |record: Record| Row {
-                    path: format!("{path}/{}", record.name),
-                    rev: record.rev,
-                    changed: record.changed,
-                    due: due(&record.policy, record.changed),
+                let submissions = document.submissions()?.into_iter();
+                let mut submitted: BTreeMap<String, _> = submissions
+                    .map(|submission| (submission.name.to_string(), submission))
+                    .collect();
+                let mut rows = Vec::new();
+                for record in document.records()? {
+                    let removed = record.state == State::Removed;
+                    let mark = match self.mark_of_record((&document, head), &record, &pin) {
+                        "" if submitted.contains_key(record.name.as_str()) => "submitted",
+                        mark => mark,
+                    };
+                    if !removed {
+                        submitted.remove(record.name.as_str());
+                    }
+                    rows.push(Row {
+                        path: format!("{path}/{}", record.name),
+                        rev: record.rev,
+                        changed: record.changed,
+                        due: due(&record.policy, record.changed),
+                        readers: readers.clone(),
+                        author: record.author.clone(),
+                        mark,
+                        removed,
+                    });
+                }
+                // Handed in for a name that has no value yet.
+                rows.extend(submitted.into_values().map(|submission| Row {
+                    path: format!("{path}/{}", submission.name),
+                    rev: 0,
+                    changed: submission.changed,
+                    due: None,
                     readers: readers.clone(),
-                    author: record.author.clone(),
-                    mark: self.mark_of_record((&document, head), &record, &pin),
-                    removed: record.state == State::Removed,
-                };
-                Ok(records.into_iter().map(row).collect())
+                    author: submission.author,
+                    mark: "submitted",
+                    removed: false,
+                }));
+                Ok(rows)
             }
             Listed::File(path) => {
                 let bytes = self.past.read(&path.to_sidecar())?.unwrap_or_default();

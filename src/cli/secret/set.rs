@@ -99,9 +99,17 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
             }
             let new = NewValue { kind, plain };
             let rev = cx.change(&vault, "secret set", |change| {
-                change.set(document, name, new, |_| {})
+                if change.only_submits(document).unwrap_or(false) {
+                    return change.submit(document, name, &new).map(|()| None);
+                }
+                change.set(document, name, new, |_| {}).map(Some)
             })?;
-            cx.ui.say(&format!("sealed {wanted}, rev {rev}"));
+            cx.ui.say(&match rev {
+                Some(rev) => format!("sealed {wanted}, rev {rev}"),
+                None => format!(
+                    "handed {wanted} in; a writer takes it over with `clws secret adopt {wanted}`"
+                ),
+            });
         }
         SecretName::File(path) => {
             let (input, mode): (Box<dyn Read>, u32) = match &args.from_file {

@@ -110,7 +110,10 @@ impl Engine {
     }
 
     /// Looks at a container by its id or by a name of ours.
-    pub(super) async fn look(&self, which: &str) -> Result<Option<Snapshot>, DockerError> {
+    pub(in crate::deploy) async fn look(
+        &self,
+        which: &str,
+    ) -> Result<Option<Snapshot>, DockerError> {
         let doing = format!("look at the container `{which}`");
         match self
             .ask(&doing, self.docker.inspect_container(which, None))
@@ -162,14 +165,14 @@ impl Engine {
     }
 
     /// Starts a container; one that runs already stays as it is.
-    pub(super) async fn start(&self, which: &str) -> Result<(), DockerError> {
+    pub(in crate::deploy) async fn start(&self, which: &str) -> Result<(), DockerError> {
         let doing = format!("start the container `{}`", short(which));
         self.ask(&doing, self.docker.start_container(which, None))
             .await
     }
 
     /// Stops a container, if there is one: its stop signal, the grace, then KILL.
-    pub(super) async fn stop(&self, which: &str) -> Result<(), DockerError> {
+    pub(in crate::deploy) async fn stop(&self, which: &str) -> Result<(), DockerError> {
         let grace = self.clocks.grace;
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();

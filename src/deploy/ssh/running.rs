@@ -50,8 +50,9 @@ pub(super) enum Stopped {
 /// How far a command has come, and with it what is left to do when nobody follows it any more.
 #[derive(Debug)]
 enum Stage {
-    /// Asked for; what was said instead of the mark.
-    Asked(Vec<u8>),
+    /// Asked for; what was said instead of the mark, and how it ended, if that came first: sshd says
+    /// so as soon as a command is gone, and only then reads the rest of what it printed.
+    Asked(Vec<u8>, Option<Ended>),
     /// To be ended: the number of its process.
     Running(u32),
     /// To be closed.
@@ -72,7 +73,7 @@ impl Running {
     pub(super) fn new(channel: russh::Channel<Msg>, handle: Arc<Handle<Watcher>>) -> Self {
         Self {
             halves: Some(channel.split()),
-            stage: Stage::Asked(Vec::new()),
+            stage: Stage::Asked(Vec::new(), None),
             handle,
         }
     }
@@ -88,7 +89,7 @@ impl Running {
         match &self.stage {
             Stage::Ended(ended) => Some(ended.clone()),
             Stage::Closed(ended) => ended.clone(),
-            Stage::Asked(_) | Stage::Running(_) => None,
+            Stage::Asked(..) | Stage::Running(_) => None,
         }
     }
 
@@ -112,6 +113,9 @@ impl Running {
                 }
                 message = read.wait() => message.ok_or(Stopped::Lost)?,
                 () = sleep(LINGER), if matches!(stage, Stage::Ended(_)) => return Ok(()),
+                () = sleep(LINGER), if matches!(stage, Stage::Asked(_, Some(_))) => {
+                    return stage.close();
+                }
             };
             let (source, bytes) = match message {
                 ChannelMsg::Data { data } => (Source::Out, data),
@@ -119,11 +123,11 @@ impl Running {
                 ChannelMsg::Failure => return Err(Stopped::NotRun(None)),
                 ChannelMsg::ExitStatus { exit_status } => {
                     let code = i32::try_from(exit_status).unwrap_or(i32::MAX);
-                    stage.end(Ended::Exit(code))?;
+                    stage.end(Ended::Exit(code));
                     continue;
                 }
                 ChannelMsg::ExitSignal { signal_name, .. } => {
-                    stage.end(Ended::Signal(name(&signal_name)))?;
+                    stage.end(Ended::Signal(name(&signal_name)));
                     continue;
                 }
                 ChannelMsg::Close => {
@@ -184,21 +188,18 @@ impl Drop for Running {
 }
 
 impl Stage {
-    fn end(&mut self, how: Ended) -> Result<(), Stopped> {
+    fn end(&mut self, how: Ended) {
         match self {
-            Self::Asked(talk) => Err(not_run(talk)),
-            Self::Running(_) => {
-                *self = Self::Ended(how);
-                Ok(())
-            }
+            Self::Asked(_, ended @ None) => *ended = Some(how),
+            Self::Running(_) => *self = Self::Ended(how),
             // A second word on it counts for nothing.
-            Self::Ended(_) | Self::Closed(_) => Ok(()),
+            Self::Asked(_, Some(_)) | Self::Ended(_) | Self::Closed(_) => {}
         }
     }
 
     fn close(&mut self) -> Result<(), Stopped> {
         let ended = match self {
-            Self::Asked(talk) => return Err(not_run(talk)),
+            Self::Asked(talk, _) => return Err(not_run(talk)),
             Self::Running(_) => None,
             Self::Ended(ended) => Some(ended.clone()),
             Self::Closed(ended) => ended.take(),
@@ -210,13 +211,16 @@ impl Stage {
     /// Takes standard output until the mark came, and gives what follows it. `None` if the mark was
     /// there before and all of the bytes are the command's.
     fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
-        let Self::Asked(talk) = self else {
+        let Self::Asked(talk, ended) = self else {
             return Ok(None);
         };
         talk.extend_from_slice(bytes);
         if let Some((process, rest)) = quoting::find_mark(talk) {
             let rest = rest.to_vec();
-            *self = Self::Running(process);
+            *self = match ended.take() {
+                Some(ended) => Self::Ended(ended),
+                None => Self::Running(process),
+            };
             return Ok(Some(rest));
         }
         if talk.len() > TALK_CAP {
@@ -252,7 +256,7 @@ async fn end(
     mut stage: Stage,
     handle: Arc<Handle<Watcher>>,
 ) {
-    if matches!(stage, Stage::Asked(_)) {
+    if matches!(stage, Stage::Asked(..)) {
         // It may have begun with its mark still on the way.
         drop(timeout(GRACE, until_mark(&mut read, &mut stage)).await);
     }
@@ -281,7 +285,7 @@ async fn end(
 }
 
 async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
-    while matches!(stage, Stage::Asked(_)) {
+    while matches!(stage, Stage::Asked(..)) {
         let went_on = match read.wait().await {
             Some(ChannelMsg::Data { data }) => stage.after_mark(&data).is_ok(),
             Some(ChannelMsg::Close) => stage.close().is_ok(),
@@ -299,5 +303,28 @@ fn name(signal: &Sig) -> String {
     match signal {
         Sig::Custom(name) => text::clean(name),
         known => format!("{known:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_is_told_before_the_output_is_the_end_of_our_command() {
+        let mut stage = Stage::Asked(Vec::new(), None);
+        stage.end(Ended::Exit(3));
+        stage.end(Ended::Exit(0));
+        let rest = stage.after_mark(b"clws-runs-as 17\nsaid").unwrap();
+        assert_eq!(rest.as_deref(), Some(&b"said"[..]));
+        assert!(matches!(stage, Stage::Ended(Ended::Exit(3))), "{stage:?}");
+    }
+
+    #[test]
+    fn an_end_without_our_command_is_none_of_it() {
+        let mut stage = Stage::Asked(Vec::new(), None);
+        assert!(stage.after_mark(b"no logins here\n").unwrap().is_some());
+        stage.end(Ended::Exit(0));
+        assert!(matches!(stage.close(), Err(Stopped::NotRun(Some(_)))));
     }
 }

@@ -1,6 +1,6 @@
 //! A document that is being changed: what was there, and what is new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::{DataKey, hex};
 use crate::error::Error;
@@ -35,6 +35,8 @@ pub(super) struct Draft {
     pub(super) plain: BTreeMap<ValueName, Plain>,
     /// Records that lie elsewhere and are counted on from: rev and seq.
     pub(super) known: BTreeMap<ValueName, RecordMark>,
+    /// What was handed in and is taken over or thrown away.
+    pub(super) dropped: BTreeSet<ValueName>,
     /// Every name in the text or among the new records, by its lower-case form.
     pub(super) names: BTreeMap<String, String>,
 }
@@ -97,7 +99,10 @@ impl Draft {
 
     /// Whether nothing of the document is to be written.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.records.is_empty() && self.wraps.is_empty() && !self.head_is_new
+        self.records.is_empty()
+            && self.wraps.is_empty()
+            && self.dropped.is_empty()
+            && !self.head_is_new
     }
 
     /// Whether a current writer signed a record, however old it is.
@@ -171,6 +176,9 @@ impl Draft {
             for retired in &self.head.retired {
                 changes.insert(("retired", Some(&retired.id)), Some(retired.print()));
             }
+        }
+        for name in &self.dropped {
+            changes.insert(("submission", Some(name.as_str())), None);
         }
         for wrap in &self.wraps {
             changes.insert(("reader", Some(&wrap.name)), Some(wrap.print()));

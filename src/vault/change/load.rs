@@ -1,6 +1,6 @@
 //! Opening what is to be changed: who may, for whom a new document is sealed, and who must not read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Change;
 use super::draft::{Draft, There, lower};
@@ -69,6 +69,7 @@ impl Change<'_> {
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
             known: BTreeMap::new(),
+            dropped: BTreeSet::new(),
         })
     }
 
@@ -138,6 +139,7 @@ impl Change<'_> {
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
             known: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             names: BTreeMap::new(),
         })
     }

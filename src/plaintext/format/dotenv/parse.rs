@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
 use crate::lines::MAX_FILE;
 use crate::name::ValueName;
+use crate::plaintext::layout::Style;
 use crate::secret::Plain;
 
 /// A file that reads as dotenv.
@@ -21,8 +23,9 @@ pub(super) struct Parsed {
 pub(super) struct Assignment {
     pub(super) name: ValueName,
     pub(super) value: Plain,
-    /// The text of all its lines.
-    pub(super) source: Zeroizing<String>,
+    /// Where the value stands in the file, with its quotes.
+    pub(super) span: Range<usize>,
+    pub(super) style: Style,
     /// Its first line, from 1.
     pub(super) line: usize,
     /// Those since the assignment before, and the one behind the value; behind the last one, all
@@ -35,8 +38,6 @@ pub(super) struct Assignment {
 pub(super) struct Comment {
     /// What it says, without `#` and blanks.
     pub(super) text: Zeroizing<String>,
-    /// With the `#`.
-    pub(super) source: Zeroizing<String>,
     pub(super) line: usize,
 }
 
@@ -96,9 +97,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Fault> {
         return Err(fault(Why::TooLarge));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| fault(Why::NotUtf8))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
-        rest: text,
+        whole: text.len(),
+        rest: text.strip_prefix('\u{feff}').unwrap_or(text),
         line: 1,
         crlf: false,
     };
@@ -131,6 +132,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Fault> {
 const BLANKS: [char; 2] = [' ', '\t'];
 
 struct Reader<'a> {
+    whole: usize,
     rest: &'a str,
     line: usize,
     crlf: bool,
@@ -201,23 +203,37 @@ impl<'a> Reader<'a> {
         let blank = self.skip_blanks();
         let mut marks = BTreeSet::new();
         let mut comments = Vec::new();
-        let value = match self.rest.chars().next() {
-            Some('\'') => self.single(&mut comments)?,
-            Some('"') => self.double(&mut marks, &mut comments)?,
+        let start = self.place();
+        let (value, end, style) = match self.rest.chars().next() {
+            Some('\'') => {
+                let (value, end) = self.single(&mut comments)?;
+                (value, end, Style::Single)
+            }
+            Some('"') => {
+                let (value, end) = self.double(&mut marks, &mut comments)?;
+                (value, end, Style::Double)
+            }
             Some('`') => return self.fail(Why::Backquotes),
-            _ => self.bare(blank, &mut marks, &mut comments)?,
+            _ => {
+                let value = self.bare(blank, &mut marks, &mut comments)?;
+                let end = start + value.len();
+                (value, end, Style::Bare)
+            }
         };
-        let source = start
-            .get(..start.len() - self.rest.len())
-            .unwrap_or_default();
         Ok(Assignment {
             name,
             value: Plain::from(value.as_str()),
-            source: Zeroizing::new(source.trim_end_matches(['\r', '\n']).replace("\r\n", "\n")),
+            span: start..end,
+            style,
             line,
             comments,
             marks,
         })
+    }
+
+    /// How far it has read.
+    fn place(&self) -> usize {
+        self.whole - self.rest.len()
     }
 
     /// A value without quotes: the line, up to a `#` behind a blank.
@@ -252,22 +268,23 @@ impl<'a> Reader<'a> {
         Ok(Zeroizing::new(value.to_owned()))
     }
 
-    fn single(&mut self, comments: &mut Vec<Comment>) -> Result<Zeroizing<String>, Fault> {
+    fn single(&mut self, comments: &mut Vec<Comment>) -> Result<(Zeroizing<String>, usize), Fault> {
         let inside = self.rest.get(1..).unwrap_or_default();
         let Some((value, rest)) = inside.split_once('\'') else {
             return self.fail(Why::Unterminated);
         };
         let value = self.lines_of(value)?;
         self.rest = rest;
+        let end = self.place();
         self.behind_quote(comments)?;
-        Ok(value)
+        Ok((value, end))
     }
 
     fn double(
         &mut self,
         marks: &mut BTreeSet<Mark>,
         comments: &mut Vec<Comment>,
-    ) -> Result<Zeroizing<String>, Fault> {
+    ) -> Result<(Zeroizing<String>, usize), Fault> {
         let inside = self.rest.get(1..).unwrap_or_default();
         let mut value = Zeroizing::new(String::new());
         let mut characters = inside.char_indices();
@@ -292,8 +309,9 @@ impl<'a> Reader<'a> {
         let (raw, rest) = inside.split_at(end);
         self.lines_of(raw)?;
         self.rest = rest.get(1..).unwrap_or_default();
+        let end = self.place();
         self.behind_quote(comments)?;
-        Ok(value)
+        Ok((value, end))
     }
 
     /// Counts the lines of a quoted value, and makes its line ends LF.
@@ -338,7 +356,6 @@ impl Comment {
         };
         Self {
             text: Zeroizing::new(text.to_owned()),
-            source: Zeroizing::new(source.to_owned()),
             line,
         }
     }

@@ -3,12 +3,10 @@
 //! A comment becomes a note, and a note is clear text in git. `# relay of the university` may be
 //! read by everybody; `# old: hunter2` and `# DEBUG_TOKEN=…` may not, and no rule tells a password
 //! from a word. So only what is plainly prose is let through, and everything else is sealed: a
-//! comment that is sealed for nothing costs a look into the leftover, one that is let through by
+//! comment that is sealed for nothing costs a look into the layout, one that is let through by
 //! mistake costs the credential.
 
 use zeroize::Zeroizing;
-
-use crate::secret::Plain;
 
 /// Longer comments are licences and listings, which are better kept together in one place.
 const LONGEST: usize = 300;
@@ -20,17 +18,14 @@ const LONGEST_WORD: usize = 24;
 pub(super) struct Words(Vec<Zeroizing<String>>);
 
 impl Words {
-    pub(super) fn of<'a>(values: impl Iterator<Item = &'a Plain>) -> Self {
+    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut words = Vec::new();
-        for value in values {
-            value.with(|bytes| {
-                let text = std::str::from_utf8(bytes).unwrap_or_default();
-                let words_of = text
-                    .split_whitespace()
-                    .map(bare)
-                    .filter(|word| word.len() > 2);
-                words.extend(words_of.map(|word| Zeroizing::new(word.to_lowercase())));
-            });
+        for text in texts {
+            let words_of = text
+                .split_whitespace()
+                .map(bare)
+                .filter(|word| word.len() > 2);
+            words.extend(words_of.map(|word| Zeroizing::new(word.to_lowercase())));
         }
         words.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         Self(words)
@@ -120,7 +115,8 @@ fn is_prose(word: &str) -> bool {
 /// and digits all the time, long without a separator, or a long number in hexadecimal.
 ///
 /// The last line of a key in base64, `…Q2xhd3M=`, reads as a variable that is set to nothing.
-pub(super) fn looks_random(name: &str) -> bool {
+#[must_use]
+pub fn looks_random(name: &str) -> bool {
     let kind = |b: u8| match b {
         b'a'..=b'z' => 0,
         b'A'..=b'Z' => 1,
@@ -148,8 +144,8 @@ mod tests {
     use super::*;
 
     fn clear(comment: &str) -> bool {
-        let values = [Plain::from("swordfish"), Plain::from("xx \"grenoble\" 1")];
-        may_stand_in_clear(comment, &Words::of(values.iter()))
+        let values = ["swordfish", "xx \"grenoble\" 1"];
+        may_stand_in_clear(comment, &Words::of(values.into_iter()))
     }
 
     #[test]

@@ -1,24 +1,17 @@
 //! The main job from end to end: a plaintext `certs/` tree is imported, a value of it edited, a
 //! component deployed with it, and no secret of the tree is anywhere in clear on the way.
 
-use crate::lab::{Lab, contains, forms};
+use crate::site::{host, write};
 use crate::support::fixture::{Certs, leaks};
-
-/// Stops what was deployed, also when the test fails.
-struct Deployed<'a>(&'a Lab);
-
-impl Drop for Deployed<'_> {
-    fn drop(&mut self) {
-        self.0.clws("deploy --on prod --stop --yes").run();
-    }
-}
+use crate::support::lab::{Lab, Ran, contains, forms};
+use crate::support::machine::Machine;
 
 #[test]
 fn a_plaintext_tree_becomes_a_running_component() {
-    let lab = Lab::new();
+    let (lab, machine) = (Lab::new(), Machine::start());
     let certs = Certs::lay_out();
     let mut said = Vec::new();
-    let mut keep = |ran: crate::lab::Ran| {
+    let mut keep = |ran: Ran| {
         said.extend_from_slice(&ran.out);
         said.extend_from_slice(ran.err.as_bytes());
         ran
@@ -49,17 +42,10 @@ fn a_plaintext_tree_becomes_a_running_component() {
         .succeeds();
     assert_eq!(read.text(), edited);
 
-    let write = |path: &str, text: &str| {
-        let path = lab.vault().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    write(
-        "recipients/box.toml",
-        "[party]\nkind = \"host\"\nname = \"box\"\naddress = \"local\"\nscope = \"prod\"\nmachine_type = \"server\"\n\n[end]\n",
-    );
+    host(&lab, "box", "prod", "server", "address = \"local\"");
     keep(lab.clws("trust sign --yes").succeeds());
     write(
+        &lab,
         "hooks/rest-server.toml",
         r#"runs_on = { machine_type = "server" }
 process = { command = ["sh", "{{ place }}/serve.sh"] }
@@ -76,16 +62,18 @@ run = ["sh", "-c", 'test -s "$0/answer"', "{{ place }}"]
 "#,
     );
     write(
+        &lab,
         "hooks/rest-server/config.json",
         "{\"server\": {\"engine_url\": \"mysql://codalab:{{ secrets.rest-server/CODALAB_MYSQL_PASSWORD | url }}@db/codalab\"}}\n",
     );
     write(
+        &lab,
         "hooks/rest-server/serve.sh",
         "printf %s \"$CODALAB_PASSWORD\" | cat - config.json token.bin | sha256sum >answer.new\nmv answer.new answer\nexec sleep 1000\n",
     );
     keep(lab.clws("hook sign --yes").succeeds());
-    let deployed = Deployed(&lab);
-    let ran = keep(lab.clws("deploy --on prod --yes --json").succeeds());
+    let deploy = lab.clws("deploy --on prod --yes --json").on(&machine);
+    let ran = keep(deploy.succeeds());
     assert_eq!(ran.json()["rows"][0]["result"], "started");
 
     // The answer can be right only if variable, template and file arrived to the byte.
@@ -94,19 +82,15 @@ run = ["sh", "-c", 'test -s "$0/answer"', "{{ place }}"]
         b"{\"server\": {\"engine_url\": \"mysql://codalab:Vx3nDJcrqmaaFpt8pJ82qp@db/codalab\"}}\n",
     );
     expected.extend(std::fs::read(certs.path().join("misc/token.bin")).unwrap());
-    let answer = std::process::Command::new("sh")
-        .args(["-c", "cat /run/clws/*/rest-server/*/answer /dev/shm/clws-*/*/rest-server/*/answer 2>/dev/null"])
-        .output()
-        .unwrap();
+    let answer = machine.sh("cat /run/clws/*/rest-server/*/answer");
     let expected: String = clws::crypto::hex(&clws::crypto::sha256(&expected));
-    assert!(contains(&answer.stdout, expected.as_bytes()), "{answer:?}");
+    assert!(answer.contains(&expected), "{answer}");
 
     let listed = std::process::Command::new("ps")
         .args(["-eww", "-o", "args"])
         .output()
         .unwrap();
     said.extend_from_slice(&listed.stdout);
-    drop(deployed);
 
     lab.commit("import");
     let mut needles = leaks();

@@ -29,6 +29,25 @@ pub enum Matter {
     Exists,
     Unchanged,
     Conflict,
+    Doubtful,
+    AnsibleVault,
+    KeepsPath,
+    Backup,
+    Junk,
+    Public,
+    SharedValue,
+    DefaultPassword,
+    Expired,
+    ExpiresSoon,
+    NoCertificate,
+    SeveralCertificates,
+    OpenMode,
+    Passphrase,
+    WeakEncryption,
+    Embedded,
+    Damaged,
+    NotUtf8,
+    CannotBeDocument,
 }
 
 impl Matter {
@@ -55,6 +74,25 @@ impl Matter {
             Self::Exists => "exists",
             Self::Unchanged => "unchanged",
             Self::Conflict => "conflict",
+            Self::Doubtful => "doubtful",
+            Self::AnsibleVault => "ansible-vault",
+            Self::KeepsPath => "keeps-path",
+            Self::Backup => "backup",
+            Self::Junk => "junk",
+            Self::Public => "public",
+            Self::SharedValue => "shared-value",
+            Self::DefaultPassword => "default-password",
+            Self::Expired => "expired",
+            Self::ExpiresSoon => "expires-soon",
+            Self::NoCertificate => "no-certificate",
+            Self::SeveralCertificates => "several-certificates",
+            Self::OpenMode => "open-mode",
+            Self::Passphrase => "passphrase",
+            Self::WeakEncryption => "weak-encryption",
+            Self::Embedded => "embedded",
+            Self::Damaged => "damaged",
+            Self::NotUtf8 => "not-utf8",
+            Self::CannotBeDocument => "no-document",
         }
     }
 
@@ -63,7 +101,11 @@ impl Matter {
     pub fn refuses(self) -> bool {
         matches!(
             self,
-            Self::Unreadable | Self::NotUtf8Name | Self::NoRule | Self::Conflict
+            Self::Unreadable
+                | Self::NotUtf8Name
+                | Self::NoRule
+                | Self::Conflict
+                | Self::CannotBeDocument
         )
     }
 }
@@ -77,18 +119,32 @@ pub struct Finding {
     pub lines: Vec<usize>,
     /// What is the case.
     pub text: String,
+    /// Other secrets that it is about, as far as they are named.
+    pub secrets: Vec<String>,
 }
 
 impl Finding {
-    pub(super) fn new(matter: Matter, text: impl Into<String>) -> Self {
+    /// About all of a source.
+    #[must_use]
+    pub fn new(matter: Matter, text: impl Into<String>) -> Self {
         Self {
             matter,
             lines: Vec::new(),
             text: text.into(),
+            secrets: Vec::new(),
         }
     }
 
-    pub(super) fn at(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
+    /// About other secrets too.
+    #[must_use]
+    pub fn naming(mut self, secrets: Vec<String>) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// About these lines of it.
+    #[must_use]
+    pub fn at(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
         self.lines = lines.into_iter().collect();
         self
     }

@@ -1,0 +1,146 @@
+//! `clws export`: gives secrets back as ordinary files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::context::{Context, as_openers};
+use super::usage;
+use crate::error::{Code, Error, Problem};
+use crate::export::{self, As, Disk, Folder};
+use crate::fs::Sync;
+use crate::name::SecretPath;
+use crate::recipients::PublicRecipient;
+use crate::text::{clean_line, count};
+use crate::vault::Reader;
+
+/// Write secrets out as ordinary files
+///
+/// `dir` gives a tree back as it was imported: names, modes, comments, byte for byte where nothing
+/// changed since, and with new values in the old places where something did. `dotenv`, `json` and
+/// `ansible` write a file for each document, and sealed files as they are. `age` writes an age file for
+/// each value and file, which every reader opens with `age -d`.
+///
+/// All but `age` is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
+/// memory such as /dev/shm; a disk is refused without `--allow-disk`. If anything fails or stops it,
+/// nothing stays.
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// A scope, a document, a folder or a file; everything without one
+    #[arg(value_name = "TARGET")]
+    targets: Vec<SecretPath>,
+    /// age, dotenv, json, ansible or dir
+    #[arg(long, value_parser = format)]
+    format: As,
+    /// The folder to write to; `-` prints one document
+    #[arg(long, value_name = "DIR|-")]
+    out: PathBuf,
+    /// Write plaintext to a disk, where it can be found after it was deleted
+    #[arg(long)]
+    allow_disk: bool,
+    /// Print with `--out -` even when stdout is a terminal
+    #[arg(long)]
+    show: bool,
+}
+
+fn format(text: &str) -> Result<As, &'static str> {
+    let found = As::ALL.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, format)| *format)
+        .ok_or("age, dotenv, json, ansible or dir is wanted")
+}
+
+pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    let chosen = export::choose(&vault, &args.targets)?;
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let to_stdout = args.out == Path::new("-");
+    if to_stdout && matches!(args.format, As::Age | As::Dir) {
+        return Err(usage("`--out -` prints one document, as dotenv, json or ansible").into());
+    }
+    if to_stdout && cx.ui.shows_to_terminal() && !args.show {
+        return Err(Problem::new(
+            Code::Denied,
+            "stdout is a terminal, where others may look on",
+        )
+        .hint("`--show` prints it all the same")
+        .into());
+    }
+    let reader = Reader::new(&vault, as_openers(&mine), "export", Sync::Lazy)?.for_programs();
+    if to_stdout {
+        let text = export::one(&vault, &reader, &chosen, args.format)?;
+        warn(cx, &reader);
+        return cx.ui.data(text.as_bytes());
+    }
+    let disk = match args.format {
+        As::Age => Disk::Allow,
+        _ if args.allow_disk => Disk::Allow,
+        _ => Disk::Refuse,
+    };
+    let out = cx.world.folder().join(&args.out);
+    let folder = Folder::make(&out, vault.tree().path(), disk)?;
+    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+    let mut progress = cx.ui.progress("writing", chosen.len());
+    let stopped = stopped_by_signal()?;
+    let written = export::write(
+        &vault,
+        &reader,
+        &to_recipient,
+        (&chosen, args.format),
+        folder,
+        &mut || {
+            progress.step();
+            match i32::try_from(stopped.load(Ordering::Relaxed)).unwrap_or(0) {
+                0 => Ok(()),
+                signal => {
+                    Err(Problem::new(code_of(signal), "stopped; nothing was left behind").into())
+                }
+            }
+        },
+    )?;
+    drop(progress);
+    warn(cx, &reader);
+    for note in &written.notes {
+        cx.ui.say(note);
+    }
+    let shown = clean_line(&args.out.to_string_lossy());
+    cx.ui.say(&format!(
+        "wrote {} to {shown}",
+        count(written.files, "file")
+    ));
+    if cx.ui.is_json() {
+        cx.ui
+            .json(&serde_json::json!({ "files": written.files, "notes": written.notes }))?;
+    }
+    Ok(())
+}
+
+/// The signal that came, if one did: a folder of plaintext is removed before we go.
+fn stopped_by_signal() -> Result<Arc<AtomicUsize>, Error> {
+    let stopped = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        let number = usize::try_from(signal).unwrap_or(0);
+        signal_hook::flag::register_usize(signal, Arc::clone(&stopped), number).map_err(
+            |error| Problem::new(Code::IoErr, format!("cannot watch for signals: {error}")),
+        )?;
+    }
+    Ok(stopped)
+}
+
+fn code_of(signal: i32) -> Code {
+    match signal {
+        SIGHUP => Code::Hangup,
+        SIGTERM => Code::Terminated,
+        _ => Code::Interrupt,
+    }
+}
+
+fn warn(cx: &Context, reader: &Reader<'_>) {
+    for notice in reader.take_notices() {
+        cx.ui.warn(&notice);
+    }
+}

@@ -1,0 +1,362 @@
+//! A new one in the place of an old one: placed, started, asked; or undone, and the old one back.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::component::Bringing;
+use super::docker::{Engine, Replacement};
+use super::engine;
+use super::leftover;
+use super::place::{self, File, Given, fill_all};
+use super::probe::Patience;
+use super::process;
+use super::receipt::{Process, Receipt};
+use super::step::Surroundings;
+use super::target::empty;
+use crate::error::{Code, Error, Problem};
+use crate::secret::Plain;
+
+/// How long a component that has no probe must stay.
+const UNASKED: Duration = Duration::from_millis(500);
+
+/// Between two looks at whether it has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What runs now, so that it can be stopped or put back.
+enum Running {
+    Nothing,
+    Process(Process),
+    Container(Box<Replacement>),
+}
+
+impl Bringing<'_> {
+    /// Places, starts, asks; puts the old one back if the new one does not answer.
+    ///
+    /// # Errors
+    /// What failed; the old one then runs again with its old secrets, if there was one.
+    pub(super) async fn replace(
+        &self,
+        around: &Surroundings<'_>,
+        old: Option<&Receipt>,
+        mut new: Receipt,
+    ) -> Result<(), Error> {
+        let hook = &self.plan.hook.hook;
+        let begun = async {
+            self.place_all(around).await?;
+            around.steps(&hook.before).await
+        };
+        if let Err(error) = self.limit.run(begun).await {
+            if let (Some(container), Some(engine)) = (&hook.container, around.engine) {
+                // A step may still run.
+                drop(engine.recover(&engine::name_of(self.plan, container)).await);
+            }
+            self.clear(old).await?;
+            return Err(error);
+        }
+        let (running, started) = self.start(around, old, &new).await;
+        if let Running::Process(process) = &running {
+            new.process = Some(process.clone());
+        }
+        let answered = match started {
+            Ok(()) => self.limit.run(self.watch(around, &running)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = answered {
+            let error = self.with_output(around, &running, error).await;
+            return Err(self.put_back(around, running, old, &new, error).await);
+        }
+        if let (Running::Container(replacement), Some(engine)) = (running, around.engine) {
+            engine.confirm(*replacement).await?;
+        }
+        self.target
+            .write_receipt(self.plan.component(), &new)
+            .await?;
+        if let Some(name) = self.other_container(old, &new) {
+            engine::connect(self.target)
+                .await?
+                .stop_and_remove(name)
+                .await?;
+        }
+        self.clear(Some(&new)).await?;
+        self.limit.run(around.steps(&hook.afterwards)).await
+    }
+
+    /// Removes the component's folders, but for the one of a receipt.
+    async fn clear(&self, stays: Option<&Receipt>) -> Result<(), Error> {
+        let stays: Vec<&str> = stays.iter().map(|old| old.place.as_str()).collect();
+        leftover::clear(self.target, self.plan.component(), &stays).await
+    }
+
+    /// The old container, where it has another name than the new one or there is no new one.
+    fn other_container<'o>(&self, old: Option<&'o Receipt>, new: &Receipt) -> Option<&'o str> {
+        let name = old?.container.as_deref()?;
+        (new.container.as_deref() != Some(name)).then_some(name)
+    }
+
+    /// Places the files of a process, or of a component of files and steps alone. A container's are
+    /// placed when it is made.
+    async fn place_all(&self, around: &Surroundings<'_>) -> Result<(), Error> {
+        let folder = around.folder;
+        place::make_folder(self.target, folder, "0700").await?;
+        let hook = &self.plan.hook.hook;
+        let own = |name: &str, mode: u32, content: Plain| File {
+            path: format!("{folder}/{name}"),
+            mode,
+            owner: None,
+            content,
+        };
+        if let Some(container) = &hook.container {
+            let name = engine::name_of(self.plan, container);
+            let name = own(leftover::CONTAINER, 0o600, Plain::from(name.as_str()));
+            return place::put(self.target, vec![name]).await;
+        }
+        let prefix = format!("{}/", self.plan.component());
+        let templates: Vec<&str> = hook
+            .file
+            .values()
+            .filter_map(|file| file.template.as_deref())
+            .collect();
+        let mut files = Vec::new();
+        for (path, file) in &self.plan.hook.files {
+            let Some(name) = path.strip_prefix(&prefix) else {
+                continue;
+            };
+            if templates.contains(&name) {
+                continue;
+            }
+            let mode = if file.mode == "0755" { 0o700 } else { 0o600 };
+            files.push(own(name, mode, Plain::new(file.bytes.clone())));
+        }
+        for file in place::files(self.plan, around.names, around.opened, Given::All)? {
+            files.push(File {
+                path: format!("{folder}/{}", file.path),
+                ..file
+            });
+        }
+        if let Some(process) = &hook.process {
+            let environment =
+                place::environment(self.plan, around.names, around.opened, Given::All)?;
+            files.extend(environment.map(|environment| own("env", 0o600, environment)));
+            let command = fill_all(self.plan, around.names, &process.command)?;
+            let script = Plain::new(process::start_script(folder, &command).into_bytes());
+            files.push(own("start.sh", 0o600, script));
+        }
+        place::put(self.target, files).await
+    }
+
+    async fn start(
+        &self,
+        around: &Surroundings<'_>,
+        old: Option<&Receipt>,
+        new: &Receipt,
+    ) -> (Running, Result<(), Error>) {
+        let hook = &self.plan.hook.hook;
+        if let Err(error) = self.old_aside(old, new).await {
+            return (Running::Nothing, Err(error));
+        }
+        let made = if let (Some(_), Some(engine)) = (&hook.container, around.engine) {
+            let made = self.start_container(around, engine).await;
+            made.map(|replacement| Running::Container(Box::new(replacement)))
+        } else if hook.process.is_some() {
+            let made = process::start(self.target, around.folder).await;
+            made.map(Running::Process)
+        } else {
+            Ok(Running::Nothing)
+        };
+        match made {
+            Ok(running) => (running, Ok(())),
+            Err(error) => (Running::Nothing, Err(error)),
+        }
+    }
+
+    /// Stops the old one, unless the new one is a container that takes its name.
+    async fn old_aside(&self, old: Option<&Receipt>, new: &Receipt) -> Result<(), Error> {
+        if let Some(process) = old.and_then(|old| old.process.as_ref()) {
+            process::stop(self.target, process).await?;
+        }
+        if let Some(name) = self.other_container(old, new) {
+            engine::connect(self.target).await?.stop(name).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_container(
+        &self,
+        around: &Surroundings<'_>,
+        engine: &Engine,
+    ) -> Result<Replacement, Error> {
+        let container = engine::prepare(
+            self.target,
+            engine,
+            self.plan,
+            around.folder,
+            around.opened,
+            Given::All,
+        )
+        .await?;
+        for network in &container.networks {
+            engine.ensure_network(network).await?;
+        }
+        Ok(engine.replace(&container).await?)
+    }
+
+    /// Asks the probes, and whether it is still there afterwards.
+    async fn watch(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
+        if self.plan.hook.hook.probe.is_empty() {
+            // Nothing else says that it did not end at once.
+            sleep(UNASKED).await;
+        }
+        // One that has ended answers no more, however long it is asked.
+        let ended = async {
+            while self.stays(around, running).await? {
+                sleep(LOOK).await;
+            }
+            Ok::<_, Error>(())
+        };
+        let answer = tokio::select! {
+            answer = around.probes(Patience::Within) => answer,
+            ended = ended => ended.map(|()| Err(String::new())),
+        };
+        let stays = self.stays(around, running).await?;
+        let why = match (answer, stays) {
+            // That one cannot be asked, either.
+            (_, false) => "did not stay".to_owned(),
+            (Ok(Ok(())), true) => return Ok(()),
+            (Ok(Err(said)), true) => format!("does not answer: {said}"),
+            (Err(error), true) => return Err(error),
+        };
+        let (component, host) = (self.plan.component(), &self.target.host.name);
+        Err(Problem::new(Code::Remote, format!("{component} on {host} {why}")).into())
+    }
+
+    /// Whether what was started still runs.
+    async fn stays(&self, around: &Surroundings<'_>, running: &Running) -> Result<bool, Error> {
+        Ok(match running {
+            Running::Process(process) => process::is_alive(self.target, process).await?,
+            Running::Container(replacement) => match around.engine {
+                Some(engine) => {
+                    let found = engine.look(replacement.new_id()).await?;
+                    found.is_some_and(|found| found.is_up())
+                }
+                None => false,
+            },
+            Running::Nothing => true,
+        })
+    }
+
+    /// The error, with the last lines that the new one printed.
+    async fn with_output(
+        &self,
+        around: &Surroundings<'_>,
+        running: &Running,
+        error: Error,
+    ) -> Error {
+        let output = self.output(around, running).await;
+        let mut problem = copy_of(&error);
+        let shown = around.redacted(&output);
+        let lines = shown.lines().filter(|line| !line.trim().is_empty());
+        for line in lines {
+            problem = problem.note(format!("| {line}"));
+        }
+        problem.into()
+    }
+
+    /// The last lines that it printed.
+    async fn output(&self, around: &Surroundings<'_>, running: &Running) -> Vec<u8> {
+        match running {
+            Running::Process(_) => {
+                let script = r#"tail -n 10 "$1/output" 2>/dev/null; exit 0"#;
+                let text = self
+                    .target
+                    .sh("read its output", script, &[around.folder], empty())
+                    .await;
+                // It is a courtesy beside the error that is already there.
+                text.unwrap_or_default().into_bytes()
+            }
+            Running::Container(replacement) => match around.engine {
+                Some(engine) => engine
+                    .logs_tail(replacement.new_id(), 10, 16 * 1024)
+                    .await
+                    .unwrap_or_default(),
+                None => Vec::new(),
+            },
+            Running::Nothing => Vec::new(),
+        }
+    }
+
+    /// Stops the new one and puts the old one back with its old secrets; gives the error to end with.
+    async fn put_back(
+        &self,
+        around: &Surroundings<'_>,
+        running: Running,
+        old: Option<&Receipt>,
+        new: &Receipt,
+        error: Error,
+    ) -> Error {
+        let back = self.undo(around, running, old, new).await;
+        let problem = copy_of(&error);
+        let problem = match back {
+            Ok(true) => problem.note("the old one runs again, with its old secrets"),
+            Ok(false) => problem.note("nothing of it runs"),
+            Err(other) => problem.note(format!(
+                "the old one could not be put back: {}",
+                other.message()
+            )),
+        };
+        problem.into()
+    }
+
+    async fn undo(
+        &self,
+        around: &Surroundings<'_>,
+        running: Running,
+        old: Option<&Receipt>,
+        new: &Receipt,
+    ) -> Result<bool, Error> {
+        let mut back = false;
+        match running {
+            Running::Container(replacement) => {
+                if let Some(engine) = around.engine {
+                    back = replacement.old_id().is_some();
+                    engine.put_back(*replacement).await?;
+                }
+            }
+            Running::Process(process) => process::stop(self.target, &process).await?,
+            Running::Nothing => {
+                // A container that did not start was put back by the engine.
+                let same = new
+                    .container
+                    .as_ref()
+                    .filter(|name| old.is_some_and(|old| old.container.as_ref() == Some(name)));
+                if let (Some(name), Some(engine)) = (same, around.engine) {
+                    let found = engine.find(name).await?;
+                    back = found.is_some_and(|found| found.is_up());
+                }
+            }
+        }
+        // Also ends what was started and never said so.
+        self.clear(old).await?;
+        if let Some(name) = self.other_container(old, new) {
+            engine::connect(self.target).await?.start(name).await?;
+            back = true;
+        }
+        if let Some(old) = old.filter(|old| old.process.is_some()) {
+            self.run_again(old).await?;
+            back = true;
+        }
+        Ok(back)
+    }
+}
+
+/// An error as one that more can be said on.
+pub(super) fn copy_of(error: &Error) -> Problem {
+    let mut problem = Problem::new(error.code(), error.message());
+    for note in error.notes() {
+        problem = problem.note(note);
+    }
+    for hint in error.hints() {
+        problem = problem.hint(hint);
+    }
+    problem
+}

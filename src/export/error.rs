@@ -1,0 +1,94 @@
+//! Why nothing was written.
+
+use std::path::PathBuf;
+
+use crate::error::{Code, Explain};
+use crate::text::{clean, clean_line};
+
+/// What stands between a secret and a file.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its variant is")]
+pub enum ExportError {
+    #[error("there is nothing at `{path}`")]
+    Nothing { path: String },
+    #[error("`{path}` is a value; a document, a file, a folder or a scope is exported")]
+    Value { path: String },
+    #[error("one document is wanted, and {count} secrets are meant")]
+    NotOneDocument { count: usize },
+    #[error("{} lies on a disk, where plaintext stays readable after it is deleted", shown(.path))]
+    Disk { path: PathBuf },
+    #[error("{} lies in the vault, and git would take it along", shown(.path))]
+    InVault { path: PathBuf },
+    #[error("{} is there already", shown(.path))]
+    Taken { path: PathBuf },
+    #[error("`{secret}` is not to be printed")]
+    NoPrint { secret: String },
+    #[error("`{name}` of `{document}` {why}")]
+    Unprintable {
+        document: String,
+        name: String,
+        why: &'static str,
+    },
+    #[error("`{document}` does not come back as it is in this format")]
+    Differs { document: String },
+    #[error("`{inventory}` names a path that leads elsewhere: `{}`", clean(.path))]
+    Path { inventory: String, path: String },
+    #[error("`{secret}` and another secret would both be {}", clean(.path))]
+    Twice { secret: String, path: String },
+    #[error("`{path}` is no inventory of clws")]
+    Inventory { path: String },
+}
+
+fn shown(path: &std::path::Path) -> String {
+    clean_line(&path.to_string_lossy())
+}
+
+impl Explain for ExportError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Nothing { .. } => Code::NotFound,
+            Self::Value { .. } | Self::NotOneDocument { .. } | Self::InVault { .. } => Code::Usage,
+            Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
+            Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
+            Self::Unprintable { .. }
+            | Self::Differs { .. }
+            | Self::Path { .. }
+            | Self::Inventory { .. } => Code::DataErr,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::NoPrint { .. } => vec!["its policy says no_print".into()],
+            Self::Path { .. } => vec!["nothing was written".into()],
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![match self {
+            Self::Nothing { .. } => "`clws secret list` shows what there is".into(),
+            Self::Value { path } => format!("`clws secret get {path}` prints it"),
+            Self::NotOneDocument { .. } => {
+                "name one document, or give a folder: `--out DIR`".into()
+            }
+            Self::Disk { .. } => {
+                "a folder in /dev/shm is memory; `--allow-disk` writes here all the same".into()
+            }
+            Self::InVault { .. } => "name a folder outside the vault".into(),
+            Self::Taken { .. } => "name a folder that is not there, or is empty".into(),
+            Self::NoPrint { .. } => "`--format age` exports it sealed".into(),
+            Self::Unprintable { document, .. } | Self::Differs { document } => {
+                format!(
+                    "`clws export {document} --format json` has more types, and `--format age` all"
+                )
+            }
+            Self::Path { inventory, .. } | Self::Inventory { path: inventory } => {
+                format!(
+                    "see who wrote it: `clws secret list {inventory}`; `--format json` does without"
+                )
+            }
+            Self::Twice { .. } => "export them one by one".into(),
+        }]
+    }
+}

@@ -1,0 +1,132 @@
+//! A folder for plaintext: ours alone, and gone again unless all of it was written.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Component, Path, PathBuf};
+
+use super::ExportError;
+use crate::error::Error;
+use crate::fs::{FsError, is_memory, names};
+
+/// Whether plaintext may go to a disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Disk {
+    /// Only to memory.
+    Refuse,
+    /// Somebody said so, or nothing of it is plaintext.
+    Allow,
+}
+
+/// A folder that is being filled.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    made: bool,
+    kept: bool,
+}
+
+impl Folder {
+    /// Makes the folder, or takes one that is there and empty; closes it to everybody else.
+    ///
+    /// # Errors
+    /// [`ExportError::Taken`], [`ExportError::Disk`], [`ExportError::InVault`], [`FsError`].
+    pub fn make(path: &Path, vault: &Path, disk: Disk) -> Result<Self, Error> {
+        let io = || FsError::io("make", path);
+        let made = match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(io()(error).into()),
+            Ok(about) if about.is_dir() && names(path).map_err(io())?.is_empty() => false,
+            Ok(_) => return Err(ExportError::Taken { path: path.into() }.into()),
+        };
+        // Where it will lie is known before it is made: nothing may be left behind on a refusal.
+        let parent = if made {
+            match path.parent() {
+                Some(parent) if parent != Path::new("") => parent,
+                _ => Path::new("."),
+            }
+        } else {
+            path
+        };
+        let parent = parent.canonicalize().map_err(io())?;
+        let vault = vault.canonicalize().map_err(FsError::io("read", vault))?;
+        if parent.starts_with(vault) {
+            return Err(ExportError::InVault { path: path.into() }.into());
+        }
+        if disk == Disk::Refuse && !is_memory(&parent) {
+            return Err(ExportError::Disk { path: path.into() }.into());
+        }
+        if made {
+            DirBuilder::new().mode(0o700).create(path).map_err(io())?;
+        }
+        let folder = Self {
+            path: path.to_owned(),
+            made,
+            kept: false,
+        };
+        let closed = rustix::fs::Mode::from_raw_mode(0o700);
+        rustix::fs::chmod(path, closed).map_err(FsError::errno("close", path))?;
+        Ok(folder)
+    }
+
+    /// Makes a new file in it, and the folders that lead there.
+    ///
+    /// # Errors
+    /// [`ExportError::Twice`] if something is there; [`FsError`].
+    pub fn create(&self, relative: &str, secret: &str) -> Result<File, Error> {
+        let path = self.path.join(relative);
+        let twice = || ExportError::Twice {
+            secret: secret.to_owned(),
+            path: relative.to_owned(),
+        };
+        let taken = |error: &std::io::Error| {
+            matches!(
+                error.kind(),
+                std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory
+            )
+        };
+        if let Some(parent) = path.parent() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
+            match made {
+                Err(error) if taken(&error) => return Err(twice().into()),
+                made => made.map_err(FsError::io("make", parent))?,
+            }
+        }
+        let mut open = OpenOptions::new();
+        match open.write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if taken(&error) => Err(twice().into()),
+            opened => Ok(opened.map_err(FsError::io("write", &path))?),
+        }
+    }
+
+    /// Keeps what was written.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if self.made {
+            std::fs::remove_dir_all(&self.path).unwrap_or_default();
+            return;
+        }
+        for name in names(&self.path).unwrap_or_default() {
+            let path = self.path.join(name);
+            let gone = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+            gone.unwrap_or_default();
+        }
+    }
+}
+
+/// Whether a path leads to something below, and nowhere else.
+pub(super) fn is_below(path: &str) -> bool {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    let normal = Path::new(path).components().all(plain);
+    let spelled = path
+        .split('/')
+        .all(|part| !part.is_empty() && part != "." && part != "..");
+    normal && spelled && !path.contains('\0')
+}

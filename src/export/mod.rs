@@ -1,0 +1,54 @@
+//! Gives secrets back as ordinary files: nobody is locked in.
+//!
+//! [`choose`] finds what is meant. A document is written as dotenv, JSON or Ansible's variables, each
+//! value as an age file, or ([`As::Dir`]) as the very file that it was imported from: its layout,
+//! names and mode are in the scope's inventory. Sealed files come back byte for byte.
+//!
+//! What is written is plaintext (age files aside), so it goes to a folder of its own, 0700, on memory
+//! unless a disk is allowed, and is gone again if anything fails on the way.
+
+mod error;
+mod folder;
+mod origin;
+mod render;
+mod write;
+
+pub use error::ExportError;
+pub use folder::{Disk, Folder};
+pub use origin::Origins;
+pub use write::{Written, choose, one, write};
+
+/// As what secrets are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum As {
+    /// Age files, which every reader of the secret opens.
+    Age,
+    /// `NAME=value` lines.
+    Dotenv,
+    /// JSON with types.
+    Json,
+    /// A file of variables for Ansible.
+    Ansible,
+    /// The tree that was imported.
+    Dir,
+}
+
+impl As {
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("age", Self::Age),
+        ("dotenv", Self::Dotenv),
+        ("json", Self::Json),
+        ("ansible", Self::Ansible),
+        ("dir", Self::Dir),
+    ];
+
+    /// The end of a document's file name.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Dotenv => ".env",
+            Self::Ansible => ".yml",
+            _ => ".json",
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Writing what was chosen.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
+
+use super::folder::is_below;
+use super::render::{self, Form};
+use super::{As, ExportError, Folder, Origins};
+use crate::error::Error;
+use crate::fs::FsError;
+use crate::name::{DocumentPath, FilePath, Scope, SecretPath};
+use crate::plaintext::Record;
+use crate::text::{clean_line, count, list};
+use crate::vault::{Found, Listed, PolicyKey, Reader, ToRecipient, Vault};
+
+/// What was written, and what a person should know about it.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// How many files.
+    pub files: usize,
+    /// In full sentences.
+    pub notes: Vec<String>,
+}
+
+/// What is meant by some paths: documents and files that are there, sorted; everything without one.
+///
+/// # Errors
+/// [`ExportError::Nothing`], [`ExportError::Value`], [`FsError`].
+pub fn choose(vault: &Vault, paths: &[SecretPath]) -> Result<Vec<Listed>, Error> {
+    let mut chosen = BTreeSet::new();
+    if paths.is_empty() {
+        chosen.extend(vault.list(None)?);
+    }
+    for path in paths {
+        let nothing = || ExportError::Nothing {
+            path: path.to_string(),
+        };
+        if let Found::Value(..) = vault.find(path)? {
+            return Err(ExportError::Value {
+                path: path.to_string(),
+            }
+            .into());
+        }
+        let listed = vault.list(Some(path.as_str()))?;
+        if listed.is_empty() {
+            return Err(nothing().into());
+        }
+        chosen.extend(listed);
+    }
+    Ok(chosen.into_iter().collect())
+}
+
+fn scope_of(listed: &Listed) -> Scope {
+    match listed {
+        Listed::Document(path) => path.scope(),
+        Listed::File(path) => path.scope(),
+    }
+}
+
+fn origins(vault: &Vault, reader: &Reader<'_>, chosen: &[Listed]) -> Result<Origins, Error> {
+    let scopes: BTreeSet<Scope> = chosen.iter().map(scope_of).collect();
+    Origins::read(vault, reader, scopes.iter())
+}
+
+/// One document as text.
+///
+/// # Errors
+/// [`ExportError`], and what keeps it closed.
+pub fn one(
+    vault: &Vault,
+    reader: &Reader<'_>,
+    chosen: &[Listed],
+    format: As,
+) -> Result<String, Error> {
+    let [Listed::Document(path)] = chosen else {
+        return Err(ExportError::NotOneDocument {
+            count: chosen.len(),
+        }
+        .into());
+    };
+    let origins = origins(vault, reader, chosen)?;
+    let values = reader.document(path)?;
+    render::values(path.as_str(), &values, origins.of(path.as_str()), format)
+}
+
+/// Writes everything that was chosen into a folder. `step` is called before each, and can stop it.
+///
+/// # Errors
+/// [`ExportError`], [`FsError`], and what keeps a secret closed; nothing is left in the folder then.
+pub fn write(
+    vault: &Vault,
+    reader: &Reader<'_>,
+    to_recipient: &ToRecipient<'_>,
+    (chosen, format): (&[Listed], As),
+    folder: Folder,
+    step: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<Written, Error> {
+    let origins = match format {
+        As::Age => Origins::default(),
+        _ => origins(vault, reader, chosen)?,
+    };
+    let mut work = Work {
+        vault,
+        reader,
+        to_recipient,
+        format,
+        folder: &folder,
+        origins: &origins,
+        written: Written::default(),
+    };
+    for listed in chosen {
+        step()?;
+        match listed {
+            Listed::Document(path) if format == As::Age => work.sealed_values(path)?,
+            Listed::Document(path) => work.document(path)?,
+            Listed::File(path) if format == As::Age => work.sealed_file(path)?,
+            Listed::File(path) if origins.is_inventory(path.as_str()) => {}
+            Listed::File(path) => work.file(path)?,
+        }
+    }
+    if format == As::Dir {
+        work.others(chosen)?;
+    }
+    let written = work.written;
+    folder.keep();
+    Ok(written)
+}
+
+struct Work<'a, 'r, 't> {
+    vault: &'a Vault,
+    reader: &'a Reader<'r>,
+    to_recipient: &'a ToRecipient<'t>,
+    format: As,
+    folder: &'a Folder,
+    origins: &'a Origins,
+    written: Written,
+}
+
+impl Work<'_, '_, '_> {
+    fn sealed_values(&mut self, path: &DocumentPath) -> Result<(), Error> {
+        for opened in self.reader.document(path)? {
+            let relative = format!("{path}/{}.age", opened.name);
+            let output = self.folder.create(&relative, path.as_str())?;
+            opened.value.with(|bytes| {
+                let (vault, bytes) = (self.vault, bytes.as_slice());
+                vault.seal_for_readers(path.as_str(), self.to_recipient, bytes, &output)
+            })?;
+            self.end(&output, 0o600, &relative)?;
+        }
+        Ok(())
+    }
+
+    /// The age file is one already. All of it is verified before it is given out.
+    fn sealed_file(&mut self, path: &FilePath) -> Result<(), Error> {
+        if self.is_removed(path)? {
+            return Ok(());
+        }
+        self.reader.file_sum(path)?;
+        let relative = format!("{path}.age");
+        let mut output = self.folder.create(&relative, path.as_str())?;
+        let input = self.vault.tree().file(&path.to_file())?;
+        let missing = || ExportError::Nothing {
+            path: path.to_string(),
+        };
+        let mut input = input.ok_or_else(missing)?;
+        let fail = FsError::io("write", std::path::Path::new(&relative));
+        std::io::copy(&mut input, &mut output).map_err(fail)?;
+        self.end(&output, 0o600, &relative)
+    }
+
+    fn document(&mut self, path: &DocumentPath) -> Result<(), Error> {
+        let values = self.reader.document(path)?;
+        let record = self.origins.of(path.as_str());
+        let (relative, mode, text) = match record.filter(|_| self.format == As::Dir) {
+            Some(record) => {
+                let (text, form) = render::source(path.as_str(), &values, record)?;
+                self.note(path, record, form);
+                (self.place(record, path.as_str())?, mode_of(record), text)
+            }
+            None => {
+                // A document that no file was made into: variables if it can be, else JSON.
+                let format = match self.format {
+                    As::Dir => As::Dotenv,
+                    format => format,
+                };
+                let first = render::values(path.as_str(), &values, record, format);
+                let (text, format) = match first {
+                    Err(_) if self.format == As::Dir => {
+                        let json = render::values(path.as_str(), &values, record, As::Json)?;
+                        (json, As::Json)
+                    }
+                    first => (first?, format),
+                };
+                (format!("{path}{}", format.ending()), 0o600, text)
+            }
+        };
+        let mut output = self.folder.create(&relative, path.as_str())?;
+        let fail = FsError::io("write", std::path::Path::new(&relative));
+        output.write_all(text.as_bytes()).map_err(fail)?;
+        self.end(&output, mode, &relative)
+    }
+
+    fn note(&mut self, path: &DocumentPath, record: &Record, form: Form) {
+        let source = clean_line(&record.source);
+        let notes = &mut self.written.notes;
+        match form {
+            Form::Kept => {}
+            Form::Ours => notes.push(format!(
+                "{source} is written anew, without its comments: `{path}` has other values than its layout"
+            )),
+            Form::Unsealed => notes.push(format!(
+                "{source} is no longer sealed by Ansible, since `{path}` changed: seal it again"
+            )),
+        }
+    }
+
+    fn file(&mut self, path: &FilePath) -> Result<(), Error> {
+        if self.is_removed(path)? {
+            return Ok(());
+        }
+        let mut opened = self.reader.open_file(path)?;
+        if opened.policy.value(PolicyKey::NoPrint).is_some() {
+            return Err(ExportError::NoPrint {
+                secret: path.to_string(),
+            }
+            .into());
+        }
+        let record = self.origins.of(path.as_str());
+        let relative = match record.filter(|_| self.format == As::Dir) {
+            Some(record) => self.place(record, path.as_str())?,
+            None => path.to_string(),
+        };
+        let mode = match self.format {
+            As::Dir => opened.content.mode,
+            _ => 0o600,
+        };
+        let mut output = self.folder.create(&relative, path.as_str())?;
+        let fail = FsError::io("write", std::path::Path::new(&relative));
+        std::io::copy(&mut opened.reader, &mut output).map_err(fail)?;
+        self.end(&output, mode, &relative)
+    }
+
+    fn is_removed(&self, path: &FilePath) -> Result<bool, FsError> {
+        Ok(!self.vault.tree().exists(&path.to_file())?)
+    }
+
+    /// Where a source lay. An inventory is signed, and still no reason to write anywhere else.
+    fn place(&self, record: &Record, secret: &str) -> Result<String, Error> {
+        if is_below(&record.source) {
+            return Ok(record.source.clone());
+        }
+        Err(ExportError::Path {
+            inventory: Origins::inventory_of(secret),
+            path: record.source.clone(),
+        }
+        .into())
+    }
+
+    /// Empty files come back too; what is public lies where it lay, and links were never taken.
+    fn others(&mut self, chosen: &[Listed]) -> Result<(), Error> {
+        // A part of a tree was asked for, and which of these belong to it nobody knows.
+        let whole: BTreeSet<Scope> = chosen
+            .iter()
+            .filter(|listed| self.origins.is_inventory(listed.path()))
+            .map(scope_of)
+            .collect();
+        if whole.is_empty() {
+            return Ok(());
+        }
+        let (mut clear, mut left) = (Vec::new(), Vec::new());
+        for record in self.origins.others() {
+            match (record.action.as_str(), record.kind.as_str()) {
+                (_, "empty") => {
+                    let relative = self.place(record, "")?;
+                    let output = self.folder.create(&relative, "an empty file")?;
+                    self.end(&output, mode_of(record), &relative)?;
+                }
+                ("clear", _) => clear.push(clean_line(&record.source)),
+                _ => left.push(clean_line(&record.source)),
+            }
+        }
+        for (sources, why) in [
+            (clear, "left in the clear where they lay"),
+            (left, "that the import left out"),
+        ] {
+            if !sources.is_empty() {
+                let shown: Vec<&String> = sources.iter().take(5).collect();
+                let note = format!("{} {why}: {}", count(sources.len(), "source"), list(&shown));
+                self.written.notes.push(note);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, output: &File, mode: u32, relative: &str) -> Result<(), Error> {
+        let mode = rustix::fs::Mode::from_raw_mode(mode & 0o777);
+        let path = std::path::Path::new(relative);
+        rustix::fs::fchmod(output, mode).map_err(FsError::errno("write", path))?;
+        self.written.files += 1;
+        Ok(())
+    }
+}
+
+fn mode_of(record: &Record) -> u32 {
+    let mode = record.mode.as_deref();
+    mode.and_then(|mode| u32::from_str_radix(mode, 8).ok())
+        .unwrap_or(0o600)
+}

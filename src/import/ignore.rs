@@ -1,0 +1,124 @@
+//! Keeping git from taking the plaintext along again.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use crate::error::Error;
+use crate::fs::{FsError, Tree};
+use crate::text::clean_line;
+use crate::vault::Vault;
+
+use super::plan::{Action, Plan};
+use super::source::Source;
+
+const FILE: &str = ".gitignore";
+
+/// Larger ones are nobody's.
+const MOST: usize = 1024 * 1024;
+
+/// Adds what was imported to the vault's `.gitignore`, if it lies in the vault's folder; what is
+/// public stays visible to git. Gives what to say about it.
+///
+/// # Errors
+/// [`FsError`].
+pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>, Error> {
+    let mut told = Vec::new();
+    let folder = source.tree().path();
+    let full = folder.canonicalize().map_err(FsError::io("read", folder))?;
+    let tree = vault.tree();
+    let root = tree
+        .path()
+        .canonicalize()
+        .map_err(FsError::io("read", tree.path()))?;
+    let below = full.strip_prefix(&root).ok().and_then(|path| path.to_str());
+    if let Some(below) = below {
+        let lines = lines(below, source.is_one_file(), plan);
+        if append(tree, &lines)? {
+            told.push(format!(
+                "{FILE} now keeps git from taking the sources along"
+            ));
+        }
+    }
+    if full.ancestors().any(|folder| folder.join(".git").exists()) {
+        let shown = clean_line(&full.to_string_lossy());
+        told.push(format!(
+            "git's history still holds what was ever committed of {shown}: give every value a new one (`clws secret list` shows what is exposed), and `git rm -r --cached` it"
+        ));
+    }
+    Ok(told)
+}
+
+/// The patterns: all of the folder, but not its folders, and not what is public. For a single file,
+/// that file.
+fn lines(below: &str, one_file: bool, plan: &Plan) -> Vec<String> {
+    let at = if below.is_empty() {
+        String::new()
+    } else {
+        format!("/{}", escaped(below))
+    };
+    let sealed: Vec<&str> = plan
+        .items
+        .iter()
+        .filter(|item| item.action.secret().is_some())
+        .map(|item| item.source.as_str())
+        .collect();
+    if one_file {
+        let line = |path: &&str| format!("{at}/{}", escaped(path));
+        return sealed.iter().map(line).collect();
+    }
+    let clear = plan
+        .items
+        .iter()
+        .filter(|item| matches!(item.action, Action::Clear));
+    let clear = clear.map(|item| format!("!{at}/{}", escaped(&item.source)));
+    [format!("{at}/**"), format!("!{at}/**/")]
+        .into_iter()
+        .chain(clear)
+        .collect()
+}
+
+/// A path as a pattern that matches it alone.
+fn escaped(path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#' | ' ') {
+            out.push('\\');
+        }
+        // No pattern can have a line end; any character stands for it.
+        out.push(if c == '\n' { '?' } else { c });
+    }
+    out
+}
+
+/// Appends the lines that are not there; says whether there were any.
+fn append(tree: &Tree, lines: &[String]) -> Result<bool, Error> {
+    // Through the tree: a link would lead elsewhere.
+    let before = tree.read(FILE, MOST)?.unwrap_or_default();
+    let before = String::from_utf8_lossy(&before).into_owned();
+    let new: Vec<&String> = lines
+        .iter()
+        .filter(|line| !before.lines().any(|known| known == line.as_str()))
+        .collect();
+    if new.is_empty() {
+        return Ok(false);
+    }
+    let mut text = String::new();
+    if !before.is_empty() && !before.ends_with('\n') {
+        text.push('\n');
+    }
+    for line in new {
+        text.push_str(line);
+        text.push('\n');
+    }
+    let path = tree.join(FILE);
+    let link = rustix::fs::OFlags::NOFOLLOW.bits();
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(i32::try_from(link).unwrap_or(0))
+        .open(&path);
+    let mut file = opened.map_err(FsError::io("write", &path))?;
+    file.write_all(text.as_bytes())
+        .map_err(FsError::io("write", &path))?;
+    Ok(true)
+}

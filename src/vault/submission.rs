@@ -1,0 +1,232 @@
+//! `[submission.NAME]`: a value handed in by somebody who cannot read the document.
+//!
+//! It is sealed to every reader and signed by a submitter. It stands beside the live value and counts for
+//! nothing until a writer takes it over.
+
+use std::io::Cursor;
+
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::stream::{open_file, seal_file};
+use crate::crypto::{List, decode_base64, encode_base64, field, pad, sha256, unpad};
+use crate::error::Error;
+use crate::lines::{self, LineError, Table, Value};
+use crate::name::ValueName;
+use crate::recipients::Rights;
+use crate::secret::Plain;
+use crate::time::Moment;
+
+use super::claim::Claim;
+use super::document::Document;
+use super::kind::ValueType;
+use super::open::{Signs, Vault};
+use super::place::Place;
+use super::read::Opener;
+use super::unseal::with_each;
+use super::{Notice, VaultError};
+
+/// The keys of `[submission.…]`, in their order.
+pub(super) const SUBMISSION_KEYS: &[&str] = &["value", "type", "rev", "changed", "author", "sig"];
+
+/// A value that was handed in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Submission {
+    /// The value that it is for.
+    pub name: ValueName,
+    /// Its type.
+    pub kind: ValueType,
+    /// The number of the value that it is meant to replace; 0 for none.
+    pub rev: u64,
+    /// When it was handed in.
+    pub changed: Moment,
+    /// By whom.
+    pub author: String,
+    /// Who signed it: the same.
+    pub signed: SignedBy,
+    /// The age file.
+    sealed: Vec<u8>,
+}
+
+impl Submission {
+    /// Seals a value to all readers and signs it.
+    pub(super) fn seal(
+        place: &Place,
+        (name, kind, rev): (&ValueName, ValueType, u64),
+        plain: &Plain,
+        recipients: &[Box<dyn age::Recipient + '_>],
+        (changed, author, signer): (Moment, &str, &dyn Signs),
+    ) -> Result<Self, Error> {
+        let about = about(place, name, kind, rev);
+        let mut whole = zeroize::Zeroizing::new(Vec::new());
+        field(&mut whole, &about.encode());
+        plain.with(|plain| whole.extend_from_slice(&pad(plain)));
+        let mut sealed = Vec::new();
+        let each = recipients.iter().map(|recipient| &**recipient);
+        seal_file(each, whole.as_slice(), &mut sealed).map_err(|error| VaultError::BadFile {
+            name: format!("{}/{name}", place.path),
+            why: error.to_string(),
+        })?;
+        let message = message(about, changed, &sealed, signer.public());
+        Ok(Self {
+            name: name.clone(),
+            kind,
+            rev,
+            changed,
+            author: author.to_owned(),
+            signed: signer.sign(Namespace::Submit, &message)?,
+            sealed,
+        })
+    }
+
+    pub(super) fn parse(table: &Table<'_>) -> Result<Self, LineError> {
+        let name = table.name().parse::<ValueName>();
+        let sealed = table
+            .text("value")?
+            .strip_prefix("age:")
+            .and_then(|text| decode_base64(text).ok())
+            .ok_or_else(|| table.wrong("value", "`age:` and base64 is wanted".to_owned()))?;
+        let (author, signed): (&str, SignedBy) = (table.text("author")?, table.parsed("sig")?);
+        if signed.party != author {
+            return Err(table.wrong("author", "it is signed by somebody else".to_owned()));
+        }
+        Ok(Self {
+            name: name.map_err(|error| table.wrong("rev", error.to_string()))?,
+            kind: table.parsed("type")?,
+            rev: table.number("rev")?,
+            changed: table.parsed("changed")?,
+            author: author.to_owned(),
+            signed,
+            sealed,
+        })
+    }
+
+    /// Prints the table.
+    pub(super) fn print(&self) -> String {
+        let fields: [(&str, Value); 6] = [
+            (
+                "value",
+                format!("age:{}", encode_base64(&self.sealed)).into(),
+            ),
+            ("type", self.kind.as_str().into()),
+            ("rev", self.rev.into()),
+            ("changed", self.changed.to_string().into()),
+            ("author", self.author.as_str().into()),
+            ("sig", self.signed.to_string().into()),
+        ];
+        lines::print("submission", Some(self.name.as_str()), &fields)
+    }
+
+    /// Opens it, and compares what is sealed with what is shown.
+    ///
+    /// # Errors
+    /// [`VaultError::NoKey`], [`VaultError::Broken`].
+    pub(super) fn open(&self, place: &Place, openers: &[&dyn Opener]) -> Result<Plain, Error> {
+        let name = format!("{}/{}", place.path, self.name);
+        let broken = || VaultError::Broken { name: name.clone() };
+        let mut whole = zeroize::Zeroizing::new(Vec::new());
+        with_each(openers, |identities| {
+            let each = identities.iter().map(|identity| &**identity);
+            whole.clear();
+            open_file(&mut Cursor::new(&self.sealed), each, &mut *whole)
+        })?
+        .map_err(|error| VaultError::BadFile {
+            name: name.clone(),
+            why: error.to_string(),
+        })?;
+        let mut wanted = Vec::new();
+        field(
+            &mut wanted,
+            &about(place, &self.name, self.kind, self.rev).encode(),
+        );
+        let padded = whole.strip_prefix(wanted.as_slice()).ok_or_else(broken)?;
+        let plain = unpad(padded).map_err(|_| broken())?;
+        Ok(Plain::new(plain.to_vec()))
+    }
+
+    /// Bytes of its line, at most.
+    pub(super) fn line(&self) -> usize {
+        self.sealed.len().div_ceil(3) * 4 + 16
+    }
+}
+
+/// `L("clws.v1.submit", vault, doc, scope, name, type, u64(rev it replaces))`.
+fn about(place: &Place, name: &ValueName, kind: ValueType, rev: u64) -> List {
+    List::new("clws.v1.submit")
+        .bytes(&place.vault)
+        .bytes(&place.id)
+        .text(place.scope().as_str())
+        .text(name.as_str())
+        .text(kind.as_str())
+        .number(rev)
+}
+
+/// The same list with `changed, SHA-256(age file), signer blob` behind.
+fn message(about: List, changed: Moment, sealed: &[u8], signer: &PublicKey) -> Vec<u8> {
+    about
+        .text(&changed.to_string())
+        .bytes(&sha256(sealed))
+        .bytes(signer.blob())
+        .encode()
+}
+
+impl Document<'_> {
+    /// What was handed in, in the order of the text.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn submissions(&self) -> Result<Vec<Submission>, VaultError> {
+        let parse = |header| Submission::parse(&self.lines().table(header)?);
+        let all: Result<Vec<_>, LineError> =
+            self.lines().of_kind("submission").map(parse).collect();
+        all.map_err(|error| VaultError::Line {
+            file: self.place.path.to_file(),
+            error,
+        })
+    }
+}
+
+impl Vault {
+    /// The claim of what was handed in: by a current submitter.
+    ///
+    /// # Errors
+    /// [`VaultError::NotSubmitter`], [`VaultError::UnknownKey`].
+    pub fn claim_of_submission(
+        &self,
+        document: &Document<'_>,
+        submission: &Submission,
+        rights: &Rights,
+    ) -> Result<Claim, VaultError> {
+        let place = &document.place;
+        let name = format!("{}/{}", place.path, submission.name);
+        let Submission {
+            name: value,
+            kind,
+            rev,
+            ..
+        } = submission;
+        self.claim(
+            &name,
+            &submission.signed,
+            &rights.submitters,
+            Namespace::Submit,
+            |key| {
+                let about = about(place, value, *kind, *rev);
+                let message = message(about, submission.changed, &submission.sealed, key);
+                (sha256(&message), message)
+            },
+        )
+        .map_err(|error| match error {
+            VaultError::NotWriter { name, signer, .. } => VaultError::NotSubmitter { name, signer },
+            other => other,
+        })
+    }
+}
+
+/// What a writer should know of a value that was handed in for another one than there is now.
+pub(super) fn notice(path: &str, submission: &Submission, rev: u64) -> Option<Notice> {
+    (submission.rev != rev).then(|| {
+        format!(
+            "`{path}` was handed in to replace rev {}, and rev {rev} was there",
+            submission.rev
+        )
+    })
+}

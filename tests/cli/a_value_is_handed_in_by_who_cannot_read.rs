@@ -1,0 +1,184 @@
+//! Writing without reading: a provider's robot, or a colleague, hands values in; nobody but the readers
+//! opens them, and nothing counts before a writer took it over.
+
+use crate::lab::Lab;
+
+/// Ada reads and writes, ben only hands in, eve may nothing.
+fn lab() -> Lab {
+    let lab = Lab::new()
+        .people(&["ben", "eve"])
+        .secret("dev/web/TOKEN", "live-value");
+    lab.clws("access grant ben dev --submit --yes").succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    for name in ["ben", "eve"] {
+        lab.clws("trust accept --expect")
+            .word(head.as_str().unwrap())
+            .by(name)
+            .succeeds();
+    }
+    lab
+}
+
+fn hand_in(lab: &Lab, name: &str, value: &str) {
+    let ran = lab
+        .clws(&format!("secret set dev/web/{name}"))
+        .by("ben")
+        .stdin(value.as_bytes())
+        .succeeds();
+    assert!(ran.err.contains("clws secret adopt"), "{}", ran.err);
+}
+
+fn marks(lab: &Lab) -> Vec<(String, u64, String)> {
+    let listed = lab.clws("secret list dev/web --json").succeeds().json();
+    let rows = listed["secrets"].as_array().unwrap().clone();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| {
+            (
+                text(&row["path"]),
+                row["rev"].as_u64().unwrap(),
+                text(&row["mark"]),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn it_counts_for_nothing_until_a_writer_takes_it_over() {
+    let lab = lab();
+    hand_in(&lab, "TOKEN", "handed-in-77");
+    hand_in(&lab, "FRESH", "quite-new-88");
+    lab.nowhere(&["handed-in-77".to_owned(), "quite-new-88".to_owned()]);
+    assert_eq!(
+        lab.clws("secret get dev/web/TOKEN").succeeds().text(),
+        "live-value"
+    );
+    lab.clws("secret get dev/web/FRESH").exits(18);
+    assert_eq!(
+        lab.clws("exec dev/web -- sh -c env")
+            .succeeds()
+            .text()
+            .matches("TOKEN=live-value")
+            .count(),
+        1
+    );
+    // Who handed it in opens neither.
+    for name in ["TOKEN", "FRESH"] {
+        let refused = lab
+            .clws(&format!("secret get dev/web/{name}"))
+            .by("ben")
+            .run();
+        assert!(matches!(refused.code, 11 | 18), "{}", refused.err);
+    }
+    assert_eq!(
+        marks(&lab),
+        [
+            ("dev/web/TOKEN".to_owned(), 1, "submitted".to_owned()),
+            ("dev/web/FRESH".to_owned(), 0, "submitted".to_owned()),
+        ]
+    );
+    let noted = lab.clws("check --full").succeeds();
+    assert!(
+        noted.text().contains("clws secret adopt dev/web/FRESH"),
+        "{}",
+        noted.text()
+    );
+
+    let taken = lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    assert!(taken.err.contains("what ben handed in"), "{}", taken.err);
+    lab.clws("secret adopt dev/web/FRESH --yes").succeeds();
+    assert_eq!(
+        lab.clws("secret get dev/web/TOKEN").succeeds().text(),
+        "handed-in-77"
+    );
+    assert_eq!(
+        lab.clws("secret get dev/web/FRESH").succeeds().text(),
+        "quite-new-88"
+    );
+    let text = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    assert!(!text.contains("[submission."), "{text}");
+    assert_eq!(text.matches("author = \"ben\"").count(), 2, "{text}");
+    assert_eq!(text.matches("sig = \"ada/").count(), 3, "{text}");
+    lab.clws("check --full").succeeds();
+    let again = lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    assert!(again.err.contains("counts as it is"), "{}", again.err);
+}
+
+#[test]
+fn it_can_be_thrown_away_and_a_later_one_replaces_an_earlier() {
+    let lab = lab();
+    hand_in(&lab, "TOKEN", "first");
+    hand_in(&lab, "TOKEN", "second");
+    let text = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    assert_eq!(text.matches("[submission.").count(), 1);
+    let lab = lab.secret("dev/web/TOKEN", "meanwhile");
+    let taken = lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    assert!(
+        taken.err.contains("to replace rev 1, and rev 2 was there"),
+        "{}",
+        taken.err
+    );
+    assert_eq!(
+        lab.clws("secret get dev/web/TOKEN").succeeds().text(),
+        "second"
+    );
+    hand_in(&lab, "TOKEN", "third");
+    lab.clws("secret adopt dev/web/TOKEN --drop").succeeds();
+    assert_eq!(
+        lab.clws("secret get dev/web/TOKEN").succeeds().text(),
+        "second"
+    );
+    lab.clws("secret adopt dev/web/TOKEN --drop").exits(18);
+}
+
+#[test]
+fn who_may_not_hand_in_does_not_and_nothing_of_it_can_be_changed() {
+    let lab = lab();
+    lab.clws("secret set dev/web/TOKEN")
+        .by("eve")
+        .stdin(b"x")
+        .exits(13);
+    lab.clws("secret set dev/none/TOKEN")
+        .by("ben")
+        .stdin(b"x")
+        .exits(18);
+    hand_in(&lab, "TOKEN", "handed-in");
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let from = text.find("[submission.TOKEN]").unwrap();
+    let (before, submission) = text.split_at(from);
+    let flipped = |a: &str, b: &str| {
+        assert!(submission.contains(a), "{a} in {submission}");
+        format!("{before}{}", submission.replacen(a, b, 1))
+    };
+    for changed in [
+        flipped("[submission.TOKEN]", "[submission.OTHER]"),
+        flipped("type = \"string\"", "type = \"bytes\""),
+        flipped("rev = 1", "rev = 2"),
+        flipped("age:YWdl", "age:YWdm"),
+        flipped("author = \"ben\"", "author = \"ada\""),
+        flipped("changed = \"20", "changed = \"19"),
+    ] {
+        std::fs::write(&file, &changed).unwrap();
+        let name = if changed.contains("submission.OTHER") {
+            "OTHER"
+        } else {
+            "TOKEN"
+        };
+        let refused = lab
+            .clws(&format!("secret adopt dev/web/{name} --yes"))
+            .run();
+        assert!(
+            matches!(refused.code, 10 | 12),
+            "{}: {}",
+            refused.code,
+            refused.err
+        );
+        lab.clws("check").exits(1);
+    }
+    std::fs::write(&file, &text).unwrap();
+    // Who lost the right has handed nothing in.
+    lab.clws("access revoke ben dev --submit --yes").succeeds();
+    let refused = lab.clws("secret adopt dev/web/TOKEN --yes").exits(13);
+    assert!(refused.err.contains("--drop"), "{}", refused.err);
+}

@@ -1,0 +1,113 @@
+//! A deploy brings what is new to the components that use it, and leaves the others alone.
+
+use crate::site::{SERVE, Site, rows, server_hook};
+
+#[test]
+fn the_second_deploy_of_the_same_touches_nothing() {
+    let site = Site::new();
+    site.server("web");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    let seen = || {
+        site.machine
+            .sh("find /run/clws /var/lib/clws/*/*.json -printf '%p %i %T@\\n' | sort")
+    };
+    let (pid, before) = (site.pid("web"), seen());
+    assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);
+    assert_eq!((site.pid("web"), seen()), (pid, before));
+}
+
+#[test]
+fn an_edited_value_changes_the_components_that_use_it_and_no_other() {
+    let site = Site::new();
+    site.server("web");
+    site.server("api");
+    site.set("shared/common/ZONE", "west");
+    for component in ["web", "api"] {
+        let hook = server_hook(component, "[file.zone]\nsecret = \"shared/common/ZONE\"\n");
+        site.hook(component, &hook, &[("serve.sh", SERVE)]);
+    }
+    assert_eq!(
+        rows(&site.deploy().succeeds()),
+        ["api started", "web started"]
+    );
+    site.set("prod/web/TOKEN", "another");
+    site.set("prod/web/CHECK", "another");
+    let api = site.pid("api");
+    assert_eq!(
+        rows(&site.deploy().succeeds()),
+        ["api unchanged", "web changed"]
+    );
+    assert_eq!(site.pid("api"), api);
+    assert!(site.runs_with("web", "another"));
+    site.set("shared/common/ZONE", "east");
+    assert_eq!(
+        rows(&site.deploy().succeeds()),
+        ["api changed", "web changed"]
+    );
+    assert_eq!(
+        (site.file("api", "zone"), site.file("web", "zone")),
+        ("east".into(), "east".into())
+    );
+    // Nothing of the earlier deploys is left.
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/*/* | wc -l"), "2");
+    assert_eq!(
+        site.processes()
+            .iter()
+            .filter(|args| args.contains("sleep 1000"))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn what_was_killed_or_emptied_is_brought_again() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    site.machine.sh(&format!("kill -9 {}", site.pid("web")));
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    // As after a reboot: nothing runs, and what was in memory is gone.
+    site.machine
+        .sh(&format!("kill -9 {}; rm -rf /run/clws", site.pid("web")));
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    // A file is missing while the process runs.
+    site.machine.sh("rm /run/clws/*/web/*/env");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+}
+
+#[test]
+fn a_dry_run_opens_nothing_and_touches_nothing() {
+    let site = Site::new();
+    site.server("web");
+    let ran = site.clws("deploy --on prod --dry-run").succeeds();
+    assert!(
+        ran.err.contains("TOKEN = prod/web/TOKEN rev 1"),
+        "{}",
+        ran.err
+    );
+    assert_eq!((site.remains(), site.opened()), (Vec::new(), 0));
+    site.deploy().succeeds();
+    assert!(site.opened() > 0);
+}
+
+#[test]
+fn stop_leaves_no_process_no_file_and_no_receipt() {
+    let site = Site::new();
+    site.server("web");
+    site.server("api");
+    site.deploy().succeeds();
+    assert!(!site.remains().is_empty() && site.processes().len() > 1);
+    let before = site.opened();
+    let ran = site.clws("deploy web --on prod --stop --yes").succeeds();
+    assert!(ran.err.contains("stopped web on box"), "{}", ran.err);
+    assert!(site.runs_with("api", "token-of-the-first-day"));
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+    assert_eq!(site.opened(), before, "stopping opens nothing");
+    let ran = site.clws("deploy --on prod --stop --yes").succeeds();
+    assert!(ran.err.contains("nothing of it runs on box"), "{}", ran.err);
+}

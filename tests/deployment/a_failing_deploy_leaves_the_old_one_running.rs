@@ -1,0 +1,96 @@
+//! A component whose new process does not answer is put back with its old secrets.
+
+use crate::site::{SERVE, Site, rows, server_hook};
+
+#[test]
+fn the_old_process_runs_again_with_its_old_secrets() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let place = site.machine.sh("ls -d /run/clws/*/web/*");
+    site.set("prod/web/TOKEN", "token-that-is-wrong");
+    let ran = site.deploy().exits(22);
+    assert_eq!(rows(&ran), ["web failed (REMOTE)"]);
+    assert!(ran.err.contains("| here with [redacted]"), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("the old one runs again, with its old secrets"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        !ran.err.contains("token-that-is-wrong") && !ran.text().contains("token-that-is-wrong")
+    );
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/*"), place);
+    assert_eq!(
+        site.processes()
+            .iter()
+            .filter(|args| args.contains("sleep"))
+            .count(),
+        1
+    );
+    // What was put back is known, and the next one takes its place.
+    site.set("prod/web/TOKEN", "token-of-the-first-day");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+}
+
+#[test]
+fn a_first_deploy_that_fails_leaves_nothing() {
+    let site = Site::new();
+    site.server("web");
+    site.set("prod/web/CHECK", "something else");
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("nothing of it runs"), "{}", ran.err);
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn what_a_process_that_ends_at_once_said_is_shown() {
+    let site = Site::new();
+    site.server("web");
+    let ends = "echo \"cannot: $TOKEN\"; exit 3\n";
+    site.hook("web", &server_hook("web", ""), &[("serve.sh", ends)]);
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("| cannot: [redacted]"), "{}", ran.err);
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_failing_step_before_leaves_the_old_one_untouched() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let pid = site.pid("web");
+    let step =
+        "[[before]]\nrun = [\"sh\", \"-c\", 'echo \"no: $TOKEN\"; exit 7']\nneeds = [\"TOKEN\"]\n";
+    site.hook("web", &server_hook("web", step), &[("serve.sh", SERVE)]);
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("sh exited with 7"), "{}", ran.err);
+    assert!(ran.err.contains("| no: [redacted]"), "{}", ran.err);
+    assert_eq!(site.pid("web"), pid);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+}
+
+#[test]
+fn later_components_of_the_host_are_left_and_other_hosts_go_on() {
+    let site = Site::new();
+    site.server("web");
+    site.server("zoo");
+    site.host("cage", "prod", "server", "address = \"local\"");
+    // One machine plays both hosts, so each has components of its own.
+    site.hook("web", &server_hook("web", ""), &[("serve.sh", SERVE)]);
+    for (component, kind) in [("zoo", "server"), ("api", "worker")] {
+        if component == "api" {
+            site.server("api");
+        }
+        let hook = server_hook(component, "").replace("\"server\" }", &format!("\"{kind}\" }}"));
+        site.hook(component, &hook, &[("serve.sh", SERVE)]);
+    }
+    site.host("cage", "prod", "worker", "address = \"local\"");
+    site.set("prod/web/CHECK", "something else");
+    let ran = site.deploy().exits(23);
+    assert_eq!(rows(&ran), ["web failed (REMOTE)", "api started"]);
+    assert!(site.runs_with("api", "token-of-the-first-day"));
+}

@@ -1,0 +1,231 @@
+//! Hosts over SSH: real servers on loopback, each on a machine of its own.
+
+use std::process::Stdio;
+
+use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
+use crate::one_deploy_at_a_time::waits;
+use crate::site::{
+    SERVE, Site, ada_may_log_in, host, needs_root, opened, random, rows, server_hook, sha256,
+    way_to,
+};
+use crate::support::lab::Run;
+use crate::support::sshd::Sshd;
+
+/// What this person's login shell does by itself is no part of the test, and must not be killed in
+/// the middle of it.
+const NO_HOME: &str = "SetEnv HOME=/nonexistent";
+
+/// A site whose `box` is reached over SSH; clws runs on this machine.
+struct Far {
+    site: Site,
+    server: Sshd,
+}
+
+impl Far {
+    fn new() -> Self {
+        needs_root();
+        let site = Site::new();
+        let starts = |program: &str| site.machine.program(program);
+        let server = Sshd::start_by(starts, &["ed25519"], NO_HOME);
+        let far = Self { site, server };
+        far.reached(&far.server.user, far.server.host_key_line());
+        ada_may_log_in(&far.site.lab, &far.server);
+        far.site.server("web");
+        far
+    }
+
+    /// Says how the host is reached.
+    fn reached(&self, user: &str, key: &str) {
+        self.site
+            .host("box", "prod", "server", &way_to(&self.server, user, key));
+        self.site.trusts();
+    }
+
+    fn deploy(&self) -> Run<'_> {
+        self.site.lab.clws("deploy --on prod --yes --json")
+    }
+
+    fn opened(&self) -> usize {
+        opened(&self.site.lab)
+    }
+}
+
+#[test]
+fn processes_files_and_steps_are_brought_over_ssh_and_stopped() {
+    let far = Far::new();
+    let site = &far.site;
+    let steps = "[file.\"conf/token\"]\nsecret = \"web/TOKEN\"\n\
+                 [[before]]\nrun = [\"sh\", \"-c\", 'echo \"on the host: $TOKEN\"']\nneeds = [\"TOKEN\"]\n\
+                 [[before]]\nin = \"local\"\nrun = [\"sh\", \"-c\", 'echo \"here: $PWD\"']\n";
+    site.hook("web", &server_hook("web", steps), &[("serve.sh", SERVE)]);
+    let ran = far.deploy().succeeds();
+    assert_eq!(rows(&ran), ["web started"]);
+    assert!(
+        ran.err.contains("box web | on the host: [redacted]"),
+        "{}",
+        ran.err
+    );
+    let home = site.lab.home("ada");
+    assert!(
+        ran.err
+            .contains(&format!("box web | here: {}", home.display())),
+        "{}",
+        ran.err
+    );
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    assert_eq!(site.file("web", "conf/token"), "token-of-the-first-day");
+    let pid = site.pid("web");
+    assert_eq!(rows(&far.deploy().succeeds()), ["web unchanged"]);
+    assert_eq!(site.pid("web"), pid);
+
+    site.set("prod/web/TOKEN", "another");
+    let ran = far.deploy().exits(22);
+    assert!(ran.err.contains("| here with [redacted]"), "{}", ran.err);
+    assert!(ran.err.contains("the old one runs again"), "{}", ran.err);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    site.set("prod/web/CHECK", "another");
+    assert_eq!(rows(&far.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "another"));
+
+    site.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(site.remains(), Vec::<String>::new());
+    assert!(!site.processes().iter().any(|args| args.contains("sleep")));
+    assert!(!far.server.log().contains("token-of-the-first-day"));
+}
+
+#[test]
+fn a_wrong_host_key_or_login_over_ssh_opens_nothing() {
+    let far = Far::new();
+    let (_, other) = far.server.new_key("other", "ed25519");
+    far.reached(&far.server.user, &other);
+    let ran = far.deploy().exits(21);
+    assert!(ran.err.contains("box"), "{}", ran.err);
+    assert_eq!((far.opened(), far.site.remains()), (0, Vec::new()));
+    assert!(!far.server.log().contains("Accepted publickey"));
+    far.reached("nobody-of-this-name", far.server.host_key_line());
+    let ran = far.deploy().exits(20);
+    assert!(ran.err.contains("nobody-of-this-name"), "{}", ran.err);
+    assert_eq!((far.opened(), far.site.remains()), (0, Vec::new()));
+    far.reached(&far.server.user, far.server.host_key_line());
+    assert_eq!(rows(&far.deploy().succeeds()), ["web started"]);
+}
+
+#[test]
+fn a_connection_over_ssh_that_breaks_is_made_again_to_put_the_old_one_back() {
+    let far = Far::new();
+    let site = &far.site;
+    far.deploy().succeeds();
+    let probe = "[[probe]]\nrun = [\"sh\", \"-c\", \"touch /run/waits; until [ -e /run/go ]; do sleep 0.05; done\"]\n";
+    site.hook("web", &server_hook("web", probe), &[("serve.sh", SERVE)]);
+    site.set("prod/web/TOKEN", "another");
+    site.set("prod/web/CHECK", "another");
+    let mut command = far.deploy().command();
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waits(site, "[ -e /run/waits ]");
+    far.server.kill_sessions();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(20), "{said}");
+    assert!(
+        said.contains("the connection to host `box` ended"),
+        "{said}"
+    );
+    assert!(
+        said.contains("connected again: the old one runs, with its old secrets"),
+        "{said}"
+    );
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    site.machine.sh("touch /run/go");
+    assert_eq!(rows(&far.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "another"));
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+    assert_eq!(
+        site.processes()
+            .iter()
+            .filter(|args| *args == "sleep 1000")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
+    let far = Far::new();
+    let down = Sshd::start_by(
+        |program| far.site.machine.program(program),
+        &["ed25519"],
+        "",
+    );
+    let way = way_to(&down, &down.user, down.host_key_line());
+    drop(down);
+    far.site.host("cage", "prod", "server", &way);
+    far.site.trusts();
+    let ran = far.deploy().exits(23);
+    assert_eq!(rows(&ran), ["web started", "- failed (HOST)"]);
+    let stop = far.site.lab.clws("deploy --on prod --stop --yes").exits(23);
+    assert!(stop.err.contains("stopped web on box"), "{}", stop.err);
+    assert_eq!(far.site.remains(), Vec::<String>::new());
+}
+
+#[test]
+fn a_container_is_deployed_over_ssh_through_the_hosts_own_daemon() {
+    let harbour = Harbour::new("far");
+    // The daemon's folders are those of this machine, so the host is this one too.
+    let server = Sshd::start_with(&["ed25519"], NO_HOME);
+    let way = way_to(&server, &server.user, server.host_key_line());
+    host(&harbour.lab, "box", "prod", "server", &way);
+    ada_may_log_in(&harbour.lab, &server);
+    let value = random();
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, &value);
+    }
+    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sh\", \"-c\", 'echo \"step: $TOKEN\"']\nneeds = [\"TOKEN\"]\n");
+    let ran = harbour.deploy().succeeds();
+    assert_eq!(rows(&ran), ["web started"]);
+    assert!(
+        ran.err.contains("box web | step: [redacted]"),
+        "{}",
+        ran.err
+    );
+    let given = format!("{{\"password\": \"{value}\"}}\n{value}{value}nonce");
+    assert_eq!(harbour.answer("nonce"), sha256(given.as_bytes()));
+    assert_eq!(rows(&harbour.deploy().succeeds()), ["web unchanged"]);
+    harbour.set("TOKEN", "not-what-it-checks");
+    let ran = harbour.deploy().exits(22);
+    assert!(ran.err.contains("the old one runs again"), "{}", ran.err);
+    assert_eq!(harbour.answer("nonce"), sha256(given.as_bytes()));
+    assert!(!server.log().contains(&value));
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_host_over_ssh_that_falls_silent_is_given_up() {
+    let far = Far::new();
+    let site = &far.site;
+    far.deploy().succeeds();
+    let probe = "[[probe]]\nrun = [\"sh\", \"-c\", \"touch /run/waits; until [ -e /run/go ]; do sleep 0.05; done\"]\nwithin = \"100s\"\n";
+    site.hook("web", &server_hook("web", probe), &[("serve.sh", SERVE)]);
+    let mut command = far.deploy().command();
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waits(site, "[ -e /run/waits ]");
+    far.server.stop_sessions();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(20), "{said}");
+    // The host does not know yet that the other end is gone, and holds its lock.
+    assert!(said.contains("the next deploy tidies up"), "{said}");
+    // It learns of it when it looks, and the next deploy mends all.
+    far.server.kill_sessions();
+    site.machine.sh("touch /run/go");
+    assert_eq!(rows(&far.deploy().succeeds()), ["web changed"]);
+    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+}

@@ -1,0 +1,26 @@
+//! Whole deploys through the built program: one scenario a file, its name a sentence.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a helper of a test fails that test"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod a_component_is_touched_only_when_it_has_something_new;
+mod a_container_gets_its_secrets_and_nobody_else_sees_them;
+mod a_deploy_can_be_ended_at_any_time;
+mod a_failing_deploy_leaves_the_old_one_running;
+mod a_host_is_deployed_to_over_ssh;
+mod a_person_without_root_deploys_to_memory_of_their_own;
+mod from_certs_to_a_running_component;
+mod hooks_say_what_a_component_is_given;
+mod one_deploy_at_a_time;
+mod only_what_a_deployer_signed_is_run;
+mod site;
+mod the_demonstration_of_this_repository_works;
+mod watcher;
