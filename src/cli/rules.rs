@@ -2,7 +2,11 @@
 
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::error::{Code, Error};
-use crate::membership::{Concern, Rules, concerned, describe, sign_rules};
+use crate::membership::{
+    Concern, Council, Rules, Signed, begun, concerned, describe, describe_council, last_version,
+    next_version, sign_rules,
+};
+use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
 use crate::trust::Trust;
@@ -38,10 +42,7 @@ pub(crate) fn demand_signed(vault: &Vault) -> Result<(), Error> {
     Ok(vault.trust().demand_clean(vault.tree())?)
 }
 
-/// Carries a change of rules out.
-///
-/// `notes` is shown with the plan. Documents whose readers change get their wraps, files are sealed
-/// anew, as far as this person can; what is left is said.
+/// Carries a change of rules out, by those who decide so far.
 pub(crate) fn change(
     cx: &Context,
     vault: &Vault,
@@ -49,9 +50,29 @@ pub(crate) fn change(
     notes: &[String],
     run: Run,
 ) -> Result<(), Error> {
+    change_with(cx, vault, new, &Council::default(), notes, run)
+}
+
+/// Carries a change of rules, and of who decides, out.
+///
+/// What lacks signatures becomes a proposal, and nothing else happens then.
+///
+/// `notes` is shown with the plan. Documents whose readers change get their wraps, files are sealed
+/// anew, as far as this person can; what is left is said.
+pub(crate) fn change_with(
+    cx: &Context,
+    vault: &Vault,
+    new: &Rules,
+    council: &Council,
+    notes: &[String],
+    run: Run,
+) -> Result<(), Error> {
     new.check()?;
     let old = accepted(vault)?;
-    let differences = describe(&old, new)?;
+    let before = last_version(vault)?;
+    let draft = next_version(&before, new, council)?;
+    let mut differences = describe(&old, new)?;
+    differences.extend(describe_council(&before, draft.threshold, &draft.admins));
     let concerned = concerned(vault, &old, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
@@ -81,6 +102,13 @@ pub(crate) fn change(
             .collect();
         cx.ui.say(&format!("  {}: {}", item.path(), all.join("; ")));
     }
+    if !differences.is_empty() {
+        let lacking = begun(vault, &before, &draft)?.lacking(&before);
+        // Where one decides alone nothing is said of it.
+        if before.threshold > 1 || !lacking.added.is_empty() {
+            cx.ui.say(&format!("it takes the signatures of {lacking}"));
+        }
+    }
     if concerned.iter().any(|concern| !concern.lost.is_empty()) {
         cx.ui.say(
             "git's history stays readable to whoever could read it: give what matters new values",
@@ -98,14 +126,33 @@ pub(crate) fn change(
     let signed = if differences.is_empty() {
         None
     } else {
-        Some(sign_rules(vault, new, &signers)?)
+        Some(sign_rules(vault, new, council, &signers)?)
     };
+    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+    if signed
+        .as_ref()
+        .is_some_and(|signed| !signed.lacking.is_nothing())
+    {
+        // For who is a party by the new rules alone, and for who is one by the old ones alone.
+        let under = vault.under(new.files().clone(), before.number)?;
+        let author = under.author(&signers).or_else(|_| vault.author(&signers))?;
+        let mut change = Change::begin(&under, &author, &openers, &to_recipient, "proposal")?;
+        if let Some(signed) = signed {
+            let said = proposed(&signed);
+            change.with_proposal(signed.edits);
+            change.commit()?;
+            cx.ui.say(&said);
+            cx.ui.say(
+                "commit and push it; they look with `clws trust diff` and run `clws trust sign`",
+            );
+        }
+        return Ok(());
+    }
     let number = signed
         .as_ref()
         .map_or(vault.trust().accepted.number(), |signed| signed.number);
     let under = vault.under(new.files().clone(), number)?;
     let author = under.author(&signers)?;
-    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
     let mut left = Vec::new();
     let mut progress = cx.ui.progress("documents and files", concerned.len());
@@ -136,6 +183,17 @@ pub(crate) fn change(
         ));
     }
     Ok(())
+}
+
+/// What is said of a proposal that was signed just now.
+fn proposed(signed: &Signed) -> String {
+    let by: Vec<&PartyName> = signed.by.iter().collect();
+    format!(
+        "a proposal of trust version {}, signed by {}; it counts for nothing until {} signed it too",
+        signed.number,
+        list(&by),
+        signed.lacking
+    )
 }
 
 /// Brings one document or file to what the new rules say.

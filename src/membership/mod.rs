@@ -9,7 +9,9 @@ mod found;
 mod rules;
 mod sign;
 
-pub use describe::describe;
+pub use describe::{describe, describe_council};
 pub use found::{Founding, found};
 pub use rules::{Rules, RulesError};
-pub use sign::{Concern, Signed, concerned, next_version, sign_rules};
+pub use sign::{
+    Concern, Council, Signed, begun, concerned, last_version, next_version, sign_rules,
+};

@@ -4,42 +4,85 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::Rules;
 use crate::crypto::sha256;
-use crate::crypto::sshsig::{Namespace, SignedBy};
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, New};
 use crate::name::PartyName;
 use crate::recipients::{Access, Party, Rights, party_file};
-use crate::text::list;
-use crate::trust::{Draft, TrustError, Version, newest_number, read_version, version_file};
+use crate::text::{count, list};
+use crate::trust::{
+    Draft, Lacking, Proposal, Proposed, Trust, TrustError, Version, newest_number, proposal_files,
+    read_version, version_file,
+};
 use crate::vault::{Listed, Signs, Vault};
 
-/// A signed trust version, and the edits that bring it and its files in.
+/// A signed trust version, or a proposal of one, and the edits that bring it in.
 #[derive(Debug)]
 pub struct Signed {
     /// Its number.
     pub number: u64,
     /// Its fingerprint.
     pub hash: [u8; 32],
+    /// Who signed it, this time included.
+    pub by: BTreeSet<PartyName>,
+    /// Whose signatures it lacks; it is a proposal if there are any.
+    pub lacking: Lacking,
     /// The files to write.
     pub edits: Vec<Edit>,
 }
 
-/// What follows on `before`, with its administrators and threshold.
-#[must_use]
-pub fn next_version(before: &Version, rules: &Rules) -> Draft {
-    Draft {
+/// A change of who decides.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Council {
+    /// Administrators to add, or to give another key.
+    pub add: BTreeMap<PartyName, PublicKey>,
+    /// Administrators who decide no longer.
+    pub drop: BTreeSet<PartyName>,
+    /// How many must sign.
+    pub threshold: Option<u64>,
+}
+
+/// What follows on `before`, with its administrators and threshold, changed by `council`.
+///
+/// # Errors
+/// USAGE if nobody would be left who decides, or fewer than must sign.
+pub fn next_version(before: &Version, rules: &Rules, council: &Council) -> Result<Draft, Error> {
+    let mut admins = before.admins.clone();
+    for name in &council.drop {
+        if admins.remove(name).is_none() {
+            let why = format!("{name} is no administrator");
+            return Err(Problem::new(Code::Usage, why).into());
+        }
+    }
+    admins.extend(council.add.clone());
+    // Who is taken out of the vault decides no longer.
+    admins.retain(|name, _| rules.files().contains_key(&party_file(name)));
+    let threshold = council.threshold.unwrap_or(before.threshold);
+    let left = u64::try_from(admins.len()).unwrap_or(u64::MAX);
+    if left == 0 {
+        let why = "no administrator would be left, and nobody would decide any more";
+        return Err(Problem::new(Code::Trust, why)
+            .hint("`clws trust sign --admin NAME` makes somebody else one first")
+            .into());
+    }
+    if threshold == 0 || threshold > left {
+        let why = format!(
+            "{threshold} must sign, and there would be {}",
+            count(admins.len(), "administrator")
+        );
+        return Err(Problem::new(Code::Usage, why)
+            .hint(format!(
+                "`clws trust sign --threshold {left}` asks for fewer"
+            ))
+            .into());
+    }
+    Ok(Draft {
         number: before.number + 1,
         previous: before.hash,
-        threshold: before.threshold,
-        // Who is taken out of the vault decides no longer.
-        admins: before
-            .admins
-            .iter()
-            .filter(|(name, _)| rules.files().contains_key(&party_file(name)))
-            .map(|(name, key)| (name.clone(), key.clone()))
-            .collect(),
+        threshold,
+        admins,
         files: hashes(rules.files()),
-    }
+    })
 }
 
 pub(super) fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, [u8; 32]> {
@@ -49,86 +92,170 @@ pub(super) fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, [u8;
         .collect()
 }
 
-/// Signs `rules` as the next trust version, by the first of `signers` who is an administrator.
+/// Signs `rules` as the next trust version, with every key here that counts for it.
 ///
-/// Gives the edits of every file that differs from the working tree.
+/// Gives the edits of every file that differs from the working tree. Where signatures are lacking
+/// these are the files of a proposal, and the rules in the tree are put back to what counts.
 ///
 /// # Errors
-/// TRUST if nobody here is an administrator, or one signature is not enough (a later version of this
-/// program collects several); [`super::RulesError`] if the rules are not consistent.
-pub fn sign_rules(vault: &Vault, rules: &Rules, signers: &[&dyn Signs]) -> Result<Signed, Error> {
+/// TRUST if nobody here is an administrator; DENIED if who is here has signed and others are waited
+/// for; [`TrustError::OtherProposal`]; [`super::RulesError`] if the rules are not consistent.
+pub fn sign_rules(
+    vault: &Vault,
+    rules: &Rules,
+    council: &Council,
+    signers: &[&dyn Signs],
+) -> Result<Signed, Error> {
     rules.check()?;
-    vault.demand_pin(true)?;
+    let before = last_version(vault)?;
+    let now = vault.trust().accepted.files()?;
+    let draft = next_version(&before, rules, council)?;
+    let version = begun(vault, &before, &draft)?;
+    let mut more = Vec::new();
+    for signer in signers {
+        if let Some(admin) = version.awaits(&before, signer.public()) {
+            more.push(SignedBy {
+                party: admin.to_string(),
+                ..signer.sign(Namespace::Trust, version.body())?
+            });
+        }
+    }
+    let is_known = |key: &PublicKey| before.admins.values().any(|known| known == key);
+    let begins = version.signers(&before.admins).is_empty();
+    if more.is_empty() || begins && !signers.iter().any(|signer| is_known(signer.public())) {
+        return Err(not_mine(&version, &before, signers).into());
+    }
+    let printed = version.print_with(&before, more);
+    // What is written must be what every other machine reads.
+    let version = Version::parse(printed.as_bytes())?;
+    let lacking = version.lacking(&before);
     let tree = vault.tree();
+    let there = Trust::files(tree)?;
+    let mut old_proposal = proposal_files(tree)?;
+    let mut edits = Vec::new();
+    let place = if lacking.is_nothing() {
+        version.check_after(&before)?;
+        replace(&there, rules.files(), &mut edits);
+        version_file(version.number)
+    } else {
+        replace(&there, &now, &mut edits);
+        for (file, bytes) in rules.files() {
+            if now.get(file) != Some(bytes) {
+                let place = Proposal::place_of(file);
+                let old = old_proposal.remove(&place);
+                if old.as_ref() != Some(bytes) {
+                    edits.push(Edit::of(place, old.as_deref(), New::Bytes(bytes.clone())));
+                }
+            }
+        }
+        Proposal::version_file().to_owned()
+    };
+    let old = old_proposal.remove(&place);
+    edits.push(Edit::of(
+        place,
+        old.as_deref(),
+        New::Bytes(printed.into_bytes()),
+    ));
+    for (file, old) in old_proposal {
+        edits.push(Edit::of(file, Some(&old), New::Gone));
+    }
+    Ok(Signed {
+        number: version.number,
+        hash: version.hash,
+        by: version.signed_by(&before),
+        lacking,
+        edits,
+    })
+}
+
+/// The version that a next one follows on.
+///
+/// # Errors
+/// [`TrustError`] if this machine has not accepted the vault, or the tree is an older one.
+pub fn last_version(vault: &Vault) -> Result<Version, Error> {
+    vault.demand_pin(true)?;
     // From an old branch a second version would be signed beside one that others have accepted.
-    let (here, accepted) = (newest_number(tree)?, vault.trust().accepted.number());
+    let (here, accepted) = (
+        newest_number(vault.tree())?,
+        vault.trust().accepted.number(),
+    );
     if here < accepted {
         return Err(TrustError::Older { here, accepted }.into());
     }
-    let before = read_version(tree, newest_number(tree)?)?;
-    let admin = signers.iter().find_map(|signer| {
-        before
-            .admins
+    Ok(read_version(vault.tree(), here)?)
+}
+
+/// The proposal of this very draft if there is one, with its signatures; else the draft without any.
+///
+/// # Errors
+/// [`TrustError::OtherProposal`] if administrators are about to sign something else.
+pub fn begun(vault: &Vault, before: &Version, draft: &Draft) -> Result<Version, Error> {
+    let fresh = Version::parse(draft.print(&[]).as_bytes())?;
+    let now = vault.trust().accepted.files()?;
+    let open = match Proposal::read(vault.tree(), before, &now) {
+        Ok(Proposed::Open(open)) => *open,
+        // What no administrator signed is in nobody's way.
+        Ok(_) | Err(TrustError::Proposal { .. } | TrustError::Line(_)) => return Ok(fresh),
+        Err(error) => return Err(error.into()),
+    };
+    if open.version.body() == fresh.body() {
+        return Ok(open.version);
+    }
+    if open.version.signers(&before.admins).is_empty() {
+        return Ok(fresh);
+    }
+    Err(TrustError::OtherProposal {
+        number: open.version.number,
+        lacking: open.version.lacking(before).to_string(),
+    }
+    .into())
+}
+
+/// Why none of these keys signs this version.
+fn not_mine(version: &Version, before: &Version, signers: &[&dyn Signs]) -> Problem {
+    let lacking = version.lacking(before);
+    let admins = || before.admins.values().chain(version.admins.values());
+    let begun = !version.signers(&before.admins).is_empty();
+    if begun
+        && signers
             .iter()
-            .find(|(_, key)| *key == signer.public())
-            .map(|(name, _)| (name, signer))
-    });
-    let Some((admin, signer)) = admin else {
-        let admins: Vec<String> = before.admins.keys().map(ToString::to_string).collect();
-        return Err(
-            Problem::new(Code::Trust, "none of your keys is an administrator's")
-                .note(format!("administrators are {}", list(&admins)))
-                .hint(format!(
-                    "commit the change and ask {} to run `clws trust sign`",
-                    crate::text::any_of(&admins)
-                ))
-                .into(),
-        );
-    };
-    if before.threshold > 1 {
-        let wanted = before.threshold;
-        return Err(Problem::new(
-            Code::Trust,
-            format!("{wanted} administrators must sign, and this version signs with one"),
+            .any(|signer| admins().any(|key| key == signer.public()))
+    {
+        let number = version.number;
+        return Problem::new(
+            Code::Denied,
+            format!(
+                "you have signed the proposal of trust version {number}; it waits for {lacking}"
+            ),
         )
-        .into());
+        .hint("commit and push it; they run `clws trust sign`");
     }
-    let draft = next_version(&before, rules);
-    if draft.admins.is_empty() {
-        return Err(Problem::new(
-            Code::Trust,
-            format!("{admin} is the only administrator, and nobody would decide any more"),
-        )
-        .into());
-    }
-    let signed = SignedBy {
-        party: admin.to_string(),
-        ..signer.sign(Namespace::Trust, draft.body().as_bytes())?
-    };
-    let printed = draft.print(&[signed]);
-    // What is written must be what every other machine accepts.
-    let version = Version::parse(printed.as_bytes())?;
-    version.check_after(&before)?;
-    let mut edits = Vec::new();
-    let there = crate::trust::Trust::files(tree)?;
-    for (file, bytes) in rules.files() {
+    let admins: Vec<String> = before.admins.keys().map(ToString::to_string).collect();
+    Problem::new(Code::Trust, "none of your keys is an administrator's")
+        .note(format!("administrators are {}", list(&admins)))
+        .hint(format!(
+            "commit the change and ask {} to run `clws trust sign`",
+            crate::text::any_of(&admins)
+        ))
+}
+
+/// The edits that make the files `there` to `wanted`.
+fn replace(
+    there: &BTreeMap<String, Vec<u8>>,
+    wanted: &BTreeMap<String, Vec<u8>>,
+    edits: &mut Vec<Edit>,
+) {
+    for (file, bytes) in wanted {
         let old = there.get(file).map(Vec::as_slice);
         if old != Some(bytes.as_slice()) {
             edits.push(Edit::of(file.clone(), old, New::Bytes(bytes.clone())));
         }
     }
-    for (file, bytes) in &there {
-        if !rules.files().contains_key(file) {
+    for (file, bytes) in there {
+        if !wanted.contains_key(file) {
             edits.push(Edit::of(file.clone(), Some(bytes), New::Gone));
         }
     }
-    let path = version_file(version.number);
-    edits.push(Edit::of(path, None, New::Bytes(printed.into_bytes())));
-    Ok(Signed {
-        number: version.number,
-        hash: version.hash,
-        edits,
-    })
 }
 
 /// What a change of rules means for a document or file.

@@ -12,7 +12,7 @@ use crate::name::{PartyName, Scope};
 use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
 
 /// No file of rules is larger: 16 MiB, as every file in the line form.
-const MAX_RULES: usize = crate::lines::MAX_FILE;
+pub(super) const MAX_RULES: usize = crate::lines::MAX_FILE;
 
 /// The rules of one trust version.
 #[derive(Clone, Debug)]

@@ -51,6 +51,10 @@ pub enum TrustError {
     BadExpectation(String),
     #[error("there is no party `{0}` in the accepted rules")]
     NoParty(String),
+    #[error("`{file}` of the proposal in recipients/trust/proposal/ {why}")]
+    Proposal { file: String, why: &'static str },
+    #[error("a proposal of trust version {number} is open, and this is another change")]
+    OtherProposal { number: u64, lacking: String },
     #[error("the rules of this vault were changed meanwhile")]
     Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
@@ -67,6 +71,7 @@ impl Explain for TrustError {
             Self::BadExpectation(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
             Self::Moved => Code::TempFail,
+            Self::OtherProposal { .. } => Code::Conflict,
             _ => Code::Trust,
         }
     }
@@ -76,6 +81,7 @@ impl Explain for TrustError {
             Self::FirstUse { admins, .. } => {
                 vec![format!("it is decided by {}", crate::text::list(admins))]
             }
+            Self::OtherProposal { lacking, .. } => vec![format!("it waits for {lacking}")],
             Self::Unsigned { all, .. } if *all > 1 => vec![format!("{all} files differ in all")],
             _ => Vec::new(),
         }
@@ -114,6 +120,15 @@ impl Explain for TrustError {
                 path.display()
             )],
             Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
+            Self::Proposal { .. } => vec![
+                "put the folder back with git, or remove it: `rm -r recipients/trust/proposal`".into(),
+            ],
+            Self::OtherProposal { .. } => vec![
+                "`clws trust diff` shows it; `clws trust sign`, with the rules in the tree as git has \
+                 them, signs it"
+                    .into(),
+                "or give it up: `rm -r recipients/trust/proposal`".into(),
+            ],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
             Self::Older { .. } => vec!["git merge main".into()],
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],

@@ -10,6 +10,7 @@ mod chain;
 mod error;
 mod order;
 mod pin;
+mod proposal;
 mod settings;
 mod version;
 
@@ -18,5 +19,6 @@ pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version}
 pub use error::TrustError;
 pub use order::{Order, RecordMark, compare};
 pub use pin::{DocumentPin, HookPin, Pins};
+pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
-pub use version::{Draft, TRUST_SCHEMA, Version, version_file};
+pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

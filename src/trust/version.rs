@@ -4,6 +4,7 @@
 //! and the hash of version 1's body is the vault's id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use memchr::memmem;
 
@@ -12,6 +13,7 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{hex, sha256};
 use crate::lines::{self, Schema, Value};
 use crate::name::PartyName;
+use crate::text;
 
 /// The tables and keys of a trust version.
 pub static TRUST_SCHEMA: Schema = Schema {
@@ -44,6 +46,45 @@ pub static TRUST_SCHEMA: Schema = Schema {
 #[must_use]
 pub fn version_file(number: u64) -> String {
     format!("recipients/trust/{number}.toml")
+}
+
+/// Whose signatures a version lacks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lacking {
+    /// How many more of the administrators before it must sign.
+    pub more: u64,
+    /// The administrators before it who have not signed.
+    pub of: Vec<PartyName>,
+    /// The administrators whom it adds, or gives another key, and who have not signed with that.
+    pub added: Vec<PartyName>,
+}
+
+impl Lacking {
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.more == 0 && self.added.is_empty()
+    }
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of: Vec<&str> = self.of.iter().map(PartyName::as_str).collect();
+        let new = |name: &PartyName| match of.contains(&name.as_str()) {
+            true => format!("{name} with the new key"),
+            false => format!("{name}, who is new,"),
+        };
+        let mut all = Vec::new();
+        let all_of_them = u64::try_from(of.len()).is_ok_and(|count| count == self.more);
+        match self.more {
+            0 => {}
+            _ if all_of_them => all.extend(of.iter().map(|name| (*name).to_owned())),
+            1 => all.push(format!("one of {}", text::list(&of))),
+            more => all.push(format!("{more} of {}", text::list(&of))),
+        }
+        all.extend(self.added.iter().map(new));
+        f.write_str(&text::list(&all))
+    }
 }
 
 /// A trust version as it was read. That it follows from the one before is checked elsewhere.
@@ -114,7 +155,9 @@ impl Version {
                 }
                 "sig" => {
                     let signed: SignedBy = table.parsed("sig")?;
-                    if signed.party != table.name() {
+                    // Whoever takes a new key signs with both: the second stands under NAME/FP.
+                    let second = format!("{}/{}", signed.party, signed.fingerprint);
+                    if signed.party != table.name() && second != table.name() {
                         return Err(table
                             .wrong("sig", "it names another party".to_owned())
                             .into());
@@ -123,6 +166,12 @@ impl Version {
                 }
                 _ => {}
             }
+        }
+        // One key under two names would count twice.
+        let points: BTreeSet<_> = version.admins.values().map(PublicKey::point).collect();
+        if points.len() < version.admins.len() {
+            let why = "two administrators have one key".to_owned();
+            return Err(head.wrong("threshold", why).into());
         }
         let admins = u64::try_from(version.admins.len()).unwrap_or(u64::MAX);
         if version.threshold == 0 || version.threshold > admins {
@@ -147,13 +196,8 @@ impl Version {
     /// The administrators of `admins` whose valid signatures this version carries.
     pub fn signers(&self, admins: &BTreeMap<PartyName, PublicKey>) -> BTreeSet<PartyName> {
         let valid = |(name, key): &(&PartyName, &PublicKey)| {
-            self.signatures.iter().any(|signed| {
-                signed.party == name.as_str()
-                    && signed.fingerprint == key.fingerprint()
-                    && key
-                        .verify(Namespace::Trust, &self.body, &signed.signature)
-                        .is_ok()
-            })
+            let all = &mut self.signatures.iter();
+            all.any(|signed| self.verifies(name, key, signed))
         };
         admins
             .iter()
@@ -185,22 +229,91 @@ impl Version {
         if self.previous != before.hash {
             return Err(self.refused("it was made for another version before it"));
         }
-        let signed = u64::try_from(self.signers(&before.admins).len()).unwrap_or(0);
-        if signed < before.threshold {
-            let why = format!("{signed} of {} administrators signed it", before.threshold);
-            return Err(self.refused(&why));
+        let lacking = self.lacking(before);
+        if lacking.more > 0 {
+            let (signed, wanted) = (before.threshold - lacking.more, before.threshold);
+            return Err(self.refused(&format!("{signed} of {wanted} administrators signed it")));
         }
         self.check_added(&before.admins)
     }
 
-    fn check_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Result<(), TrustError> {
-        let signed = self.signers(&self.admins);
-        for (name, key) in &self.admins {
-            if before.get(name) != Some(key) && !signed.contains(name) {
-                return Err(self.refused(&format!("{name}, a new administrator, did not sign it")));
+    /// Whose signatures this version lacks to count after `before`.
+    #[must_use]
+    pub fn lacking(&self, before: &Self) -> Lacking {
+        let signed = self.signers(&before.admins);
+        let count = u64::try_from(signed.len()).unwrap_or(u64::MAX);
+        let others = before.admins.keys().filter(|name| !signed.contains(*name));
+        Lacking {
+            more: before.threshold.saturating_sub(count),
+            of: others.cloned().collect(),
+            added: self.unsigned_added(&before.admins),
+        }
+    }
+
+    /// The administrators, of `before` and of this version, whose valid signatures it carries.
+    #[must_use]
+    pub fn signed_by(&self, before: &Self) -> BTreeSet<PartyName> {
+        let mut signed = self.signers(&before.admins);
+        signed.extend(self.signers(&self.admins));
+        signed
+    }
+
+    /// The administrator, of `before` or of this version, whose key this is and who has not signed
+    /// with it.
+    #[must_use]
+    pub fn awaits(&self, before: &Self, key: &PublicKey) -> Option<PartyName> {
+        let all = before.admins.iter().chain(&self.admins);
+        let (name, key) = all.into_iter().find(|(_, known)| *known == key)?;
+        let alone = BTreeMap::from([(name.clone(), key.clone())]);
+        self.signers(&alone).is_empty().then(|| name.clone())
+    }
+
+    /// What is signed.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The whole file with more signatures; those that do not verify are left out.
+    #[must_use]
+    pub fn print_with(&self, before: &Self, more: Vec<SignedBy>) -> String {
+        let admins: Vec<_> = before.admins.iter().chain(&self.admins).collect();
+        let mut all: Vec<SignedBy> = Vec::new();
+        for signed in self.signatures.iter().cloned().chain(more) {
+            let known = admins
+                .iter()
+                .any(|(name, key)| self.verifies(name, key, &signed));
+            if known && !all.contains(&signed) {
+                all.push(signed);
             }
         }
-        Ok(())
+        print_signed(&String::from_utf8_lossy(&self.body), &all)
+    }
+
+    fn verifies(&self, name: &PartyName, key: &PublicKey, signed: &SignedBy) -> bool {
+        signed.party == name.as_str()
+            && signed.fingerprint == key.fingerprint()
+            && key
+                .verify(Namespace::Trust, &self.body, &signed.signature)
+                .is_ok()
+    }
+
+    fn check_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Result<(), TrustError> {
+        match self.unsigned_added(before).first() {
+            None => Ok(()),
+            Some(name) => {
+                Err(self.refused(&format!("{name}, a new administrator, did not sign it")))
+            }
+        }
+    }
+
+    fn unsigned_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Vec<PartyName> {
+        let signed = self.signers(&self.admins);
+        let added = self
+            .admins
+            .iter()
+            .filter(|(name, key)| before.get(*name) != Some(*key) && !signed.contains(*name));
+        added.map(|(name, _)| name.clone()).collect()
     }
 
     fn refused(&self, why: &str) -> TrustError {
@@ -211,8 +324,10 @@ impl Version {
     }
 }
 
+/// Everything before the signatures; in a version that has none yet, everything before `[end]`.
 fn body(bytes: &[u8]) -> &[u8] {
-    let end = memmem::find(bytes, b"\n[sig.").map_or(bytes.len(), |at| at + 1);
+    let end = memmem::find(bytes, b"\n[sig.").or_else(|| memmem::find(bytes, b"\n[end]"));
+    let end = end.map_or(bytes.len(), |at| at + 1);
     bytes.get(..end).unwrap_or(bytes)
 }
 
@@ -262,16 +377,21 @@ impl Draft {
     /// The whole file, with signatures over [`Self::body`].
     #[must_use]
     pub fn print(&self, signatures: &[SignedBy]) -> String {
-        let tables: Vec<String> = signatures
-            .iter()
-            .map(|signed| {
-                lines::print(
-                    "sig",
-                    Some(&signed.party),
-                    &[("sig", signed.to_string().into())],
-                )
-            })
-            .collect();
-        lines::render(&self.body(), &tables)
+        print_signed(&self.body(), signatures)
     }
+}
+
+fn print_signed(body: &str, signatures: &[SignedBy]) -> String {
+    let mut tables = BTreeMap::new();
+    let mut sorted: Vec<&SignedBy> = signatures.iter().collect();
+    sorted.sort_by_key(|signed| (&signed.party, &signed.fingerprint));
+    for signed in sorted {
+        let mut name = signed.party.clone();
+        if tables.contains_key(&name) {
+            name = format!("{name}/{}", signed.fingerprint);
+        }
+        let table = lines::print("sig", Some(&name), &[("sig", signed.to_string().into())]);
+        tables.insert(name, table);
+    }
+    lines::render(body, &tables.into_values().collect::<Vec<_>>())
 }

@@ -49,7 +49,8 @@ pub struct Change<'a> {
     what: &'a str,
     documents: BTreeMap<DocumentPath, Draft>,
     pub(super) files: Vec<FileDraft>,
-    rules: Option<(Vec<Edit>, [u8; 32])>,
+    rules: Vec<Edit>,
+    version: Option<[u8; 32]>,
     _lock: Lock,
 }
 
@@ -78,7 +79,8 @@ impl<'a> Change<'a> {
             what,
             documents: BTreeMap::new(),
             files: Vec::new(),
-            rules: None,
+            rules: Vec::new(),
+            version: None,
             _lock: lock,
         })
     }
@@ -292,7 +294,13 @@ impl<'a> Change<'a> {
     /// Takes the next trust version along: its files, and its hash for the pin. The vault must be one
     /// under the new rules.
     pub fn with_rules(&mut self, edits: Vec<Edit>, version: [u8; 32]) {
-        self.rules = Some((edits, version));
+        self.rules = edits;
+        self.version = Some(version);
+    }
+
+    /// Takes the files of a proposal along, which counts for nothing yet: no pin moves by it.
+    pub fn with_proposal(&mut self, edits: Vec<Edit>) {
+        self.rules = edits;
     }
 
     /// The secrets that this change touches, by name.
@@ -336,11 +344,7 @@ impl<'a> Change<'a> {
             ));
             edits.extend(file.into_edits());
         }
-        let mut version = None;
-        if let Some((rules, hash)) = self.rules {
-            edits.extend(rules);
-            version = Some(hash);
-        }
+        edits.extend(self.rules);
         let memory = &self.vault.trust().pins;
         let journal = Journal::at(memory.journal_file());
         if edits.is_empty() {
@@ -350,7 +354,7 @@ impl<'a> Change<'a> {
         self.vault.record_use(self.what, &names, Sync::Disk)?;
         journal.commit(self.vault.tree(), self.vault.world(), edits)?;
         memory.set_documents(&pins)?;
-        if let Some(hash) = version {
+        if let Some(hash) = self.version {
             let mut chain = memory.chain()?;
             chain.push(hash);
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;

@@ -40,6 +40,7 @@ mod only_edited_values_are_sealed_anew;
 mod plain_merges_pass_the_check;
 mod plaintext_is_gone_on_every_way_out;
 mod reading_a_vault_starts_no_process;
+mod several_administrators_decide_together;
 mod somebody_leaves;
 mod ten_thousand_variables_are_one_document;
 mod the_reference_deployment_gives_each_component_its_own;
