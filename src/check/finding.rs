@@ -60,6 +60,8 @@ pub enum Kind {
     Submission,
     /// A note: a killed run left a temporary file.
     Stale,
+    /// A note: a change of the rules waits for signatures.
+    Proposal,
     /// A note: a party's private half is public on purpose.
     PublicParty,
 }
@@ -95,6 +97,7 @@ impl Kind {
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
+            Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
         }
     }
@@ -109,6 +112,7 @@ impl Kind {
                 | Self::Large
                 | Self::Submission
                 | Self::Stale
+                | Self::Proposal
                 | Self::PublicParty
         )
     }

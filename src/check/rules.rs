@@ -5,8 +5,8 @@ use crate::error::{Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party};
 use crate::text::list;
 use crate::trust::{
-    Difference, SETTINGS_FILE, Settings, Standing, Trust, TrustError, newest_number, read_version,
-    version_file,
+    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, TrustError,
+    newest_number, read_version, version_file,
 };
 
 impl Check<'_> {
@@ -29,7 +29,30 @@ impl Check<'_> {
             }
             Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
         }
+        self.proposal();
         self.public_parties()
+    }
+
+    /// What is proposed, and who is waited for.
+    fn proposal(&mut self) {
+        let withdraw = format!("rm -r {PROPOSAL_FOLDER}");
+        let finding = match self.vault.trust().proposed(self.vault.tree()) {
+            Ok((_, Proposed::Nothing)) => return,
+            Ok((_, Proposed::Stale(number))) => {
+                let why = format!(
+                    "a proposal of trust version {number} that follows on another version than is here"
+                );
+                Finding::new(Kind::Proposal, PROPOSAL_FOLDER, why).next(withdraw)
+            }
+            Ok((before, Proposed::Open(open))) => {
+                let state = open.state(&before);
+                let why = format!("trust version {} is proposed, {state}", open.version.number);
+                let next = "clws trust diff, then clws trust sign";
+                Finding::new(Kind::Proposal, PROPOSAL_FOLDER, why).next(next)
+            }
+            Err(error) => Finding::of(Kind::Rules, PROPOSAL_FOLDER, &error),
+        };
+        self.add(finding);
     }
 
     /// How the tree's newest version stands to what this machine accepted.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::accepted::{differences, rule_files, signed_files};
-use super::{Accepted, Difference, Pins, TrustError, Version, version_file};
+use super::{Accepted, Difference, Pins, Proposal, Proposed, TrustError, Version, version_file};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{EntryKind, Lock, Tree};
+use crate::name::PartyName;
 use crate::world::World;
 
 /// A trust version lists each party: 5,000 hosts are 0.5 MB.
@@ -236,6 +237,38 @@ impl Trust {
     pub fn differences(&self, tree: &Tree) -> Result<Vec<Difference>, TrustError> {
         let version = read_version(tree, newest_number(tree)?)?;
         Ok(differences(&rule_files(tree)?, &version))
+    }
+
+    /// What is proposed in the working tree, and the version that it follows on.
+    ///
+    /// # Errors
+    /// [`TrustError`] if it cannot be read, or is not whole.
+    pub fn proposed(&self, tree: &Tree) -> Result<(Version, Proposed), TrustError> {
+        let before = read_version(tree, newest_number(tree)?)?;
+        let now = match self.standing {
+            Standing::Current | Standing::Unpinned => self.accepted.files()?,
+            Standing::Older | Standing::Sibling => rule_files(tree)?,
+        };
+        let proposed = Proposal::read(tree, &before, &now)?;
+        Ok((before, proposed))
+    }
+
+    /// The administrators who signed the newest version in the tree, if they were enough for it to
+    /// follow on one that this machine accepted; none if it is one that this machine accepted.
+    ///
+    /// # Errors
+    /// [`TrustError`] if it cannot be read.
+    pub fn signers_of_sibling(&self, tree: &Tree) -> Result<Vec<PartyName>, TrustError> {
+        let version = read_version(tree, newest_number(tree)?)?;
+        let known = self.pins.chain()?;
+        let Some(number) = version.number.checked_sub(1).filter(|number| *number > 0) else {
+            return Ok(Vec::new());
+        };
+        let before = read_version(tree, number)?;
+        if !known.contains(&before.hash) || version.check_after(&before).is_err() {
+            return Ok(Vec::new());
+        }
+        Ok(version.signed_by(&before).into_iter().collect())
     }
 
     /// The files of rules as they lie in the working tree.

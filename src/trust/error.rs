@@ -108,12 +108,15 @@ impl Explain for TrustError {
                 "an administrator takes it over with `clws trust sign`; else put it back with git"
                     .into(),
             ],
-            Self::Sibling { .. }
-            | Self::BehindBody { .. }
-            | Self::DoesNotFollow { .. }
-            | Self::NotExpected { .. } => {
-                vec!["`clws trust show` shows both; ask an administrator which is meant".into()]
+            Self::Sibling { .. } => vec![
+                "`clws trust diff` shows how they differ; ask an administrator which is meant".into(),
+            ],
+            Self::NotExpected { .. } => {
+                vec!["ask an administrator for the fingerprint that `clws trust show` prints".into()]
             }
+            Self::BehindBody { .. } | Self::DoesNotFollow { .. } => vec![
+                "`git log -- recipients/trust` shows who brought it; put the folder back with git".into(),
+            ],
             Self::Gap(_) => vec!["check out the whole of recipients/trust/".into()],
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",

@@ -10,7 +10,9 @@ use super::accepted::{MAX_RULES, party_of};
 use super::{SETTINGS_FILE, TrustError, Version};
 use crate::crypto::sha256;
 use crate::fs::{EntryKind, Tree};
+use crate::name::PartyName;
 use crate::recipients::ACCESS_FILE;
+use crate::text::list;
 
 /// Where a proposal lies.
 pub const PROPOSAL_FOLDER: &str = "recipients/trust/proposal";
@@ -49,6 +51,18 @@ impl Proposal {
     #[must_use]
     pub fn version_file() -> &'static str {
         VERSION_FILE
+    }
+
+    /// Where it stands, as a sentence without its subject: who signed it and who is waited for.
+    #[must_use]
+    pub fn state(&self, before: &Version) -> String {
+        let signed = self.version.signed_by(before);
+        let signed: Vec<&str> = signed.iter().map(PartyName::as_str).collect();
+        let by = match signed.as_slice() {
+            [] => "signed by no administrator".to_owned(),
+            signed => format!("signed by {}", list(signed)),
+        };
+        format!("{by}; it waits for {}", self.version.lacking(before))
     }
 
     /// Reads what is proposed after `before`, whose files of rules are `now`.

@@ -70,6 +70,25 @@ fn a_proposal_counts_for_nothing_until_the_last_one_signs() {
         "{}",
         proposed.err
     );
+    // It is shown with who signed it and who is waited for.
+    let diff = lab.clws("trust diff").by("cleo").exits(1).text();
+    assert_eq!(
+        diff,
+        "proposed: trust version 6, signed by ada; it waits for one of ben and cleo\n  \
+         dora may read `dev`\n"
+    );
+    assert!(
+        trust(&lab).contains("proposal        trust version 6, signed by ada; it waits for"),
+        "{}",
+        trust(&lab)
+    );
+    let json = lab.clws("trust show --json").succeeds().json();
+    assert_eq!(json["proposal"]["of"], serde_json::json!(["ben", "cleo"]));
+    let check = lab.clws("check").succeeds().text();
+    assert!(
+        check.contains("trust version 6 is proposed, signed by ada; it waits"),
+        "{check}"
+    );
     // Nobody is sealed to dora, and whoever sees the vault for the first time finds it whole.
     assert_eq!(get(&lab, "ada").code, 0);
     let lab = lab.secret("dev/web/OTHER", "more");

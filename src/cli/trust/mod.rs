@@ -2,6 +2,7 @@
 
 mod accept;
 mod diff;
+mod proposed;
 mod show;
 mod sign;
 
