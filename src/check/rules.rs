@@ -5,8 +5,8 @@ use crate::error::{Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party};
 use crate::text::list;
 use crate::trust::{
-    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, TrustError,
-    newest_number, read_version, version_file,
+    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, newest_number,
+    read_version, version_file,
 };
 
 impl Check<'_> {
@@ -74,7 +74,8 @@ impl Check<'_> {
                 self.add(Finding::new(Kind::Trust, path, why).next("git merge main"));
             }
             Standing::Sibling => {
-                let error = TrustError::Sibling { number: accepted };
+                let error = self.vault.trust().sibling(self.vault.tree());
+                let error = error.unwrap_or_else(|error| error);
                 self.add(Finding::of(Kind::Trust, path, &error));
             }
         }

@@ -230,6 +230,15 @@ impl Trust {
         })
     }
 
+    /// The error that names the version which is another one here than was accepted.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the tree cannot be read.
+    pub fn sibling(&self, tree: &Tree) -> Result<TrustError, TrustError> {
+        let number = newest_number(tree)?.min(self.accepted.number());
+        Ok(TrustError::Sibling { number })
+    }
+
     /// How the working tree's rules differ from the newest version that lies there.
     ///
     /// # Errors
@@ -295,9 +304,7 @@ impl Trust {
                 });
             }
             Standing::Sibling => {
-                return Err(TrustError::Sibling {
-                    number: self.accepted.number(),
-                });
+                return Err(self.sibling(tree)?);
             }
             Standing::Unpinned => return Err(Self::first_use_error(tree)?),
         }

@@ -216,9 +216,7 @@ impl Vault {
     pub fn demand_pin(&self, writing: bool) -> Result<(), TrustError> {
         match self.trust.standing {
             Standing::Unpinned => Err(Trust::first_use_error(&self.tree)?),
-            Standing::Sibling if writing => Err(TrustError::Sibling {
-                number: self.trust.accepted.number(),
-            }),
+            Standing::Sibling if writing => Err(self.trust.sibling(&self.tree)?),
             _ => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::membership::{Council, Rules, last_version};
 use crate::name::PartyName;
 use crate::recipients::Use;
 use crate::text::{any_of, list};
-use crate::trust::{Proposal, Proposed, Version};
+use crate::trust::{PROPOSAL_FOLDER, Proposal, Proposed, Version};
 
 /// Sign the rules in the working tree, or the open proposal, as the next trust version
 ///
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
         && council == Council::default()
         && let Proposed::Open(open) = Proposal::read(vault.tree(), &before, accepted.files())?
     {
-        notes.push(signers_so_far(&open.version, &before));
+        notes.push(proposer(&open.version, &before)?);
         council = as_council(&open.version, &before);
         new = Rules::new(open.files);
     }
@@ -77,16 +77,23 @@ fn as_council(version: &Version, before: &Version) -> Council {
     }
 }
 
-fn signers_so_far(version: &Version, before: &Version) -> String {
+/// Who signed a proposal so far; refuses one that anybody may have laid there.
+fn proposer(version: &Version, before: &Version) -> Result<String, Error> {
     let by: Vec<String> = version
         .signers(&before.admins)
         .iter()
         .map(ToString::to_string)
         .collect();
-    match by.as_slice() {
-        [] => "this is a proposal that no administrator has signed".to_owned(),
-        by => format!("{} proposed it by a signature", list(by)),
+    if by.is_empty() {
+        return Err(Problem::new(
+            Code::Trust,
+            "no administrator has signed the proposal that lies here",
+        )
+        .hint("`clws trust diff` shows it; make the change yourself if it is meant")
+        .hint(format!("else remove it: `rm -r {PROPOSAL_FOLDER}`"))
+        .into());
     }
+    Ok(format!("{} proposed it by a signature", list(&by)))
 }
 
 /// The key that a party shall decide with: its only one, or the one that is named.
