@@ -5,8 +5,8 @@ use crate::error::{Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party};
 use crate::text::list;
 use crate::trust::{
-    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, newest_number,
-    read_version, version_file,
+    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, follow,
+    newest_number, read_version, version_file,
 };
 
 impl Check<'_> {
@@ -91,13 +91,13 @@ impl Check<'_> {
         let mut before = None;
         for number in 1..=newest {
             let file = version_file(number);
-            let version = match read_version(tree, number) {
+            let mut version = match read_version(tree, number) {
                 Ok(version) => version,
                 Err(error) => return self.add(Finding::of(Kind::Trust, file, &error)),
             };
             let follows = match &before {
                 None => version.check_founding(),
-                Some(before) => version.check_after(before),
+                Some(before) => follow(tree, &mut version, before).map(drop),
             };
             if let Err(error) = follows {
                 self.add(Finding::of(Kind::Trust, file, &error));

@@ -169,7 +169,7 @@ pub(crate) fn change_with(
         progress.step();
     }
     if let Some(signed) = signed {
-        change.with_rules(signed.edits, signed.hash);
+        change.with_rules(signed.edits, signed.chain);
     }
     change.commit()?;
     if !differences.is_empty() {

@@ -11,8 +11,8 @@ use crate::name::PartyName;
 use crate::recipients::{Access, Party, Rights, party_file};
 use crate::text::{count, list};
 use crate::trust::{
-    Draft, Lacking, Proposal, Proposed, Trust, TrustError, Version, newest_number, proposal_files,
-    read_version, version_file,
+    Draft, Lacking, Proposal, Proposed, Step, Trust, TrustError, Version, chain_to, newest_number,
+    proposal_files, read_version, version_file,
 };
 use crate::vault::{Listed, Signs, Vault};
 
@@ -21,8 +21,8 @@ use crate::vault::{Listed, Signs, Vault};
 pub struct Signed {
     /// Its number.
     pub number: u64,
-    /// Its fingerprint.
-    pub hash: [u8; 32],
+    /// What a pin holds once it counts.
+    pub chain: Vec<Step>,
     /// Who signed it, this time included.
     pub by: BTreeSet<PartyName>,
     /// Whose signatures it lacks; it is a proposal if there are any.
@@ -79,6 +79,7 @@ pub fn next_version(before: &Version, rules: &Rules, council: &Council) -> Resul
     Ok(Draft {
         number: before.number + 1,
         previous: before.hash,
+        also: None,
         threshold,
         admins,
         files: hashes(rules.files()),
@@ -130,6 +131,11 @@ pub fn sign_rules(
     let version = Version::parse(printed.as_bytes())?;
     let lacking = version.lacking(&before);
     let tree = vault.tree();
+    let (_, mut chain) = chain_to(tree, &vault.trust().pins, before.number)?;
+    chain.push(Step {
+        hash: version.hash,
+        joined: Vec::new(),
+    });
     let there = Trust::files(tree)?;
     let mut old_proposal = proposal_files(tree)?;
     let mut edits = Vec::new();
@@ -161,7 +167,7 @@ pub fn sign_rules(
     }
     Ok(Signed {
         number: version.number,
-        hash: version.hash,
+        chain,
         by: version.signed_by(&before),
         lacking,
         edits,

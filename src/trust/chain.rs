@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::accepted::{differences, rule_files, signed_files};
-use super::{Accepted, Difference, Pins, Proposal, Proposed, TrustError, Version, version_file};
+use super::join::{chain_to, follow};
+use super::{
+    Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
+};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{EntryKind, Lock, Tree};
 use crate::name::PartyName;
 use crate::world::World;
 
 /// A trust version lists each party: 5,000 hosts are 0.5 MB.
-const MAX_TRUST: usize = crate::lines::MAX_FILE;
+pub(super) const MAX_TRUST: usize = crate::lines::MAX_FILE;
 
 /// How the working tree's trust versions stand to what this machine accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -117,45 +120,54 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     let known = usize::try_from(shared - 1)
         .ok()
         .and_then(|index| pinned.get(index));
+    let is_known = known.is_some_and(|step| step.hash == here)
+        || pinned.iter().any(|step| step.joined.contains(&here));
     let accepted = pins.accepted(pinned.len())?;
-    let standing = if known != Some(&here) {
-        Standing::Sibling
-    } else if newest < accepted_number {
-        Standing::Older
-    } else {
-        Standing::Current
+    let standing = match newest {
+        _ if newest < accepted_number && is_known => Standing::Older,
+        _ if newest > accepted_number => match chain_to(tree, &pins, newest) {
+            Ok((common, chain)) => {
+                let after = usize::try_from(common).unwrap_or(usize::MAX);
+                // What was accepted has to be behind the newest one, on this branch or on one that
+                // was joined.
+                let mut stepped = chain.iter().skip(after);
+                if common == accepted_number || stepped.any(|step| step.joined.contains(&last.hash))
+                {
+                    let accepted = step_on(tree, &pins, &chain, newest)?;
+                    return Ok(Trust {
+                        vault,
+                        standing: Standing::Current,
+                        accepted,
+                        pins,
+                    });
+                }
+                Standing::Sibling
+            }
+            Err(error) if is_known => return Err(error),
+            // What does not hold is no reason to stop going by what was accepted.
+            Err(_) => Standing::Sibling,
+        },
+        _ if is_known => Standing::Current,
+        _ => Standing::Sibling,
     };
-    if standing == Standing::Current && newest > accepted_number {
-        let mut chain = pinned.clone();
-        let mut before = read_version(tree, accepted_number)?;
-        debug_assert_eq!(before.hash, *last);
-        for number in accepted_number + 1..=newest {
-            let version = read_version(tree, number)?;
-            version.check_after(&before)?;
-            chain.push(version.hash);
-            before = version;
-        }
-        let files = signed_files(tree, &before)?;
-        // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
-        // the rules count already.
-        let lock = Lock::try_take(&pins.lock_file(), "accepting newer rules")?;
-        let accepted = match lock {
-            Some(_held) => take(&pins, &chain, &files)?,
-            None => Accepted::of_files(files, before.number)?,
-        };
-        return Ok(Trust {
-            vault,
-            standing,
-            accepted,
-            pins,
-        });
-    }
     Ok(Trust {
         vault,
         standing,
         accepted,
         pins,
     })
+}
+
+/// Accepts the newest version after all before it were verified.
+fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Accepted, TrustError> {
+    let version = read_version(tree, newest)?;
+    let files = signed_files(tree, &version)?;
+    // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
+    // the rules count already.
+    match Lock::try_take(&pins.lock_file(), "accepting newer rules")? {
+        Some(_held) => take(pins, chain, &files),
+        None => Accepted::of_files(files, newest),
+    }
 }
 
 fn first_use(
@@ -167,11 +179,12 @@ fn first_use(
 ) -> Result<Trust, TrustError> {
     let mut before = read_version(tree, 1)?;
     before.check_founding()?;
-    let mut chain = vec![before.hash];
+    let mut chain = vec![Step::of(before.hash)];
     for number in 2..=newest {
-        let version = read_version(tree, number)?;
-        version.check_after(&before)?;
-        chain.push(version.hash);
+        let mut version = read_version(tree, number)?;
+        let joined = follow(tree, &mut version, &before)?;
+        let hash = version.hash;
+        chain.push(Step { hash, joined });
         before = version;
     }
     let Some(expect) = expect else {
@@ -187,7 +200,9 @@ fn first_use(
         .number
         .checked_sub(1)
         .and_then(|index| usize::try_from(index).ok());
-    let found = found.and_then(|index| chain.get(index));
+    let found = found
+        .and_then(|index| chain.get(index))
+        .map(|step| &step.hash);
     if found != Some(&expect.hash) {
         return Err(TrustError::NotExpected {
             number: expect.number,
@@ -209,7 +224,7 @@ fn first_use(
 /// Moves the pin, with a copy of the rules that the version signed. The caller holds the lock.
 fn take(
     pins: &Pins,
-    chain: &[[u8; 32]],
+    chain: &[Step],
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Accepted, TrustError> {
     pins.accept(chain, files)?;
@@ -268,13 +283,14 @@ impl Trust {
     /// # Errors
     /// [`TrustError`] if it cannot be read.
     pub fn signers_of_sibling(&self, tree: &Tree) -> Result<Vec<PartyName>, TrustError> {
-        let version = read_version(tree, newest_number(tree)?)?;
+        let mut version = read_version(tree, newest_number(tree)?)?;
         let known = self.pins.chain()?;
         let Some(number) = version.number.checked_sub(1).filter(|number| *number > 0) else {
             return Ok(Vec::new());
         };
         let before = read_version(tree, number)?;
-        if !known.contains(&before.hash) || version.check_after(&before).is_err() {
+        let is_known = known.iter().any(|step| step.hash == before.hash);
+        if !is_known || follow(tree, &mut version, &before).is_err() {
             return Ok(Vec::new());
         }
         Ok(version.signed_by(&before).into_iter().collect())

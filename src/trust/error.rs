@@ -21,6 +21,8 @@ pub enum TrustError {
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
     Gap(u64),
+    #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
+    NotJoined(String),
     #[error("trust version {number} has tables behind its signatures, which nobody signed")]
     BehindBody { number: u64 },
     #[error("trust version {number} does not follow from version {}: {why}", .number.saturating_sub(1))]
@@ -109,7 +111,8 @@ impl Explain for TrustError {
                     .into(),
             ],
             Self::Sibling { .. } => vec![
-                "`clws trust diff` shows how they differ; ask an administrator which is meant".into(),
+                "`clws trust diff` shows how they differ".into(),
+                "if both are meant, an administrator joins them with `clws trust merge`".into(),
             ],
             Self::NotExpected { .. } => {
                 vec!["ask an administrator for the fingerprint that `clws trust show` prints".into()]
@@ -117,7 +120,7 @@ impl Explain for TrustError {
             Self::BehindBody { .. } | Self::DoesNotFollow { .. } => vec![
                 "`git log -- recipients/trust` shows who brought it; put the folder back with git".into(),
             ],
-            Self::Gap(_) => vec!["check out the whole of recipients/trust/".into()],
+            Self::Gap(_) | Self::NotJoined(_) => vec!["check out the whole of recipients/trust/".into()],
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
                 path.display()

@@ -8,6 +8,7 @@
 mod accepted;
 mod chain;
 mod error;
+mod join;
 mod order;
 mod pin;
 mod proposal;
@@ -17,8 +18,9 @@ mod version;
 pub use accepted::{Accepted, Difference};
 pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
 pub use error::TrustError;
+pub use join::{ALSO_FOLDER, also_file, chain_to, follow, load_side};
 pub use order::{Order, RecordMark, compare};
-pub use pin::{DocumentPin, HookPin, Pins};
+pub use pin::{DocumentPin, HookPin, Pins, Step};
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

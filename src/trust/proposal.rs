@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::accepted::{MAX_RULES, party_of};
+use super::join::load_side;
 use super::{SETTINGS_FILE, TrustError, Version};
 use crate::crypto::sha256;
 use crate::fs::{EntryKind, Tree};
@@ -78,10 +79,11 @@ impl Proposal {
         let Some(bytes) = tree.read(VERSION_FILE, MAX_RULES)? else {
             return Ok(Proposed::Nothing);
         };
-        let version = Version::parse(&bytes)?;
+        let mut version = Version::parse(&bytes)?;
         if version.number != before.number + 1 || version.previous != before.hash {
             return Ok(Proposed::Stale(version.number));
         }
+        load_side(tree, &mut version)?;
         let mut files = BTreeMap::new();
         for (file, hash) in &version.files {
             // Signing it writes these files: nothing else than rules may be among them.

@@ -55,6 +55,10 @@ pub struct Lacking {
     pub more: u64,
     /// The administrators before it who have not signed.
     pub of: Vec<PartyName>,
+    /// The same of the version that it joins: how many more must sign.
+    pub beside: u64,
+    /// The administrators of the version that it joins who have not signed.
+    pub of_beside: Vec<PartyName>,
     /// The administrators whom it adds, or gives another key, and who have not signed with that.
     pub added: Vec<PartyName>,
 }
@@ -63,7 +67,7 @@ impl Lacking {
     /// Whether nothing is.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.more == 0 && self.added.is_empty()
+        self.more == 0 && self.beside == 0 && self.added.is_empty()
     }
 }
 
@@ -74,16 +78,26 @@ impl fmt::Display for Lacking {
             true => format!("{name} with the new key"),
             false => format!("{name}, who is new,"),
         };
-        let mut all = Vec::new();
-        let all_of_them = u64::try_from(of.len()).is_ok_and(|count| count == self.more);
-        match self.more {
-            0 => {}
-            _ if all_of_them => all.extend(of.iter().map(|name| (*name).to_owned())),
-            1 => all.push(format!("one of {}", text::list(&of))),
-            more => all.push(format!("{more} of {}", text::list(&of))),
+        let mut all = some_of(self.more, &self.of);
+        for who in some_of(self.beside, &self.of_beside) {
+            if !all.contains(&who) {
+                all.push(who);
+            }
         }
         all.extend(self.added.iter().map(new));
         f.write_str(&text::list(&all))
+    }
+}
+
+/// How many of these, or all of them by name.
+fn some_of(more: u64, of: &[PartyName]) -> Vec<String> {
+    match more {
+        0 => Vec::new(),
+        _ if u64::try_from(of.len()).is_ok_and(|count| count == more) => {
+            of.iter().map(ToString::to_string).collect()
+        }
+        1 => vec![format!("one of {}", text::list(of))],
+        more => vec![format!("{more} of {}", text::list(of))],
     }
 }
 
@@ -94,6 +108,10 @@ pub struct Version {
     pub number: u64,
     /// SHA-256 of the body of version n−1; in version 1, 32 random bytes.
     pub previous: [u8; 32],
+    /// SHA-256 of the body of another branch's version, which this one joins.
+    pub also: Option<[u8; 32]>,
+    /// That version, once it was found and verified. Without it this one does not follow.
+    pub side: Option<Box<Version>>,
     /// How many administrators must sign the next version.
     pub threshold: u64,
     /// The administrators and their keys.
@@ -122,6 +140,8 @@ impl Version {
         let mut version = Self {
             number: head.number("version")?,
             previous: head.hex("prev")?,
+            also: None,
+            side: None,
             threshold: head.number("threshold")?,
             admins: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -130,8 +150,7 @@ impl Version {
             signatures: Vec::new(),
         };
         if head.optional("also")?.is_some() {
-            let why = "this clws does not join versions; a newer one does".to_owned();
-            return Err(head.wrong("also", why).into());
+            version.also = Some(head.hex("also")?);
         }
         for table in parsed.all()? {
             let header = table.header();
@@ -211,8 +230,8 @@ impl Version {
     /// # Errors
     /// [`TrustError::DoesNotFollow`].
     pub fn check_founding(&self) -> Result<(), TrustError> {
-        if self.number != 1 {
-            return Err(self.refused("its number is not 1"));
+        if self.number != 1 || self.also.is_some() {
+            return Err(self.refused("its number is not 1, or it joins another"));
         }
         self.check_added(&BTreeMap::new())
     }
@@ -229,7 +248,22 @@ impl Version {
         if self.previous != before.hash {
             return Err(self.refused("it was made for another version before it"));
         }
+        if self.also != self.side.as_ref().map(|side| side.hash) {
+            return Err(self.refused("the version that it joins is not here"));
+        }
+        if self
+            .side
+            .as_ref()
+            .is_some_and(|side| side.number >= self.number)
+        {
+            return Err(self.refused("the version that it joins is no older one"));
+        }
         let lacking = self.lacking(before);
+        if let (Some(beside), 1..) = (&self.side, lacking.beside) {
+            let (signed, wanted) = (beside.threshold - lacking.beside, beside.threshold);
+            let why = format!("{signed} of {wanted} administrators of the other branch signed it");
+            return Err(self.refused(&why));
+        }
         if lacking.more > 0 {
             let (signed, wanted) = (before.threshold - lacking.more, before.threshold);
             return Err(self.refused(&format!("{signed} of {wanted} administrators signed it")));
@@ -243,9 +277,19 @@ impl Version {
         let signed = self.signers(&before.admins);
         let count = u64::try_from(signed.len()).unwrap_or(u64::MAX);
         let others = before.admins.keys().filter(|name| !signed.contains(*name));
+        let (mut beside, mut of_beside) = (0, Vec::new());
+        if let Some(side) = &self.side {
+            let signed = self.signers(&side.admins);
+            let count = u64::try_from(signed.len()).unwrap_or(u64::MAX);
+            beside = side.threshold.saturating_sub(count);
+            let others = side.admins.keys().filter(|name| !signed.contains(*name));
+            of_beside.extend(others.cloned());
+        }
         Lacking {
             more: before.threshold.saturating_sub(count),
             of: others.cloned().collect(),
+            beside,
+            of_beside,
             added: self.unsigned_added(&before.admins),
         }
     }
@@ -255,6 +299,9 @@ impl Version {
     pub fn signed_by(&self, before: &Self) -> BTreeSet<PartyName> {
         let mut signed = self.signers(&before.admins);
         signed.extend(self.signers(&self.admins));
+        if let Some(side) = &self.side {
+            signed.extend(self.signers(&side.admins));
+        }
         signed
     }
 
@@ -262,10 +309,19 @@ impl Version {
     /// with it.
     #[must_use]
     pub fn awaits(&self, before: &Self, key: &PublicKey) -> Option<PartyName> {
-        let all = before.admins.iter().chain(&self.admins);
-        let (name, key) = all.into_iter().find(|(_, known)| *known == key)?;
+        let mut all = self.concerned(before);
+        let (name, key) = all.find(|(_, known)| *known == key)?;
         let alone = BTreeMap::from([(name.clone(), key.clone())]);
         self.signers(&alone).is_empty().then(|| name.clone())
+    }
+
+    /// Every administrator whose signature counts for this version.
+    pub fn concerned<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a PartyName, &'a PublicKey)> {
+        let beside = self.side.iter().flat_map(|side| &side.admins);
+        before.admins.iter().chain(&self.admins).chain(beside)
     }
 
     /// What is signed.
@@ -277,7 +333,7 @@ impl Version {
     /// The whole file with more signatures; those that do not verify are left out.
     #[must_use]
     pub fn print_with(&self, before: &Self, more: Vec<SignedBy>) -> String {
-        let admins: Vec<_> = before.admins.iter().chain(&self.admins).collect();
+        let admins: Vec<_> = self.concerned(before).collect();
         let mut all: Vec<SignedBy> = Vec::new();
         for signed in self.signatures.iter().cloned().chain(more) {
             let known = admins
@@ -316,7 +372,7 @@ impl Version {
         added.map(|(name, _)| name.clone()).collect()
     }
 
-    fn refused(&self, why: &str) -> TrustError {
+    pub(super) fn refused(&self, why: &str) -> TrustError {
         TrustError::DoesNotFollow {
             number: self.number,
             why: why.to_owned(),
@@ -338,6 +394,8 @@ pub struct Draft {
     pub number: u64,
     /// As in [`Version::previous`].
     pub previous: [u8; 32],
+    /// As in [`Version::also`].
+    pub also: Option<[u8; 32]>,
     /// As in [`Version::threshold`].
     pub threshold: u64,
     /// As in [`Version::admins`].
@@ -350,12 +408,13 @@ impl Draft {
     /// The body that is signed.
     #[must_use]
     pub fn body(&self) -> String {
-        let head = [
+        let mut head = vec![
             ("format", Value::Integer(1)),
             ("version", self.number.into()),
             ("prev", hex(&self.previous).into()),
-            ("threshold", self.threshold.into()),
         ];
+        head.extend(self.also.map(|also| ("also", hex(&also).into())));
+        head.push(("threshold", self.threshold.into()));
         let mut tables = vec![lines::print("trust", None, &head)];
         for (name, key) in &self.admins {
             tables.push(lines::print(

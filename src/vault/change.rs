@@ -13,6 +13,7 @@ use crate::fs::{Edit, Journal, Lock, New, Sync};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::PublicRecipient;
 use crate::secret::Plain;
+use crate::trust::Step;
 
 pub use self::adopt::Adopted;
 use self::draft::{Draft, lower};
@@ -50,7 +51,7 @@ pub struct Change<'a> {
     documents: BTreeMap<DocumentPath, Draft>,
     pub(super) files: Vec<FileDraft>,
     rules: Vec<Edit>,
-    version: Option<[u8; 32]>,
+    chain: Option<Vec<Step>>,
     _lock: Lock,
 }
 
@@ -80,7 +81,7 @@ impl<'a> Change<'a> {
             documents: BTreeMap::new(),
             files: Vec::new(),
             rules: Vec::new(),
-            version: None,
+            chain: None,
             _lock: lock,
         })
     }
@@ -291,11 +292,11 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Takes the next trust version along: its files, and its hash for the pin. The vault must be one
-    /// under the new rules.
-    pub fn with_rules(&mut self, edits: Vec<Edit>, version: [u8; 32]) {
+    /// Takes the next trust version along: its files, and the chain up to it for the pin. The vault
+    /// must be one under the new rules.
+    pub fn with_rules(&mut self, edits: Vec<Edit>, chain: Vec<Step>) {
         self.rules = edits;
-        self.version = Some(version);
+        self.chain = Some(chain);
     }
 
     /// Takes the files of a proposal along, which counts for nothing yet: no pin moves by it.
@@ -354,9 +355,7 @@ impl<'a> Change<'a> {
         self.vault.record_use(self.what, &names, Sync::Disk)?;
         journal.commit(self.vault.tree(), self.vault.world(), edits)?;
         memory.set_documents(&pins)?;
-        if let Some(hash) = self.version {
-            let mut chain = memory.chain()?;
-            chain.push(hash);
+        if let Some(chain) = self.chain {
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
         journal.end();

@@ -50,6 +50,7 @@ pub(crate) fn draft_after(before: &Version) -> Draft {
     Draft {
         number: before.number + 1,
         previous: before.hash,
+        also: None,
         threshold: before.threshold,
         admins: before.admins.clone(),
         files: before.files.clone(),

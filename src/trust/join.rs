@@ -1,0 +1,141 @@
+//! Versions of two branches, joined: a version whose `prev` is one and whose `also` is the other.
+//!
+//! The versions of the other branch stay in the tree, under their hashes: `recipients/trust/also/`. So a
+//! machine that accepted one of them sees that the newest version comes after it too, by the
+//! administrators and the threshold that it knows.
+
+use std::collections::BTreeMap;
+
+use super::chain::{MAX_TRUST, newest_number, read_version};
+use super::{Pins, Step, TrustError, Version, version_file};
+use crate::crypto::hex;
+use crate::fs::Tree;
+
+/// Where versions of other branches lie that were joined.
+pub const ALSO_FOLDER: &str = "recipients/trust/also";
+
+/// Where the version with this hash lies, once it was joined.
+#[must_use]
+pub fn also_file(hash: &[u8; 32]) -> String {
+    format!("{ALSO_FOLDER}/{}.toml", hex(hash))
+}
+
+/// Checks that a version follows on the one before it in the tree, and on the one that it joins; gives
+/// the hashes that it brings in from there.
+///
+/// # Errors
+/// [`TrustError::DoesNotFollow`], [`TrustError`] if a version of the other branch cannot be read.
+pub fn follow(
+    tree: &Tree,
+    version: &mut Version,
+    before: &Version,
+) -> Result<Vec<[u8; 32]>, TrustError> {
+    let joined = load_side(tree, version)?;
+    version.check_after(before)?;
+    Ok(joined)
+}
+
+/// Finds the version that this one joins, and verifies its way from the common root.
+///
+/// # Errors
+/// As [`follow`].
+pub fn load_side(tree: &Tree, version: &mut Version) -> Result<Vec<[u8; 32]>, TrustError> {
+    let Some(also) = version.also else {
+        return Ok(Vec::new());
+    };
+    let mut trunk = BTreeMap::new();
+    for number in 1..version.number.min(newest_number(tree)?.saturating_add(1)) {
+        let bytes = tree.read(&version_file(number), MAX_TRUST)?;
+        trunk.insert(
+            Version::body_hash(&bytes.ok_or(TrustError::Gap(number))?),
+            number,
+        );
+    }
+    let mut joined = Vec::new();
+    let side = Branch {
+        tree,
+        trunk: &trunk,
+    }
+    .verified(&also, version.number, &mut joined)?;
+    version.side = Some(Box::new(side));
+    Ok(joined)
+}
+
+/// Versions by their hashes: those of the trunk, and those that were joined.
+struct Branch<'a> {
+    tree: &'a Tree,
+    trunk: &'a BTreeMap<[u8; 32], u64>,
+}
+
+impl Branch<'_> {
+    /// The version with this hash, if every step from the trunk to it holds.
+    fn verified(
+        &self,
+        hash: &[u8; 32],
+        below: u64,
+        joined: &mut Vec<[u8; 32]>,
+    ) -> Result<Version, TrustError> {
+        let mut version = self.read(hash)?;
+        // Numbers fall with each step back, so that this ends.
+        if version.number >= below {
+            return Err(version.refused("it is joined by an older one"));
+        }
+        if self.trunk.contains_key(hash) || joined.contains(hash) {
+            return Ok(version);
+        }
+        let before = self.verified(&version.previous, version.number, joined)?;
+        if let Some(also) = version.also {
+            let side = self.verified(&also, version.number, joined)?;
+            version.side = Some(Box::new(side));
+        }
+        version.check_after(&before)?;
+        joined.push(*hash);
+        Ok(version)
+    }
+
+    fn read(&self, hash: &[u8; 32]) -> Result<Version, TrustError> {
+        if let Some(number) = self.trunk.get(hash) {
+            return read_version(self.tree, *number);
+        }
+        let missing = || TrustError::NotJoined(hex(hash));
+        let bytes = self.tree.read(&also_file(hash), MAX_TRUST)?;
+        let version = Version::parse(&bytes.ok_or_else(missing)?)?;
+        if version.hash == *hash {
+            Ok(version)
+        } else {
+            Err(missing())
+        }
+    }
+}
+
+/// The chain that a pin holds once it accepted the tree's versions up to `number`; with the number of
+/// the newest one that it holds already.
+///
+/// # Errors
+/// [`TrustError`] if one of them does not follow.
+pub fn chain_to(tree: &Tree, pins: &Pins, number: u64) -> Result<(u64, Vec<Step>), TrustError> {
+    let mut chain = pins.chain()?;
+    let pinned = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+    let mut common = pinned.min(number);
+    while common > 1 {
+        let bytes = tree.read(&version_file(common), MAX_TRUST)?;
+        let hash = Version::body_hash(&bytes.ok_or(TrustError::Gap(common))?);
+        let known = usize::try_from(common - 1)
+            .ok()
+            .and_then(|at| chain.get(at));
+        if known.is_some_and(|step| step.hash == hash) {
+            break;
+        }
+        common -= 1;
+    }
+    chain.truncate(usize::try_from(common).unwrap_or(usize::MAX));
+    let mut before = read_version(tree, common)?;
+    for number in common + 1..=number {
+        let mut version = read_version(tree, number)?;
+        let joined = follow(tree, &mut version, &before)?;
+        let hash = version.hash;
+        chain.push(Step { hash, joined });
+        before = version;
+    }
+    Ok((common, chain))
+}
