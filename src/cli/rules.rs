@@ -3,8 +3,7 @@
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::error::{Code, Error};
 use crate::membership::{
-    Concern, Council, Rules, Signed, begun, concerned, describe, describe_council, last_version,
-    next_version, sign_rules,
+    Concern, Council, Next, Rules, Signed, begun, concerned, describe, describe_council, sign_rules,
 };
 use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
@@ -50,7 +49,8 @@ pub(crate) fn change(
     notes: &[String],
     run: Run,
 ) -> Result<(), Error> {
-    change_with(cx, vault, new, &Council::default(), notes, run)
+    let next = Next::after(vault, new, &Council::default())?;
+    change_with(cx, vault, new, &next, notes, run)
 }
 
 /// Carries a change of rules, and of who decides, out.
@@ -63,17 +63,20 @@ pub(crate) fn change_with(
     cx: &Context,
     vault: &Vault,
     new: &Rules,
-    council: &Council,
+    next: &Next,
     notes: &[String],
     run: Run,
 ) -> Result<(), Error> {
     new.check()?;
     let old = accepted(vault)?;
-    let before = last_version(vault)?;
-    let draft = next_version(&before, new, council)?;
+    let (before, draft) = (&next.before, &next.draft);
     let mut differences = describe(&old, new)?;
-    differences.extend(describe_council(&before, draft.threshold, &draft.admins));
-    let concerned = concerned(vault, &old, new)?;
+    differences.extend(describe_council(before, draft.threshold, &draft.admins));
+    if draft.also.is_some() {
+        differences.push("two branches of the rules are joined".to_owned());
+    }
+    let olds: Vec<&Rules> = next.rules.iter().chain([&old]).collect();
+    let concerned = concerned(vault, &olds, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
     }
@@ -103,7 +106,7 @@ pub(crate) fn change_with(
         cx.ui.say(&format!("  {}: {}", item.path(), all.join("; ")));
     }
     if !differences.is_empty() {
-        let lacking = begun(vault, &before, &draft)?.lacking(&before);
+        let lacking = begun(vault, next)?.lacking(before);
         // Where one decides alone nothing is said of it.
         if before.threshold > 1 || !lacking.added.is_empty() {
             cx.ui.say(&format!("it takes the signatures of {lacking}"));
@@ -126,7 +129,7 @@ pub(crate) fn change_with(
     let signed = if differences.is_empty() {
         None
     } else {
-        Some(sign_rules(vault, new, council, &signers)?)
+        Some(sign_rules(vault, new, next, &signers)?)
     };
     let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     if signed

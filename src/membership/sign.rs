@@ -7,12 +7,13 @@ use crate::crypto::sha256;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, New};
+use crate::lines::MAX_FILE;
 use crate::name::PartyName;
 use crate::recipients::{Access, Party, Rights, party_file};
 use crate::text::{count, list};
 use crate::trust::{
-    Draft, Lacking, Proposal, Proposed, Step, Trust, TrustError, Version, chain_to, newest_number,
-    proposal_files, read_version, version_file,
+    Draft, Lacking, Proposal, Proposed, Step, Trust, TrustError, Version, chain_to, load_side,
+    newest_number, proposal_files, read_version, version_file,
 };
 use crate::vault::{Listed, Signs, Vault};
 
@@ -40,6 +41,59 @@ pub struct Council {
     pub drop: BTreeSet<PartyName>,
     /// How many must sign.
     pub threshold: Option<u64>,
+    /// The version of another branch that is joined: where a proposal goes on.
+    pub also: Option<[u8; 32]>,
+}
+
+/// A trust version to be signed, and what it follows on.
+#[derive(Debug)]
+pub struct Next {
+    /// The version before it in the tree.
+    pub before: Version,
+    /// The newest version of another branch, which it joins.
+    pub side: Option<Version>,
+    /// The hashes that it brings in from there.
+    pub joined: Vec<[u8; 32]>,
+    /// Files that it needs besides the rules.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Rules that documents may have been written by, besides those that this machine accepted.
+    pub rules: Vec<Rules>,
+    /// What is signed.
+    pub draft: Draft,
+}
+
+impl Next {
+    /// What follows on the newest version in the tree, or goes on with a proposal that joins.
+    ///
+    /// # Errors
+    /// As [`last_version`] and [`next_version`].
+    pub fn after(vault: &Vault, rules: &Rules, council: &Council) -> Result<Self, Error> {
+        let before = last_version(vault)?;
+        let mut next = Self {
+            draft: next_version(&before, rules, council)?,
+            side: None,
+            joined: Vec::new(),
+            files: BTreeMap::new(),
+            rules: Vec::new(),
+            before,
+        };
+        if let Some(also) = council.also {
+            next.draft.also = Some(also);
+            let mut version = Version::parse(next.draft.print(&[]).as_bytes())?;
+            next.joined = load_side(vault.tree(), &mut version)?;
+            next.side = version.side.map(|side| *side);
+            let here = vault.trust().rules_of(vault.tree(), &next.before)?;
+            next.rules.push(Rules::new(here));
+        }
+        Ok(next)
+    }
+
+    /// The version without a signature.
+    fn unsigned(&self) -> Result<Version, Error> {
+        let mut version = Version::parse(self.draft.print(&[]).as_bytes())?;
+        version.side = self.side.clone().map(Box::new);
+        Ok(version)
+    }
 }
 
 /// What follows on `before`, with its administrators and threshold, changed by `council`.
@@ -104,43 +158,54 @@ pub(super) fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, [u8;
 pub fn sign_rules(
     vault: &Vault,
     rules: &Rules,
-    council: &Council,
+    next: &Next,
     signers: &[&dyn Signs],
 ) -> Result<Signed, Error> {
     rules.check()?;
-    let before = last_version(vault)?;
-    let now = vault.trust().accepted.files()?;
-    let draft = next_version(&before, rules, council)?;
-    let version = begun(vault, &before, &draft)?;
+    let before = &next.before;
+    let tree = vault.tree();
+    let now = vault.trust().rules_of(tree, before)?;
+    let version = begun(vault, next)?;
     let mut more = Vec::new();
     for signer in signers {
-        if let Some(admin) = version.awaits(&before, signer.public()) {
+        if let Some(admin) = version.awaits(before, signer.public()) {
             more.push(SignedBy {
                 party: admin.to_string(),
                 ..signer.sign(Namespace::Trust, version.body())?
             });
         }
     }
-    let is_known = |key: &PublicKey| before.admins.values().any(|known| known == key);
-    let begins = version.signers(&before.admins).is_empty();
+    // Who is only about to become an administrator begins no proposal.
+    let beside = next.side.iter().flat_map(|side| side.admins.values());
+    let decides: Vec<&PublicKey> = before.admins.values().chain(beside).collect();
+    let begins = version.proposers(before).is_empty();
+    let is_known = |key: &PublicKey| decides.contains(&key);
     if more.is_empty() || begins && !signers.iter().any(|signer| is_known(signer.public())) {
-        return Err(not_mine(&version, &before, signers).into());
+        return Err(not_mine(&version, before, signers).into());
     }
-    let printed = version.print_with(&before, more);
+    let printed = version.print_with(before, more);
     // What is written must be what every other machine reads.
-    let version = Version::parse(printed.as_bytes())?;
-    let lacking = version.lacking(&before);
-    let tree = vault.tree();
+    let mut version = Version::parse(printed.as_bytes())?;
+    version.side = next.side.clone().map(Box::new);
+    let lacking = version.lacking(before);
     let (_, mut chain) = chain_to(tree, &vault.trust().pins, before.number)?;
     chain.push(Step {
         hash: version.hash,
-        joined: Vec::new(),
+        joined: next.joined.clone(),
     });
+    // A pin moves to nothing that does not come after what it holds.
+    if let Some(last) = vault.trust().pins.chain()?.pop()
+        && !chain
+            .iter()
+            .any(|step| step.hash == last.hash || step.joined.contains(&last.hash))
+    {
+        return Err(vault.trust().sibling(tree)?.into());
+    }
     let there = Trust::files(tree)?;
     let mut old_proposal = proposal_files(tree)?;
     let mut edits = Vec::new();
     let place = if lacking.is_nothing() {
-        version.check_after(&before)?;
+        version.check_after(before)?;
         replace(&there, rules.files(), &mut edits);
         version_file(version.number)
     } else {
@@ -162,13 +227,18 @@ pub fn sign_rules(
         old.as_deref(),
         New::Bytes(printed.into_bytes()),
     ));
+    for (file, bytes) in &next.files {
+        if tree.read(file, MAX_FILE)?.is_none() {
+            edits.push(Edit::of(file.clone(), None, New::Bytes(bytes.clone())));
+        }
+    }
     for (file, old) in old_proposal {
         edits.push(Edit::of(file, Some(&old), New::Gone));
     }
     Ok(Signed {
         number: version.number,
         chain,
-        by: version.signed_by(&before),
+        by: version.signed_by(before),
         lacking,
         edits,
     })
@@ -179,25 +249,38 @@ pub fn sign_rules(
 /// # Errors
 /// [`TrustError`] if this machine has not accepted the vault, or the tree is an older one.
 pub fn last_version(vault: &Vault) -> Result<Version, Error> {
-    vault.demand_pin(true)?;
+    let trust = vault.trust();
+    match vault.demand_pin(true) {
+        // Whose version is the other one may sign what joins it.
+        Err(TrustError::Sibling { .. }) if is_joined(vault)? => {}
+        other => other?,
+    }
     // From an old branch a second version would be signed beside one that others have accepted.
-    let (here, accepted) = (
-        newest_number(vault.tree())?,
-        vault.trust().accepted.number(),
-    );
+    let (here, accepted) = (newest_number(vault.tree())?, trust.accepted.number());
     if here < accepted {
         return Err(TrustError::Older { here, accepted }.into());
     }
     Ok(read_version(vault.tree(), here)?)
 }
 
+/// Whether the proposal in the tree joins the version that this machine accepted.
+fn is_joined(vault: &Vault) -> Result<bool, Error> {
+    let Ok((_, Proposed::Open(open))) = vault.trust().proposed(vault.tree()) else {
+        return Ok(false);
+    };
+    let last = vault.trust().pins.chain()?.pop();
+    let side = open.version.side.map(|side| side.hash);
+    Ok(side.is_some() && side == last.map(|last| last.hash))
+}
+
 /// The proposal of this very draft if there is one, with its signatures; else the draft without any.
 ///
 /// # Errors
 /// [`TrustError::OtherProposal`] if administrators are about to sign something else.
-pub fn begun(vault: &Vault, before: &Version, draft: &Draft) -> Result<Version, Error> {
-    let fresh = Version::parse(draft.print(&[]).as_bytes())?;
-    let now = vault.trust().accepted.files()?;
+pub fn begun(vault: &Vault, next: &Next) -> Result<Version, Error> {
+    let before = &next.before;
+    let fresh = next.unsigned()?;
+    let now = vault.trust().rules_of(vault.tree(), before)?;
     let open = match Proposal::read(vault.tree(), before, &now) {
         Ok(Proposed::Open(open)) => *open,
         // What no administrator signed is in nobody's way.
@@ -207,7 +290,7 @@ pub fn begun(vault: &Vault, before: &Version, draft: &Draft) -> Result<Version, 
     if open.version.body() == fresh.body() {
         return Ok(open.version);
     }
-    if open.version.signers(&before.admins).is_empty() {
+    if open.version.proposers(before).is_empty() {
         return Ok(fresh);
     }
     Err(TrustError::OtherProposal {
@@ -220,8 +303,8 @@ pub fn begun(vault: &Vault, before: &Version, draft: &Draft) -> Result<Version, 
 /// Why none of these keys signs this version.
 fn not_mine(version: &Version, before: &Version, signers: &[&dyn Signs]) -> Problem {
     let lacking = version.lacking(before);
-    let admins = || before.admins.values().chain(version.admins.values());
-    let begun = !version.signers(&before.admins).is_empty();
+    let admins = || version.concerned(before).map(|(_, key)| key);
+    let begun = !version.proposers(before).is_empty();
     if begun
         && signers
             .iter()
@@ -277,27 +360,34 @@ pub struct Concern {
     pub orphaned: bool,
 }
 
-/// What has to be wrapped, sealed or signed anew when one set of rules takes the place of another.
+/// What has to be wrapped, sealed or signed anew when one set of rules takes the place of others.
 ///
 /// # Errors
 /// [`super::RulesError`], [`crate::fs::FsError`].
-pub fn concerned(vault: &Vault, old: &Rules, new: &Rules) -> Result<Vec<Concern>, Error> {
-    let (was, is) = (Sides::of(old)?, Sides::of(new)?);
+pub fn concerned(vault: &Vault, old: &[&Rules], new: &Rules) -> Result<Vec<Concern>, Error> {
+    let was: Vec<Sides> = old
+        .iter()
+        .map(|old| Sides::of(old))
+        .collect::<Result<_, _>>()?;
+    let is = Sides::of(new)?;
     let mut concerns = Vec::new();
     for item in vault.list(None)? {
-        let (before, after) = (was.openers(item.path()), is.openers(item.path()));
-        let lost: BTreeSet<PartyName> = before
-            .difference(&after)
-            .map(|(name, _)| name.clone())
-            .collect();
-        let concern = Concern {
-            lost: lost.into_iter().collect(),
-            gained: !after.is_subset(&before),
-            orphaned: !was.signers(item.path()).is_subset(&is.signers(item.path())),
-            item,
-        };
-        if concern.gained || concern.orphaned || !concern.lost.is_empty() {
-            concerns.push(concern);
+        let (after, signers) = (is.openers(item.path()), is.signers(item.path()));
+        let mut lost = BTreeSet::new();
+        let (mut gained, mut orphaned) = (false, false);
+        for was in &was {
+            let before = was.openers(item.path());
+            lost.extend(before.difference(&after).map(|(name, _)| name.clone()));
+            gained |= !after.is_subset(&before);
+            orphaned |= !was.signers(item.path()).is_subset(&signers);
+        }
+        if gained || orphaned || !lost.is_empty() {
+            concerns.push(Concern {
+                lost: lost.into_iter().collect(),
+                gained,
+                orphaned,
+                item,
+            });
         }
     }
     Ok(concerns)

@@ -227,7 +227,11 @@ pub(super) fn differences(files: &BTreeMap<String, Vec<u8>>, version: &Version) 
     found
 }
 
-pub(super) fn signed_files(
+/// The files of rules in a working tree, if they are what `version` signed; others are left out.
+///
+/// # Errors
+/// [`TrustError::Unsigned`], [`TrustError::Fs`].
+pub fn signed_files(
     tree: &Tree,
     version: &Version,
 ) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {

@@ -61,6 +61,8 @@ pub struct Trust {
     pub accepted: Accepted,
     /// What this machine remembers.
     pub pins: Pins,
+    /// How many versions it remembered when the vault was opened.
+    pub seen: u64,
 }
 
 /// The number of the newest version that lies in the tree.
@@ -137,6 +139,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
                     return Ok(Trust {
                         vault,
                         standing: Standing::Current,
+                        seen: newest,
                         accepted,
                         pins,
                     });
@@ -155,6 +158,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
         standing,
         accepted,
         pins,
+        seen: accepted_number,
     })
 }
 
@@ -194,6 +198,7 @@ fn first_use(
             standing: Standing::Unpinned,
             accepted,
             pins,
+            seen: 0,
         });
     };
     let found = expect
@@ -218,6 +223,7 @@ fn first_use(
         standing: Standing::Current,
         accepted,
         pins,
+        seen: newest,
     })
 }
 
@@ -269,30 +275,38 @@ impl Trust {
     /// [`TrustError`] if it cannot be read, or is not whole.
     pub fn proposed(&self, tree: &Tree) -> Result<(Version, Proposed), TrustError> {
         let before = read_version(tree, newest_number(tree)?)?;
-        let now = match self.standing {
-            Standing::Current | Standing::Unpinned => self.accepted.files()?,
-            Standing::Older | Standing::Sibling => rule_files(tree)?,
-        };
+        let now = self.rules_of(tree, &before)?;
         let proposed = Proposal::read(tree, &before, &now)?;
         Ok((before, proposed))
     }
 
-    /// The administrators who signed the newest version in the tree, if they were enough for it to
-    /// follow on one that this machine accepted; none if it is one that this machine accepted.
+    /// The files of rules that the newest version in the tree signed.
+    ///
+    /// # Errors
+    /// [`TrustError::Unsigned`] if they are not there, [`TrustError::Fs`].
+    pub fn rules_of(
+        &self,
+        tree: &Tree,
+        newest: &Version,
+    ) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+        match self.standing {
+            Standing::Current => self.accepted.files(),
+            _ => signed_files(tree, newest),
+        }
+    }
+
+    /// The administrators who signed the newest version in the tree, if each step to it from one that
+    /// this machine accepted holds; else none.
     ///
     /// # Errors
     /// [`TrustError`] if it cannot be read.
     pub fn signers_of_sibling(&self, tree: &Tree) -> Result<Vec<PartyName>, TrustError> {
         let mut version = read_version(tree, newest_number(tree)?)?;
-        let known = self.pins.chain()?;
-        let Some(number) = version.number.checked_sub(1).filter(|number| *number > 0) else {
-            return Ok(Vec::new());
-        };
-        let before = read_version(tree, number)?;
-        let is_known = known.iter().any(|step| step.hash == before.hash);
-        if !is_known || follow(tree, &mut version, &before).is_err() {
+        if chain_to(tree, &self.pins, version.number).is_err() || version.number < 2 {
             return Ok(Vec::new());
         }
+        let before = read_version(tree, version.number - 1)?;
+        follow(tree, &mut version, &before)?;
         Ok(version.signed_by(&before).into_iter().collect())
     }
 

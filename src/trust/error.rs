@@ -21,6 +21,8 @@ pub enum TrustError {
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
     Gap(u64),
+    #[error("{} is another vault", .0.display())]
+    OtherVault(PathBuf),
     #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
     NotJoined(String),
     #[error("trust version {number} has tables behind its signatures, which nobody signed")]
@@ -70,7 +72,7 @@ impl Explain for TrustError {
             Self::Line(error) => error.code(),
             Self::World(error) => error.code(),
             Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
-            Self::BadExpectation(_) => Code::Usage,
+            Self::BadExpectation(_) | Self::OtherVault(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
             Self::Moved => Code::TempFail,
             Self::OtherProposal { .. } => Code::Conflict,
@@ -114,6 +116,7 @@ impl Explain for TrustError {
                 "`clws trust diff` shows how they differ".into(),
                 "if both are meant, an administrator joins them with `clws trust merge`".into(),
             ],
+            Self::OtherVault(_) => vec!["name a checkout of another branch of this one".into()],
             Self::NotExpected { .. } => {
                 vec!["ask an administrator for the fingerprint that `clws trust show` prints".into()]
             }

@@ -7,9 +7,27 @@
 use std::collections::BTreeMap;
 
 use super::chain::{MAX_TRUST, newest_number, read_version};
-use super::{Pins, Step, TrustError, Version, version_file};
+use super::{Pins, TrustError, Version, version_file};
 use crate::crypto::hex;
-use crate::fs::Tree;
+use crate::fs::{EntryKind, Tree};
+
+/// One accepted trust version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// SHA-256 of its body.
+    pub hash: [u8; 32],
+    /// The versions of another branch that it brought in.
+    pub joined: Vec<[u8; 32]>,
+}
+
+impl Step {
+    /// A version that joins nothing.
+    #[must_use]
+    pub fn of(hash: [u8; 32]) -> Self {
+        let joined = Vec::new();
+        Self { hash, joined }
+    }
+}
 
 /// Where versions of other branches lie that were joined.
 pub const ALSO_FOLDER: &str = "recipients/trust/also";
@@ -105,6 +123,67 @@ impl Branch<'_> {
         } else {
             Err(missing())
         }
+    }
+}
+
+/// Another branch of the same vault, as it lies in a checkout of its own.
+#[derive(Debug)]
+pub struct OtherBranch {
+    /// The newest version that both have.
+    pub common: Version,
+    /// The newest version there; its way from the common one was verified.
+    pub newest: Version,
+    /// The hashes of what it has after the common one.
+    pub hashes: Vec<[u8; 32]>,
+    /// The files that `also/` must have for it, with their content.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl OtherBranch {
+    /// Looks at the branch that is checked out in `other`, from that in `tree`.
+    ///
+    /// # Errors
+    /// [`TrustError::OtherVault`], [`TrustError`] if its chain does not hold.
+    pub fn read(tree: &Tree, other: &Tree) -> Result<Self, TrustError> {
+        let bytes = |tree: &Tree, number| {
+            let bytes = tree.read(&version_file(number), MAX_TRUST)?;
+            bytes.ok_or(TrustError::Gap(number))
+        };
+        let (here, there) = (newest_number(tree)?, newest_number(other)?);
+        let mut common = here.min(there);
+        let hash =
+            |tree: &Tree, number| Ok::<_, TrustError>(Version::body_hash(&bytes(tree, number)?));
+        while hash(tree, common)? != hash(other, common)? {
+            common -= 1;
+            if common == 0 {
+                return Err(TrustError::OtherVault(other.path().to_owned()));
+            }
+        }
+        let common = read_version(tree, common)?;
+        let (mut hashes, mut files) = (Vec::new(), BTreeMap::new());
+        let mut newest = read_version(other, common.number)?;
+        for number in common.number + 1..=there {
+            let mut version = read_version(other, number)?;
+            hashes.extend(follow(other, &mut version, &newest)?);
+            hashes.push(version.hash);
+            files.insert(also_file(&version.hash), bytes(other, number)?);
+            newest = version;
+        }
+        for entry in other.entries(ALSO_FOLDER)? {
+            let file = format!("{ALSO_FOLDER}/{}", entry.name);
+            if entry.kind == EntryKind::File
+                && let Some(bytes) = other.read(&file, MAX_TRUST)?
+                && file == also_file(&Version::body_hash(&bytes))
+            {
+                files.insert(file, bytes);
+            }
+        }
+        Ok(Self {
+            common,
+            newest,
+            hashes,
+            files,
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::join::Step;
 use super::order::RecordMark;
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex, sha256};
@@ -21,24 +22,6 @@ const MAX_PIN: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Pins {
     dir: PathBuf,
-}
-
-/// One accepted trust version.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Step {
-    /// SHA-256 of its body.
-    pub hash: [u8; 32],
-    /// The versions of another branch that it brought in.
-    pub joined: Vec<[u8; 32]>,
-}
-
-impl Step {
-    /// A version that joins nothing.
-    #[must_use]
-    pub fn of(hash: [u8; 32]) -> Self {
-        let joined = Vec::new();
-        Self { hash, joined }
-    }
 }
 
 /// What was seen of one document, or of one sealed file under the name `.`.
@@ -162,6 +145,21 @@ impl Pins {
     #[must_use]
     pub fn accepted_dir(&self, number: usize) -> PathBuf {
         self.dir.join("accepted").join(number.to_string())
+    }
+
+    /// A file of rules with this hash, if any accepted version had it.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn rule_file(&self, file: &str, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, TrustError> {
+        let copies = self.dir.join("accepted");
+        for name in fs::names(&copies).map_err(FsError::io("list", &copies))? {
+            let bytes = fs::read_private(&copies.join(name).join(file), MAX_PIN)?;
+            if let Some(bytes) = bytes.filter(|bytes| sha256(bytes) == *hash) {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     /// What was seen of a document.

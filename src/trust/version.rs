@@ -297,8 +297,15 @@ impl Version {
     /// The administrators, of `before` and of this version, whose valid signatures it carries.
     #[must_use]
     pub fn signed_by(&self, before: &Self) -> BTreeSet<PartyName> {
-        let mut signed = self.signers(&before.admins);
+        let mut signed = self.proposers(before);
         signed.extend(self.signers(&self.admins));
+        signed
+    }
+
+    /// Those of them who decided before this version, on either of the branches that it joins.
+    #[must_use]
+    pub fn proposers(&self, before: &Self) -> BTreeSet<PartyName> {
+        let mut signed = self.signers(&before.admins);
         if let Some(side) = &self.side {
             signed.extend(self.signers(&side.admins));
         }

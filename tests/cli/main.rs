@@ -44,6 +44,7 @@ mod several_administrators_decide_together;
 mod somebody_leaves;
 mod ten_thousand_variables_are_one_document;
 mod the_reference_deployment_gives_each_component_its_own;
+mod two_branches_change_the_rules;
 mod two_people_edit_one_document;
 mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;

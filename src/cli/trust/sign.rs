@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::crypto::sshsig::PublicKey;
 use crate::error::{Code, Error, Problem};
-use crate::membership::{Council, Rules, last_version};
+use crate::membership::{Council, Next, Rules, last_version};
 use crate::name::PartyName;
 use crate::recipients::Use;
 use crate::text::{any_of, list};
@@ -40,7 +40,7 @@ pub(crate) struct SignArgs {
 pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let before = last_version(&vault)?;
-    let accepted = rules::accepted(&vault)?;
+    let here = Rules::new(vault.trust().rules_of(vault.tree(), &before)?);
     let mut new = rules::in_tree(&vault)?;
     let mut council = Council {
         drop: args.without.iter().cloned().collect(),
@@ -53,15 +53,16 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     }
     let run = Run::from(args.dry_run);
     let mut notes = Vec::new();
-    if new == accepted
+    if new == here
         && council == Council::default()
-        && let Proposed::Open(open) = Proposal::read(vault.tree(), &before, accepted.files())?
+        && let Proposed::Open(open) = Proposal::read(vault.tree(), &before, here.files())?
     {
         notes.push(proposer(&open.version, &before)?);
         council = as_council(&open.version, &before);
         new = Rules::new(open.files);
     }
-    rules::change_with(cx, &vault, &new, &council, &notes, run)
+    let next = Next::after(&vault, &new, &council)?;
+    rules::change_with(cx, &vault, &new, &next, &notes, run)
 }
 
 /// The change of administrators that leads from one version to another.
@@ -74,13 +75,14 @@ fn as_council(version: &Version, before: &Version) -> Council {
         add: version.admins.clone(),
         drop: gone.cloned().collect::<BTreeSet<_>>(),
         threshold: Some(version.threshold),
+        also: version.also,
     }
 }
 
 /// Who signed a proposal so far; refuses one that anybody may have laid there.
 fn proposer(version: &Version, before: &Version) -> Result<String, Error> {
     let by: Vec<String> = version
-        .signers(&before.admins)
+        .proposers(before)
         .iter()
         .map(ToString::to_string)
         .collect();
