@@ -72,7 +72,13 @@ pub(crate) fn change_with(
     let (before, draft) = (&next.before, &next.draft);
     let mut differences = describe(&old, new)?;
     differences.extend(describe_council(before, draft.threshold, &draft.admins));
-    if draft.also.is_some() {
+    if let Some(side) = &next.side {
+        // Whoever knows the other branch's council is told what becomes of that one.
+        for line in describe_council(side, draft.threshold, &draft.admins) {
+            if !differences.contains(&line) {
+                differences.push(line);
+            }
+        }
         differences.push("two branches of the rules are joined".to_owned());
     }
     let olds: Vec<&Rules> = next.rules.iter().chain([&old]).collect();

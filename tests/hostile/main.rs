@@ -15,6 +15,7 @@ use support::lab;
 
 mod scene;
 
+mod a_join_is_forged;
 mod a_signature_is_reused_elsewhere;
 mod a_vault_id_is_copied;
 mod an_administrator_is_injected;

@@ -39,11 +39,13 @@ pub(super) fn proposed(vault: &Vault) -> Result<Option<Said>, Error> {
     };
     let version = &open.version;
     let mut differences = describe(&rules::accepted(vault)?, &Rules::new(open.files.clone()))?;
-    differences.extend(describe_council(
-        &before,
-        version.threshold,
-        &version.admins,
-    ));
+    for parent in [&before].into_iter().chain(version.side.as_deref()) {
+        for line in describe_council(parent, version.threshold, &version.admins) {
+            if !differences.contains(&line) {
+                differences.push(line);
+            }
+        }
+    }
     let lacking = version.lacking(&before);
     let names = |names: Vec<&PartyName>| -> Vec<String> {
         names.into_iter().map(ToString::to_string).collect()
@@ -54,7 +56,8 @@ pub(super) fn proposed(vault: &Vault) -> Result<Option<Said>, Error> {
         json: json!({
             "version": version.number, "fingerprint": version.fingerprint(), "state": state,
             "signed": names(signed.iter().collect()), "more": lacking.more,
-            "of": names(lacking.of.iter().collect()),
+            "of": names(lacking.of.iter().collect()), "beside": lacking.beside,
+            "of_beside": names(lacking.of_beside.iter().collect()),
             "added": names(lacking.added.iter().collect()),
             "differences": differences,
         }),
