@@ -66,8 +66,9 @@ impl Next {
     /// What follows on the newest version in the tree, or goes on with a proposal that joins.
     ///
     /// # Errors
-    /// As [`last_version`] and [`next_version`].
+    /// As [`last_version`] and [`next_version`]; [`super::RulesError`] if the rules do not hold.
     pub fn after(vault: &Vault, rules: &Rules, council: &Council) -> Result<Self, Error> {
+        rules.check()?;
         let before = last_version(vault)?;
         let mut next = Self {
             draft: next_version(&before, rules, council)?,
