@@ -29,8 +29,35 @@ impl Check<'_> {
             }
             Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
         }
+        self.deciding_keys()?;
         self.proposal();
         self.public_parties()
+    }
+
+    /// A key that its party gave up, on a lost laptop say, must not decide any longer.
+    fn deciding_keys(&mut self) -> Result<(), Error> {
+        let tree = self.vault.tree();
+        let standing = self.vault.trust().standing;
+        if !matches!(standing, Standing::Current | Standing::Unpinned) {
+            return Ok(());
+        }
+        // What does not read is said elsewhere.
+        let Ok(version) = newest_number(tree).and_then(|number| read_version(tree, number)) else {
+            return Ok(());
+        };
+        for (name, key) in &version.admins {
+            let party = self.vault.party_if_known(name)?;
+            if party.is_some_and(|party| party.signs_with(key)) {
+                continue;
+            }
+            let why = format!(
+                "{name} decides about the rules with {}, and the party {name} does not sign with it",
+                key.fingerprint()
+            );
+            let next = format!("clws trust sign --admin {name}, or --without-admin {name}");
+            self.add(Finding::new(Kind::Rules, version_file(version.number), why).next(next));
+        }
+        Ok(())
     }
 
     /// What is proposed, and who is waited for.

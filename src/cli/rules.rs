@@ -118,6 +118,12 @@ pub(crate) fn change_with(
             cx.ui.say(&format!("it takes the signatures of {lacking}"));
         }
     }
+    for name in new.with_other_keys(&draft.admins)? {
+        cx.ui.warn(&format!(
+            "{name} decides with a key that is no longer {name}'s own: `clws trust sign --admin {name}` \
+             or `--without-admin {name}`"
+        ));
+    }
     if concerned.iter().any(|concern| !concern.lost.is_empty()) {
         cx.ui.say(
             "git's history stays readable to whoever could read it: give what matters new values",

@@ -201,5 +201,23 @@ fn an_administrator_goes_and_one_takes_another_key() {
         signed.err
     );
     lab.clws("check").succeeds();
+    // A key that she gives up still decides, until she says otherwise; nobody is left unaware of it.
+    let dropped = lab
+        .clws(&format!("recipient update ada --drop {label} --yes"))
+        .run();
+    assert!(
+        dropped
+            .err
+            .contains("ada decides with a key that is no longer ada's own"),
+        "{}",
+        dropped.err
+    );
+    let check = lab.clws("check").exits(1).text();
+    assert!(
+        check.contains("the party ada does not sign with it"),
+        "{check}"
+    );
+    lab.clws("trust sign --admin ada --yes").succeeds();
+    lab.clws("check").succeeds();
     accept(&lab, &["eve"]);
 }
