@@ -81,7 +81,11 @@ pub(crate) fn change_with(
         }
         differences.push("two branches of the rules are joined".to_owned());
     }
-    let olds: Vec<&Rules> = next.rules.iter().chain([&old]).collect();
+    // Documents may have been written by the rules of either branch.
+    let olds: Vec<&Rules> = [Some(&old), next.here.as_ref(), next.there.as_ref()]
+        .into_iter()
+        .flatten()
+        .collect();
     let concerned = concerned(vault, &olds, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
@@ -138,6 +142,10 @@ pub(crate) fn change_with(
     let bundles = cx.bundles()?;
     let (mine, keys) = (cx.openers(&bundles), cx.signers(vault, &bundles)?);
     let (openers, signers) = (as_openers(&mine), as_signers(&keys));
+    if let (Some(side), Some(there)) = (&next.side, &next.there) {
+        // Before the change: what a cut-off run leaves of it is written again by the next one.
+        vault.trust().pins.keep(&side.hash, there.files())?;
+    }
     let signed = if differences.is_empty() {
         None
     } else {

@@ -10,7 +10,7 @@ use crate::fs::Tree;
 use crate::lines::{self, Schema, Value};
 use crate::recipients::{ACCESS_FILE, ACCESS_SCHEMA, PARTY_SCHEMA};
 use crate::trust::{
-    Draft, OtherBranch, SETTINGS_FILE, SETTINGS_SCHEMA, Standing, TrustError, Version,
+    Draft, OtherBranch, SETTINGS_FILE, SETTINGS_SCHEMA, Standing, TrustError, Version, chain_to,
     newest_number, read_version, signed_files,
 };
 use crate::vault::Vault;
@@ -37,7 +37,9 @@ pub enum Joined {
 pub fn join(vault: &Vault, other: &Tree) -> Result<Joined, Error> {
     let (tree, trust) = (vault.tree(), vault.trust());
     let before = read_version(tree, newest_number(tree)?)?;
-    let branch = OtherBranch::read(tree, other)?;
+    let (_, chain) = chain_to(tree, &trust.pins, before.number)?;
+    let joined: Vec<_> = chain.into_iter().flat_map(|step| step.joined).collect();
+    let branch = OtherBranch::read(tree, other, &joined)?;
     if branch.newest.hash == branch.common.hash {
         return Ok(Joined::Already);
     }
@@ -96,7 +98,8 @@ pub fn join(vault: &Vault, other: &Tree) -> Result<Joined, Error> {
         before,
         joined: branch.hashes,
         files: branch.files,
-        rules: vec![Rules::new(here), Rules::new(there)],
+        here: Some(Rules::new(here)),
+        there: Some(Rules::new(there)),
         side: Some(branch.newest),
     };
     Ok(Joined::Next {

@@ -56,8 +56,10 @@ pub struct Next {
     pub joined: Vec<[u8; 32]>,
     /// Files that it needs besides the rules.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Rules that documents may have been written by, besides those that this machine accepted.
-    pub rules: Vec<Rules>,
+    /// The rules of `before`, where they are not those that this machine accepted.
+    pub here: Option<Rules>,
+    /// The rules of `side`, where they are at hand.
+    pub there: Option<Rules>,
     /// What is signed.
     pub draft: Draft,
 }
@@ -75,7 +77,8 @@ impl Next {
             side: None,
             joined: Vec::new(),
             files: BTreeMap::new(),
-            rules: Vec::new(),
+            here: None,
+            there: None,
             before,
         };
         if let Some(also) = council.also {
@@ -84,7 +87,7 @@ impl Next {
             next.joined = load_side(vault.tree(), &mut version)?;
             next.side = version.side.map(|side| *side);
             let here = vault.trust().rules_of(vault.tree(), &next.before)?;
-            next.rules.push(Rules::new(here));
+            next.here = Some(Rules::new(here));
         }
         Ok(next)
     }
@@ -222,17 +225,18 @@ pub fn sign_rules(
         }
         Proposal::version_file().to_owned()
     };
+    // Before the version that needs them: a run that is cut off between leaves nothing half true.
+    for (file, bytes) in &next.files {
+        if tree.read(file, MAX_FILE)?.is_none() {
+            edits.push(Edit::of(file.clone(), None, New::Bytes(bytes.clone())));
+        }
+    }
     let old = old_proposal.remove(&place);
     edits.push(Edit::of(
         place,
         old.as_deref(),
         New::Bytes(printed.into_bytes()),
     ));
-    for (file, bytes) in &next.files {
-        if tree.read(file, MAX_FILE)?.is_none() {
-            edits.push(Edit::of(file.clone(), None, New::Bytes(bytes.clone())));
-        }
-    }
     for (file, old) in old_proposal {
         edits.push(Edit::of(file, Some(&old), New::Gone));
     }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::chain::{MAX_TRUST, newest_number, read_version};
 use super::{Pins, TrustError, Version, version_file};
-use crate::crypto::hex;
-use crate::fs::{EntryKind, Tree};
+use crate::crypto::{hex, sha256};
+use crate::fs::{EntryKind, FsError, Sync, Tree, names, read_private, write_private};
 
 /// One accepted trust version.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -129,7 +129,7 @@ impl Branch<'_> {
 /// Another branch of the same vault, as it lies in a checkout of its own.
 #[derive(Debug)]
 pub struct OtherBranch {
-    /// The newest version that both have.
+    /// The newest version that both have, as one of their own or joined.
     pub common: Version,
     /// The newest version there; its way from the common one was verified.
     pub newest: Version,
@@ -140,11 +140,12 @@ pub struct OtherBranch {
 }
 
 impl OtherBranch {
-    /// Looks at the branch that is checked out in `other`, from that in `tree`.
+    /// Looks at the branch that is checked out in `other`, from that in `tree`, which has joined the
+    /// versions `joined` so far.
     ///
     /// # Errors
     /// [`TrustError::OtherVault`], [`TrustError`] if its chain does not hold.
-    pub fn read(tree: &Tree, other: &Tree) -> Result<Self, TrustError> {
+    pub fn read(tree: &Tree, other: &Tree, joined: &[[u8; 32]]) -> Result<Self, TrustError> {
         let bytes = |tree: &Tree, number| {
             let bytes = tree.read(&version_file(number), MAX_TRUST)?;
             bytes.ok_or(TrustError::Gap(number))
@@ -159,15 +160,28 @@ impl OtherBranch {
                 return Err(TrustError::OtherVault(other.path().to_owned()));
             }
         }
-        let common = read_version(tree, common)?;
+        let mut common = read_version(tree, common)?;
+        let parted = common.number;
         let (mut hashes, mut files) = (Vec::new(), BTreeMap::new());
         let mut newest = read_version(other, common.number)?;
-        for number in common.number + 1..=there {
+        for number in parted + 1..=there {
             let mut version = read_version(other, number)?;
             hashes.extend(follow(other, &mut version, &newest)?);
             hashes.push(version.hash);
             files.insert(also_file(&version.hash), bytes(other, number)?);
+            if joined.contains(&version.hash) {
+                common = version.clone();
+                hashes.clear();
+            }
             newest = version;
+        }
+        // The other branch may have joined ours.
+        for number in (parted + 1..=here).rev() {
+            let version = read_version(tree, number)?;
+            if hashes.contains(&version.hash) {
+                common = version;
+                break;
+            }
         }
         for entry in other.entries(ALSO_FOLDER)? {
             let file = format!("{ALSO_FOLDER}/{}", entry.name);
@@ -217,4 +231,37 @@ pub fn chain_to(tree: &Tree, pins: &Pins, number: u64) -> Result<(u64, Vec<Step>
         before = version;
     }
     Ok((common, chain))
+}
+
+impl Pins {
+    /// Keeps the rules of a version that is joined, for the next time that its branch is.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn keep(
+        &self,
+        version: &[u8; 32],
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), TrustError> {
+        let copy = self.dir().join("accepted").join(hex(version));
+        for (file, bytes) in files {
+            write_private(&copy.join(file), bytes, Sync::Lazy)?;
+        }
+        Ok(())
+    }
+
+    /// A file of rules with this hash, if any accepted or joined version had it.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn rule_file(&self, file: &str, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, TrustError> {
+        let copies = self.dir().join("accepted");
+        for name in names(&copies).map_err(FsError::io("list", &copies))? {
+            let bytes = read_private(&copies.join(name).join(file), MAX_TRUST)?;
+            if let Some(bytes) = bytes.filter(|bytes| sha256(bytes) == *hash) {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
 }

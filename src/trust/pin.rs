@@ -147,21 +147,6 @@ impl Pins {
         self.dir.join("accepted").join(number.to_string())
     }
 
-    /// A file of rules with this hash, if any accepted version had it.
-    ///
-    /// # Errors
-    /// [`TrustError::Fs`].
-    pub fn rule_file(&self, file: &str, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, TrustError> {
-        let copies = self.dir.join("accepted");
-        for name in fs::names(&copies).map_err(FsError::io("list", &copies))? {
-            let bytes = fs::read_private(&copies.join(name).join(file), MAX_PIN)?;
-            if let Some(bytes) = bytes.filter(|bytes| sha256(bytes) == *hash) {
-                return Ok(Some(bytes));
-            }
-        }
-        Ok(None)
-    }
-
     /// What was seen of a document.
     ///
     /// # Errors

@@ -117,6 +117,9 @@ fn both_changes_come_together_and_nobody_is_stopped() {
     for name in ["cleo", "azra"] {
         assert!(rules.contains(name), "{rules}");
     }
+    // Again there is nothing to do, though git has not merged on the other side yet.
+    let again = lab.clws("trust merge ../other --yes").succeeds();
+    assert!(again.err.contains("nothing to join"), "{}", again.err);
     // Ben had accepted the other version 7.
     assert!(git(&other, &["merge", "-q", "main"]));
     let got = by_ben("secret get dev/web/TOKEN").succeeds();
@@ -151,6 +154,45 @@ fn both_changes_come_together_and_nobody_is_stopped() {
     // And it goes on from there.
     by_ben("access revoke azra dev --read --yes").succeeds();
     lab.clws("check").folder(&other).succeeds();
+}
+
+#[test]
+fn branches_that_were_joined_go_on_and_are_joined_again() {
+    let (lab, other) = lab(1);
+    let by_ben = |words: &str| -> Run<'_> { lab.clws(words).by("ben").folder(&other) };
+    lab.clws("access grant cleo test --write --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access grant cleo shared --read --yes").succeeds();
+    commit(&other);
+    merge(&lab.vault(), "other");
+    lab.clws("trust merge ../other --yes").succeeds();
+    commit(&lab.vault());
+    // Both go on: the other branch without having seen the join, with a change of what it changed.
+    lab.clws("access grant ben shared --read --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access revoke cleo shared --read --yes").succeeds();
+    by_ben("access grant ben test --read --yes").succeeds();
+    commit(&other);
+    merge(&lab.vault(), "other");
+    lab.clws("trust merge ../other --yes").succeeds();
+    commit(&lab.vault());
+    lab.clws("check").succeeds();
+    assert!(git(&other, &["merge", "-q", "main"]));
+    by_ben("check").succeeds();
+    assert_eq!(by_ben("secret get dev/web/TOKEN").succeeds().err, "");
+    let why = |who: &str, path: &str| {
+        let said = lab.clws(&format!("access why {who} {path}")).run();
+        (said.code, said.text())
+    };
+    for (who, path, reads) in [
+        ("cleo", "test/x", true),
+        ("cleo", "shared/x", false),
+        ("ben", "shared/x", true),
+        ("ben", "test/x", true),
+    ] {
+        let (_, said) = why(who, path);
+        assert_eq!(said.contains(" read"), reads, "{who} {path}: {said}");
+    }
 }
 
 #[test]
