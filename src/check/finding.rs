@@ -62,6 +62,8 @@ pub enum Kind {
     Submission,
     /// A note: a killed run left a temporary file.
     Stale,
+    /// A note: a change of the rules waits for signatures.
+    Proposal,
     /// A note: a party's private half is public on purpose.
     PublicParty,
 }
@@ -98,6 +100,7 @@ impl Kind {
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
+            Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
         }
     }
@@ -113,6 +116,7 @@ impl Kind {
                 | Self::Large
                 | Self::Submission
                 | Self::Stale
+                | Self::Proposal
                 | Self::PublicParty
         )
     }
