@@ -64,6 +64,8 @@ pub enum Kind {
     Submission,
     /// A note: a killed run left a temporary file.
     Stale,
+    /// A note: a change of the rules waits for signatures.
+    Proposal,
     /// A note: a party's private half is public on purpose.
     PublicParty,
 }
@@ -101,6 +103,7 @@ impl Kind {
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
+            Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
         }
     }
@@ -116,6 +119,7 @@ impl Kind {
                 | Self::Large
                 | Self::Submission
                 | Self::Stale
+                | Self::Proposal
                 | Self::PublicParty
         )
     }

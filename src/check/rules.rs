@@ -5,8 +5,8 @@ use crate::error::{Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party};
 use crate::text::list;
 use crate::trust::{
-    Difference, SETTINGS_FILE, Settings, Standing, Trust, TrustError, newest_number, read_version,
-    version_file,
+    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, follow,
+    newest_number, read_version, version_file,
 };
 
 impl Check<'_> {
@@ -29,7 +29,57 @@ impl Check<'_> {
             }
             Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
         }
+        self.deciding_keys()?;
+        self.proposal();
         self.public_parties()
+    }
+
+    /// A key that its party gave up, on a lost laptop say, must not decide any longer.
+    fn deciding_keys(&mut self) -> Result<(), Error> {
+        let tree = self.vault.tree();
+        let standing = self.vault.trust().standing;
+        if !matches!(standing, Standing::Current | Standing::Unpinned) {
+            return Ok(());
+        }
+        // What does not read is said elsewhere.
+        let Ok(version) = newest_number(tree).and_then(|number| read_version(tree, number)) else {
+            return Ok(());
+        };
+        for (name, key) in &version.admins {
+            let party = self.vault.party_if_known(name)?;
+            if party.is_some_and(|party| party.signs_with(key)) {
+                continue;
+            }
+            let why = format!(
+                "{name} decides about the rules with {}, and the party {name} does not sign with it",
+                key.fingerprint()
+            );
+            let next = format!("clws trust sign --admin {name}, or --without-admin {name}");
+            self.add(Finding::new(Kind::Rules, version_file(version.number), why).next(next));
+        }
+        Ok(())
+    }
+
+    /// What is proposed, and who is waited for.
+    fn proposal(&mut self) {
+        let withdraw = format!("rm -r {PROPOSAL_FOLDER}");
+        let finding = match self.vault.trust().proposed(self.vault.tree()) {
+            Ok((_, Proposed::Nothing)) => return,
+            Ok((_, Proposed::Stale(number))) => {
+                let why = format!(
+                    "a proposal of trust version {number} that follows on another version than is here"
+                );
+                Finding::new(Kind::Proposal, PROPOSAL_FOLDER, why).next(withdraw)
+            }
+            Ok((before, Proposed::Open(open))) => {
+                let state = open.state(&before);
+                let why = format!("trust version {} is proposed, {state}", open.version.number);
+                let next = "clws trust diff, then clws trust sign";
+                Finding::new(Kind::Proposal, PROPOSAL_FOLDER, why).next(next)
+            }
+            Err(error) => Finding::of(Kind::Rules, PROPOSAL_FOLDER, &error),
+        };
+        self.add(finding);
     }
 
     /// How the tree's newest version stands to what this machine accepted.
@@ -51,7 +101,8 @@ impl Check<'_> {
                 self.add(Finding::new(Kind::Trust, path, why).next("git merge main"));
             }
             Standing::Sibling => {
-                let error = TrustError::Sibling { number: accepted };
+                let error = self.vault.trust().sibling(self.vault.tree());
+                let error = error.unwrap_or_else(|error| error);
                 self.add(Finding::of(Kind::Trust, path, &error));
             }
         }
@@ -67,13 +118,13 @@ impl Check<'_> {
         let mut before = None;
         for number in 1..=newest {
             let file = version_file(number);
-            let version = match read_version(tree, number) {
+            let mut version = match read_version(tree, number) {
                 Ok(version) => version,
                 Err(error) => return self.add(Finding::of(Kind::Trust, file, &error)),
             };
             let follows = match &before {
                 None => version.check_founding(),
-                Some(before) => version.check_after(before),
+                Some(before) => follow(tree, &mut version, before).map(drop),
             };
             if let Err(error) = follows {
                 self.add(Finding::of(Kind::Trust, file, &error));

@@ -2,7 +2,10 @@
 
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::error::{Code, Error};
-use crate::membership::{Concern, Rules, concerned, describe, sign_rules};
+use crate::membership::{
+    Concern, Council, Next, Rules, Signed, begun, concerned, describe, describe_council, sign_rules,
+};
+use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
 use crate::trust::Trust;
@@ -38,10 +41,7 @@ pub(crate) fn demand_signed(vault: &Vault) -> Result<(), Error> {
     Ok(vault.trust().demand_clean(vault.tree())?)
 }
 
-/// Carries a change of rules out.
-///
-/// `notes` is shown with the plan. Documents whose readers change get their wraps, files are sealed
-/// anew, as far as this person can; what is left is said.
+/// Carries a change of rules out, by those who decide so far.
 pub(crate) fn change(
     cx: &Context,
     vault: &Vault,
@@ -49,10 +49,44 @@ pub(crate) fn change(
     notes: &[String],
     run: Run,
 ) -> Result<(), Error> {
+    let next = Next::after(vault, new, &Council::default())?;
+    change_with(cx, vault, new, &next, notes, run)
+}
+
+/// Carries a change of rules, and of who decides, out.
+///
+/// What lacks signatures becomes a proposal, and nothing else happens then.
+///
+/// `notes` is shown with the plan. Documents whose readers change get their wraps, files are sealed
+/// anew, as far as this person can; what is left is said.
+pub(crate) fn change_with(
+    cx: &Context,
+    vault: &Vault,
+    new: &Rules,
+    next: &Next,
+    notes: &[String],
+    run: Run,
+) -> Result<(), Error> {
     new.check()?;
     let old = accepted(vault)?;
-    let differences = describe(&old, new)?;
-    let concerned = concerned(vault, &old, new)?;
+    let (before, draft) = (&next.before, &next.draft);
+    let mut differences = describe(&old, new)?;
+    differences.extend(describe_council(before, draft.threshold, &draft.admins));
+    if let Some(side) = &next.side {
+        // Whoever knows the other branch's council is told what becomes of that one.
+        for line in describe_council(side, draft.threshold, &draft.admins) {
+            if !differences.contains(&line) {
+                differences.push(line);
+            }
+        }
+        differences.push("two branches of the rules are joined".to_owned());
+    }
+    // Documents may have been written by the rules of either branch.
+    let olds: Vec<&Rules> = [Some(&old), next.here.as_ref(), next.there.as_ref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let concerned = concerned(vault, &olds, new)?;
     if differences.is_empty() && concerned.is_empty() {
         cx.ui.say("nothing to change: the rules say so already");
     }
@@ -81,6 +115,19 @@ pub(crate) fn change(
             .collect();
         cx.ui.say(&format!("  {}: {}", item.path(), all.join("; ")));
     }
+    if !differences.is_empty() {
+        let lacking = begun(vault, next)?.lacking(before);
+        // Where one decides alone nothing is said of it.
+        if before.threshold > 1 || !lacking.added.is_empty() {
+            cx.ui.say(&format!("it takes the signatures of {lacking}"));
+        }
+    }
+    for name in new.with_other_keys(&draft.admins)? {
+        cx.ui.warn(&format!(
+            "{name} decides with a key that is no longer {name}'s own: `clws trust sign --admin {name}` \
+             or `--without-admin {name}`"
+        ));
+    }
     if concerned.iter().any(|concern| !concern.lost.is_empty()) {
         cx.ui.say(
             "git's history stays readable to whoever could read it: give what matters new values",
@@ -95,17 +142,40 @@ pub(crate) fn change(
     let bundles = cx.bundles()?;
     let (mine, keys) = (cx.openers(&bundles), cx.signers(vault, &bundles)?);
     let (openers, signers) = (as_openers(&mine), as_signers(&keys));
+    if let (Some(side), Some(there)) = (&next.side, &next.there) {
+        // Before the change: what a cut-off run leaves of it is written again by the next one.
+        vault.trust().pins.keep(&side.hash, there.files())?;
+    }
     let signed = if differences.is_empty() {
         None
     } else {
-        Some(sign_rules(vault, new, &signers)?)
+        Some(sign_rules(vault, new, next, &signers)?)
     };
+    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+    if signed
+        .as_ref()
+        .is_some_and(|signed| !signed.lacking.is_nothing())
+    {
+        // For who is a party by the new rules alone, and for who is one by the old ones alone.
+        let under = vault.under(new.files().clone(), before.number)?;
+        let author = under.author(&signers).or_else(|_| vault.author(&signers))?;
+        let mut change = Change::begin(&under, &author, &openers, &to_recipient, "proposal")?;
+        if let Some(signed) = signed {
+            let said = proposed(&signed);
+            change.with_proposal(signed.edits);
+            change.commit()?;
+            cx.ui.say(&said);
+            cx.ui.say(
+                "commit and push it; they look with `clws trust diff` and run `clws trust sign`",
+            );
+        }
+        return Ok(());
+    }
     let number = signed
         .as_ref()
         .map_or(vault.trust().accepted.number(), |signed| signed.number);
     let under = vault.under(new.files().clone(), number)?;
     let author = under.author(&signers)?;
-    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
     let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
     let mut left = Vec::new();
     let mut progress = cx.ui.progress("documents and files", concerned.len());
@@ -122,7 +192,7 @@ pub(crate) fn change(
         progress.step();
     }
     if let Some(signed) = signed {
-        change.with_rules(signed.edits, signed.hash);
+        change.with_rules(signed.edits, signed.chain);
     }
     change.commit()?;
     if !differences.is_empty() {
@@ -136,6 +206,17 @@ pub(crate) fn change(
         ));
     }
     Ok(())
+}
+
+/// What is said of a proposal that was signed just now.
+fn proposed(signed: &Signed) -> String {
+    let by: Vec<&PartyName> = signed.by.iter().collect();
+    format!(
+        "a proposal of trust version {}, signed by {}; it counts for nothing until {} signed it too",
+        signed.number,
+        list(&by),
+        signed.lacking
+    )
 }
 
 /// Brings one document or file to what the new rules say.

@@ -101,6 +101,9 @@ impl PublicKey {
         let point = take_field(&mut rest)?
             .try_into()
             .map_err(|_| CryptoError::Encoding)?;
+        if !is_sound(&point) {
+            return Err(CryptoError::Encoding);
+        }
         let application = match kind {
             kind if kind == PLAIN.as_bytes() => None,
             kind if kind == HARDWARE.as_bytes() => Some(take_field(&mut rest)?.to_vec()),
@@ -175,6 +178,46 @@ impl PublicKey {
             Some(_) => Err(CryptoError::Broken),
         }
     }
+}
+
+/// The y coordinates of Ed25519's points of order 1, 2, 4 and 8, little-endian: 1, −1, 0 and the
+/// two of order 8 (which differ from the rest in sign alone).
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [
+        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0x7f,
+    ],
+    [0; 32],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
+/// Whether 32 bytes may be somebody's key: y below p = 2²⁵⁵ − 19, and no point of small order.
+///
+/// Under a key of small order one signature fits most messages, so anybody could sign with it; a
+/// y of p or more is a second spelling of another key.
+fn is_sound(point: &[u8; 32]) -> bool {
+    let mut y = *point;
+    if let Some(last) = y.last_mut() {
+        *last &= 0x7f;
+    }
+    let (first, rest) = y.split_first().unwrap_or((&0, &[]));
+    let (last, middle) = rest.split_last().unwrap_or((&0, &[]));
+    let is_p_or_more = *first >= 0xed && *last == 0x7f && middle.iter().all(|byte| *byte == 0xff);
+    !is_p_or_more && !SMALL_ORDER.contains(&y)
 }
 
 impl fmt::Display for PublicKey {
@@ -334,4 +377,58 @@ fn take_field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CryptoError> {
         .ok_or(CryptoError::Encoding)?;
     *rest = after;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blob(point: [u8; 32]) -> Vec<u8> {
+        let mut blob = Vec::new();
+        field(&mut blob, PLAIN.as_bytes());
+        field(&mut blob, &point);
+        blob
+    }
+
+    #[test]
+    fn a_key_that_anybody_can_sign_with_is_no_key() {
+        for mut point in SMALL_ORDER {
+            assert_eq!(
+                PublicKey::from_blob(&blob(point)),
+                Err(CryptoError::Encoding)
+            );
+            point[31] |= 0x80;
+            assert_eq!(
+                PublicKey::from_blob(&blob(point)),
+                Err(CryptoError::Encoding)
+            );
+        }
+        // p and p + 1 are other spellings of 0 and 1.
+        for first in [0xed, 0xee, 0xff] {
+            let mut point = [0xff; 32];
+            (point[0], point[31]) = (first, 0x7f);
+            assert_eq!(
+                PublicKey::from_blob(&blob(point)),
+                Err(CryptoError::Encoding)
+            );
+        }
+        let seed = Zeroizing::new([1; 32]);
+        let key = SigningKey::from_seed(&seed).unwrap();
+        assert_eq!(
+            PublicKey::from_blob(key.public().blob()).as_ref(),
+            Ok(key.public())
+        );
+    }
+
+    #[test]
+    fn under_a_key_of_small_order_one_signature_would_fit_any_message() {
+        // What the table is for: R and A are the neutral point and S is 0.
+        let key = PublicKey::from_point(SMALL_ORDER[0]);
+        let mut bytes = SMALL_ORDER[0].to_vec();
+        bytes.extend([0; 32]);
+        let forged = Signature::new(bytes).unwrap();
+        for message in [b"one".as_slice(), b"two"] {
+            assert!(key.verify(Namespace::Trust, message, &forged).is_ok());
+        }
+    }
 }

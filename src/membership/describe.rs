@@ -1,10 +1,12 @@
 //! What differs between two sets of rules, in people's terms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::{Rules, RulesError};
+use crate::crypto::sshsig::PublicKey;
 use crate::name::PartyName;
 use crate::recipients::{Access, Party, Right, Rights, Use};
+use crate::trust::Version;
 
 /// A sentence for each difference from `old` to `new`; none if they are the same.
 ///
@@ -55,6 +57,43 @@ pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
         );
     }
     Ok(said)
+}
+
+/// A sentence for each difference in who decides; none if the same do.
+#[must_use]
+pub fn describe_council(
+    before: &Version,
+    threshold: u64,
+    admins: &BTreeMap<PartyName, PublicKey>,
+) -> Vec<String> {
+    let mut said = Vec::new();
+    for (name, key) in admins {
+        match before.admins.get(name) {
+            None => said.push(format!("{name} decides too, with {}", key.fingerprint())),
+            Some(old) if old != key => said.push(format!(
+                "{name} decides with another key: {} → {}",
+                old.fingerprint(),
+                key.fingerprint()
+            )),
+            Some(_) => {}
+        }
+    }
+    for name in before
+        .admins
+        .keys()
+        .filter(|name| !admins.contains_key(*name))
+    {
+        said.push(format!("{name} decides no longer"));
+    }
+    if before.threshold != threshold {
+        said.push(format!(
+            "{threshold} of {} must sign a change instead of {} of {}",
+            admins.len(),
+            before.threshold,
+            before.admins.len()
+        ));
+    }
+    said
 }
 
 fn added(party: &Party) -> String {

@@ -14,7 +14,8 @@ use crate::recipients::{
     Access, Kind, Party, PublicRecipient, RecipientKey, Right, Rule, Use, VerifyingKey,
 };
 use crate::trust::{
-    Draft, Pins, SETTINGS_FILE, TrustError, Version, newest_number, read_version, version_file,
+    Draft, Pins, SETTINGS_FILE, Step, TrustError, Version, newest_number, read_version,
+    version_file,
 };
 use crate::vault::Signs;
 use crate::world::World;
@@ -95,6 +96,7 @@ pub fn found(
     let draft = Draft {
         number: 1,
         previous: world.random()?,
+        also: None,
         threshold: 1,
         admins: BTreeMap::from([(founding.founder.clone(), founding.signing.clone())]),
         files: hashes(rules.files()),
@@ -121,7 +123,7 @@ pub fn found(
     edits.extend(attributes(&tree)?);
     let journal = Journal::at(pins.journal_file());
     let founded = pins
-        .accept(&[version.hash], rules.files())
+        .accept(&[Step::of(version.hash)], rules.files())
         .map_err(Error::from)
         // After the pin: nobody has to tell the founder's own machine what it may trust.
         .and_then(|_| Ok(journal.commit(&tree, world, edits)?));

@@ -6,10 +6,14 @@
 
 mod describe;
 mod found;
+mod join;
 mod rules;
 mod sign;
 
-pub use describe::describe;
+pub use describe::{describe, describe_council};
 pub use found::{Founding, found};
+pub use join::{Joined, join};
 pub use rules::{Rules, RulesError};
-pub use sign::{Concern, Signed, concerned, next_version, sign_rules};
+pub use sign::{
+    Concern, Council, Next, Signed, begun, concerned, last_version, next_version, sign_rules,
+};

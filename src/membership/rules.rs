@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::crypto::sshsig::PublicKey;
 use crate::error::{Code, Explain};
 use crate::name::PartyName;
 use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
@@ -155,6 +156,23 @@ impl Rules {
         self.parties()?
             .remove(name)
             .ok_or_else(|| RulesError::NoParty(name.to_string()))
+    }
+
+    /// Those of `admins` who decide with a key that their party does not sign with.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    pub fn with_other_keys(
+        &self,
+        admins: &BTreeMap<PartyName, PublicKey>,
+    ) -> Result<Vec<PartyName>, RulesError> {
+        let parties = self.parties()?;
+        let signs = |name: &PartyName, key: &PublicKey| {
+            let party = parties.get(name);
+            party.is_some_and(|party| party.signs_with(key))
+        };
+        let other = admins.iter().filter(|(name, key)| !signs(name, key));
+        Ok(other.map(|(name, _)| name.clone()).collect())
     }
 
     /// Puts groups and rules in.

@@ -144,6 +144,13 @@ pub struct Party {
 }
 
 impl Party {
+    /// Whether the party signs with this key today.
+    #[must_use]
+    pub fn signs_with(&self, key: &PublicKey) -> bool {
+        let mut usable = self.signing.iter().filter(|own| own.usable == Use::Sign);
+        usable.any(|own| own.key == *key)
+    }
+
     /// A party with a name, and nothing else yet.
     #[must_use]
     pub fn new(name: PartyName, kind: Kind) -> Self {

@@ -12,7 +12,7 @@ use crate::name::{PartyName, Scope};
 use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
 
 /// No file of rules is larger: 16 MiB, as every file in the line form.
-const MAX_RULES: usize = crate::lines::MAX_FILE;
+pub(super) const MAX_RULES: usize = crate::lines::MAX_FILE;
 
 /// The rules of one trust version.
 #[derive(Clone, Debug)]
@@ -227,7 +227,11 @@ pub(super) fn differences(files: &BTreeMap<String, Vec<u8>>, version: &Version) 
     found
 }
 
-pub(super) fn signed_files(
+/// The files of rules in a working tree, if they are what `version` signed; others are left out.
+///
+/// # Errors
+/// [`TrustError::Unsigned`], [`TrustError::Fs`].
+pub fn signed_files(
     tree: &Tree,
     version: &Version,
 ) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {

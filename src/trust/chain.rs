@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::accepted::{differences, rule_files, signed_files};
-use super::{Accepted, Difference, Pins, TrustError, Version, version_file};
+use super::join::{chain_to, follow};
+use super::{
+    Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
+};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{EntryKind, Lock, Tree};
+use crate::name::PartyName;
 use crate::world::World;
 
 /// A trust version lists each party: 5,000 hosts are 0.5 MB.
-const MAX_TRUST: usize = crate::lines::MAX_FILE;
+pub(super) const MAX_TRUST: usize = crate::lines::MAX_FILE;
 
 /// How the working tree's trust versions stand to what this machine accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,6 +61,8 @@ pub struct Trust {
     pub accepted: Accepted,
     /// What this machine remembers.
     pub pins: Pins,
+    /// How many versions it remembered when the vault was opened.
+    pub seen: u64,
 }
 
 /// The number of the newest version that lies in the tree.
@@ -116,45 +122,56 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     let known = usize::try_from(shared - 1)
         .ok()
         .and_then(|index| pinned.get(index));
+    let is_known = known.is_some_and(|step| step.hash == here)
+        || pinned.iter().any(|step| step.joined.contains(&here));
     let accepted = pins.accepted(pinned.len())?;
-    let standing = if known != Some(&here) {
-        Standing::Sibling
-    } else if newest < accepted_number {
-        Standing::Older
-    } else {
-        Standing::Current
+    let standing = match newest {
+        _ if newest < accepted_number && is_known => Standing::Older,
+        _ if newest > accepted_number => match chain_to(tree, &pins, newest) {
+            Ok((common, chain)) => {
+                let after = usize::try_from(common).unwrap_or(usize::MAX);
+                // What was accepted has to be behind the newest one, on this branch or on one that
+                // was joined.
+                let mut stepped = chain.iter().skip(after);
+                if common == accepted_number || stepped.any(|step| step.joined.contains(&last.hash))
+                {
+                    let accepted = step_on(tree, &pins, &chain, newest)?;
+                    return Ok(Trust {
+                        vault,
+                        standing: Standing::Current,
+                        seen: newest,
+                        accepted,
+                        pins,
+                    });
+                }
+                Standing::Sibling
+            }
+            Err(error) if is_known => return Err(error),
+            // What does not hold is no reason to stop going by what was accepted.
+            Err(_) => Standing::Sibling,
+        },
+        _ if is_known => Standing::Current,
+        _ => Standing::Sibling,
     };
-    if standing == Standing::Current && newest > accepted_number {
-        let mut chain = pinned.clone();
-        let mut before = read_version(tree, accepted_number)?;
-        debug_assert_eq!(before.hash, *last);
-        for number in accepted_number + 1..=newest {
-            let version = read_version(tree, number)?;
-            version.check_after(&before)?;
-            chain.push(version.hash);
-            before = version;
-        }
-        let files = signed_files(tree, &before)?;
-        // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
-        // the rules count already.
-        let lock = Lock::try_take(&pins.lock_file(), "accepting newer rules")?;
-        let accepted = match lock {
-            Some(_held) => take(&pins, &chain, &files)?,
-            None => Accepted::of_files(files, before.number)?,
-        };
-        return Ok(Trust {
-            vault,
-            standing,
-            accepted,
-            pins,
-        });
-    }
     Ok(Trust {
         vault,
         standing,
         accepted,
         pins,
+        seen: accepted_number,
     })
+}
+
+/// Accepts the newest version after all before it were verified.
+fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Accepted, TrustError> {
+    let version = read_version(tree, newest)?;
+    let files = signed_files(tree, &version)?;
+    // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
+    // the rules count already.
+    match Lock::try_take(&pins.lock_file(), "accepting newer rules")? {
+        Some(_held) => take(pins, chain, &files),
+        None => Accepted::of_files(files, newest),
+    }
 }
 
 fn first_use(
@@ -166,11 +183,12 @@ fn first_use(
 ) -> Result<Trust, TrustError> {
     let mut before = read_version(tree, 1)?;
     before.check_founding()?;
-    let mut chain = vec![before.hash];
+    let mut chain = vec![Step::of(before.hash)];
     for number in 2..=newest {
-        let version = read_version(tree, number)?;
-        version.check_after(&before)?;
-        chain.push(version.hash);
+        let mut version = read_version(tree, number)?;
+        let joined = follow(tree, &mut version, &before)?;
+        let hash = version.hash;
+        chain.push(Step { hash, joined });
         before = version;
     }
     let Some(expect) = expect else {
@@ -180,13 +198,16 @@ fn first_use(
             standing: Standing::Unpinned,
             accepted,
             pins,
+            seen: 0,
         });
     };
     let found = expect
         .number
         .checked_sub(1)
         .and_then(|index| usize::try_from(index).ok());
-    let found = found.and_then(|index| chain.get(index));
+    let found = found
+        .and_then(|index| chain.get(index))
+        .map(|step| &step.hash);
     if found != Some(&expect.hash) {
         return Err(TrustError::NotExpected {
             number: expect.number,
@@ -202,13 +223,14 @@ fn first_use(
         standing: Standing::Current,
         accepted,
         pins,
+        seen: newest,
     })
 }
 
 /// Moves the pin, with a copy of the rules that the version signed. The caller holds the lock.
 fn take(
     pins: &Pins,
-    chain: &[[u8; 32]],
+    chain: &[Step],
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Accepted, TrustError> {
     pins.accept(chain, files)?;
@@ -229,6 +251,15 @@ impl Trust {
         })
     }
 
+    /// The error that names the version which is another one here than was accepted.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the tree cannot be read.
+    pub fn sibling(&self, tree: &Tree) -> Result<TrustError, TrustError> {
+        let number = newest_number(tree)?.min(self.accepted.number());
+        Ok(TrustError::Sibling { number })
+    }
+
     /// How the working tree's rules differ from the newest version that lies there.
     ///
     /// # Errors
@@ -236,6 +267,47 @@ impl Trust {
     pub fn differences(&self, tree: &Tree) -> Result<Vec<Difference>, TrustError> {
         let version = read_version(tree, newest_number(tree)?)?;
         Ok(differences(&rule_files(tree)?, &version))
+    }
+
+    /// What is proposed in the working tree, and the version that it follows on.
+    ///
+    /// # Errors
+    /// [`TrustError`] if it cannot be read, or is not whole.
+    pub fn proposed(&self, tree: &Tree) -> Result<(Version, Proposed), TrustError> {
+        let before = read_version(tree, newest_number(tree)?)?;
+        let now = self.rules_of(tree, &before)?;
+        let proposed = Proposal::read(tree, &before, &now)?;
+        Ok((before, proposed))
+    }
+
+    /// The files of rules that the newest version in the tree signed.
+    ///
+    /// # Errors
+    /// [`TrustError::Unsigned`] if they are not there, [`TrustError::Fs`].
+    pub fn rules_of(
+        &self,
+        tree: &Tree,
+        newest: &Version,
+    ) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+        match self.standing {
+            Standing::Current => self.accepted.files(),
+            _ => signed_files(tree, newest),
+        }
+    }
+
+    /// The administrators who signed the newest version in the tree, if each step to it from one that
+    /// this machine accepted holds; else none.
+    ///
+    /// # Errors
+    /// [`TrustError`] if it cannot be read.
+    pub fn signers_of_sibling(&self, tree: &Tree) -> Result<Vec<PartyName>, TrustError> {
+        let mut version = read_version(tree, newest_number(tree)?)?;
+        if chain_to(tree, &self.pins, version.number).is_err() || version.number < 2 {
+            return Ok(Vec::new());
+        }
+        let before = read_version(tree, version.number - 1)?;
+        follow(tree, &mut version, &before)?;
+        Ok(version.signed_by(&before).into_iter().collect())
     }
 
     /// The files of rules as they lie in the working tree.
@@ -262,9 +334,7 @@ impl Trust {
                 });
             }
             Standing::Sibling => {
-                return Err(TrustError::Sibling {
-                    number: self.accepted.number(),
-                });
+                return Err(self.sibling(tree)?);
             }
             Standing::Unpinned => return Err(Self::first_use_error(tree)?),
         }

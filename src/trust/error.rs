@@ -21,6 +21,10 @@ pub enum TrustError {
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
     Gap(u64),
+    #[error("{} is another vault", .0.display())]
+    OtherVault(PathBuf),
+    #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
+    NotJoined(String),
     #[error("trust version {number} has tables behind its signatures, which nobody signed")]
     BehindBody { number: u64 },
     #[error("trust version {number} does not follow from version {}: {why}", .number.saturating_sub(1))]
@@ -51,6 +55,10 @@ pub enum TrustError {
     BadExpectation(String),
     #[error("there is no party `{0}` in the accepted rules")]
     NoParty(String),
+    #[error("`{file}` of the proposal in recipients/trust/proposal/ {why}")]
+    Proposal { file: String, why: &'static str },
+    #[error("a proposal of trust version {number} is open, and this is another change")]
+    OtherProposal { number: u64, lacking: String },
     #[error("the rules of this vault were changed meanwhile")]
     Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
@@ -64,9 +72,10 @@ impl Explain for TrustError {
             Self::Line(error) => error.code(),
             Self::World(error) => error.code(),
             Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
-            Self::BadExpectation(_) => Code::Usage,
+            Self::BadExpectation(_) | Self::OtherVault(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
             Self::Moved => Code::TempFail,
+            Self::OtherProposal { .. } => Code::Conflict,
             _ => Code::Trust,
         }
     }
@@ -76,6 +85,7 @@ impl Explain for TrustError {
             Self::FirstUse { admins, .. } => {
                 vec![format!("it is decided by {}", crate::text::list(admins))]
             }
+            Self::OtherProposal { lacking, .. } => vec![format!("it waits for {lacking}")],
             Self::Unsigned { all, .. } if *all > 1 => vec![format!("{all} files differ in all")],
             _ => Vec::new(),
         }
@@ -102,18 +112,32 @@ impl Explain for TrustError {
                 "an administrator takes it over with `clws trust sign`; else put it back with git"
                     .into(),
             ],
-            Self::Sibling { .. }
-            | Self::BehindBody { .. }
-            | Self::DoesNotFollow { .. }
-            | Self::NotExpected { .. } => {
-                vec!["`clws trust show` shows both; ask an administrator which is meant".into()]
+            Self::Sibling { .. } => vec![
+                "`clws trust diff` shows how they differ".into(),
+                "if both are meant, an administrator joins them with `clws trust merge`".into(),
+            ],
+            Self::OtherVault(_) => vec!["name a checkout of another branch of this one".into()],
+            Self::NotExpected { .. } => {
+                vec!["ask an administrator for the fingerprint that `clws trust show` prints".into()]
             }
-            Self::Gap(_) => vec!["check out the whole of recipients/trust/".into()],
+            Self::BehindBody { .. } | Self::DoesNotFollow { .. } => vec![
+                "`git log -- recipients/trust` shows who brought it; put the folder back with git".into(),
+            ],
+            Self::Gap(_) | Self::NotJoined(_) => vec!["check out the whole of recipients/trust/".into()],
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
                 path.display()
             )],
             Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
+            Self::Proposal { .. } => vec![
+                "put the folder back with git, or remove it: `rm -r recipients/trust/proposal`".into(),
+            ],
+            Self::OtherProposal { .. } => vec![
+                "`clws trust diff` shows it; `clws trust sign`, with the rules in the tree as git has \
+                 them, signs it"
+                    .into(),
+                "or give it up: `rm -r recipients/trust/proposal`".into(),
+            ],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
             Self::Older { .. } => vec!["git merge main".into()],
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],

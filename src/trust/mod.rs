@@ -8,15 +8,20 @@
 mod accepted;
 mod chain;
 mod error;
+mod join;
 mod order;
 mod pin;
+mod proposal;
 mod settings;
 mod version;
 
-pub use accepted::{Accepted, Difference};
+pub use accepted::{Accepted, Difference, signed_files};
 pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
 pub use error::TrustError;
+pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load_side};
 pub use order::{Order, RecordMark, compare};
+
 pub use pin::{DocumentPin, HookPin, Pins};
+pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
-pub use version::{Draft, TRUST_SCHEMA, Version, version_file};
+pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

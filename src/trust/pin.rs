@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::join::Step;
 use super::order::RecordMark;
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex, sha256};
@@ -76,22 +77,29 @@ impl Pins {
         self.dir.join("journal")
     }
 
-    /// The hashes of trust versions 1 to n that this machine stepped through; none before first use.
+    /// The trust versions 1 to n that this machine stepped through; none before first use.
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn chain(&self) -> Result<Vec<[u8; 32]>, TrustError> {
+    pub fn chain(&self) -> Result<Vec<Step>, TrustError> {
         let path = self.dir.join("trust");
         let Some(text) = self.read(&path)? else {
             return Ok(Vec::new());
         };
         let mut hashes = Vec::new();
         for (line, number) in text.lines().zip(1_u64..) {
-            let hash = line
-                .split_once(' ')
-                .filter(|(n, _)| *n == number.to_string());
-            let hash = hash.and_then(|(_, hash)| from_hex(hash).ok());
-            hashes.push(hash.ok_or_else(|| damaged(&path, "a line of the trust chain"))?);
+            let mut words = line.split(' ');
+            let is_next = words.next() == Some(&*number.to_string());
+            let all: Result<Vec<[u8; 32]>, _> = words.map(from_hex).collect();
+            let step = all.ok().filter(|_| is_next).and_then(|all| {
+                let (hash, joined) = all.split_first()?;
+                let joined = joined.to_vec();
+                Some(Step {
+                    hash: *hash,
+                    joined,
+                })
+            });
+            hashes.push(step.ok_or_else(|| damaged(&path, "a line of the trust chain"))?);
         }
         if hashes.is_empty() {
             Err(damaged(&path, "it is empty"))
@@ -106,7 +114,7 @@ impl Pins {
     /// [`TrustError::Fs`].
     pub fn accept(
         &self,
-        chain: &[[u8; 32]],
+        chain: &[Step],
         files: &BTreeMap<String, Vec<u8>>,
     ) -> Result<PathBuf, TrustError> {
         let copy = self.accepted_dir(chain.len());
@@ -124,8 +132,12 @@ impl Pins {
             fs::write_private(&copy.join(path), bytes, Sync::Disk)?;
         }
         let mut text = String::new();
-        for (hash, number) in chain.iter().zip(1_u64..) {
-            text.push_str(&format!("{number} {}\n", hex(hash)));
+        for (step, number) in chain.iter().zip(1_u64..) {
+            text.push_str(&format!("{number} {}", hex(&step.hash)));
+            for joined in &step.joined {
+                text.push_str(&format!(" {}", hex(joined)));
+            }
+            text.push('\n');
         }
         self.write(&self.dir.join("trust"), &text, Sync::Disk)?;
         Ok(copy)
@@ -462,7 +474,7 @@ mod tests {
         let cut_off = pins.accepted_dir(1).join("recipients/eve.toml");
         fs::write_private(&cut_off, b"eve", Sync::Lazy).unwrap();
         let files = BTreeMap::from([("recipients/ada.toml".to_owned(), b"ada".to_vec())]);
-        pins.accept(&[[1; 32]], &files).unwrap();
+        pins.accept(&[Step::of([1; 32])], &files).unwrap();
         assert!(!cut_off.exists());
         assert!(cut_off.with_file_name("ada.toml").exists());
     }

@@ -4,6 +4,7 @@
 //! and the hash of version 1's body is the vault's id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use memchr::memmem;
 
@@ -12,6 +13,7 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{hex, sha256};
 use crate::lines::{self, Schema, Value};
 use crate::name::PartyName;
+use crate::text;
 
 /// The tables and keys of a trust version.
 pub static TRUST_SCHEMA: Schema = Schema {
@@ -46,6 +48,59 @@ pub fn version_file(number: u64) -> String {
     format!("recipients/trust/{number}.toml")
 }
 
+/// Whose signatures a version lacks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lacking {
+    /// How many more of the administrators before it must sign.
+    pub more: u64,
+    /// The administrators before it who have not signed.
+    pub of: Vec<PartyName>,
+    /// The same of the version that it joins: how many more must sign.
+    pub beside: u64,
+    /// The administrators of the version that it joins who have not signed.
+    pub of_beside: Vec<PartyName>,
+    /// The administrators whom it adds, or gives another key, and who have not signed with that.
+    pub added: Vec<PartyName>,
+}
+
+impl Lacking {
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.more == 0 && self.beside == 0 && self.added.is_empty()
+    }
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of: Vec<&str> = self.of.iter().map(PartyName::as_str).collect();
+        let new = |name: &PartyName| match of.contains(&name.as_str()) {
+            true => format!("{name} with the new key"),
+            false => format!("{name}, who is new,"),
+        };
+        let mut all = some_of(self.more, &self.of);
+        for who in some_of(self.beside, &self.of_beside) {
+            if !all.contains(&who) {
+                all.push(who);
+            }
+        }
+        all.extend(self.added.iter().map(new));
+        f.write_str(&text::list(&all))
+    }
+}
+
+/// How many of these, or all of them by name.
+fn some_of(more: u64, of: &[PartyName]) -> Vec<String> {
+    match more {
+        0 => Vec::new(),
+        _ if u64::try_from(of.len()).is_ok_and(|count| count == more) => {
+            of.iter().map(ToString::to_string).collect()
+        }
+        1 => vec![format!("one of {}", text::list(of))],
+        more => vec![format!("{more} of {}", text::list(of))],
+    }
+}
+
 /// A trust version as it was read. That it follows from the one before is checked elsewhere.
 #[derive(Clone, Debug)]
 pub struct Version {
@@ -53,6 +108,10 @@ pub struct Version {
     pub number: u64,
     /// SHA-256 of the body of version n−1; in version 1, 32 random bytes.
     pub previous: [u8; 32],
+    /// SHA-256 of the body of another branch's version, which this one joins.
+    pub also: Option<[u8; 32]>,
+    /// That version, once it was found and verified. Without it this one does not follow.
+    pub side: Option<Box<Version>>,
     /// How many administrators must sign the next version.
     pub threshold: u64,
     /// The administrators and their keys.
@@ -81,6 +140,8 @@ impl Version {
         let mut version = Self {
             number: head.number("version")?,
             previous: head.hex("prev")?,
+            also: None,
+            side: None,
             threshold: head.number("threshold")?,
             admins: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -89,8 +150,7 @@ impl Version {
             signatures: Vec::new(),
         };
         if head.optional("also")?.is_some() {
-            let why = "this clws does not join versions; a newer one does".to_owned();
-            return Err(head.wrong("also", why).into());
+            version.also = Some(head.hex("also")?);
         }
         for table in parsed.all()? {
             let header = table.header();
@@ -114,7 +174,9 @@ impl Version {
                 }
                 "sig" => {
                     let signed: SignedBy = table.parsed("sig")?;
-                    if signed.party != table.name() {
+                    // Whoever takes a new key signs with both: the second stands under NAME/FP.
+                    let second = format!("{}/{}", signed.party, signed.fingerprint);
+                    if signed.party != table.name() && second != table.name() {
                         return Err(table
                             .wrong("sig", "it names another party".to_owned())
                             .into());
@@ -123,6 +185,12 @@ impl Version {
                 }
                 _ => {}
             }
+        }
+        // One key under two names would count twice.
+        let points: BTreeSet<_> = version.admins.values().map(PublicKey::point).collect();
+        if points.len() < version.admins.len() {
+            let why = "two administrators have one key".to_owned();
+            return Err(head.wrong("threshold", why).into());
         }
         let admins = u64::try_from(version.admins.len()).unwrap_or(u64::MAX);
         if version.threshold == 0 || version.threshold > admins {
@@ -147,13 +215,8 @@ impl Version {
     /// The administrators of `admins` whose valid signatures this version carries.
     pub fn signers(&self, admins: &BTreeMap<PartyName, PublicKey>) -> BTreeSet<PartyName> {
         let valid = |(name, key): &(&PartyName, &PublicKey)| {
-            self.signatures.iter().any(|signed| {
-                signed.party == name.as_str()
-                    && signed.fingerprint == key.fingerprint()
-                    && key
-                        .verify(Namespace::Trust, &self.body, &signed.signature)
-                        .is_ok()
-            })
+            let all = &mut self.signatures.iter();
+            all.any(|signed| self.verifies(name, key, signed))
         };
         admins
             .iter()
@@ -167,8 +230,8 @@ impl Version {
     /// # Errors
     /// [`TrustError::DoesNotFollow`].
     pub fn check_founding(&self) -> Result<(), TrustError> {
-        if self.number != 1 {
-            return Err(self.refused("its number is not 1"));
+        if self.number != 1 || self.also.is_some() {
+            return Err(self.refused("its number is not 1, or it joins another"));
         }
         self.check_added(&BTreeMap::new())
     }
@@ -185,25 +248,138 @@ impl Version {
         if self.previous != before.hash {
             return Err(self.refused("it was made for another version before it"));
         }
-        let signed = u64::try_from(self.signers(&before.admins).len()).unwrap_or(0);
-        if signed < before.threshold {
-            let why = format!("{signed} of {} administrators signed it", before.threshold);
+        if self.also != self.side.as_ref().map(|side| side.hash) {
+            return Err(self.refused("the version that it joins is not here"));
+        }
+        if self
+            .side
+            .as_ref()
+            .is_some_and(|side| side.number >= self.number)
+        {
+            return Err(self.refused("the version that it joins is no older one"));
+        }
+        let lacking = self.lacking(before);
+        if let (Some(beside), 1..) = (&self.side, lacking.beside) {
+            let (signed, wanted) = (beside.threshold - lacking.beside, beside.threshold);
+            let why = format!("{signed} of {wanted} administrators of the other branch signed it");
             return Err(self.refused(&why));
+        }
+        if lacking.more > 0 {
+            let (signed, wanted) = (before.threshold - lacking.more, before.threshold);
+            return Err(self.refused(&format!("{signed} of {wanted} administrators signed it")));
         }
         self.check_added(&before.admins)
     }
 
-    fn check_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Result<(), TrustError> {
-        let signed = self.signers(&self.admins);
-        for (name, key) in &self.admins {
-            if before.get(name) != Some(key) && !signed.contains(name) {
-                return Err(self.refused(&format!("{name}, a new administrator, did not sign it")));
-            }
+    /// Whose signatures this version lacks to count after `before`.
+    #[must_use]
+    pub fn lacking(&self, before: &Self) -> Lacking {
+        let signed = self.signers(&before.admins);
+        let count = u64::try_from(signed.len()).unwrap_or(u64::MAX);
+        let others = before.admins.keys().filter(|name| !signed.contains(*name));
+        let (mut beside, mut of_beside) = (0, Vec::new());
+        if let Some(side) = &self.side {
+            let signed = self.signers(&side.admins);
+            let count = u64::try_from(signed.len()).unwrap_or(u64::MAX);
+            beside = side.threshold.saturating_sub(count);
+            let others = side.admins.keys().filter(|name| !signed.contains(*name));
+            of_beside.extend(others.cloned());
         }
-        Ok(())
+        Lacking {
+            more: before.threshold.saturating_sub(count),
+            of: others.cloned().collect(),
+            beside,
+            of_beside,
+            added: self.unsigned_added(&before.admins),
+        }
     }
 
-    fn refused(&self, why: &str) -> TrustError {
+    /// The administrators, of `before` and of this version, whose valid signatures it carries.
+    #[must_use]
+    pub fn signed_by(&self, before: &Self) -> BTreeSet<PartyName> {
+        let mut signed = self.proposers(before);
+        signed.extend(self.signers(&self.admins));
+        signed
+    }
+
+    /// Those of them who decided before this version, on either of the branches that it joins.
+    #[must_use]
+    pub fn proposers(&self, before: &Self) -> BTreeSet<PartyName> {
+        let mut signed = self.signers(&before.admins);
+        if let Some(side) = &self.side {
+            signed.extend(self.signers(&side.admins));
+        }
+        signed
+    }
+
+    /// The administrator, of `before` or of this version, whose key this is and who has not signed
+    /// with it.
+    #[must_use]
+    pub fn awaits(&self, before: &Self, key: &PublicKey) -> Option<PartyName> {
+        let mut all = self.concerned(before);
+        let (name, key) = all.find(|(_, known)| *known == key)?;
+        let alone = BTreeMap::from([(name.clone(), key.clone())]);
+        self.signers(&alone).is_empty().then(|| name.clone())
+    }
+
+    /// Every administrator whose signature counts for this version.
+    pub fn concerned<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a PartyName, &'a PublicKey)> {
+        let beside = self.side.iter().flat_map(|side| &side.admins);
+        before.admins.iter().chain(&self.admins).chain(beside)
+    }
+
+    /// What is signed.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The whole file with more signatures; those that do not verify are left out.
+    #[must_use]
+    pub fn print_with(&self, before: &Self, more: Vec<SignedBy>) -> String {
+        let admins: Vec<_> = self.concerned(before).collect();
+        let mut all: Vec<SignedBy> = Vec::new();
+        for signed in self.signatures.iter().cloned().chain(more) {
+            let known = admins
+                .iter()
+                .any(|(name, key)| self.verifies(name, key, &signed));
+            if known && !all.contains(&signed) {
+                all.push(signed);
+            }
+        }
+        print_signed(&String::from_utf8_lossy(&self.body), &all)
+    }
+
+    fn verifies(&self, name: &PartyName, key: &PublicKey, signed: &SignedBy) -> bool {
+        signed.party == name.as_str()
+            && signed.fingerprint == key.fingerprint()
+            && key
+                .verify(Namespace::Trust, &self.body, &signed.signature)
+                .is_ok()
+    }
+
+    fn check_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Result<(), TrustError> {
+        match self.unsigned_added(before).first() {
+            None => Ok(()),
+            Some(name) => {
+                Err(self.refused(&format!("{name}, a new administrator, did not sign it")))
+            }
+        }
+    }
+
+    fn unsigned_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Vec<PartyName> {
+        let signed = self.signers(&self.admins);
+        let added = self
+            .admins
+            .iter()
+            .filter(|(name, key)| before.get(*name) != Some(*key) && !signed.contains(*name));
+        added.map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(super) fn refused(&self, why: &str) -> TrustError {
         TrustError::DoesNotFollow {
             number: self.number,
             why: why.to_owned(),
@@ -211,8 +387,10 @@ impl Version {
     }
 }
 
+/// Everything before the signatures; in a version that has none yet, everything before `[end]`.
 fn body(bytes: &[u8]) -> &[u8] {
-    let end = memmem::find(bytes, b"\n[sig.").map_or(bytes.len(), |at| at + 1);
+    let end = memmem::find(bytes, b"\n[sig.").or_else(|| memmem::find(bytes, b"\n[end]"));
+    let end = end.map_or(bytes.len(), |at| at + 1);
     bytes.get(..end).unwrap_or(bytes)
 }
 
@@ -223,6 +401,8 @@ pub struct Draft {
     pub number: u64,
     /// As in [`Version::previous`].
     pub previous: [u8; 32],
+    /// As in [`Version::also`].
+    pub also: Option<[u8; 32]>,
     /// As in [`Version::threshold`].
     pub threshold: u64,
     /// As in [`Version::admins`].
@@ -235,12 +415,13 @@ impl Draft {
     /// The body that is signed.
     #[must_use]
     pub fn body(&self) -> String {
-        let head = [
+        let mut head = vec![
             ("format", Value::Integer(1)),
             ("version", self.number.into()),
             ("prev", hex(&self.previous).into()),
-            ("threshold", self.threshold.into()),
         ];
+        head.extend(self.also.map(|also| ("also", hex(&also).into())));
+        head.push(("threshold", self.threshold.into()));
         let mut tables = vec![lines::print("trust", None, &head)];
         for (name, key) in &self.admins {
             tables.push(lines::print(
@@ -262,16 +443,21 @@ impl Draft {
     /// The whole file, with signatures over [`Self::body`].
     #[must_use]
     pub fn print(&self, signatures: &[SignedBy]) -> String {
-        let tables: Vec<String> = signatures
-            .iter()
-            .map(|signed| {
-                lines::print(
-                    "sig",
-                    Some(&signed.party),
-                    &[("sig", signed.to_string().into())],
-                )
-            })
-            .collect();
-        lines::render(&self.body(), &tables)
+        print_signed(&self.body(), signatures)
     }
+}
+
+fn print_signed(body: &str, signatures: &[SignedBy]) -> String {
+    let mut tables = BTreeMap::new();
+    let mut sorted: Vec<&SignedBy> = signatures.iter().collect();
+    sorted.sort_by_key(|signed| (&signed.party, &signed.fingerprint));
+    for signed in sorted {
+        let mut name = signed.party.clone();
+        if tables.contains_key(&name) {
+            name = format!("{name}/{}", signed.fingerprint);
+        }
+        let table = lines::print("sig", Some(&name), &[("sig", signed.to_string().into())]);
+        tables.insert(name, table);
+    }
+    lines::render(body, &tables.into_values().collect::<Vec<_>>())
 }

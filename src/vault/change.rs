@@ -15,6 +15,7 @@ use crate::fs::{Edit, Journal, Lock, New, Sync};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::PublicRecipient;
 use crate::secret::Plain;
+use crate::trust::Step;
 
 pub use self::adopt::Adopted;
 use self::draft::{Draft, lower};
@@ -53,7 +54,8 @@ pub struct Change<'a> {
     pub(super) files: Vec<FileDraft>,
     /// Documents with something handed in: path, name, the text before and after.
     submitted: Vec<(DocumentPath, String, Vec<u8>, Vec<u8>)>,
-    rules: Option<(Vec<Edit>, [u8; 32])>,
+    rules: Vec<Edit>,
+    chain: Option<Vec<Step>>,
     _lock: Lock,
 }
 
@@ -83,7 +85,8 @@ impl<'a> Change<'a> {
             documents: BTreeMap::new(),
             files: Vec::new(),
             submitted: Vec::new(),
-            rules: None,
+            rules: Vec::new(),
+            chain: None,
             _lock: lock,
         })
     }
@@ -296,10 +299,16 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Takes the next trust version along: its files, and its hash for the pin. The vault must be one
-    /// under the new rules.
-    pub fn with_rules(&mut self, edits: Vec<Edit>, version: [u8; 32]) {
-        self.rules = Some((edits, version));
+    /// Takes the next trust version along: its files, and the chain up to it for the pin. The vault
+    /// must be one under the new rules.
+    pub fn with_rules(&mut self, edits: Vec<Edit>, chain: Vec<Step>) {
+        self.rules = edits;
+        self.chain = Some(chain);
+    }
+
+    /// Takes the files of a proposal along, which counts for nothing yet: no pin moves by it.
+    pub fn with_proposal(&mut self, edits: Vec<Edit>) {
+        self.rules = edits;
     }
 
     /// The secrets that this change touches, by name.
@@ -347,11 +356,7 @@ impl<'a> Change<'a> {
             ));
             edits.extend(file.into_edits());
         }
-        let mut version = None;
-        if let Some((rules, hash)) = self.rules {
-            edits.extend(rules);
-            version = Some(hash);
-        }
+        edits.extend(self.rules);
         let memory = &self.vault.trust().pins;
         let journal = Journal::at(memory.journal_file());
         if edits.is_empty() {
@@ -361,9 +366,7 @@ impl<'a> Change<'a> {
         self.vault.record_use(self.what, &names, Sync::Disk)?;
         journal.commit(self.vault.tree(), self.vault.world(), edits)?;
         memory.set_documents(&pins)?;
-        if let Some(hash) = version {
-            let mut chain = memory.chain()?;
-            chain.push(hash);
+        if let Some(chain) = self.chain {
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
         journal.end();

@@ -89,9 +89,11 @@ impl Vault {
     pub fn under(&self, files: BTreeMap<String, Vec<u8>>, number: u64) -> Result<Self, Error> {
         let trust = Trust {
             vault: self.trust.vault,
-            standing: self.trust.standing,
+            // The rules that are about to count are nobody's sibling any more.
+            standing: Standing::Current,
             accepted: Accepted::of_files(files, number)?,
             pins: self.trust.pins.clone(),
+            seen: self.trust.seen,
         };
         let (tree, world, log) = (
             Tree::open(self.tree.path())?,
@@ -216,9 +218,7 @@ impl Vault {
     pub fn demand_pin(&self, writing: bool) -> Result<(), TrustError> {
         match self.trust.standing {
             Standing::Unpinned => Err(Trust::first_use_error(&self.tree)?),
-            Standing::Sibling if writing => Err(TrustError::Sibling {
-                number: self.trust.accepted.number(),
-            }),
+            Standing::Sibling if writing => Err(self.trust.sibling(&self.tree)?),
             _ => Ok(()),
         }
     }
@@ -231,7 +231,8 @@ impl Vault {
         let number = self.trust.accepted.number();
         let pinned = u64::try_from(self.trust.pins.chain()?.len()).unwrap_or(u64::MAX);
         // One more than is pinned: the rules are those that this change brings in.
-        let known = pinned == number || pinned.checked_add(1) == Some(number);
+        let known =
+            pinned == self.trust.seen || pinned == number || pinned.checked_add(1) == Some(number);
         let newest = trust::newest_number(&self.tree)?;
         if known && (self.trust.standing != Standing::Current || newest <= pinned.max(number)) {
             Ok(())

@@ -56,6 +56,67 @@ fn granting_access_leaves_the_old_rules_or_the_new_ones_with_their_wraps() {
 }
 
 #[test]
+fn joining_two_branches_leaves_one_of_them_or_both() {
+    let lab = Lab::founded()
+        .secret("dev/web/TOKEN", TOKEN)
+        .people(&["ben", "cleo"]);
+    lab.clws("trust sign --admin ben --yes").succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.clws("trust sign --yes").by("ben").succeeds();
+    lab.clws("trust accept").succeeds();
+    // Which git does not keep either.
+    std::fs::remove_dir_all(lab.vault().join("recipients/trust/proposal")).unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(lab.vault())
+        .arg(lab.root().join("other"))
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    lab.clws("access grant cleo dev --read --yes")
+        .by("ben")
+        .folder(&lab.root().join("other"))
+        .succeeds();
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    let command = || lab.clws("trust merge ../other --yes");
+    let version = |what: &str| {
+        let shown = lab.clws("trust show --json").succeeds().json();
+        assert_eq!(shown["standing"], "accepted", "{what}");
+        match shown["version"].as_u64() {
+            Some(5) => Side::Old,
+            Some(6) => Side::New,
+            other => panic!("{what}; trust version {other:?}"),
+        }
+    };
+    Trial {
+        name: "trust merge",
+        lab: &lab,
+        command: &command,
+        look: &|what| {
+            side_of(&lab, &[("dev/web/TOKEN", None, Some(TOKEN))], what);
+            version(what)
+        },
+        again: &|_, what| {
+            goes_through(
+                command(),
+                &lab,
+                &[("dev/web/TOKEN", None, Some(TOKEN))],
+                what,
+            );
+            assert_eq!(version(what), Side::New, "{what}, and then again");
+        },
+        plaintexts: &[TOKEN],
+        memory: None,
+        expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
+    }
+    .run();
+}
+
+#[test]
 fn founding_a_vault_leaves_none_or_one_that_works() {
     let lab = Lab::empty();
     lab.clws("identity new ada --keep file").succeeds();

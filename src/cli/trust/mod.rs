@@ -2,6 +2,8 @@
 
 mod accept;
 mod diff;
+mod merge;
+mod proposed;
 mod show;
 mod sign;
 
@@ -21,6 +23,7 @@ pub(crate) enum Command {
     Accept(accept::AcceptArgs),
     Diff(diff::DiffArgs),
     Sign(sign::SignArgs),
+    Merge(merge::MergeArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -29,5 +32,6 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Accept(args) => accept::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Diff(args) => diff::run(args, cx),
         Command::Sign(args) => sign::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Merge(args) => merge::run(args, cx).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::proposed::proposed;
 use crate::cli::context::Context;
 use crate::crypto::hex;
 use crate::error::Error;
@@ -25,8 +26,10 @@ pub(crate) fn run(_args: &ShowArgs, cx: &Context) -> Result<(), Error> {
     let head = format!("{}@{}", version.fingerprint(), version.number);
     let admins: Vec<String> = version.admins.keys().map(ToString::to_string).collect();
     let root = hex(vault.id());
+    let proposal = proposed(&vault)?;
     if cx.ui.is_json() {
         return cx.ui.json(&json!({
+            "proposal": proposal.map(|said| said.json),
             "vault": root, "root": root, "head": head, "version": version.number,
             "accepted": vault.trust().accepted.number(), "standing": standing,
             "threshold": version.threshold, "administrators": admins,
@@ -48,5 +51,9 @@ pub(crate) fn run(_args: &ShowArgs, cx: &Context) -> Result<(), Error> {
         "administrators  {} ({} must sign)",
         admins.join(", "),
         version.threshold
-    ))
+    ))?;
+    match proposal {
+        Some(said) => cx.ui.line(&format!("proposal        {}", said.state)),
+        None => Ok(()),
+    }
 }

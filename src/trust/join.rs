@@ -1,0 +1,267 @@
+//! Versions of two branches, joined: a version whose `prev` is one and whose `also` is the other.
+//!
+//! The versions of the other branch stay in the tree, under their hashes: `recipients/trust/also/`. So a
+//! machine that accepted one of them sees that the newest version comes after it too, by the
+//! administrators and the threshold that it knows.
+
+use std::collections::BTreeMap;
+
+use super::chain::{MAX_TRUST, newest_number, read_version};
+use super::{Pins, TrustError, Version, version_file};
+use crate::crypto::{hex, sha256};
+use crate::fs::{EntryKind, FsError, Sync, Tree, names, read_private, write_private};
+
+/// One accepted trust version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// SHA-256 of its body.
+    pub hash: [u8; 32],
+    /// The versions of another branch that it brought in.
+    pub joined: Vec<[u8; 32]>,
+}
+
+impl Step {
+    /// A version that joins nothing.
+    #[must_use]
+    pub fn of(hash: [u8; 32]) -> Self {
+        let joined = Vec::new();
+        Self { hash, joined }
+    }
+}
+
+/// Where versions of other branches lie that were joined.
+pub const ALSO_FOLDER: &str = "recipients/trust/also";
+
+/// Where the version with this hash lies, once it was joined.
+#[must_use]
+pub fn also_file(hash: &[u8; 32]) -> String {
+    format!("{ALSO_FOLDER}/{}.toml", hex(hash))
+}
+
+/// Checks that a version follows on the one before it in the tree, and on the one that it joins; gives
+/// the hashes that it brings in from there.
+///
+/// # Errors
+/// [`TrustError::DoesNotFollow`], [`TrustError`] if a version of the other branch cannot be read.
+pub fn follow(
+    tree: &Tree,
+    version: &mut Version,
+    before: &Version,
+) -> Result<Vec<[u8; 32]>, TrustError> {
+    let joined = load_side(tree, version)?;
+    version.check_after(before)?;
+    Ok(joined)
+}
+
+/// Finds the version that this one joins, and verifies its way from the common root.
+///
+/// # Errors
+/// As [`follow`].
+pub fn load_side(tree: &Tree, version: &mut Version) -> Result<Vec<[u8; 32]>, TrustError> {
+    let Some(also) = version.also else {
+        return Ok(Vec::new());
+    };
+    let mut trunk = BTreeMap::new();
+    for number in 1..version.number.min(newest_number(tree)?.saturating_add(1)) {
+        let bytes = tree.read(&version_file(number), MAX_TRUST)?;
+        trunk.insert(
+            Version::body_hash(&bytes.ok_or(TrustError::Gap(number))?),
+            number,
+        );
+    }
+    let mut joined = Vec::new();
+    let side = Branch {
+        tree,
+        trunk: &trunk,
+    }
+    .verified(&also, version.number, &mut joined)?;
+    version.side = Some(Box::new(side));
+    Ok(joined)
+}
+
+/// Versions by their hashes: those of the trunk, and those that were joined.
+struct Branch<'a> {
+    tree: &'a Tree,
+    trunk: &'a BTreeMap<[u8; 32], u64>,
+}
+
+impl Branch<'_> {
+    /// The version with this hash, if every step from the trunk to it holds.
+    fn verified(
+        &self,
+        hash: &[u8; 32],
+        below: u64,
+        joined: &mut Vec<[u8; 32]>,
+    ) -> Result<Version, TrustError> {
+        let mut version = self.read(hash)?;
+        // Numbers fall with each step back, so that this ends.
+        if version.number >= below {
+            return Err(version.refused("it is joined by an older one"));
+        }
+        if self.trunk.contains_key(hash) || joined.contains(hash) {
+            return Ok(version);
+        }
+        let before = self.verified(&version.previous, version.number, joined)?;
+        if let Some(also) = version.also {
+            let side = self.verified(&also, version.number, joined)?;
+            version.side = Some(Box::new(side));
+        }
+        version.check_after(&before)?;
+        joined.push(*hash);
+        Ok(version)
+    }
+
+    fn read(&self, hash: &[u8; 32]) -> Result<Version, TrustError> {
+        if let Some(number) = self.trunk.get(hash) {
+            return read_version(self.tree, *number);
+        }
+        let missing = || TrustError::NotJoined(hex(hash));
+        let bytes = self.tree.read(&also_file(hash), MAX_TRUST)?;
+        let version = Version::parse(&bytes.ok_or_else(missing)?)?;
+        if version.hash == *hash {
+            Ok(version)
+        } else {
+            Err(missing())
+        }
+    }
+}
+
+/// Another branch of the same vault, as it lies in a checkout of its own.
+#[derive(Debug)]
+pub struct OtherBranch {
+    /// The newest version that both have, as one of their own or joined.
+    pub common: Version,
+    /// The newest version there; its way from the common one was verified.
+    pub newest: Version,
+    /// The hashes of what it has after the common one.
+    pub hashes: Vec<[u8; 32]>,
+    /// The files that `also/` must have for it, with their content.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl OtherBranch {
+    /// Looks at the branch that is checked out in `other`, from that in `tree`, which has joined the
+    /// versions `joined` so far.
+    ///
+    /// # Errors
+    /// [`TrustError::OtherVault`], [`TrustError`] if its chain does not hold.
+    pub fn read(tree: &Tree, other: &Tree, joined: &[[u8; 32]]) -> Result<Self, TrustError> {
+        let bytes = |tree: &Tree, number| {
+            let bytes = tree.read(&version_file(number), MAX_TRUST)?;
+            bytes.ok_or(TrustError::Gap(number))
+        };
+        let (here, there) = (newest_number(tree)?, newest_number(other)?);
+        let mut common = here.min(there);
+        let hash =
+            |tree: &Tree, number| Ok::<_, TrustError>(Version::body_hash(&bytes(tree, number)?));
+        while hash(tree, common)? != hash(other, common)? {
+            common -= 1;
+            if common == 0 {
+                return Err(TrustError::OtherVault(other.path().to_owned()));
+            }
+        }
+        let mut common = read_version(tree, common)?;
+        let parted = common.number;
+        let (mut hashes, mut files) = (Vec::new(), BTreeMap::new());
+        let mut newest = read_version(other, common.number)?;
+        for number in parted + 1..=there {
+            let mut version = read_version(other, number)?;
+            hashes.extend(follow(other, &mut version, &newest)?);
+            hashes.push(version.hash);
+            files.insert(also_file(&version.hash), bytes(other, number)?);
+            if joined.contains(&version.hash) {
+                common = version.clone();
+                hashes.clear();
+            }
+            newest = version;
+        }
+        // The other branch may have joined ours.
+        for number in (parted + 1..=here).rev() {
+            let version = read_version(tree, number)?;
+            if hashes.contains(&version.hash) {
+                common = version;
+                break;
+            }
+        }
+        for entry in other.entries(ALSO_FOLDER)? {
+            let file = format!("{ALSO_FOLDER}/{}", entry.name);
+            if entry.kind == EntryKind::File
+                && let Some(bytes) = other.read(&file, MAX_TRUST)?
+                && file == also_file(&Version::body_hash(&bytes))
+            {
+                files.insert(file, bytes);
+            }
+        }
+        Ok(Self {
+            common,
+            newest,
+            hashes,
+            files,
+        })
+    }
+}
+
+/// The chain that a pin holds once it accepted the tree's versions up to `number`; with the number of
+/// the newest one that it holds already.
+///
+/// # Errors
+/// [`TrustError`] if one of them does not follow.
+pub fn chain_to(tree: &Tree, pins: &Pins, number: u64) -> Result<(u64, Vec<Step>), TrustError> {
+    let mut chain = pins.chain()?;
+    let pinned = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+    let mut common = pinned.min(number);
+    while common > 1 {
+        let bytes = tree.read(&version_file(common), MAX_TRUST)?;
+        let hash = Version::body_hash(&bytes.ok_or(TrustError::Gap(common))?);
+        let known = usize::try_from(common - 1)
+            .ok()
+            .and_then(|at| chain.get(at));
+        if known.is_some_and(|step| step.hash == hash) {
+            break;
+        }
+        common -= 1;
+    }
+    chain.truncate(usize::try_from(common).unwrap_or(usize::MAX));
+    let mut before = read_version(tree, common)?;
+    for number in common + 1..=number {
+        let mut version = read_version(tree, number)?;
+        let joined = follow(tree, &mut version, &before)?;
+        let hash = version.hash;
+        chain.push(Step { hash, joined });
+        before = version;
+    }
+    Ok((common, chain))
+}
+
+impl Pins {
+    /// Keeps the rules of a version that is joined, for the next time that its branch is.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn keep(
+        &self,
+        version: &[u8; 32],
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), TrustError> {
+        let copy = self.dir().join("accepted").join(hex(version));
+        for (file, bytes) in files {
+            write_private(&copy.join(file), bytes, Sync::Lazy)?;
+        }
+        Ok(())
+    }
+
+    /// A file of rules with this hash, if any accepted or joined version had it.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn rule_file(&self, file: &str, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, TrustError> {
+        let copies = self.dir().join("accepted");
+        for name in names(&copies).map_err(FsError::io("list", &copies))? {
+            let bytes = read_private(&copies.join(name).join(file), MAX_TRUST)?;
+            if let Some(bytes) = bytes.filter(|bytes| sha256(bytes) == *hash) {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,25 @@
+//! Attacks by somebody who can push to the repository and has every public key, but nobody's private
+//! key: one a file. Each ends with the documented code; nothing is written, and no pin moves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails that test"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::lab;
+
+mod scene;
+
+mod a_join_is_forged;
+mod a_signature_is_reused_elsewhere;
+mod a_vault_id_is_copied;
+mod an_administrator_is_injected;
+mod an_ex_founder_forks_the_vault;
+mod malformed_signatures_are_planted;
+mod many_versions_are_stepped_through;
+mod the_threshold_is_cheated;
