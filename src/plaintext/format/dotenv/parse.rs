@@ -200,10 +200,11 @@ impl<'a> Reader<'a> {
         let Ok(name) = name.parse::<ValueName>() else {
             return self.fail(Why::Name);
         };
+        let behind_sign = self.place();
         let blank = self.skip_blanks();
         let mut marks = BTreeSet::new();
         let mut comments = Vec::new();
-        let start = self.place();
+        let mut start = self.place();
         let (value, end, style) = match self.rest.chars().next() {
             Some('\'') => {
                 let (value, end) = self.single(&mut comments)?;
@@ -216,6 +217,10 @@ impl<'a> Reader<'a> {
             Some('`') => return self.fail(Why::Backquotes),
             _ => {
                 let value = self.bare(blank, &mut marks, &mut comments)?;
+                // Of `NAME= # none` the blank belongs to the comment, whatever the value becomes.
+                if value.is_empty() {
+                    start = behind_sign;
+                }
                 let end = start + value.len();
                 (value, end, Style::Bare)
             }

@@ -198,6 +198,21 @@ fn quoted(value: &str, choice: u8) -> String {
     format!("\"{escaped}\"")
 }
 
+#[test]
+fn a_new_value_before_a_comment_is_no_part_of_it() {
+    let contents = read("A= # none\nB=#x\n");
+    let values = contents
+        .values
+        .iter()
+        .map(|v| (v.name.as_str(), v.kind, &v.plain));
+    let mut entries = entries_of(values, &contents.keys).unwrap();
+    for entry in &mut entries {
+        entry.1 = Node::Text("new".to_owned());
+    }
+    let changed = contents.layout.restore(&entries, &Dotenv).unwrap();
+    assert_eq!(changed.as_str(), "A=new # none\nB=new\n");
+}
+
 proptest! {
     #[test]
     fn whatever_the_bytes_it_gives_a_result(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
