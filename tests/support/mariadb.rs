@@ -130,7 +130,9 @@ fn socket(folder: &Path) -> PathBuf {
 }
 
 fn initialise(folder: &Path) {
+    // Temporary tables of several servers have one name in a folder that they share.
     let output = Command::new(tool("mariadb-install-db"))
+        .env("TMPDIR", folder)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", folder.join("data").display()))
         .args([
@@ -152,6 +154,7 @@ fn serve(folder: &Path) -> (Child, u16) {
     for _ in 0..5 {
         let port = free_port();
         let mut server = Command::new(tool("mariadbd"))
+            .env("TMPDIR", folder)
             .arg("--no-defaults")
             .arg(format!("--datadir={}", folder.join("data").display()))
             .arg(format!("--socket={}", socket(folder).display()))
