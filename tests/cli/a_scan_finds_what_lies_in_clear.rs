@@ -188,6 +188,32 @@ fn before_the_first_commit_and_without_git_it_says_what_is_the_case() {
 }
 
 #[test]
+fn without_an_identity_private_keys_are_found_all_the_same() {
+    let lab = lab();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let key = lab.clws("secret get prod/keys/web").succeeds();
+    let scan = || {
+        lab.clws("scan --expect")
+            .word(head.as_str().unwrap())
+            .by("nobody")
+    };
+    std::fs::write(lab.vault().join("notes.txt"), TOKEN).unwrap();
+    assert!(
+        scan()
+            .succeeds()
+            .err
+            .contains("only private keys are looked for")
+    );
+    std::fs::write(lab.vault().join("id"), &key.out).unwrap();
+    let found = scan().exits(1);
+    assert!(
+        found.text().contains("id:1: a private key"),
+        "{}",
+        found.text()
+    );
+}
+
+#[test]
 fn what_is_sealed_to_others_is_said_not_to_be_known() {
     let lab = lab();
     let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
