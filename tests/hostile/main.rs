@@ -13,10 +13,12 @@ mod support;
 
 use support::lab;
 
+mod forge;
 mod scene;
 
 mod a_join_is_forged;
 mod a_signature_is_reused_elsewhere;
+mod a_value_is_forged;
 mod a_vault_id_is_copied;
 mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
