@@ -24,4 +24,6 @@ mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
 mod malformed_signatures_are_planted;
 mod many_versions_are_stepped_through;
+mod signatures_are_stripped;
 mod the_threshold_is_cheated;
+mod what_is_old_comes_back;
