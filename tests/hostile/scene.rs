@@ -69,6 +69,23 @@ pub(crate) fn read(lab: &Lab, path: &str) -> String {
     std::fs::read_to_string(lab.vault().join(path)).unwrap()
 }
 
+/// Has ada sign a host of prod, and a hook that runs there with `web/TOKEN`.
+pub(crate) fn deployable(lab: &Lab) {
+    plant(
+        lab,
+        "recipients/box.toml",
+        "[party]\nkind = \"host\"\nname = \"box\"\naddress = \"local\"\nscope = \"prod\"\nmachine_type = \"server\"\n\n[end]\n",
+    );
+    lab.clws("trust sign --yes").succeeds();
+    plant(
+        lab,
+        "hooks/web.toml",
+        "runs_on = { machine_type = \"server\" }\nprocess = { command = [\"sleep\", \"1\"] }\n[env]\nTOKEN = { secret = \"web/TOKEN\" }\n",
+    );
+    lab.clws("hook sign --yes").succeeds();
+    lab.clws("deploy --on prod --dry-run").succeeds();
+}
+
 pub(crate) fn trust_file(number: u64) -> String {
     format!("recipients/trust/{number}.toml")
 }

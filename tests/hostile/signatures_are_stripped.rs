@@ -3,7 +3,7 @@
 
 use crate::forge::{table, with_table};
 use crate::lab::Lab;
-use crate::scene::{accept, plant, read, refused};
+use crate::scene::{accept, deployable, plant, read, refused};
 
 fn lab() -> Lab {
     let lab = Lab::new().people(&["ben"]);
@@ -147,19 +147,7 @@ fn of_a_sidecar() {
 #[test]
 fn of_a_hook() {
     let lab = lab();
-    plant(
-        &lab,
-        "recipients/box.toml",
-        "[party]\nkind = \"host\"\nname = \"box\"\naddress = \"local\"\nscope = \"prod\"\nmachine_type = \"server\"\n\n[end]\n",
-    );
-    lab.clws("trust sign --yes").succeeds();
-    plant(
-        &lab,
-        "hooks/web.toml",
-        "runs_on = { machine_type = \"server\" }\nprocess = { command = [\"sleep\", \"1\"] }\n[env]\nTOKEN = { secret = \"web/TOKEN\" }\n",
-    );
-    lab.clws("hook sign --yes").succeeds();
-    lab.clws("deploy --on prod --dry-run").succeeds();
+    deployable(&lab);
     let file = "hooks/web.sig.toml";
     let good = read(&lab, file);
     for (bad, code) in stripped(table(&good, "[sig.ada]")) {
