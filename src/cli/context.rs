@@ -127,8 +127,12 @@ impl Context {
             };
             // Somebody else's clws.toml in a parent folder would choose the vault for us
             // (git CVE-2022-24765).
-            if about.uid() == rustix::process::geteuid().as_raw() && about.is_file() {
-                return Ok(dir.to_owned());
+            if about.uid() == rustix::process::geteuid().as_raw() {
+                return match about.file_type() {
+                    kind if kind.is_file() => Ok(dir.to_owned()),
+                    kind if kind.is_symlink() => Err(FsError::Link { path: settings }.into()),
+                    _ => Err(FsError::NotAFile { path: settings }.into()),
+                };
             }
             return Err(Problem::new(
                 Code::Denied,

@@ -10,7 +10,7 @@ use super::hook_error::HookError;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
-use crate::fs::{Edit, EntryKind, Journal, Lock, New, Tree};
+use crate::fs::{Edit, EntryKind, FsError, Journal, Lock, New, Tree};
 use crate::lines::{self, Kind, Schema, Value};
 use crate::name::{Component, PartyName};
 use crate::trust::HookPin;
@@ -87,13 +87,16 @@ fn signature_file(component: &Component) -> String {
     format!("hooks/{component}.sig.toml")
 }
 
-/// The components that have a hook, sorted.
+/// The components that have a hook, sorted. One that is no file is named as well, since it is refused: left
+/// out, it would drop out of a deploy unseen.
 ///
 /// # Errors
 /// [`crate::fs::FsError`].
 pub fn components(tree: &Tree) -> Result<Vec<Component>, Error> {
     let entries = tree.entries("hooks")?;
-    let names = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    let names = entries
+        .iter()
+        .filter(|entry| entry.kind != EntryKind::Folder);
     let names = names.filter_map(|entry| entry.name.strip_suffix(".toml"));
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
@@ -130,7 +133,13 @@ pub(super) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles
 fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Error> {
     use std::os::unix::fs::PermissionsExt as _;
     let full = format!("hooks/{path}");
-    let Some(bytes) = tree.read(&full, MAX_HOOK_FILE)? else {
+    let bytes = match tree.read(&full, MAX_HOOK_FILE) {
+        Err(FsError::NotAFile { .. } | FsError::Link { .. }) => {
+            return Err(HookError::NotAFile { file: full }.into());
+        }
+        other => other?,
+    };
+    let Some(bytes) = bytes else {
         return Ok(false);
     };
     let file = tree.file(&full)?;

@@ -124,6 +124,12 @@ impl Tree {
         let fd = match self.at(relative, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => fd,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            // A socket, or a device that there is none of (open(2)).
+            Err(Errno::NXIO | Errno::NODEV) => {
+                return Err(FsError::NotAFile {
+                    path: self.join(relative),
+                });
+            }
             Err(errno) => return Err(self.explain("read", relative, errno)),
         };
         let stat = rustix::fs::fstat(&fd).map_err(|e| self.explain("read", relative, e))?;

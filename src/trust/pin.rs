@@ -39,6 +39,15 @@ pub struct DocumentPin {
     pub values: BTreeMap<String, RecordMark>,
 }
 
+impl DocumentPin {
+    /// The greatest number of anything in it.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        let values = self.values.values().map(|mark| mark.seq);
+        values.max().unwrap_or(0).max(self.seq)
+    }
+}
+
 /// What was seen of one component's hook.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HookPin {

@@ -8,6 +8,7 @@ mod restore;
 mod submit;
 mod vouch;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::error::Error;
@@ -43,6 +44,10 @@ pub struct NewValue {
     pub plain: Plain,
 }
 
+/// The ids under which this machine has seen documents and sealed files (`true`), by path; looked up when
+/// the first is founded.
+type SeenIds = BTreeMap<(bool, String), [u8; 16]>;
+
 /// A change of one or many secrets, under the vault's lock.
 pub struct Change<'a> {
     pub(super) vault: &'a Vault,
@@ -56,6 +61,7 @@ pub struct Change<'a> {
     submitted: Vec<(DocumentPath, String, Vec<u8>, Vec<u8>)>,
     rules: Vec<Edit>,
     chain: Option<Vec<Step>>,
+    seen: OnceCell<SeenIds>,
     _lock: Lock,
 }
 
@@ -87,6 +93,7 @@ impl<'a> Change<'a> {
             submitted: Vec::new(),
             rules: Vec::new(),
             chain: None,
+            seen: OnceCell::new(),
             _lock: lock,
         })
     }

@@ -202,7 +202,7 @@ impl Change<'_> {
         let id = match (&before, &renewed) {
             (Some(sidecar), _) => sidecar.id,
             (None, Renewed::Again { id, .. }) => *id,
-            (None, _) => vault.world().random()?,
+            (None, _) => self.id_for(path.as_str(), true)?.0,
         };
         let pin = vault.trust().pins.document(&id)?.unwrap_or_default();
         let pinned = pin.values.get(FILE_RECORD);

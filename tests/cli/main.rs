@@ -46,6 +46,7 @@ mod several_administrators_decide_together;
 mod somebody_leaves;
 mod ten_thousand_variables_are_one_document;
 mod the_reference_deployment_gives_each_component_its_own;
+mod three_people_live_with_a_vault;
 mod two_branches_change_the_rules;
 mod two_people_edit_one_document;
 mod untidy_files_are_sorted_without_touching_a_signature;

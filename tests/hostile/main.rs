@@ -13,13 +13,22 @@ mod support;
 
 use support::lab;
 
+mod forge;
 mod scene;
 
 mod a_join_is_forged;
+mod a_reader_is_injected;
 mod a_signature_is_reused_elsewhere;
+mod a_value_is_forged;
 mod a_vault_id_is_copied;
 mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
+mod each_field_is_edited;
 mod malformed_signatures_are_planted;
 mod many_versions_are_stepped_through;
+mod policy_is_turned_off;
+mod rubbish_is_planted;
+mod signatures_are_stripped;
 mod the_threshold_is_cheated;
+mod things_change_places;
+mod what_is_old_comes_back;

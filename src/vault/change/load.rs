@@ -10,6 +10,7 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, PartyName};
 use crate::recipients::{PublicRecipient, Rights};
 use crate::trust::DocumentPin;
+use crate::vault::FILE_RECORD;
 use crate::vault::VaultError;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
@@ -73,7 +74,36 @@ impl Change<'_> {
         })
     }
 
-    /// A new document: a fresh id and data key, a wrap for every recipient of every reader.
+    /// The id of what is founded at a path, and what was seen under it.
+    ///
+    /// What lay there before and is gone without a tombstone keeps its id, so that its numbers go on.
+    /// Under a fresh id they would begin anew, and whoever brings the old one back would not be seen.
+    pub(in crate::vault) fn id_for(
+        &self,
+        path: &str,
+        is_file: bool,
+    ) -> Result<([u8; 16], DocumentPin), Error> {
+        let pins = &self.vault.trust().pins;
+        let seen = match self.seen.get() {
+            Some(seen) => seen,
+            None => {
+                let mut all = pins.documents()?;
+                // Of several, founded on branches that did not know each other, the one written most.
+                all.sort_by_key(|(_, pin)| pin.newest());
+                let by_path = all.into_iter().map(|(id, pin)| {
+                    let is_file = pin.values.contains_key(FILE_RECORD);
+                    ((is_file, pin.path), id)
+                });
+                self.seen.get_or_init(|| by_path.collect())
+            }
+        };
+        match seen.get(&(is_file, path.to_owned())) {
+            Some(id) => Ok((*id, pins.document(id)?.unwrap_or_default())),
+            None => Ok((self.vault.world().random()?, DocumentPin::default())),
+        }
+    }
+
+    /// A new document: a fresh data key, a wrap for every recipient of every reader.
     fn create(&self, path: &DocumentPath, rights: Rights) -> Result<Draft, Error> {
         for (taken, why) in [
             (format!("secrets/{path}"), "a folder of that name is there"),
@@ -88,9 +118,10 @@ impl Change<'_> {
             }
         }
         let world = self.vault.world();
+        let (id, pin) = self.id_for(path.as_str(), false)?;
         let place = Place {
             vault: *self.vault.id(),
-            id: world.random()?,
+            id,
             path: path.clone(),
         };
         let data_key = DataKey::new(world.random()?);
@@ -98,7 +129,8 @@ impl Change<'_> {
         let key_id = data_key
             .commitment(&place.vault, &place.id)
             .map_err(broken)?;
-        let head = Head::sign(&place, 1, key_id, Default::default(), self.author.signer)?;
+        let seq = pin.seq.saturating_add(1);
+        let head = Head::sign(&place, seq, key_id, Default::default(), self.author.signer)?;
         let head_hash = head.hash(&head.message(&place, self.author.signer.public()));
         let wraps = wraps_for(self.vault, &rights, |name, recipient| {
             let key = (self.to_recipient)(recipient)?;
@@ -134,7 +166,7 @@ impl Change<'_> {
             head_hash,
             data_key,
             rights,
-            pin: DocumentPin::default(),
+            pin,
             wraps,
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
