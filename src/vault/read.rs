@@ -113,6 +113,13 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// The same for one use that was logged before.
+    #[must_use]
+    pub(super) fn having_logged(self, name: Option<String>) -> Self {
+        self.logged.borrow_mut().extend(name);
+        self
+    }
+
     /// Looks again, once, at what looked older than seen or half there.
     ///
     /// Readers take no lock, so a writer may come between the reading of a file and of its pin, or
