@@ -81,6 +81,10 @@ const CHANGING: &[&str] = &[
     "flock",
 ];
 
+/// Of the calls that only look, one in this many is made to fail: there are four of them for each that
+/// changes something, and nearly all leave what was there.
+const ONE_LOOK_IN: usize = 4;
+
 /// Whether everything is tried and judged, whatever it costs: `CLWS_CRASH=all`.
 pub(crate) fn is_all() -> bool {
     #[expect(
@@ -110,14 +114,19 @@ impl How {
     ///
     /// Where nothing changed in between, one kill leaves what the one before left; and what only looks
     /// needs no room.
-    pub(crate) fn matters(self, call: &str, line: &str) -> bool {
+    pub(crate) fn matters(self, call: &str, line: &str, (when, one_in): (usize, usize)) -> bool {
+        let changes = CHANGING.contains(&call) || line.contains("O_CREAT");
+        let one_of = |many: usize| when % many == 1 % many;
         match self {
             _ if is_all() => true,
             // Before the program's own first line nothing of ours runs.
             _ if line.is_empty() => false,
+            Self::Once if changes => one_of(one_in),
             // std asks nothing of a close, and the fcntl before it is a check of debug builds.
-            Self::Once => !matches!(call, "close" | "fcntl"),
-            Self::Full | Self::Kill => CHANGING.contains(&call) || line.contains("O_CREAT"),
+            Self::Once => !matches!(call, "close" | "fcntl") && one_of(ONE_LOOK_IN),
+            // The next call of this name fails along with this one.
+            Self::Full => changes && one_of(one_in.max(2)),
+            Self::Kill => changes && one_of(one_in),
         }
     }
 
