@@ -9,6 +9,7 @@ mod change;
 mod claim;
 mod document;
 mod error;
+mod exception;
 mod file;
 mod form;
 mod give;

@@ -401,7 +401,7 @@ impl<'a> Reader<'a> {
             (Some(pin), Some((seq, _, hash))) => *seq >= pin.seq && *hash != pin.hash,
             (Some(_), None) => false,
         };
-        if !news && !head_news {
+        if !self.vault.moves_pins() || (!news && !head_news) {
             return Ok(());
         }
         let pins = &self.vault.trust().pins;
