@@ -195,3 +195,78 @@ fn it_is_for_older_values_and_for_nothing_else() {
     assert!(older.1.contains("hook"), "{}", older.1);
     assert!(site.runs_with("web", NEW));
 }
+
+#[test]
+fn what_was_not_named_does_not_pass() {
+    let site = site();
+    site.set("prod/api/TOKEN", NEW);
+    site.set("prod/api/CHECK", NEW);
+    let opened = site.opened();
+    // Another one becomes older while the question stands there.
+    let run = allowing(&site);
+    let mut terminal = Terminal::start(run.command());
+    terminal.shows("[y/N]");
+    site.lab
+        .git(&["checkout", "-q", "--", "secrets/prod/api.toml"]);
+    let (code, shown) = {
+        terminal.types("y\n");
+        terminal.ends()
+    };
+    assert_eq!(code, 14, "{shown}");
+    assert!(!shown.contains("older: `prod/api"), "{shown}");
+    assert!(shown.contains("error: `prod/api/CHECK`"), "{shown}");
+    // The line of the log that says it was allowed, and no value.
+    assert_eq!(site.opened(), opened + 1);
+    assert!(site.runs_with("web", NEW) && site.runs_with("api", OLD));
+}
+
+#[test]
+fn what_only_the_target_has_newer_is_not_named_and_refused() {
+    let site = site();
+    site.set("prod/api/TOKEN", NEW);
+    site.set("prod/api/CHECK", NEW);
+    site.lab
+        .git(&["checkout", "-q", "HEAD", "--", "secrets/prod/web.toml"]);
+    site.deploy().succeeds();
+    // A machine that has not seen the newer values of `api`.
+    let folder = site.lab.home("ada").join(".local/state/clws/vaults");
+    let pins = std::fs::read_dir(&folder).unwrap().flatten().next();
+    let documents = pins.unwrap().path().join("documents");
+    for entry in std::fs::read_dir(&documents).unwrap().flatten() {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        if text.starts_with("prod/api ") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    site.lab
+        .git(&["checkout", "-q", "HEAD~1", "--", "secrets/prod"]);
+    let (code, shown) = answer(&allowing(&site), "y");
+    assert_eq!(code, 14, "{shown}");
+    assert!(shown.contains("box has prod/api/CHECK in rev 2"), "{shown}");
+    assert!(site.runs_with("api", NEW));
+}
+
+#[test]
+fn a_document_from_before_a_rekey_is_named_too() {
+    let site = site();
+    site.lab
+        .git(&["checkout", "-q", "HEAD", "--", "secrets/prod/web.toml"]);
+    site.lab.clws("rekey prod/web --yes").succeeds();
+    site.lab
+        .git(&["checkout", "-q", "--", "secrets/prod/web.toml"]);
+    let refused = site.deploy().exits(14);
+    assert!(
+        refused.err.contains("before its data key"),
+        "{}",
+        refused.err
+    );
+    let seen = pins(&site);
+    let (code, shown) = answer(&allowing(&site), "y");
+    assert_eq!(code, 0, "{shown}");
+    assert!(
+        shown.contains("older: `prod/web` is of key number 1, from before number 2"),
+        "{shown}"
+    );
+    assert_eq!(pins(&site), seen);
+    site.deploy().exits(14);
+}
