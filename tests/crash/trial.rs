@@ -60,10 +60,11 @@ impl Trial<'_> {
         for how in How::ALL {
             let mut tally = Tally::default();
             for (call, lines) in CALLS.iter().filter_map(|call| calls.get_key_value(call)) {
+                let chosen = how.chosen(call, lines, self.one_in);
                 for when in 1.. {
                     // One more than there were ends the loop: it must not fire any more.
                     let line = lines.get(when - 1);
-                    if line.is_some_and(|line| !how.matters(call, line, (when, self.one_in))) {
+                    if line.is_some() && !chosen.contains(&when) {
                         continue;
                     }
                     let ended = strace.inject(&(self.command)(), call, how, when);
