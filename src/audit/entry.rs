@@ -22,6 +22,8 @@ pub struct Entry {
     pub vault: String,
     /// The secrets, by name.
     pub secrets: Vec<String>,
+    /// Why older values were deployed, where somebody allowed it.
+    pub allow_rollback: Option<String>,
 }
 
 impl Log {
@@ -52,5 +54,6 @@ fn parse(line: &str) -> Option<Entry> {
         secrets: names
             .filter_map(|name| Some(name.as_str()?.to_owned()))
             .collect(),
+        allow_rollback: text("allow_rollback"),
     })
 }

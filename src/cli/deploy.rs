@@ -9,13 +9,14 @@ use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
 use crate::deploy::ssh::Login;
-use crate::deploy::{HOST_TIME, Row, Run, is_interruption, outcome, plan};
+use crate::deploy::{HOST_TIME, Plan, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::exec::ignores;
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::Component;
+use crate::text::count;
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -33,6 +34,12 @@ pub(crate) struct DeployArgs {
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
+    /// In an emergency, on a terminal: bring values that are older than seen, for this reason
+    ///
+    /// They are named and asked about; `--yes` does not answer. The reason goes into the audit log and
+    /// the receipts, so no secrets in it. Nothing that this machine remembers moves.
+    #[arg(long, value_name = "REASON", conflicts_with_all = ["dry_run", "stop"])]
+    allow_rollback: Option<String>,
     /// Stop what was deployed, and remove its files
     #[arg(long, conflicts_with = "dry_run")]
     stop: bool,
@@ -45,7 +52,12 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.stop {
         return stop(args, cx, &vault, &hosts);
     }
-    let plan = plan(&vault, hosts, &args.components)?;
+    let reason = args.allow_rollback.as_deref();
+    let reason = reason.map(|reason| reason_of(cx, reason)).transpose()?;
+    if reason.is_some() {
+        vault.gather_older();
+    }
+    let mut plan = plan(&vault, hosts, &args.components)?;
     for notice in &plan.notices {
         cx.ui.warn(notice);
     }
@@ -66,7 +78,10 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
-    cx.ui.confirm(&format!("deploy to {}?", args.on))?;
+    match reason {
+        Some(reason) => allow_older(args, cx, &vault, &mut plan, reason)?,
+        None => cx.ui.confirm(&format!("deploy to {}?", args.on))?,
+    }
     let rows = with_run(cx, &vault, async |run| {
         run.deploy(&plan, |row| {
             if let Err(error) = &row.result {
@@ -83,6 +98,53 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         }
         Err(code) => Ok(code.into()),
     }
+}
+
+/// The longest reason that is taken.
+const MAX_REASON: usize = 200;
+
+/// A reason that reads as one line, given where somebody can be asked.
+fn reason_of<'r>(cx: &Context, reason: &'r str) -> Result<&'r str, Error> {
+    cx.ui.demand_terminal("`--allow-rollback`")?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.len() > MAX_REASON || reason.contains(char::is_control) {
+        return Err(Problem::new(
+            Code::Usage,
+            format!("a reason is one line of 1 to {MAX_REASON} bytes"),
+        )
+        .into());
+    }
+    Ok(reason)
+}
+
+/// Names what is older, asks, logs, and lets that pass.
+fn allow_older(
+    args: &DeployArgs,
+    cx: &Context,
+    vault: &Vault,
+    plan: &mut Plan,
+    reason: &str,
+) -> Result<(), Error> {
+    let older = vault.older();
+    if older.is_empty() {
+        return Err(Problem::new(
+            Code::Usage,
+            "nothing of this deploy is older than this machine has seen",
+        )
+        .hint("leave out `--allow-rollback`")
+        .into());
+    }
+    for (name, how) in &older {
+        cx.ui.tell(&format!("older: `{name}` is {how}"));
+    }
+    let count = count(older.len(), "older secret");
+    cx.ui.confirm_in_person(
+        "`--allow-rollback`",
+        &format!("deploy to {} with {count}?", args.on),
+    )?;
+    vault.confirm_older(reason)?;
+    plan.allow_older(&older, reason);
+    Ok(())
 }
 
 /// Builds what a run works with, and lends it.

@@ -21,6 +21,7 @@ mod merge;
 mod progress;
 mod recipient;
 mod rekey;
+mod resealing;
 mod rules;
 mod scan;
 mod secret;

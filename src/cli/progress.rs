@@ -32,6 +32,11 @@ impl Progress {
         }
     }
 
+    /// A bar of the same length for what comes after it.
+    pub(crate) fn next(&self, what: &'static str) -> Self {
+        Self::new(what, self.of, self.shown)
+    }
+
     /// One more step begins.
     pub(crate) fn step(&mut self) {
         self.done = (self.done + 1).min(self.of);

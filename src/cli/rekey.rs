@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::cli::context::Context;
+use crate::cli::resealing;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, PartyName, SecretPath};
@@ -59,15 +60,14 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
         return Ok(());
     }
     cx.ui.confirm("seal all of this anew, under new keys?")?;
-    let mut progress = cx.ui.progress("documents and files", plan.len());
     let notices = cx.change(&vault, "rekey", |change| {
+        resealing::watch(change, &vault, &cx.ui, plan.iter().map(|(item, _)| item))?;
         let mut notices = Vec::new();
         for (item, others) in &plan {
             match item {
                 Listed::Document(path) => notices.extend(change.rekey(path, &vault, others)?),
                 Listed::File(path) => change.rekey_file(path, &vault, others)?,
             }
-            progress.step();
         }
         Ok(notices)
     })?;

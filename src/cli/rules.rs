@@ -1,6 +1,9 @@
 //! One way to change the rules: show what differs, ask once, sign, wrap and commit in one step.
 
+use std::collections::BTreeMap;
+
 use crate::cli::context::{Context, as_openers, as_signers};
+use crate::cli::resealing;
 use crate::error::{Code, Error};
 use crate::membership::{
     Concern, Council, Next, Rules, Signed, begun, concerned, describe, describe_council, sign_rules,
@@ -10,6 +13,9 @@ use crate::recipients::PublicRecipient;
 use crate::text::list;
 use crate::trust::Trust;
 use crate::vault::{Change, Listed, Vault};
+
+/// More documents and files than this, to which the same happens, are counted.
+const MOST_LINES: usize = 20;
 
 /// Whether a command only shows its plan.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,27 +99,8 @@ pub(crate) fn change_with(
     for line in differences.iter().chain(notes) {
         cx.ui.say(line);
     }
-    for Concern {
-        item,
-        lost,
-        gained,
-        orphaned,
-    } in &concerned
-    {
-        let what = match item {
-            _ if !lost.is_empty() => format!("seal it anew, so that {} cannot open it", list(lost)),
-            Listed::Document(_) if *gained => "wrap its key anew".to_owned(),
-            Listed::File(_) if *gained => "seal it anew".to_owned(),
-            _ => String::new(),
-        };
-        let sign = (*orphaned && lost.is_empty())
-            .then_some("sign again what would no longer count".to_owned());
-        let all: Vec<String> = [what]
-            .into_iter()
-            .filter(|what| !what.is_empty())
-            .chain(sign)
-            .collect();
-        cx.ui.say(&format!("  {}: {}", item.path(), all.join("; ")));
+    for line in plan_of(&concerned, run) {
+        cx.ui.say(&format!("  {line}"));
     }
     if !differences.is_empty() {
         let lacking = begun(vault, next)?.lacking(before);
@@ -178,7 +165,13 @@ pub(crate) fn change_with(
     let author = under.author(&signers)?;
     let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
     let mut left = Vec::new();
-    let mut progress = cx.ui.progress("documents and files", concerned.len());
+    let resealed = concerned.iter().filter(|concern| concern.seals_anew());
+    resealing::watch(
+        &mut change,
+        vault,
+        &cx.ui,
+        resealed.map(|concern| &concern.item),
+    )?;
     for concern in &concerned {
         let item = &concern.item;
         match settle(&mut change, vault, concern) {
@@ -189,7 +182,6 @@ pub(crate) fn change_with(
             }
             Err(error) => return Err(error),
         }
-        progress.step();
     }
     if let Some(signed) = signed {
         change.with_rules(signed.edits, signed.chain);
@@ -206,6 +198,51 @@ pub(crate) fn change_with(
         ));
     }
     Ok(())
+}
+
+/// What happens to each document and file. A person who is asked is shown who leaves, and not a
+/// thousand lines after it: `--dry-run` has them.
+fn plan_of(concerned: &[Concern], run: Run) -> Vec<String> {
+    let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for concern in concerned {
+        let what = what_happens(concern);
+        same.entry(what).or_default().push(concern.item.path());
+    }
+    let mut lines = Vec::new();
+    for (what, paths) in same {
+        if run == Run::Real && paths.len() > MOST_LINES {
+            lines.push(format!(
+                "{} documents and files, which `--dry-run` lists: {what}",
+                paths.len()
+            ));
+        } else {
+            lines.extend(paths.iter().map(|path| format!("{path}: {what}")));
+        }
+    }
+    lines
+}
+
+fn what_happens(concern: &Concern) -> String {
+    let Concern {
+        item,
+        lost,
+        gained,
+        orphaned,
+    } = concern;
+    let seal = match item {
+        _ if !lost.is_empty() => format!("seal it anew, so that {} cannot open it", list(lost)),
+        Listed::Document(_) if *gained => "wrap its key anew".to_owned(),
+        Listed::File(_) if *gained => "seal it anew".to_owned(),
+        _ => String::new(),
+    };
+    let sign = (*orphaned && lost.is_empty())
+        .then_some("sign again what would no longer count".to_owned());
+    let all: Vec<String> = [seal]
+        .into_iter()
+        .filter(|what| !what.is_empty())
+        .chain(sign)
+        .collect();
+    all.join("; ")
 }
 
 /// What is said of a proposal that was signed just now.

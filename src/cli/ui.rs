@@ -141,6 +141,34 @@ impl Ui {
         }
     }
 
+    /// Asks what only a person on a terminal may answer: `--yes` does not.
+    ///
+    /// # Errors
+    /// DENIED if the answer is no, or [`Self::demand_terminal`] refuses.
+    pub(crate) fn confirm_in_person(&self, what: &str, question: &str) -> Result<(), Error> {
+        self.demand_terminal(what)?;
+        match self.question(&format!("{question} [y/N] "))?.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Problem::new(Code::Denied, "nothing was done").into()),
+        }
+    }
+
+    /// Refuses `what` where no terminal is, whatever `--yes` says.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_terminal(&self, what: &str) -> Result<(), Error> {
+        if self.can_ask() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Denied,
+            format!("{what} is for a person on a terminal alone"),
+        )
+        .note("neither `--yes` nor a variable answers for one")
+        .into())
+    }
+
     /// Refuses where nobody can be asked.
     fn demand_person(&self, question: &str) -> Result<(), Error> {
         if self.can_ask() {

@@ -211,7 +211,10 @@ impl Bringing<'_> {
         for (secret, here) in self.plan.revs() {
             let there = old.secrets.get(&secret).map_or(0, |given| given.rev);
             let scope = secret.split('/').next().unwrap_or_default().parse();
-            if there > here && !scope.is_ok_and(|scope| warns(&scope)) {
+            if there > here
+                && !self.plan.allows_older(&secret)
+                && !scope.is_ok_and(|scope| warns(&scope))
+            {
                 return Err(TargetError::Newer {
                     host: host(),
                     secret,
@@ -278,6 +281,7 @@ impl Bringing<'_> {
                 .map(|(name, rev)| (name, GivenSecret { rev }))
                 .collect(),
             files: modes.collect(),
+            rollback: self.plan.rollback.clone(),
             clws: env!("CARGO_PKG_VERSION").to_owned(),
             by: self.by.to_owned(),
         })

@@ -43,7 +43,7 @@ pub use hook_error::HookError;
 pub use limit::{HOST_TIME, Signals};
 pub use local::Local;
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
-pub use receipt::Receipt;
+pub use receipt::{Receipt, Rollback};
 pub use run::{Row, Run, is_interruption, outcome};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use target::TargetError;

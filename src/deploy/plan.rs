@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::hook::{EnvValue, Hook};
 use super::hook_error::HookError;
+use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
 use super::template;
 use crate::error::Error;
@@ -43,6 +44,8 @@ pub struct ComponentPlan {
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and rev.
     pub secrets: BTreeMap<String, (SecretName, u64)>,
+    /// What of it is older than seen, and is brought all the same.
+    pub rollback: Option<Rollback>,
 }
 
 impl ComponentPlan {
@@ -50,6 +53,12 @@ impl ComponentPlan {
     #[must_use]
     pub fn component(&self) -> &Component {
         &self.hook.component
+    }
+
+    /// Whether a secret may be older than the target has it.
+    pub(super) fn allows_older(&self, secret: &str) -> bool {
+        let allowed = self.rollback.iter().flat_map(|rollback| &rollback.older);
+        allowed.into_iter().any(|older| older == secret)
     }
 
     /// Secrets by full name, with their revs.
@@ -232,6 +241,7 @@ fn plan_component(
         names,
         settings,
         secrets,
+        rollback: None,
     };
     plan.check_names()?;
     Ok(plan)
@@ -285,6 +295,25 @@ fn in_order(
 }
 
 impl Plan {
+    /// Lets `older` secrets and documents pass, for a reason that the receipts keep.
+    pub fn allow_older(&mut self, older: &BTreeMap<String, String>, reason: &str) {
+        for plan in self.hosts.iter_mut().flat_map(|host| &mut host.components) {
+            let mut given = BTreeSet::new();
+            for (name, _) in plan.secrets.values() {
+                let document = match name {
+                    SecretName::Value(document, _) => Some(document.to_string()),
+                    SecretName::File(_) => None,
+                };
+                let names = [Some(name.to_string()), document].into_iter().flatten();
+                given.extend(names.filter(|name| older.contains_key(name)));
+            }
+            plan.rollback = (!given.is_empty()).then(|| Rollback {
+                reason: reason.to_owned(),
+                older: given.into_iter().collect(),
+            });
+        }
+    }
+
     /// The plan for people, a line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

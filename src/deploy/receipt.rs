@@ -38,10 +38,23 @@ pub struct Receipt {
     pub secrets: BTreeMap<String, Given>,
     /// Files by path, with their modes.
     pub files: BTreeMap<String, String>,
+    /// Why older values were brought than had been seen, if that was allowed; absent else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
     /// The version of clws.
     pub clws: String,
     /// Who deployed.
     pub by: String,
+}
+
+/// Older values that were brought all the same, once, in an emergency.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// Why, in the person's words.
+    pub reason: String,
+    /// The secrets that were older, by full name, and documents from before a rekey.
+    pub older: Vec<String>,
 }
 
 /// A secret as it was given.

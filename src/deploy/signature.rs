@@ -416,7 +416,7 @@ pub(super) fn trusted_hook(
     }
     let pin = vault.trust().pins.hook(component)?;
     signed.follows(component, pin)?;
-    if pin != Some(signed.pin()) {
+    if pin != Some(signed.pin()) && vault.moves_pins() {
         vault.trust().pins.set_hook(component, signed.pin())?;
     }
     Ok(TrustedHook {

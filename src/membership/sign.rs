@@ -365,6 +365,14 @@ pub struct Concern {
     pub orphaned: bool,
 }
 
+impl Concern {
+    /// Whether all of it is sealed anew, and not wrapped or signed alone.
+    #[must_use]
+    pub fn seals_anew(&self) -> bool {
+        !self.lost.is_empty() || (self.gained && matches!(self.item, Listed::File(_)))
+    }
+}
+
 /// What has to be wrapped, sealed or signed anew when one set of rules takes the place of others.
 ///
 /// # Errors

@@ -9,11 +9,12 @@ mod submit;
 mod vouch;
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use crate::error::Error;
 use crate::fs::{Edit, Journal, Lock, New, Sync};
-use crate::name::{DocumentPath, ValueName};
+use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::recipients::PublicRecipient;
 use crate::secret::Plain;
 use crate::trust::Step;
@@ -34,6 +35,15 @@ use super::{VaultError, file::FileDraft};
 /// Turns a party's public recipient into what age seals to: plugins need the person's leave.
 pub type ToRecipient<'a> =
     dyn Fn(&PublicRecipient) -> Result<Box<dyn age::Recipient + 'a>, Error> + 'a;
+
+/// A piece of a long change that is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Work {
+    /// A value or file was sealed anew.
+    Sealed,
+    /// What was sealed was opened again and compared.
+    ReadBack,
+}
 
 /// A value to be sealed.
 #[derive(Debug)]
@@ -62,6 +72,9 @@ pub struct Change<'a> {
     rules: Vec<Edit>,
     chain: Option<Vec<Step>>,
     seen: OnceCell<SeenIds>,
+    /// Files whose opening was logged before.
+    logged: HashSet<String>,
+    watch: Option<Rc<dyn Fn(Work)>>,
     _lock: Lock,
 }
 
@@ -94,8 +107,37 @@ impl<'a> Change<'a> {
             rules: Vec::new(),
             chain: None,
             seen: OnceCell::new(),
+            logged: HashSet::new(),
+            watch: None,
             _lock: lock,
         })
+    }
+
+    /// Tells `watch` of each value and file as it is done.
+    pub fn watched(&mut self, watch: Rc<dyn Fn(Work)>) {
+        self.watch = Some(watch);
+    }
+
+    fn done(&self, work: Work) {
+        if let Some(watch) = &self.watch {
+            watch(work);
+        }
+    }
+
+    /// Logs the opening of many files at once, for whoever seals them anew one after the other.
+    ///
+    /// # Errors
+    /// [`crate::audit::AuditError`].
+    pub fn log_ahead<'f>(
+        &mut self,
+        files: impl IntoIterator<Item = &'f FilePath>,
+    ) -> Result<(), Error> {
+        let names: Vec<String> = files.into_iter().map(ToString::to_string).collect();
+        if !names.is_empty() {
+            self.vault.record_use("rekey", &names, Sync::Lazy)?;
+            self.logged.extend(names);
+        }
+        Ok(())
     }
 
     /// Sets a value; keeps the policy of the one before, changed by `policy`.
@@ -340,6 +382,8 @@ impl<'a> Change<'a> {
     /// nothing has changed.
     pub fn commit(self) -> Result<(), Error> {
         let names = self.names();
+        let watch = self.watch.clone();
+        let read_back = || watch.iter().for_each(|watch| watch(Work::ReadBack));
         let mut edits = Vec::new();
         let mut pins = Vec::new();
         for (path, draft) in self.documents {
@@ -347,7 +391,7 @@ impl<'a> Change<'a> {
                 continue;
             }
             let text = draft.print(&path, self.vault.id())?;
-            let pin = draft.verify(self.vault, &path, text.as_bytes())?;
+            let pin = draft.verify(self.vault, &path, text.as_bytes(), &read_back)?;
             let old = draft.there.as_ref().map(|there| there.text.as_bytes());
             edits.push(Edit::of(path.to_file(), old, New::Bytes(text.into_bytes())));
             pins.push((draft.place.id, pin));
@@ -357,6 +401,7 @@ impl<'a> Change<'a> {
         }
         for mut file in self.files {
             file.verify(self.vault, self.openers)?;
+            read_back();
             pins.push((
                 file.sidecar.id,
                 file.pin(self.vault, self.author.signer.public()),

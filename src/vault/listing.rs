@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::fs::{EntryKind, FsError};
+use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
 
 use super::VaultError;
@@ -130,6 +131,25 @@ impl Vault {
         }
         all.sort();
         Ok(all)
+    }
+
+    /// How many values and files these are, about: tables are counted, and not read.
+    ///
+    /// # Errors
+    /// [`FsError`].
+    pub fn count<'l>(&self, items: impl IntoIterator<Item = &'l Listed>) -> Result<usize, FsError> {
+        let mut count = 0;
+        for item in items {
+            count += match item {
+                Listed::File(_) => 1,
+                Listed::Document(path) => {
+                    let text = self.tree().read(&path.to_file(), MAX_FILE)?;
+                    let text = text.unwrap_or_default();
+                    memchr::memmem::find_iter(&text, b"\n[secret.").count()
+                }
+            };
+        }
+        Ok(count)
     }
 
     fn walk(&self, path: &str, all: &mut Vec<Listed>) -> Result<(), FsError> {

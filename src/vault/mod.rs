@@ -9,6 +9,7 @@ mod change;
 mod claim;
 mod document;
 mod error;
+mod exception;
 mod file;
 mod form;
 mod give;
@@ -30,7 +31,7 @@ mod submission;
 mod transfer;
 mod unseal;
 
-pub use change::{Adopted, Change, NewValue, ToRecipient};
+pub use change::{Adopted, Change, NewValue, ToRecipient, Work};
 pub use claim::Claim;
 pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
 pub use error::VaultError;

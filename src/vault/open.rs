@@ -15,6 +15,7 @@ use crate::trust::{self, Accepted, Expectation, Standing, Trust, TrustError};
 use crate::world::World;
 
 use super::VaultError;
+use super::exception::Exception;
 
 /// Somebody's signing key, wherever its private half is.
 pub trait Signs {
@@ -47,6 +48,7 @@ pub struct Vault {
     trust: Trust,
     log: Log,
     parties: RefCell<BTreeMap<PartyName, Rc<Party>>>,
+    pub(super) exception: Exception,
 }
 
 impl Vault {
@@ -79,6 +81,7 @@ impl Vault {
             trust,
             log,
             parties: RefCell::default(),
+            exception: Exception::default(),
         })
     }
 
@@ -106,6 +109,7 @@ impl Vault {
             trust,
             log,
             parties: RefCell::default(),
+            exception: Exception::default(),
         })
     }
 

@@ -113,6 +113,13 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// The same for one use that was logged before.
+    #[must_use]
+    pub(super) fn having_logged(self, name: Option<String>) -> Self {
+        self.logged.borrow_mut().extend(name);
+        self
+    }
+
     /// Looks again, once, at what looked older than seen or half there.
     ///
     /// Readers take no lock, so a writer may come between the reading of a file and of its pin, or
@@ -394,7 +401,7 @@ impl<'a> Reader<'a> {
             (Some(pin), Some((seq, _, hash))) => *seq >= pin.seq && *hash != pin.hash,
             (Some(_), None) => false,
         };
-        if !news && !head_news {
+        if !self.vault.moves_pins() || (!news && !head_news) {
             return Ok(());
         }
         let pins = &self.vault.trust().pins;

@@ -48,6 +48,7 @@ fn editing_a_document_leaves_the_old_or_the_new_and_nothing_in_memory() {
             "comes-battery",
         ],
         memory: Some(desk.memory()),
+        one_in: 1,
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdir",
         ],

@@ -49,6 +49,7 @@ fn making_an_identity_leaves_a_whole_one_or_none() {
         },
         plaintexts: &[],
         memory: None,
+        one_in: 1,
         expected: &["openat", "write", "fsync"],
     }
     .run();
@@ -80,6 +81,7 @@ fn removing_an_identity_leaves_a_whole_one_or_none() {
         },
         plaintexts: &[],
         memory: None,
+        one_in: 1,
         expected: &["openat", "fsync"],
     }
     .run();

@@ -40,6 +40,7 @@ fn importing_a_tree_leaves_all_of_it_or_nothing() {
             "new-other-bytes",
         ],
         memory: None,
+        one_in: 1,
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdirat",
         ],

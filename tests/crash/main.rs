@@ -19,6 +19,7 @@ use support::{desk, lab, tool};
 mod edit;
 mod identity;
 mod import;
+mod leaving;
 mod rules;
 mod set;
 mod strace;

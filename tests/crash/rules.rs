@@ -50,6 +50,7 @@ fn granting_access_leaves_the_old_rules_or_the_new_ones_with_their_wraps() {
         },
         plaintexts: &[TOKEN],
         memory: None,
+        one_in: 1,
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();
@@ -111,6 +112,7 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
         },
         plaintexts: &[TOKEN],
         memory: None,
+        one_in: 2,
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();
@@ -150,6 +152,7 @@ fn founding_a_vault_leaves_none_or_one_that_works() {
         },
         plaintexts: &[TOKEN],
         memory: None,
+        one_in: 1,
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdirat",
         ],

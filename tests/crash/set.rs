@@ -19,6 +19,7 @@ fn set(lab: &Lab, name: &str, path: &str, values: &[Value<'_>]) {
         again: &|_, what| goes_through(command(), lab, values, what),
         plaintexts: &[OLD, NEW],
         memory: None,
+        one_in: 1,
         expected: &["openat", "write", "fsync", "renameat", "rename"],
     }
     .run();

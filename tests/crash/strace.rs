@@ -1,6 +1,6 @@
 //! A system call that fails: strace's fault injection around one run of the program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -81,6 +81,10 @@ const CHANGING: &[&str] = &[
     "flock",
 ];
 
+/// Of the calls that only look, one in this many of each name is made to fail: there are four of them for
+/// each that changes something, and nearly all leave what was there.
+const ONE_LOOK_IN: usize = 6;
+
 /// Whether everything is tried and judged, whatever it costs: `CLWS_CRASH=all`.
 pub(crate) fn is_all() -> bool {
     #[expect(
@@ -106,19 +110,33 @@ pub(crate) enum How {
 impl How {
     pub(crate) const ALL: [Self; 3] = [Self::Once, Self::Full, Self::Kill];
 
-    /// Whether it makes a difference to a call, which stands in the trace of a run that went well.
+    /// Which calls of one name it is tried on, by the lines of a run that went well; `one_in` of those
+    /// that change something.
     ///
     /// Where nothing changed in between, one kill leaves what the one before left; and what only looks
     /// needs no room.
-    pub(crate) fn matters(self, call: &str, line: &str) -> bool {
-        match self {
-            _ if is_all() => true,
-            // Before the program's own first line nothing of ours runs.
-            _ if line.is_empty() => false,
-            // std asks nothing of a close, and the fcntl before it is a check of debug builds.
-            Self::Once => !matches!(call, "close" | "fcntl"),
-            Self::Full | Self::Kill => CHANGING.contains(&call) || line.contains("O_CREAT"),
+    pub(crate) fn chosen(self, call: &str, lines: &[String], one_in: usize) -> BTreeSet<usize> {
+        let numbered = (1..).zip(lines);
+        if is_all() {
+            return numbered.map(|(when, _)| when).collect();
         }
+        // Before the program's own first line nothing of ours runs.
+        let ours = numbered.filter(|(_, line)| !line.is_empty());
+        let (changing, looking): (Vec<_>, Vec<_>) =
+            ours.partition(|(_, line)| CHANGING.contains(&call) || line.contains("O_CREAT"));
+        let (one_in, looking) = match self {
+            // std asks nothing of a close, and the fcntl before it is a check of debug builds.
+            Self::Once if matches!(call, "close" | "fcntl") => (one_in, None),
+            Self::Once => (one_in, Some(looking.into_iter().step_by(ONE_LOOK_IN))),
+            // The next call of this name fails along with this one.
+            Self::Full => (one_in.max(2), None),
+            Self::Kill => (one_in, None),
+        };
+        let changing = changing.into_iter().step_by(one_in);
+        changing
+            .chain(looking.into_iter().flatten())
+            .map(|(when, _)| when)
+            .collect()
     }
 
     fn injected(self, call: &str, when: usize) -> String {

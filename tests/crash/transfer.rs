@@ -30,6 +30,7 @@ fn moving_a_value_leaves_it_in_one_place() {
         },
         plaintexts: &[TOKEN],
         memory: None,
+        one_in: 1,
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();

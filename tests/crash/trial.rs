@@ -29,6 +29,9 @@ pub(crate) struct Trial<'a> {
     pub(crate) plaintexts: &'a [&'a str],
     /// The memory-backed folder, if the command uses one.
     pub(crate) memory: Option<&'a Path>,
+    /// One in this many of the calls that change something is made to fail: more than 1 where other
+    /// scenarios go the same way through the same code.
+    pub(crate) one_in: usize,
     /// Calls that have to be among those that were made to fail in each way.
     pub(crate) expected: &'a [&'a str],
 }
@@ -57,10 +60,11 @@ impl Trial<'_> {
         for how in How::ALL {
             let mut tally = Tally::default();
             for (call, lines) in CALLS.iter().filter_map(|call| calls.get_key_value(call)) {
+                let chosen = how.chosen(call, lines, self.one_in);
                 for when in 1.. {
                     // One more than there were ends the loop: it must not fire any more.
                     let line = lines.get(when - 1);
-                    if line.is_some_and(|line| !how.matters(call, line)) {
+                    if line.is_some() && !chosen.contains(&when) {
                         continue;
                     }
                     let ended = strace.inject(&(self.command)(), call, how, when);

@@ -40,8 +40,12 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
 }
 
 fn as_json(entry: &Entry) -> Value {
-    json!({ "n": entry.number, "at": entry.at.to_string(), "what": entry.what,
-            "vault": entry.vault, "secrets": entry.secrets })
+    let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": entry.what,
+            "vault": entry.vault, "secrets": entry.secrets });
+    if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
+        shown.insert("allow_rollback".to_owned(), json!(reason));
+    }
+    shown
 }
 
 /// The first few names tell which secrets they are; `--json` has all.
@@ -61,7 +65,10 @@ fn as_row(entry: &Entry) -> Vec<String> {
     vec![
         entry.number.to_string(),
         entry.at.to_string(),
-        entry.what.clone(),
+        match &entry.allow_rollback {
+            Some(reason) => format!("{}, rollback allowed: {reason}", entry.what),
+            None => entry.what.clone(),
+        },
         names,
     ]
 }

@@ -212,12 +212,14 @@ impl Draft {
         Ok(text)
     }
 
-    /// Reads what would be written as any reader would, and compares. Gives the pin for it.
+    /// Reads what would be written as any reader would, and compares. Gives the pin for it, and tells
+    /// `done` of each value.
     pub(super) fn verify(
         &self,
         vault: &Vault,
         path: &DocumentPath,
         bytes: &[u8],
+        done: &dyn Fn(),
     ) -> Result<DocumentPin, Error> {
         let wrong = || VaultError::NotVerified(path.to_string());
         let document = Document::parse(bytes, path, vault.id())?;
@@ -241,6 +243,7 @@ impl Draft {
                 }
             }
             pin.values.insert(name.to_string(), judged.mark);
+            done();
         }
         Ok(pin)
     }

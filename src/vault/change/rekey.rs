@@ -21,7 +21,7 @@ use crate::vault::retired::retire;
 use crate::vault::{Notice, VaultError};
 
 use super::load::wraps_for;
-use super::{Change, Purpose};
+use super::{Change, Purpose, Work};
 use crate::fs::Sync;
 
 impl Change<'_> {
@@ -110,6 +110,7 @@ impl Change<'_> {
             let signed = unsigned.sign(self.author.signer)?;
             draft.records.insert(name.clone(), signed);
             draft.plain.extend(plain.map(|plain| (name, plain)));
+            self.done(Work::Sealed);
         }
         draft.wraps = wraps_for(self.vault, &draft.rights, |name, recipient| {
             let key = (self.to_recipient)(recipient)?;
@@ -147,7 +148,11 @@ impl Change<'_> {
     ) -> Result<(), Error> {
         self.writable(path.as_str(), Purpose::Write)?;
         let reader = Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?;
-        let opened = reader.holding_lock().open_file(path)?;
+        let logged = self.logged.take(path.as_str());
+        let opened = reader
+            .having_logged(logged)
+            .holding_lock()
+            .open_file(path)?;
         let new = NewFile {
             mode: opened.content.mode,
             input: opened.reader,
@@ -160,6 +165,7 @@ impl Change<'_> {
             origin: opened.origin,
         };
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
+        self.done(Work::Sealed);
         Ok(())
     }
 }
