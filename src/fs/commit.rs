@@ -20,13 +20,10 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::private::{Sync, read_private, remove_private, write_private};
+use super::staged::{Staged, is_stale_name};
 use super::{FsError, Tree};
 use crate::crypto::{hex, sha256};
 use crate::world::World;
-
-/// Temporary files are known by this beginning and end; a vault has no such names.
-const STAGED_PREFIX: &str = ".clws-";
-const STAGED_SUFFIX: &str = ".tmp";
 
 /// From this many files on, all of their file system is synced: what others have written and not
 /// synced yet is synced along, which costs more than these few would.
@@ -57,154 +54,8 @@ pub enum New {
     Gone,
 }
 
-/// A file that is written and synced but does not count yet. It is removed when dropped.
-///
-/// Once it is finished it holds no descriptor: a change of thousands of files would run out of them.
-#[derive(Debug)]
-pub struct Staged {
-    tree: Tree,
-    target: String,
-    /// The path relative to the vault.
-    path: String,
-    file: Option<File>,
-    hash: Option<[u8; 32]>,
-    /// The file system that it lies on.
-    device: u64,
-    armed: bool,
-}
-
-impl Staged {
-    /// Makes an empty file beside the target `path` to write ciphertext into.
-    ///
-    /// # Errors
-    /// [`FsError`], also if a folder on the way is a link.
-    pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
-        let (folder_path, _) = split(path);
-        let folder = make_folders(tree, folder_path)?;
-        let random = world.random::<8>().map_err(|_| {
-            FsError::io("make a name in", &tree.join(folder_path))(std::io::Error::other(
-                "no random bytes",
-            ))
-        })?;
-        let name = staged_name(&hex(&random));
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let target = path.to_owned();
-        let path = joined(folder_path, &name);
-        let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
-            .map_err(|errno| tree.explain("write", &path, errno))?;
-        Ok(Self {
-            tree: tree.clone(),
-            target,
-            path,
-            file: Some(File::from(file)),
-            hash: None,
-            device: 0,
-            armed: true,
-        })
-    }
-
-    /// The file, for writing, and for reading back what was written; opened again if it was finished.
-    ///
-    /// # Errors
-    /// [`FsError`] if it cannot be opened again.
-    pub fn file(&mut self) -> Result<&mut File, FsError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
-                let file = self.tree.file(&self.path)?;
-                file.ok_or_else(|| FsError::io("read", &self.tree.join(&self.path))(gone()))?
-            }
-        };
-        Ok(self.file.insert(file))
-    }
-
-    /// Gives it the mode of its target and closes it. Gives the SHA-256 of its content.
-    ///
-    /// The commit waits for the disk, for all files at once.
-    ///
-    /// # Errors
-    /// [`FsError::Io`].
-    pub fn finish(&mut self) -> Result<[u8; 32], FsError> {
-        if let Some(hash) = self.hash {
-            self.file = None;
-            return Ok(hash);
-        }
-        let (tree, target) = (self.tree.clone(), self.target.clone());
-        let fail = |error| FsError::io("write", &tree.join(&target))(error);
-        // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
-        // checkout unreadable.
-        let mode = match tree.file(&target)? {
-            Some(old) => {
-                rustix::fs::fstat(&old)
-                    .map_err(|e| tree.explain("read", &target, e))?
-                    .st_mode
-                    & 0o777
-            }
-            None => 0o644,
-        };
-        let file = self.file()?;
-        rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))
-            .map_err(|errno| tree.explain("write", &target, errno))?;
-        let hash = hash_file(file).map_err(fail)?;
-        let about = rustix::fs::fstat(&*file).map_err(|e| tree.explain("read", &target, e))?;
-        self.device = about.st_dev;
-        self.hash = Some(hash);
-        self.file = None;
-        Ok(hash)
-    }
-
-    fn sync(&mut self) -> Result<(), FsError> {
-        let path = self.tree.join(&self.target);
-        self.file()?
-            .sync_all()
-            .map_err(FsError::io("sync", &path))?;
-        self.file = None;
-        Ok(())
-    }
-
-    fn rename(mut self) -> Result<(), FsError> {
-        let (folder, name) = split(&self.target);
-        let fail = |errno| self.tree.explain("write", &self.target, errno);
-        let folder = self
-            .tree
-            .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(fail)?;
-        rustix::fs::renameat(&folder, split(&self.path).1, &folder, name).map_err(fail)?;
-        self.armed = false;
-        Ok(())
-    }
-
-    /// Leaves the file to the journal.
-    fn hand_over(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if self.armed {
-            // What cannot be removed is cleared by the next writer.
-            remove(&self.tree, &self.path).unwrap_or_default();
-            remove_empty_folders(&self.tree, split(&self.target).0);
-        }
-    }
-}
-
 /// A step that is ready: path, old hash, staged file, new hash.
 type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
-
-/// The name of a temporary file.
-pub(super) fn staged_name(middle: &str) -> String {
-    format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
-}
-
-/// Whether a name is that of a temporary file.
-#[must_use]
-pub fn is_stale_name(name: &str) -> bool {
-    name.starts_with(STAGED_PREFIX) && name.ends_with(STAGED_SUFFIX)
-}
 
 /// The journal of one vault. The caller holds the vault's lock.
 #[derive(Debug)]
@@ -502,7 +353,7 @@ fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
     Ok(())
 }
 
-fn split(path: &str) -> (&str, &str) {
+pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
@@ -562,7 +413,7 @@ pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
 }
 
 /// Opens a folder below the tree, making what is missing on the way (mode 0755).
-fn make_folders(tree: &Tree, path: &str) -> Result<OwnedFd, FsError> {
+pub(super) fn make_folders(tree: &Tree, path: &str) -> Result<OwnedFd, FsError> {
     let open = |path: &str| tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY);
     match open(path) {
         Ok(fd) => return Ok(fd),
@@ -618,197 +469,4 @@ impl Edit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::Clock;
-
-    struct Lab {
-        dir: tempfile::TempDir,
-        tree: Tree,
-        journal: Journal,
-        world: World,
-    }
-
-    fn lab() -> Lab {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("vault")).unwrap();
-        std::fs::write(dir.path().join("vault/a"), "old a").unwrap();
-        let tree = Tree::open(&dir.path().join("vault")).unwrap();
-        let journal = Journal::at(dir.path().join("state/journal"));
-        Lab {
-            tree,
-            journal,
-            world: World::new(Clock::System, [], "/".into()),
-            dir,
-        }
-    }
-
-    fn edit(path: &str, old: Option<&str>, new: &str) -> Edit {
-        Edit::of(
-            path,
-            old.map(str::as_bytes),
-            New::Bytes(new.as_bytes().to_vec()),
-        )
-    }
-
-    fn content(lab: &Lab, path: &str) -> Option<String> {
-        lab.tree
-            .read(path, 100)
-            .unwrap()
-            .map(|bytes| String::from_utf8(bytes).unwrap())
-    }
-
-    #[test]
-    fn many_files_change_together() {
-        let lab = lab();
-        let edits = vec![
-            edit("a", Some("old a"), "new a"),
-            edit("x/y/b", None, "new b"),
-        ];
-        lab.journal.commit(&lab.tree, &lab.world, edits).unwrap();
-        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
-        assert_eq!(content(&lab, "x/y/b").as_deref(), Some("new b"));
-        assert!(!lab.journal.is_pending().unwrap());
-        assert_eq!(
-            lab.tree.entries("").unwrap().len(),
-            2,
-            "no temporary file is left"
-        );
-    }
-
-    #[test]
-    fn so_many_files_that_the_whole_file_system_is_synced_change_together_too() {
-        let lab = lab();
-        let edits: Vec<Edit> = (0..2 * MANY)
-            .map(|number| edit(&format!("x/{number}"), None, "new"))
-            .collect();
-        lab.journal.commit(&lab.tree, &lab.world, edits).unwrap();
-        let entries = lab.tree.entries("x").unwrap();
-        assert_eq!(entries.len(), 2 * MANY);
-        assert!(
-            entries
-                .iter()
-                .all(|entry| content(&lab, &format!("x/{}", entry.name)).as_deref() == Some("new"))
-        );
-    }
-
-    #[test]
-    fn what_somebody_else_changed_is_not_overwritten() {
-        let lab = lab();
-        let edits = vec![edit("b", None, "new b"), edit("a", Some("older"), "new a")];
-        let error = lab
-            .journal
-            .commit(&lab.tree, &lab.world, edits)
-            .unwrap_err();
-        assert!(matches!(error, FsError::Changed { .. }));
-        assert_eq!(content(&lab, "a").as_deref(), Some("old a"));
-        assert_eq!(content(&lab, "b"), None);
-        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
-    }
-
-    #[test]
-    fn thousands_of_staged_files_hold_no_descriptors_and_leave_nothing() {
-        let lab = lab();
-        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let before = open();
-        let staged: Vec<Staged> = (0..300)
-            .map(|number| {
-                let path = format!("x/{}/{number}", number % 3);
-                let mut staged = Staged::new(&lab.tree, &path, &lab.world).unwrap();
-                staged.file().unwrap().write_all(b"sealed").unwrap();
-                assert_eq!(staged.finish().unwrap(), sha256(b"sealed"));
-                staged
-            })
-            .collect();
-        // Other tests of this process open files too.
-        assert!(
-            open() < before + 200,
-            "{} were open, now {}",
-            before,
-            open()
-        );
-        drop(staged);
-        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_change_cut_off_after_its_journal_is_finished_by_the_next_run() {
-        let lab = lab();
-        std::fs::write(lab.dir.path().join("vault/.clws-1.tmp"), "new a").unwrap();
-        let record = Record {
-            root: lab.dir.path().join("vault"),
-            steps: vec![Step {
-                path: "a".into(),
-                staged: Some(".clws-1.tmp".into()),
-                was: Some(hex(&sha256(b"old a"))),
-                new: Some(hex(&sha256(b"new a"))),
-            }],
-        };
-        let bytes = serde_json::to_vec(&record).unwrap();
-        write_private(&lab.dir.path().join("state/journal"), &bytes, Sync::Disk).unwrap();
-        assert!(lab.journal.is_pending().unwrap());
-        lab.journal.recover().unwrap();
-        lab.journal.recover().unwrap();
-        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
-        assert_eq!(lab.tree.entries("").unwrap().len(), 1);
-    }
-
-    /// A journal of changes of `a`, `b` and `c` from old to new, and what lies there.
-    fn interrupted(lab: &Lab, there: &[(&str, &str)]) {
-        let steps = ["a", "b", "c"].map(|name| {
-            let hash = |age: &str| Some(hex(&sha256(format!("{age} {name}").as_bytes())));
-            Step {
-                path: name.into(),
-                staged: Some(format!(".clws-{name}.tmp")),
-                was: hash("old"),
-                new: hash("new"),
-            }
-        });
-        let root = lab.dir.path().join("vault");
-        for (name, content) in there {
-            std::fs::write(root.join(name), content).unwrap();
-        }
-        let bytes = serde_json::to_vec(&Record {
-            root,
-            steps: steps.into(),
-        });
-        let path = lab.dir.path().join("state/journal");
-        write_private(&path, &bytes.unwrap(), Sync::Disk).unwrap();
-    }
-
-    #[test]
-    fn a_change_whose_files_were_cleaned_away_blocks_nothing() {
-        let lab = lab();
-        // `git clean` took the temporary files of `a` and `c`.
-        let there = [("b", "old b"), ("c", "old c"), (".clws-b.tmp", "new b")];
-        interrupted(&lab, &there);
-        let error = lab.journal.recover().unwrap_err();
-        assert!(matches!(error, FsError::Changed { .. }));
-        lab.journal.recover().unwrap();
-        assert!(!lab.journal.is_pending().unwrap());
-        for name in ["a", "b", "c"] {
-            assert_eq!(content(&lab, name), Some(format!("old {name}")), "{name}");
-        }
-        assert_eq!(lab.tree.entries("").unwrap().len(), 3);
-    }
-
-    #[test]
-    fn a_change_that_was_begun_is_finished_around_what_somebody_else_wrote() {
-        let lab = lab();
-        let there = [
-            ("a", "new a"),
-            ("b", "theirs"),
-            (".clws-b.tmp", "new b"),
-            ("c", "old c"),
-            (".clws-c.tmp", "new c"),
-        ];
-        interrupted(&lab, &there);
-        let error = lab.journal.recover().unwrap_err();
-        assert!(matches!(error, FsError::Changed { path } if path.ends_with("b")));
-        lab.journal.recover().unwrap();
-        assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
-        assert_eq!(content(&lab, "b").as_deref(), Some("theirs"));
-        assert_eq!(content(&lab, "c").as_deref(), Some("new c"));
-        assert_eq!(lab.tree.entries("").unwrap().len(), 3);
-    }
-}
+mod tests;

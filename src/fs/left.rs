@@ -9,8 +9,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::commit::{Journal, exists, is_stale_name, joined, remove, remove_empty_folders};
+use super::commit::{Journal, exists, joined, remove, remove_empty_folders};
 use super::private::{Sync, read_private, remove_private, write_private};
+use super::staged::is_stale_name;
 use super::{EntryKind, FsError, Tree};
 
 /// `PATH_MAX` (Linux, include/uapi/linux/limits.h).

@@ -7,11 +7,12 @@ mod lock;
 mod private;
 mod ram;
 mod shred;
+mod staged;
 mod tree;
 
 pub use bisect::{find_bytes, find_sorted, read_range};
 pub(crate) use commit::hash_file;
-pub use commit::{Edit, Journal, New, Staged, is_stale_name};
+pub use commit::{Edit, Journal, New};
 pub use lock::Lock;
 pub use private::{
     ensure_private_dir, open_private, read_private, remove_private, write_all_private,
@@ -19,6 +20,7 @@ pub use private::{
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::{Gone, Stamp};
+pub use staged::{Staged, is_stale_name};
 pub use tree::{Entry, EntryKind, Tree, names};
 
 pub use private::Sync;

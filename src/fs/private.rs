@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::commit::staged_name;
+use super::staged::staged_name;
 use super::{FsError, Tree};
 
 /// Whether a write waits for the disk.

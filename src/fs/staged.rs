@@ -1,0 +1,160 @@
+//! A file that is written beside its place and does not count yet.
+
+use std::fs::File;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::commit::{hash_file, joined, make_folders, remove, remove_empty_folders, split};
+use super::{FsError, Tree};
+use crate::crypto::hex;
+use crate::world::World;
+
+/// Temporary files are known by this beginning and end; a vault has no such names.
+const STAGED_PREFIX: &str = ".clws-";
+const STAGED_SUFFIX: &str = ".tmp";
+
+/// A file that is written and synced but does not count yet. It is removed when dropped.
+///
+/// Once it is finished it holds no descriptor: a change of thousands of files would run out of them.
+#[derive(Debug)]
+pub struct Staged {
+    tree: Tree,
+    target: String,
+    /// The path relative to the vault.
+    pub(super) path: String,
+    file: Option<File>,
+    hash: Option<[u8; 32]>,
+    /// The file system that it lies on.
+    pub(super) device: u64,
+    armed: bool,
+}
+
+impl Staged {
+    /// Makes an empty file beside the target `path` to write ciphertext into.
+    ///
+    /// # Errors
+    /// [`FsError`], also if a folder on the way is a link.
+    pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
+        let (folder_path, _) = split(path);
+        let folder = make_folders(tree, folder_path)?;
+        let random = world.random::<8>().map_err(|_| {
+            FsError::io("make a name in", &tree.join(folder_path))(std::io::Error::other(
+                "no random bytes",
+            ))
+        })?;
+        let name = staged_name(&hex(&random));
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let target = path.to_owned();
+        let path = joined(folder_path, &name);
+        let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
+            .map_err(|errno| tree.explain("write", &path, errno))?;
+        Ok(Self {
+            tree: tree.clone(),
+            target,
+            path,
+            file: Some(File::from(file)),
+            hash: None,
+            device: 0,
+            armed: true,
+        })
+    }
+
+    /// The file, for writing, and for reading back what was written; opened again if it was finished.
+    ///
+    /// # Errors
+    /// [`FsError`] if it cannot be opened again.
+    pub fn file(&mut self) -> Result<&mut File, FsError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+                let file = self.tree.file(&self.path)?;
+                file.ok_or_else(|| FsError::io("read", &self.tree.join(&self.path))(gone()))?
+            }
+        };
+        Ok(self.file.insert(file))
+    }
+
+    /// Gives it the mode of its target and closes it. Gives the SHA-256 of its content.
+    ///
+    /// The commit waits for the disk, for all files at once.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn finish(&mut self) -> Result<[u8; 32], FsError> {
+        if let Some(hash) = self.hash {
+            self.file = None;
+            return Ok(hash);
+        }
+        let (tree, target) = (self.tree.clone(), self.target.clone());
+        let fail = |error| FsError::io("write", &tree.join(&target))(error);
+        // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
+        // checkout unreadable.
+        let mode = match tree.file(&target)? {
+            Some(old) => {
+                rustix::fs::fstat(&old)
+                    .map_err(|e| tree.explain("read", &target, e))?
+                    .st_mode
+                    & 0o777
+            }
+            None => 0o644,
+        };
+        let file = self.file()?;
+        rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))
+            .map_err(|errno| tree.explain("write", &target, errno))?;
+        let hash = hash_file(file).map_err(fail)?;
+        let about = rustix::fs::fstat(&*file).map_err(|e| tree.explain("read", &target, e))?;
+        self.device = about.st_dev;
+        self.hash = Some(hash);
+        self.file = None;
+        Ok(hash)
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), FsError> {
+        let path = self.tree.join(&self.target);
+        self.file()?
+            .sync_all()
+            .map_err(FsError::io("sync", &path))?;
+        self.file = None;
+        Ok(())
+    }
+
+    pub(super) fn rename(mut self) -> Result<(), FsError> {
+        let (folder, name) = split(&self.target);
+        let fail = |errno| self.tree.explain("write", &self.target, errno);
+        let folder = self
+            .tree
+            .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
+            .map_err(fail)?;
+        rustix::fs::renameat(&folder, split(&self.path).1, &folder, name).map_err(fail)?;
+        self.armed = false;
+        Ok(())
+    }
+
+    /// Leaves the file to the journal.
+    pub(super) fn hand_over(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.armed {
+            // What cannot be removed is cleared by the next writer.
+            remove(&self.tree, &self.path).unwrap_or_default();
+            remove_empty_folders(&self.tree, split(&self.target).0);
+        }
+    }
+}
+
+/// The name of a temporary file.
+pub(super) fn staged_name(middle: &str) -> String {
+    format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
+}
+
+/// Whether a name is that of a temporary file.
+#[must_use]
+pub fn is_stale_name(name: &str) -> bool {
+    name.starts_with(STAGED_PREFIX) && name.ends_with(STAGED_SUFFIX)
+}
