@@ -182,3 +182,26 @@ fn who_may_not_hand_in_does_not_and_nothing_of_it_can_be_changed() {
     let refused = lab.clws("secret adopt dev/web/TOKEN --yes").exits(13);
     assert!(refused.err.contains("--drop"), "{}", refused.err);
 }
+
+#[test]
+fn nothing_is_handed_into_a_document_from_before_its_key_was_changed() {
+    let lab = lab();
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let old = std::fs::read(&file).unwrap();
+    lab.clws("rekey dev/web --yes").succeeds();
+    // Ben's machine has seen what ada's has.
+    let seen = lab.home("ada").join(".local/state/clws/vaults");
+    let ben = lab.home("ben").join(".local/state/clws/vaults");
+    let copied = std::process::Command::new("cp")
+        .arg("-aT")
+        .args([&seen, &ben])
+        .status();
+    assert!(copied.unwrap().success());
+    hand_in(&lab, "TOKEN", "into the new one");
+    std::fs::write(&file, &old).unwrap();
+    lab.clws("secret set dev/web/TOKEN")
+        .by("ben")
+        .stdin(b"into the old one")
+        .exits(14);
+    assert_eq!(std::fs::read(&file).unwrap(), old);
+}

@@ -48,6 +48,7 @@ impl Change<'_> {
         let pins = &vault.trust().pins;
         let pin = pins.document(&document.head.id)?.unwrap_or_default();
         vault.judge_head(&document, &rights, Some(&pin.hash))?;
+        vault.demand_newest_head(&document, Some(&pin))?;
         let there = document.record(name)?.map_or(0, |record| record.rev);
         let mut recipients = Vec::new();
         for reader in &rights.readers {
