@@ -340,7 +340,7 @@ impl Bringing<'_> {
         };
         let names = self.names(&old.place);
         let surroundings = self.surroundings(&opened, &old.place, &names, engine);
-        Ok(surroundings.probes(Patience::Once).await?.is_ok())
+        Ok(surroundings.probes(Patience::Still).await?.is_ok())
     }
 }
 

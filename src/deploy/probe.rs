@@ -19,11 +19,14 @@ use crate::error::Error;
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long something that ran may take to answer again.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// How often a component is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Patience {
-    /// Once: whether it still answers.
-    Once,
+    /// For a moment: whether it still answers. What it asks itself may have been put anew just now.
+    Still,
     /// Until its time is over.
     Within,
 }
@@ -40,6 +43,10 @@ impl Surroundings<'_> {
                     file: format!("hooks/{}.toml", self.plan.component()),
                     why,
                 })?;
+            let within = match patience {
+                Patience::Still => within.min(MOMENT),
+                Patience::Within => within,
+            };
             let until = Instant::now() + within;
             loop {
                 let left = until
@@ -47,7 +54,7 @@ impl Surroundings<'_> {
                     .max(Duration::from_secs(1));
                 let answer = self.ask(probe, left).await?;
                 let Err(said) = answer else { break };
-                if patience == Patience::Once || Instant::now() + PAUSE >= until {
+                if Instant::now() + PAUSE >= until {
                     return Ok(Err(said));
                 }
                 sleep(PAUSE).await;
