@@ -43,15 +43,22 @@ impl Opener for Mine<'_> {
         self.bundle.label().to_owned()
     }
 
-    fn age(&self) -> Result<Opening<'_>, Error> {
-        let opened = match self.opened.get() {
-            Some(opened) => opened,
-            None => {
-                let opened = self.bundle.open_age(self.ask)?;
-                self.opened.get_or_init(|| opened)
-            }
-        };
-        Ok(identity::lend(opened))
+    fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error> {
+        Ok(self.opening()?.lend())
+    }
+
+    fn native(&self) -> Result<Option<age::x25519::Identity>, Error> {
+        Ok(self.opening()?.native())
+    }
+}
+
+impl<'a> Mine<'a> {
+    fn opening(&self) -> Result<&Opening<'a>, Error> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = self.bundle.open_age(self.ask)?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 }
 

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use age_core::format::{FileKey, Stanza};
-
 use super::IdentityError;
 use super::age_file::{self, Entry, Key};
 use super::ask::{Ask, ask_for};
@@ -12,6 +10,7 @@ use super::config::Config;
 use super::file::{self, Links, Rights};
 use super::keyring::Bus;
 use super::name::IdentityName;
+use super::opening::{Opening, Several};
 use super::place::{Kept, Where};
 use super::plugin::Plugins;
 use super::signer::Signer;
@@ -61,9 +60,6 @@ struct Half<P> {
     kept: Kept,
     public: Option<P>,
 }
-
-/// A private half that is open: age opens with it.
-pub type Opening<'a> = Box<dyn age::Identity + 'a>;
 
 /// An identity. Its public halves are known without opening its private ones.
 #[derive(Debug)]
@@ -310,10 +306,7 @@ impl Bundle {
     /// # Errors
     /// [`IdentityError::NoAge`] if there is none; a passphrase that nobody gives; a private half of
     /// something else; what is wrong with the file, the keyring or the plugin.
-    pub fn open_age<'a>(
-        &self,
-        ask: &'a dyn Ask,
-    ) -> Result<Box<dyn age::Identity + 'a>, IdentityError> {
+    pub fn open_age<'a>(&self, ask: &'a dyn Ask) -> Result<Opening<'a>, IdentityError> {
         let text = self.age_text()?;
         if text.with(|bytes| age_file::is_sealed(bytes)) {
             let label = self.age_label();
@@ -330,7 +323,7 @@ impl Bundle {
         &self,
         bytes: &[u8],
         ask: &'a dyn Ask,
-    ) -> Result<Box<dyn age::Identity + 'a>, IdentityError> {
+    ) -> Result<Opening<'a>, IdentityError> {
         let label = self.age_label();
         // A bundle has one, for the public half is one; a file that was named may have several.
         let entries = match self.source {
@@ -345,7 +338,7 @@ impl Bundle {
             (Some(one), true) => Ok(one),
             (Some(last), false) => {
                 identities.push(last);
-                Ok(Box::new(Several(identities)))
+                Ok(Opening::Other(Box::new(Several(identities))))
             }
             (None, _) => Err(IdentityError::Empty { label }),
         }
@@ -356,9 +349,12 @@ impl Bundle {
         entry: &Entry<'_>,
         label: &str,
         ask: &'a dyn Ask,
-    ) -> Result<Box<dyn age::Identity + 'a>, IdentityError> {
+    ) -> Result<Opening<'a>, IdentityError> {
         let key = match entry.key {
-            Key::Plugin(text) => return Ok(Box::new(self.reach.plugins.identity(text, ask)?)),
+            Key::Plugin(text) => {
+                let plugin = self.reach.plugins.identity(text, ask)?;
+                return Ok(Opening::Other(Box::new(plugin)));
+            }
             Key::Native(text) => age_file::native(text, label)?,
         };
         let public = key.to_public().to_string();
@@ -370,7 +366,7 @@ impl Bundle {
                 });
             }
         }
-        Ok(Box::new(key))
+        Ok(Opening::Native(key))
     }
 
     /// What signs: the key itself, or the agent that holds it.
@@ -487,39 +483,5 @@ impl Bundle {
         let (opened, passphrase) = ask_for(label, ask, open)?;
         *kept = Some(passphrase);
         Ok(opened)
-    }
-}
-
-/// An opened identity, lent out.
-///
-/// Opening one may ask a person, or take a second of scrypt; a command that opens a thousand files
-/// opens it once.
-#[must_use]
-pub fn lend<'a>(opening: &'a Opening<'_>) -> Opening<'a> {
-    Box::new(Lent(&**opening))
-}
-
-struct Lent<'a>(&'a dyn age::Identity);
-
-impl age::Identity for Lent<'_> {
-    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
-        self.0.unwrap_stanza(stanza)
-    }
-
-    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
-        self.0.unwrap_stanzas(stanzas)
-    }
-}
-
-/// The identities of one file, tried one after the other.
-struct Several<'a>(Vec<Box<dyn age::Identity + 'a>>);
-
-impl age::Identity for Several<'_> {
-    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
-        self.unwrap_stanzas(std::slice::from_ref(stanza))
-    }
-
-    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
-        self.0.iter().find_map(|one| one.unwrap_stanzas(stanzas))
     }
 }

@@ -3,9 +3,9 @@
 //! A [`Source`] is a folder or one file. [`plan`] goes through it and gives for each file what it is
 //! ([`crate::plaintext`]), what becomes of it, under which name, and what is worth knowing; nothing is
 //! written. [`Plan::compare`] holds the plan against what the vault has: equal values are left as
-//! they are, others are never overwritten. [`Plan::seal`] puts all of it into one change,
-//! [`Plan::verify`] opens everything again from the disk and compares it with the source, and only
-//! what was verified can be [`shred`]ded.
+//! they are, others are never overwritten. [`Plan::seal`] puts all of it into one change, in which
+//! everything is opened again and compared before it counts. [`Plan::verify`] does so once more from the
+//! disk, and only what was verified can be [`shred`]ded.
 //!
 //! A file of values becomes a document only if its values and its layout give it back byte for byte;
 //! that was tried before the plan says so. Everything else is sealed whole, with its mode. What is

@@ -1,13 +1,18 @@
 //! Carrying a plan out: everything into one change, which is committed whole or not at all.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
+use crate::name::FilePath;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, Vault};
 
 use super::compare::demand_same;
 use super::plan::{Action, NewDocument, NewSealed, Plan};
 use super::source::Source;
+
+/// Each is open, and so is the file that it goes to; a process may have no more than 64 open.
+const AT_ONCE: usize = 20;
 
 /// An inventory has no file of its own that would say it.
 const INVENTORY_MODE: u32 = 0o600;
@@ -29,16 +34,21 @@ impl Plan {
     ) -> Result<(), Error> {
         // Whatever lay in the clear has to be thought of as known, until it has a new value.
         let exposed = format!("import {}", vault.world().now().date());
+        let mut files = Vec::with_capacity(AT_ONCE);
         for item in &mut self.items {
             step();
             match &mut item.action {
                 Action::Document(document) => seal_document(document, &exposed, vault, change)?,
-                Action::File(file) => {
-                    seal_file(file, &item.source, &exposed, source, vault, change)?;
+                Action::File(file) if !file.unchanged => {
+                    files.push(file_of(file, &item.source, &exposed, source, vault)?);
                 }
-                Action::Clear | Action::Skipped => {}
+                Action::File(_) | Action::Clear | Action::Skipped => {}
+            }
+            if files.len() == AT_ONCE {
+                change.set_files(std::mem::take(&mut files))?;
             }
         }
+        change.set_files(files)?;
         for inventory in &mut self.inventories {
             let Some(text) = &inventory.text else {
                 continue;
@@ -94,17 +104,14 @@ fn seal_document(
     Ok(())
 }
 
-fn seal_file(
+/// A file as it is given to the change, its source open.
+fn file_of(
     file: &mut NewSealed,
     from: &str,
     exposed: &str,
     source: &Source,
     vault: &Vault,
-    change: &mut Change<'_>,
-) -> Result<(), Error> {
-    if file.unchanged {
-        return Ok(());
-    }
+) -> Result<(FilePath, NewFile<File>, impl FnOnce(&mut Policy)), Error> {
     demand_same(
         vault,
         &file.path.to_sidecar(),
@@ -117,6 +124,5 @@ fn seal_file(
         input,
     };
     let policy = noted(file.note.take(), Some(exposed), file.expires.take());
-    change.set_file(&file.path, new, policy)?;
-    Ok(())
+    Ok((file.path.clone(), new, policy))
 }

@@ -1,7 +1,7 @@
-//! Afterwards: everything is opened again from the disk, and compared with its source.
+//! Before a source is removed: everything is opened again from the disk, and compared with it.
 //!
-//! The change was verified before it was committed, by what was in memory. This goes the way that a
-//! reader will go, with a vault and sources that are opened anew, and only what passes it may be
+//! What is sealed is opened and compared before it counts for anything. This goes the way that a reader
+//! will go once more, with a vault and sources that are opened anew, and only what passes it may be
 //! removed from where it lay in the clear.
 
 use zeroize::Zeroizing;

@@ -81,18 +81,26 @@ impl RecipientKey {
         }
     }
 
+    /// The key itself, for a native recipient; `None` for one that a plugin seals to.
+    ///
+    /// # Errors
+    /// [`RecipientError::NotARecipient`].
+    pub fn x25519(&self) -> Result<Option<age::x25519::Recipient>, RecipientError> {
+        match self {
+            Self::Age(text) => match text.parse() {
+                Ok(key) => Ok(Some(key)),
+                Err(_) => Err(RecipientError::NotARecipient(text.clone())),
+            },
+            Self::Plugin(_) => Ok(None),
+        }
+    }
+
     /// What age seals to, for a native recipient; `None` for one that a plugin seals to.
     ///
     /// # Errors
     /// [`RecipientError::NotARecipient`].
     pub fn native(&self) -> Result<Option<Sealing<'static>>, RecipientError> {
-        match self {
-            Self::Age(text) => match text.parse::<age::x25519::Recipient>() {
-                Ok(key) => Ok(Some(Box::new(key))),
-                Err(_) => Err(RecipientError::NotARecipient(text.clone())),
-            },
-            Self::Plugin(_) => Ok(None),
-        }
+        Ok(self.x25519()?.map(|key| Box::new(key) as Sealing<'static>))
     }
 
     /// The public key as text.

@@ -11,6 +11,7 @@ mod vouch;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::fs::{Edit, Journal, Lock, New, Sync};
@@ -29,6 +30,7 @@ use super::open::{Author, Vault};
 use super::policy::{Policy, PolicyKey};
 use super::read::Opener;
 use super::record::{State, Unsigned, seal_value};
+use super::sealing::Keys;
 use super::transfer::Origin;
 use super::{VaultError, file::FileDraft};
 
@@ -72,6 +74,8 @@ pub struct Change<'a> {
     rules: Vec<Edit>,
     chain: Option<Vec<Step>>,
     seen: OnceCell<SeenIds>,
+    /// The keys for the recipients that were sealed to last.
+    pub(super) keys: Option<(Vec<PublicRecipient>, Option<Arc<Keys>>)>,
     /// Files whose opening was logged before.
     logged: HashSet<String>,
     watch: Option<Rc<dyn Fn(Work)>>,
@@ -107,6 +111,7 @@ impl<'a> Change<'a> {
             rules: Vec::new(),
             chain: None,
             seen: OnceCell::new(),
+            keys: None,
             logged: HashSet::new(),
             watch: None,
             _lock: lock,

@@ -1,6 +1,7 @@
 //! Sealing a whole file: the age file and its sidecar, as one change.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::crypto::sshsig::PublicKey;
 use crate::crypto::stream::{self, Passed};
@@ -8,6 +9,7 @@ use crate::error::Error;
 use crate::fs::{Edit, FsError, New, Staged};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
+use crate::recipients::PublicRecipient;
 use crate::trust::DocumentPin;
 
 use super::VaultError;
@@ -16,6 +18,7 @@ use super::judge::demand_no_jump;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::{FILE_RECORD, Opener};
+use super::sealing::{self, Job, Keys, SealedFile, SealingError};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::transfer::Origin;
 use super::unseal::{hash_of, with_each};
@@ -53,8 +56,7 @@ pub(super) enum Renewed {
 /// A sealed file that is written beside its place, and its signed sidecar.
 pub(super) struct FileDraft {
     pub(super) sidecar: Sidecar,
-    staged: Option<Staged>,
-    passed: Option<Passed>,
+    sealed: Option<SealedFile>,
     old_age: Option<[u8; 32]>,
     old_sidecar: Option<Vec<u8>>,
 }
@@ -74,6 +76,54 @@ impl Change<'_> {
         self.seal_file(path, new, renewed, policy)
     }
 
+    /// Seals many files, on all cores: see [`super::sealing`]. Each input is open until then, so they
+    /// come some hundred at a time.
+    ///
+    /// # Errors
+    /// [`VaultError`], [`FsError`].
+    pub fn set_files<R: Read + Send, P: FnOnce(&mut Policy)>(
+        &mut self,
+        files: Vec<(FilePath, NewFile<R>, P)>,
+    ) -> Result<(), Error> {
+        let files = files.into_iter().map(|(path, new, policy)| {
+            let renewed = Renewed::Content(Origin::here(self));
+            (path, new, renewed, policy)
+        });
+        self.seal_files(files.collect())
+    }
+
+    /// Seals many files, as new content or as what they were.
+    pub(super) fn seal_files<R: Read + Send, P: FnOnce(&mut Policy)>(
+        &mut self,
+        files: Vec<(FilePath, NewFile<R>, Renewed, P)>,
+    ) -> Result<(), Error> {
+        let mut jobs = Vec::new();
+        let mut rest = Vec::new();
+        for (path, new, renewed, policy) in files {
+            let (readers, recipients) = self.readers_of(&path)?;
+            let Some(keys) = self.keys(recipients)? else {
+                self.seal_file(&path, new, renewed, policy)?;
+                continue;
+            };
+            let staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
+            let input = new.input;
+            jobs.push(Job {
+                input,
+                staged,
+                keys,
+            });
+            rest.push((path, new.mode, readers, renewed, policy));
+        }
+        for (sealed, (path, mode, readers, renewed, policy)) in
+            sealing::seal_all(jobs).into_iter().zip(rest)
+        {
+            let sealed = sealed.map_err(|error| explain(&path, error))?;
+            let content = Some((mode, sealed));
+            self.push(&path, content, readers, renewed, afresh(policy))?;
+        }
+        Ok(())
+    }
+
     /// Seals a file, in constant memory, as new content or as what it was.
     pub(super) fn seal_file<R: Read>(
         &mut self,
@@ -82,55 +132,79 @@ impl Change<'_> {
         renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
+        let (readers, recipients) = self.readers_of(path)?;
+        let recipients: Result<Vec<_>, Error> = recipients
+            .iter()
+            .map(|recipient| (self.to_recipient)(recipient))
+            .collect();
+        let mut staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
+        let recipients = recipients?;
+        let each = recipients.iter().map(|recipient| &**recipient);
+        let passed = stream::seal_file(each, &mut new.input, staged.file()?)
+            .map_err(|error| explain(path, error.into()))?;
+        let sealed = SealedFile {
+            sha256: staged.finish()?,
+            staged,
+            passed,
+            is_read_back: false,
+        };
+        let content = Some((new.mode, sealed));
+        self.push(path, content, readers, renewed, afresh(policy))?;
+        Ok(passed)
+    }
+
+    /// The names of those who may read a file that this author may write, and their recipients.
+    fn readers_of(&self, path: &FilePath) -> Result<(Vec<String>, Vec<PublicRecipient>), Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
         self.refuse_documents(path)?;
         let mut recipients = Vec::new();
-        let mut readers = Vec::new();
         for reader in &rights.readers {
-            let party = self.vault.party(reader)?;
-            for recipient in &party.recipients {
-                recipients.push((
-                    recipient.key.as_str().to_owned(),
-                    (self.to_recipient)(recipient)?,
-                ));
-            }
-            readers.push(reader.to_string());
+            recipients.extend_from_slice(&self.vault.party(reader)?.recipients);
         }
-        let mine = |key: &str| {
-            self.openers
-                .iter()
-                .any(|opener| opener.recipient() == Some(key))
+        let readers = rights.readers.iter().map(ToString::to_string).collect();
+        let mine = |recipient: &PublicRecipient| {
+            let key = Some(recipient.key.as_str());
+            self.openers.iter().any(|opener| opener.recipient() == key)
         };
-        if !recipients.iter().any(|(key, _)| mine(key)) {
-            return Err(VaultError::NoKey {
-                name: path.to_string(),
-                tried: self.openers.iter().map(|opener| opener.label()).collect(),
-                readers,
-            }
-            .into());
+        if recipients.iter().any(mine) {
+            return Ok((readers, recipients));
         }
-        let mut staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
-        let each = recipients.iter().map(|(_, recipient)| &**recipient);
-        let passed = stream::seal_file(each, &mut new.input, staged.file()?)
-            .map_err(|error| explain(path, error))?;
-        let content = Content {
-            mode: new.mode & 0o777,
-            size: passed.size,
-            sha256: staged.finish()?,
-        };
-        self.push(
-            path,
-            Some(content),
+        Err(VaultError::NoKey {
+            name: path.to_string(),
+            tried: self.openers.iter().map(|opener| opener.label()).collect(),
             readers,
-            Some((staged, passed)),
-            renewed,
-            |kept| {
-                kept.set(PolicyKey::Exposed, None);
-                kept.set(PolicyKey::MovedTo, None);
-                policy(kept);
-            },
-        )?;
-        Ok(passed)
+        }
+        .into())
+    }
+
+    /// What any thread can seal with for these recipients, if all of them, and one of the writer's own
+    /// identities among them, are native ones of age.
+    fn keys(&mut self, recipients: Vec<PublicRecipient>) -> Result<Option<Arc<Keys>>, Error> {
+        if let Some((of, keys)) = &self.keys
+            && *of == recipients
+        {
+            return Ok(keys.clone());
+        }
+        let mine = |opener: &&&dyn Opener| {
+            let mine = opener.recipient();
+            recipients.iter().any(|r| Some(r.key.as_str()) == mine)
+        };
+        let mut identities = Vec::new();
+        for opener in self.openers.iter().filter(mine) {
+            identities.extend(opener.native()?);
+        }
+        let native = recipients.iter().map(|recipient| recipient.key.x25519());
+        let keys = native
+            .collect::<Result<Option<Vec<_>>, _>>()?
+            .filter(|_| !identities.is_empty())
+            .map(|recipients| {
+                Arc::new(Keys {
+                    recipients,
+                    identities,
+                })
+            });
+        self.keys = Some((recipients, keys.clone()));
+        Ok(keys)
     }
 
     /// Seals a file anew to the readers of its rule; the content and what is known about it stay.
@@ -164,7 +238,7 @@ impl Change<'_> {
     pub fn remove_file(&mut self, path: &FilePath, moved_to: Option<String>) -> Result<(), Error> {
         self.writable(path.as_str(), Purpose::Write)?;
         let renewed = Renewed::Content(Origin::here(self));
-        self.push(path, None, Vec::new(), None, renewed, |kept| {
+        self.push(path, None, Vec::new(), renewed, |kept| {
             *kept = Policy::default();
             kept.set(PolicyKey::MovedTo, moved_to);
         })
@@ -173,9 +247,8 @@ impl Change<'_> {
     fn push(
         &mut self,
         path: &FilePath,
-        content: Option<Content>,
+        new: Option<(u32, SealedFile)>,
         readers: Vec<String>,
-        sealed: Option<(Staged, Passed)>,
         renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
@@ -188,7 +261,7 @@ impl Change<'_> {
         let live = before
             .as_ref()
             .is_some_and(|sidecar| sidecar.content.is_some());
-        if content.is_none() && !live {
+        if new.is_none() && !live {
             return Err(VaultError::NotFound {
                 name: path.to_string(),
                 nearest: None,
@@ -227,6 +300,11 @@ impl Change<'_> {
         let seq = seq.max(elsewhere).max(pinned.map_or(0, |mark| mark.seq));
         let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
+        let content = new.as_ref().map(|(mode, sealed)| Content {
+            mode: mode & 0o777,
+            size: sealed.passed.size,
+            sha256: sealed.sha256,
+        });
         let unsigned = Unsigned {
             id,
             path: path.clone(),
@@ -239,11 +317,9 @@ impl Change<'_> {
             policy: kept,
         };
         let sidecar = unsigned.sign(vault.id(), self.author.signer)?;
-        let (staged, passed) = sealed.unzip();
         self.files.push(FileDraft {
             sidecar,
-            staged,
-            passed,
+            sealed: new.map(|(_, sealed)| sealed),
             old_age,
             old_sidecar,
         });
@@ -302,8 +378,7 @@ impl Change<'_> {
         let old_sidecar = Some(old);
         self.files.push(FileDraft {
             sidecar,
-            staged: None,
-            passed: None,
+            sealed: None,
             old_age: None,
             old_sidecar,
         });
@@ -321,19 +396,20 @@ impl FileDraft {
         }
         let rights = vault.rights(path.as_str())?;
         vault.judge_sidecar(&self.sidecar, &rights, None)?;
-        let (Some(staged), Some(passed)) = (&mut self.staged, self.passed) else {
+        let Some(sealed) = self.sealed.as_mut().filter(|sealed| !sealed.is_read_back) else {
             return Ok(());
         };
-        let file = staged.file()?;
+        let file = sealed.staged.file()?;
         let read = with_each(openers, |identities| {
             stream::verify_file(file, identities.iter().map(|identity| &**identity))
         })?
-        .map_err(|error| explain(&path, error))?;
-        staged.finish()?;
-        if read == passed {
+        .map_err(|error| explain(&path, error.into()))?;
+        sealed.staged.finish()?;
+        sealed.is_read_back = read == sealed.passed;
+        if sealed.is_read_back {
             Ok(())
         } else {
-            Err(VaultError::NotVerified(path.to_string()).into())
+            Err(explain(&path, SealingError::Differs))
         }
     }
 
@@ -354,8 +430,8 @@ impl FileDraft {
             self.old_sidecar.as_deref(),
             printed,
         )];
-        let age = match (self.staged, self.sidecar.content) {
-            (Some(staged), _) => Some(New::Staged(staged)),
+        let age = match (self.sealed, self.sidecar.content) {
+            (Some(sealed), _) => Some(New::Staged(sealed.staged)),
             (None, None) => Some(New::Gone),
             // Policy alone: the age file stays.
             (None, Some(_)) => None,
@@ -369,12 +445,23 @@ impl FileDraft {
     }
 }
 
-fn explain(path: &FilePath, error: stream::StreamError) -> Error {
+/// What a new content waited for is over, and then what the caller says.
+fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Policy) {
+    |kept| {
+        kept.set(PolicyKey::Exposed, None);
+        kept.set(PolicyKey::MovedTo, None);
+        policy(kept);
+    }
+}
+
+fn explain(path: &FilePath, error: SealingError) -> Error {
     match error {
-        stream::StreamError::Io(source) => {
+        SealingError::Fs(error) => error.into(),
+        SealingError::Differs => VaultError::NotVerified(path.to_string()).into(),
+        SealingError::Stream(stream::StreamError::Io(source)) => {
             FsError::io("seal", std::path::Path::new(path.as_str()))(source).into()
         }
-        other => VaultError::BadFile {
+        SealingError::Stream(other) => VaultError::BadFile {
             name: path.to_string(),
             why: other.to_string(),
         }

@@ -26,6 +26,7 @@ mod policy;
 mod read;
 mod record;
 mod retired;
+mod sealing;
 mod sidecar;
 mod submission;
 mod transfer;

@@ -38,6 +38,12 @@ pub trait Opener {
     /// # Errors
     /// Whatever keeps it closed.
     fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error>;
+
+    /// A copy of the private half, if it is a native one of age, which any thread can use.
+    ///
+    /// # Errors
+    /// As [`Self::age`].
+    fn native(&self) -> Result<Option<age::x25519::Identity>, Error>;
 }
 
 /// An opened value.

@@ -26,7 +26,12 @@ impl Opener for Mine {
     }
 
     fn age(&self) -> Result<Box<dyn age::Identity + '_>, clws::error::Error> {
-        Ok(self.0.open_age(&Nobody)?)
+        let native = self.native()?.unwrap();
+        Ok(Box::new(native))
+    }
+
+    fn native(&self) -> Result<Option<age::x25519::Identity>, clws::error::Error> {
+        Ok(self.0.open_age(&Nobody)?.native())
     }
 }
 
