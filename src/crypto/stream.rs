@@ -2,12 +2,13 @@
 //!
 //! A reader goes over the open file twice: the first pass checks every chunk and throws the
 //! plaintext away, the second gives it out. age authenticates chunk by chunk, so a single pass would
-//! have given out half of a file that was cut.
+//! have given out half of a file that was cut. What is one chunk alone is kept from the first pass.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use ring::digest::{Context, SHA256};
+use zeroize::Zeroizing;
 
 use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
 
@@ -101,9 +102,13 @@ pub fn verify_file<'a, F: Read + Seek>(
 pub fn open_file<'a, F: Read + Seek>(
     file: &mut F,
     identities: impl Iterator<Item = &'a dyn age::Identity> + Clone,
-    output: impl Write,
+    mut output: impl Write,
 ) -> Result<Passed, StreamError> {
-    let checked = verify_file(file, identities.clone())?;
+    let (checked, kept) = verify_keeping(file, identities.clone())?;
+    if let Some(kept) = kept {
+        output.write_all(&kept)?;
+        return Ok(checked);
+    }
     file.seek(SeekFrom::Start(0))?;
     let passed = pass(BufReader::with_capacity(CHUNK, file), identities, output)?;
     // The same open file read twice: other content the second time means that somebody wrote to it.
@@ -127,10 +132,43 @@ pub fn verified_reader<'a, F: Read + Seek + 'static>(
     mut file: F,
     identities: impl Iterator<Item = &'a dyn age::Identity> + Clone,
 ) -> Result<(Passed, Box<dyn Read>), StreamError> {
-    let passed = verify_file(&mut file, identities.clone())?;
+    let (passed, kept) = verify_keeping(&mut file, identities.clone())?;
+    if let Some(kept) = kept {
+        return Ok((passed, Box::new(std::io::Cursor::new(kept))));
+    }
     file.seek(SeekFrom::Start(0))?;
     let reader = decrypting(BufReader::with_capacity(CHUNK, file), identities)?;
     Ok((passed, Box::new(reader)))
+}
+
+/// As [`verify_file`], and keeps the plaintext of a file of one chunk: unwrapping its key costs more than
+/// all the rest of it, and is not done twice.
+fn verify_keeping<'a, F: Read + Seek>(
+    file: &mut F,
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+) -> Result<(Passed, Option<Zeroizing<Vec<u8>>>), StreamError> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut chunk = FirstChunk(Zeroizing::new(Vec::new()));
+    let input = BufReader::with_capacity(CHUNK, file);
+    let passed = pass(input, identities, &mut chunk)?;
+    let is_whole = usize::try_from(passed.size).is_ok_and(|size| size == chunk.0.len());
+    Ok((passed, is_whole.then_some(chunk.0)))
+}
+
+/// Keeps the first chunk of what is written to it.
+struct FirstChunk(Zeroizing<Vec<u8>>);
+
+impl Write for FirstChunk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = CHUNK.saturating_sub(self.0.len());
+        let kept = bytes.get(..room).unwrap_or(bytes);
+        self.0.extend_from_slice(kept);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn pass<'a>(
