@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::docker::Engine;
+use super::container_hook::{ContainerHook, PULL};
+use super::docker::{DockerError, Engine, Image};
 use super::engine;
 use super::leftover;
 use super::limit::Limit;
@@ -83,17 +84,22 @@ impl Bringing<'_> {
         };
         let engine = engine.as_ref();
         let stays = self.settle(old.as_ref(), engine).await?;
-        let new = self.receipt(engine, &stays).await?;
+        let mut opened = None;
+        let new = self.receipt(engine, &stays, &mut opened).await?;
         if let Some(old) = &old
             && old.same_content(&new)
             && self.limit.run(self.still_answers(old, engine)).await?
         {
             return Ok(Done::Unchanged);
         }
-        let opened = (self.open)(self.plan)?;
+        let opened = match opened {
+            Some(opened) => opened,
+            None => (self.open)(self.plan)?,
+        };
         let (folder, names) = (new.place.clone(), self.names(&new.place));
         let surroundings = self.surroundings(&opened, &folder, &names, engine);
-        self.replace(&surroundings, old.as_ref(), new).await?;
+        let replaced = self.replace(&surroundings, old.as_ref(), new).await;
+        replaced.map_err(|error| surroundings.redacted_error(error))?;
         Ok(match old {
             Some(_) => Done::Changed,
             None => Done::Started,
@@ -189,6 +195,7 @@ impl Bringing<'_> {
             folder,
             names,
             engine,
+            running: None,
             world,
             say: *say,
         }
@@ -239,7 +246,12 @@ impl Bringing<'_> {
 
     /// The receipt as it will be, without the run itself. Its folder is none of those in use: two
     /// deploys may begin in one second.
-    async fn receipt(&self, engine: Option<&Engine>, stays: &[String]) -> Result<Receipt, Error> {
+    async fn receipt(
+        &self,
+        engine: Option<&Engine>,
+        stays: &[String],
+        opened: &mut Option<Opened>,
+    ) -> Result<Receipt, Error> {
         let folder = format!("{}/{}", self.target.run, self.plan.component());
         let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("-{n}")));
         let mut deploys = numbers.map(|number| format!("{}{number}", self.deploy));
@@ -249,7 +261,7 @@ impl Bringing<'_> {
         let image = match (&hook.container, engine) {
             (Some(container), Some(engine)) => {
                 let name = place::fill(self.plan, &self.names(""), &container.image)?;
-                Some(engine.image(&name).await?.id)
+                Some(self.image(engine, container, &name, opened).await?.id)
             }
             _ => None,
         };
@@ -287,6 +299,35 @@ impl Bringing<'_> {
         })
     }
 
+    /// The image; one that is not there is fetched, if the hook says so.
+    async fn image(
+        &self,
+        engine: &Engine,
+        hook: &ContainerHook,
+        name: &str,
+        opened: &mut Option<Opened>,
+    ) -> Result<Image, Error> {
+        match engine.image(name).await {
+            Err(DockerError::NoImage { .. }) if hook.pulls() => {}
+            other => return Ok(other?),
+        }
+        let login = match &hook.registry {
+            Some(registry) => {
+                let opened = opened.insert((self.open)(self.plan)?);
+                Some(place::login(self.plan, &self.names(""), opened, registry)?)
+            }
+            None => None,
+        };
+        (self.say)(&format!(
+            "{} {} | pulling {name}",
+            self.target.host.name,
+            self.plan.component()
+        ));
+        let pulling = async { Ok(engine.pull(name, login.as_ref(), PULL).await?) };
+        self.limit.run(pulling).await?;
+        Ok(engine.image(name).await?)
+    }
+
     /// Whether what an earlier deploy started still runs and answers.
     async fn still_answers(&self, old: &Receipt, engine: Option<&Engine>) -> Result<bool, Error> {
         let hook = &self.plan.hook.hook;
@@ -317,7 +358,8 @@ impl Bringing<'_> {
             .filter(|path| !path.starts_with('/'))
             .map(|path| format!("{below}{path}"))
             .collect();
-        if !hook.env.is_empty() && (hook.container.is_some() || hook.process.is_some()) {
+        let hidden = hook.env.values().any(|value| !value.is_visible());
+        if hidden && (hook.container.is_some() || hook.process.is_some()) {
             files.push(format!("{below}env"));
         }
         let there = r#"cd "$1" 2>/dev/null || exit 0; shift; for f; do [ -e "$f" ] || exit 0; done; echo there"#;
@@ -332,7 +374,8 @@ impl Bringing<'_> {
             return Ok(false);
         }
         // Values are opened for a question only if it needs one.
-        let needs = hook.probe.iter().any(|probe| !probe.needs.is_empty());
+        let mut probes = hook.probe.iter();
+        let needs = probes.any(|p| !p.needs.is_empty() || p.secrets().next().is_some());
         let opened = if needs {
             (self.open)(self.plan)?
         } else {
@@ -340,6 +383,11 @@ impl Bringing<'_> {
         };
         let names = self.names(&old.place);
         let surroundings = self.surroundings(&opened, &old.place, &names, engine);
+        let names = surroundings.names_with_address(None).await?;
+        let surroundings = Surroundings {
+            names: &names,
+            ..surroundings
+        };
         Ok(surroundings.probes(Patience::Still).await?.is_ok())
     }
 }

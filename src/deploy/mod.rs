@@ -8,8 +8,10 @@
 
 mod channel;
 mod child;
+mod chunk;
 mod command;
 mod component;
+mod container_hook;
 mod engine;
 mod error;
 mod hook;
@@ -21,6 +23,7 @@ mod output;
 mod place;
 mod plan;
 mod probe;
+mod probe_hook;
 mod process;
 mod quoting;
 mod receipt;

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::hook::{EnvValue, FileHook, parse_mode};
+use super::container_hook::Registry;
+use super::docker::{Login, Visible};
+use super::hook::{EnvValue, FileHook, Text, parse_mode};
 use super::hook_error::HookError;
 use super::plan::{ComponentPlan, template_text};
 use super::process::quote;
@@ -135,7 +137,7 @@ pub(super) fn environment(
 ) -> Result<Option<Plain>, Error> {
     let mut text = zeroize::Zeroizing::new(Vec::new());
     for (name, value) in &plan.hook.hook.env {
-        if !given.has(name) {
+        if !given.has(name) || value.is_visible() {
             continue;
         }
         let value = match value {
@@ -165,6 +167,55 @@ pub(super) fn environment(
         })?;
     }
     Ok((!text.is_empty()).then(|| Plain::new(std::mem::take(&mut *text))))
+}
+
+/// The hook's variables that go into the container's configuration.
+pub(super) fn visible(
+    plan: &ComponentPlan,
+    opened: &Opened,
+    given: Given<'_>,
+) -> Result<BTreeMap<String, Visible>, Error> {
+    let mut all = BTreeMap::new();
+    for (name, value) in &plan.hook.hook.env {
+        let EnvValue::Secret(secret) = value else {
+            continue;
+        };
+        if !secret.visible || !given.has(name) {
+            continue;
+        }
+        let missing = || wrong(plan, format!("`{}` was not opened", secret.secret));
+        let value = opened.get(&secret.secret).ok_or_else(missing)?;
+        let text = value.with(|bytes| String::from_utf8(bytes.clone()).ok());
+        let text = text.ok_or_else(|| {
+            wrong(
+                plan,
+                format!("{name} is no text, so it cannot be in an environment"),
+            )
+        })?;
+        all.insert(name.clone(), Visible(text));
+    }
+    Ok(all)
+}
+
+/// What the hook's registry is logged in to with.
+pub(super) fn login(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    opened: &Opened,
+    registry: &Registry,
+) -> Result<Login, Error> {
+    let secret = |name: &String| {
+        let missing = || wrong(plan, format!("`{name}` was not opened"));
+        Ok::<_, Error>(opened.get(name).ok_or_else(missing)?.duplicate())
+    };
+    Ok(Login {
+        server: registry.server.clone(),
+        username: match &registry.username {
+            Text::Plain(text) => Plain::from(fill(plan, names, text)?.as_str()),
+            Text::Secret(name) => secret(&name.secret)?,
+        },
+        password: secret(&registry.password.secret)?,
+    })
 }
 
 /// Makes a folder below the component's, mode 0700 or 0711.

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::hook::{EnvValue, Hook};
+use super::hook::{EnvValue, Hook, Text, Where};
 use super::hook_error::HookError;
+use super::probe_hook::Question;
 use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
+use super::step::ADDRESS;
 use super::template;
 use crate::error::Error;
 use crate::fleet::Host;
@@ -18,6 +20,8 @@ use crate::vault::{Notice, Vault};
 pub struct Plan {
     /// What runs where, in the order of the start.
     pub hosts: Vec<HostPlan>,
+    /// What should not surprise anybody, a sentence each.
+    pub warnings: Vec<String>,
     /// Components that drop out by a word that nobody signed, a sentence each.
     pub left_out: Vec<String>,
     /// What somebody should know before.
@@ -44,6 +48,8 @@ pub struct ComponentPlan {
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and rev.
     pub secrets: BTreeMap<String, (SecretName, u64)>,
+    /// Those of them that only its image is fetched with: another rev changes nothing that runs.
+    pub for_the_pull: BTreeSet<String>,
     /// What of it is older than seen, and is brought all the same.
     pub rollback: Option<Rollback>,
 }
@@ -61,11 +67,12 @@ impl ComponentPlan {
         allowed.into_iter().any(|older| older == secret)
     }
 
-    /// Secrets by full name, with their revs.
+    /// The secrets that it is given, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
-        self.secrets
-            .values()
-            .map(|(name, rev)| (name.to_string(), *rev))
+        let given = self.secrets.iter();
+        given
+            .filter(|(name, _)| !self.for_the_pull.contains(*name))
+            .map(|(_, (name, rev))| (name.to_string(), *rev))
             .collect()
     }
 }
@@ -130,8 +137,16 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             .into());
         }
     }
+    let mut warnings: Vec<String> = Vec::new();
+    for plan in plans.iter().flat_map(|host| &host.components) {
+        // Said once, on however many hosts.
+        let new = plan.warnings().into_iter();
+        let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
+        warnings.extend(new);
+    }
     Ok(Plan {
         hosts: plans,
+        warnings,
         left_out: left_out.collect(),
         notices,
     })
@@ -155,14 +170,15 @@ fn is_signed(vault: &Vault, component: &Component) -> bool {
 fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {
     trusted_hook(vault, component, scope.as_str(), |hook, files| {
         let mut reaches = vec![scope.to_string()];
-        for name in secrets_of(component, hook, files)? {
+        let given = secrets_of(component, hook, files)?;
+        for name in given.into_iter().chain(hook.pull_secrets()) {
             reaches.push(resolve(vault, scope, &name)?.ruled_path().to_owned());
         }
         Ok(reaches)
     })
 }
 
-/// Every secret that a hook and its templates name, as they write it.
+/// Every secret that a hook and its templates give to the component, as they write it.
 fn secrets_of(
     component: &Component,
     hook: &Hook,
@@ -221,7 +237,10 @@ fn plan_component(
 ) -> Result<ComponentPlan, Error> {
     let component = hook.component.clone();
     let mut secrets = BTreeMap::new();
-    for name in secrets_of(&component, &hook.hook, &hook.files)? {
+    let given = secrets_of(&component, &hook.hook, &hook.files)?;
+    let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
+    for_the_pull.retain(|name| !given.contains(name));
+    for name in given.into_iter().chain(for_the_pull.clone()) {
         let full = resolve(vault, &host.scope, &name)?;
         let (rev, notice) = vault.peek(&full)?;
         notices.extend(notice);
@@ -241,6 +260,7 @@ fn plan_component(
         names,
         settings,
         secrets,
+        for_the_pull,
         rollback: None,
     };
     plan.check_names()?;
@@ -365,6 +385,19 @@ impl ComponentPlan {
             template::fill(text, &known)
                 .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
         }
+        let mut later = known.clone();
+        if hook.container.is_some() {
+            later.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
+        }
+        for text in hook.later_texts() {
+            template::fill(text, &later)
+                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+        }
+        for probe in &hook.probe {
+            if let Some(Text::Plain(ca)) = &probe.ca {
+                template_text(self.component(), &self.hook.files, ca)?;
+            }
+        }
         for template in hook
             .file
             .values()
@@ -377,9 +410,38 @@ impl ComponentPlan {
         Ok(())
     }
 
+    /// What of it others can see, and what it cannot see itself.
+    fn warnings(&self) -> Vec<String> {
+        let hook = &self.hook.hook;
+        let component = self.component();
+        let mut warnings = Vec::new();
+        for (name, _) in hook.env.iter().filter(|(_, value)| value.is_visible()) {
+            warnings.push(format!(
+                "{component}: `{name}` is visible: `docker inspect` shows it, and Docker keeps it on \
+                 the host's disk, also when the container is gone"
+            ));
+        }
+        let hidden = hook.env.values().any(|value| !value.is_visible());
+        for probe in &hook.probe {
+            if let Some(Question::Run(run)) = probe.question()
+                && hidden
+                && probe.place == Where::Container
+                && probe.needs.is_empty()
+            {
+                warnings.push(format!(
+                    "{component}: the probe `{}` runs without the variables of [env], which \
+                     `docker exec` does not see; `needs` gives it those that it names",
+                    run.join(" ")
+                ));
+            }
+        }
+        warnings
+    }
+
     /// Each value that it is given, and the way.
     fn ways(&self) -> Vec<String> {
-        let known = self.known();
+        let mut known = self.known();
+        known.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
         let filled = |words: &[String]| {
             let words = words.iter().map(|word| template::fill(word, &known));
             let words: Vec<String> = words.map(Result::unwrap_or_default).collect();
@@ -393,11 +455,16 @@ impl ComponentPlan {
         let mut ways = Vec::new();
         for (name, value) in &hook.env {
             if let EnvValue::Secret(secret) = value {
-                ways.push(format!(
-                    "{name} = {}, environment through a file",
-                    shown(&secret.secret)
-                ));
+                let way = if secret.visible {
+                    "in the container's configuration, visible"
+                } else {
+                    "environment through a file"
+                };
+                ways.push(format!("{name} = {}, {way}", shown(&secret.secret)));
             }
+        }
+        for name in &self.for_the_pull {
+            ways.push(format!("{}, for pulling the image alone", shown(name)));
         }
         for (path, file) in &hook.file {
             let mode = file.mode.as_deref().unwrap_or("0600");
@@ -422,12 +489,16 @@ impl ComponentPlan {
             ways.push(format!("before: {}", filled(&step.run)));
         }
         for probe in &hook.probe {
-            let asked = probe.http.as_ref().or(probe.tcp.as_ref());
-            let what = match (&probe.run, asked) {
-                (Some(run), _) => filled(run),
-                (None, asked) => filled(asked.map_or(&[], std::slice::from_ref)),
-            };
-            ways.push(format!("probe: {what}"));
+            ways.push(format!("probe: {}", filled(&probe.words())));
+        }
+        if let Some(check) = hook.container.as_ref().map(|c| &c.healthcheck)
+            && !check.off
+            && let Some(command) = &check.command
+        {
+            ways.push(format!("health check: {}", filled(command)));
+        }
+        for step in &hook.switch {
+            ways.push(format!("switch: {}", filled(&step.run)));
         }
         for step in &hook.afterwards {
             ways.push(format!("afterwards: {}", filled(&step.run)));

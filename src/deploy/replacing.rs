@@ -59,7 +59,7 @@ impl Bringing<'_> {
             new.process = Some(process.clone());
         }
         let answered = match started {
-            Ok(()) => self.limit.run(self.watch(around, &running)).await,
+            Ok(()) => self.limit.run(self.take_over(around, &running)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
@@ -79,6 +79,11 @@ impl Bringing<'_> {
                 .await?;
         }
         self.clear(Some(&new)).await?;
+        let names = around.names_with_address(None).await?;
+        let around = Surroundings {
+            names: &names,
+            ..*around
+        };
         self.limit.run(around.steps(&hook.afterwards)).await
     }
 
@@ -198,7 +203,32 @@ impl Bringing<'_> {
         for network in &container.networks {
             engine.ensure_network(network).await?;
         }
-        Ok(engine.replace(&container).await?)
+        Ok(if self.plan.hook.hook.switch.is_empty() {
+            engine.replace(&container).await?
+        } else {
+            engine.start_beside(&container).await?
+        })
+    }
+
+    /// Asks the new one; then, where old and new run at once, leads others to it.
+    async fn take_over(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
+        let Running::Container(replacement) = running else {
+            return self.watch(around, running).await;
+        };
+        let id = Some(replacement.new_id());
+        let names = around.names_with_address(id).await?;
+        let around = Surroundings {
+            running: id,
+            names: &names,
+            ..*around
+        };
+        self.watch(&around, running).await?;
+        let switch = &self.plan.hook.hook.switch;
+        if let (false, Some(engine)) = (switch.is_empty(), around.engine) {
+            engine.change_names(replacement).await?;
+            around.steps(switch).await?;
+        }
+        Ok(())
     }
 
     /// Asks the probes, and whether it is still there afterwards.
@@ -319,6 +349,12 @@ impl Bringing<'_> {
             Running::Container(replacement) => {
                 if let Some(engine) = around.engine {
                     back = replacement.old_id().is_some();
+                    let switch = &self.plan.hook.hook.switch;
+                    if back && !switch.is_empty() {
+                        // Others may have been led to the new one: back, before that ends.
+                        engine.change_names_back(&replacement).await?;
+                        drop(around.steps(switch).await);
+                    }
                     engine.put_back(*replacement).await?;
                 }
             }

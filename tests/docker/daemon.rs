@@ -225,7 +225,15 @@ async fn an_ancient_daemon_is_refused() {
     let socket = folder.path().join("socket");
     let open = move || UnixStream::connect(socket.clone());
     let error = Engine::over("an old one", SHORT, open).await.unwrap_err();
-    assert!(matches!(error, DockerError::TooOld { .. }), "{error:?}");
+    assert!(
+        matches!(error, DockerError::NoCommonVersion { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("speaks API 1.24, and clws speaks 1.41 to 1.5")
+    );
 }
 
 /// As through an SSH connection: the stream is no socket of this process.
