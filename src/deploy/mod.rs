@@ -6,6 +6,7 @@
 //! on the target and hands them what is secret on their standard input. [`Channel`] is the way to a
 //! target, [`Local`] or [`ssh`]. `ssh` alone knows russh, `docker` alone bollard.
 
+mod argument;
 mod channel;
 mod child;
 mod chunk;
@@ -37,6 +38,7 @@ mod template;
 pub mod docker;
 pub mod ssh;
 
+pub use argument::{ShownArgument, shown_arguments};
 pub use channel::{Channel, Held, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
 pub use component::Done;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::argument;
 use super::hook::{EnvValue, Hook, Text, Where};
 use super::hook_error::HookError;
 use super::probe_hook::Question;
@@ -419,6 +420,12 @@ impl ComponentPlan {
             warnings.push(format!(
                 "{component}: `{name}` is visible: `docker inspect` shows it, and Docker keeps it on \
                  the host's disk, also when the container is gone"
+            ));
+        }
+        for shown in argument::of_hook(hook) {
+            warnings.push(format!(
+                "{component}: `{}` gets `{}` as an argument, which `ps` shows",
+                shown.option, shown.variable
             ));
         }
         let hidden = hook.env.values().any(|value| !value.is_visible());

@@ -118,7 +118,7 @@ fn a_template_that_names_nothing_stops_before_any_host_is_touched() {
         assert_eq!(site.remains(), Vec::<String>::new(), "{template}");
     }
     // Only its value says that a filter does not fit; nothing is left of it either.
-    let err = stops("{{ secrets.web/LINES | ini }}", 3);
+    let err = stops("{{ secrets.web/LINES | ini }}", 17);
     assert!(
         err.contains("several lines") && !err.contains("two"),
         "{err}"

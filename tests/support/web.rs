@@ -23,7 +23,7 @@ pub(crate) fn pair(name: &str, days: u32) -> Pair {
 set -e
 cd "$1"
 new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "$@"; }
-new -x509 -days 365 -subj /CN=test-ca -keyout ca.key -out ca.crt
+new -x509 -days 365 -subj "/CN=test-ca-$(openssl rand -hex 8)" -keyout ca.key -out ca.crt
 new -subj "/CN=$2" -keyout leaf.key -out leaf.csr
 printf 'subjectAltName=DNS:%s,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' "$2" >ext
 openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$3" -extfile ext -out leaf.crt
