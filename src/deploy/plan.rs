@@ -496,7 +496,13 @@ impl ComponentPlan {
             ways.push(format!("before: {}", filled(&step.run)));
         }
         for probe in &hook.probe {
-            ways.push(format!("probe: {}", filled(&probe.words())));
+            let with: Vec<String> = probe.secrets().map(shown).collect();
+            let with = if with.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", with.join(", "))
+            };
+            ways.push(format!("probe: {}{with}", filled(&probe.words())));
         }
         if let Some(check) = hook.container.as_ref().map(|c| &c.healthcheck)
             && !check.off
@@ -505,7 +511,10 @@ impl ComponentPlan {
             ways.push(format!("health check: {}", filled(command)));
         }
         for step in &hook.switch {
-            ways.push(format!("switch: {}", filled(&step.run)));
+            let inside = step.inside.as_ref();
+            let inside = inside.map(|name| format!(" inside {name}"));
+            let inside = inside.unwrap_or_default();
+            ways.push(format!("switch{inside}: {}", filled(&step.run)));
         }
         for step in &hook.afterwards {
             ways.push(format!("afterwards: {}", filled(&step.run)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::hook::{SecretRef, Text, Where};
 
@@ -73,7 +73,8 @@ pub struct CertificateProbe {
 pub struct MysqlProbe {
     /// The server, as the target sees it.
     pub host: String,
-    /// Its port; 3306 without.
+    /// Its port, a number or a text; 3306 without.
+    #[serde(default, deserialize_with = "port")]
     pub port: Option<String>,
     /// Who logs in.
     pub user: String,
@@ -81,6 +82,23 @@ pub struct MysqlProbe {
     pub password: SecretRef,
     /// The database that is used.
     pub database: Option<String>,
+}
+
+/// Reads a number as its text.
+fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "a port is a number, or a text like \"{{ settings.port }}\""
+    )]
+    enum Port {
+        Number(u16),
+        Text(String),
+    }
+    Ok(Some(match Port::deserialize(from)? {
+        Port::Number(number) => number.to_string(),
+        Port::Text(text) => text,
+    }))
 }
 
 /// What is asked.

@@ -55,6 +55,20 @@ fn a_container_has_every_key_of_its_hook_and_its_health_check_is_asked() {
     let dry = harbour.lab.clws("deploy --on prod --dry-run").succeeds();
     assert!(dry.err.contains("`SEEN` is visible"), "{}", dry.err);
 
+    // A check that `docker exec` runs sees no variable, unless it asks for them.
+    let blind = "\n[[probe]]\nin = \"container\"\nrun = [\"printenv\", \"TOKEN\"]\n";
+    for (needs, warned) in [("", true), ("needs = [\"TOKEN\"]\n", false)] {
+        let hook = harbour.lab.vault().join("hooks/web.toml");
+        let text = std::fs::read_to_string(&hook).unwrap();
+        std::fs::write(&hook, format!("{text}{blind}{needs}")).unwrap();
+        harbour.lab.clws("hook sign web --yes").succeeds();
+        let dry = harbour.lab.clws("deploy --on prod --dry-run").succeeds();
+        let warning = "the probe `printenv TOKEN` runs without the variables of [env]";
+        assert_eq!(dry.err.contains(warning), warned, "{}", dry.err);
+        std::fs::write(&hook, text).unwrap();
+    }
+    harbour.lab.clws("hook sign web --yes").succeeds();
+
     // It was waited for.
     assert_eq!(shown(&harbour, "{{.State.Health.Status}}"), "healthy");
     let name = &harbour.container.name;

@@ -182,7 +182,7 @@ fn a_mysql_login_is_tried_with_the_account_in_question() {
     site.set("prod/mysql/PASSWORD", &password);
     let login = |user: &str, more: &str| {
         format!(
-            "mysql = {{ host = \"{HOST}\", port = \"{}\", user = \"{user}\", password = {{ secret = \"mysql/PASSWORD\" }}{more} }}\nwithin = \"1s\"",
+            "mysql = {{ host = \"{HOST}\", port = {}, user = \"{user}\", password = {{ secret = \"mysql/PASSWORD\" }}{more} }}\nwithin = \"1s\"",
             server.port()
         )
     };
@@ -241,6 +241,10 @@ fn a_probe_that_could_not_be_meant_is_refused() {
         (
             "tcp = \"x:1\"\nhttp = \"http://x/\"",
             "one of run, http, tcp and mysql",
+        ),
+        (
+            "mysql = { host = \"x\", port = 99999, user = \"x\", password = { secret = \"a/B\" } }",
+            "a port is a number",
         ),
         (
             "http = \"https://x/\"\ninsecure = true\nca = \"ca.pem\"",
