@@ -238,8 +238,10 @@ impl Surroundings<'_> {
         running: Option<&str>,
     ) -> Result<BTreeMap<String, String>, Error> {
         let mut names = self.names.clone();
-        let hook = self.plan.hook.hook.container.as_ref();
-        if let (Some(hook), Some(engine)) = (hook, self.engine) {
+        let hook = &self.plan.hook.hook;
+        // The daemon is asked only where somebody wants to know.
+        let wanted = hook.later_texts().any(|text| text.contains(ADDRESS));
+        if let (Some(hook), Some(engine), true) = (&hook.container, self.engine, wanted) {
             let own = self.container();
             let seen = engine.look(running.unwrap_or(&own)).await?;
             let addresses = seen.map(|seen| seen.addresses).unwrap_or_default();

@@ -65,7 +65,7 @@ impl Stranger {
     }
 }
 
-async fn head(stream: &mut UnixStream) -> String {
+pub(crate) async fn head(stream: &mut UnixStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {

@@ -1,7 +1,7 @@
 //! A hostile daemon in every call: endless answers, slow bytes, broken chunks, words that draw on a
 //! terminal or echo a password. Each ends in its time with its code, and memory stays small.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clws::deploy::docker::{DockerError, Engine, Login};
 use clws::error::{Code, Error, Explain as _};
@@ -9,7 +9,7 @@ use clws::secret::Plain;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 
-use crate::daemon::{SHORT, Stranger, reply};
+use crate::daemon::{SHORT, Stranger, head, reply};
 
 /// The most memory that this process had so far, in KiB.
 fn peak() -> u64 {
@@ -51,6 +51,10 @@ async fn every_call(engine: &Engine) -> Vec<(&'static str, DockerError)> {
 async fn endless_json_is_cut_and_takes_no_memory() {
     let stranger = Stranger::new(|head, mut stream| async move {
         let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        if head.contains("/logs") {
+            // One frame of 4 GiB on standard output.
+            let _sent = stream.write_all(&[1, 0, 0, 0, 255, 255, 255, 255]).await;
+        }
         // A report has lines; anything else is one text that never ends.
         let piece: &[u8] = if head.contains("/images/create") {
             b"{\"status\":\"Pulling\"}\r\n"
@@ -65,12 +69,12 @@ async fn endless_json_is_cut_and_takes_no_memory() {
         ..SHORT
     };
     let engine = stranger.engine_with(clocks).await.unwrap();
-    let begun = Instant::now();
     for (name, error) in every_call(&engine).await {
         assert_eq!(error.code(), Code::Backend, "{name}: {error}");
+        // The limit ends it and not the clock; a report has a clock of its own and lines to count.
+        let by_clock = matches!(error, DockerError::Silent { .. });
+        assert!(!by_clock || name == "pull", "{name}: {error}");
     }
-    // 64 MiB each, and the pull's own clock; not the clock of an answer.
-    assert!(begun.elapsed() < Duration::from_secs(60));
     assert!(peak() < MOST, "{} KiB", peak());
 }
 
@@ -100,14 +104,12 @@ async fn slow_bytes_run_into_the_clock_in_every_call() {
         }
     });
     let engine = stranger.engine().await.unwrap();
-    let begun = Instant::now();
     for (name, error) in every_call(&engine).await {
         assert!(
             matches!(error, DockerError::Silent { .. }),
             "{name}: {error:?}"
         );
     }
-    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -208,6 +210,7 @@ async fn a_daemon_of_another_time_is_told_with_both_sides_versions() {
     let listener = tokio::net::UnixListener::bind(folder.path().join("socket")).unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        head(&mut stream).await;
         let body = "{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.70\"}";
         reply(&mut stream, "200 OK", body).await;
     });
