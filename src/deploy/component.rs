@@ -8,7 +8,7 @@ use super::engine;
 use super::leftover;
 use super::limit::Limit;
 use super::place::{self, Opened};
-use super::plan::ComponentPlan;
+use super::plan::{ComponentPlan, Purpose};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Given as GivenSecret, Receipt};
@@ -84,18 +84,14 @@ impl Bringing<'_> {
         };
         let engine = engine.as_ref();
         let stays = self.settle(old.as_ref(), engine).await?;
-        let mut opened = None;
-        let new = self.receipt(engine, &stays, &mut opened).await?;
+        let new = self.receipt(engine, &stays).await?;
         if let Some(old) = &old
             && old.same_content(&new)
             && self.limit.run(self.still_answers(old, engine)).await?
         {
             return Ok(Done::Unchanged);
         }
-        let opened = match opened {
-            Some(opened) => opened,
-            None => (self.open)(self.plan)?,
-        };
+        let opened = (self.open)(&self.plan.with_secrets(Purpose::Run))?;
         let (folder, names) = (new.place.clone(), self.names(&new.place));
         let surroundings = self.surroundings(&opened, &folder, &names, engine);
         let replaced = self.replace(&surroundings, old.as_ref(), new).await;
@@ -246,12 +242,7 @@ impl Bringing<'_> {
 
     /// The receipt as it will be, without the run itself. Its folder is none of those in use: two
     /// deploys may begin in one second.
-    async fn receipt(
-        &self,
-        engine: Option<&Engine>,
-        stays: &[String],
-        opened: &mut Option<Opened>,
-    ) -> Result<Receipt, Error> {
+    async fn receipt(&self, engine: Option<&Engine>, stays: &[String]) -> Result<Receipt, Error> {
         let folder = format!("{}/{}", self.target.run, self.plan.component());
         let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("-{n}")));
         let mut deploys = numbers.map(|number| format!("{}{number}", self.deploy));
@@ -261,7 +252,7 @@ impl Bringing<'_> {
         let image = match (&hook.container, engine) {
             (Some(container), Some(engine)) => {
                 let name = place::fill(self.plan, &self.names(""), &container.image)?;
-                Some(self.image(engine, container, &name, opened).await?.id)
+                Some(self.image(engine, container, &name).await?.id)
             }
             _ => None,
         };
@@ -305,7 +296,6 @@ impl Bringing<'_> {
         engine: &Engine,
         hook: &ContainerHook,
         name: &str,
-        opened: &mut Option<Opened>,
     ) -> Result<Image, Error> {
         match engine.image(name).await {
             Err(DockerError::NoImage { .. }) if hook.pulls() => {}
@@ -313,8 +303,8 @@ impl Bringing<'_> {
         }
         let login = match &hook.registry {
             Some(registry) => {
-                let opened = opened.insert((self.open)(self.plan)?);
-                Some(place::login(self.plan, &self.names(""), opened, registry)?)
+                let opened = (self.open)(&self.plan.with_secrets(Purpose::Pull))?;
+                Some(place::login(self.plan, &self.names(""), &opened, registry)?)
             }
             None => None,
         };
@@ -377,7 +367,7 @@ impl Bringing<'_> {
         let mut probes = hook.probe.iter();
         let needs = probes.any(|p| !p.needs.is_empty() || p.secrets().next().is_some());
         let opened = if needs {
-            (self.open)(self.plan)?
+            (self.open)(&self.plan.with_secrets(Purpose::Run))?
         } else {
             Opened::new()
         };

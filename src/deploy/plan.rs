@@ -55,7 +55,27 @@ pub struct ComponentPlan {
     pub rollback: Option<Rollback>,
 }
 
+/// What secrets are opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// Fetching the image.
+    Pull,
+    /// The component, its steps and its probes.
+    Run,
+}
+
 impl ComponentPlan {
+    /// The same plan with the secrets of one purpose alone.
+    pub(super) fn with_secrets(&self, purpose: Purpose) -> Self {
+        let mut plan = self.clone();
+        let pull: BTreeSet<String> = self.hook.hook.pull_secrets().collect();
+        plan.secrets.retain(|name, _| match purpose {
+            Purpose::Pull => pull.contains(name),
+            Purpose::Run => !self.for_the_pull.contains(name),
+        });
+        plan
+    }
+
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Component {

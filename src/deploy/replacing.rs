@@ -353,6 +353,11 @@ impl Bringing<'_> {
                     if back && !switch.is_empty() {
                         // Others may have been led to the new one: back, before that ends.
                         engine.change_names_back(&replacement).await?;
+                        let names = around.names_with_address(None).await?;
+                        let around = Surroundings {
+                            names: &names,
+                            ..*around
+                        };
                         drop(around.steps(switch).await);
                     }
                     engine.put_back(*replacement).await?;

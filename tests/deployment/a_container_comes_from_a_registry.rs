@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
-use crate::site::{hook, rows};
+use crate::site::{hook, opened, rows};
 use crate::support::docker_image::{client, told};
 use crate::support::lab::{contains, find_below, forms};
 use crate::support::registry::{Registry, USER, is_known_to_the_client};
@@ -50,6 +50,8 @@ fn a_missing_image_is_pulled_with_a_password_that_nothing_keeps() {
     serves(&harbour, &image, &login(&registry));
     let ran = harbour.deploy().succeeds();
     assert_eq!(rows(&ran), ["web started"]);
+    // It was opened for this, and is not opened again.
+    assert_eq!(opened(&harbour.lab), 1);
     assert!(
         ran.err.contains(&format!("| pulling {image}")),
         "{}",
@@ -68,6 +70,7 @@ fn a_missing_image_is_pulled_with_a_password_that_nothing_keeps() {
         "another-one-than-before",
     );
     assert_eq!(rows(&harbour.deploy().succeeds()), ["web unchanged"]);
+    assert_eq!(opened(&harbour.lab), 1);
 
     let shown = told(&["inspect", &harbour.container.name, &image]);
     let events = told(&["events", "--since", "10m", "--until", "0s"]);
