@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::container_hook::{ContainerHook, PULL};
-use super::docker::{DockerError, Engine, Image};
+use super::docker::Engine;
 use super::engine;
 use super::leftover;
 use super::limit::Limit;
@@ -197,7 +196,7 @@ impl Bringing<'_> {
         }
     }
 
-    fn names(&self, folder: &str) -> BTreeMap<String, String> {
+    pub(super) fn names(&self, folder: &str) -> BTreeMap<String, String> {
         let mut names = self.plan.names.clone();
         names.insert("place".into(), folder.to_owned());
         names.insert("run".into(), self.target.run.clone());
@@ -288,34 +287,6 @@ impl Bringing<'_> {
             clws: env!("CARGO_PKG_VERSION").to_owned(),
             by: self.by.to_owned(),
         })
-    }
-
-    /// The image; one that is not there is fetched, if the hook says so.
-    async fn image(
-        &self,
-        engine: &Engine,
-        hook: &ContainerHook,
-        name: &str,
-    ) -> Result<Image, Error> {
-        match engine.image(name).await {
-            Err(DockerError::NoImage { .. }) if hook.pulls() => {}
-            other => return Ok(other?),
-        }
-        let login = match &hook.registry {
-            Some(registry) => {
-                let opened = (self.open)(&self.plan.with_secrets(Purpose::Pull))?;
-                Some(place::login(self.plan, &self.names(""), &opened, registry)?)
-            }
-            None => None,
-        };
-        (self.say)(&format!(
-            "{} {} | pulling {name}",
-            self.target.host.name,
-            self.plan.component()
-        ));
-        let pulling = async { Ok(engine.pull(name, login.as_ref(), PULL).await?) };
-        self.limit.run(pulling).await?;
-        Ok(engine.image(name).await?)
     }
 
     /// Whether what an earlier deploy started still runs and answers.

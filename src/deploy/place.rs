@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::container_hook::Registry;
-use super::docker::{Login, Visible};
-use super::hook::{EnvValue, FileHook, Text, parse_mode};
+use super::docker::Visible;
+use super::hook::{EnvValue, FileHook, parse_mode};
 use super::hook_error::HookError;
 use super::plan::{ComponentPlan, template_text};
 use super::process::quote;
@@ -53,7 +52,7 @@ impl Given<'_> {
     }
 }
 
-fn wrong(plan: &ComponentPlan, why: String) -> HookError {
+pub(super) fn wrong(plan: &ComponentPlan, why: String) -> HookError {
     HookError::Wrong {
         file: format!("hooks/{}.toml", plan.component()),
         why,
@@ -195,27 +194,6 @@ pub(super) fn visible(
         all.insert(name.clone(), Visible(text));
     }
     Ok(all)
-}
-
-/// What the hook's registry is logged in to with.
-pub(super) fn login(
-    plan: &ComponentPlan,
-    names: &BTreeMap<String, String>,
-    opened: &Opened,
-    registry: &Registry,
-) -> Result<Login, Error> {
-    let secret = |name: &String| {
-        let missing = || wrong(plan, format!("`{name}` was not opened"));
-        Ok::<_, Error>(opened.get(name).ok_or_else(missing)?.duplicate())
-    };
-    Ok(Login {
-        server: registry.server.clone(),
-        username: match &registry.username {
-            Text::Plain(text) => Plain::from(fill(plan, names, text)?.as_str()),
-            Text::Secret(name) => secret(&name.secret)?,
-        },
-        password: secret(&registry.password.secret)?,
-    })
 }
 
 /// Makes a folder below the component's, mode 0700 or 0711.

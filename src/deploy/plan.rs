@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::argument;
-use super::hook::{EnvValue, Hook, Text, Where};
+use super::hook::{EnvValue, Hook, Text};
 use super::hook_error::HookError;
-use super::probe_hook::Question;
+use super::inside::ADDRESS;
 use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
-use super::step::ADDRESS;
 use super::template;
+use super::warning::warnings;
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
@@ -158,16 +157,9 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             .into());
         }
     }
-    let mut warnings: Vec<String> = Vec::new();
-    for plan in plans.iter().flat_map(|host| &host.components) {
-        // Said once, on however many hosts.
-        let new = plan.warnings().into_iter();
-        let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
-        warnings.extend(new);
-    }
     Ok(Plan {
+        warnings: warnings(&plans),
         hosts: plans,
-        warnings,
         left_out: left_out.collect(),
         notices,
     })
@@ -429,40 +421,6 @@ impl ComponentPlan {
                 .map_err(wrong(format!("hooks/{}/{template}", self.component())))?;
         }
         Ok(())
-    }
-
-    /// What of it others can see, and what it cannot see itself.
-    fn warnings(&self) -> Vec<String> {
-        let hook = &self.hook.hook;
-        let component = self.component();
-        let mut warnings = Vec::new();
-        for (name, _) in hook.env.iter().filter(|(_, value)| value.is_visible()) {
-            warnings.push(format!(
-                "{component}: `{name}` is visible: `docker inspect` shows it, and Docker keeps it on \
-                 the host's disk, also when the container is gone"
-            ));
-        }
-        for shown in argument::of_hook(hook) {
-            warnings.push(format!(
-                "{component}: `{}` gets `{}` as an argument, which `ps` shows",
-                shown.option, shown.variable
-            ));
-        }
-        let hidden = hook.env.values().any(|value| !value.is_visible());
-        for probe in &hook.probe {
-            if let Some(Question::Run(run)) = probe.question()
-                && hidden
-                && probe.place == Where::Container
-                && probe.needs.is_empty()
-            {
-                warnings.push(format!(
-                    "{component}: the probe `{}` runs without the variables of [env], which \
-                     `docker exec` does not see; `needs` gives it those that it names",
-                    run.join(" ")
-                ));
-            }
-        }
-        warnings
     }
 
     /// Each value that it is given, and the way.

@@ -24,7 +24,7 @@ const UNASKED: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What runs now, so that it can be stopped or put back.
-enum Running {
+pub(super) enum Running {
     Nothing,
     Process(Process),
     Container(Box<Replacement>),
@@ -210,29 +210,12 @@ impl Bringing<'_> {
         })
     }
 
-    /// Asks the new one; then, where old and new run at once, leads others to it.
-    async fn take_over(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
-        let Running::Container(replacement) = running else {
-            return self.watch(around, running).await;
-        };
-        let id = Some(replacement.new_id());
-        let names = around.names_with_address(id).await?;
-        let around = Surroundings {
-            running: id,
-            names: &names,
-            ..*around
-        };
-        self.watch(&around, running).await?;
-        let switch = &self.plan.hook.hook.switch;
-        if let (false, Some(engine)) = (switch.is_empty(), around.engine) {
-            engine.change_names(replacement).await?;
-            around.steps(switch).await?;
-        }
-        Ok(())
-    }
-
     /// Asks the probes, and whether it is still there afterwards.
-    async fn watch(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
+    pub(super) async fn watch(
+        &self,
+        around: &Surroundings<'_>,
+        running: &Running,
+    ) -> Result<(), Error> {
         if self.plan.hook.hook.probe.is_empty() {
             // Nothing else says that it did not end at once.
             sleep(UNASKED).await;
@@ -349,16 +332,8 @@ impl Bringing<'_> {
             Running::Container(replacement) => {
                 if let Some(engine) = around.engine {
                     back = replacement.old_id().is_some();
-                    let switch = &self.plan.hook.hook.switch;
-                    if back && !switch.is_empty() {
-                        // Others may have been led to the new one: back, before that ends.
-                        engine.change_names_back(&replacement).await?;
-                        let names = around.names_with_address(None).await?;
-                        let around = Surroundings {
-                            names: &names,
-                            ..*around
-                        };
-                        drop(around.steps(switch).await);
+                    if back {
+                        self.lead_back(around, engine, &replacement).await?;
                     }
                     engine.put_back(*replacement).await?;
                 }

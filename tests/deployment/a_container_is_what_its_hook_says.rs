@@ -108,6 +108,8 @@ fn a_container_has_every_key_of_its_hook_and_its_health_check_is_asked() {
     assert!(finds("a", "front") && finds("a", "api") && finds("a", name));
     assert!(!finds("b", "front") && finds("b", name));
 
+    // The hook has a higher number than before.
+    harbour.deploy().succeeds();
     assert_eq!(rows(&harbour.deploy().succeeds()), ["web unchanged"]);
     declares(
         &harbour,
