@@ -68,6 +68,8 @@ pub enum Kind {
     Proposal,
     /// A note: a party's private half is public on purpose.
     PublicParty,
+    /// A note: a hook hands a value over as an argument.
+    Argument,
 }
 
 impl Kind {
@@ -105,6 +107,7 @@ impl Kind {
             Self::Stale => "stale",
             Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
+            Self::Argument => "argument",
         }
     }
 
@@ -121,6 +124,7 @@ impl Kind {
                 | Self::Stale
                 | Self::Proposal
                 | Self::PublicParty
+                | Self::Argument
         )
     }
 }
@@ -141,6 +145,14 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A hook that hands a value over as an argument; whoever knows hooks tells.
+    #[must_use]
+    pub fn argument(path: &str, option: &str, variable: &str) -> Self {
+        let why = format!("`{option}` gets `{variable}` as an argument, which `ps` shows");
+        let next = "hand it over from a file, or within the program by a script beside the hook";
+        Self::new(Kind::Argument, path, why).next(next)
+    }
+
     pub(super) fn new(kind: Kind, path: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             path: path.into(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Counts, Finding, check};
 use crate::cli::context::{Context, as_openers};
+use crate::deploy::shown_arguments;
 use crate::error::{Code, Error};
 use crate::text::count;
 
@@ -23,13 +24,18 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.vault()?;
-    let report = if args.full {
+    let mut report = if args.full {
         let bundles = cx.bundles()?;
         let mine = cx.openers(&bundles);
         check(&vault, Some(&as_openers(&mine)))?
     } else {
         check(&vault, None)?
     };
+    for (path, shown) in shown_arguments(&vault)? {
+        let finding = Finding::argument(&path, &shown.option, &shown.variable);
+        report.findings.push(finding);
+    }
+    report.findings.sort();
     if cx.ui.is_json() {
         let findings: Vec<Value> = report.findings.iter().map(Finding::to_json).collect();
         cx.ui.json(&json!({ "findings": findings }))?;

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     for notice in &plan.notices {
         cx.ui.warn(notice);
     }
-    for line in &plan.left_out {
+    for line in plan.warnings.iter().chain(&plan.left_out) {
         cx.ui.warn(line);
     }
     if plan.hosts.is_empty() {

@@ -7,7 +7,7 @@ use super::engine;
 use super::leftover;
 use super::limit::Limit;
 use super::place::{self, Opened};
-use super::plan::ComponentPlan;
+use super::plan::{ComponentPlan, Purpose};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Given as GivenSecret, Receipt};
@@ -90,10 +90,11 @@ impl Bringing<'_> {
         {
             return Ok(Done::Unchanged);
         }
-        let opened = (self.open)(self.plan)?;
+        let opened = (self.open)(&self.plan.with_secrets(Purpose::Run))?;
         let (folder, names) = (new.place.clone(), self.names(&new.place));
         let surroundings = self.surroundings(&opened, &folder, &names, engine);
-        self.replace(&surroundings, old.as_ref(), new).await?;
+        let replaced = self.replace(&surroundings, old.as_ref(), new).await;
+        replaced.map_err(|error| surroundings.redacted_error(error))?;
         Ok(match old {
             Some(_) => Done::Changed,
             None => Done::Started,
@@ -189,12 +190,13 @@ impl Bringing<'_> {
             folder,
             names,
             engine,
+            running: None,
             world,
             say: *say,
         }
     }
 
-    fn names(&self, folder: &str) -> BTreeMap<String, String> {
+    pub(super) fn names(&self, folder: &str) -> BTreeMap<String, String> {
         let mut names = self.plan.names.clone();
         names.insert("place".into(), folder.to_owned());
         names.insert("run".into(), self.target.run.clone());
@@ -249,7 +251,7 @@ impl Bringing<'_> {
         let image = match (&hook.container, engine) {
             (Some(container), Some(engine)) => {
                 let name = place::fill(self.plan, &self.names(""), &container.image)?;
-                Some(engine.image(&name).await?.id)
+                Some(self.image(engine, container, &name).await?.id)
             }
             _ => None,
         };
@@ -317,7 +319,8 @@ impl Bringing<'_> {
             .filter(|path| !path.starts_with('/'))
             .map(|path| format!("{below}{path}"))
             .collect();
-        if !hook.env.is_empty() && (hook.container.is_some() || hook.process.is_some()) {
+        let hidden = hook.env.values().any(|value| !value.is_visible());
+        if hidden && (hook.container.is_some() || hook.process.is_some()) {
             files.push(format!("{below}env"));
         }
         let there = r#"cd "$1" 2>/dev/null || exit 0; shift; for f; do [ -e "$f" ] || exit 0; done; echo there"#;
@@ -332,14 +335,20 @@ impl Bringing<'_> {
             return Ok(false);
         }
         // Values are opened for a question only if it needs one.
-        let needs = hook.probe.iter().any(|probe| !probe.needs.is_empty());
+        let mut probes = hook.probe.iter();
+        let needs = probes.any(|p| !p.needs.is_empty() || p.secrets().next().is_some());
         let opened = if needs {
-            (self.open)(self.plan)?
+            (self.open)(&self.plan.with_secrets(Purpose::Run))?
         } else {
             Opened::new()
         };
         let names = self.names(&old.place);
         let surroundings = self.surroundings(&opened, &old.place, &names, engine);
+        let names = surroundings.names_with_address(None).await?;
+        let surroundings = Surroundings {
+            names: &names,
+            ..surroundings
+        };
         Ok(surroundings.probes(Patience::Still).await?.is_ok())
     }
 }

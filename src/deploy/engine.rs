@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Channel;
+use super::container_hook::{ContainerHook, HEALTH, HealthHook};
 use super::docker::{
-    Clocks, Container, Engine, FileMount, Mount, Port, Protocol, Restart, Secrets,
+    Clocks, Container, Engine, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets,
 };
-use super::hook::ContainerHook;
+use super::hook::parse_duration;
 use super::hook_error::HookError;
 use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
@@ -163,9 +164,16 @@ pub(super) async fn prepare(
         command: words(&hook.command)?,
         entrypoint: words(&hook.entrypoint)?,
         user,
+        working_dir: hook
+            .working_dir
+            .as_deref()
+            .map(|folder| fill(plan, &names, folder))
+            .transpose()?,
         networks: fill_all(plan, &names, &hook.networks)?,
+        aliases: aliases(plan, &names, hook)?,
+        extra_hosts: fill_all(plan, &names, &hook.extra_hosts)?,
         mounts: mounts(plan, &fill_all(plan, &names, &hook.mounts)?)?,
-        environment: BTreeMap::new(),
+        environment: place::visible(plan, opened, given)?,
         secrets: Some(Secrets {
             source: PathBuf::from(&mount),
             target: IN_CONTAINER.into(),
@@ -177,9 +185,46 @@ pub(super) async fn prepare(
         } else {
             Restart::OnFailure(hook.restarts)
         },
-        labels: labels(plan, folder),
+        labels: labels(plan, &names, hook, folder)?,
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
-        health: None,
+        health: health(plan, &names, &hook.healthcheck)?,
+        init: hook.init,
+    })
+}
+
+/// More names by network, filled in on both sides.
+fn aliases(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    hook: &ContainerHook,
+) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let filled = hook.aliases.iter().map(|(network, aliases)| {
+        Ok((fill(plan, names, network)?, fill_all(plan, names, aliases)?))
+    });
+    filled.collect()
+}
+
+/// What a hook says about the health check.
+fn health(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    hook: &HealthHook,
+) -> Result<HealthCheck, Error> {
+    let time = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| parse_duration(Some(text), HEALTH).map_err(|why| wrong(plan, why)))
+            .transpose()
+    };
+    let command = hook.command.as_deref();
+    Ok(HealthCheck {
+        off: hook.off,
+        command: command
+            .map(|command| fill_all(plan, names, command))
+            .transpose()?,
+        interval: time(&hook.interval)?,
+        timeout: time(&hook.timeout)?,
+        retries: hook.retries,
+        start_period: time(&hook.start_period)?,
     })
 }
 
@@ -192,19 +237,28 @@ pub(super) fn names(plan: &ComponentPlan, target: &Target) -> BTreeMap<String, S
 }
 
 /// For whoever looks at the containers of a host: names and revs, no values.
-fn labels(plan: &ComponentPlan, folder: &str) -> BTreeMap<String, String> {
+fn labels(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    hook: &ContainerHook,
+    folder: &str,
+) -> Result<BTreeMap<String, String>, Error> {
     let secrets: Vec<String> = plan
         .revs()
         .iter()
         .map(|(name, rev)| format!("{name}@{rev}"))
         .collect();
-    [
+    let mut labels = BTreeMap::new();
+    for (name, value) in &hook.labels {
+        labels.insert(name.clone(), fill(plan, names, value)?);
+    }
+    labels.extend([
         ("clws.component".to_owned(), plan.component().to_string()),
         ("clws.hook".to_owned(), plan.hook.seq.to_string()),
         ("clws.secrets".to_owned(), secrets.join(" ")),
         (PLACE.to_owned(), folder.to_owned()),
-    ]
-    .into()
+    ]);
+    Ok(labels)
 }
 
 fn wrong(plan: &ComponentPlan, why: String) -> Error {

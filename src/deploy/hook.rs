@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
+use super::probe_hook::Probe;
 use crate::name::{Component, PartyName, Scope};
 
 /// A hook as it was written, not yet trusted.
@@ -37,6 +39,9 @@ pub struct Hook {
     /// Steps before the start.
     #[serde(default)]
     pub before: Vec<Step>,
+    /// Steps that lead others to the new one, while the old one still runs.
+    #[serde(default)]
+    pub switch: Vec<Step>,
     /// Steps when the new one runs and answers.
     #[serde(default)]
     pub afterwards: Vec<Step>,
@@ -66,34 +71,6 @@ pub struct RunsOnScope {
     pub machine_type: String,
 }
 
-/// `[container]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContainerHook {
-    /// Its name; the component's without.
-    pub name: Option<String>,
-    /// The image, which is on the target.
-    pub image: String,
-    /// In place of the image's CMD.
-    pub command: Option<Vec<String>>,
-    /// In place of the image's ENTRYPOINT.
-    pub entrypoint: Option<Vec<String>>,
-    /// Who runs it.
-    pub user: Option<String>,
-    /// Networks, made where they are missing.
-    #[serde(default)]
-    pub networks: Vec<String>,
-    /// `host:container`, with `:ro` behind for reading only.
-    #[serde(default)]
-    pub mounts: Vec<String>,
-    /// `127.0.0.1:8080:80`.
-    #[serde(default)]
-    pub ports: Vec<String>,
-    /// How often the daemon starts it again after a failure.
-    #[serde(default)]
-    pub restarts: u16,
-}
-
 /// `[process]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,7 +86,28 @@ pub enum EnvValue {
     /// A plain text with settings in it.
     Plain(String),
     /// A secret.
+    Secret(SecretEnv),
+}
+
+/// A text, or a secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// A plain text.
+    Plain(String),
+    /// A secret.
     Secret(SecretRef),
+}
+
+/// A variable that is a secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretEnv {
+    /// The secret.
+    pub secret: String,
+    /// Whether it goes into the container's configuration, where `docker inspect` shows it.
+    #[serde(default)]
+    pub visible: bool,
 }
 
 /// `{ secret = "rest-server/DB_PASSWORD" }`, in the scope that is deployed; `shared/…` is written out.
@@ -154,6 +152,8 @@ pub struct Step {
     /// Where it runs.
     #[serde(default, rename = "in")]
     pub place: Where,
+    /// The running container, by its name, in which it runs in place of that.
+    pub inside: Option<String>,
     /// The command.
     pub run: Vec<String>,
     /// Variables and files of this hook that it is given.
@@ -163,37 +163,6 @@ pub struct Step {
     pub stdin: Option<SecretRef>,
     /// How long it may take; a minute without.
     pub within: Option<String>,
-}
-
-/// A question that the component must answer.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    /// Where a command runs.
-    #[serde(default, rename = "in")]
-    pub place: Where,
-    /// A command that exits with 0.
-    pub run: Option<Vec<String>>,
-    /// A URL, asked from the target.
-    pub http: Option<String>,
-    /// `host:port`, connected to from the target.
-    pub tcp: Option<String>,
-    /// What the answer must be.
-    #[serde(default)]
-    pub expect: Expect,
-    /// Variables of this hook that the command is given.
-    #[serde(default)]
-    pub needs: Vec<String>,
-    /// How long it may take until the answer is right; 30 s without.
-    pub within: Option<String>,
-}
-
-/// What an HTTP answer must be.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// The status; any of 200 to 299 without.
-    pub status: Option<u16>,
 }
 
 impl Hook {
@@ -233,7 +202,17 @@ impl Hook {
                 return Err(wrong(format!("`{name}` is no name of a variable")));
             }
         }
-        for step in hook.before.iter().chain(&hook.afterwards) {
+        if let Some(container) = &hook.container {
+            container.check().map_err(&wrong)?;
+        }
+        hook.check_visible().map_err(&wrong)?;
+        hook.check_switch().map_err(&wrong)?;
+        for step in hook.steps() {
+            if step.inside.is_some() && (step.place != Where::Host || !step.needs.is_empty()) {
+                return Err(wrong(
+                    "a step `inside` another container has no `in` and no `needs`".into(),
+                ));
+            }
             if step.run.is_empty() {
                 return Err(wrong("a step runs nothing".into()));
             }
@@ -246,18 +225,49 @@ impl Hook {
             parse_duration(step.within.as_deref(), STEP).map_err(&wrong)?;
         }
         for probe in &hook.probe {
-            let kinds = [
-                probe.run.is_some(),
-                probe.http.is_some(),
-                probe.tcp.is_some(),
-            ];
-            if kinds.iter().filter(|kind| **kind).count() != 1 {
-                return Err(wrong("a probe is one of run, http and tcp".into()));
-            }
+            probe.check().map_err(&wrong)?;
             hook.check_needs(&probe.needs).map_err(&wrong)?;
             parse_duration(probe.within.as_deref(), PROBE).map_err(&wrong)?;
         }
         Ok(hook)
+    }
+
+    /// All steps, in their order.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
+        let switch = self.before.iter().chain(&self.switch);
+        switch.chain(&self.afterwards)
+    }
+
+    /// A container alone has a configuration to be visible in.
+    fn check_visible(&self) -> Result<(), String> {
+        let visible = self.env.iter().find(|(_, value)| value.is_visible());
+        match visible {
+            Some((name, _)) if self.container.is_none() => Err(format!(
+                "`{name}` is `visible`, which only a container's variables can be"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Old and new run at once until the switch: they can share a network, but no port of the host,
+    /// and an alias would lead to both.
+    fn check_switch(&self) -> Result<(), String> {
+        if self.switch.is_empty() {
+            return Ok(());
+        }
+        let container = self.container.as_ref();
+        let container = container.ok_or("[[switch]] is for containers")?;
+        if container.networks.is_empty() {
+            return Err("[[switch]] needs `networks`: others find it there by its name".into());
+        }
+        if !container.ports.is_empty() || !container.aliases.is_empty() {
+            return Err(
+                "with [[switch]] the old and the new one run at once, so there are no \
+                        `ports` and no `aliases`"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     /// What a step or probe needs is something that the hook has.
@@ -304,42 +314,41 @@ impl Hook {
         settings
     }
 
-    /// Every text that names are filled into, template files aside.
+    /// Every text that names are filled into before the component runs, template files aside.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        let container = self.container.iter().flat_map(|container| {
-            let lists = [
-                container.command.as_deref().unwrap_or_default(),
-                container.entrypoint.as_deref().unwrap_or_default(),
-                &container.networks,
-                &container.mounts,
-                &container.ports,
-            ];
-            std::iter::once(&container.image)
-                .chain(&container.user)
-                .chain(lists.into_iter().flatten())
-        });
+        let container = self.container.iter().flat_map(ContainerHook::texts);
         let process = self.process.iter().flat_map(|process| &process.command);
         let env = self.env.values().filter_map(|value| match value {
             EnvValue::Plain(text) => Some(text),
             EnvValue::Secret(_) => None,
         });
         let owners = self.file.values().filter_map(|file| file.owner.as_ref());
-        let steps = self.before.iter().chain(&self.afterwards);
-        let steps = steps.flat_map(|step| &step.run);
-        let probes = self.probe.iter().flat_map(|probe| {
-            let run = probe.run.as_deref().unwrap_or_default();
-            run.iter().chain(&probe.http).chain(&probe.tcp)
-        });
         container
             .chain(process)
             .chain(env)
             .chain(owners)
-            .chain(steps)
-            .chain(probes)
+            .chain(self.before.iter().flat_map(Step::texts))
             .map(String::as_str)
     }
 
-    /// The secrets that it names outside of its templates.
+    /// Every text that names are filled into once the component runs.
+    pub fn later_texts(&self) -> impl Iterator<Item = &str> {
+        let steps = self.switch.iter().chain(&self.afterwards);
+        let steps = steps.flat_map(Step::texts);
+        steps
+            .chain(self.probe.iter().flat_map(Probe::texts))
+            .map(String::as_str)
+    }
+
+    /// The secrets that its image is fetched with.
+    pub(super) fn pull_secrets(&self) -> impl Iterator<Item = String> {
+        let container = self.container.iter();
+        container
+            .flat_map(ContainerHook::secrets)
+            .map(str::to_owned)
+    }
+
+    /// The secrets that it names outside of its templates, for the component, its steps and probes.
     #[must_use]
     pub fn direct_secrets(&self) -> BTreeSet<&str> {
         let env = self.env.values().filter_map(|value| match value {
@@ -347,9 +356,24 @@ impl Hook {
             EnvValue::Plain(_) => None,
         });
         let files = self.file.values().filter_map(|file| file.secret.as_deref());
-        let steps = self.before.iter().chain(&self.afterwards);
-        let stdin = steps.filter_map(|step| Some(step.stdin.as_ref()?.secret.as_str()));
-        env.chain(files).chain(stdin).collect()
+        let stdin = self
+            .steps()
+            .filter_map(|step| Some(step.stdin.as_ref()?.secret.as_str()));
+        let probes = self.probe.iter().flat_map(Probe::secrets);
+        env.chain(files).chain(stdin).chain(probes).collect()
+    }
+}
+
+impl EnvValue {
+    /// Whether it goes into the container's configuration.
+    pub(super) fn is_visible(&self) -> bool {
+        matches!(self, Self::Secret(SecretEnv { visible: true, .. }))
+    }
+}
+
+impl Step {
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        self.run.iter().chain(&self.inside)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::container_hook::{HEALTH, PULL};
 use super::hook::{Hook, PROBE, STEP, parse_duration};
 use super::plan::HostPlan;
 use crate::error::{Code, Error, Problem};
@@ -85,12 +86,17 @@ impl Limit {
 fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
     let mut sum = Duration::ZERO;
     for hook in hooks {
-        let steps = hook.before.iter().chain(&hook.afterwards);
-        let steps = steps.map(|step| (&step.within, STEP));
+        let steps = hook.steps().map(|step| (&step.within, STEP));
         let probes = hook.probe.iter().map(|probe| (&probe.within, PROBE));
         for (within, usual) in steps.chain(probes) {
             // One that does not read is an error of the hook, found when it is read.
             sum = sum.saturating_add(parse_duration(within.as_deref(), usual).unwrap_or(usual));
+        }
+        if let Some(container) = &hook.container {
+            sum = sum.saturating_add(container.healthcheck.within().unwrap_or(HEALTH));
+            if container.pulls() {
+                sum = sum.saturating_add(PULL);
+            }
         }
     }
     sum

@@ -6,14 +6,19 @@
 //! on the target and hands them what is secret on their standard input. [`Channel`] is the way to a
 //! target, [`Local`] or [`ssh`]. `ssh` alone knows russh, `docker` alone bollard.
 
+mod argument;
 mod channel;
 mod child;
+mod chunk;
 mod command;
 mod component;
+mod container_hook;
 mod engine;
 mod error;
 mod hook;
 mod hook_error;
+mod image;
+mod inside;
 mod leftover;
 mod limit;
 mod local;
@@ -21,6 +26,7 @@ mod output;
 mod place;
 mod plan;
 mod probe;
+mod probe_hook;
 mod process;
 mod quoting;
 mod receipt;
@@ -28,12 +34,15 @@ mod replacing;
 mod run;
 mod signature;
 mod step;
+mod switch;
 mod target;
 mod template;
+mod warning;
 
 pub mod docker;
 pub mod ssh;
 
+pub use argument::{ShownArgument, shown_arguments};
 pub use channel::{Channel, Held, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
 pub use component::Done;

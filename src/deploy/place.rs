@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::docker::Visible;
 use super::hook::{EnvValue, FileHook, parse_mode};
 use super::hook_error::HookError;
 use super::plan::{ComponentPlan, template_text};
@@ -51,7 +52,7 @@ impl Given<'_> {
     }
 }
 
-fn wrong(plan: &ComponentPlan, why: String) -> HookError {
+pub(super) fn wrong(plan: &ComponentPlan, why: String) -> HookError {
     HookError::Wrong {
         file: format!("hooks/{}.toml", plan.component()),
         why,
@@ -135,7 +136,7 @@ pub(super) fn environment(
 ) -> Result<Option<Plain>, Error> {
     let mut text = zeroize::Zeroizing::new(Vec::new());
     for (name, value) in &plan.hook.hook.env {
-        if !given.has(name) {
+        if !given.has(name) || value.is_visible() {
             continue;
         }
         let value = match value {
@@ -165,6 +166,34 @@ pub(super) fn environment(
         })?;
     }
     Ok((!text.is_empty()).then(|| Plain::new(std::mem::take(&mut *text))))
+}
+
+/// The hook's variables that go into the container's configuration.
+pub(super) fn visible(
+    plan: &ComponentPlan,
+    opened: &Opened,
+    given: Given<'_>,
+) -> Result<BTreeMap<String, Visible>, Error> {
+    let mut all = BTreeMap::new();
+    for (name, value) in &plan.hook.hook.env {
+        let EnvValue::Secret(secret) = value else {
+            continue;
+        };
+        if !secret.visible || !given.has(name) {
+            continue;
+        }
+        let missing = || wrong(plan, format!("`{}` was not opened", secret.secret));
+        let value = opened.get(&secret.secret).ok_or_else(missing)?;
+        let text = value.with(|bytes| String::from_utf8(bytes.clone()).ok());
+        let text = text.ok_or_else(|| {
+            wrong(
+                plan,
+                format!("{name} is no text, so it cannot be in an environment"),
+            )
+        })?;
+        all.insert(name.clone(), Visible(text));
+    }
+    Ok(all)
 }
 
 /// Makes a folder below the component's, mode 0700 or 0711.

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::hook::{EnvValue, Hook};
+use super::hook::{EnvValue, Hook, Text};
 use super::hook_error::HookError;
+use super::inside::ADDRESS;
 use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
 use super::template;
+use super::warning::warnings;
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
@@ -18,6 +20,8 @@ use crate::vault::{Notice, Vault};
 pub struct Plan {
     /// What runs where, in the order of the start.
     pub hosts: Vec<HostPlan>,
+    /// What should not surprise anybody, a sentence each.
+    pub warnings: Vec<String>,
     /// Components that drop out by a word that nobody signed, a sentence each.
     pub left_out: Vec<String>,
     /// What somebody should know before.
@@ -44,11 +48,33 @@ pub struct ComponentPlan {
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and rev.
     pub secrets: BTreeMap<String, (SecretName, u64)>,
+    /// Those of them that only its image is fetched with: another rev changes nothing that runs.
+    pub for_the_pull: BTreeSet<String>,
     /// What of it is older than seen, and is brought all the same.
     pub rollback: Option<Rollback>,
 }
 
+/// What secrets are opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// Fetching the image.
+    Pull,
+    /// The component, its steps and its probes.
+    Run,
+}
+
 impl ComponentPlan {
+    /// The same plan with the secrets of one purpose alone.
+    pub(super) fn with_secrets(&self, purpose: Purpose) -> Self {
+        let mut plan = self.clone();
+        let pull: BTreeSet<String> = self.hook.hook.pull_secrets().collect();
+        plan.secrets.retain(|name, _| match purpose {
+            Purpose::Pull => pull.contains(name),
+            Purpose::Run => !self.for_the_pull.contains(name),
+        });
+        plan
+    }
+
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Component {
@@ -61,11 +87,12 @@ impl ComponentPlan {
         allowed.into_iter().any(|older| older == secret)
     }
 
-    /// Secrets by full name, with their revs.
+    /// The secrets that it is given, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
-        self.secrets
-            .values()
-            .map(|(name, rev)| (name.to_string(), *rev))
+        let given = self.secrets.iter();
+        given
+            .filter(|(name, _)| !self.for_the_pull.contains(*name))
+            .map(|(_, (name, rev))| (name.to_string(), *rev))
             .collect()
     }
 }
@@ -131,6 +158,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         }
     }
     Ok(Plan {
+        warnings: warnings(&plans),
         hosts: plans,
         left_out: left_out.collect(),
         notices,
@@ -155,14 +183,15 @@ fn is_signed(vault: &Vault, component: &Component) -> bool {
 fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {
     trusted_hook(vault, component, scope.as_str(), |hook, files| {
         let mut reaches = vec![scope.to_string()];
-        for name in secrets_of(component, hook, files)? {
+        let given = secrets_of(component, hook, files)?;
+        for name in given.into_iter().chain(hook.pull_secrets()) {
             reaches.push(resolve(vault, scope, &name)?.ruled_path().to_owned());
         }
         Ok(reaches)
     })
 }
 
-/// Every secret that a hook and its templates name, as they write it.
+/// Every secret that a hook and its templates give to the component, as they write it.
 fn secrets_of(
     component: &Component,
     hook: &Hook,
@@ -221,7 +250,10 @@ fn plan_component(
 ) -> Result<ComponentPlan, Error> {
     let component = hook.component.clone();
     let mut secrets = BTreeMap::new();
-    for name in secrets_of(&component, &hook.hook, &hook.files)? {
+    let given = secrets_of(&component, &hook.hook, &hook.files)?;
+    let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
+    for_the_pull.retain(|name| !given.contains(name));
+    for name in given.into_iter().chain(for_the_pull.clone()) {
         let full = resolve(vault, &host.scope, &name)?;
         let (rev, notice) = vault.peek(&full)?;
         notices.extend(notice);
@@ -241,6 +273,7 @@ fn plan_component(
         names,
         settings,
         secrets,
+        for_the_pull,
         rollback: None,
     };
     plan.check_names()?;
@@ -365,6 +398,19 @@ impl ComponentPlan {
             template::fill(text, &known)
                 .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
         }
+        let mut later = known.clone();
+        if hook.container.is_some() {
+            later.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
+        }
+        for text in hook.later_texts() {
+            template::fill(text, &later)
+                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+        }
+        for probe in &hook.probe {
+            if let Some(Text::Plain(ca)) = &probe.ca {
+                template_text(self.component(), &self.hook.files, ca)?;
+            }
+        }
         for template in hook
             .file
             .values()
@@ -379,7 +425,8 @@ impl ComponentPlan {
 
     /// Each value that it is given, and the way.
     fn ways(&self) -> Vec<String> {
-        let known = self.known();
+        let mut known = self.known();
+        known.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
         let filled = |words: &[String]| {
             let words = words.iter().map(|word| template::fill(word, &known));
             let words: Vec<String> = words.map(Result::unwrap_or_default).collect();
@@ -393,11 +440,16 @@ impl ComponentPlan {
         let mut ways = Vec::new();
         for (name, value) in &hook.env {
             if let EnvValue::Secret(secret) = value {
-                ways.push(format!(
-                    "{name} = {}, environment through a file",
-                    shown(&secret.secret)
-                ));
+                let way = if secret.visible {
+                    "in the container's configuration, visible"
+                } else {
+                    "environment through a file"
+                };
+                ways.push(format!("{name} = {}, {way}", shown(&secret.secret)));
             }
+        }
+        for name in &self.for_the_pull {
+            ways.push(format!("{}, for pulling the image alone", shown(name)));
         }
         for (path, file) in &hook.file {
             let mode = file.mode.as_deref().unwrap_or("0600");
@@ -422,12 +474,25 @@ impl ComponentPlan {
             ways.push(format!("before: {}", filled(&step.run)));
         }
         for probe in &hook.probe {
-            let asked = probe.http.as_ref().or(probe.tcp.as_ref());
-            let what = match (&probe.run, asked) {
-                (Some(run), _) => filled(run),
-                (None, asked) => filled(asked.map_or(&[], std::slice::from_ref)),
+            let with: Vec<String> = probe.secrets().map(shown).collect();
+            let with = if with.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", with.join(", "))
             };
-            ways.push(format!("probe: {what}"));
+            ways.push(format!("probe: {}{with}", filled(&probe.words())));
+        }
+        if let Some(check) = hook.container.as_ref().map(|c| &c.healthcheck)
+            && !check.off
+            && let Some(command) = &check.command
+        {
+            ways.push(format!("health check: {}", filled(command)));
+        }
+        for step in &hook.switch {
+            let inside = step.inside.as_ref();
+            let inside = inside.map(|name| format!(" inside {name}"));
+            let inside = inside.unwrap_or_default();
+            ways.push(format!("switch{inside}: {}", filled(&step.run)));
         }
         for step in &hook.afterwards {
             ways.push(format!("afterwards: {}", filled(&step.run)));

@@ -24,7 +24,7 @@ const UNASKED: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What runs now, so that it can be stopped or put back.
-enum Running {
+pub(super) enum Running {
     Nothing,
     Process(Process),
     Container(Box<Replacement>),
@@ -59,7 +59,7 @@ impl Bringing<'_> {
             new.process = Some(process.clone());
         }
         let answered = match started {
-            Ok(()) => self.limit.run(self.watch(around, &running)).await,
+            Ok(()) => self.limit.run(self.take_over(around, &running)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
@@ -79,6 +79,11 @@ impl Bringing<'_> {
                 .await?;
         }
         self.clear(Some(&new)).await?;
+        let names = around.names_with_address(None).await?;
+        let around = Surroundings {
+            names: &names,
+            ..*around
+        };
         self.limit.run(around.steps(&hook.afterwards)).await
     }
 
@@ -198,11 +203,19 @@ impl Bringing<'_> {
         for network in &container.networks {
             engine.ensure_network(network).await?;
         }
-        Ok(engine.replace(&container).await?)
+        Ok(if self.plan.hook.hook.switch.is_empty() {
+            engine.replace(&container).await?
+        } else {
+            engine.start_beside(&container).await?
+        })
     }
 
     /// Asks the probes, and whether it is still there afterwards.
-    async fn watch(&self, around: &Surroundings<'_>, running: &Running) -> Result<(), Error> {
+    pub(super) async fn watch(
+        &self,
+        around: &Surroundings<'_>,
+        running: &Running,
+    ) -> Result<(), Error> {
         if self.plan.hook.hook.probe.is_empty() {
             // Nothing else says that it did not end at once.
             sleep(UNASKED).await;
@@ -319,6 +332,9 @@ impl Bringing<'_> {
             Running::Container(replacement) => {
                 if let Some(engine) = around.engine {
                     back = replacement.old_id().is_some();
+                    if back {
+                        self.lead_back(around, engine, &replacement).await?;
+                    }
                     engine.put_back(*replacement).await?;
                 }
             }

@@ -30,6 +30,7 @@ shift
 "#;
 
 /// What steps and probes of one component need.
+#[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) target: &'a Target,
     pub(super) plan: &'a ComponentPlan,
@@ -39,6 +40,8 @@ pub(super) struct Surroundings<'a> {
     /// Plain names as the target sees them.
     pub(super) names: &'a BTreeMap<String, String>,
     pub(super) engine: Option<&'a Engine>,
+    /// The container that runs, where it does not have its name yet.
+    pub(super) running: Option<&'a str>,
     pub(super) world: &'a World,
     /// Shows a line of what a step prints.
     pub(super) say: &'a (dyn Fn(&str) + Sync),
@@ -71,6 +74,9 @@ impl Surroundings<'_> {
                 )
             }
         };
+        if let Some(container) = &step.inside {
+            return self.inside(container, &words, input, within).await;
+        }
         if step.place == Where::Container {
             return self.in_container(number, step, input, within).await;
         }
@@ -102,7 +108,7 @@ impl Surroundings<'_> {
         (place == Where::Local && far).then(|| Channel::Local(Local::new(self.world)))
     }
 
-    fn shown(&self) -> Shown<'_> {
+    pub(super) fn shown(&self) -> Shown<'_> {
         let prefix = format!("{} {}", self.target.host.name, self.plan.component());
         Shown::new(self.say, prefix, self.opened.values())
     }
@@ -154,7 +160,7 @@ impl Surroundings<'_> {
         let given = Given::Only(&step.needs);
         let mut container =
             engine::prepare(self.target, engine, self.plan, &folder, self.opened, given).await?;
-        let words = fill_all(self.plan, &engine::names(self.plan, self.target), &step.run)?;
+        let words = fill_all(self.plan, &self.names_inside(), &step.run)?;
         let (first, rest) = words
             .split_first()
             .map(|(f, r)| (f.clone(), r.to_vec()))
@@ -164,8 +170,16 @@ impl Surroundings<'_> {
         container.ports = Vec::new();
         let ran = engine.one_off(&container, input.as_ref(), within).await;
         place::remove_folder(self.target, &folder).await?;
-        let ran = ran?;
-        let mut shown = self.shown();
+        self.ended(&[first], &ran?, self.shown())
+    }
+
+    /// What became of a step that the daemon ran.
+    pub(super) fn ended(
+        &self,
+        words: &[String],
+        ran: &docker::Ran,
+        mut shown: Shown<'_>,
+    ) -> Result<(), Error> {
         shown.push(Source::Out, &ran.output);
         // What was dropped there stood before the rest.
         shown.finish(false);
@@ -174,7 +188,33 @@ impl Surroundings<'_> {
             docker::Ended::Code(code) => format!("exited with {code}"),
             docker::Ended::Overdue => "did not end in time".to_owned(),
         };
-        Err(self.failed(&[first], &how, &shown))
+        Err(self.failed(words, &how, &shown))
+    }
+
+    /// An error without the values that this component was given: a daemon that mounts its files can
+    /// read them, and say them.
+    pub(super) fn redacted_error(&self, error: Error) -> Error {
+        let hidden = |text: &str| {
+            let shown = self.redacted(text.as_bytes());
+            (shown != text).then_some(shown)
+        };
+        let (notes, hints) = (error.notes(), error.hints());
+        let texts = std::iter::once(error.message()).chain(notes.clone());
+        if texts
+            .chain(hints.clone())
+            .all(|text| hidden(&text).is_none())
+        {
+            return error;
+        }
+        let redacted = |text: &String| self.redacted(text.as_bytes());
+        let mut problem = Problem::new(error.code(), redacted(&error.message()));
+        for note in &notes {
+            problem = problem.note(redacted(note));
+        }
+        for hint in &hints {
+            problem = problem.hint(redacted(hint));
+        }
+        problem.into()
     }
 
     /// Runs a probe's command once.
@@ -189,17 +229,15 @@ impl Surroundings<'_> {
             let engine = self
                 .engine
                 .ok_or_else(|| self.wrong("a probe in a container needs [container]".into()))?;
-            let hook = self.plan.hook.hook.container.as_ref();
-            let name = hook
-                .map(|hook| engine::name_of(self.plan, hook))
-                .unwrap_or_default();
-            let words = fill_all(self.plan, &engine::names(self.plan, self.target), run)?;
+            let words = fill_all(self.plan, &self.names_inside(), run)?;
             let words = if needs.is_empty() {
                 words
             } else {
                 docker::inject::with_environment(&format!("{}/env", place::IN_CONTAINER), &words)
             };
-            let ran = engine.exec_probe(&name, &words, None, within).await?;
+            let ran = engine
+                .exec_probe(&self.container(), &words, None, within)
+                .await?;
             return Ok(match ran.ended {
                 docker::Ended::Code(0) => Ok(()),
                 docker::Ended::Code(code) => Err(self.said(&format!("exit {code}"), &ran.output)),
@@ -247,7 +285,7 @@ impl Surroundings<'_> {
         clean(&String::from_utf8_lossy(&shown))
     }
 
-    fn wrong(&self, why: String) -> HookError {
+    pub(super) fn wrong(&self, why: String) -> HookError {
         HookError::Wrong {
             file: format!("hooks/{}.toml", self.plan.component()),
             why,

@@ -26,7 +26,7 @@ enum Filter {
     Shell,
     /// A value of an INI or my.cnf file, in double quotes.
     Ini,
-    /// Inside a single-quoted SQL string.
+    /// Inside a single-quoted string of MySQL or MariaDB (`mysql_real_escape_string`).
     Sql,
 }
 
@@ -103,7 +103,14 @@ impl Filter {
                 }
                 format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
             }
-            Self::Sql => text.replace('\\', "\\\\").replace('\'', "''"),
+            // Line ends too: a client may read them as its own and drop half of one.
+            Self::Sql => text
+                .replace('\\', "\\\\")
+                .replace('\'', "''")
+                .replace('\n', "\\n")
+                .replace('\r', "\\r")
+                .replace('\0', "\\0")
+                .replace('\x1a', "\\Z"),
         })
     }
 }

@@ -183,7 +183,7 @@ fn a_container_is_deployed_over_ssh_through_the_hosts_own_daemon() {
     for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
         harbour.set(name, &value);
     }
-    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sh\", \"-c\", 'echo \"step: $TOKEN\"']\nneeds = [\"TOKEN\"]\n");
+    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sh\", \"-c\", 'echo \"step: $TOKEN\"']\nneeds = [\"TOKEN\"]\n[[probe]]\ntcp = \"{{ container.address }}:8080\"\nwithin = \"20s\"\n");
     let ran = harbour.deploy().succeeds();
     assert_eq!(rows(&ran), ["web started"]);
     assert!(

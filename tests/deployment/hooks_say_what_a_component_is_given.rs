@@ -280,3 +280,30 @@ fn a_name_that_leads_nowhere_is_found_before_any_host_is_touched() {
     let shown = plan.text() + &plan.err;
     assert!(shown.contains("before: echo 1.7 {{ place }}"), "{shown}");
 }
+
+#[test]
+fn a_value_that_becomes_an_argument_is_named_by_plan_and_check() {
+    let site = Site::new();
+    site.set("prod/web/KEY", "the-key-of-the-day");
+    let hook = |line: &str| {
+        let text = format!(
+            "runs_on = {{ machine_type = \"server\" }}\nprocess = {{ command = [\"sh\", \"-c\", '{line}'] }}\n\
+             [env]\nKEY = {{ secret = \"web/KEY\" }}\n"
+        );
+        site.hook("web", &text, &[]);
+        let plan = site.clws("deploy --on prod --dry-run").succeeds();
+        let check = site.clws("check").succeeds();
+        (plan.err, check.text())
+    };
+    let (plan, check) = hook("exec prog --account-key \"$KEY\"");
+    assert!(
+        plan.contains("web: `--account-key` gets `KEY` as an argument"),
+        "{plan}"
+    );
+    assert!(
+        check.contains("note: hooks/web.toml: `--account-key` gets `KEY`"),
+        "{check}"
+    );
+    let (plan, check) = hook("exec prog --key-file x");
+    assert!(!plan.contains("argument") && !check.contains("argument"));
+}

@@ -12,11 +12,17 @@
 mod support;
 
 mod a_component_is_touched_only_when_it_has_something_new;
+mod a_container_comes_from_a_registry;
 mod a_container_gets_its_secrets_and_nobody_else_sees_them;
+mod a_container_is_what_its_hook_says;
+mod a_container_takes_over_while_the_old_one_runs;
 mod a_deploy_can_be_ended_at_any_time;
 mod a_failing_deploy_leaves_the_old_one_running;
 mod a_host_is_deployed_to_over_ssh;
+mod a_hostile_docker_daemon_gets_nothing_shown;
 mod a_person_without_root_deploys_to_memory_of_their_own;
+mod a_probe_says_what_is_wrong;
+mod a_template_says_a_value_as_it_is;
 mod an_older_value_is_brought_in_an_emergency;
 mod from_certs_to_a_running_component;
 mod hooks_say_what_a_component_is_given;

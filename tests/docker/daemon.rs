@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::docker_image::Component;
 use crate::lab::{answer, shell};
 
-const SHORT: Clocks = Clocks {
+pub(crate) const SHORT: Clocks = Clocks {
     first: Duration::from_millis(500),
     answer: Duration::from_millis(500),
     grace: Duration::ZERO,
@@ -24,12 +24,12 @@ const SHORT: Clocks = Clocks {
 
 /// A listener that answers the version's question well, and everything else as `rest` says: it is
 /// given the request's head and the stream.
-struct Stranger {
+pub(crate) struct Stranger {
     folder: tempfile::TempDir,
 }
 
 impl Stranger {
-    fn new<A>(rest: impl Fn(String, UnixStream) -> A + Send + Sync + 'static) -> Self
+    pub(crate) fn new<A>(rest: impl Fn(String, UnixStream) -> A + Send + Sync + 'static) -> Self
     where
         A: Future<Output = ()> + Send + 'static,
     {
@@ -52,16 +52,20 @@ impl Stranger {
         Self { folder }
     }
 
-    async fn engine(&self) -> Result<Engine, DockerError> {
+    pub(crate) async fn engine(&self) -> Result<Engine, DockerError> {
+        self.engine_with(SHORT).await
+    }
+
+    pub(crate) async fn engine_with(&self, clocks: Clocks) -> Result<Engine, DockerError> {
         let socket = self.folder.path().join("socket");
-        Engine::over("a stranger", SHORT, move || {
+        Engine::over("a stranger", clocks, move || {
             UnixStream::connect(socket.clone())
         })
         .await
     }
 }
 
-async fn head(stream: &mut UnixStream) -> String {
+pub(crate) async fn head(stream: &mut UnixStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -72,7 +76,7 @@ async fn head(stream: &mut UnixStream) -> String {
     String::from_utf8_lossy(&head).into_owned()
 }
 
-async fn reply(stream: &mut UnixStream, status: &str, body: &str) {
+pub(crate) async fn reply(stream: &mut UnixStream, status: &str, body: &str) {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\n");
     let answer = format!("{head}Content-Length: {length}\r\n\r\n{body}");
@@ -225,7 +229,15 @@ async fn an_ancient_daemon_is_refused() {
     let socket = folder.path().join("socket");
     let open = move || UnixStream::connect(socket.clone());
     let error = Engine::over("an old one", SHORT, open).await.unwrap_err();
-    assert!(matches!(error, DockerError::TooOld { .. }), "{error:?}");
+    assert!(
+        matches!(error, DockerError::NoCommonVersion { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("speaks API 1.24, and clws speaks 1.41 to 1.5")
+    );
 }
 
 /// As through an SSH connection: the stream is no socket of this process.

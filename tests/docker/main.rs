@@ -12,6 +12,7 @@
 mod docker_image;
 
 mod daemon;
+mod hostile;
 mod lab;
 mod replacing;
 mod running;

@@ -174,13 +174,13 @@ async fn a_health_check_sees_the_variables_of_the_file() {
     let folder = Folder::new();
     folder.put("env", "export TOKEN='right'\n");
     let mut container = shell(&component, STAY);
-    container.health = Some(HealthCheck {
-        command: words(&["sh", "-c", "test \"$TOKEN\" = right"]),
-        interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(5),
-        retries: 1,
-        start_period: Duration::ZERO,
-    });
+    container.health = HealthCheck {
+        command: Some(words(&["sh", "-c", "test \"$TOKEN\" = right"])),
+        interval: Some(Duration::from_secs(1)),
+        timeout: Some(Duration::from_secs(5)),
+        retries: Some(1),
+        ..HealthCheck::default()
+    };
     folder.given_to(&mut container);
     let _running = engine.replace(&container).await.unwrap();
     let verdict = async || {

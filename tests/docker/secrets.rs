@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use base64::Engine as _;
-use clws::deploy::docker::{Container, DockerError, FileMount, Restart, State};
+use clws::deploy::docker::{Container, DockerError, FileMount, Restart, State, Visible};
 use clws::error::{Code, Explain as _};
 
 use crate::docker_image::{Component, busybox, client, told, without_shell};
@@ -99,7 +99,7 @@ async fn a_container_reads_its_files_and_variables_and_no_place_shows_them() {
     folder.given_to(&mut container);
     container
         .environment
-        .insert("NONCE".to_owned(), nonce.clone());
+        .insert("NONCE".to_owned(), Visible(nonce.clone()));
     container.files.push(FileMount {
         source: config,
         target: "/etc/app/config".to_owned(),
@@ -161,7 +161,7 @@ async fn the_watcher_finds_a_value_that_is_planted_in_each_place() {
     container.image.clone_from(&image);
     container
         .environment
-        .insert("TOKEN".to_owned(), value.clone());
+        .insert("TOKEN".to_owned(), Visible(value.clone()));
     container.labels.insert("token".to_owned(), value.clone());
     let replacement = engine.replace(&container).await.unwrap();
     until("an output", async || {

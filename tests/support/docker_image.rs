@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const BUSYBOX: &str = "clws-test/busybox:2";
 const WITHOUT_SHELL: &str = "clws-test/without-shell:1";
 
+const NGINX: &str = "clws-test/nginx:1";
+
+const OWN_NGINX: &str = "/usr/sbin/nginx";
 const STATIC_BUSYBOX: &str = "/bin/busybox";
 
 /// An image with every tool of busybox, the user `ada` (1000), ENTRYPOINT `/entry`, which becomes
@@ -55,6 +58,42 @@ pub(crate) fn without_shell() -> &'static str {
         symlink("dash", root.join("bin/sh")).unwrap();
     });
     WITHOUT_SHELL
+}
+
+/// An image with this machine's nginx, what it is linked to, and busybox.
+pub(crate) fn nginx() -> &'static str {
+    import(NGINX, |root| {
+        assert!(
+            Path::new(OWN_NGINX).exists(),
+            "{OWN_NGINX} is missing: run .ci/install (package nginx-light)"
+        );
+        let linked = Command::new("ldd").arg(OWN_NGINX).output().unwrap();
+        let linked = String::from_utf8(linked.stdout).unwrap();
+        let words = linked.split_whitespace();
+        let libraries = words.filter(|word| word.starts_with('/'));
+        for file in libraries.chain([OWN_NGINX]) {
+            let path = root.join(file.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::copy(file, path).unwrap();
+        }
+        fs::create_dir_all(root.join("bin")).unwrap();
+        fs::copy(STATIC_BUSYBOX, root.join("bin/sh")).unwrap();
+        fs::copy(STATIC_BUSYBOX, root.join("bin/sleep")).unwrap();
+        for folder in [
+            "tmp",
+            "run",
+            "etc",
+            "var/log/nginx",
+            "var/lib/nginx",
+            "etc/nginx",
+        ] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        write(root, "etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\n");
+        write(root, "etc/group", 0o644, "root:x:0:\n");
+        write(root, "entry", 0o755, "#!/bin/sh\nexec \"$@\"\n");
+    });
+    NGINX
 }
 
 fn write(root: &Path, path: &str, mode: u32, text: &str) {

@@ -18,6 +18,8 @@ pub(crate) mod fixture;
 pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod mariadb;
+pub(crate) mod registry;
 pub(crate) mod sshd;
 pub(crate) mod terminal;
 pub(crate) mod tool;
+pub(crate) mod web;

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, Mount as ApiMount, MountBindOptions, MountType,
-    PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, Mount as ApiMount,
+    MountBindOptions, MountType, NetworkingConfig, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 
-use super::container::{Container, HealthCheck, Port, Protocol, Restart, Secrets};
+use super::container::{Container, Port, Protocol, Restart, Secrets};
 use super::error::DockerError;
 use super::image::Image;
 use super::inject;
@@ -37,10 +38,11 @@ impl Container {
             entrypoint,
             cmd: command,
             user: self.user.clone(),
+            working_dir: self.working_dir.clone(),
             env: Some(
                 self.environment
                     .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
+                    .map(|(name, value)| format!("{name}={}", value.0))
                     .collect(),
             ),
             labels: Some(self.labels.clone().into_iter().collect()),
@@ -51,7 +53,15 @@ impl Container {
                 network_mode: self.networks.first().cloned(),
                 port_bindings: Some(ports),
                 restart_policy: Some(self.restart.policy()),
+                init: self.init.then_some(true),
+                extra_hosts: Some(self.extra_hosts.clone()).filter(|hosts| !hosts.is_empty()),
                 ..HostConfig::default()
+            }),
+            networking_config: self.networks.first().and_then(|network| {
+                let endpoint = self.endpoint(network)?;
+                Some(NetworkingConfig {
+                    endpoints_config: Some([(network.clone(), endpoint)].into()),
+                })
             }),
             ..ContainerCreateBody::default()
         })
@@ -73,30 +83,51 @@ impl Container {
         folders.chain(secrets).chain(files).collect()
     }
 
+    /// Its further names in a network, if it has any there.
+    pub(super) fn endpoint(&self, network: &str) -> Option<EndpointSettings> {
+        let aliases = self.aliases.get(network)?;
+        Some(EndpointSettings {
+            aliases: Some(aliases.clone()),
+            ..EndpointSettings::default()
+        })
+    }
+
     /// The hook's check or, where variables come through a file, the image's own made to see them.
     fn health_config(&self, image: &Image, environment: Option<&str>) -> Option<HealthConfig> {
-        let own = |check: &HealthCheck| {
-            let mut test = vec!["CMD".to_owned()];
-            test.extend_from_slice(&check.command);
-            test
-        };
-        let mut test = self.health.as_ref().map(own);
-        if let Some(file) = environment {
-            let of_image = || Some(image.health.clone()).filter(|test| !test.is_empty());
-            test = test
-                .or_else(of_image)
-                .map(|test| inject::health_with_environment(file, &test));
+        let check = &self.health;
+        if check.off {
+            return Some(no_health());
         }
+        let own = check.command.as_ref().map(|command| {
+            let mut test = vec!["CMD".to_owned()];
+            test.extend_from_slice(command);
+            test
+        });
+        let of_image = || Some(image.health.clone()).filter(|test| !test.is_empty());
+        let test = match environment {
+            Some(file) => own
+                .or_else(of_image)
+                .map(|test| inject::health_with_environment(file, &test)),
+            None => own,
+        };
         // What is left out here comes from the image.
-        let health = self.health.as_ref();
-        Some(HealthConfig {
-            test: Some(test?),
-            interval: health.map(|check| nanoseconds(check.interval)),
-            timeout: health.map(|check| nanoseconds(check.timeout)),
-            retries: health.map(|check| i64::from(check.retries)),
-            start_period: health.map(|check| nanoseconds(check.start_period)),
+        let health = HealthConfig {
+            test,
+            interval: check.interval.map(nanoseconds),
+            timeout: check.timeout.map(nanoseconds),
+            retries: check.retries.map(i64::from),
+            start_period: check.start_period.map(nanoseconds),
             ..HealthConfig::default()
-        })
+        };
+        (health != HealthConfig::default()).then_some(health)
+    }
+}
+
+/// Takes the image's health check away.
+pub(super) fn no_health() -> HealthConfig {
+    HealthConfig {
+        test: Some(vec!["NONE".to_owned()]),
+        ..HealthConfig::default()
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::container::checked_name;
 use super::error::{DockerError, one_line};
-use super::wire::{self, Prefix};
+use super::wire::{self, Dial, Prefix};
 
 /// Where Docker listens unless it is told otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -51,6 +51,8 @@ pub struct Engine {
     pub(super) docker: Docker,
     pub(super) place: String,
     pub(super) clocks: Clocks,
+    dial: Dial,
+    prefix: Prefix,
     /// Docker up to API 1.43 makes two networks of one name when two ask at once.
     networks: Arc<Mutex<()>>,
 }
@@ -66,7 +68,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`DockerError::NoDaemon`] if nothing listens there, [`DockerError::Silent`] if what listens
-    /// does not answer, [`DockerError::TooOld`].
+    /// does not answer, [`DockerError::NoCommonVersion`].
     pub async fn connect(socket: Option<&Path>) -> Result<Self, DockerError> {
         let socket = socket.map_or_else(|| PathBuf::from(DEFAULT_SOCKET), Path::to_path_buf);
         let place = socket.display().to_string();
@@ -90,10 +92,10 @@ impl Engine {
     {
         let place = one_line(place);
         let prefix: Prefix = Arc::new(OnceLock::new());
-        let agreed = Arc::clone(&prefix);
         let dial = wire::dial(open);
+        let way = (Arc::clone(&dial), Arc::clone(&prefix));
         let transport = move |request: BollardRequest| {
-            wire::send(Arc::clone(&dial), Arc::clone(&prefix), request)
+            wire::send(Arc::clone(&way.0), Arc::clone(&way.1), request)
         };
         // Bollard's own clock covers an answer's head alone; `ask` covers all of it.
         let day = 24 * 60 * 60;
@@ -108,19 +110,31 @@ impl Engine {
             docker,
             place,
             clocks,
+            dial,
+            prefix,
             networks: Arc::default(),
         };
         let version = engine
             .within(clocks.first, "tell its version", engine.docker.version())
             .await?;
         let told = version.api_version.unwrap_or_default();
-        let api = agree(&told).ok_or_else(|| DockerError::TooOld {
+        let oldest = version.min_api_version.unwrap_or_default();
+        let api = agree(&told, &oldest).ok_or_else(|| DockerError::NoCommonVersion {
             place: engine.place.clone(),
-            api: one_line(&told),
+            theirs: match one_line(&oldest) {
+                oldest if oldest.is_empty() => one_line(&told),
+                oldest => format!("{oldest} to {}", one_line(&told)),
+            },
+            ours: format!("{}.{} to {API_DEFAULT_VERSION}", OLDEST_API.0, OLDEST_API.1),
         })?;
         // Nobody else has the other end of this lock yet.
-        let _first = agreed.set(format!("/v{}.{}", api.0, api.1));
+        let _first = engine.prefix.set(format!("/v{}.{}", api.0, api.1));
         Ok(engine)
+    }
+
+    /// The way to the daemon, for a request that bollard does not make.
+    pub(super) fn way(&self) -> (Dial, Prefix) {
+        (Arc::clone(&self.dial), Arc::clone(&self.prefix))
     }
 
     /// Makes a bridge network of this name unless there is one.
@@ -178,15 +192,24 @@ impl Engine {
     }
 }
 
-/// The newest version that both sides know, if it is new enough.
-pub(super) fn agree(theirs: &str) -> Option<(u32, u32)> {
-    let (major, minor) = theirs.split_once('.')?;
-    let theirs = (major.parse().ok()?, minor.parse().ok()?);
+/// The newest version that both sides speak, if there is one: theirs is from `oldest`, where they say
+/// so, to `newest`.
+pub(super) fn agree(newest: &str, oldest: &str) -> Option<(u32, u32)> {
+    let read = |text: &str| {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
     let ours = (
         u32::try_from(API_DEFAULT_VERSION.major_version).ok()?,
         u32::try_from(API_DEFAULT_VERSION.minor_version).ok()?,
     );
-    Some(theirs.min(ours)).filter(|api| *api >= OLDEST_API)
+    let api = read(newest)?.min(ours);
+    let oldest = if oldest.is_empty() {
+        OLDEST_API
+    } else {
+        read(oldest)?.max(OLDEST_API)
+    };
+    Some(api).filter(|api| *api >= oldest)
 }
 
 #[cfg(test)]
@@ -194,10 +217,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_sides_speak_the_older_version_and_an_ancient_one_is_refused() {
-        assert_eq!(agree("1.41"), Some((1, 41)));
-        assert_eq!(agree("1.99"), Some((1, 53)));
-        assert_eq!(agree("1.24"), None);
-        assert_eq!(agree("\u{1b}[2J"), None);
+    fn both_sides_speak_the_newest_common_version_and_without_one_not_at_all() {
+        assert_eq!(agree("1.41", "1.12"), Some((1, 41)));
+        assert_eq!(agree("1.99", "1.44"), Some((1, 53)));
+        assert_eq!(agree("1.99", ""), Some((1, 53)));
+        assert_eq!(agree("1.24", "1.12"), None);
+        assert_eq!(agree("1.99", "1.60"), None);
+        assert_eq!(agree("1.41", "\u{1b}[2J"), None);
+        assert_eq!(agree("\u{1b}[2J", ""), None);
     }
 }

@@ -21,12 +21,18 @@ pub struct Container {
     pub entrypoint: Option<Vec<String>>,
     /// `uid`, `uid:gid` or names of the image.
     pub user: Option<String>,
+    /// The folder in which it starts; the image's without.
+    pub working_dir: Option<String>,
     /// The networks it joins, the first one from its creation on; none is Docker's default bridge.
     pub networks: Vec<String>,
+    /// More names by which others find it, by network.
+    pub aliases: BTreeMap<String, Vec<String>>,
+    /// `name:address`, lines of its `/etc/hosts`.
+    pub extra_hosts: Vec<String>,
     /// Folders of the host.
     pub mounts: Vec<Mount>,
-    /// Plain variables.
-    pub environment: BTreeMap<String, String>,
+    /// Variables that `docker inspect` shows.
+    pub environment: BTreeMap<String, Visible>,
     /// The folder of this deploy's secrets.
     pub secrets: Option<Secrets>,
     /// Single files of that folder at places of their own.
@@ -37,8 +43,21 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Ports of the host that lead into it.
     pub ports: Vec<Port>,
-    /// In place of the image's HEALTHCHECK.
-    pub health: Option<HealthCheck>,
+    /// What differs from the image's HEALTHCHECK.
+    pub health: HealthCheck,
+    /// Whether a small first process takes over orphans.
+    pub init: bool,
+}
+
+/// A variable of the container's configuration. Its `Debug` does not show it: it may be a secret that
+/// a hook asked to be visible there.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Visible(pub String);
+
+impl std::fmt::Debug for Visible {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Visible(..)")
+    }
 }
 
 /// A folder of the host inside a container. A missing one fails the start.
@@ -115,19 +134,22 @@ pub enum Protocol {
     Udp,
 }
 
-/// A command that the daemon runs inside the container from time to time.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A command that the daemon runs inside the container from time to time. What is left open comes from
+/// the image.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct HealthCheck {
+    /// Whether there is none, whatever the image says.
+    pub off: bool,
     /// The command; it sees the variables of the environment's file too.
-    pub command: Vec<String>,
+    pub command: Option<Vec<String>>,
     /// The time between two runs.
-    pub interval: Duration,
+    pub interval: Option<Duration>,
     /// How long one may take.
-    pub timeout: Duration,
+    pub timeout: Option<Duration>,
     /// How many failures make it unhealthy.
-    pub retries: u16,
+    pub retries: Option<u16>,
     /// How long failures do not count at the start.
-    pub start_period: Duration,
+    pub start_period: Option<Duration>,
 }
 
 impl Container {
@@ -164,7 +186,7 @@ impl Container {
             }
         }
         for (name, value) in &self.environment {
-            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            if name.is_empty() || name.contains(['=', '\0']) || value.0.contains('\0') {
                 return declared("the variable", name, "cannot be set");
             }
         }
@@ -218,7 +240,12 @@ mod tests {
             broken(|c| c.networks = vec!["container:other".to_owned()]),
             broken(|c| c.files[0].source = "config.json".into()),
             broken(|c| c.files[0].target = "/run/../etc/passwd".to_owned()),
-            broken(|c| drop(c.environment.insert("A=B".to_owned(), String::new()))),
+            broken(|c| {
+                drop(
+                    c.environment
+                        .insert("A=B".to_owned(), Visible(String::new())),
+                )
+            }),
         ] {
             assert!(error.starts_with("the "), "{error}");
         }

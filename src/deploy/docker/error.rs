@@ -37,15 +37,15 @@ pub enum DockerError {
         /// How long it was given.
         after: Duration,
     },
-    /// The daemon speaks only versions of the API that are too old.
-    #[error(
-        "the Docker daemon at {place} speaks API {api}, and 1.41 (Docker 20.10) is the oldest that is known to work"
-    )]
-    TooOld {
+    /// No version of the API is spoken on both sides.
+    #[error("the Docker daemon at {place} speaks API {theirs}, and clws speaks {ours}")]
+    NoCommonVersion {
         /// The socket, or how it is reached.
         place: String,
-        /// Its newest version.
-        api: String,
+        /// Its versions.
+        theirs: String,
+        /// Ours.
+        ours: String,
     },
     /// The conversation broke: a cut connection, an answer that is no answer.
     #[error("the conversation with the Docker daemon broke: {doing}: {text}")]
@@ -165,7 +165,7 @@ impl Explain for DockerError {
         match self {
             Self::NoDaemon { .. }
             | Self::Silent { .. }
-            | Self::TooOld { .. }
+            | Self::NoCommonVersion { .. }
             | Self::Broken { .. }
             | Self::TooMuch { .. } => Code::Backend,
             Self::Refused { .. } | Self::NeitherRuns { .. } => Code::Remote,
@@ -193,11 +193,10 @@ impl Explain for DockerError {
             Self::Silent { .. } => {
                 "look at the daemon, e.g. with `journalctl -u docker`".to_owned()
             }
-            Self::NoImage { image } => {
-                format!(
-                    "bring it there first: `docker pull {image}` or `docker load` on the target"
-                )
-            }
+            Self::NoImage { image } => format!(
+                "say `pull = true` or `registry` in the hook, or bring it there: `docker load` or \
+                 `docker pull {image}` on the target"
+            ),
             Self::NoShell { .. } => {
                 "give the values as files, or use an image with a shell".to_owned()
             }
@@ -208,8 +207,10 @@ impl Explain for DockerError {
                 )
             }
             Self::NeitherRuns { .. } => "look at `docker ps --all` on the target".to_owned(),
-            Self::TooOld { .. }
-            | Self::Broken { .. }
+            Self::NoCommonVersion { .. } => {
+                "use Docker Engine 20.10 or later on the target, and a clws of its time".to_owned()
+            }
+            Self::Broken { .. }
             | Self::TooMuch { .. }
             | Self::Refused { .. }
             | Self::NoContainer { .. }

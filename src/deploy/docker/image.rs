@@ -23,7 +23,7 @@ pub struct Image {
 }
 
 impl Engine {
-    /// Looks an image up on the target; nothing is fetched from a registry.
+    /// Looks an image up on the target; nothing is fetched from a registry, see [`Engine::pull`].
     ///
     /// # Errors
     /// [`DockerError::NoImage`] if it is not there, [`DockerError::Declaration`] if that is no name.
@@ -57,7 +57,7 @@ fn test_of(health: HealthConfig) -> Option<Vec<String>> {
 }
 
 /// An image's name goes into a path of the API: only what such a name may hold, no way up.
-fn checked_image(name: &str) -> Result<(), DockerError> {
+pub(super) fn checked_image(name: &str) -> Result<(), DockerError> {
     let sound = !name.is_empty()
         && name.len() <= 512
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())

@@ -1,10 +1,11 @@
 //! One container from its creation to its removal, a call of the API at a time.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    HealthStatusEnum, NetworkConnectRequest,
+    HealthStatusEnum, NetworkConnectRequest, NetworkSettings,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
@@ -30,6 +31,10 @@ pub struct Snapshot {
     pub state: State,
     /// What its health check says, where it has one.
     pub health: Option<Health>,
+    /// What its health check printed last, as it came.
+    pub health_output: String,
+    /// Its addresses, by network.
+    pub addresses: BTreeMap<String, IpAddr>,
     /// When it was last started.
     pub started: Option<Moment>,
     /// How often the daemon has started it again.
@@ -156,7 +161,7 @@ impl Engine {
             let doing = format!("join the container to the network `{network}`");
             let request = NetworkConnectRequest {
                 container: id.to_owned(),
-                endpoint_config: None,
+                endpoint_config: container.endpoint(network),
             };
             self.ask(&doing, self.docker.connect_network(network, request))
                 .await?;
@@ -237,6 +242,8 @@ fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, Doc
         name: one_line(name.trim_start_matches('/')),
         image: one_line(&seen.image.unwrap_or_default()),
         health: health(&state),
+        health_output: health_output(&state),
+        addresses: addresses(seen.network_settings),
         started: state.started_at.as_deref().and_then(moment),
         restarts: seen
             .restart_count
@@ -269,6 +276,34 @@ fn health(state: &ContainerState) -> Option<Health> {
         HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
         HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
     }
+}
+
+/// What the last run of the health check said: its exit code, and the end of what it printed.
+fn health_output(state: &ContainerState) -> String {
+    let log = state.health.as_ref().and_then(|health| health.log.as_ref());
+    let Some(last) = log.and_then(|log| log.last()) else {
+        return String::new();
+    };
+    let code = last
+        .exit_code
+        .map_or_else(String::new, |code| format!("exit {code}: "));
+    format!(
+        "{code}{}",
+        last.output.as_deref().unwrap_or_default().trim()
+    )
+}
+
+/// Addresses as far as they are some; a container that does not run has none.
+fn addresses(settings: Option<NetworkSettings>) -> BTreeMap<String, IpAddr> {
+    let networks = settings.and_then(|settings| settings.networks);
+    let networks = networks.unwrap_or_default().into_iter();
+    networks
+        .filter_map(|(name, endpoint)| {
+            let v4 = endpoint.ip_address.and_then(|text| text.parse().ok());
+            let v6 = || endpoint.global_ipv6_address.as_ref()?.parse().ok();
+            Some((one_line(&name), v4.or_else(v6)?))
+        })
+        .collect()
 }
 
 /// `2026-11-24T10:00:00.123456789Z` to the second; a container that never ran says the year 1.

@@ -23,16 +23,20 @@ mod image;
 pub mod inject;
 mod lifecycle;
 mod output;
+mod pull;
 mod replace;
 mod run;
 mod traits;
 mod wire;
 
 pub use client::{Clocks, Engine};
-pub use container::{Container, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets};
+pub use container::{
+    Container, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets, Visible,
+};
 pub use error::DockerError;
 pub use image::Image;
 pub use lifecycle::{Health, Snapshot, State};
+pub use pull::Login;
 pub use replace::{Recovery, Replacement};
 pub use run::{Ended, OUTPUT_CAP, Ran};
 pub use traits::Traits;

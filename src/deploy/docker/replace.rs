@@ -10,6 +10,17 @@
 //! | [`step_in`](Engine::step_in) | new, running | | old, stopped |
 //! | [`confirm`](Engine::confirm) | new, running | | |
 //!
+//! Where others hold on to the old one's address until they are told, as nginx does, both run for a
+//! while:
+//!
+//! | step | `NAME` | `NAME.clws-new` | `NAME.clws-old` |
+//! |---|---|---|---|
+//! | [`start_beside`](Engine::start_beside) | old, running | new, running | |
+//! | [`change_names`](Engine::change_names) | new, running | | old, running |
+//! | `confirm` | new, running | | |
+//!
+//! A network resolves the name of a running container by its present name, so that moves at once.
+//!
 //! [`put_back`](Engine::put_back) goes the other way in an order that passes through the same
 //! pictures, so that [`recover`](Engine::recover) after a crash has to know only these: until it was
 //! confirmed, a replacement is undone. Two labels of the new container say what it replaces and
@@ -33,6 +44,8 @@ pub struct Replacement {
     name: String,
     new: String,
     old: Option<Old>,
+    /// Whether the old one was left running.
+    both: bool,
 }
 
 #[derive(Debug)]
@@ -116,7 +129,54 @@ impl Engine {
         ]);
         let new = self.create(&beside(name), container, body).await?;
         let name = name.to_owned();
-        Ok(Replacement { name, new, old })
+        Ok(Replacement {
+            name,
+            new,
+            old,
+            both: false,
+        })
+    }
+
+    /// Starts a new container beside the old one, which goes on under its name.
+    ///
+    /// # Errors
+    /// If the new one cannot be created or started; then it is gone again.
+    pub async fn start_beside(&self, container: &Container) -> Result<Replacement, DockerError> {
+        let (_, _started) = self.settle(&container.name).await?;
+        let mut replacement = self.create_beside(container).await?;
+        replacement.both = true;
+        match self.start(&replacement.new).await {
+            Ok(()) => Ok(replacement),
+            Err(error) => {
+                // The first error is the one that tells something.
+                let _unused = self.remove(&replacement.new, Volumes::Remove).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the new container the name, and the old one that of an old one; both go on.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer.
+    pub async fn change_names(&self, replacement: &Replacement) -> Result<(), DockerError> {
+        if let Some(old) = &replacement.old {
+            self.rename(&old.id, &aside(&replacement.name)).await?;
+        }
+        self.rename(&replacement.new, &replacement.name).await
+    }
+
+    /// Undoes [`Engine::change_names`].
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer.
+    pub async fn change_names_back(&self, replacement: &Replacement) -> Result<(), DockerError> {
+        self.rename(&replacement.new, &beside(&replacement.name))
+            .await?;
+        match &replacement.old {
+            Some(old) => self.rename(&old.id, &replacement.name).await,
+            None => Ok(()),
+        }
     }
 
     /// Step 2: stops the old container and renames it to `NAME.clws-old`.
@@ -146,10 +206,13 @@ impl Engine {
     /// # Errors
     /// If the daemon refuses or does not answer; calling `recover` instead would put the old back.
     pub async fn confirm(&self, replacement: Replacement) -> Result<(), DockerError> {
-        match replacement.old {
-            Some(old) => self.remove(&old.id, Volumes::Keep).await,
-            None => Ok(()),
+        let Some(old) = replacement.old else {
+            return Ok(());
+        };
+        if replacement.both {
+            self.stop(&old.id).await?;
         }
+        self.remove(&old.id, Volumes::Keep).await
     }
 
     /// The new container goes; the old one has its name again, with the files it had, and runs if
@@ -159,7 +222,7 @@ impl Engine {
     /// If the old one does not start; then the new one stays as `NAME.clws-new`, stopped, to be
     /// looked at.
     pub async fn put_back(&self, replacement: Replacement) -> Result<(), DockerError> {
-        let Replacement { name, new, old } = replacement;
+        let Replacement { name, new, old, .. } = replacement;
         self.swap_back(&name, Some(&new), old.as_ref()).await?;
         if old.is_some_and(|old| old.ran) {
             self.start(&name).await?;

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use bollard::errors::Error as BollardError;
 use bollard::exec::StartExecResults;
-use bollard::models::{ExecConfig, HealthConfig, RestartPolicy, RestartPolicyNameEnum};
+use bollard::models::{ExecConfig, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, LogsOptionsBuilder};
 
+use super::body::no_health;
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::{DockerError, checked_id};
@@ -155,15 +156,15 @@ impl Engine {
     ) -> Result<Ran, DockerError> {
         let name = step(checked_name("the container", &container.name)?);
         let image = self.image(&container.image).await?;
+        let mut container = container.clone();
+        // Others would find the step under the component's names.
+        container.aliases.clear();
         let mut body = container.body(&image)?;
         body.open_stdin = Some(stdin.is_some());
         body.stdin_once = Some(stdin.is_some());
         body.attach_stdin = Some(stdin.is_some());
         body.exposed_ports = None;
-        body.healthcheck = Some(HealthConfig {
-            test: Some(vec!["NONE".to_owned()]),
-            ..HealthConfig::default()
-        });
+        body.healthcheck = Some(no_health());
         if let Some(host) = &mut body.host_config {
             host.port_bindings = None;
             host.restart_policy = Some(RestartPolicy {
@@ -172,7 +173,7 @@ impl Engine {
             });
         }
         self.remove(&name, Volumes::Remove).await?;
-        let id = self.create(&name, container, body).await?;
+        let id = self.create(&name, &container, body).await?;
         let ran = self.run_to_end(&id, stdin, within).await;
         // Also ends what is overdue. A step that is done counts even if its remains stay.
         let removed = self.remove(&id, Volumes::Remove).await;

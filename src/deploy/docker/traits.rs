@@ -31,7 +31,7 @@ impl Engine {
     pub async fn traits(&self) -> Result<Traits, DockerError> {
         let info = self.ask("describe itself", self.docker.info()).await?;
         let version = self.ask("tell its version", self.docker.version()).await?;
-        let api = agree(&version.api_version.unwrap_or_default());
+        let api = agree(&version.api_version.unwrap_or_default(), "");
         Ok(Traits {
             api: api.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")),
             mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),

@@ -1,0 +1,63 @@
+//! A component's image: the one on the target, or fetched there with a login that is opened for it.
+
+use std::collections::BTreeMap;
+
+use super::component::Bringing;
+use super::container_hook::{ContainerHook, PULL, Registry};
+use super::docker::{DockerError, Engine, Image, Login};
+use super::hook::Text;
+use super::place::{Opened, fill, wrong};
+use super::plan::{ComponentPlan, Purpose};
+use crate::error::Error;
+use crate::secret::Plain;
+
+impl Bringing<'_> {
+    /// The image; one that is not there is fetched, if the hook says so.
+    pub(super) async fn image(
+        &self,
+        engine: &Engine,
+        hook: &ContainerHook,
+        name: &str,
+    ) -> Result<Image, Error> {
+        match engine.image(name).await {
+            Err(DockerError::NoImage { .. }) if hook.pulls() => {}
+            other => return Ok(other?),
+        }
+        let login = match &hook.registry {
+            Some(registry) => {
+                let opened = (self.open)(&self.plan.with_secrets(Purpose::Pull))?;
+                Some(login(self.plan, &self.names(""), &opened, registry)?)
+            }
+            None => None,
+        };
+        (self.say)(&format!(
+            "{} {} | pulling {name}",
+            self.target.host.name,
+            self.plan.component()
+        ));
+        let pulling = async { Ok(engine.pull(name, login.as_ref(), PULL).await?) };
+        self.limit.run(pulling).await?;
+        Ok(engine.image(name).await?)
+    }
+}
+
+/// What the hook's registry is logged in to with.
+fn login(
+    plan: &ComponentPlan,
+    names: &BTreeMap<String, String>,
+    opened: &Opened,
+    registry: &Registry,
+) -> Result<Login, Error> {
+    let secret = |name: &String| {
+        let missing = || wrong(plan, format!("`{name}` was not opened"));
+        Ok::<_, Error>(opened.get(name).ok_or_else(missing)?.duplicate())
+    };
+    Ok(Login {
+        server: registry.server.clone(),
+        username: match &registry.username {
+            Text::Plain(text) => Plain::from(fill(plan, names, text)?.as_str()),
+            Text::Secret(name) => secret(&name.secret)?,
+        },
+        password: secret(&registry.password.secret)?,
+    })
+}

@@ -1,0 +1,108 @@
+//! A real nginx on loopback, with certificates made here by openssl, ended when dropped.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::tool::{run, said, tool};
+
+/// A certificate with its key, and the CA that signed it, as PEM.
+pub(crate) struct Pair {
+    /// Leaf first, then the CA.
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    pub(crate) ca: String,
+}
+
+/// Makes a CA, and a certificate of it for `name` that holds for `days`.
+pub(crate) fn pair(name: &str, days: u32) -> Pair {
+    let folder = TempDir::with_prefix("clws-tls-").unwrap();
+    let script = r#"
+set -e
+cd "$1"
+new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "$@"; }
+new -x509 -days 365 -subj "/CN=test-ca-$(openssl rand -hex 8)" -keyout ca.key -out ca.crt
+new -subj "/CN=$2" -keyout leaf.key -out leaf.csr
+printf 'subjectAltName=DNS:%s,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' "$2" >ext
+openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$3" -extfile ext -out leaf.crt
+"#;
+    let path = folder.path().to_str().unwrap();
+    let output = run(
+        "sh",
+        ["-c", script, "sh", path, name, &days.to_string()],
+        b"",
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+    Pair {
+        chain: read("leaf.crt") + &read("ca.crt"),
+        key: read("leaf.key"),
+        ca: read("ca.crt"),
+    }
+}
+
+/// A running nginx.
+pub(crate) struct Nginx {
+    server: Child,
+    pub(crate) folder: TempDir,
+    /// Speaks plain HTTP.
+    pub(crate) plain: u16,
+    /// Speaks HTTPS.
+    pub(crate) secure: u16,
+}
+
+impl Nginx {
+    /// Starts one that shows the pair and has these locations.
+    pub(crate) fn start(pair: &Pair, locations: &str) -> Self {
+        let folder = TempDir::with_prefix("clws-nginx-").unwrap();
+        let (plain, secure) = (free_port(), free_port());
+        let path = folder.path().display().to_string();
+        let config = format!(
+            "daemon off; pid {path}/pid; error_log {path}/log; worker_processes 1;\n\
+             events {{}}\nhttp {{ access_log off; client_body_temp_path {path}; proxy_temp_path {path};\n\
+             fastcgi_temp_path {path}; uwsgi_temp_path {path}; scgi_temp_path {path};\n\
+             server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{secure} ssl;\n\
+             ssl_certificate {path}/crt; ssl_certificate_key {path}/key; ssl_protocols TLSv1.2 TLSv1.3;\n\
+             {locations} }} }}\n"
+        );
+        std::fs::write(folder.path().join("crt"), &pair.chain).unwrap();
+        std::fs::write(folder.path().join("key"), &pair.key).unwrap();
+        std::fs::write(folder.path().join("conf"), config).unwrap();
+        let server = Command::new(tool("nginx"))
+            .args(["-e", &format!("{path}/log"), "-c", &format!("{path}/conf")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let nginx = Self {
+            server,
+            folder,
+            plain,
+            secure,
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", nginx.secure)).is_err() {
+            let log = std::fs::read_to_string(nginx.folder.path().join("log"));
+            assert!(Instant::now() < until, "no nginx: {log:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        nginx
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Its workers end when it is told to, not when it is killed.
+        let pid = self.server.id().to_string();
+        let _told = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        let _status = self.server.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
