@@ -8,13 +8,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
-use crate::deploy::ssh::Login;
+use super::login::logins;
 use crate::deploy::{HOST_TIME, Plan, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::exec::ignores;
 use crate::fleet::{Host, hosts};
 use crate::fs::Sync;
-use crate::identity::Bundle;
 use crate::name::Component;
 use crate::text::count;
 use crate::vault::{Reader, Vault};
@@ -205,23 +204,6 @@ fn with_run<T>(
         cx.ui.warn(&notice);
     }
     result
-}
-
-/// The signing keys of this person, and the ssh-agent's.
-fn logins(cx: &Context, bundles: &[Bundle]) -> Result<Vec<Login>, Error> {
-    let mut logins = Vec::new();
-    for bundle in bundles {
-        if bundle
-            .signing_kept()
-            .is_some_and(|kept| kept != crate::identity::Kept::Agent)
-        {
-            logins.push(Login::Key(bundle.signing_key_openssh(&cx.ui)?));
-        }
-    }
-    if let Some(socket) = cx.world.variable("SSH_AUTH_SOCK") {
-        logins.push(Login::Agent(cx.world.folder().join(socket)));
-    }
-    Ok(logins)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {

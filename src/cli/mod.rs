@@ -17,6 +17,7 @@ mod hook;
 mod identity;
 mod import;
 mod init;
+mod login;
 mod merge;
 mod progress;
 mod recipient;
