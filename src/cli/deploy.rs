@@ -206,7 +206,10 @@ fn with_run<T>(
 /// The person's name on this machine.
 pub(crate) fn user_here(cx: &Context) -> String {
     let user = cx.world.variable("USER");
-    user.map_or_else(|| "root".to_owned(), |user| user.to_string_lossy().into_owned())
+    user.map_or_else(
+        || "root".to_owned(),
+        |user| user.to_string_lossy().into_owned(),
+    )
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {

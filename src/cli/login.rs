@@ -80,7 +80,9 @@ impl<'a> Ways<'a> {
         endpoint: &Endpoint,
     ) -> Result<(Vec<Hop<'_>>, fleet::Hop), Error> {
         let mut way = fleet::route(self.vault, endpoint, self.folder()?)?;
-        let last = way.pop().ok_or_else(|| fleet::FleetError::NoAddress(endpoint.name.to_string()))?;
+        let last = way
+            .pop()
+            .ok_or_else(|| fleet::FleetError::NoAddress(endpoint.name.to_string()))?;
         let before: Result<_, Error> = way.into_iter().map(|hop| self.hop(scope, hop)).collect();
         Ok((before?, last))
     }
@@ -126,7 +128,10 @@ impl<'a> Ways<'a> {
             None => SshFolder::default(),
         };
         if self.cx.ui.is_verbose() {
-            read.config.notes().iter().for_each(|note| self.cx.ui.say(note));
+            read.config
+                .notes()
+                .iter()
+                .for_each(|note| self.cx.ui.say(note));
         }
         Ok(self.folder.get_or_init(|| read))
     }
@@ -161,7 +166,10 @@ impl<'a> Ways<'a> {
         }
         let mut own = Vec::new();
         for bundle in self.bundles {
-            if bundle.signing_kept().is_some_and(|kept| kept != Kept::Agent) {
+            if bundle
+                .signing_kept()
+                .is_some_and(|kept| kept != Kept::Agent)
+            {
                 let key = bundle.signing_key_openssh(&self.cx.ui)?;
                 own.push(Arc::new(Login::Key(key)));
             }
@@ -188,7 +196,9 @@ impl<'a> Ways<'a> {
             ('u', self.user),
         ];
         let Some(path) = expand(file, &tokens) else {
-            return Arc::new(Login::Unusable(format!("{file}: a name that is not understood")));
+            return Arc::new(Login::Unusable(format!(
+                "{file}: a name that is not understood"
+            )));
         };
         let path = match path.strip_prefix("~/") {
             Some(below) => Path::new(&home).join(below),
@@ -198,9 +208,9 @@ impl<'a> Ways<'a> {
             return Arc::clone(login);
         }
         let login = self.open_file(&path);
-        let login = Arc::new(login.unwrap_or_else(|why| {
-            Login::Unusable(format!("{}: {why}", path.display()))
-        }));
+        let login = Arc::new(
+            login.unwrap_or_else(|why| Login::Unusable(format!("{}: {why}", path.display()))),
+        );
         let mut known = self.of_files.borrow_mut();
         known.insert(path, Arc::clone(&login));
         login

@@ -83,7 +83,10 @@ pub enum FleetError {
     #[error("the host {0} has no address")]
     NoAddress(String),
     /// A jump host that is no party.
-    #[error("the host {host} is reached through `{}`, which is no host of this vault", crate::text::clean(jump))]
+    #[error(
+        "the host {host} is reached through `{}`, which is no host of this vault",
+        crate::text::clean(jump)
+    )]
     UnknownJump {
         /// The host.
         host: String,

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_key_reads_with_its_comment_and_prints_without() {
-        let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        let line =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
         let key: HostKeyText = format!("{line} root@web").parse().unwrap();
         assert_eq!(key.to_string(), line);
         assert_eq!(key.label(), "ed25519");

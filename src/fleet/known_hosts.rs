@@ -119,12 +119,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("known_hosts");
         let names = [
-            "web", "web-1", "web-10", "10.0.0.4", "[web]:2222", "[web-1]:22", "db.example.org",
-            "[10.0.0.4]:2222", "fd00::4",
+            "web",
+            "web-1",
+            "web-10",
+            "10.0.0.4",
+            "[web]:2222",
+            "[web-1]:22",
+            "db.example.org",
+            "[10.0.0.4]:2222",
+            "fd00::4",
         ];
         let lists = [
-            "web", "WEB", "web-*", "web-?,!web-1", "!web-1,web-*", "*", "*,!web", "[web]:2222",
-            "[web*]:*", "10.0.0.*", "10.0.0.4,web", "*.example.org", "!*.example.org", "fd00::4",
+            "web",
+            "WEB",
+            "web-*",
+            "web-?,!web-1",
+            "!web-1,web-*",
+            "*",
+            "*,!web",
+            "[web]:2222",
+            "[web*]:*",
+            "10.0.0.*",
+            "10.0.0.4,web",
+            "*.example.org",
+            "!*.example.org",
+            "fd00::4",
             "[10.0.0.4]:2222,other",
         ];
         for list in lists {

@@ -6,6 +6,7 @@
 
 mod host;
 mod host_key;
+pub mod inventory;
 mod known_hosts;
 mod pattern;
 mod route;

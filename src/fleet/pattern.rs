@@ -66,7 +66,6 @@ mod tests {
             assert_eq!(fits(pattern, text), is_fit, "{pattern} {text}");
         }
         let long = "a".repeat(4000);
-        assert!(!fits(&"*a".repeat(50).replace("aa", "a").repeat(1), &"b".repeat(4000)));
         assert!(!fits(&format!("{}b", "*a".repeat(200)), &long));
     }
 

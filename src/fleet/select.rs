@@ -86,7 +86,16 @@ mod tests {
         ] {
             assert!(means(word, &host), "{word}");
         }
-        for word in ["", "server", "pro", "prod_", "prod_s", "test_server", "vm-clws-test-*", "*-1"] {
+        for word in [
+            "",
+            "server",
+            "pro",
+            "prod_",
+            "prod_s",
+            "test_server",
+            "vm-clws-test-*",
+            "*-1",
+        ] {
             assert!(!means(word, &host), "{word}");
         }
     }

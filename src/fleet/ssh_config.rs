@@ -185,10 +185,13 @@ impl SshConfig {
                 }
                 "proxyjump" => {
                     let jumps = jumps(rest);
-                    Entry::Jump(jumps.ok_or_else(|| wrong("a `ProxyJump` that is none".to_owned()))?)
+                    Entry::Jump(
+                        jumps.ok_or_else(|| wrong("a `ProxyJump` that is none".to_owned()))?,
+                    )
                 }
                 "proxycommand" => {
-                    let note = format!("{} line {number}: no `ProxyCommand` is run", file.display());
+                    let note =
+                        format!("{} line {number}: no `ProxyCommand` is run", file.display());
                     self.notes.push(note);
                     Entry::Command
                 }
@@ -209,7 +212,9 @@ impl SshConfig {
     ) -> Result<Vec<Vec<Entry>>, SshConfigError> {
         let below = match pattern.strip_prefix("~/.ssh/") {
             Some(below) => Some(Path::new(below)),
-            None if Path::new(pattern).is_absolute() => Path::new(pattern).strip_prefix(folder).ok(),
+            None if Path::new(pattern).is_absolute() => {
+                Path::new(pattern).strip_prefix(folder).ok()
+            }
             None if pattern.starts_with('~') => None,
             None => Some(Path::new(pattern)),
         };
@@ -359,7 +364,10 @@ fn split_keyword(line: &str) -> Option<(String, &str)> {
     // One `=` may stand between, with blanks around it.
     let rest = rest.trim_start_matches(BLANKS);
     let rest = rest.strip_prefix('=').unwrap_or(rest);
-    Some((keyword.to_ascii_lowercase(), rest.trim_start_matches(BLANKS)))
+    Some((
+        keyword.to_ascii_lowercase(),
+        rest.trim_start_matches(BLANKS),
+    ))
 }
 
 /// The words of a line, without a comment behind them; `None` if a quote is not closed.
@@ -424,7 +432,8 @@ impl Jump {
             },
         };
         let port = port.filter(|port| !port.is_empty());
-        let is_host = !host.is_empty() && !host.starts_with('-') && !host.contains(char::is_whitespace);
+        let is_host =
+            !host.is_empty() && !host.starts_with('-') && !host.contains(char::is_whitespace);
         Some(Self {
             user: user.map(str::to_owned),
             host: Some(host).filter(|_| is_host)?.to_owned(),
@@ -432,3 +441,6 @@ impl Jump {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

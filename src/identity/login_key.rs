@@ -2,9 +2,9 @@
 
 use ssh_key::{Kdf, PrivateKey};
 
+use super::IdentityError;
 use super::ask::{Ask, ask_for};
 use super::ssh_key::{KeyError, ROUNDS_MOST};
-use super::IdentityError;
 use crate::secret::Plain;
 
 /// A private key that was read; perhaps still under its passphrase.
@@ -59,11 +59,12 @@ impl LoginKey {
         let key = match self.is_sealed() {
             false => self.key.clone(),
             true => {
-                let open = |passphrase: &Plain| match passphrase.with(|bytes| self.key.decrypt(bytes)) {
-                    Ok(key) => Ok(Some(key)),
-                    Err(ssh_key::Error::Crypto) => Ok(None),
-                    Err(_) => Err(broken().into()),
-                };
+                let open =
+                    |passphrase: &Plain| match passphrase.with(|bytes| self.key.decrypt(bytes)) {
+                        Ok(key) => Ok(Some(key)),
+                        Err(ssh_key::Error::Crypto) => Ok(None),
+                        Err(_) => Err(broken().into()),
+                    };
                 ask_for(&self.label, ask, open)?.0
             }
         };

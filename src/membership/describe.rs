@@ -55,7 +55,10 @@ pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
         let (was, is) = (before.ssh_keys.get(scope), after.ssh_keys.get(scope));
         if was != is {
             said.push(match is {
-                Some(path) => format!("hosts of `{scope}` are logged in to with `{}`", path.as_str()),
+                Some(path) => format!(
+                    "hosts of `{scope}` are logged in to with `{}`",
+                    path.as_str()
+                ),
                 None => format!("hosts of `{scope}` are logged in to with no key of the vault"),
             });
         }
@@ -141,7 +144,10 @@ fn way(party: &Party) -> String {
     let jump = party.jump.as_ref().map(|jump| format!(" through {jump}"));
     [
         user.unwrap_or_default(),
-        party.address.clone().unwrap_or_else(|| "no address".to_owned()),
+        party
+            .address
+            .clone()
+            .unwrap_or_else(|| "no address".to_owned()),
         port.unwrap_or_default(),
         jump.unwrap_or_default(),
     ]
@@ -219,7 +225,10 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
     }
     for old in &before.host_keys {
         if !after.host_keys.iter().any(|key| key.key == old.key) {
-            said.push(format!("{name} no longer proves itself with {}", shown(old)));
+            said.push(format!(
+                "{name} no longer proves itself with {}",
+                shown(old)
+            ));
         }
     }
     let place = |party: &Party| {
@@ -231,7 +240,10 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
         )
     };
     if place(before) != place(after) {
-        said.push(format!("{name} is reached in another way, at {}", way(after)));
+        said.push(format!(
+            "{name} is reached in another way, at {}",
+            way(after)
+        ));
     }
     if before.public != after.public {
         said.push(format!(

@@ -16,6 +16,7 @@ mod a_container_gets_its_secrets_and_nobody_else_sees_them;
 mod a_deploy_can_be_ended_at_any_time;
 mod a_failing_deploy_leaves_the_old_one_running;
 mod a_host_is_deployed_to_over_ssh;
+mod a_host_is_reached_through_others;
 mod a_person_without_root_deploys_to_memory_of_their_own;
 mod an_older_value_is_brought_in_an_emergency;
 mod from_certs_to_a_running_component;

@@ -80,9 +80,9 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
 
 fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), Error> {
     let parties = rules.parties()?;
-    let is_host = parties.get(jump).is_some_and(|party| {
-        party.kind == Kind::Host && party.address.as_deref() != Some(LOCAL)
-    });
+    let is_host = parties
+        .get(jump)
+        .is_some_and(|party| party.kind == Kind::Host && party.address.as_deref() != Some(LOCAL));
     if is_host && jump != host {
         return Ok(());
     }

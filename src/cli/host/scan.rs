@@ -130,11 +130,7 @@ fn meant(vault: &Vault, words: &[String]) -> Result<Vec<Party>, Error> {
     Ok(meant.into_values().collect())
 }
 
-fn look(
-    cx: &Context,
-    vault: &Vault,
-    parties: &[Party],
-) -> Result<(Vec<Row>, Vec<Error>), Error> {
+fn look(cx: &Context, vault: &Vault, parties: &[Party]) -> Result<(Vec<Row>, Vec<Error>), Error> {
     let bundles = cx.bundles().unwrap_or_default();
     let mine = cx.openers(&bundles);
     let reader = Reader::new(vault, as_openers(&mine), "host scan", Sync::Disk)?;

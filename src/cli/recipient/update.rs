@@ -56,9 +56,8 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
     }
     add_keys(&mut party, &age, &sign)?;
     for key in &args.drop {
-        let count = |party: &Party| {
-            party.recipients.len() + party.signing.len() + party.host_keys.len()
-        };
+        let count =
+            |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();
         let before = count(&party);
         party
             .recipients

@@ -181,13 +181,21 @@ impl Explain for SshError {
 
     fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::BadHostKey { host, .. } => vec![format!("mend recipients/{host}.toml, then `clws trust sign`")],
-            Self::NoHostKey { host, recorded } if recorded.is_empty() => vec![
-                format!("`clws host scan {host}` shows its host keys, and takes them with `--add`"),
-            ],
+            Self::BadHostKey { host, .. } => vec![format!(
+                "mend recipients/{host}.toml, then `clws trust sign`"
+            )],
+            Self::NoHostKey { host, recorded } if recorded.is_empty() => vec![format!(
+                "`clws host scan {host}` shows its host keys, and takes them with `--add`"
+            )],
             Self::HostKeyRevoked { .. } => vec![ask()],
-            Self::NotThrough { via, forbidden: true, .. } => {
-                vec![format!("`AllowTcpForwarding` in the sshd_config of {via} decides")]
+            Self::NotThrough {
+                via,
+                forbidden: true,
+                ..
+            } => {
+                vec![format!(
+                    "`AllowTcpForwarding` in the sshd_config of {via} decides"
+                )]
             }
             Self::NotThrough { host, .. } => vec![format!(
                 "look at `address` and `port` in recipients/{}.toml, as the host before it sees them",
@@ -234,7 +242,9 @@ fn ask() -> Hint {
 }
 
 fn scan(host: &str) -> Hint {
-    format!("if it was: `clws host scan {host} --add`, and `clws recipient update {host} --drop KEY` for the old one")
+    format!(
+        "if it was: `clws host scan {host} --add`, and `clws recipient update {host} --drop KEY` for the old one"
+    )
 }
 
 fn make_one(host: &str) -> Vec<Hint> {

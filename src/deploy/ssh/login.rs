@@ -14,9 +14,7 @@ use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{
-    Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey,
-};
+use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use tokio::net::UnixStream;
 
 use super::host_key::fingerprint;
@@ -143,7 +141,9 @@ impl Attempts<'_> {
                         }
                     }
                 }
-                Ok(_) => self.note(format!("{name}: the certificate beside it is another key's")),
+                Ok(_) => self.note(format!(
+                    "{name}: the certificate beside it is another key's"
+                )),
                 Err(_) => self.note(format!("{name}: the certificate beside it cannot be read")),
             }
         }
@@ -153,7 +153,10 @@ impl Attempts<'_> {
         let answer = match rsa {
             None => {
                 let key = PrivateKeyWithHashAlg::new(key, None);
-                self.handle.authenticate_publickey(self.user, key).await.ok()
+                self.handle
+                    .authenticate_publickey(self.user, key)
+                    .await
+                    .ok()
             }
             Some(mut rsa) => {
                 let hash = self.hash_for(&key.algorithm()).await;
@@ -232,7 +235,9 @@ impl Attempts<'_> {
                 Shown::Key(key) => key,
                 Shown::Certificate(certificate) => certificate.public_key(),
             };
-            let is_meant = wanted.as_ref().is_none_or(|wanted| wanted.key_data() == key);
+            let is_meant = wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.key_data() == key);
             if !is_meant || matches!(key, KeyData::Dsa(_)) {
                 continue;
             }

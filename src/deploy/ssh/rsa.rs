@@ -35,7 +35,11 @@ impl RsaKey {
             Zeroizing::new(number.as_positive_bytes().unwrap_or_default().to_vec())
         };
         let (n, e) = (number(public.n()), number(public.e()));
-        let (d, p, q) = (number(private.d()), number(private.p()), number(private.q()));
+        let (d, p, q) = (
+            number(private.d()),
+            number(private.p()),
+            number(private.q()),
+        );
         let components = KeyPairComponents {
             public_key: PublicKeyComponents { n: &**n, e: &**e },
             dP: &**remainder_below(&d, &p).ok_or(Unfit)?,
@@ -116,7 +120,8 @@ fn remainder_below(d: &[u8], prime: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
                 carry = next;
             }
             let mut borrow = 0_u16;
-            for ((place, from), minus) in less.iter_mut().zip(rest.iter()).zip(modulus.iter()).rev() {
+            for ((place, from), minus) in less.iter_mut().zip(rest.iter()).zip(modulus.iter()).rev()
+            {
                 let difference = 0x100 + u16::from(*from) - u16::from(*minus) - borrow;
                 *place = u8::try_from(difference & 0xff).unwrap_or_default();
                 borrow = 1 - (difference >> 8);

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use russh::AlgorithmKind;
 use russh::client;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
-use russh::AlgorithmKind;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
@@ -121,12 +121,11 @@ impl Looking<'_> {
             None => {
                 let stream = reach(&self.host, self.limits).await?;
                 // Dropped at the end of this arm, which ends what russh still does.
-                let _plug = Plug::of(&stream, self.limits).map_err(|source| {
-                    SshError::Unreachable {
+                let _plug =
+                    Plug::of(&stream, self.limits).map_err(|source| SshError::Unreachable {
                         host: self.host.clone(),
                         source,
-                    }
-                })?;
+                    })?;
                 self.over(Tap(stream, head.clone()), algorithm).await?
             }
             Some(before) => {
@@ -224,7 +223,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.0).poll_read(context, into);
-        self.1.take_in(into.filled().get(before..).unwrap_or_default());
+        self.1
+            .take_in(into.filled().get(before..).unwrap_or_default());
         polled
     }
 }
