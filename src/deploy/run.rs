@@ -20,6 +20,9 @@ use crate::vault::{Reader, Vault};
 /// How long a host may take to be put in order over a new connection, when one broke.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Finds the servers on the way to a host, itself the last.
+pub type FindWay<'a> = dyn Fn(&Host, &Endpoint) -> Result<Vec<Hop<'a>>, Error> + 'a;
+
 /// What a deploy works with.
 pub struct Run<'a> {
     /// The vault.
@@ -27,7 +30,7 @@ pub struct Run<'a> {
     /// Opens what a host is given, when it is connected.
     pub reader: &'a Reader<'a>,
     /// The way to a host over SSH, with what one logs in with.
-    pub way: &'a dyn Fn(&Host, &Endpoint) -> Result<Vec<Hop<'a>>, Error>,
+    pub way: &'a FindWay<'a>,
     /// The party who deploys.
     pub by: &'a str,
     /// Shows a line of what a step prints, redacted and safe.

@@ -202,3 +202,27 @@ async fn logins_are_asked_for_when_the_host_has_proved_itself() {
         assert_eq!(asked.get(), times);
     }
 }
+
+#[tokio::test]
+async fn a_host_that_has_keys_of_another_type_alone_is_refused() {
+    let server = Sshd::start_with(&["ecdsa-256"], "");
+    let (_, other) = server.new_key("other", "ed25519");
+    let host = known_by(&server, &[&other]);
+    let logins = [login(&server)];
+    let error = clws::deploy::ssh::connect(&host, &logins, &Limits::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SshError::HostKeyType { .. }), "{error:?}");
+    assert_eq!(error.code(), Code::HostKey);
+    assert!(
+        error.notes()[0].contains("ecdsa-sha2-nistp256"),
+        "{:?}",
+        error.notes()
+    );
+    assert!(
+        error.hints()[1].contains("clws host scan"),
+        "{:?}",
+        error.hints()
+    );
+    assert!(!server.log().contains("userauth-request"));
+}

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::site::{Site, ada_may_log_in, opened, rows};
 use crate::support::lab::Run;
 use crate::support::sshd::Sshd;
+use crate::support::terminal::Terminal;
 
 /// What this person's login shell does by itself is no part of the test.
 const NO_HOME: &str = "SetEnv HOME=/nonexistent";
@@ -226,6 +227,128 @@ fn a_way_that_leads_nowhere_is_refused() {
     let ran = behind.deploy().exits(17);
     assert!(ran.err.contains("cage → bastion → cage"), "{}", ran.err);
     assert!(!behind.bastion.log().contains("Connection from"));
+}
+
+#[test]
+fn a_scan_adds_on_a_terminal_what_somebody_says_to_have_compared() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let cage = "add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    behind.host(cage, &behind.cage).succeeds();
+    // `--yes` answers for the signature, and not for the comparison.
+    for (answer, code) in [("n\n", 15), ("y\n", 0)] {
+        let scan = lab.clws("host scan cage --add --yes");
+        let mut terminal = Terminal::start(scan.command());
+        terminal
+            .shows("did you compare 1 key with what the hosts themselves print?")
+            .types(answer);
+        let (ended, shown) = terminal.ends();
+        assert_eq!(ended, code, "{shown}");
+    }
+    let text = fs::read_to_string(lab.vault().join("recipients/cage.toml")).unwrap();
+    assert!(text.contains(behind.cage.host_key_line()), "{text}");
+    assert!(!text.contains("ssh-rsa"), "{text}");
+
+    // Another key than the one on record is shouted about, and the old one can be dropped.
+    let (_, other) = behind.cage.new_key("other", "ed25519");
+    let party = lab.vault().join("recipients/cage.toml");
+    fs::write(&party, text.replace(behind.cage.host_key_line(), &other)).unwrap();
+    behind.site.trusts();
+    let ran = lab.clws("host scan cage").exits(1);
+    assert!(
+        ran.text().contains("NOT ON RECORD, another is"),
+        "{}",
+        ran.text()
+    );
+    assert!(
+        ran.text().contains("on record, not shown"),
+        "{}",
+        ran.text()
+    );
+    lab.clws("recipient update cage --drop ed25519 --yes")
+        .succeeds();
+    lab.clws("host scan cage").succeeds();
+}
+
+#[test]
+fn hosts_are_meant_by_name_environment_group_and_pattern() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    for name in ["cage", "cave"] {
+        let words =
+            format!("add {name} --yes --address 127.0.0.1 --scope prod --machine-type server");
+        behind
+            .host(&words, &behind.cage)
+            .word("--host-key")
+            .word(&key)
+            .succeeds();
+    }
+    let planned = |on: &str| -> Vec<String> {
+        let ran = lab.clws(&format!("deploy --dry-run --on {on}")).succeeds();
+        let names = ["box", "cage", "cave"].into_iter();
+        names
+            .filter(|name| ran.err.contains(name))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(planned("prod"), ["box", "cage", "cave"]);
+    assert_eq!(planned("prod_server"), ["box", "cage", "cave"]);
+    assert_eq!(planned("ca?e"), ["cage", "cave"]);
+    assert_eq!(planned("box,*ve"), ["box", "cave"]);
+    for on in ["prod,nowhere", "prod_worker", "server", "x*", "bastion,"] {
+        let ran = lab.clws(&format!("deploy --dry-run --on {on}")).run();
+        assert_ne!(ran.code, 0, "{on}");
+    }
+    let ran = lab.clws("deploy --dry-run --on prod,nowhere").exits(18);
+    assert!(
+        ran.err.contains("`nowhere`") && ran.err.contains("clws host list"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_key_under_a_passphrase_is_asked_for_or_left_to_the_agent() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    let cage = "add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    behind
+        .host(cage, &behind.cage)
+        .word("--host-key")
+        .word(&key)
+        .succeeds();
+    let (_, line) = behind.cage.new_key("person", "ecdsa-256");
+    behind.cage.authorize(&line);
+    let file = behind.cage.folder().join("person");
+    let mut keygen = std::process::Command::new("ssh-keygen");
+    keygen
+        .args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"])
+        .arg(&file);
+    assert!(keygen.status().unwrap().success());
+    behind.ssh_file("person", &fs::read(&file).unwrap());
+    behind.ssh_file("config", b"Host cage\n  IdentityFile ~/.ssh/person\n");
+
+    let ran = behind.deploy().exits(20);
+    assert!(ran.err.contains(".ssh/person: "), "{}", ran.err);
+    let deploy = lab.clws("deploy --on cage --yes");
+    let mut terminal = Terminal::start(deploy.command());
+    terminal.shows("passphrase of").types("open sesame\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains("open sesame"), "{shown}");
+    // With an agent nobody is asked: it has the key, or it has not.
+    let agent = behind.cage.folder().join("nobody");
+    let ran = behind
+        .deploy()
+        .env("SSH_AUTH_SOCK", agent.display().to_string())
+        .exits(20);
+    assert!(
+        ran.err.contains("an ssh-agent that does not answer"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

@@ -220,6 +220,7 @@ impl Attempts<'_> {
         if identities.is_empty() {
             self.note("an ssh-agent without keys");
         }
+        let mut is_there = wanted.is_none();
         for identity in identities {
             let (name, shown) = match &identity {
                 AgentIdentity::PublicKey { key, .. } => {
@@ -241,6 +242,7 @@ impl Attempts<'_> {
             if !is_meant || matches!(key, KeyData::Dsa(_)) {
                 continue;
             }
+            is_there = true;
             if !self.may_try(&name, shown) {
                 continue;
             }
@@ -248,6 +250,9 @@ impl Attempts<'_> {
             if self.judge(&name, answer, "the agent did not sign") {
                 return true;
             }
+        }
+        if let Some(wanted) = wanted.filter(|_| !is_there) {
+            self.note(format!("{}: not in the ssh-agent", fingerprint(&wanted)));
         }
         false
     }
