@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use super::context::Context;
 use crate::deploy::ssh::{Hop, KnownHost, Login};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::fleet::{self, Endpoint, SshFolder, expand};
 use crate::identity::{Bundle, Kept, LoginKey};
-use crate::name::{Scope, SecretName};
+use crate::name::{Scope, SecretName, SecretPath};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
 
@@ -145,18 +145,29 @@ impl<'a> Ways<'a> {
         let Some(path) = settings.ssh_keys.get(scope) else {
             return Ok(None);
         };
-        let plain = match self.vault.find_secret(path)? {
-            SecretName::Value(document, name) => self.reader.value(&document, &name)?.value,
-            SecretName::File(file) => {
-                let mut bytes = zeroize::Zeroizing::new(Vec::new());
-                self.reader.file(&file, &mut *bytes)?;
-                Plain::new(std::mem::take(&mut *bytes))
+        let login = match self.open_secret(path) {
+            Ok(plain) => Login::Key(plain),
+            // Who does not read it may still have a key of their own.
+            Err(error) if error.code() == Code::NoKey => {
+                Login::Unusable(format!("{}: {}", path.as_str(), error.message()))
             }
+            Err(error) => return Err(error),
         };
-        let login = Arc::new(Login::Key(plain));
+        let login = Arc::new(login);
         let mut known = self.of_scopes.borrow_mut();
         known.insert(scope.clone(), Arc::clone(&login));
         Ok(Some(login))
+    }
+
+    fn open_secret(&self, path: &SecretPath) -> Result<Plain, Error> {
+        match self.vault.find_secret(path)? {
+            SecretName::Value(document, name) => Ok(self.reader.value(&document, &name)?.value),
+            SecretName::File(file) => {
+                let mut bytes = zeroize::Zeroizing::new(Vec::new());
+                self.reader.file(&file, &mut *bytes)?;
+                Ok(Plain::new(std::mem::take(&mut *bytes)))
+            }
+        }
     }
 
     /// The signing keys of this person, and the ssh-agent's.

@@ -336,7 +336,8 @@ fn what_is_odd_in_a_list_is_named() {
     for (text, why) in [
         ("", "no host stands in it"),
         ("{\"a\": 1}", "JSON of `az vm list`"),
-        ("[web\nx y\n", "a word that sets nothing"),
+        ("[web]\nx y\n", "a word that sets nothing in line 2"),
+        ("[web\n", "a range without an end in line 1"),
         (
             "[web:other]\n",
             "a section that Ansible does not have in line 1",
