@@ -8,13 +8,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::context::{Context, as_openers, as_signers};
-use crate::deploy::ssh::Login;
+use super::login::Ways;
 use crate::deploy::{HOST_TIME, Plan, Row, Run, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::exec::ignores;
-use crate::fleet::{Host, hosts};
+use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
-use crate::identity::Bundle;
 use crate::name::Component;
 use crate::text::count;
 use crate::vault::{Reader, Vault};
@@ -28,8 +27,8 @@ use crate::vault::{Reader, Vault};
 pub(crate) struct DeployArgs {
     /// The components; all that run there without
     components: Vec<Component>,
-    /// An environment, or one host
-    #[arg(long, value_name = "ENV|HOST")]
+    /// Environments, hosts, groups like `prod_server`, or patterns of names; several by commas
+    #[arg(long, value_name = "ENV|HOST|GROUP|PATTERN")]
     on: String,
     /// Show the plan alone
     #[arg(long)]
@@ -156,14 +155,9 @@ fn with_run<T>(
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
     let reader = Reader::new(vault, as_openers(&mine), "deploy", Sync::Disk)?;
-    let logins = || logins(cx, &bundles);
     let keys = cx.signers(vault, &bundles)?;
     // Reading rights are enough to deploy; somebody without a signing key here is named by the system.
-    let user = cx
-        .world
-        .variable("USER")
-        .map(|user| user.to_string_lossy().into_owned());
-    let user = user.unwrap_or_else(|| "root".to_owned());
+    let user = user_here(cx);
     let by = match vault.author(&as_signers(&keys)) {
         Ok(author) => author.party.to_string(),
         Err(_) => user
@@ -171,17 +165,19 @@ fn with_run<T>(
             .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
             .collect(),
     };
+    let ways = Ways::new(cx, vault, &reader, &bundles, &user);
+    let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
+    let (say, warn) = (|line: &str| cx.ui.say(line), |line: &str| cx.ui.warn(line));
     let result = runtime()?.block_on(async {
         let (sender, signals) = watch::channel(None);
         let mut came = Signals::listen().map_err(cannot_start)?;
         let run = Run {
             vault,
             reader: &reader,
-            logins: &logins,
-            user: &user,
+            way: &way,
             by: &by,
-            say: &|line| cx.ui.say(line),
-            warn: &|line| cx.ui.warn(line),
+            say: &say,
+            warn: &warn,
             signals,
             host_time: HOST_TIME,
         };
@@ -207,24 +203,16 @@ fn with_run<T>(
     result
 }
 
-/// The signing keys of this person, and the ssh-agent's.
-fn logins(cx: &Context, bundles: &[Bundle]) -> Result<Vec<Login>, Error> {
-    let mut logins = Vec::new();
-    for bundle in bundles {
-        if bundle
-            .signing_kept()
-            .is_some_and(|kept| kept != crate::identity::Kept::Agent)
-        {
-            logins.push(Login::Key(bundle.signing_key_openssh(&cx.ui)?));
-        }
-    }
-    if let Some(socket) = cx.world.variable("SSH_AUTH_SOCK") {
-        logins.push(Login::Agent(cx.world.folder().join(socket)));
-    }
-    Ok(logins)
+/// The person's name on this machine.
+pub(crate) fn user_here(cx: &Context) -> String {
+    let user = cx.world.variable("USER");
+    user.map_or_else(
+        || "root".to_owned(),
+        |user| user.to_string_lossy().into_owned(),
+    )
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -14,9 +14,11 @@ mod git;
 mod harden;
 mod hidden;
 mod hook;
+mod host;
 mod identity;
 mod import;
 mod init;
+mod login;
 mod merge;
 mod progress;
 mod recipient;
@@ -122,6 +124,8 @@ enum Command {
     #[command(subcommand)]
     Trust(trust::Command),
     #[command(subcommand)]
+    Host(host::Command),
+    #[command(subcommand)]
     Hook(hook::Command),
     Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
@@ -146,6 +150,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Recipient(command) => recipient::run(command, cx),
         Command::Access(command) => access::run(command, cx),
         Command::Trust(command) => trust::run(command, cx),
+        Command::Host(command) => host::run(command, cx),
         Command::Hook(command) => hook::run(command, cx),
         Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),

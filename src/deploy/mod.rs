@@ -53,6 +53,6 @@ pub use limit::{HOST_TIME, Signals};
 pub use local::Local;
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
 pub use receipt::{Receipt, Rollback};
-pub use run::{Row, Run, is_interruption, outcome};
+pub use run::{FindWay, Row, Run, is_interruption, outcome};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use target::TargetError;

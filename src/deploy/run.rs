@@ -7,12 +7,12 @@ use super::limit::{Limit, Signals};
 use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::replacing::copy_of;
-use super::ssh::{KnownHost, Limits, Login, connect};
+use super::ssh::{Hop, Limits, connect_through};
 use super::target::Target;
 use super::{Channel, Held, Local, leftover};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Problem};
-use crate::fleet::{Host, Reach};
+use crate::fleet::{Endpoint, Host, Reach};
 use crate::name::{Component, SecretName};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
@@ -20,16 +20,17 @@ use crate::vault::{Reader, Vault};
 /// How long a host may take to be put in order over a new connection, when one broke.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Finds the servers on the way to a host, itself the last.
+pub type FindWay<'a> = dyn Fn(&Host, &Endpoint) -> Result<Vec<Hop<'a>>, Error> + 'a;
+
 /// What a deploy works with.
 pub struct Run<'a> {
     /// The vault.
     pub vault: &'a Vault,
     /// Opens what a host is given, when it is connected.
     pub reader: &'a Reader<'a>,
-    /// The ways to log in to hosts.
-    pub logins: &'a dyn Fn() -> Result<Vec<Login>, Error>,
-    /// The person's name there, where a party does not say which user.
-    pub user: &'a str,
+    /// The way to a host over SSH, with what one logs in with.
+    pub way: &'a FindWay<'a>,
     /// The party who deploys.
     pub by: &'a str,
     /// Shows a line of what a step prints, redacted and safe.
@@ -223,15 +224,9 @@ impl Run<'_> {
     async fn target(&self, host: &Host) -> Result<Target, Error> {
         let channel = match &host.reach {
             Reach::Local => Channel::Local(Local::new(self.vault.world())),
-            Reach::Ssh {
-                address,
-                port,
-                user,
-                host_keys,
-            } => {
-                let user = user.as_deref().unwrap_or(self.user);
-                let known = KnownHost::new(host.name.as_str(), address, *port, user, host_keys)?;
-                let session = connect(&known, &(self.logins)()?, &Limits::default()).await?;
+            Reach::Ssh(endpoint) => {
+                let way = (self.way)(host, endpoint)?;
+                let session = connect_through(&way, &Limits::default()).await?;
                 Channel::Ssh(std::sync::Arc::new(session))
             }
         };

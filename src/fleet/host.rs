@@ -3,10 +3,16 @@
 //! CodaLab's machines say both in their names, `vm-clws-<env>-<machine-type>-<index>`; any other name
 //! is fine where the party says them.
 
-use crate::error::{Code, Error, Explain};
+use super::MOST_JUMPS;
+use crate::error::{Code, Explain};
 use crate::name::{PartyName, Scope};
-use crate::recipients::{Kind, Party};
-use crate::vault::Vault;
+use crate::recipients::Party;
+
+/// The address of this machine.
+pub const LOCAL: &str = "local";
+
+/// More hosts than this are counted and not named.
+const MANY: usize = 20;
 
 /// A machine that components run on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,16 +33,39 @@ pub enum Reach {
     /// This machine.
     Local,
     /// Over SSH.
-    Ssh {
-        /// Address or name.
-        address: String,
-        /// Port, 22 if the party says none.
-        port: u16,
-        /// The user to log in as; the person's own name if the party says none.
-        user: Option<String>,
-        /// The keys it proves itself with, `TYPE BASE64` each.
-        host_keys: Vec<String>,
-    },
+    Ssh(Endpoint),
+}
+
+/// What a party says of its SSH server. What it leaves out, a person's `ssh_config` may say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    /// The host.
+    pub name: PartyName,
+    /// Address or name.
+    pub address: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// The user to log in as.
+    pub user: Option<String>,
+    /// The host to go through.
+    pub jump: Option<String>,
+    /// The keys it proves itself with, `TYPE BASE64` each.
+    pub host_keys: Vec<String>,
+}
+
+impl Endpoint {
+    /// The SSH server of a party.
+    #[must_use]
+    pub fn of_party(party: &Party) -> Self {
+        Self {
+            name: party.name.clone(),
+            address: party.address.clone(),
+            port: party.port,
+            user: party.user.clone(),
+            jump: party.jump.clone(),
+            host_keys: party.host_keys.iter().map(|key| key.key.clone()).collect(),
+        }
+    }
 }
 
 /// Why a party is no host that can be deployed to.
@@ -50,14 +79,36 @@ pub enum FleetError {
         /// `scope` or `machine_type`.
         what: &'static str,
     },
-    /// The party has no address.
+    /// Neither the party nor the person's `ssh_config` has an address.
     #[error("the host {0} has no address")]
     NoAddress(String),
-    /// A host that goes through another one.
-    #[error("the host {0} is reached through another one, which this version does not do")]
-    Jump(String),
-    /// No host of that name or environment.
-    #[error("there is no host or environment `{on}`")]
+    /// A jump host that is no party.
+    #[error(
+        "the host {host} is reached through `{}`, which is no host of this vault",
+        crate::text::clean(jump)
+    )]
+    UnknownJump {
+        /// The host.
+        host: String,
+        /// What it is to be reached through.
+        jump: String,
+    },
+    /// A jump host that leads back.
+    #[error("the way to the host {host} goes in a circle: {}", way.join(" → "))]
+    JumpLoop {
+        /// The host.
+        host: String,
+        /// The names on the way, the host's own first.
+        way: Vec<String>,
+    },
+    /// More jump hosts than are gone through.
+    #[error("the way to the host {host} has more than {MOST_JUMPS} jump hosts")]
+    ManyJumps {
+        /// The host.
+        host: String,
+    },
+    /// Nothing that a word of a selection means.
+    #[error("there is no host, environment or group `{}`", crate::text::clean(on))]
     Nothing {
         /// What was asked for.
         on: String,
@@ -76,6 +127,9 @@ impl Explain for FleetError {
 
     fn notes(&self) -> Vec<String> {
         match self {
+            Self::Nothing { known, .. } if known.len() > MANY => {
+                vec![format!("there are {} hosts", known.len())]
+            }
             Self::Nothing { known, .. } if !known.is_empty() => {
                 vec![format!("hosts are {}", crate::text::list(known))]
             }
@@ -93,10 +147,17 @@ impl Explain for FleetError {
             Self::NoAddress(host) => vec![format!(
                 "write `address = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
             )],
-            Self::Jump(_) => Vec::new(),
-            Self::Nothing { on, .. } => vec![format!(
-                "a host is a party of `kind = \"host\"`: `clws recipient add {on} FILE`"
+            Self::UnknownJump { jump, .. } => vec![format!(
+                "make it one: `clws host add NAME --address {} --host-key \"TYPE KEY\"`",
+                crate::text::clean(jump)
             )],
+            Self::JumpLoop { host, .. } | Self::ManyJumps { host } => vec![format!(
+                "look at `jump` in recipients/{host}.toml and at `ProxyJump` in ~/.ssh/config"
+            )],
+            Self::Nothing { known, .. } if known.is_empty() => {
+                vec!["`clws host add NAME --address ADDRESS` makes one".to_owned()]
+            }
+            Self::Nothing { .. } => vec!["`clws host list` shows what there is".to_owned()],
         }
     }
 }
@@ -108,35 +169,14 @@ impl Host {
     /// [`FleetError`].
     pub fn of_party(party: &Party) -> Result<Self, FleetError> {
         let name = party.name.as_str();
-        let parsed = parse_name(name);
+        let (scope, machine_type) = place_of(party);
         let unknown = |what| FleetError::Unknown {
             host: name.to_owned(),
             what,
         };
-        let scope = party
-            .scope
-            .clone()
-            .or_else(|| parsed.as_ref()?.0.parse().ok());
-        let machine_type = party
-            .machine_type
-            .clone()
-            .or_else(|| parsed.map(|(_, kind)| kind.to_owned()));
-        if party.jump.is_some() {
-            return Err(FleetError::Jump(name.to_owned()));
-        }
-        let address = party
-            .address
-            .clone()
-            .ok_or_else(|| FleetError::NoAddress(name.to_owned()))?;
-        let reach = if address == "local" {
-            Reach::Local
-        } else {
-            Reach::Ssh {
-                address,
-                port: party.port.unwrap_or(22),
-                user: party.user.clone(),
-                host_keys: party.host_keys.iter().map(|key| key.key.clone()).collect(),
-            }
+        let reach = match party.address.as_deref() {
+            Some(LOCAL) => Reach::Local,
+            _ => Reach::Ssh(Endpoint::of_party(party)),
         };
         Ok(Self {
             name: party.name.clone(),
@@ -147,6 +187,18 @@ impl Host {
     }
 }
 
+/// The scope and machine type of a party, as far as it or its name says them.
+#[must_use]
+pub fn place_of(party: &Party) -> (Option<Scope>, Option<String>) {
+    let parsed = parse_name(party.name.as_str());
+    let scope = party.scope.clone();
+    let machine_type = party.machine_type.clone();
+    (
+        scope.or_else(|| parsed?.0.parse().ok()),
+        machine_type.or_else(|| Some(parsed?.1.to_owned())),
+    )
+}
+
 /// Environment and machine type of `vm-clws-<env>-<machine-type>-<index>`.
 fn parse_name(name: &str) -> Option<(&str, &str)> {
     let (rest, index) = name.strip_prefix("vm-clws-")?.rsplit_once('-')?;
@@ -154,37 +206,6 @@ fn parse_name(name: &str) -> Option<(&str, &str)> {
     let fits =
         !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()) && !machine_type.is_empty();
     fits.then_some((scope, machine_type))
-}
-
-/// The hosts that `on` means: all of an environment, or the one of that name.
-///
-/// # Errors
-/// [`FleetError`], [`crate::trust::TrustError`].
-pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
-    let mut known = Vec::new();
-    let mut meant = Vec::new();
-    for name in vault.trust().accepted.party_names()? {
-        let party = vault.party(&name)?;
-        if party.kind != Kind::Host {
-            continue;
-        }
-        known.push(name.to_string());
-        match Host::of_party(&party) {
-            Ok(host) if host.scope.as_str() == on || host.name.as_str() == on => meant.push(host),
-            Ok(_) => {}
-            // A broken host matters only to whoever means it.
-            Err(error) if name.as_str() == on => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    if meant.is_empty() {
-        return Err(FleetError::Nothing {
-            on: on.to_owned(),
-            known,
-        }
-        .into());
-    }
-    Ok(meant)
 }
 
 #[cfg(test)]

@@ -55,6 +55,16 @@ pub enum KeyError {
     CannotWrite,
 }
 
+impl KeyError {
+    /// For a text that does not read.
+    pub(super) fn not_openssh(text: &[u8], label: &str) -> Self {
+        Self::NotOpenSsh {
+            label: label.to_owned(),
+            pem: is_older_form(text),
+        }
+    }
+}
+
 impl Explain for KeyError {
     fn code(&self) -> Code {
         match self {
@@ -91,11 +101,8 @@ impl KeyFile {
     /// # Errors
     /// [`KeyError`]; also for a passphrase that asks for too much work, before any is done.
     pub(super) fn parse(text: &[u8], label: &str) -> Result<Self, KeyError> {
-        let key =
-            PrivateKey::from_openssh(text.trim_ascii()).map_err(|_| KeyError::NotOpenSsh {
-                label: label.to_owned(),
-                pem: is_older_form(text),
-            })?;
+        let key = PrivateKey::from_openssh(text.trim_ascii());
+        let key = key.map_err(|_| KeyError::not_openssh(text, label))?;
         if key.algorithm() != Algorithm::Ed25519 {
             return Err(KeyError::OtherKind {
                 label: label.to_owned(),

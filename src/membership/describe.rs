@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::{Rules, RulesError};
 use crate::crypto::sshsig::PublicKey;
+use crate::fleet::HostKeyText;
 use crate::name::PartyName;
-use crate::recipients::{Access, Party, Right, Rights, Use};
+use crate::recipients::{Access, HostKey, Kind, Party, Right, Rights, Use};
 use crate::trust::Version;
 
 /// A sentence for each difference from `old` to `new`; none if they are the same.
@@ -43,6 +44,23 @@ pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
             said.push(
                 format!("something older in `{scope}`: {was:?} becomes {is:?}").to_lowercase(),
             );
+        }
+    }
+    for scope in before
+        .ssh_keys
+        .keys()
+        .chain(after.ssh_keys.keys())
+        .collect::<BTreeSet<_>>()
+    {
+        let (was, is) = (before.ssh_keys.get(scope), after.ssh_keys.get(scope));
+        if was != is {
+            said.push(match is {
+                Some(path) => format!(
+                    "hosts of `{scope}` are logged in to with `{}`",
+                    path.as_str()
+                ),
+                None => format!("hosts of `{scope}` are logged in to with no key of the vault"),
+            });
         }
     }
     // Bytes that say the same in other words still change a hash.
@@ -98,6 +116,15 @@ pub fn describe_council(
 
 fn added(party: &Party) -> String {
     let kind = party.kind.as_str();
+    if party.kind == Kind::Host {
+        let at = way(party);
+        let keys: Vec<String> = party.host_keys.iter().map(shown).collect();
+        let proves = match keys.as_slice() {
+            [] => String::new(),
+            keys => format!(", proves itself with {}", crate::text::list(keys)),
+        };
+        return format!("{} is new, a host at {at}{proves}", party.name);
+    }
     let keys: Vec<String> = party
         .recipients
         .iter()
@@ -108,6 +135,31 @@ fn added(party: &Party) -> String {
         keys => format!("sealed to as {}", crate::text::list(keys)),
     };
     format!("{} is new, a {kind}, {what}", party.name)
+}
+
+/// `deploy@10.0.0.4:22 through bastion`.
+fn way(party: &Party) -> String {
+    let user = party.user.as_ref().map(|user| format!("{user}@"));
+    let port = party.port.map(|port| format!(":{port}"));
+    let jump = party.jump.as_ref().map(|jump| format!(" through {jump}"));
+    [
+        user.unwrap_or_default(),
+        party
+            .address
+            .clone()
+            .unwrap_or_else(|| "no address".to_owned()),
+        port.unwrap_or_default(),
+        jump.unwrap_or_default(),
+    ]
+    .concat()
+}
+
+/// A host key as people compare it.
+fn shown(key: &HostKey) -> String {
+    match key.key.parse::<HostKeyText>() {
+        Ok(key) => format!("{} {}", key.kind(), key.fingerprint()),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
@@ -166,8 +218,18 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
             ));
         }
     }
-    if before.host_keys != after.host_keys {
-        said.push(format!("{name} proves itself with other SSH host keys"));
+    for key in &after.host_keys {
+        if !before.host_keys.iter().any(|old| old.key == key.key) {
+            said.push(format!("{name} also proves itself with {}", shown(key)));
+        }
+    }
+    for old in &before.host_keys {
+        if !after.host_keys.iter().any(|key| key.key == old.key) {
+            said.push(format!(
+                "{name} no longer proves itself with {}",
+                shown(old)
+            ));
+        }
     }
     let place = |party: &Party| {
         (
@@ -178,8 +240,10 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
         )
     };
     if place(before) != place(after) {
-        let at = after.address.as_deref().unwrap_or("nowhere");
-        said.push(format!("{name} is reached in another way, at {at}"));
+        said.push(format!(
+            "{name} is reached in another way, at {}",
+            way(after)
+        ));
     }
     if before.public != after.public {
         said.push(format!(

@@ -28,7 +28,7 @@ pub mod suspect;
 
 pub use ansible_vault::Passwords;
 pub use finding::{Finding, Matter};
-pub use format::{Ansible, Dotenv, Json};
+pub use format::{Ansible, Dotenv, Json, Tree};
 pub use format::{Format, Unprintable, named as format_named};
 pub use inventory::{Envelope, Inventory, Record, Told};
 pub use kind::{Kind, recognise};

@@ -170,6 +170,20 @@ impl Party {
         }
     }
 
+    /// Takes one more host key in, under the first free label like `label`; nothing if it is there.
+    pub fn add_host_key(&mut self, label: &str, key: String) {
+        if self.host_keys.iter().any(|known| known.key == key) {
+            return;
+        }
+        let taken = |name: &str| self.host_keys.iter().any(|known| known.name == name);
+        let numbered = (2..).map(|number| format!("{label}-{number}"));
+        let name = std::iter::once(label.to_owned())
+            .chain(numbered)
+            .find(|name| !taken(name))
+            .unwrap_or_default();
+        self.host_keys.push(HostKey { name, key });
+    }
+
     /// Reads a party's file.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lines::{self, LineError, Schema};
-use crate::name::Scope;
+use crate::name::{Scope, SecretPath};
 
 /// Where the settings lie; the file that marks a vault.
 pub const SETTINGS_FILE: &str = "clws.toml";
@@ -20,7 +20,7 @@ pub static SETTINGS_SCHEMA: Schema = Schema {
         lines::Kind {
             name: "scope",
             named: true,
-            keys: &["rollback"],
+            keys: &["rollback", "ssh_key"],
         },
         lines::Kind {
             name: "ansible",
@@ -47,6 +47,8 @@ pub struct Settings {
     pub name: String,
     /// Scopes with a policy of their own.
     pub rollback: BTreeMap<Scope, Rollback>,
+    /// The secret that is the SSH key for the hosts of a scope.
+    pub ssh_keys: BTreeMap<Scope, SecretPath>,
 }
 
 impl Settings {
@@ -66,12 +68,25 @@ impl Settings {
             if table.header().kind == "scope" {
                 let scope = table.name().parse::<Scope>();
                 let scope = scope.map_err(|error| table.wrong("rollback", error.to_string()))?;
-                let rollback = match table.text("rollback")? {
-                    "refuse" => Rollback::Refuse,
-                    "warn" => Rollback::Warn,
-                    _ => return Err(table.wrong("rollback", "refuse or warn is wanted".to_owned())),
+                let (rollback, ssh_key) = (table.optional("rollback")?, table.optional("ssh_key")?);
+                let rollback = match rollback {
+                    Some("refuse") => Some(Rollback::Refuse),
+                    Some("warn") => Some(Rollback::Warn),
+                    Some(_) => {
+                        return Err(table.wrong("rollback", "refuse or warn is wanted".to_owned()));
+                    }
+                    None if ssh_key.is_none() => {
+                        let why = "rollback or ssh_key is wanted".to_owned();
+                        return Err(table.wrong("rollback", why));
+                    }
+                    None => None,
                 };
-                settings.rollback.insert(scope, rollback);
+                let ssh_key = ssh_key.map(str::parse::<SecretPath>).transpose();
+                let ssh_key = ssh_key.map_err(|error| table.wrong("ssh_key", error.to_string()))?;
+                settings
+                    .rollback
+                    .extend(rollback.map(|rollback| (scope.clone(), rollback)));
+                settings.ssh_keys.extend(ssh_key.map(|path| (scope, path)));
             }
         }
         Ok(settings)

@@ -37,6 +37,7 @@ mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
 mod findings_say_what_to_do;
 mod generated_values_are_seen_by_nobody;
+mod hosts_come_from_other_tools;
 mod many_documents_are_left_in_one_step;
 mod one_of_ten_thousand_values_is_edited;
 mod only_edited_values_are_sealed_anew;

@@ -12,8 +12,10 @@
 
 mod channel;
 mod hostile;
+mod ssh_logins;
 mod ssh_session;
 mod ssh_trust;
+mod ssh_way;
 
 #[path = "../support/sshd.rs"]
 mod sshd;

@@ -13,12 +13,12 @@ use crate::channel::soon;
 use crate::sshd::Sshd;
 use crate::{known_by, login, open, session};
 
-fn key(pem: &[u8]) -> Login {
+pub(crate) fn key(pem: &[u8]) -> Login {
     Login::Key(Plain::new(pem.to_vec()))
 }
 
 /// SHA-256 fingerprint, from OpenSSH.
-fn fingerprint(line: &str) -> String {
+pub(crate) fn fingerprint(line: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pub");
     fs::write(&file, line).unwrap();
@@ -54,7 +54,7 @@ async fn an_unknown_host_key_is_refused_before_anything_is_said() {
     assert!(notes.contains(&fingerprint(&other)), "{notes}");
     let hints = error.hints().join("\n");
     assert!(
-        hints.contains("clws recipient update vm-clws-test-web-0"),
+        hints.contains("clws host scan vm-clws-test-web-0"),
         "{hints}"
     );
     assert!(hints.contains("ask an administrator"), "{hints}");
@@ -180,7 +180,8 @@ async fn keys_are_tried_in_turn_and_five_at_most() {
     // What cannot be used costs no attempt.
     logins.push(key(b"no key at all"));
     logins.push(Login::Agent(PathBuf::from("/nowhere/agent")));
-    logins.push(key(&server.new_key("old", "rsa").0));
+    logins.push(key(&server.new_key("old", "rsa-1024").0));
+    logins.push(Login::Unusable("a file that others can read".to_owned()));
     logins.push(login(&server));
     drop(session(&server, &logins).await.unwrap());
 
@@ -192,7 +193,8 @@ async fn keys_are_tried_in_turn_and_five_at_most() {
         &fingerprint(&line),
         "no OpenSSH private key",
         "ssh-agent that does not answer",
-        "works in an agent only",
+        "an RSA key of 2048 to 4096 bits is wanted",
+        "a file that others can read",
         "left out after 5 others",
     ] {
         assert!(notes.contains(part), "`{part}` is not in {notes}");
@@ -220,10 +222,10 @@ async fn a_key_with_a_passphrase_is_named_and_not_asked_for() {
 }
 
 /// An agent of the test's own; it ends when dropped.
-struct Agent(Child, PathBuf);
+pub(crate) struct Agent(Child, pub(crate) PathBuf);
 
 impl Agent {
-    fn start(server: &Sshd, keys: &[&str]) -> Self {
+    pub(crate) fn start(server: &Sshd, keys: &[&str]) -> Self {
         let socket = server.folder().join("agent");
         let child = std::process::Command::new("ssh-agent")
             .arg("-D")

@@ -19,6 +19,7 @@ mod a_container_takes_over_while_the_old_one_runs;
 mod a_deploy_can_be_ended_at_any_time;
 mod a_failing_deploy_leaves_the_old_one_running;
 mod a_host_is_deployed_to_over_ssh;
+mod a_host_is_reached_through_others;
 mod a_hostile_docker_daemon_gets_nothing_shown;
 mod a_person_without_root_deploys_to_memory_of_their_own;
 mod a_probe_says_what_is_wrong;

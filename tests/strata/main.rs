@@ -30,8 +30,8 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "audit",
             "trust",
             "vault",
-            "fleet",
             "plaintext",
+            "fleet",
         ],
     ),
     (

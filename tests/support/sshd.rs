@@ -162,6 +162,12 @@ impl Sshd {
         (fs::read(file).unwrap(), line)
     }
 
+    /// Stops listening, as a host that is down.
+    pub fn kill_listener(&self) {
+        let mut command = Command::new("kill");
+        let _output = command.arg("-KILL").arg(self.listener.to_string()).output();
+    }
+
     /// Kills its sessions, as a host that goes down does; it goes on listening.
     pub fn kill_sessions(&self) {
         self.signal_sessions("-KILL");

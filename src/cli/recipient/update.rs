@@ -9,6 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
 use crate::name::PartyName;
+use crate::recipients::Party;
 
 /// Change the keys of a party: a second machine, an offline recovery key, a laptop that was lost
 ///
@@ -50,25 +51,24 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
         );
         sign.extend(more.signing.iter().map(|signing| signing.key.to_string()));
         for host_key in more.host_keys {
-            if party
-                .host_keys
-                .iter()
-                .all(|known| known.key != host_key.key)
-            {
-                party.host_keys.push(host_key);
-            }
+            party.add_host_key(&host_key.name, host_key.key);
         }
     }
     add_keys(&mut party, &age, &sign)?;
     for key in &args.drop {
-        let before = (party.recipients.len(), party.signing.len());
+        let count =
+            |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();
+        let before = count(&party);
         party
             .recipients
             .retain(|recipient| recipient.name != *key && recipient.key.as_str() != key);
         party
             .signing
             .retain(|signing| signing.name != *key && signing.key.to_string() != *key);
-        if before == (party.recipients.len(), party.signing.len()) {
+        party
+            .host_keys
+            .retain(|host_key| host_key.name != *key && host_key.key != *key);
+        if before == count(&party) {
             return Err(
                 Problem::new(Code::NotFound, format!("{} has no key `{key}`", args.name))
                     .hint(format!("`clws recipient show {}` shows them", args.name))

@@ -5,7 +5,7 @@
 //! ChaCha20-Poly1305, the latter only where both sides number packets strictly: without it an
 //! intruder can cut the first messages off (Terrapin, CVE-2023-48795), which AES-GCM does not allow.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -13,25 +13,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, Handle};
-use russh::{AlgorithmKind, Disconnect, Preferred, SshId, cipher, compression, kex, mac};
+use russh::keys::Algorithm;
+use russh::{
+    AlgorithmKind, ChannelOpenFailure, Disconnect, Preferred, SshId, cipher, compression, kex, mac,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::error::short;
 use super::login::login;
-use super::watcher::{Seen, Watcher};
-use super::{KnownHost, Limits, Login, SshError};
+use super::watcher::{Right, Seen, Watcher};
+use super::{KnownHost, Limits, Login, SshError, Stream};
+use crate::error::{Code, Error, Problem};
 
 /// A session with a host that proved itself, logged in.
 ///
 /// Dropping it ends the connection and all that goes over it.
 pub struct Session {
     pub(super) handle: Arc<Handle<Watcher>>,
+    name: String,
     target: String,
     pub(super) limits: Limits,
     seen: Seen,
-    /// Last, so that the handle is gone when the socket is.
-    _plug: Plug,
+    /// Last, so that the handle is gone when the line is.
+    _line: Line,
+}
+
+/// What a session goes over.
+pub(super) enum Line {
+    /// A socket of ours.
+    Socket { _plug: Plug },
+    /// The session before it on the way.
+    Through { _before: Box<Session> },
+}
+
+/// One server on the way to a host.
+pub struct Hop<'a> {
+    /// The server.
+    pub host: KnownHost,
+    /// The ways to log in there; asked for when it has proved itself.
+    pub logins: Box<dyn Fn() -> Result<Vec<Arc<Login>>, Error> + 'a>,
 }
 
 /// Connects to a host and logs in.
@@ -43,43 +65,118 @@ pub async fn connect(
     logins: &[Login],
     limits: &Limits,
 ) -> Result<Session, SshError> {
-    let stream = reach(host, limits).await?;
-    let plug = Plug::of(&stream, limits).map_err(|source| SshError::Unreachable {
-        host: host.clone(),
-        source,
-    })?;
-    let seen = Seen::default();
-    let watcher = Watcher {
-        host: host.clone(),
-        seen: seen.clone(),
-    };
-    let until = Instant::now() + limits.login;
-    let slow = |phase| SshError::Slow {
-        host: host.clone(),
-        phase,
-        limit: limits.login,
-    };
-    let opening = client::connect_stream(Arc::new(config(host, limits)), stream, watcher);
-    let mut handle = timeout_at(until, opening)
-        .await
-        .map_err(|_| slow("the key exchange"))?
-        .map_err(|error| explain(error, host, &seen))?;
-    let refusal = timeout_at(until, login(&mut handle, host.user(), logins))
-        .await
-        .map_err(|_| slow("the login"))?;
-    refusal.map_err(|refusal| SshError::LoginRefused {
-        host: host.clone(),
-        tried: refusal.tried,
-        methods: refusal.methods,
-        said: seen.farewell().or(seen.banner()),
-    })?;
-    Ok(Session {
-        handle: Arc::new(handle),
-        target: format!("host `{}`", host.name()),
-        limits: *limits,
-        seen,
-        _plug: plug,
-    })
+    let proved = Proved::over_socket(host, limits).await?;
+    proved.log_in(logins, limits).await
+}
+
+/// Connects to the last of these servers, through those before it, and logs in to each.
+///
+/// # Errors
+/// [`SshError`] of the first that fails, or what kept its logins from being had.
+pub async fn connect_through(way: &[Hop<'_>], limits: &Limits) -> Result<Session, Error> {
+    let (last, before) = way.split_last().ok_or_else(nowhere)?;
+    let mut session = None;
+    for hop in before.iter().chain([last]) {
+        let proved = match session.take() {
+            None => Proved::over_socket(&hop.host, limits).await?,
+            Some(before) => Proved::through(before, &hop.host, limits).await?,
+        };
+        session = Some(proved.log_in(&(hop.logins)()?, limits).await?);
+    }
+    session.ok_or_else(nowhere)
+}
+
+fn nowhere() -> Error {
+    Problem::new(Code::Bug, "a way without a host").into()
+}
+
+/// A host that proved itself, and knows nothing of us yet.
+struct Proved {
+    handle: Handle<Watcher>,
+    host: KnownHost,
+    seen: Seen,
+    line: Line,
+    /// What is left of the time for key exchange and login.
+    left: Duration,
+}
+
+impl Proved {
+    async fn over_socket(host: &KnownHost, limits: &Limits) -> Result<Self, SshError> {
+        let stream = reach(host, limits).await?;
+        let plug = Plug::of(&stream, limits).map_err(|source| SshError::Unreachable {
+            host: host.clone(),
+            source,
+        })?;
+        Self::exchange(host, stream, Line::Socket { _plug: plug }, limits).await
+    }
+
+    async fn through(before: Session, host: &KnownHost, limits: &Limits) -> Result<Self, SshError> {
+        let stream = before.open_way(host, limits).await?;
+        let line = Line::Through {
+            _before: Box::new(before),
+        };
+        Self::exchange(host, stream, line, limits).await
+    }
+
+    async fn exchange(
+        host: &KnownHost,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        line: Line,
+        limits: &Limits,
+    ) -> Result<Self, SshError> {
+        let seen = Seen::default();
+        let watcher = Watcher {
+            right: Right::Known(host.clone()),
+            seen: seen.clone(),
+        };
+        let config = config(host.algorithms(), limits);
+        let began = Instant::now();
+        let opening = client::connect_stream(Arc::new(config), stream, watcher);
+        let handle = timeout(limits.login, opening)
+            .await
+            .map_err(|_| SshError::Slow {
+                host: host.clone(),
+                phase: "the key exchange",
+                limit: limits.login,
+            })?
+            .map_err(|error| explain(error, host, &seen))?;
+        Ok(Self {
+            handle,
+            host: host.clone(),
+            seen,
+            line,
+            left: limits.login.saturating_sub(began.elapsed()),
+        })
+    }
+
+    async fn log_in(
+        mut self,
+        logins: &[impl Borrow<Login>],
+        limits: &Limits,
+    ) -> Result<Session, SshError> {
+        let logging_in = login(&mut self.handle, self.host.user(), logins);
+        let refusal = timeout(self.left, logging_in)
+            .await
+            .map_err(|_| SshError::Slow {
+                host: self.host.clone(),
+                phase: "the login",
+                limit: limits.login,
+            })?;
+        refusal.map_err(|refusal| SshError::LoginRefused {
+            host: self.host.clone(),
+            tried: refusal.tried,
+            methods: refusal.methods,
+            said: self.seen.farewell().or(self.seen.banner()),
+        })?;
+        Ok(Session {
+            handle: Arc::new(self.handle),
+            name: self.host.name().to_owned(),
+            target: format!("host `{}`", self.host.name()),
+            limits: *limits,
+            seen: self.seen,
+            _line: self.line,
+        })
+    }
 }
 
 impl Session {
@@ -92,6 +189,45 @@ impl Session {
     #[must_use]
     pub fn banner(&self) -> Option<String> {
         self.seen.banner()
+    }
+
+    /// Opens the way to the next host, as this one sees it.
+    pub(super) async fn open_way(
+        &self,
+        to: &KnownHost,
+        limits: &Limits,
+    ) -> Result<Stream, SshError> {
+        let (address, port) = (to.address(), u32::from(to.port()));
+        let not_through = |reason: String, forbidden| SshError::NotThrough {
+            host: to.clone(),
+            via: self.name.clone(),
+            reason,
+            forbidden,
+        };
+        // It looks the name up and connects, as we do.
+        let limit = limits.dns + limits.tcp;
+        // The originator is for the server's log; there is none.
+        let opening = self
+            .handle
+            .channel_open_direct_tcpip(address, port, "127.0.0.1", 0);
+        match timeout(limit, opening).await {
+            Ok(Ok(channel)) => Ok(Stream(channel.into_stream())),
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+                let forbidden = matches!(reason, ChannelOpenFailure::AdministrativelyProhibited);
+                let said = match reason {
+                    ChannelOpenFailure::AdministrativelyProhibited => "it lets nobody through",
+                    ChannelOpenFailure::ConnectFailed => "it gets no answer there",
+                    _ => "it opens no way there",
+                };
+                Err(not_through(said.to_owned(), forbidden))
+            }
+            Ok(Err(_)) => Err(not_through("the connection ended".to_owned(), false)),
+            Err(_) => Err(SshError::Slow {
+                host: to.clone(),
+                phase: "the way through the host before it",
+                limit,
+            }),
+        }
     }
 
     /// What the host said when it hung up.
@@ -118,7 +254,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-async fn reach(host: &KnownHost, limits: &Limits) -> Result<TcpStream, SshError> {
+pub(super) async fn reach(host: &KnownHost, limits: &Limits) -> Result<TcpStream, SshError> {
     let looking = tokio::net::lookup_host((host.address(), host.port()));
     let addresses: Vec<SocketAddr> = timeout(limits.dns, looking)
         .await
@@ -150,7 +286,7 @@ async fn reach(host: &KnownHost, limits: &Limits) -> Result<TcpStream, SshError>
     })
 }
 
-fn config(host: &KnownHost, limits: &Limits) -> client::Config {
+pub(super) fn config(algorithms: Vec<Algorithm>, limits: &Limits) -> client::Config {
     client::Config {
         client_id: SshId::Standard("SSH-2.0-clws".into()),
         preferred: Preferred {
@@ -161,7 +297,7 @@ fn config(host: &KnownHost, limits: &Limits) -> client::Config {
                 kex::EXTENSION_SUPPORT_AS_CLIENT,
                 kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
             ]),
-            key: host.algorithms().into(),
+            key: algorithms.into(),
             host_key_certificates: Cow::Borrowed(&[]),
             cipher: Cow::Borrowed(&[cipher::AES_256_GCM, cipher::CHACHA20_POLY1305]),
             // Both ciphers bring their own; a server must find something in common all the same.
@@ -177,10 +313,10 @@ fn config(host: &KnownHost, limits: &Limits) -> client::Config {
 
 /// Ends the connection when dropped. russh goes on in a task of its own, also when nobody waits for
 /// it any more, and a peer that says nothing would keep that task for ever.
-struct Plug(OwnedFd);
+pub(super) struct Plug(OwnedFd);
 
 impl Plug {
-    fn of(stream: &TcpStream, limits: &Limits) -> io::Result<Self> {
+    pub(super) fn of(stream: &TcpStream, limits: &Limits) -> io::Result<Self> {
         // Without it each small packet waits for the answer to the last: 40 ms a login, measured.
         stream.set_nodelay(true)?;
         // A peer that takes nothing any more blocks russh in a write, where no keepalive is counted.
@@ -200,10 +336,16 @@ impl Drop for Plug {
 }
 
 /// What an error of russh means for the person in front of it.
-fn explain(error: russh::Error, host: &KnownHost, seen: &Seen) -> SshError {
+pub(super) fn explain(error: russh::Error, host: &KnownHost, seen: &Seen) -> SshError {
     let host = host.clone();
     if let Some(shown) = seen.refused_key() {
-        return SshError::HostKeyChanged { host, shown };
+        return match seen.was_revoked() {
+            true => SshError::HostKeyRevoked {
+                host: host.name().to_owned(),
+                keys: vec![shown],
+            },
+            false => SshError::HostKeyChanged { host, shown },
+        };
     }
     match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
@@ -250,7 +392,7 @@ mod tests {
         let line =
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
         let host = KnownHost::new("web", "10.0.0.4", 22, "deploy", [line]).unwrap();
-        let config = config(&host, &Limits::default());
+        let config = config(host.algorithms(), &Limits::default());
         let preferred = &config.preferred;
         let names = |list: &[kex::Name]| -> Vec<String> {
             list.iter().map(|name| name.as_ref().to_owned()).collect()

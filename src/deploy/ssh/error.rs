@@ -34,6 +34,14 @@ pub enum SshError {
         /// Algorithm and SHA-256 fingerprint of what it shows.
         shown: String,
     },
+    /// The key that the host has was taken back.
+    #[error("host `{host}` has a host key that your known_hosts revokes")]
+    HostKeyRevoked {
+        /// The host.
+        host: String,
+        /// Algorithm and SHA-256 fingerprint of each.
+        keys: Vec<String>,
+    },
     /// The host has no key of an algorithm that is on record.
     #[error("host `{}` offers no host key of a type that is on record", host.name())]
     HostKeyType {
@@ -63,6 +71,18 @@ pub enum SshError {
         host: KnownHost,
         /// What the system said.
         source: io::Error,
+    },
+    /// The host before it on the way does not get there.
+    #[error("host `{}` cannot be reached through `{via}`: {reason}", host.name())]
+    NotThrough {
+        /// The host.
+        host: KnownHost,
+        /// The host before it.
+        via: String,
+        /// What that one said.
+        reason: String,
+        /// Whether it does not let anybody through.
+        forbidden: bool,
     },
     /// A clock ran out.
     #[error("host `{}` took longer than {} s for {phase}", host.name(), limit.as_secs_f32())]
@@ -112,10 +132,12 @@ impl Explain for SshError {
             Self::BadHostKey { .. } => Code::DataErr,
             Self::NoHostKey { .. }
             | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. }
             | Self::HostKeyType { .. }
             | Self::HostKeyUnproven { .. } => Code::HostKey,
             Self::NoAddress { .. }
             | Self::Unreachable { .. }
+            | Self::NotThrough { .. }
             | Self::Slow { .. }
             | Self::NoCommon { .. }
             | Self::Protocol { .. }
@@ -138,6 +160,7 @@ impl Explain for SshError {
                 format!("it offers {}", text::list(offered)),
                 on_record(host),
             ],
+            Self::HostKeyRevoked { keys, .. } => keys.clone(),
             Self::NoCommon { offered, .. } => vec![format!("it offers {}", text::list(offered))],
             Self::LoginRefused {
                 tried,
@@ -158,8 +181,26 @@ impl Explain for SshError {
 
     fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::BadHostKey { host, .. } => vec![scan(host)],
-            Self::NoHostKey { host, recorded } if recorded.is_empty() => vec![scan(host)],
+            Self::BadHostKey { host, .. } => vec![format!(
+                "mend recipients/{host}.toml, then `clws trust sign`"
+            )],
+            Self::NoHostKey { host, recorded } if recorded.is_empty() => vec![format!(
+                "`clws host scan {host}` shows its host keys, and takes them with `--add`"
+            )],
+            Self::HostKeyRevoked { .. } => vec![ask()],
+            Self::NotThrough {
+                via,
+                forbidden: true,
+                ..
+            } => {
+                vec![format!(
+                    "`AllowTcpForwarding` in the sshd_config of {via} decides"
+                )]
+            }
+            Self::NotThrough { host, .. } => vec![format!(
+                "look at `address` and `port` in recipients/{}.toml, as the host before it sees them",
+                host.name()
+            )],
             Self::NoHostKey { host, .. } => make_one(host),
             // It showed another key once, so this is no less suspicious than a changed one.
             Self::HostKeyType { host, offered } if offered.iter().all(|key| is_rsa(key)) => {
@@ -201,13 +242,15 @@ fn ask() -> Hint {
 }
 
 fn scan(host: &str) -> Hint {
-    format!("ask whoever runs {host} for its host keys, then `clws recipient update {host} FILE`")
+    format!(
+        "if it was: `clws host scan {host} --add`, and `clws recipient update {host} --drop KEY` for the old one"
+    )
 }
 
 fn make_one(host: &str) -> Vec<Hint> {
     vec![
         "run `ssh-keygen -A` on the host, which makes it an ed25519 host key".to_owned(),
-        format!("then `clws recipient update {host} FILE` takes the new one"),
+        format!("then `clws host scan {host} --add` takes the new one"),
     ]
 }
 

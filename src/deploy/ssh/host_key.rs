@@ -1,8 +1,8 @@
 //! The keys that a host proves itself with.
 //!
 //! They lie in the host's party file and come into a [`KnownHost`], the only thing that can be
-//! connected to. There is no `known_hosts`, no first use and no question: a key is on record or it
-//! is refused. Only algorithms that are on record are offered, so that a host with several keys
+//! connected to. There is no first use and no question: a key is on record or it is refused. Of
+//! `known_hosts` only what it revokes counts. Only algorithms that are on record are offered, so that a host with several keys
 //! shows the one we know. RSA keys are left out: this build cannot verify their signatures, since
 //! the `rsa` crate has no fixed version (RUSTSEC-2023-0071), and a host with RSA alone would look
 //! like an attack.
@@ -24,6 +24,7 @@ struct Record {
     port: u16,
     user: String,
     keys: Vec<PublicKey>,
+    revoked: Vec<PublicKey>,
 }
 
 impl KnownHost {
@@ -67,6 +68,56 @@ impl KnownHost {
             port,
             user: user.into(),
             keys: usable,
+            revoked: Vec::new(),
+        })))
+    }
+
+    /// A host of which no key is right, to look at what it shows.
+    pub(super) fn unproved(name: &str, address: &str, port: u16) -> Self {
+        Self(Arc::new(Record {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            port,
+            user: String::new(),
+            keys: Vec::new(),
+            revoked: Vec::new(),
+        }))
+    }
+
+    /// The same host, without keys that the person takes back: lines of `TYPE BASE64`.
+    ///
+    /// # Errors
+    /// [`SshError::HostKeyRevoked`] if none is left.
+    pub fn without(
+        self,
+        revoked: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, SshError> {
+        let revoked: Vec<PublicKey> = revoked
+            .into_iter()
+            // A key of a kind that cannot be read here can be shown by no host either.
+            .filter_map(|line| PublicKey::from_openssh(line.as_ref()).ok())
+            .collect();
+        let is_revoked = |key: &PublicKey| contains(&revoked, key);
+        let keys: Vec<PublicKey> = self
+            .0
+            .keys
+            .iter()
+            .filter(|key| !is_revoked(key))
+            .cloned()
+            .collect();
+        if keys.is_empty() {
+            return Err(SshError::HostKeyRevoked {
+                host: self.0.name.clone(),
+                keys: self.fingerprints(),
+            });
+        }
+        Ok(Self(Arc::new(Record {
+            name: self.0.name.clone(),
+            address: self.0.address.clone(),
+            port: self.0.port,
+            user: self.0.user.clone(),
+            keys,
+            revoked,
         })))
     }
 
@@ -132,15 +183,21 @@ impl KnownHost {
 
     /// Whether this very key is on record.
     pub(super) fn has(&self, key: &PublicKey) -> bool {
-        self.0
-            .keys
-            .iter()
-            .any(|known| known.key_data() == key.key_data())
+        contains(&self.0.keys, key)
+    }
+
+    /// Whether this very key was taken back.
+    pub(super) fn has_revoked(&self, key: &PublicKey) -> bool {
+        contains(&self.0.revoked, key)
     }
 }
 
+fn contains(keys: &[PublicKey], key: &PublicKey) -> bool {
+    keys.iter().any(|known| known.key_data() == key.key_data())
+}
+
 /// What this build can verify, best first.
-const CHECKABLE: [Algorithm; 4] = [
+pub(super) const CHECKABLE: [Algorithm; 4] = [
     Algorithm::Ed25519,
     Algorithm::Ecdsa {
         curve: EcdsaCurve::NistP256,
@@ -191,7 +248,18 @@ mod tests {
         assert_eq!(error.code(), Code::HostKey);
         assert!(error.notes()[0].contains("ssh-rsa"), "{:?}", error.notes());
         assert!(error.hints()[0].contains("ssh-keygen -A"));
-        assert!(error.hints()[1].contains("clws recipient update web"));
+        assert!(error.hints()[1].contains("clws host scan web --add"));
+    }
+
+    #[test]
+    fn a_revoked_key_is_neither_offered_nor_taken() {
+        let error = host(&[ED25519]).unwrap().without([ED25519]).unwrap_err();
+        assert_eq!(error.code(), Code::HostKey);
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGsX+RWpgXYjnzWNSbfDuKAQ2Iso2yPs9W2kFNXLyXOLQGEEoCbQPBjNKdB3hVgCOtQXiBLYAGpW+lu8D6HwKQk=";
+        let host = host(&[ED25519, ecdsa]).unwrap().without([ED25519]).unwrap();
+        assert_eq!(host.algorithms().len(), 1);
+        let key = PublicKey::from_openssh(ED25519).unwrap();
+        assert!(!host.has(&key) && host.has_revoked(&key));
     }
 
     #[test]

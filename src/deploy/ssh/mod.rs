@@ -11,16 +11,19 @@ mod connect;
 mod error;
 mod host_key;
 mod login;
+mod rsa;
 mod running;
+mod scan;
 mod stream;
 mod watcher;
 
 use std::time::Duration;
 
-pub use connect::{Session, connect};
+pub use connect::{Hop, Session, connect, connect_through};
 pub use error::SshError;
 pub use host_key::KnownHost;
 pub use login::Login;
+pub use scan::{ShownKey, scan};
 pub use stream::Stream;
 
 /// How long a host may take. Separate clocks, so that a message can say what was slow.

@@ -24,6 +24,8 @@ pub(super) struct Seen(Arc<Mutex<Facts>>);
 #[derive(Debug, Default)]
 struct Facts {
     refused: Option<String>,
+    revoked: bool,
+    shown: Option<String>,
     banner: Vec<u8>,
     farewell: Option<String>,
     cuttable: bool,
@@ -37,6 +39,16 @@ impl Seen {
     /// Type and fingerprint of the host key that was refused.
     pub(super) fn refused_key(&self) -> Option<String> {
         self.with(|facts| facts.refused.clone())
+    }
+
+    /// Whether that was because it was taken back.
+    pub(super) fn was_revoked(&self) -> bool {
+        self.with(|facts| facts.revoked)
+    }
+
+    /// The host key that was shown and proved, as `TYPE BASE64`, where one only looks.
+    pub(super) fn shown_key(&self) -> Option<String> {
+        self.with(|facts| facts.shown.take())
     }
 
     /// Whether ChaCha20-Poly1305 was agreed on without strict numbering, and the session ended.
@@ -59,9 +71,17 @@ impl Seen {
     }
 }
 
+/// Which host keys are right.
+pub(super) enum Right {
+    /// Those on record.
+    Known(KnownHost),
+    /// None: one only looks.
+    None,
+}
+
 /// Answers russh's questions: which host key is right, and no to every channel that a server opens.
 pub(super) struct Watcher {
-    pub(super) host: KnownHost,
+    pub(super) right: Right,
     pub(super) seen: Seen,
 }
 
@@ -88,14 +108,28 @@ impl client::Handler for Watcher {
         &mut self,
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, russh::Error> {
-        let known = match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => self.host.has(key),
+        let (host, key) = match (&self.right, shown) {
+            (Right::Known(host), PublicKeyOrCertificate::PublicKey { key, .. }) => (host, key),
+            (Right::None, PublicKeyOrCertificate::PublicKey { key, .. }) => {
+                let line = key.to_openssh().ok();
+                self.seen.with(|facts| facts.shown = line);
+                return Ok(false);
+            }
             // None was offered, so none can be right.
-            PublicKeyOrCertificate::Certificate(_) => false,
+            (_, PublicKeyOrCertificate::Certificate(_)) => {
+                let key = fingerprint(&shown.public_key());
+                self.seen.with(|facts| facts.refused = Some(key));
+                return Ok(false);
+            }
         };
+        let known = host.has(key) && !host.has_revoked(key);
         if !known {
-            let key = fingerprint(&shown.public_key());
-            self.seen.with(|facts| facts.refused = Some(key));
+            let revoked = host.has_revoked(key);
+            let key = fingerprint(key);
+            self.seen.with(|facts| {
+                facts.refused = Some(key);
+                facts.revoked = revoked;
+            });
         }
         Ok(known)
     }

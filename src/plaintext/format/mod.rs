@@ -13,7 +13,7 @@ use crate::secret::Plain;
 
 pub use dotenv::Dotenv;
 pub use json::Json;
-pub use yaml::Ansible;
+pub use yaml::{Ansible, Tree};
 
 /// Why a document cannot be written in a format.
 #[derive(Clone, Debug, Eq, PartialEq)]

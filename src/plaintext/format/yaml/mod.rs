@@ -8,6 +8,7 @@
 //! The parser gives events, so how deep a file nests costs no stack; the limits are ours.
 
 mod read;
+mod tree;
 mod word;
 
 use super::json::{literal, string};
@@ -17,6 +18,7 @@ use crate::plaintext::node::Node;
 use crate::plaintext::{Fault, Finding, Matter, Passwords};
 use crate::vault::ValueType;
 use read::Reader;
+pub use tree::Tree;
 use word::{Word, resolve};
 
 /// YAML.

@@ -1,0 +1,115 @@
+//! `clws host add`: a new host.
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::rules::{self, Run};
+use crate::deploy::ssh::KnownHost;
+use crate::error::{Code, Error, Problem};
+use crate::fleet::{HostKeyText, LOCAL, place_of};
+use crate::membership::{Rules, RulesError};
+use crate::name::{PartyName, Scope};
+use crate::recipients::{Kind, Party};
+
+/// Add a host: its address, the way to it, and the host keys that it proves itself with
+///
+/// A host called `vm-clws-ENV-TYPE-INDEX` says its scope and machine type by its name. Without host
+/// keys it is on record, and nothing is deployed to it until `clws host scan NAME --add`.
+#[derive(Args, Debug)]
+pub(crate) struct AddArgs {
+    /// Its name
+    name: PartyName,
+    /// Its name or number in the network; `local` is this machine
+    #[arg(long)]
+    address: String,
+    /// The port of its SSH server, if it is not 22
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// The user to log in as
+    #[arg(long)]
+    user: Option<String>,
+    /// The host to go through
+    #[arg(long, value_name = "HOST")]
+    jump: Option<PartyName>,
+    /// The environment it belongs to
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// What runs there: `server`, `worker`
+    #[arg(long)]
+    machine_type: Option<String>,
+    /// A host key that it proves itself with; several times for several
+    #[arg(long, value_name = "TYPE KEY")]
+    host_key: Vec<String>,
+    /// Show the plan alone
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
+    let vault = cx.trusted_vault()?;
+    rules::demand_signed(&vault)?;
+    let mut new = rules::accepted(&vault)?;
+    if new.parties()?.contains_key(&args.name) {
+        return Err(RulesError::PartyExists(args.name.to_string()).into());
+    }
+    let mut party = Party::new(args.name.clone(), Kind::Host);
+    party.address = Some(args.address.clone());
+    party.port = args.port;
+    party.user.clone_from(&args.user);
+    party.jump = args.jump.as_ref().map(ToString::to_string);
+    party.scope.clone_from(&args.scope);
+    party.machine_type.clone_from(&args.machine_type);
+    for text in &args.host_key {
+        let key: HostKeyText = text.parse()?;
+        party.add_host_key(key.label(), key.to_string());
+    }
+    if !party.host_keys.is_empty() {
+        // Refuses a host of which nothing can be checked, RSA alone say, before it is signed.
+        let keys = party.host_keys.iter().map(|key| &key.key);
+        KnownHost::new(args.name.as_str(), &args.address, 22, "", keys)?;
+    }
+    if let Some(jump) = &args.jump {
+        demand_jump(&new, &args.name, jump)?;
+    }
+    for notice in lacking(&party) {
+        cx.ui.warn(&notice);
+    }
+    new.set_party(&party);
+    rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+}
+
+fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), Error> {
+    let parties = rules.parties()?;
+    let is_host = parties
+        .get(jump)
+        .is_some_and(|party| party.kind == Kind::Host && party.address.as_deref() != Some(LOCAL));
+    if is_host && jump != host {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::NotFound,
+        format!("{jump} is no host that one can go through"),
+    )
+    .hint(format!(
+        "add it first: `clws host add {jump} --address ADDRESS --host-key \"TYPE KEY\"`"
+    ))
+    .into())
+}
+
+/// What keeps a host from being deployed to.
+pub(super) fn lacking(party: &Party) -> Vec<String> {
+    let name = &party.name;
+    let (scope, machine_type) = place_of(party);
+    let mut lacking = Vec::new();
+    if scope.is_none() || machine_type.is_none() {
+        lacking.push(format!(
+            "nothing runs on {name} before it has a scope and a machine type"
+        ));
+    }
+    if party.host_keys.is_empty() && party.address.as_deref() != Some(LOCAL) {
+        lacking.push(format!(
+            "{name} has no host keys on record: `clws host scan {name} --add` takes them"
+        ));
+    }
+    lacking
+}

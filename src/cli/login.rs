@@ -1,0 +1,272 @@
+//! How a person reaches hosts over SSH, and with what they log in.
+//!
+//! Keys are tried in this order: the one that the vault keeps for the scope, those that `ssh_config`
+//! names for the host, the person's identities, the ssh-agent's. Each is opened once a run, when the
+//! first host has proved itself and wants it.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::context::Context;
+use crate::deploy::ssh::{Hop, KnownHost, Login};
+use crate::error::{Code, Error};
+use crate::fleet::{self, Endpoint, SshFolder, expand};
+use crate::identity::{Bundle, Kept, LoginKey};
+use crate::name::{Scope, SecretName, SecretPath};
+use crate::secret::Plain;
+use crate::vault::{Reader, Vault};
+
+/// The largest file of a key or certificate that is read; RSA with 16384 bits has 13 KiB.
+const MAX_KEY: u64 = 64 << 10;
+
+/// The ways of one person to the hosts of a vault.
+pub(crate) struct Ways<'a> {
+    cx: &'a Context,
+    vault: &'a Vault,
+    reader: &'a Reader<'a>,
+    bundles: &'a [Bundle],
+    user: &'a str,
+    folder: OnceCell<SshFolder>,
+    own: OnceCell<Vec<Arc<Login>>>,
+    of_scopes: RefCell<BTreeMap<Scope, Arc<Login>>>,
+    of_files: RefCell<BTreeMap<PathBuf, Arc<Login>>>,
+}
+
+impl<'a> Ways<'a> {
+    /// `user` is the person's name on a host for which nothing else is said.
+    pub(crate) fn new(
+        cx: &'a Context,
+        vault: &'a Vault,
+        reader: &'a Reader<'a>,
+        bundles: &'a [Bundle],
+        user: &'a str,
+    ) -> Self {
+        Self {
+            cx,
+            vault,
+            reader,
+            bundles,
+            user,
+            folder: OnceCell::new(),
+            own: OnceCell::new(),
+            of_scopes: RefCell::default(),
+            of_files: RefCell::default(),
+        }
+    }
+
+    /// The servers on the way to one, itself the last.
+    ///
+    /// # Errors
+    /// [`fleet::FleetError`], [`fleet::SshConfigError`], and what is wrong with its host keys.
+    pub(crate) fn to(
+        &self,
+        scope: Option<&Scope>,
+        endpoint: &Endpoint,
+    ) -> Result<Vec<Hop<'_>>, Error> {
+        let way = fleet::route(self.vault, endpoint, self.folder()?)?;
+        way.into_iter().map(|hop| self.hop(scope, hop)).collect()
+    }
+
+    /// The servers before one, and itself as it is known.
+    ///
+    /// # Errors
+    /// As [`Self::to`].
+    pub(crate) fn before(
+        &self,
+        scope: Option<&Scope>,
+        endpoint: &Endpoint,
+    ) -> Result<(Vec<Hop<'_>>, fleet::Hop), Error> {
+        let mut way = fleet::route(self.vault, endpoint, self.folder()?)?;
+        let last = way
+            .pop()
+            .ok_or_else(|| fleet::FleetError::NoAddress(endpoint.name.to_string()))?;
+        let before: Result<_, Error> = way.into_iter().map(|hop| self.hop(scope, hop)).collect();
+        Ok((before?, last))
+    }
+
+    fn hop(&self, scope: Option<&Scope>, hop: fleet::Hop) -> Result<Hop<'_>, Error> {
+        let user = hop.user.as_deref().unwrap_or(self.user);
+        let known = KnownHost::new(&hop.name, &hop.address, hop.port, user, &hop.host_keys)?;
+        let scope = scope.cloned();
+        let user = user.to_owned();
+        Ok(Hop {
+            host: known.without(&hop.revoked)?,
+            logins: Box::new(move || self.logins(scope.as_ref(), &hop, &user)),
+        })
+    }
+
+    fn logins(
+        &self,
+        scope: Option<&Scope>,
+        hop: &fleet::Hop,
+        user: &str,
+    ) -> Result<Vec<Arc<Login>>, Error> {
+        let mut logins = Vec::new();
+        if let Some(scope) = scope {
+            logins.extend(self.of_scope(scope)?);
+        }
+        for file in &hop.identity_files {
+            if !file.eq_ignore_ascii_case("none") {
+                logins.push(self.of_file(file, hop, user));
+            }
+        }
+        logins.extend(self.own()?.iter().cloned());
+        Ok(logins)
+    }
+
+    /// What `~/.ssh` says; nothing where there is no home.
+    fn folder(&self) -> Result<&SshFolder, Error> {
+        if let Some(folder) = self.folder.get() {
+            return Ok(folder);
+        }
+        let home = self.cx.world.variable("HOME").map(PathBuf::from);
+        let read = match home.filter(|home| home.is_absolute()) {
+            Some(home) => SshFolder::read(&home.join(".ssh"))?,
+            None => SshFolder::default(),
+        };
+        if self.cx.ui.is_verbose() {
+            read.config
+                .notes()
+                .iter()
+                .for_each(|note| self.cx.ui.say(note));
+        }
+        Ok(self.folder.get_or_init(|| read))
+    }
+
+    /// The key that the vault keeps for a scope, opened in memory and logged before.
+    fn of_scope(&self, scope: &Scope) -> Result<Option<Arc<Login>>, Error> {
+        if let Some(login) = self.of_scopes.borrow().get(scope) {
+            return Ok(Some(Arc::clone(login)));
+        }
+        let settings = self.vault.trust().accepted.settings();
+        let Some(path) = settings.ssh_keys.get(scope) else {
+            return Ok(None);
+        };
+        let login = match self.open_secret(path) {
+            Ok(plain) => Login::Key(plain),
+            // Who does not read it may still have a key of their own.
+            Err(error) if error.code() == Code::NoKey => {
+                Login::Unusable(format!("{}: {}", path.as_str(), error.message()))
+            }
+            Err(error) => return Err(error),
+        };
+        let login = Arc::new(login);
+        let mut known = self.of_scopes.borrow_mut();
+        known.insert(scope.clone(), Arc::clone(&login));
+        Ok(Some(login))
+    }
+
+    fn open_secret(&self, path: &SecretPath) -> Result<Plain, Error> {
+        match self.vault.find_secret(path)? {
+            SecretName::Value(document, name) => Ok(self.reader.value(&document, &name)?.value),
+            SecretName::File(file) => {
+                let mut bytes = zeroize::Zeroizing::new(Vec::new());
+                self.reader.file(&file, &mut *bytes)?;
+                Ok(Plain::new(std::mem::take(&mut *bytes)))
+            }
+        }
+    }
+
+    /// The signing keys of this person, and the ssh-agent's.
+    fn own(&self) -> Result<&[Arc<Login>], Error> {
+        if let Some(own) = self.own.get() {
+            return Ok(own);
+        }
+        let mut own = Vec::new();
+        for bundle in self.bundles {
+            if bundle
+                .signing_kept()
+                .is_some_and(|kept| kept != Kept::Agent)
+            {
+                let key = bundle.signing_key_openssh(&self.cx.ui)?;
+                own.push(Arc::new(Login::Key(key)));
+            }
+        }
+        own.extend(self.agent().map(|socket| Arc::new(Login::Agent(socket))));
+        Ok(self.own.get_or_init(|| own))
+    }
+
+    fn agent(&self) -> Option<PathBuf> {
+        let socket = self.cx.world.variable("SSH_AUTH_SOCK")?;
+        Some(self.cx.world.folder().join(socket))
+    }
+
+    /// The key of an `IdentityFile`.
+    fn of_file(&self, file: &str, hop: &fleet::Hop, user: &str) -> Arc<Login> {
+        let home = self.cx.world.variable("HOME");
+        let home = home.map(|home| home.to_string_lossy().into_owned());
+        let home = home.unwrap_or_default();
+        let tokens = [
+            ('d', home.as_str()),
+            ('h', &hop.address),
+            ('n', &hop.name),
+            ('r', user),
+            ('u', self.user),
+        ];
+        let Some(path) = expand(file, &tokens) else {
+            return Arc::new(Login::Unusable(format!(
+                "{file}: a name that is not understood"
+            )));
+        };
+        let path = match path.strip_prefix("~/") {
+            Some(below) => Path::new(&home).join(below),
+            None => self.cx.world.folder().join(path),
+        };
+        if let Some(login) = self.of_files.borrow().get(&path) {
+            return Arc::clone(login);
+        }
+        let login = self.open_file(&path);
+        let login = Arc::new(
+            login.unwrap_or_else(|why| Login::Unusable(format!("{}: {why}", path.display()))),
+        );
+        let mut known = self.of_files.borrow_mut();
+        known.insert(path, Arc::clone(&login));
+        login
+    }
+
+    fn open_file(&self, path: &Path) -> Result<Login, String> {
+        let beside = |ending: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            let text = read(Path::new(&name)).ok()?;
+            text.with(|text| String::from_utf8(text.clone()).ok())
+        };
+        let text = match read(path) {
+            Ok(text) => text,
+            // The private half may lie in the agent alone.
+            Err(why) => match (beside(".pub"), self.agent()) {
+                (Some(line), Some(agent)) => return Ok(Login::AgentKey(agent, line)),
+                _ => return Err(why),
+            },
+        };
+        let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+        if about.mode() & 0o077 != 0 {
+            return Err("others can read it; `chmod 600` it".to_owned());
+        }
+        let label = path.display().to_string();
+        let key = text.with(|text| LoginKey::parse(text, &label));
+        let key = key.map_err(|error| error.to_string())?;
+        if key.is_sealed()
+            && let (Some(agent), Some(line)) = (self.agent(), key.public_line())
+        {
+            return Ok(Login::AgentKey(agent, line));
+        }
+        let plain = key.open(&self.cx.ui).map_err(|error| error.to_string())?;
+        Ok(match beside("-cert.pub") {
+            Some(certificate) => Login::Certified(plain, certificate),
+            None => Login::Key(plain),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Plain, String> {
+    use std::io::Read as _;
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_KEY).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
+    Ok(Plain::new(std::mem::take(&mut *bytes)))
+}

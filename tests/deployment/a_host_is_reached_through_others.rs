@@ -1,0 +1,438 @@
+//! Hosts behind a jump host, with what a person's `~/.ssh` adds and with a key out of the vault.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::site::{Site, ada_may_log_in, opened, rows};
+use crate::support::lab::Run;
+use crate::support::sshd::Sshd;
+use crate::support::terminal::Terminal;
+
+/// What this person's login shell does by itself is no part of the test.
+const NO_HOME: &str = "SetEnv HOME=/nonexistent";
+
+/// A site with the host `cage` behind the host `bastion`; clws runs on this machine.
+struct Behind {
+    site: Site,
+    bastion: Sshd,
+    cage: Sshd,
+}
+
+impl Behind {
+    fn new() -> Self {
+        let site = Site::new();
+        let bastion = Sshd::start();
+        let starts = |program: &str| site.machine.program(program);
+        let cage = Sshd::start_by(starts, &["ed25519", "rsa"], NO_HOME);
+        site.server("web");
+        let behind = Self {
+            site,
+            bastion,
+            cage,
+        };
+        let key = behind.bastion.host_key_line().to_owned();
+        behind
+            .host("add bastion --yes --address 127.0.0.1", &behind.bastion)
+            .word("--host-key")
+            .word(&key)
+            .succeeds();
+        behind
+    }
+
+    /// `clws host …` with port and user of a server.
+    fn host(&self, words: &str, server: &Sshd) -> Run<'_> {
+        let words = format!("host {words} --port {} --user {}", server.port, server.user);
+        self.site.lab.clws(&words)
+    }
+
+    fn deploy(&self) -> Run<'_> {
+        self.site.lab.clws("deploy --on cage --yes --json")
+    }
+
+    /// Writes a file below the `.ssh` of ada.
+    fn ssh_file(&self, name: &str, bytes: &[u8]) {
+        let folder = self.site.lab.home("ada").join(".ssh");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(name);
+        fs::write(&file, bytes).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Whether the bastion opened the way to the cage.
+    fn was_gone_through(&self) -> bool {
+        let target = format!("target 127.0.0.1 port {}", self.cage.port);
+        self.bastion.log().contains(&target)
+    }
+}
+
+/// The fingerprint of a host key, out of a scan.
+fn fingerprint(scan: &serde_json::Value, kind: &str) -> String {
+    let keys = scan["keys"].as_array().unwrap();
+    let key = keys.iter().find(|key| key["type"] == kind).unwrap();
+    key["fingerprint"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_host_is_added_looked_at_and_deployed_to_behind_another() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    ada_may_log_in(lab, &behind.bastion);
+    let cage =
+        "add cage --yes --address 127.0.0.1 --jump bastion --scope prod --machine-type server";
+    let ran = behind.host(cage, &behind.cage).succeeds();
+    assert!(ran.err.contains("clws host scan cage --add"), "{}", ran.err);
+
+    // On record, and nothing is deployed to it.
+    let ran = behind.deploy().exits(21);
+    assert!(ran.err.contains("`clws host scan cage`"), "{}", ran.err);
+    assert!(
+        !behind.cage.log().contains("Connection from"),
+        "{}",
+        behind.cage.log()
+    );
+
+    // A scan believes nothing and logs in to the jump host alone.
+    let scan = lab.clws("host scan cage --json").succeeds().json();
+    let (ed25519, rsa) = (
+        fingerprint(&scan, "ssh-ed25519"),
+        fingerprint(&scan, "ssh-rsa"),
+    );
+    assert_eq!(scan["keys"][0]["state"], "not on record");
+    assert_eq!(scan["keys"][1]["state"], "not used");
+    assert!(behind.was_gone_through(), "{}", behind.bastion.log());
+    assert!(
+        !behind.cage.log().contains("userauth-request"),
+        "{}",
+        behind.cage.log()
+    );
+    behind.deploy().exits(21);
+    lab.clws("host scan cage --add --yes").exits(15);
+    lab.clws("host scan cage --add --fingerprint SHA256:AAAA --yes")
+        .exits(21);
+    lab.clws(&format!("host scan cage --add --fingerprint {rsa} --yes"))
+        .succeeds();
+    behind.deploy().exits(21);
+    let added = lab
+        .clws(&format!(
+            "host scan cage --add --fingerprint {ed25519} --yes"
+        ))
+        .succeeds();
+    assert!(added.err.contains(&ed25519), "{}", added.err);
+    let list = lab.clws("host list --json").succeeds().json();
+    let cage = list["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|host| host["name"] == "cage")
+        .unwrap();
+    assert_eq!(cage["host_keys"][0]["fingerprint"], ed25519.as_str());
+    assert_eq!(
+        (&cage["scope"], &cage["jump"]),
+        (&"prod".into(), &"bastion".into())
+    );
+    assert_eq!(cage["prepared"], false);
+    let shown = lab.clws("host show cage").succeeds().text();
+    assert!(
+        shown.contains("bastion (") && shown.contains(&ed25519),
+        "{shown}"
+    );
+
+    // The jump host lets ada in, and the host behind it does not yet.
+    let ran = behind.deploy().exits(20);
+    assert!(ran.err.contains("`cage`"), "{}", ran.err);
+    assert_eq!(opened(lab), 0);
+    ada_may_log_in(lab, &behind.cage);
+    assert_eq!(rows(&behind.deploy().succeeds()), ["web started"]);
+    assert!(behind.site.runs_with("web", "token-of-the-first-day"));
+    assert!(!behind.bastion.log().contains("token-of-the-first-day"));
+
+    // A key that the person takes back counts no more, hashed and with its port as OpenSSH keeps it.
+    let line = behind.cage.host_key_line();
+    behind.ssh_file(
+        "known_hosts",
+        format!("[127.0.0.1]:{} {line}\n", behind.cage.port).as_bytes(),
+    );
+    let file = lab.home("ada").join(".ssh/known_hosts");
+    let mut keygen = std::process::Command::new("ssh-keygen");
+    assert!(
+        keygen
+            .args(["-H", "-f"])
+            .arg(&file)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let hashed = fs::read_to_string(&file).unwrap();
+    assert!(hashed.starts_with("|1|"), "{hashed}");
+    behind.ssh_file("known_hosts", format!("@revoked {hashed}").as_bytes());
+    let ran = behind.deploy().exits(21);
+    assert!(ran.err.contains("your known_hosts revokes"), "{}", ran.err);
+    let scan = lab.clws("host scan cage --json").exits(1).json();
+    assert_eq!(scan["keys"][0]["state"], "revoked");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(rows(&behind.deploy().succeeds()), ["web unchanged"]);
+}
+
+#[test]
+fn a_way_that_leads_nowhere_is_refused() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    let add = |words: &str| {
+        behind
+            .host(words, &behind.cage)
+            .word("--host-key")
+            .word(&key)
+    };
+    let ran =
+        add("add cage --yes --address 127.0.0.1 --jump nobody --scope prod --machine-type server")
+            .exits(18);
+    assert!(ran.err.contains("clws host add nobody"), "{}", ran.err);
+    let rsa = behind.cage.host_key_lines[1].clone();
+    let ran = behind
+        .host("add cage --yes --address 127.0.0.1", &behind.cage)
+        .word("--host-key")
+        .word(&rsa)
+        .exits(21);
+    assert!(ran.err.contains("ssh-keygen -A"), "{}", ran.err);
+    add("add cage --yes --address 127.0.0.1 --jump bastion --scope prod --machine-type server")
+        .succeeds();
+    add("add cage --yes --address 127.0.0.1").exits(16);
+    let party = lab.vault().join("recipients/bastion.toml");
+    let text = fs::read_to_string(&party).unwrap();
+    fs::write(
+        &party,
+        text.replacen("user = ", "jump = \"cage\"\nuser = ", 1),
+    )
+    .unwrap();
+    // Keys stand in the order of the format.
+    let text = fs::read_to_string(&party).unwrap();
+    let (jump, user) = (
+        text.lines()
+            .find(|line| line.starts_with("jump"))
+            .unwrap()
+            .to_owned(),
+        text.lines()
+            .find(|line| line.starts_with("user"))
+            .unwrap()
+            .to_owned(),
+    );
+    fs::write(
+        &party,
+        text.replace(&format!("{jump}\n{user}"), &format!("{user}\n{jump}")),
+    )
+    .unwrap();
+    behind.site.trusts();
+    let ran = behind.deploy().exits(17);
+    assert!(ran.err.contains("cage → bastion → cage"), "{}", ran.err);
+    assert!(!behind.bastion.log().contains("Connection from"));
+}
+
+#[test]
+fn a_scan_adds_on_a_terminal_what_somebody_says_to_have_compared() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let cage = "add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    behind.host(cage, &behind.cage).succeeds();
+    // `--yes` answers for the signature, and not for the comparison.
+    for (answer, code) in [("n\n", 15), ("y\n", 0)] {
+        let scan = lab.clws("host scan cage --add --yes");
+        let mut terminal = Terminal::start(scan.command());
+        terminal
+            .shows("did you compare 1 key with what the hosts themselves print?")
+            .types(answer);
+        let (ended, shown) = terminal.ends();
+        assert_eq!(ended, code, "{shown}");
+    }
+    let text = fs::read_to_string(lab.vault().join("recipients/cage.toml")).unwrap();
+    assert!(text.contains(behind.cage.host_key_line()), "{text}");
+    assert!(!text.contains("ssh-rsa"), "{text}");
+
+    // Another key than the one on record is shouted about, and the old one can be dropped.
+    let (_, other) = behind.cage.new_key("other", "ed25519");
+    let party = lab.vault().join("recipients/cage.toml");
+    fs::write(&party, text.replace(behind.cage.host_key_line(), &other)).unwrap();
+    behind.site.trusts();
+    let ran = lab.clws("host scan cage").exits(1);
+    assert!(
+        ran.text().contains("NOT ON RECORD, another is"),
+        "{}",
+        ran.text()
+    );
+    assert!(
+        ran.text().contains("on record, not shown"),
+        "{}",
+        ran.text()
+    );
+    lab.clws("recipient update cage --drop ed25519 --yes")
+        .succeeds();
+    lab.clws("host scan cage").succeeds();
+}
+
+#[test]
+fn hosts_are_meant_by_name_environment_group_and_pattern() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    for name in ["cage", "cave"] {
+        let words =
+            format!("add {name} --yes --address 127.0.0.1 --scope prod --machine-type server");
+        behind
+            .host(&words, &behind.cage)
+            .word("--host-key")
+            .word(&key)
+            .succeeds();
+    }
+    let planned = |on: &str| -> Vec<String> {
+        let ran = lab.clws(&format!("deploy --dry-run --on {on}")).succeeds();
+        let names = ["box", "cage", "cave"].into_iter();
+        names
+            .filter(|name| ran.err.contains(name))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(planned("prod"), ["box", "cage", "cave"]);
+    assert_eq!(planned("prod_server"), ["box", "cage", "cave"]);
+    assert_eq!(planned("ca?e"), ["cage", "cave"]);
+    assert_eq!(planned("box,*ve"), ["box", "cave"]);
+    for on in ["prod,nowhere", "prod_worker", "server", "x*", "bastion,"] {
+        let ran = lab.clws(&format!("deploy --dry-run --on {on}")).run();
+        assert_ne!(ran.code, 0, "{on}");
+    }
+    let ran = lab.clws("deploy --dry-run --on prod,nowhere").exits(18);
+    assert!(
+        ran.err.contains("`nowhere`") && ran.err.contains("clws host list"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_key_under_a_passphrase_is_asked_for_or_left_to_the_agent() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    let cage = "add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    behind
+        .host(cage, &behind.cage)
+        .word("--host-key")
+        .word(&key)
+        .succeeds();
+    let (_, line) = behind.cage.new_key("person", "ecdsa-256");
+    behind.cage.authorize(&line);
+    let file = behind.cage.folder().join("person");
+    let mut keygen = std::process::Command::new("ssh-keygen");
+    keygen
+        .args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"])
+        .arg(&file);
+    assert!(keygen.status().unwrap().success());
+    behind.ssh_file("person", &fs::read(&file).unwrap());
+    behind.ssh_file("config", b"Host cage\n  IdentityFile ~/.ssh/person\n");
+
+    let ran = behind.deploy().exits(20);
+    assert!(ran.err.contains(".ssh/person: "), "{}", ran.err);
+    let deploy = lab.clws("deploy --on cage --yes");
+    let mut terminal = Terminal::start(deploy.command());
+    terminal.shows("passphrase of").types("open sesame\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains("open sesame"), "{shown}");
+    // With an agent nobody is asked: it has the key, or it has not.
+    let agent = behind.cage.folder().join("nobody");
+    let ran = behind
+        .deploy()
+        .env("SSH_AUTH_SOCK", agent.display().to_string())
+        .exits(20);
+    assert!(
+        ran.err.contains("an ssh-agent that does not answer"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn what_a_party_leaves_out_the_persons_ssh_config_says() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    lab.clws("host add cage --yes --address 127.0.0.1 --scope prod --machine-type server")
+        .word("--host-key")
+        .word(&key)
+        .succeeds();
+    for (name, server) in [("one", &behind.bastion), ("two", &behind.cage)] {
+        let (pem, line) = server.new_key("person", if name == "one" { "ed25519" } else { "rsa" });
+        server.authorize(&line);
+        behind.ssh_file(name, &pem);
+    }
+    let config = format!(
+        "Include more/*\nHost bastion\n  IdentityFile ~/.ssh/one\nHost c?ge !cave\n  HostName 192.0.2.1\n  Port {}\n  User {}\n\
+         \x20 IdentityFile \"~/.ssh/two\"\nHost *\n  User wrong\n  Port 1\nMatch host cage\n  User eve\n",
+        behind.cage.port, behind.cage.user
+    );
+    behind.ssh_file("config", config.as_bytes());
+    fs::create_dir(lab.home("ada").join(".ssh/more")).unwrap();
+    behind.ssh_file("more/jumps", b"Host cage\n  ProxyJump nobody@bastion:1\n");
+    let ran = behind.deploy().word("--verbose").succeeds();
+    assert_eq!(rows(&ran), ["web started"]);
+    assert!(ran.err.contains("`Match` is left out"), "{}", ran.err);
+    // The signed address, port and user of the bastion won over what the config says.
+    assert!(behind.was_gone_through(), "{}", behind.bastion.log());
+    assert!(behind.cage.log().contains("Accepted publickey"));
+
+    behind.ssh_file("config", b"Host cage\n  ProxyJump jump.example.org\n");
+    let ran = behind.deploy().exits(17);
+    assert!(
+        ran.err
+            .contains("`jump.example.org`, which is no host of this vault"),
+        "{}",
+        ran.err
+    );
+    behind.ssh_file("config", b"Host cage\n  Port none\n");
+    let ran = behind.deploy().exits(17);
+    assert!(ran.err.contains("line 2"), "{}", ran.err);
+}
+
+#[test]
+fn a_key_of_the_vault_logs_in_and_is_no_file_anywhere() {
+    let behind = Behind::new();
+    let lab = &behind.site.lab;
+    let key = behind.cage.host_key_line().to_owned();
+    let cage = "add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    behind
+        .host(cage, &behind.cage)
+        .word("--host-key")
+        .word(&key)
+        .succeeds();
+    let (pem, line) = behind.cage.new_key("deploys", "ed25519");
+    behind.cage.authorize(&line);
+    lab.clws("secret set prod/ssh/deploys --type file")
+        .stdin(&pem)
+        .succeeds();
+    behind.deploy().exits(20);
+    let settings = lab.vault().join("clws.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let scope = "[scope.prod]\nssh_key = \"prod/ssh/deploys\"\n\n[end]";
+    fs::write(&settings, text.replace("[end]", scope)).unwrap();
+    let ran = lab.clws("trust sign --yes").succeeds();
+    assert!(
+        ran.err
+            .contains("hosts of `prod` are logged in to with `prod/ssh/deploys`"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(opened(lab), 0);
+    assert_eq!(rows(&behind.deploy().succeeds()), ["web started"]);
+    assert!(behind.site.runs_with("web", "token-of-the-first-day"));
+    let log = lab.clws("audit show prod/ssh/deploys").succeeds().text();
+    assert!(log.contains("deploy"), "{log}");
+    let pem = String::from_utf8(pem).unwrap();
+    let middle = pem.lines().nth(2).unwrap().to_owned();
+    lab.nowhere(&[middle]);
+
+    // It is opened for a host that has proved itself alone.
+    let before = opened(lab);
+    behind.ssh_file("known_hosts", format!("@revoked * {key}\n").as_bytes());
+    behind.deploy().exits(21);
+    assert_eq!(opened(lab), before);
+}
