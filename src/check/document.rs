@@ -130,8 +130,7 @@ impl Check<'_> {
         rights: &Rights,
     ) -> Result<(), Error> {
         let path = &document.place.path;
-        let pin = self.vault.trust().pins.document(&document.head.id)?;
-        let pin = pin.unwrap_or_default();
+        let pin = self.pin(&document.head.id, path.as_str());
         if document.head.seq < pin.seq {
             let why = format!(
                 "the document's own record is number {}, and this machine has seen {}",

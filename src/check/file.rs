@@ -36,9 +36,8 @@ impl Check<'_> {
         match self.vault.claim_of_sidecar(&sidecar, &rights) {
             Ok((claim, mark)) => {
                 self.claim(claim);
-                let pin = self.vault.trust().pins.document(&sidecar.id)?;
-                let pinned = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
-                self.compare(name, &mark, pinned);
+                let pin = self.pin(&sidecar.id, name);
+                self.compare(name, &mark, pin.values.get(FILE_RECORD));
             }
             Err(error) => {
                 let finding = Finding::of(Kind::Unvouched, name, &error);

@@ -50,6 +50,8 @@ pub enum Kind {
     Rules,
     /// The history of the rules does not hold, or is another than accepted.
     Trust,
+    /// What this machine remembers does not read.
+    Pin,
     /// A private key lies in the vault.
     PrivateKey,
     /// A note: this machine has not accepted the vault.
@@ -96,6 +98,7 @@ impl Kind {
             Self::Seal => "seal",
             Self::Rules => "rules",
             Self::Trust => "trust",
+            Self::Pin => "pin",
             Self::PrivateKey => "private-key",
             Self::FirstUse => "first-use",
             Self::Untidy => "untidy",

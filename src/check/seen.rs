@@ -1,15 +1,35 @@
 //! What this machine has seen and is not there any more.
 
 use super::{Check, Finding, Kind};
-use crate::error::Error;
-use crate::trust::RecordMark;
+use crate::trust::{DocumentPin, RecordMark};
 use crate::vault::FILE_RECORD;
 
 impl Check<'_> {
+    /// What was seen of a document or file, as far as it reads.
+    pub(super) fn pin(&mut self, id: &[u8; 16], path: &str) -> DocumentPin {
+        match self.vault.trust().pins.document(id) {
+            Ok(pin) => pin.unwrap_or_default(),
+            Err(error) => {
+                self.add(Finding::of(Kind::Pin, path, &error));
+                DocumentPin::default()
+            }
+        }
+    }
+
     /// Names documents and files that a pin knows and the tree does not have.
-    pub(super) fn absent(&mut self) -> Result<(), Error> {
-        for (id, pin) in self.vault.trust().pins.documents()? {
-            if self.ids.contains_key(&id) || self.unread.contains(&pin.path) {
+    pub(super) fn absent(&mut self) {
+        let ids = match self.vault.trust().pins.document_ids() {
+            Ok(ids) => ids,
+            Err(error) => {
+                return self.add(Finding::of(Kind::Pin, "secrets", &error));
+            }
+        };
+        for id in ids {
+            if self.ids.contains_key(&id) {
+                continue;
+            }
+            let pin = self.pin(&id, "secrets");
+            if pin.path.is_empty() || self.unread.contains(&pin.path) {
                 continue;
             }
             let newest = pin.values.values().max();
@@ -22,7 +42,6 @@ impl Check<'_> {
                 None => finding,
             });
         }
-        Ok(())
     }
 }
 

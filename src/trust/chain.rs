@@ -26,6 +26,10 @@ pub enum Standing {
     Sibling,
     /// This machine has accepted nothing of this vault. Looking is allowed, nothing else.
     Unpinned,
+    /// What this machine remembers does not read. Looking is allowed, nothing else.
+    Forgotten,
+    /// The versions in the tree do not follow on what was accepted. Only they themselves are shown.
+    Broken,
 }
 
 /// What a first use may accept without a person: `FINGERPRINT@N`.
@@ -108,10 +112,10 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     let newest = newest_number(tree)?;
     let vault = Version::body_hash(&read_bytes(tree, 1)?);
     let pins = Pins::of(world, &vault)?;
-    let pinned = pins.chain()?;
-    let Some(last) = pinned.last() else {
+    let Some((pinned, accepted)) = pins.recall()? else {
         return first_use(tree, vault, newest, pins, expect);
     };
+    let last = pinned.last().map(|step| step.hash).unwrap_or_default();
     let accepted_number = u64::try_from(pinned.len()).unwrap_or(u64::MAX);
     let shared = newest.min(accepted_number);
     let here = if shared == 1 {
@@ -124,7 +128,6 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
         .and_then(|index| pinned.get(index));
     let is_known = known.is_some_and(|step| step.hash == here)
         || pinned.iter().any(|step| step.joined.contains(&here));
-    let accepted = pins.accepted(pinned.len())?;
     let standing = match newest {
         _ if newest < accepted_number && is_known => Standing::Older,
         _ if newest > accepted_number => match chain_to(tree, &pins, newest) {
@@ -133,7 +136,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
                 // What was accepted has to be behind the newest one, on this branch or on one that
                 // was joined.
                 let mut stepped = chain.iter().skip(after);
-                if common == accepted_number || stepped.any(|step| step.joined.contains(&last.hash))
+                if common == accepted_number || stepped.any(|step| step.joined.contains(&last))
                 {
                     let accepted = step_on(tree, &pins, &chain, newest)?;
                     return Ok(Trust {
@@ -174,7 +177,7 @@ fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Acce
     }
 }
 
-fn first_use(
+pub(super) fn first_use(
     tree: &Tree,
     vault: [u8; 32],
     newest: u64,
@@ -337,6 +340,7 @@ impl Trust {
                 return Err(self.sibling(tree)?);
             }
             Standing::Unpinned => return Err(Self::first_use_error(tree)?),
+            Standing::Forgotten | Standing::Broken => return Err(self.fault(tree)),
         }
         let found = self.differences(tree)?;
         match found.first() {

@@ -9,6 +9,7 @@ mod accepted;
 mod chain;
 mod error;
 mod join;
+mod look;
 mod order;
 mod pin;
 mod proposal;
@@ -19,6 +20,7 @@ pub use accepted::{Accepted, Difference, signed_files};
 pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
 pub use error::TrustError;
 pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load_side};
+pub use look::look;
 pub use order::{Order, RecordMark, compare};
 
 pub use pin::{DocumentPin, HookPin, Pins};

@@ -233,16 +233,24 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn documents(&self) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
         let mut all = Vec::new();
-        let folder = self.dir.join("documents");
-        for name in fs::names(&folder).map_err(FsError::io("list", &folder))? {
-            if let Ok(id) = from_hex(&name.to_string_lossy())
-                && let Some(pin) = self.document(&id)?
-            {
+        for id in self.document_ids()? {
+            if let Some(pin) = self.document(&id)? {
                 all.push((id, pin));
             }
         }
         all.sort_by(|a, b| a.1.path.cmp(&b.1.path));
         Ok(all)
+    }
+
+    /// The ids of all documents and sealed files that were seen.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn document_ids(&self) -> Result<Vec<[u8; 16]>, TrustError> {
+        let folder = self.dir.join("documents");
+        let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
+        let id = |name: &std::ffi::OsString| from_hex(&name.to_string_lossy()).ok();
+        Ok(names.iter().filter_map(id).collect())
     }
 
     /// What was seen of a component's hook.
