@@ -60,6 +60,8 @@ pub enum Kind {
     Untidy,
     /// A note: others may know a value, and it waits for a new one.
     Exposed,
+    /// A note: a value's day has come, by its policy or its document's.
+    Due,
     /// A note: a document has very many values.
     Large,
     /// A note: a value was handed in and waits for a writer.
@@ -103,6 +105,7 @@ impl Kind {
             Self::FirstUse => "first-use",
             Self::Untidy => "untidy",
             Self::Exposed => "exposed",
+            Self::Due => "due",
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
@@ -119,6 +122,7 @@ impl Kind {
             Self::FirstUse
                 | Self::Untidy
                 | Self::Exposed
+                | Self::Due
                 | Self::Large
                 | Self::Submission
                 | Self::Stale

@@ -1,13 +1,16 @@
 //! What this machine has seen and is not there any more.
 
 use super::{Check, Finding, Kind};
-use crate::trust::{DocumentPin, RecordMark};
-use crate::vault::FILE_RECORD;
+use crate::trust::{DocumentPin, Pins, RecordMark, SeenKind, TrustError};
 
 impl Check<'_> {
-    /// What was seen of a document or file, as far as it reads.
-    pub(super) fn pin(&mut self, id: &[u8; 16], path: &str) -> DocumentPin {
-        match self.vault.trust().pins.document(id) {
+    /// What was seen, as far as it reads.
+    pub(super) fn pin(
+        &mut self,
+        path: &str,
+        of: impl FnOnce(&Pins) -> Result<Option<DocumentPin>, TrustError>,
+    ) -> DocumentPin {
+        match of(&self.vault.trust().pins) {
             Ok(pin) => pin.unwrap_or_default(),
             Err(error) => {
                 self.add(Finding::of(Kind::Pin, path, &error));
@@ -28,13 +31,19 @@ impl Check<'_> {
             if self.ids.contains_key(&id) {
                 continue;
             }
-            let pin = self.pin(&id, "secrets");
+            let pin = self.pin("secrets", |pins| pins.document(&id));
             if pin.path.is_empty() || self.unread.contains(&pin.path) {
                 continue;
             }
+            // Founded on two branches, and the other one is here: which counts is said of that one.
+            if self.ids.values().any(|path| *path == pin.path) {
+                continue;
+            }
             let newest = pin.values.values().max();
-            let is_file = pin.values.contains_key(FILE_RECORD);
-            let what = if is_file { "the file" } else { "the document" };
+            let what = match pin.kind() {
+                SeenKind::File => "the file",
+                SeenKind::Document => "the document",
+            };
             let why = format!("{what} was seen by this machine and is not here");
             let finding = Finding::new(Kind::Absent, pin.path.as_str(), why).next(WAY);
             self.add(match newest {

@@ -8,7 +8,7 @@ use super::{
     Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
 };
 use crate::crypto::{from_hex, hex};
-use crate::fs::{EntryKind, Lock, Tree};
+use crate::fs::{EntryKind, Files, Lock, Tree};
 use crate::name::PartyName;
 use crate::world::World;
 
@@ -73,20 +73,20 @@ pub struct Trust {
 ///
 /// # Errors
 /// [`TrustError::NoVault`] if there is none, [`TrustError::Fs`].
-pub fn newest_number(tree: &Tree) -> Result<u64, TrustError> {
+pub fn newest_number(tree: &dyn Files) -> Result<u64, TrustError> {
     tree.entries("recipients/trust")?
         .iter()
         .filter(|entry| entry.kind == EntryKind::File)
         .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
         .max()
-        .ok_or_else(|| TrustError::NoVault(tree.path().to_owned()))
+        .ok_or_else(|| TrustError::NoVault(tree.place().to_owned()))
 }
 
 /// Reads one version from the tree, unchecked.
 ///
 /// # Errors
 /// [`TrustError::Gap`] if it is not there, [`TrustError::Line`], [`TrustError::Fs`].
-pub fn read_version(tree: &Tree, number: u64) -> Result<Version, TrustError> {
+pub fn read_version(tree: &dyn Files, number: u64) -> Result<Version, TrustError> {
     let version = Version::parse(&read_bytes(tree, number)?)?;
     if version.number == number {
         Ok(version)
@@ -95,7 +95,7 @@ pub fn read_version(tree: &Tree, number: u64) -> Result<Version, TrustError> {
     }
 }
 
-fn read_bytes(tree: &Tree, number: u64) -> Result<Vec<u8>, TrustError> {
+fn read_bytes(tree: &dyn Files, number: u64) -> Result<Vec<u8>, TrustError> {
     tree.read(&version_file(number), MAX_TRUST)?
         .ok_or(TrustError::Gap(number))
 }
@@ -136,8 +136,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
                 // What was accepted has to be behind the newest one, on this branch or on one that
                 // was joined.
                 let mut stepped = chain.iter().skip(after);
-                if common == accepted_number || stepped.any(|step| step.joined.contains(&last))
-                {
+                if common == accepted_number || stepped.any(|step| step.joined.contains(&last)) {
                     let accepted = step_on(tree, &pins, &chain, newest)?;
                     return Ok(Trust {
                         vault,

@@ -146,10 +146,14 @@ fn a_history_of_the_rules_that_does_not_hold() {
     each_here(
         &lab,
         &[
-            cell("trust show", 0, "it does not follow on what this machine accepted"),
+            cell(
+                "trust show",
+                0,
+                "it does not follow on what this machine accepted",
+            ),
             cell("trust show", 0, says),
             cell("trust show --json", 0, "\"fault\":"),
-            cell("trust diff", 1, "neither a party nor a group"),
+            cell("trust diff", 1, "mallory may read `prod`"),
             cell("trust diff", 1, says),
             cell("secret list prod", 13, says),
             cell("secret history prod/web/TOKEN", 13, says),
@@ -187,13 +191,20 @@ fn rules_that_are_not_there_are_a_difference() {
         std::fs::remove_file(copy.vault().join(file)).unwrap();
         // `clws.toml` marks a vault: without it the folder has to be named.
         let ran = copy.clws("trust diff --vault .").exits(1);
-        assert!(ran.text().contains("ben") || ran.text().contains(file), "{}", ran.text());
+        assert!(
+            ran.text().contains("ben") || ran.text().contains(file),
+            "{}",
+            ran.text()
+        );
         copy.clws("secret get prod/web/TOKEN --vault .").succeeds();
     }
-    edit(&lab, "recipients/access.toml", |text| format!("{text}nonsense\n"));
+    edit(&lab, "recipients/access.toml", |text| {
+        format!("{text}nonsense\n")
+    });
     let ran = lab.clws("trust diff").exits(1);
     assert!(
-        ran.text().contains("recipients/access.toml is written differently"),
+        ran.text()
+            .contains("recipients/access.toml is written differently"),
         "{}",
         ran.text()
     );

@@ -32,9 +32,10 @@ pub(crate) fn run(_args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
     let is_same = said.is_empty() && proposal.is_none() && !is_broken;
     if cx.ui.is_json() {
         let proposal = proposal.map(|proposal| proposal.json);
-        cx.ui
-            .json(&json!({ "differences": said, "because": because, "proposal": proposal,
-                           "fault": fault.map(|fault| fault.message()) }))?;
+        cx.ui.json(
+            &json!({ "differences": said, "because": because, "proposal": proposal,
+                           "fault": fault.map(|fault| fault.message()) }),
+        )?;
     } else {
         for line in &said {
             cx.ui.line(&format!("{line}; {because}"))?;
