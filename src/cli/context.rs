@@ -177,6 +177,8 @@ impl Context {
             (vault, None) => Ok(vault),
             (vault, Some(fault)) if vault.trust().standing == Standing::Forgotten => {
                 self.ui.warn_of(&fault);
+                self.ui
+                    .tell("until then nothing is compared with what was seen, opened or changed");
                 Ok(vault)
             }
             (_, Some(fault)) => Err(fault),

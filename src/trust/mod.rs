@@ -11,6 +11,7 @@ mod error;
 mod join;
 mod look;
 mod order;
+mod paths;
 mod pin;
 mod proposal;
 mod settings;
@@ -23,7 +24,8 @@ pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load
 pub use look::look;
 pub use order::{Order, RecordMark, compare};
 
-pub use pin::{DocumentPin, FILE_RECORD, HookPin, Pins, SeenKind};
+pub use paths::SeenKind;
+pub use pin::{DocumentPin, FILE_RECORD, HookPin, Pins};
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -39,29 +39,8 @@ pub struct DocumentPin {
     pub values: BTreeMap<String, RecordMark>,
 }
 
-impl DocumentPin {
-    /// What kind of thing it was.
-    #[must_use]
-    pub fn kind(&self) -> SeenKind {
-        if self.values.contains_key(FILE_RECORD) {
-            SeenKind::File
-        } else {
-            SeenKind::Document
-        }
-    }
-}
-
 /// The name under which a sealed file's one record is kept.
 pub const FILE_RECORD: &str = ".";
-
-/// What can lie at a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SeenKind {
-    /// A document.
-    Document,
-    /// A sealed file.
-    File,
-}
 
 /// What was seen of one component's hook.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -229,7 +208,7 @@ impl Pins {
         sync: Sync,
     ) -> Result<(), TrustError> {
         for (file, bytes) in self.newly_at([(id, pin)])? {
-            fs::write_private(&self.dir.join(PATHS).join(file), &bytes, sync)?;
+            fs::write_private(&self.paths_dir().join(file), &bytes, sync)?;
         }
         self.write(&self.document_file(id), &print_document(pin), sync)
     }
@@ -243,76 +222,8 @@ impl Pins {
             |(id, pin): &([u8; 16], DocumentPin)| (hex(id), print_document(pin).into_bytes());
         let files: Vec<_> = pins.iter().map(file).collect();
         let paths = self.newly_at(pins.iter().map(|(id, pin)| (id, pin)))?;
-        fs::write_all_private(&self.dir.join(PATHS), &paths)?;
+        fs::write_all_private(&self.paths_dir(), &paths)?;
         Ok(fs::write_all_private(&self.dir.join("documents"), &files)?)
-    }
-
-    /// The ids under which something was seen at a path; most often one.
-    ///
-    /// # Errors
-    /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn ids_at(&self, path: &str, kind: SeenKind) -> Result<Vec<[u8; 16]>, TrustError> {
-        let file = self.dir.join(PATHS).join(path_file(path, kind));
-        let Some(text) = self.read(&file)? else {
-            return Ok(Vec::new());
-        };
-        let ids = unsealed_line(text.trim_end_matches('\n')).and_then(|line| {
-            let ids = line.split(' ').skip(1).map(|id| from_hex(id).ok());
-            ids.collect()
-        });
-        ids.ok_or_else(|| damaged(&file, "a line does not read"))
-    }
-
-    /// The files that say which ids lie at which path, where one of these is new there.
-    fn newly_at<'p>(
-        &self,
-        pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
-    ) -> Result<Vec<(String, Vec<u8>)>, TrustError> {
-        let mut files = Vec::new();
-        for (id, pin) in pins {
-            let mut ids = self.ids_at(&pin.path, pin.kind())?;
-            if !ids.contains(id) {
-                ids.push(*id);
-                let ids: Vec<String> = ids.iter().map(|id| hex(id)).collect();
-                let line = sealed_line(&format!("{} {}", pin.path, ids.join(" ")));
-                files.push((path_file(&pin.path, pin.kind()), line.into_bytes()));
-            }
-        }
-        Ok(files)
-    }
-
-    /// What was seen at a path under other ids than this one, without the values of documents.
-    ///
-    /// # Errors
-    /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn others_at(
-        &self,
-        path: &str,
-        kind: SeenKind,
-        id: &[u8; 16],
-    ) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
-        let mut others = Vec::new();
-        for other in self.ids_at(path, kind)? {
-            if other != *id
-                && let Some(pin) = self.value(&other, FILE_RECORD)?
-                && pin.path == path
-            {
-                others.push((other, pin));
-            }
-        }
-        Ok(others)
-    }
-
-    /// What was seen of a sealed file, with the mark of the newest that was seen at its path: founded on
-    /// two branches, it may have had another id.
-    ///
-    /// # Errors
-    /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn file(&self, id: &[u8; 16], path: &str) -> Result<Option<DocumentPin>, TrustError> {
-        let own = self.document(id)?;
-        let others = self.others_at(path, SeenKind::File, id)?;
-        let newest = others.into_iter().map(|(_, pin)| pin).chain(own);
-        Ok(newest.max_by_key(|pin| pin.values.get(FILE_RECORD).copied()))
     }
 
     /// All documents and sealed files that were seen.
@@ -376,7 +287,7 @@ impl Pins {
         self.dir.join("documents").join(hex(id))
     }
 
-    fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
         fs::read_private(path, MAX_PIN)?
             .map(|bytes| String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text")))
             .transpose()
@@ -407,22 +318,12 @@ pub(super) fn damaged(path: &Path, why: &str) -> TrustError {
     }
 }
 
-/// Where it is kept which ids lie at which path.
-const PATHS: &str = "paths";
-
-fn path_file(path: &str, kind: SeenKind) -> String {
-    let about = format!("{kind:?} {path}").to_lowercase();
-    let mut name = hex(&sha256(about.as_bytes()));
-    name.truncate(32);
-    name
-}
-
 fn dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
 /// A line with 8 digits of its own hash behind it.
-fn sealed_line(line: &str) -> String {
+pub(super) fn sealed_line(line: &str) -> String {
     format!("{line} {}\n", checksum(line))
 }
 
@@ -430,7 +331,7 @@ fn checksum(line: &str) -> String {
     hex(sha256(line.as_bytes()).get(..4).unwrap_or_default())
 }
 
-fn unsealed_line(line: &str) -> Option<&str> {
+pub(super) fn unsealed_line(line: &str) -> Option<&str> {
     let (line, sum) = line.rsplit_once(' ')?;
     (checksum(line) == sum).then_some(line)
 }

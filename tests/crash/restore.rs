@@ -26,7 +26,7 @@ fn restoring(name: &str, path: &str) {
         again: &|_, what| goes_through(command(), &lab, &values, what),
         plaintexts: &[OLD, NEW],
         memory: None,
-        one_in: 2,
+        one_in: 1,
         expected: &["openat", "write", "fsync", "renameat", "rename"],
     }
     .run();

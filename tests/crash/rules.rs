@@ -79,7 +79,8 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
         .by("ben")
         .folder(&other)
         .succeeds();
-    lab.git(&["-C", "../other", "commit", "-qam", "theirs"]);
+    lab.git(&["-C", "../other", "add", "-A"]);
+    lab.git(&["-C", "../other", "commit", "-qm", "theirs"]);
     // What is compared is the vault, and not git's own files.
     lab.git(&["worktree", "remove", "../other"]);
     lab.clws("access grant cleo test --read --yes").succeeds();
