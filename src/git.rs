@@ -174,6 +174,26 @@ impl Git {
         Ok(files)
     }
 
+    /// The contents of the files below a path of the folder at a commit, each of at most `most` bytes.
+    ///
+    /// # Errors
+    /// NOTFOUND if a partial clone does not have one; as [`Objects::bytes`].
+    pub fn contents(
+        &self,
+        commit: &Commit,
+        below: &str,
+        most: usize,
+    ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let mut objects = self.objects()?;
+        let mut contents = BTreeMap::new();
+        for (path, id) in self.files(commit, below)? {
+            let bytes = objects.bytes(&id, most)?;
+            let bytes = bytes.ok_or_else(|| not_fetched(commit, &path))?;
+            contents.insert(path, bytes);
+        }
+        Ok(contents)
+    }
+
     /// Whether commits before some are not here.
     ///
     /// # Errors
@@ -365,6 +385,23 @@ impl Drop for Objects {
 fn no_git(error: &std::io::Error) -> Error {
     Problem::new(Code::NotFound, format!("git does not start: {error}"))
         .hint("what lies in git is read by git, so it must be installed")
+        .into()
+}
+
+/// The error for a file that a partial clone knows of and does not have. It is not fetched behind
+/// anybody's back.
+#[must_use]
+pub fn not_fetched(commit: &Commit, path: &str) -> Error {
+    let what = format!(
+        "git knows of `{path}` at {} and does not have it",
+        commit.short()
+    );
+    Problem::new(Code::NotFound, what)
+        .note("this is a partial clone")
+        .hint(format!(
+            "`git show {} >/dev/null` fetches it",
+            commit.spec(path)
+        ))
         .into()
 }
 

@@ -50,6 +50,40 @@ fn the_guide_is_true() {
     }
 }
 
+/// Of who decides and who may read, a person alone is shown one line.
+#[test]
+fn a_person_alone_meets_one_line_of_it() {
+    let lab = Lab::empty();
+    lab.git(&["init", "-q", "-b", "main"]);
+    lab.git(&["config", "user.name", "ada"]);
+    lab.git(&["config", "user.email", "ada@example.invalid"]);
+    let page = std::fs::read_to_string("docs/alone.md").expect("the page");
+    let transcript = page.split("```console\n").nth(1).expect("a transcript");
+    let transcript = transcript.split("```").next().unwrap_or_default();
+    run(&lab, transcript);
+    let shown: Vec<&str> = transcript
+        .lines()
+        .filter(|line| !line.starts_with("$ "))
+        .collect();
+    // Nothing that is printed hides behind a line of `…`.
+    assert!(shown.len() > 10 && !shown.contains(&"…"), "{shown:?}");
+    let of_trust = [
+        "trust",
+        "fingerprint",
+        "sign",
+        "recipient",
+        "access",
+        "admin",
+        "accept",
+        "party",
+        "rules",
+    ];
+    let met = shown
+        .iter()
+        .filter(|line| of_trust.iter().any(|word| line.contains(word)));
+    assert_eq!(met.count(), 1, "{shown:?}");
+}
+
 fn run(lab: &Lab, transcript: &str) {
     let home = lab.home("ada");
     std::fs::create_dir_all(&home).expect("a home");

@@ -123,6 +123,16 @@ impl Check<'_> {
         }
     }
 
+    /// A value whose day has come.
+    pub(super) fn due(&mut self, name: &str, policy: &Policy, since: Moment) {
+        let today = self.vault.world().now().date();
+        if let Some(day) = policy.due(since).filter(|day| *day <= today) {
+            let why = format!("a new value is due since {}", clean(&day));
+            let next = format!("clws secret set {name}");
+            self.add(Finding::new(Kind::Due, name, why).next(next).since(since));
+        }
+    }
+
     fn judge(
         &mut self,
         document: &Document<'_>,
@@ -130,8 +140,7 @@ impl Check<'_> {
         rights: &Rights,
     ) -> Result<(), Error> {
         let path = &document.place.path;
-        let pin = self.vault.trust().pins.document(&document.head.id)?;
-        let pin = pin.unwrap_or_default();
+        let pin = self.pin(path.as_str(), |pins| pins.document(&document.head.id));
         if document.head.seq < pin.seq {
             let why = format!(
                 "the document's own record is number {}, and this machine has seen {}",
@@ -139,15 +148,29 @@ impl Check<'_> {
             );
             self.add(Finding::new(Kind::Older, path.as_str(), why).next("git merge main"));
         }
-        if let Err(error @ VaultError::Jump { .. }) =
-            self.vault.demand_newest_head(document, Some(&pin))
-        {
-            self.add(Finding::of(Kind::Jump, path.as_str(), &error));
+        match self.vault.demand_newest_head(document, Some(&pin)) {
+            Err(error @ VaultError::Jump { .. }) => {
+                self.add(Finding::of(Kind::Jump, path.as_str(), &error));
+            }
+            Err(error @ VaultError::OtherDocument { .. }) => {
+                let next =
+                    format!("git merge main, or clws secret restore {path} if this one is meant");
+                self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
+            }
+            Err(error @ VaultError::Trust(_)) => {
+                self.add(Finding::of(Kind::Pin, path.as_str(), &error));
+            }
+            _ => {}
         }
         for record in records {
             let name = format!("{path}/{}", record.name);
             if record.state != State::Removed {
                 self.exposed(&name, &record.policy, record.changed);
+                self.due(
+                    &name,
+                    &record.policy.with(&document.head.policy),
+                    record.changed,
+                );
             }
             if let Err(error) = document.check_kid(record) {
                 self.add(Finding::of(Kind::OtherKey, name.as_str(), &error).since(record.changed));

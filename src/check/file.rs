@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::fs::{FsError, hash_file};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
-use crate::vault::{Content, FILE_RECORD, SIDECAR_SCHEMA, Sidecar, VaultError};
+use crate::trust::FILE_RECORD;
+use crate::vault::{Content, SIDECAR_SCHEMA, Sidecar, VaultError};
 
 impl Check<'_> {
     pub(super) fn file(&mut self, path: &FilePath) -> Result<(), Error> {
@@ -32,13 +33,13 @@ impl Check<'_> {
         if sidecar.content.is_some() {
             self.readers_of_file(name, &sidecar.readers, &rights);
             self.exposed(name, &sidecar.policy, sidecar.changed);
+            self.due(name, &sidecar.policy, sidecar.changed);
         }
         match self.vault.claim_of_sidecar(&sidecar, &rights) {
             Ok((claim, mark)) => {
                 self.claim(claim);
-                let pin = self.vault.trust().pins.document(&sidecar.id)?;
-                let pinned = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
-                self.compare(name, &mark, pinned);
+                let pin = self.pin(name, |pins| pins.file(&sidecar.id, name));
+                self.compare(name, &mark, pin.values.get(FILE_RECORD));
             }
             Err(error) => {
                 let finding = Finding::of(Kind::Unvouched, name, &error);

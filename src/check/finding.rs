@@ -50,6 +50,8 @@ pub enum Kind {
     Rules,
     /// The history of the rules does not hold, or is another than accepted.
     Trust,
+    /// What this machine remembers does not read.
+    Pin,
     /// A private key lies in the vault.
     PrivateKey,
     /// A note: this machine has not accepted the vault.
@@ -58,6 +60,8 @@ pub enum Kind {
     Untidy,
     /// A note: others may know a value, and it waits for a new one.
     Exposed,
+    /// A note: a value's day has come, by its policy or its document's.
+    Due,
     /// A note: a document has very many values.
     Large,
     /// A note: a value was handed in and waits for a writer.
@@ -98,10 +102,12 @@ impl Kind {
             Self::Seal => "seal",
             Self::Rules => "rules",
             Self::Trust => "trust",
+            Self::Pin => "pin",
             Self::PrivateKey => "private-key",
             Self::FirstUse => "first-use",
             Self::Untidy => "untidy",
             Self::Exposed => "exposed",
+            Self::Due => "due",
             Self::Large => "large",
             Self::Submission => "submission",
             Self::Stale => "stale",
@@ -119,6 +125,7 @@ impl Kind {
             Self::FirstUse
                 | Self::Untidy
                 | Self::Exposed
+                | Self::Due
                 | Self::Large
                 | Self::Submission
                 | Self::Stale

@@ -94,6 +94,14 @@ impl Check<'_> {
                 let next = "clws trust show, then --expect FINGERPRINT@N";
                 self.add(Finding::new(Kind::FirstUse, path, why).next(next));
             }
+            Standing::Forgotten => {
+                let fault = self.vault.trust().fault(self.vault.tree());
+                self.add(Finding::of(Kind::Pin, path, &fault));
+            }
+            Standing::Broken => {
+                let fault = self.vault.trust().fault(self.vault.tree());
+                self.add(Finding::of(Kind::Trust, path, &fault));
+            }
             Standing::Older => {
                 let why = format!(
                     "the rules here are older than version {accepted}, which this machine accepted"

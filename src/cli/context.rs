@@ -165,7 +165,7 @@ impl Context {
     /// Opens the vault for what opens or changes something. If this machine has not accepted it, a
     /// person is asked; `--yes` does not answer that.
     pub(crate) fn trusted_vault(&self) -> Result<Vault, Error> {
-        let vault = self.vault()?;
+        let vault = self.sound_vault()?;
         if vault.trust().standing == Standing::Unpinned && self.ui.can_ask() {
             return super::trust::accept(self, &vault);
         }
@@ -177,8 +177,41 @@ impl Context {
         Vault::open(&self.world, &self.vault_path()?, Some(head))
     }
 
-    /// Opens the vault for looking.
+    /// Opens the vault for looking. That goes on, with a warning, where what this machine remembers does
+    /// not read.
     pub(crate) fn vault(&self) -> Result<Vault, Error> {
+        match self.looked_at()? {
+            (vault, None) => Ok(vault),
+            (vault, Some(fault)) if vault.trust().standing == Standing::Forgotten => {
+                self.ui.warn_of(&fault);
+                self.ui
+                    .tell("until then nothing is compared with what was seen, opened or changed");
+                Ok(vault)
+            }
+            (_, Some(fault)) => Err(fault),
+        }
+    }
+
+    /// Opens the vault to show its rules, and what is wrong with them or with the memory of them.
+    pub(crate) fn looked_at(&self) -> Result<(Vault, Option<Error>), Error> {
+        Vault::look(
+            &self.world,
+            &self.vault_path()?,
+            self.expectation()?.as_ref(),
+        )
+    }
+
+    /// Opens the vault if its rules hold and what this machine remembers reads, whether it has accepted
+    /// it or not.
+    pub(crate) fn sound_vault(&self) -> Result<Vault, Error> {
+        Vault::open(
+            &self.world,
+            &self.vault_path()?,
+            self.expectation()?.as_ref(),
+        )
+    }
+
+    fn expectation(&self) -> Result<Option<Expectation>, Error> {
         let expect = match &self.expect {
             Some(text) => Some(text.clone()),
             None => match self.world.variable(env::TRUST).map(|text| text.to_str()) {
@@ -189,9 +222,7 @@ impl Context {
                 None => None,
             },
         };
-        let expect = expect.map(|text| text.parse::<Expectation>()).transpose()?;
-        let path = self.vault_path()?;
-        Vault::open(&self.world, &path, expect.as_ref())
+        Ok(expect.map(|text| text.parse()).transpose()?)
     }
 
     /// The person's identities: the flag's, the variable's, the configured one, or all.
@@ -229,7 +260,7 @@ impl Context {
         let below = full.strip_prefix(vault.join("recipients"));
         let name = below.ok().and_then(|rest| rest.file_name()?.to_str());
         let party = name.and_then(|name| name.parse().ok());
-        let opened = party.zip(self.vault().ok());
+        let opened = party.zip(self.sound_vault().ok());
         opened.is_some_and(|(party, vault)| vault.party(&party).is_ok_and(|party| party.public))
     }
 

@@ -54,7 +54,7 @@ fn format(text: &str) -> Result<As, &'static str> {
 }
 
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.trusted_vault()?;
     let chosen = export::choose(&vault, &args.targets)?;
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);

@@ -23,7 +23,7 @@ pub(crate) struct FmtArgs {
 }
 
 pub(crate) fn run(args: &FmtArgs, cx: &Context) -> Result<ExitCode, Error> {
-    let vault = cx.vault()?;
+    let vault = cx.sound_vault()?;
     let files = if args.check {
         vault.untidy(&args.paths)?
     } else {

@@ -157,9 +157,7 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     journal.end();
     for (file, _) in &left {
         let next = match file.strip_prefix("recipients/") {
-            Some(_) => {
-                "`clws trust merge DIR` joins the rules, DIR being a worktree of the other branch"
-            }
+            Some(_) => "`clws trust merge REV` joins the rules, REV being the other branch",
             None => "a person has to decide",
         };
         cx.ui.warn(&format!("{file} is still in conflict: {next}"));

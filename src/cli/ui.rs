@@ -117,6 +117,14 @@ impl Ui {
         to_stderr(&format!("warning: {text}"));
     }
 
+    /// An error that does not end the run, with what to do about it.
+    pub(crate) fn warn_of(&self, error: &Error) {
+        self.warn(&error.message());
+        for hint in error.hints() {
+            self.tell(&format!("hint: {hint}"));
+        }
+    }
+
     /// Prints an error, on stdout as JSON where that was asked for.
     pub(crate) fn error(&self, error: &Error) {
         if self.json {

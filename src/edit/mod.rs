@@ -1,7 +1,7 @@
 //! Editing secrets in the person's own editor.
 //!
 //! A document opens as plain TOML, a value and a sealed file as the bytes that they are, on a file in
-//! memory that is gone on every way out ([`guard`]). What comes back is compared with what was
+//! memory that is gone on every way out (`guard`). What comes back is compared with what was
 //! opened; only what differs is sealed anew, under the vault's lock, which nobody waits for while a
 //! person types. A text that cannot be saved is never thrown away on a terminal: the editor opens
 //! again, at the line, with the reason above.

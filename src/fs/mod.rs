@@ -2,6 +2,7 @@
 
 mod bisect;
 mod commit;
+mod held;
 mod left;
 mod lock;
 mod private;
@@ -13,6 +14,7 @@ mod tree;
 pub use bisect::{find_bytes, find_sorted, read_range};
 pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New};
+pub use held::{Files, Held};
 pub use lock::Lock;
 pub use private::{
     ensure_private_dir, open_private, read_private, remove_private, write_all_private,

@@ -15,13 +15,10 @@ pub enum Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// What age opens with, for as long as this is there.
+    /// The same, for as long as this is there.
     #[must_use]
     pub fn lend(&self) -> Box<dyn age::Identity + '_> {
-        match self {
-            Self::Native(key) => Box::new(key.clone()),
-            Self::Other(identity) => Box::new(Lent(&**identity)),
-        }
+        Box::new(Lent(self))
     }
 
     /// A copy of a native one.
@@ -30,6 +27,22 @@ impl Opening<'_> {
         match self {
             Self::Native(key) => Some(key.clone()),
             Self::Other(_) => None,
+        }
+    }
+}
+
+impl age::Identity for Opening<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+        match self {
+            Self::Native(key) => key.unwrap_stanza(stanza),
+            Self::Other(identity) => identity.unwrap_stanza(stanza),
+        }
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
+        match self {
+            Self::Native(key) => key.unwrap_stanzas(stanzas),
+            Self::Other(identity) => identity.unwrap_stanzas(stanzas),
         }
     }
 }
@@ -55,8 +68,6 @@ impl age::Identity for Several<'_> {
     }
 
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
-        self.0
-            .iter()
-            .find_map(|one| one.lend().unwrap_stanzas(stanzas))
+        self.0.iter().find_map(|one| one.unwrap_stanzas(stanzas))
     }
 }

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use super::sign::{Next, hashes};
 use crate::crypto::sha256;
 use crate::error::{Code, Error, Problem};
-use crate::fs::Tree;
+use crate::fs::Files;
 use crate::lines::{self, Schema, Value};
 use crate::recipients::{ACCESS_FILE, ACCESS_SCHEMA, PARTY_SCHEMA};
 use crate::trust::{
@@ -29,12 +29,12 @@ pub enum Joined {
     },
 }
 
-/// Joins the branch that is checked out in `other` with that of `vault`.
+/// Joins the branch whose files are `other` with that of `vault`.
 ///
 /// # Errors
 /// CONFLICT naming each contradiction; USAGE if this branch has fewer versions than the other, or is
 /// only behind it; [`TrustError`].
-pub fn join(vault: &Vault, other: &Tree) -> Result<Joined, Error> {
+pub fn join(vault: &Vault, other: &dyn Files) -> Result<Joined, Error> {
     let (tree, trust) = (vault.tree(), vault.trust());
     let before = read_version(tree, newest_number(tree)?)?;
     let (_, chain) = chain_to(tree, &trust.pins, before.number)?;
@@ -56,7 +56,7 @@ pub fn join(vault: &Vault, other: &Tree) -> Result<Joined, Error> {
             branch.newest.number, before.number
         );
         return Err(Problem::new(Code::Usage, why)
-            .hint("run it on the other branch, with a checkout of this one as DIR")
+            .hint("run it on the other branch, with this one as REV")
             .into());
     }
     // One of the two is what this machine accepted; the other was verified from where they part.
@@ -167,16 +167,16 @@ fn one_of<T: PartialEq>(base: T, here: T, there: T) -> Option<T> {
     }
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+type Contents = BTreeMap<String, Vec<u8>>;
 
 fn merge_files(
     vault: &Vault,
     common: &Version,
-    here: &Files,
-    there: &Files,
+    here: &Contents,
+    there: &Contents,
     faults: &mut Vec<String>,
-) -> Result<Files, Error> {
-    let mut files = Files::new();
+) -> Result<Contents, Error> {
+    let mut files = Contents::new();
     for file in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
         let (mine, theirs) = (here.get(file), there.get(file));
         let hash = |bytes: Option<&Vec<u8>>| bytes.map(|bytes| sha256(bytes));

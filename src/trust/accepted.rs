@@ -7,7 +7,7 @@ use super::pin::{copied_party, damaged};
 use super::settings::{Rollback, SETTINGS_FILE, Settings};
 use super::{TrustError, Version};
 use crate::crypto::sha256;
-use crate::fs::{self, EntryKind, Tree};
+use crate::fs::{self, EntryKind, Files, Tree};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
 
@@ -67,7 +67,7 @@ impl Accepted {
     }
 
     /// Takes the files of rules from a working tree, if they are what `version` signed.
-    pub(super) fn from_tree(tree: &Tree, version: &Version) -> Result<Self, TrustError> {
+    pub(super) fn from_tree(tree: &dyn Files, version: &Version) -> Result<Self, TrustError> {
         Self::of_files(signed_files(tree, version)?, version.number)
     }
 
@@ -191,8 +191,8 @@ pub(super) fn party_of(file: &str) -> Option<PartyName> {
         .ok()
 }
 
-/// The files of rules as they lie in the working tree.
-pub(super) fn rule_files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+/// The files of rules as they lie in a working tree, or in a commit.
+pub(super) fn rule_files(tree: &dyn Files) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
     let mut files = BTreeMap::new();
     let mut names = vec![SETTINGS_FILE.to_owned(), ACCESS_FILE.to_owned()];
     for entry in tree.entries("recipients")? {
@@ -232,7 +232,7 @@ pub(super) fn differences(files: &BTreeMap<String, Vec<u8>>, version: &Version) 
 /// # Errors
 /// [`TrustError::Unsigned`], [`TrustError::Fs`].
 pub fn signed_files(
-    tree: &Tree,
+    tree: &dyn Files,
     version: &Version,
 ) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
     let mut files = rule_files(tree)?;

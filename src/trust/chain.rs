@@ -8,7 +8,7 @@ use super::{
     Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
 };
 use crate::crypto::{from_hex, hex};
-use crate::fs::{EntryKind, Lock, Tree};
+use crate::fs::{EntryKind, Files, Lock, Tree};
 use crate::name::PartyName;
 use crate::world::World;
 
@@ -26,6 +26,10 @@ pub enum Standing {
     Sibling,
     /// This machine has accepted nothing of this vault. Looking is allowed, nothing else.
     Unpinned,
+    /// What this machine remembers does not read. Looking is allowed, nothing else.
+    Forgotten,
+    /// The versions in the tree do not follow on what was accepted. Only they themselves are shown.
+    Broken,
 }
 
 /// What a first use may accept without a person: `FINGERPRINT@N`.
@@ -69,20 +73,20 @@ pub struct Trust {
 ///
 /// # Errors
 /// [`TrustError::NoVault`] if there is none, [`TrustError::Fs`].
-pub fn newest_number(tree: &Tree) -> Result<u64, TrustError> {
+pub fn newest_number(tree: &dyn Files) -> Result<u64, TrustError> {
     tree.entries("recipients/trust")?
         .iter()
         .filter(|entry| entry.kind == EntryKind::File)
         .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
         .max()
-        .ok_or_else(|| TrustError::NoVault(tree.path().to_owned()))
+        .ok_or_else(|| TrustError::NoVault(tree.place().to_owned()))
 }
 
 /// Reads one version from the tree, unchecked.
 ///
 /// # Errors
 /// [`TrustError::Gap`] if it is not there, [`TrustError::Line`], [`TrustError::Fs`].
-pub fn read_version(tree: &Tree, number: u64) -> Result<Version, TrustError> {
+pub fn read_version(tree: &dyn Files, number: u64) -> Result<Version, TrustError> {
     let version = Version::parse(&read_bytes(tree, number)?)?;
     if version.number == number {
         Ok(version)
@@ -91,7 +95,7 @@ pub fn read_version(tree: &Tree, number: u64) -> Result<Version, TrustError> {
     }
 }
 
-fn read_bytes(tree: &Tree, number: u64) -> Result<Vec<u8>, TrustError> {
+fn read_bytes(tree: &dyn Files, number: u64) -> Result<Vec<u8>, TrustError> {
     tree.read(&version_file(number), MAX_TRUST)?
         .ok_or(TrustError::Gap(number))
 }
@@ -108,10 +112,10 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     let newest = newest_number(tree)?;
     let vault = Version::body_hash(&read_bytes(tree, 1)?);
     let pins = Pins::of(world, &vault)?;
-    let pinned = pins.chain()?;
-    let Some(last) = pinned.last() else {
+    let Some((pinned, accepted)) = pins.recall()? else {
         return first_use(tree, vault, newest, pins, expect);
     };
+    let last = pinned.last().map(|step| step.hash).unwrap_or_default();
     let accepted_number = u64::try_from(pinned.len()).unwrap_or(u64::MAX);
     let shared = newest.min(accepted_number);
     let here = if shared == 1 {
@@ -124,7 +128,6 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
         .and_then(|index| pinned.get(index));
     let is_known = known.is_some_and(|step| step.hash == here)
         || pinned.iter().any(|step| step.joined.contains(&here));
-    let accepted = pins.accepted(pinned.len())?;
     let standing = match newest {
         _ if newest < accepted_number && is_known => Standing::Older,
         _ if newest > accepted_number => match chain_to(tree, &pins, newest) {
@@ -133,8 +136,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
                 // What was accepted has to be behind the newest one, on this branch or on one that
                 // was joined.
                 let mut stepped = chain.iter().skip(after);
-                if common == accepted_number || stepped.any(|step| step.joined.contains(&last.hash))
-                {
+                if common == accepted_number || stepped.any(|step| step.joined.contains(&last)) {
                     let accepted = step_on(tree, &pins, &chain, newest)?;
                     return Ok(Trust {
                         vault,
@@ -174,7 +176,7 @@ fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Acce
     }
 }
 
-fn first_use(
+pub(super) fn first_use(
     tree: &Tree,
     vault: [u8; 32],
     newest: u64,
@@ -337,6 +339,7 @@ impl Trust {
                 return Err(self.sibling(tree)?);
             }
             Standing::Unpinned => return Err(Self::first_use_error(tree)?),
+            Standing::Forgotten | Standing::Broken => return Err(self.fault(tree)),
         }
         let found = self.differences(tree)?;
         match found.first() {

@@ -21,7 +21,7 @@ pub enum TrustError {
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
     Gap(u64),
-    #[error("{} is another vault", .0.display())]
+    #[error("the vault in {} is another one", .0.display())]
     OtherVault(PathBuf),
     #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
     NotJoined(String),
@@ -114,9 +114,9 @@ impl Explain for TrustError {
             ],
             Self::Sibling { .. } => vec![
                 "`clws trust diff` shows how they differ".into(),
-                "if both are meant, an administrator joins them with `clws trust merge`".into(),
+                "if both are meant, an administrator joins them with `clws trust merge REV`".into(),
             ],
-            Self::OtherVault(_) => vec!["name a checkout of another branch of this one".into()],
+            Self::OtherVault(_) => vec!["name another branch of this vault".into()],
             Self::NotExpected { .. } => {
                 vec!["ask an administrator for the fingerprint that `clws trust show` prints".into()]
             }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::chain::{MAX_TRUST, newest_number, read_version};
 use super::{Pins, TrustError, Version, version_file};
 use crate::crypto::{hex, sha256};
-use crate::fs::{EntryKind, FsError, Sync, Tree, names, read_private, write_private};
+use crate::fs::{EntryKind, Files, FsError, Sync, names, read_private, write_private};
 
 /// One accepted trust version.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +44,7 @@ pub fn also_file(hash: &[u8; 32]) -> String {
 /// # Errors
 /// [`TrustError::DoesNotFollow`], [`TrustError`] if a version of the other branch cannot be read.
 pub fn follow(
-    tree: &Tree,
+    tree: &dyn Files,
     version: &mut Version,
     before: &Version,
 ) -> Result<Vec<[u8; 32]>, TrustError> {
@@ -57,7 +57,7 @@ pub fn follow(
 ///
 /// # Errors
 /// As [`follow`].
-pub fn load_side(tree: &Tree, version: &mut Version) -> Result<Vec<[u8; 32]>, TrustError> {
+pub fn load_side(tree: &dyn Files, version: &mut Version) -> Result<Vec<[u8; 32]>, TrustError> {
     let Some(also) = version.also else {
         return Ok(Vec::new());
     };
@@ -81,7 +81,7 @@ pub fn load_side(tree: &Tree, version: &mut Version) -> Result<Vec<[u8; 32]>, Tr
 
 /// Versions by their hashes: those of the trunk, and those that were joined.
 struct Branch<'a> {
-    tree: &'a Tree,
+    tree: &'a dyn Files,
     trunk: &'a BTreeMap<[u8; 32], u64>,
 }
 
@@ -126,7 +126,7 @@ impl Branch<'_> {
     }
 }
 
-/// Another branch of the same vault, as it lies in a checkout of its own.
+/// Another branch of the same vault.
 #[derive(Debug)]
 pub struct OtherBranch {
     /// The newest version that both have, as one of their own or joined.
@@ -140,24 +140,29 @@ pub struct OtherBranch {
 }
 
 impl OtherBranch {
-    /// Looks at the branch that is checked out in `other`, from that in `tree`, which has joined the
-    /// versions `joined` so far.
+    /// Looks at the branch whose files are `other`, from that in `tree`, which has joined the versions
+    /// `joined` so far.
     ///
     /// # Errors
     /// [`TrustError::OtherVault`], [`TrustError`] if its chain does not hold.
-    pub fn read(tree: &Tree, other: &Tree, joined: &[[u8; 32]]) -> Result<Self, TrustError> {
-        let bytes = |tree: &Tree, number| {
+    pub fn read(
+        tree: &dyn Files,
+        other: &dyn Files,
+        joined: &[[u8; 32]],
+    ) -> Result<Self, TrustError> {
+        let bytes = |tree: &dyn Files, number| {
             let bytes = tree.read(&version_file(number), MAX_TRUST)?;
             bytes.ok_or(TrustError::Gap(number))
         };
         let (here, there) = (newest_number(tree)?, newest_number(other)?);
         let mut common = here.min(there);
-        let hash =
-            |tree: &Tree, number| Ok::<_, TrustError>(Version::body_hash(&bytes(tree, number)?));
+        let hash = |tree: &dyn Files, number| {
+            Ok::<_, TrustError>(Version::body_hash(&bytes(tree, number)?))
+        };
         while hash(tree, common)? != hash(other, common)? {
             common -= 1;
             if common == 0 {
-                return Err(TrustError::OtherVault(other.path().to_owned()));
+                return Err(TrustError::OtherVault(other.place().to_owned()));
             }
         }
         let mut common = read_version(tree, common)?;
@@ -206,7 +211,11 @@ impl OtherBranch {
 ///
 /// # Errors
 /// [`TrustError`] if one of them does not follow.
-pub fn chain_to(tree: &Tree, pins: &Pins, number: u64) -> Result<(u64, Vec<Step>), TrustError> {
+pub fn chain_to(
+    tree: &dyn Files,
+    pins: &Pins,
+    number: u64,
+) -> Result<(u64, Vec<Step>), TrustError> {
     let mut chain = pins.chain()?;
     let pinned = u64::try_from(chain.len()).unwrap_or(u64::MAX);
     let mut common = pinned.min(number);

@@ -39,14 +39,8 @@ pub struct DocumentPin {
     pub values: BTreeMap<String, RecordMark>,
 }
 
-impl DocumentPin {
-    /// The greatest number of anything in it.
-    #[must_use]
-    pub fn newest(&self) -> u64 {
-        let values = self.values.values().map(|mark| mark.seq);
-        values.max().unwrap_or(0).max(self.seq)
-    }
-}
+/// The name under which a sealed file's one record is kept.
+pub const FILE_RECORD: &str = ".";
 
 /// What was seen of one component's hook.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -213,6 +207,9 @@ impl Pins {
         pin: &DocumentPin,
         sync: Sync,
     ) -> Result<(), TrustError> {
+        for (file, bytes) in self.newly_at([(id, pin)])? {
+            fs::write_private(&self.paths_dir().join(file), &bytes, sync)?;
+        }
         self.write(&self.document_file(id), &print_document(pin), sync)
     }
 
@@ -224,6 +221,8 @@ impl Pins {
         let file =
             |(id, pin): &([u8; 16], DocumentPin)| (hex(id), print_document(pin).into_bytes());
         let files: Vec<_> = pins.iter().map(file).collect();
+        let paths = self.newly_at(pins.iter().map(|(id, pin)| (id, pin)))?;
+        fs::write_all_private(&self.paths_dir(), &paths)?;
         Ok(fs::write_all_private(&self.dir.join("documents"), &files)?)
     }
 
@@ -233,16 +232,24 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn documents(&self) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
         let mut all = Vec::new();
-        let folder = self.dir.join("documents");
-        for name in fs::names(&folder).map_err(FsError::io("list", &folder))? {
-            if let Ok(id) = from_hex(&name.to_string_lossy())
-                && let Some(pin) = self.document(&id)?
-            {
+        for id in self.document_ids()? {
+            if let Some(pin) = self.document(&id)? {
                 all.push((id, pin));
             }
         }
         all.sort_by(|a, b| a.1.path.cmp(&b.1.path));
         Ok(all)
+    }
+
+    /// The ids of all documents and sealed files that were seen.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn document_ids(&self) -> Result<Vec<[u8; 16]>, TrustError> {
+        let folder = self.dir.join("documents");
+        let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
+        let id = |name: &std::ffi::OsString| from_hex(&name.to_string_lossy()).ok();
+        Ok(names.iter().filter_map(id).collect())
     }
 
     /// What was seen of a component's hook.
@@ -280,7 +287,7 @@ impl Pins {
         self.dir.join("documents").join(hex(id))
     }
 
-    fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
         fs::read_private(path, MAX_PIN)?
             .map(|bytes| String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text")))
             .transpose()
@@ -316,7 +323,7 @@ fn dash(text: &str) -> &str {
 }
 
 /// A line with 8 digits of its own hash behind it.
-fn sealed_line(line: &str) -> String {
+pub(super) fn sealed_line(line: &str) -> String {
     format!("{line} {}\n", checksum(line))
 }
 
@@ -324,7 +331,7 @@ fn checksum(line: &str) -> String {
     hex(sha256(line.as_bytes()).get(..4).unwrap_or_default())
 }
 
-fn unsealed_line(line: &str) -> Option<&str> {
+pub(super) fn unsealed_line(line: &str) -> Option<&str> {
     let (line, sum) = line.rsplit_once(' ')?;
     (checksum(line) == sum).then_some(line)
 }

@@ -8,7 +8,6 @@ mod restore;
 mod submit;
 mod vouch;
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,10 +55,6 @@ pub struct NewValue {
     pub plain: Plain,
 }
 
-/// The ids under which this machine has seen documents and sealed files (`true`), by path; looked up when
-/// the first is founded.
-type SeenIds = BTreeMap<(bool, String), [u8; 16]>;
-
 /// A change of one or many secrets, under the vault's lock.
 pub struct Change<'a> {
     pub(super) vault: &'a Vault,
@@ -73,7 +68,6 @@ pub struct Change<'a> {
     submitted: Vec<(DocumentPath, String, Vec<u8>, Vec<u8>)>,
     rules: Vec<Edit>,
     chain: Option<Vec<Step>>,
-    seen: OnceCell<SeenIds>,
     /// The keys for the recipients that were sealed to last.
     pub(super) keys: Option<(Vec<PublicRecipient>, Option<Arc<Keys>>)>,
     /// Files whose opening was logged before.
@@ -110,7 +104,6 @@ impl<'a> Change<'a> {
             submitted: Vec::new(),
             rules: Vec::new(),
             chain: None,
-            seen: OnceCell::new(),
             keys: None,
             logged: HashSet::new(),
             watch: None,
@@ -259,6 +252,25 @@ impl<'a> Change<'a> {
         let record = unsigned.sign(author.signer)?;
         draft.records.insert(name.clone(), record);
         Ok(())
+    }
+
+    /// Changes what a document says of its values where they say nothing themselves.
+    ///
+    /// # Errors
+    /// [`VaultError::NoDocument`], [`VaultError`].
+    pub fn set_document_policy(
+        &mut self,
+        path: &DocumentPath,
+        policy: impl FnOnce(&mut Policy),
+    ) -> Result<(), Error> {
+        if !self.vault.tree().exists(&path.to_file())? {
+            return Err(VaultError::NoDocument(path.to_string()).into());
+        }
+        let signer = self.author.signer;
+        let draft = self.draft(path)?;
+        let mut kept = draft.head.policy.clone();
+        policy(&mut kept);
+        draft.sign_head(draft.head.seq.max(draft.pin.seq) + 1, kept, signer)
     }
 
     /// Removes a value; a tombstone stays, so that an old branch does not bring it back.

@@ -65,6 +65,8 @@ pub enum VaultError {
     },
     #[error("`{path}` here is from before its data key was changed")]
     OlderDocument { path: String, here: u64, seen: u64 },
+    #[error("`{path}` here is an older document than one that this machine has seen there")]
+    OtherDocument { path: String },
     #[error("`{name}` jumped from number {seen} to {here}")]
     Jump { name: String, here: u64, seen: u64 },
     #[error("`{name}` is not here, and this machine has seen rev {seen} of it")]
@@ -135,7 +137,10 @@ impl Explain for VaultError {
             | Self::MayNotWrite { .. }
             | Self::NobodyHere { .. }
             | Self::ExtraReader { .. } => Code::Trust,
-            Self::Older { .. } | Self::OlderDocument { .. } | Self::Jump { .. } => Code::Rollback,
+            Self::Older { .. }
+            | Self::OlderDocument { .. }
+            | Self::OtherDocument { .. }
+            | Self::Jump { .. } => Code::Rollback,
             Self::TooLarge { .. } | Self::DocumentTooLarge { .. } => Code::DataErr,
             Self::WrongType { .. }
             | Self::Clash { .. }
@@ -163,6 +168,9 @@ impl Explain for VaultError {
             Self::OlderDocument { here, seen, .. } => vec![format!(
                 "its own record is number {here}, seen was {seen}; who left since could read what is sealed here"
             )],
+            Self::OtherDocument { .. } => {
+                vec!["two branches founded it apart, and everybody goes by one of the two".into()]
+            }
             Self::Jump { .. } => vec![
                 "it is signed by a writer; somebody may have counted it up so that no next number is left"
                     .into(),
@@ -211,6 +219,10 @@ impl Explain for VaultError {
                 format!("`clws secret get {name} --at HEAD` looks at the past"),
             ],
             Self::OlderDocument { .. } => vec!["git merge main".into()],
+            Self::OtherDocument { path } => vec![
+                "git merge main".into(),
+                format!("`clws secret restore {path}` if this one is meant"),
+            ],
             Self::NoDocument(path) => vec![format!(
                 "`git checkout REV -- secrets/{path}.toml` brings it back as it was; then restore its values"
             )],

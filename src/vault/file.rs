@@ -10,14 +10,14 @@ use crate::fs::{Edit, FsError, New, Staged};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::recipients::PublicRecipient;
-use crate::trust::DocumentPin;
+use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
 
 use super::VaultError;
 use super::change::{Change, Purpose};
 use super::judge::demand_no_jump;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
-use super::read::{FILE_RECORD, Opener};
+use super::read::Opener;
 use super::sealing::{self, Job, Keys, SealedFile, SealingError};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::transfer::Origin;
@@ -261,7 +261,12 @@ impl Change<'_> {
         let live = before
             .as_ref()
             .is_some_and(|sidecar| sidecar.content.is_some());
-        if new.is_none() && !live {
+        // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
+        let is_gone = || -> Result<bool, Error> {
+            let pins = &vault.trust().pins;
+            Ok(before.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
+        };
+        if new.is_none() && !live && !is_gone()? {
             return Err(VaultError::NotFound {
                 name: path.to_string(),
                 nearest: None,
@@ -275,9 +280,10 @@ impl Change<'_> {
         let id = match (&before, &renewed) {
             (Some(sidecar), _) => sidecar.id,
             (None, Renewed::Again { id, .. }) => *id,
-            (None, _) => self.id_for(path.as_str(), true)?.0,
+            (None, _) => self.id_for(path.as_str(), SeenKind::File)?.0,
         };
-        let pin = vault.trust().pins.document(&id)?.unwrap_or_default();
+        let pins = &vault.trust().pins;
+        let pin = pins.file(&id, path.as_str())?.unwrap_or_default();
         let pinned = pin.values.get(FILE_RECORD);
         // What a sidecar says is signed on, its numbers too, only if somebody who may write had
         // signed it: a forged number could be so high that no next one is left.
@@ -357,7 +363,8 @@ impl Change<'_> {
             .read(&path.to_sidecar(), MAX_FILE)?
             .ok_or_else(missing)?;
         let before = Sidecar::parse(&old, path)?;
-        let pin = vault.trust().pins.document(&before.id)?.unwrap_or_default();
+        let pins = &vault.trust().pins;
+        let pin = pins.file(&before.id, path.as_str())?.unwrap_or_default();
         let known = pin.values.get(FILE_RECORD);
         let judged = judge.judge_sidecar(&before, &rights, known)?;
         judge.demand_newest(path.as_str(), &judged, known)?;

@@ -1,12 +1,14 @@
 //! Whether what lies in the vault counts: signed by a current writer, and not older than seen.
 
+use crate::error::Error;
+use crate::lines::MAX_FILE;
+use crate::name::DocumentPath;
 use crate::recipients::Rights;
-use crate::trust::{DocumentPin, Order, RecordMark, Rollback, compare};
+use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark, Rollback, SeenKind, compare};
 
 use super::VaultError;
 use super::document::Document;
 use super::open::Vault;
-use super::read::FILE_RECORD;
 use super::record::Record;
 use super::sidecar::Sidecar;
 
@@ -137,12 +139,20 @@ impl Vault {
             FILE_RECORD | "" => path.to_owned(),
             name => format!("{path}/{name}"),
         };
-        let pins = self.trust().pins.documents()?;
-        let mut seen = pins.iter().filter(|(_, pin)| pin.path == path);
-        let mark = seen.find_map(|(_, pin)| match name {
-            "" => pin.values.values().max(),
-            name => pin.values.get(name),
-        });
+        let pins = &self.trust().pins;
+        let kind = match name {
+            FILE_RECORD => SeenKind::File,
+            _ => SeenKind::Document,
+        };
+        let mut marks = Vec::new();
+        for id in pins.ids_at(path, kind)? {
+            let pin = pins.document(&id)?.unwrap_or_default();
+            marks.extend(match name {
+                "" => pin.values.into_values().max(),
+                name => pin.values.get(name).copied(),
+            });
+        }
+        let mark = marks.into_iter().max();
         Ok(match mark {
             Some(mark) => VaultError::Absent {
                 name: full,
@@ -174,6 +184,12 @@ impl Vault {
             {
                 Ok(None)
             }
+            Err(error @ VaultError::OtherDocument { .. })
+                if self.passes(path.as_str(), || "founded apart from the newest".to_owned())
+                    || self.trust().accepted.rollback(&path.scope()) == Rollback::Warn =>
+            {
+                Ok(Some(error.to_string()))
+            }
             Err(VaultError::OlderDocument { here, seen, .. })
                 if self.trust().accepted.rollback(&path.scope()) == Rollback::Warn =>
             {
@@ -186,11 +202,55 @@ impl Vault {
     }
 
     /// Refuses to seal into a document from before its data key was changed: those who left could read
-    /// what is sealed under the old one.
+    /// what is sealed under the old one. Refuses one that lost against another of its path, too.
     ///
     /// # Errors
-    /// [`VaultError::OlderDocument`], [`VaultError::Jump`].
+    /// [`VaultError::OlderDocument`], [`VaultError::OtherDocument`], [`VaultError::Jump`].
     pub fn demand_newest_head(
+        &self,
+        document: &Document<'_>,
+        pin: Option<&DocumentPin>,
+    ) -> Result<(), VaultError> {
+        self.demand_head_number(document, pin)?;
+        let (mine, path) = ((document.head.seq, document.head.id), &document.place.path);
+        match self.newest_of_others(document)? {
+            Some(other) if other > mine => Err(VaultError::OtherDocument {
+                path: path.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Two branches may each have founded a document of one path. Whoever saw both goes by the one with
+    /// the greater number, then id: the same one everywhere, so that the other cannot be brought back.
+    /// This is the greatest of those that are not this document.
+    ///
+    /// # Errors
+    /// [`crate::trust::TrustError`] if a pin is damaged.
+    pub(super) fn newest_of_others(
+        &self,
+        document: &Document<'_>,
+    ) -> Result<Option<(u64, [u8; 16])>, VaultError> {
+        let (path, id) = (document.place.path.as_str(), &document.head.id);
+        let pins = &self.trust().pins;
+        let others = pins.others_at(path, SeenKind::Document, id)?;
+        Ok(others.into_iter().map(|(id, pin)| (pin.seq, id)).max())
+    }
+
+    /// Whether a document lost against another that was seen at its path.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it does not read.
+    pub fn lost_document(&self, path: &DocumentPath) -> Result<bool, Error> {
+        let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(false);
+        };
+        let document = Document::parse(&bytes, path, self.id())?;
+        let error = self.demand_newest_head(&document, None).err();
+        Ok(matches!(error, Some(VaultError::OtherDocument { .. })))
+    }
+
+    pub(super) fn demand_head_number(
         &self,
         document: &Document<'_>,
         pin: Option<&DocumentPin>,

@@ -6,13 +6,12 @@ use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
 use crate::name::SecretName;
 use crate::text::clean;
-use crate::trust::{DocumentPin, RecordMark};
+use crate::trust::{DocumentPin, FILE_RECORD, RecordMark};
 
 use super::VaultError;
 use super::document::Document;
 use super::judge::{MOST_AT_ONCE, is_jump};
 use super::open::Vault;
-use super::read::FILE_RECORD;
 use super::sidecar::Sidecar;
 
 /// A record whose number jumped, verified otherwise.
@@ -59,7 +58,7 @@ impl Vault {
             SecretName::File(path) => {
                 let bytes = self.tree().read(&path.to_sidecar(), MAX_FILE)?;
                 let sidecar = Sidecar::parse(&bytes.ok_or_else(missing)?, path)?;
-                let pin = pins.document(&sidecar.id)?.unwrap_or_default();
+                let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
                 let judged = self.judge_sidecar(&sidecar, &rights, None)?;
                 let signer = clean(&sidecar.signed.party);
                 let record = (FILE_RECORD.to_owned(), judged.mark);

@@ -5,6 +5,8 @@ use crate::fs::{EntryKind, FsError};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
 
+use crate::trust::SeenKind;
+
 use super::VaultError;
 use super::open::Vault;
 
@@ -70,6 +72,14 @@ impl Vault {
             }
             [scope, document, name] => {
                 let parent = format!("{scope}/{document}");
+                // Gone, and the only one that was ever seen there.
+                let pins = &self.trust().pins;
+                if !self.has_document(&parent)?
+                    && !is_folder(text)?
+                    && !pins.ids_at(text, SeenKind::File)?.is_empty()
+                {
+                    return Ok(Found::File(text.parse()?));
+                }
                 if is_file()? || (is_folder(&parent)? && !self.has_document(&parent)?) {
                     return if is_folder(text)? && !is_file()? {
                         Ok(Found::Folder(text.to_owned()))

@@ -85,6 +85,37 @@ impl Vault {
         })
     }
 
+    /// Opens the vault for looking; beside it what is wrong, if opening it for more is refused because of
+    /// its pin or its chain.
+    ///
+    /// # Errors
+    /// As [`Self::open`], if there is nothing to look at.
+    pub fn look(
+        world: &World,
+        dir: &Path,
+        expect: Option<&Expectation>,
+    ) -> Result<(Self, Option<Error>), Error> {
+        let fault = match Self::open(world, dir, expect) {
+            Ok(vault) => return Ok((vault, None)),
+            Err(fault) => fault,
+        };
+        let tree = Tree::open(dir)?;
+        match trust::look(&tree, world) {
+            Ok(Some(trust)) => Ok((
+                Self {
+                    tree,
+                    world: world.clone(),
+                    trust,
+                    log: Log::of(world)?,
+                    parties: RefCell::default(),
+                    exception: Exception::default(),
+                },
+                Some(fault),
+            )),
+            Ok(None) | Err(_) => Err(fault),
+        }
+    }
+
     /// The same vault under rules that are about to be signed, for sealing by them.
     ///
     /// # Errors
@@ -222,6 +253,7 @@ impl Vault {
     pub fn demand_pin(&self, writing: bool) -> Result<(), TrustError> {
         match self.trust.standing {
             Standing::Unpinned => Err(Trust::first_use_error(&self.tree)?),
+            Standing::Forgotten | Standing::Broken => Err(self.trust.fault(&self.tree)),
             Standing::Sibling if writing => Err(self.trust.sibling(&self.tree)?),
             _ => Ok(()),
         }

@@ -10,8 +10,8 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::crypto::sha256;
-use crate::error::{Code, Error, Problem};
-use crate::git::{Commit, Git, Objects};
+use crate::error::Error;
+use crate::git::{Commit, Git, Objects, not_fetched};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, SecretName, SecretPath};
 use crate::text::clean;
@@ -166,8 +166,7 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// A partial clone may know of a file and not have it. It is not fetched behind anybody's back, and it
-    /// is not taken for one that is not there.
+    /// A partial clone may know of a file and not have it: that is not one that is not there.
     fn demand_fetched(&self, path: &str) -> Result<(), Error> {
         let Source::Commit { git, commit, .. } = &self.source else {
             return Ok(());
@@ -175,17 +174,7 @@ impl<'a> Past<'a> {
         if !git.files(commit, path)?.contains_key(path) {
             return Ok(());
         }
-        let what = format!(
-            "git knows of `{path}` at {} and does not have it",
-            commit.short()
-        );
-        Err(Problem::new(Code::NotFound, what)
-            .note("this is a partial clone")
-            .hint(format!(
-                "`git show {} >/dev/null` fetches it",
-                commit.spec(path)
-            ))
-            .into())
+        Err(not_fetched(commit, path))
     }
 
     /// Who signed a secret, and whether that counts.

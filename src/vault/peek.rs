@@ -3,11 +3,12 @@
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::SecretName;
+use crate::trust::FILE_RECORD;
 
 use super::document::Document;
 use super::open::Vault;
 use super::policy::PolicyKey;
-use super::read::{FILE_RECORD, missing_value};
+use super::read::missing_value;
 use super::record::State;
 use super::sidecar::Sidecar;
 use super::{Notice, VaultError};
@@ -56,7 +57,7 @@ impl Vault {
                     return Err(self.missing_file(path.as_str(), FILE_RECORD)?.into());
                 };
                 let sidecar = Sidecar::parse(&bytes, path)?;
-                let pin = pins.document(&sidecar.id)?.unwrap_or_default();
+                let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
                 let known = pin.values.get(FILE_RECORD);
                 let judged = self.judge_sidecar(&sidecar, &rights, known)?;
                 let notice = self.judge_order(&full, &judged, known)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::crypto::List;
 use crate::lines::{LineError, Table, Value};
+use crate::time::Moment;
 
 /// The keys of policy, in their order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -85,6 +86,39 @@ impl Policy {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// This policy where a document has `defaults` for its values: the value's own entries win. What was
+    /// said of one value alone is no default.
+    #[must_use]
+    pub fn with(&self, defaults: &Self) -> Self {
+        let mut all = self.clone();
+        for key in [
+            PolicyKey::Expires,
+            PolicyKey::Owner,
+            PolicyKey::RotateEvery,
+            PolicyKey::Rotator,
+        ] {
+            if let (None, Some(text)) = (all.value(key), defaults.value(key)) {
+                all.set(key, Some(text.to_owned()));
+            }
+        }
+        all
+    }
+
+    /// The day on which a value that was given at `changed` is due: its end, or so many days later as its
+    /// policy says.
+    #[must_use]
+    pub fn due(&self, changed: Moment) -> Option<String> {
+        let expires = self.value(PolicyKey::Expires).map(str::to_owned);
+        let days = self
+            .value(PolicyKey::RotateEvery)
+            .and_then(|text| text.strip_suffix('d'));
+        let rotate = days.and_then(|days| days.parse::<i64>().ok()).map(|days| {
+            let seconds = days.saturating_mul(86_400);
+            Moment::from_seconds(changed.seconds().saturating_add(seconds)).date()
+        });
+        [expires, rotate].into_iter().flatten().min()
     }
 
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {

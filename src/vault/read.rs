@@ -22,9 +22,6 @@ use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::record::{Record, State};
 
-/// The name under which a sealed file's own record lies in its pin.
-pub const FILE_RECORD: &str = ".";
-
 /// Somebody's private half, for opening: opened only when it is needed.
 pub trait Opener {
     /// The public half, `age1…`, if it is for opening.

@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
-use crate::trust::DocumentPin;
+use crate::trust::{DocumentPin, FILE_RECORD};
 
 use super::VaultError;
 use super::policy::{Policy, PolicyKey};
-use super::read::{FILE_RECORD, Opener, Reader};
+use super::read::{Opener, Reader};
 use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
 
@@ -131,7 +131,7 @@ impl Reader<'_> {
             return Err(missing.into());
         };
         let sidecar = Sidecar::parse(&bytes, path)?;
-        let pin = self.vault.trust().pins.document(&sidecar.id)?;
+        let pin = self.vault.trust().pins.file(&sidecar.id, path.as_str())?;
         Ok((sidecar, pin))
     }
 }

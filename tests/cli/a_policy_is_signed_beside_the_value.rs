@@ -84,3 +84,65 @@ fn what_is_no_day_or_number_of_days_is_refused() {
     let after = std::fs::read(lab.vault().join("secrets/dev/web.toml")).unwrap();
     assert_eq!(after, before);
 }
+
+#[test]
+fn what_is_set_for_a_document_counts_for_its_values() {
+    let lab = Lab::new()
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/web/OWN", "hunter3");
+    let due = |name: &str| {
+        let listed = lab.clws(&format!("secret list dev/web/{name} --json"));
+        listed.succeeds().json()["secrets"][0]["due"].clone()
+    };
+    lab.clws("secret policy dev/web/OWN --expires 2031-05-01 --owner cleo")
+        .succeeds();
+    assert!(due("TOKEN").is_null());
+    lab.clws("secret policy dev/web --expires 2001-01-01 --owner ben --rotator random")
+        .succeeds();
+    assert_eq!(
+        (due("TOKEN"), due("OWN")),
+        ("2001-01-01".into(), "2031-05-01".into())
+    );
+    let policy = |path: &str| {
+        let shown = lab.clws(&format!("secret policy {path} --json")).succeeds();
+        shown.json()
+    };
+    let document =
+        serde_json::json!({ "expires": "2001-01-01", "owner": "ben", "rotator": "random" });
+    assert_eq!(policy("dev/web")["policy"], document);
+    assert_eq!(policy("dev/web/TOKEN")["policy"], serde_json::json!({}));
+    assert_eq!(policy("dev/web/TOKEN")["of_document"], document);
+    assert_eq!(
+        policy("dev/web/OWN"),
+        serde_json::json!({
+            "path": "dev/web/OWN", "policy": { "expires": "2031-05-01", "owner": "cleo" },
+            "of_document": { "rotator": "random" },
+        })
+    );
+    let shown = lab.clws("secret policy dev/web/OWN").succeeds().text();
+    assert!(shown.contains("random      of its document"), "{shown}");
+    // What is due is noted, and no fault.
+    let checked = lab.clws("check").succeeds().text();
+    assert!(
+        checked.contains("note: dev/web/TOKEN: a new value is due since 2001-01-01"),
+        "{checked}"
+    );
+    assert!(!checked.contains("dev/web/OWN"), "{checked}");
+    // It stays with the document when its key is changed, and is signed: no edit passes.
+    lab.clws("rekey dev/web --yes").succeeds();
+    assert_eq!(policy("dev/web")["policy"], document);
+    lab.clws("secret policy dev/web --clear expires --clear rotator")
+        .succeeds();
+    assert!(due("TOKEN").is_null());
+    for refused in ["--no-print", "--note later"] {
+        lab.clws(&format!("secret policy dev/web {refused}"))
+            .exits(2);
+    }
+    lab.clws("secret policy dev/none --owner ben").exits(18);
+    lab.clws("secret policy dev --owner ben").exits(18);
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("owner = \"ben\"", "owner = \"eve\"")).unwrap();
+    lab.clws("secret get dev/web/TOKEN").exits(12);
+    lab.clws("check").exits(1);
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clws::crypto::{DataKey, decode_base64, unwrap};
+use clws::crypto::{DataKey, Label, List, decode_base64, open, unwrap};
 use clws::name::DocumentPath;
 use clws::vault::Document;
 
@@ -103,6 +103,28 @@ fn opened(lab: &Lab, keys: &[DataKey]) -> usize {
     count
 }
 
+/// How many of the keys from before, which documents keep, some of these keys open.
+fn retired_opened(lab: &Lab, keys: &[DataKey]) -> usize {
+    let id = vault_id(lab);
+    let mut count = 0;
+    for (path, text) in documents(lab) {
+        let document = Document::parse(&text, &path, &id).unwrap();
+        for header in document.lines().of_kind("retired") {
+            let table = document.lines().table(header).unwrap();
+            let about = List::new("clws.v1.retired")
+                .bytes(&id)
+                .bytes(&document.head.id)
+                .bytes(&table.hex::<32>("key_id").unwrap())
+                .bytes(&document.head.key_id)
+                .encode();
+            let sealed = decode_base64(table.text("key").unwrap()).unwrap();
+            let opens = |key: &DataKey| open(key, Label::Retired, &about, &sealed).is_ok();
+            count += usize::from(keys.iter().any(opens));
+        }
+    }
+    count
+}
+
 /// How many sealed files an identity opens.
 fn files_opened(lab: &Lab, who: &str) -> usize {
     let identity = identity(lab, who);
@@ -175,6 +197,15 @@ fn the_keys_of_who_left_open_nothing_that_was_written_since() {
     let new_keys = data_keys(&lab, "cleo");
     assert_eq!((new_keys.len(), opened(&lab, &new_keys)), (DOCUMENTS, all));
     assert_eq!(files_opened(&lab, "cleo"), FILES);
+    // The keys from before are kept for whoever has the new ones, and lead to nothing for who left.
+    assert_eq!(retired_opened(&lab, &new_keys), DOCUMENTS);
+    assert_eq!(retired_opened(&lab, &old_keys), 0);
+    // What was known to others already is not forgotten over him.
+    let known = lab.clws("secret policy dev/web3/NAME_1").succeeds().text();
+    assert!(
+        known.contains("import ") && known.contains("; ben left "),
+        "{known}"
+    );
     for who in ["ada", "cleo"] {
         assert_eq!(reads_all(&lab, who), "", "{who} is told something");
     }
@@ -187,6 +218,13 @@ fn the_keys_of_who_left_open_nothing_that_was_written_since() {
         .stdin(b"given later")
         .succeeds();
     assert_eq!(opened(&lab, &old_keys), 0);
+    // And after the next change of keys, when two from before are kept.
+    lab.clws("rekey --yes").succeeds();
+    let newest = data_keys(&lab, "cleo");
+    assert_eq!(retired_opened(&lab, &newest), 2 * DOCUMENTS);
+    assert_eq!(retired_opened(&lab, &old_keys), 0);
+    assert_eq!(retired_opened(&lab, &new_keys), 0);
+    assert_eq!(opened(&lab, &old_keys) + opened(&lab, &new_keys), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::lab::{Lab, Run};
+use crate::lab::{Lab, Run, contains, forms};
 
 /// The people, each with a clone, and the repository that they share.
 struct Team {
@@ -278,12 +278,67 @@ fn from_the_first_day_to_a_lost_laptop() {
         .stdin(b"x")
         .exits(13);
 
+    // Ben kept his clone and his keys, and pulls for ever: what was given after he left stays closed to him,
+    // at every commit that there is.
+    team.pulls("ben");
+    team.does("ben", "secret get prod/web/TOKEN").exits(11);
+    let log = team.try_git(&team.clone_of("ben"), &["log", "--all", "--format=%H"]);
+    let mut opened = Vec::new();
+    for commit in String::from_utf8_lossy(&log.stdout).lines() {
+        for path in [
+            "prod/web/TOKEN",
+            "dev/web/ZULU",
+            "dev/web/MIKE",
+            "dev/web/URL",
+        ] {
+            let got = team
+                .does("ben", &format!("secret get {path} --at {commit}"))
+                .run();
+            if got.code == 0 {
+                opened.push(got.text());
+            }
+        }
+    }
+    // What he could read while he was there he can read for ever, and that was said.
+    assert!(
+        opened.contains(&"of-the-first-day".to_owned()),
+        "{opened:?}"
+    );
+    for later in ["of-a-new-day", "by cleo, again"] {
+        assert!(!opened.contains(&later.to_owned()), "{opened:?}");
+    }
+
     // In the evening all is as it should be, and in no place in clear.
     team.pulls("ada");
     team.reads("ada", "dev/web/ZULU", "by cleo, again");
     for who in ["ada", "cleo-again"] {
         team.finds_nothing(who);
     }
-    team.lab
-        .nowhere(&["of-the-first-day", "of-a-new-day", "https://cleo.invalid"].map(str::to_owned));
+    let values = [
+        "of-the-first-day",
+        "of-a-new-day",
+        "https://cleo.invalid",
+        "by cleo, again",
+    ];
+    team.lab.nowhere(&values.map(str::to_owned));
+    // Files in git are compressed: each object of each clone, and of the repository that they share.
+    for clone in [
+        "adas-clone",
+        "bens-clone",
+        "cleos-clone",
+        "cleo-agains-clone",
+        "origin.git",
+    ] {
+        let words = ["cat-file", "--batch-all-objects", "--batch"];
+        let objects = team.try_git(&team.lab.root().join(clone), &words);
+        assert!(
+            objects.status.success() && contains(&objects.stdout, b"[secret.TOKEN]"),
+            "{clone}"
+        );
+        for value in values {
+            for form in forms(value) {
+                assert!(!contains(&objects.stdout, &form), "{value} is in {clone}");
+            }
+        }
+    }
 }

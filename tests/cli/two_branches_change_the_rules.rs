@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::lab::{Lab, Run};
 
+/// git's empty tree.
+const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 /// Ada and ben decide; cleo is a party. The branch `other` is checked out beside the vault.
 fn lab(threshold: u64) -> (Lab, PathBuf) {
     let lab = Lab::new()
@@ -97,7 +100,7 @@ fn both_changes_come_together_and_nobody_is_stopped() {
         .exits(13);
 
     merge(&lab.vault(), "other");
-    let planned = lab.clws("trust merge ../other --dry-run").succeeds();
+    let planned = lab.clws("trust merge other --dry-run").succeeds();
     for said in [
         "emil is new",
         "cleo may read `dev`",
@@ -105,7 +108,7 @@ fn both_changes_come_together_and_nobody_is_stopped() {
     ] {
         assert!(planned.err.contains(said), "{said}: {}", planned.err);
     }
-    let joined = lab.clws("trust merge ../other --yes").succeeds();
+    let joined = lab.clws("trust merge other --yes").succeeds();
     assert!(
         joined.err.contains("signed trust version 8"),
         "{}",
@@ -118,7 +121,7 @@ fn both_changes_come_together_and_nobody_is_stopped() {
         assert!(rules.contains(name), "{rules}");
     }
     // Again there is nothing to do, though git has not merged on the other side yet.
-    let again = lab.clws("trust merge ../other --yes").succeeds();
+    let again = lab.clws("trust merge other --yes").succeeds();
     assert!(again.err.contains("nothing to join"), "{}", again.err);
     // Ben had accepted the other version 7.
     assert!(git(&other, &["merge", "-q", "main"]));
@@ -134,7 +137,7 @@ fn both_changes_come_together_and_nobody_is_stopped() {
         assert_eq!(got.text(), "hunter2", "{name}");
     }
     assert!(
-        lab.clws("trust merge ../other")
+        lab.clws("trust merge other")
             .succeeds()
             .err
             .contains("nothing to join"),
@@ -165,7 +168,7 @@ fn branches_that_were_joined_go_on_and_are_joined_again() {
     by_ben("access grant cleo shared --read --yes").succeeds();
     commit(&other);
     merge(&lab.vault(), "other");
-    lab.clws("trust merge ../other --yes").succeeds();
+    lab.clws("trust merge other --yes").succeeds();
     commit(&lab.vault());
     // Both go on: the other branch without having seen the join, with a change of what it changed.
     lab.clws("access grant ben shared --read --yes").succeeds();
@@ -174,7 +177,7 @@ fn branches_that_were_joined_go_on_and_are_joined_again() {
     by_ben("access grant ben test --read --yes").succeeds();
     commit(&other);
     merge(&lab.vault(), "other");
-    lab.clws("trust merge ../other --yes").succeeds();
+    lab.clws("trust merge other --yes").succeeds();
     commit(&lab.vault());
     lab.clws("check").succeeds();
     assert!(git(&other, &["merge", "-q", "main"]));
@@ -212,7 +215,7 @@ fn what_contradicts_is_named_and_nothing_is_signed() {
     let before = std::fs::read_dir(lab.vault().join("recipients/trust"))
         .unwrap()
         .count();
-    let refused = lab.clws("trust merge ../other --yes").exits(16);
+    let refused = lab.clws("trust merge other --yes").exits(16);
     assert!(
         refused
             .err
@@ -226,11 +229,17 @@ fn what_contradicts_is_named_and_nothing_is_signed() {
             .count(),
         before
     );
-    lab.clws("trust merge ../home --yes").exits(18);
+    lab.clws("trust merge nowhere --yes").exits(18);
     let elsewhere = Lab::new();
-    lab.clws("trust merge --yes")
-        .word(elsewhere.vault().to_str().unwrap())
-        .exits(2);
+    elsewhere.commit("another vault");
+    let from = elsewhere.vault();
+    lab.git(&["fetch", "-q", from.to_str().unwrap(), "main:elsewhere"]);
+    let refused = lab.clws("trust merge elsewhere --yes").exits(2);
+    assert!(refused.err.contains("is another one"), "{}", refused.err);
+    // A commit from before there was a vault.
+    let empty = lab.git(&["commit-tree", "-m", "empty", NOTHING]);
+    lab.clws(&format!("trust merge {} --yes", empty.trim()))
+        .exits(18);
 }
 
 #[test]
@@ -265,7 +274,7 @@ fn each_side_asks_for_as_many_signatures_as_it_did() {
     lab.clws("trust accept").succeeds();
     commit(&other);
     merge(&lab.vault(), "other");
-    let proposed = lab.clws("trust merge ../other --yes").by("ben").succeeds();
+    let proposed = lab.clws("trust merge other --yes").by("ben").succeeds();
     assert!(
         proposed
             .err
@@ -328,7 +337,7 @@ fn the_longer_branch_takes_the_shorter_one_in() {
     by_ben("access grant cleo test --read --yes").succeeds();
     by_ben("access grant ben test --read --yes").succeeds();
     commit(&other);
-    let refused = lab.clws("trust merge ../other --yes").exits(2);
+    let refused = lab.clws("trust merge other --yes").exits(2);
     assert!(
         refused.err.contains("run it on the other branch"),
         "{}",
@@ -336,10 +345,7 @@ fn the_longer_branch_takes_the_shorter_one_in() {
     );
     merge(&other, "main");
     // Ada's machine knows the shorter one alone, and signs there all the same.
-    let joined = lab
-        .clws("trust merge ../vault --yes")
-        .folder(&other)
-        .succeeds();
+    let joined = lab.clws("trust merge main --yes").folder(&other).succeeds();
     assert!(
         joined.err.contains("signed trust version 8"),
         "{}",

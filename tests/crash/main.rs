@@ -20,6 +20,7 @@ mod edit;
 mod identity;
 mod import;
 mod leaving;
+mod restore;
 mod rules;
 mod set;
 mod strace;

@@ -71,19 +71,20 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
     lab.clws("trust accept").succeeds();
     // Which git does not keep either.
     std::fs::remove_dir_all(lab.vault().join("recipients/trust/proposal")).unwrap();
-    let copied = std::process::Command::new("cp")
-        .arg("-r")
-        .arg(lab.vault())
-        .arg(lab.root().join("other"))
-        .status()
-        .unwrap();
-    assert!(copied.success());
+    lab.git(&["init", "-q", "-b", "main"]);
+    lab.commit("before");
+    let other = lab.root().join("other");
+    lab.git(&["worktree", "add", "-q", "-b", "other", "../other"]);
     lab.clws("access grant cleo dev --read --yes")
         .by("ben")
-        .folder(&lab.root().join("other"))
+        .folder(&other)
         .succeeds();
+    lab.git(&["-C", "../other", "add", "-A"]);
+    lab.git(&["-C", "../other", "commit", "-qm", "theirs"]);
+    // What is compared is the vault, and not git's own files.
+    lab.git(&["worktree", "remove", "../other"]);
     lab.clws("access grant cleo test --read --yes").succeeds();
-    let command = || lab.clws("trust merge ../other --yes");
+    let command = || lab.clws("trust merge other --yes");
     let version = |what: &str| {
         let shown = lab.clws("trust show --json").succeeds().json();
         assert_eq!(shown["standing"], "accepted", "{what}");

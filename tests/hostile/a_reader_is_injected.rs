@@ -159,7 +159,7 @@ fn in_the_rules() {
     std::fs::remove_file(lab.vault().join(ACCESS)).unwrap();
     refused(&lab, "ben", "secret get prod/web/TOKEN", 0);
     refused(&lab, "ada", "rekey prod --yes", 13);
-    refused(&lab, "ada", "trust diff", 13);
+    refused(&lab, "ada", "trust diff", 1);
 }
 
 #[test]

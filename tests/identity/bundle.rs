@@ -115,7 +115,7 @@ fn a_new_identity_is_two_files_that_age_and_ssh_keygen_take() {
     );
     let identity = found.open_age(&Nobody).unwrap();
     assert!(
-        unwrap(&wrapped.unwrap(), &*identity)
+        unwrap(&wrapped.unwrap(), &identity)
             .unwrap()
             .with(|key| *key == [7; 32])
     );

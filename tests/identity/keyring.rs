@@ -48,7 +48,7 @@ fn play(role: &str) -> Result<String, Error> {
             let wrapped = wrap(&DataKey::new([7; 32]), &recipient).unwrap();
             let identity = bundles[0].open_age(&Nobody)?;
             assert!(
-                unwrap(&wrapped, &*identity)
+                unwrap(&wrapped, &identity)
                     .unwrap()
                     .with(|key| *key == [7; 32])
             );

@@ -136,7 +136,7 @@ fn opened(extra: &str, person: &Person) -> Result<DataKey, CryptoError> {
     let bad = home_with(&toy(extra), &[]);
     let bundle = bundle(&bad);
     let identity = bundle.open_age(person).unwrap();
-    unwrap(&wrapped, &*identity)
+    unwrap(&wrapped, &identity)
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_plugin_wraps_and_unwraps_as_it_does_for_the_real_age() {
     assert_eq!(bundle.recipient(), Some(recipient().as_str()));
     let age_identity = bundle.open_age(&person).unwrap();
     assert!(
-        unwrap(&ours, &*age_identity)
+        unwrap(&ours, &age_identity)
             .unwrap()
             .with(|key| *key == [7; 32])
     );
@@ -165,7 +165,7 @@ fn a_plugin_wraps_and_unwraps_as_it_does_for_the_real_age() {
     seal.args(["-r", &recipient()]).env("PATH", path);
     let theirs = output(&mut seal, &[9; 32]);
     assert!(
-        unwrap(&theirs, &*age_identity)
+        unwrap(&theirs, &age_identity)
             .unwrap()
             .with(|key| *key == [9; 32])
     );
@@ -174,7 +174,7 @@ fn a_plugin_wraps_and_unwraps_as_it_does_for_the_real_age() {
     let other = age::x25519::Identity::generate();
     let foreign = wrap(&DataKey::new([7; 32]), &other.to_public()).unwrap();
     assert_eq!(
-        unwrap(&foreign, &*age_identity).unwrap_err(),
+        unwrap(&foreign, &age_identity).unwrap_err(),
         CryptoError::NoIdentity
     );
     assert!(person.told.borrow().is_empty(), "{:?}", person.told);

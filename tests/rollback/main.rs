@@ -16,6 +16,8 @@ mod a_person_looks_back_by_name;
 mod an_ordinary_git_day;
 mod table;
 mod two_branches_become_one;
+mod two_documents_of_one_path;
+mod what_can_only_be_looked_at;
 mod what_does_not_count;
 mod what_is_meant_is_issued_again;
 mod what_is_older_or_gone;

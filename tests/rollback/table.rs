@@ -71,19 +71,33 @@ pub(crate) fn edit(lab: &Lab, path: &str, change: impl FnOnce(&str) -> String) {
     std::fs::write(file, changed).unwrap();
 }
 
+/// Tries each use in a copy of the lab, so that none prepares the next.
 pub(crate) fn each(lab: &Lab, cells: &[Cell]) {
-    let mut wrong = Vec::new();
-    for Cell { words, code, says } in cells {
-        let copy = lab.copy();
-        let ran = copy.clws(words).stdin(b"new").run();
+    let wrong: Vec<_> = cells.iter().filter_map(|c| c.wrong(&lab.copy())).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Tries uses none of which may change anything, one after the other.
+pub(crate) fn each_here(lab: &Lab, cells: &[Cell]) {
+    let before = lab.git(&["status", "--porcelain", "--untracked-files=all"]);
+    let wrong: Vec<_> = cells.iter().filter_map(|cell| cell.wrong(lab)).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let after = lab.git(&["status", "--porcelain", "--untracked-files=all"]);
+    assert_eq!(before, after);
+}
+
+impl Cell {
+    /// What is not as this cell says.
+    fn wrong(&self, lab: &Lab) -> Option<String> {
+        let Self { words, code, says } = self;
+        let ran = lab.clws(words).stdin(b"new").run();
         let text = format!("{}{}", ran.text(), ran.err);
-        if ran.code != *code || !text.contains(says) {
-            wrong.push(format!(
+        assert!(!text.contains("--allow-rollback"), "{text}");
+        (ran.code != *code || !text.contains(says)).then(|| {
+            format!(
                 "clws {words}: {} instead of {code}, `{says}` wanted\n{text}",
                 ran.code
-            ));
-        }
-        assert!(!text.contains("--allow-rollback"), "{text}");
+            )
+        })
     }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

@@ -54,6 +54,19 @@ fn a_value_that_is_older() {
             cell("secret restore prod/keys/web.key", 0, ""),
         ],
     );
+    // An editor would show it: that is opening.
+    let edit = |path: &str| {
+        lab.clws(&format!("secret edit {path}"))
+            .env("EDITOR", "true")
+    };
+    for path in ["prod/web/TOKEN", "prod/web", "prod/keys/web.key"] {
+        let refused = edit(path).exits(14);
+        assert!(refused.err.contains("git merge main"), "{}", refused.err);
+    }
+    for path in ["dev/web/TOKEN", "dev/web", "dev/keys/web.key"] {
+        let warned = edit(path).succeeds();
+        assert!(warned.err.contains("older than"), "{path}: {}", warned.err);
+    }
     // An older value is meant: whoever had the newer one agrees, in another clone too.
     lab.clws("secret restore prod/web/TOKEN").succeeds();
     let got = lab.clws("secret get prod/web/TOKEN").succeeds();
@@ -94,6 +107,42 @@ fn a_value_that_is_not_here() {
     // Meant to be gone: with a tombstone everybody knows.
     lab.clws("secret remove prod/web/ADDED --yes").succeeds();
     lab.clws("secret remove dev/web/ADDED --yes").succeeds();
+    lab.clws("check").succeeds();
+}
+
+#[test]
+fn a_file_that_is_not_here() {
+    let lab = lab();
+    for path in ["prod/keys/added.key", "prod/more/added.key"] {
+        lab.clws(&format!("secret set {path} --type file"))
+            .stdin(b"added")
+            .succeeds();
+    }
+    lab.commit("second");
+    lab.git(&["rm", "-rq", "secrets/prod/more"]);
+    lab.git(&[
+        "rm",
+        "-q",
+        "secrets/prod/keys/added.key.age",
+        "secrets/prod/keys/added.key.age.toml",
+    ]);
+    each(
+        &lab,
+        &[
+            cell("check", 1, "prod/more/added.key"),
+            cell("secret get prod/keys/added.key", 18, "git merge main"),
+            cell("secret get prod/more/added.key", 18, "git merge main"),
+            cell("secret remove prod/keys/never.key --yes", 18, ""),
+            cell("secret set prod/more/added.key", 0, ""),
+        ],
+    );
+    // Meant to be gone, and the folder with it.
+    for path in ["prod/keys/added.key", "prod/more/added.key"] {
+        lab.clws(&format!("secret remove {path} --yes")).succeeds();
+        lab.clws(&format!("secret remove {path} --yes")).exits(18);
+        let gone = lab.clws(&format!("secret get {path}")).exits(18);
+        assert!(gone.err.contains("was removed"), "{}", gone.err);
+    }
     lab.clws("check").succeeds();
 }
 

@@ -9,10 +9,10 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::SecretPath;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark};
+use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError};
 use crate::vault::{
-    Document, FILE_RECORD, Judged, Listed, Past, Policy, PolicyKey, Record, Sidecar, State, Vault,
-    VaultError, Vouched, is_jump,
+    Document, Judged, Listed, Past, Policy, PolicyKey, Record, Sidecar, State, Vault, VaultError,
+    Vouched, is_jump,
 };
 
 /// List secrets: name, rev, age, due date, readers, writer
@@ -136,12 +136,15 @@ impl Look<'_> {
             Listed::Document(path) => {
                 let bytes = self.past.read(&path.to_file())?.unwrap_or_default();
                 let document = Document::parse(&bytes, path, self.vault.id())?;
-                let pin = self.pin(&document.head.id);
+                let pin = self.seen(|pins| pins.document(&document.head.id));
                 let rights = self.vault.trust().accepted.rights(item.path());
                 let readers = rights.map(|rights| rights.readers);
                 let readers = readers.iter().flatten().map(ToString::to_string);
                 let readers: Vec<String> = readers.collect();
-                let head = self.past.vouches_head(&document).word();
+                let head = match self.past.vouches_head(&document).word() {
+                    "" if self.is_lost(&document) => "older than seen",
+                    head => head,
+                };
                 let submissions = document.submissions()?.into_iter();
                 let mut submitted: BTreeMap<String, _> = submissions
                     .map(|submission| (submission.name.to_string(), submission))
@@ -160,7 +163,7 @@ impl Look<'_> {
                         path: format!("{path}/{}", record.name),
                         rev: record.rev,
                         changed: record.changed,
-                        due: due(&record.policy, record.changed),
+                        due: due(&record.policy.with(&document.head.policy), record.changed),
                         readers: readers.clone(),
                         author: record.author.clone(),
                         mark,
@@ -183,7 +186,7 @@ impl Look<'_> {
             Listed::File(path) => {
                 let bytes = self.past.read(&path.to_sidecar())?.unwrap_or_default();
                 let sidecar = Sidecar::parse(&bytes, path)?;
-                let pin = self.pin(&sidecar.id);
+                let pin = self.seen(|pins| pins.file(&sidecar.id, path.as_str()));
                 Ok(vec![Row {
                     path: path.to_string(),
                     rev: sidecar.rev,
@@ -198,14 +201,23 @@ impl Look<'_> {
         }
     }
 
+    /// Whether another document of its path is the one that everybody goes by.
+    fn is_lost(&self, document: &Document<'_>) -> bool {
+        let newest = self.vault.demand_newest_head(document, None);
+        !self.is_past && matches!(newest, Err(VaultError::OtherDocument { .. }))
+    }
+
     /// What was seen; looking goes on where that is damaged.
-    fn pin(&self, id: &[u8; 16]) -> DocumentPin {
-        let pin = self.vault.trust().pins.document(id);
-        pin.unwrap_or_else(|error| {
-            self.cx.ui.warn(&Error::from(error).message());
-            None
-        })
-        .unwrap_or_default()
+    fn seen(
+        &self,
+        of: impl FnOnce(&Pins) -> Result<Option<DocumentPin>, TrustError>,
+    ) -> DocumentPin {
+        of(&self.vault.trust().pins)
+            .unwrap_or_else(|error| {
+                self.cx.ui.warn(&Error::from(error).message());
+                None
+            })
+            .unwrap_or_default()
     }
 
     fn mark_of_record(
@@ -270,22 +282,10 @@ fn mark_of(judged: Result<Judged, VaultError>, known: Option<&RecordMark>) -> &'
     }
 }
 
-/// The day on which a value is due: its end, or the last change and the period of its policy.
+/// The day on which a value is due, or that others may know it.
 fn due(policy: &Policy, changed: Moment) -> Option<String> {
-    if policy.value(PolicyKey::Exposed).is_some() {
-        return Some("exposed".to_owned());
+    match policy.value(PolicyKey::Exposed) {
+        Some(_) => Some("exposed".to_owned()),
+        None => policy.due(changed),
     }
-    let expires = policy.value(PolicyKey::Expires).map(str::to_owned);
-    let days = policy
-        .value(PolicyKey::RotateEvery)
-        .and_then(|text| text.strip_suffix('d'));
-    let rotate = days.and_then(|days| days.parse::<i64>().ok()).map(|days| {
-        Moment::from_seconds(
-            changed
-                .seconds()
-                .saturating_add(days.saturating_mul(86_400)),
-        )
-        .date()
-    });
-    [expires, rotate].into_iter().flatten().min()
 }

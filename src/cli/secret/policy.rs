@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::{Component, SecretName, SecretPath};
+use crate::name::{Component, SecretPath};
 use crate::time::Moment;
-use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault, VaultError};
+use crate::vault::{Document, Found, Policy, PolicyKey, Sidecar, Vault, VaultError};
 
 /// Show or change what is known about a secret
 ///
-/// All of it is signed, and stands in clear in git. The value, its age and its author stay. Without a
-/// flag it is only shown.
+/// All of it is signed, and stands in clear in git. The value, its age and its author stay. What is set for a
+/// document counts for each of its values that says nothing else. Without a flag it is only shown.
 #[derive(Args, Debug)]
 pub(crate) struct PolicyArgs {
-    /// The secret
+    /// A value, a sealed file, or a document
     path: SecretPath,
     /// A new value is due after so many days
     #[arg(long, value_name = "DAYSd")]
@@ -155,11 +155,15 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
     let entries = args.entries();
     if entries.is_empty() && args.clear.is_empty() {
         let vault = cx.vault()?;
-        let secret = vault.find_secret(&args.path)?;
-        return show(&secret, &current(&vault, &secret)?, cx);
+        let (own, defaults) = current(&vault, &vault.find(&args.path)?)?;
+        return show(&args.path, &own, &defaults, cx);
     }
     let vault = cx.trusted_vault()?;
-    let secret = vault.find_secret(&args.path)?;
+    let found = vault.find(&args.path)?;
+    if matches!(found, Found::Document(_)) && (args.no_print || args.note.is_some()) {
+        let why = "a remark and `--no-print` are for one value each, and no default of a document";
+        return Err(crate::cli::usage(why).into());
+    }
     if args
         .clear
         .iter()
@@ -175,52 +179,77 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
             policy.set(*key, Some(text.clone()));
         }
     };
-    cx.change(&vault, "secret policy", |change| match &secret {
-        SecretName::Value(document, name) => change.set_policy(document, name, edit),
-        SecretName::File(path) => change.set_file_policy(path, edit),
+    cx.change(&vault, "secret policy", |change| match &found {
+        Found::Value(document, name) => change.set_policy(document, name, edit),
+        Found::Document(document) => change.set_document_policy(document, edit),
+        Found::File(path) => change.set_file_policy(path, edit),
+        Found::Folder(folder) => Err(no_such(folder)),
     })?;
     if args.note.is_some() {
         cx.ui.say("note: a note stands in clear in git");
     }
-    cx.ui.say(&format!("signed the policy of {secret}"));
+    cx.ui.say(&format!("signed the policy of {}", args.path));
     Ok(())
 }
 
-/// The policy as the file shows it.
-fn current(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
-    let missing = || VaultError::NotFound {
-        name: secret.to_string(),
+fn no_such(name: &str) -> Error {
+    VaultError::NotFound {
+        name: name.to_owned(),
         nearest: None,
+    }
+    .into()
+}
+
+/// The policy as the file shows it, and what the document says for all of its values.
+fn current(vault: &Vault, found: &Found) -> Result<(Policy, Policy), Error> {
+    let read = |file: &str, name: &str| {
+        let bytes = vault.tree().read(file, MAX_FILE)?;
+        bytes.ok_or_else(|| no_such(name))
     };
-    let read = |file: &str| vault.tree().read(file, MAX_FILE);
-    match secret {
-        SecretName::Value(path, name) => {
-            let bytes = read(&path.to_file())?.ok_or_else(missing)?;
+    match found {
+        Found::Value(path, name) => {
+            let full = format!("{path}/{name}");
+            let bytes = read(&path.to_file(), &full)?;
             let document = Document::parse(&bytes, path, vault.id())?;
-            Ok(document.record(name)?.ok_or_else(missing)?.policy)
+            let record = document.record(name)?.ok_or_else(|| no_such(&full))?;
+            Ok((record.policy, document.head.policy))
         }
-        SecretName::File(path) => {
-            let bytes = read(&path.to_sidecar())?.ok_or_else(missing)?;
-            Ok(Sidecar::parse(&bytes, path)?.policy)
+        Found::Document(path) => {
+            let bytes = read(&path.to_file(), path.as_str())?;
+            let head = Document::parse(&bytes, path, vault.id())?.head;
+            Ok((head.policy, Policy::default()))
         }
+        Found::File(path) => {
+            let bytes = read(&path.to_sidecar(), path.as_str())?;
+            Ok((Sidecar::parse(&bytes, path)?.policy, Policy::default()))
+        }
+        Found::Folder(folder) => Err(no_such(folder)),
     }
 }
 
-fn show(secret: &SecretName, policy: &Policy, cx: &Context) -> Result<(), Error> {
+fn show(path: &SecretPath, own: &Policy, defaults: &Policy, cx: &Context) -> Result<(), Error> {
+    let all = own.with(defaults);
+    let is_own = |key: &str| own.entries().any(|(own, _)| own == key);
     if cx.ui.is_json() {
-        let entries: Map<String, Value> = policy
-            .entries()
-            .map(|(key, text)| (key.to_owned(), json!(text)))
-            .collect();
-        return cx
-            .ui
-            .json(&json!({ "path": secret.to_string(), "policy": entries }));
+        let of = |policy: &Policy, wanted: &dyn Fn(&str) -> bool| -> Map<String, Value> {
+            let entries = policy.entries().filter(|(key, _)| wanted(key));
+            entries
+                .map(|(key, text)| (key.to_owned(), json!(text)))
+                .collect()
+        };
+        return cx.ui.json(&json!({
+            "path": path.as_str(), "policy": of(own, &|_| true),
+            "of_document": of(&all, &|key| !is_own(key)),
+        }));
     }
-    let rows: Vec<Vec<String>> = policy
+    let rows: Vec<Vec<String>> = all
         .entries()
-        .map(|(key, text)| vec![key.to_owned(), text.to_owned()])
+        .map(|(key, text)| {
+            let whose = if is_own(key) { "" } else { "of its document" };
+            vec![key.to_owned(), text.to_owned(), whose.to_owned()]
+        })
         .collect();
-    cx.ui.table(&["KEY", "VALUE"], &rows)
+    cx.ui.table(&["KEY", "VALUE", ""], &rows)
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use crate::vault::{Document, Found, Past, State, Vault, VaultError, Vouched};
 ///
 /// After `git revert`, a wrong merge, or where another branch's value won: what lies there is older than
 /// what people have seen, and refused. It is sealed and signed anew under the next number, so that every
-/// machine agrees. Who gave it and when stays. What a former writer signed is asked about. For a document, everything in it that is older than seen.
+/// machine agrees. Who gave it and when stays. What a former writer signed is asked about.
+/// For a document, everything in it that is older than
+/// seen; one of two that branches founded apart becomes the one that counts.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
     /// A value, a sealed file, or a document
@@ -30,10 +32,14 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         Some(rev) => Past::at(&vault, rev)?,
         None => Past::here(&vault),
     };
+    let mut founded_apart = None;
     let names = match past.find(&args.path)? {
         Found::Value(document, name) => vec![SecretName::Value(document, name)],
         Found::File(file) => vec![SecretName::File(file)],
-        Found::Document(document) => differing(&vault, &past, &document, args.from.is_some())?,
+        Found::Document(document) => {
+            founded_apart = vault.lost_document(&document)?.then(|| document.clone());
+            differing(&vault, &past, &document, args.from.is_some())?
+        }
         Found::Folder(name) => {
             return Err(VaultError::NotFound {
                 name,
@@ -42,7 +48,7 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
             .into());
         }
     };
-    if names.is_empty() {
+    if names.is_empty() && founded_apart.is_none() {
         cx.ui
             .say(&format!("nothing in {} is older than seen", args.path));
         return Ok(());
@@ -65,6 +71,12 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
     }
     let done = cx.change(&vault, "secret restore", |change| {
         let mut done = Vec::new();
+        if let Some(document) = &founded_apart {
+            let seq = change.restore_document(document)?;
+            done.push(format!(
+                "{document} is the newest of its path, number {seq}"
+            ));
+        }
         for name in &names {
             done.push(match name {
                 SecretName::Value(document, value) => {

@@ -17,12 +17,12 @@ use crate::vault::Vault;
 pub(crate) struct AcceptArgs {}
 
 pub(crate) fn run(_args: &AcceptArgs, cx: &Context) -> Result<(), Error> {
-    let vault = cx.vault()?;
+    let vault = cx.sound_vault()?;
     let vault = match vault.trust().standing {
         Standing::Unpinned if cx.ui.can_ask() => accept(cx, &vault)?,
         Standing::Unpinned => return Err(Trust::first_use_error(vault.tree())?.into()),
         Standing::Current => vault,
-        Standing::Older | Standing::Sibling => {
+        _ => {
             vault.trust().demand_clean(vault.tree())?;
             vault
         }

@@ -1,25 +1,27 @@
 //! `clws trust merge`: joins the rules of two branches.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::Error;
-use crate::fs::Tree;
+use crate::fs::Held;
+use crate::git::Git;
+use crate::lines::MAX_FILE;
 use crate::membership::{Joined, join};
+use crate::trust::SETTINGS_FILE;
+use crate::vault::Vault;
 
 /// Join the rules of two branches that each made a trust version of their own
 ///
-/// DIR is a checkout of the other branch: `git worktree add DIR BRANCH`. Run it on the branch that has more
-/// versions, after `git merge BRANCH` and `git checkout HEAD -- clws.toml recipients`, and before the
-/// merge is committed. The new version has the changes of both. Where they contradict each other it says
-/// so and signs nothing. Administrators of both sides must sign it, as many as each side asks for.
+/// REV is the other branch, read from git. Run it on the branch that has more versions, after `git merge REV`
+/// and `git checkout HEAD -- clws.toml recipients`, and before the merge is committed. The new version has
+/// the changes of both. Where they contradict each other it says so and signs nothing. Administrators of
+/// both sides must sign it, as many as each side asks for.
 #[derive(Args, Debug)]
 pub(crate) struct MergeArgs {
-    /// A checkout of the other branch
-    dir: PathBuf,
+    /// The other branch, or a commit of it
+    rev: String,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
@@ -27,8 +29,7 @@ pub(crate) struct MergeArgs {
 
 pub(crate) fn run(args: &MergeArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
-    let other = Tree::open(&vault.world().folder().join(&args.dir))?;
-    match join(&vault, &other)? {
+    match join(&vault, &rules_at(&vault, &args.rev)?)? {
         Joined::Already => {
             cx.ui
                 .say("nothing to join: the other branch has no trust version that is not here");
@@ -38,4 +39,13 @@ pub(crate) fn run(args: &MergeArgs, cx: &Context) -> Result<(), Error> {
             rules::change_with(cx, &vault, &rules, &next, &[], Run::from(args.dry_run))
         }
     }
+}
+
+/// The rules and trust versions at a commit.
+fn rules_at(vault: &Vault, rev: &str) -> Result<Held, Error> {
+    let git = Git::at(vault.world(), vault.tree().path());
+    let commit = git.commit(rev)?;
+    let mut files = git.contents(&commit, "recipients", MAX_FILE)?;
+    files.extend(git.contents(&commit, SETTINGS_FILE, MAX_FILE)?);
+    Ok(Held::new(format!("commit {}", commit.short()), files))
 }

@@ -7,7 +7,7 @@ use crate::vault::policy::Policy;
 use crate::vault::record::{State, Unsigned, seal_value};
 
 use super::Change;
-use super::rekey::expose;
+use crate::vault::exposure::expose;
 
 /// What was taken over.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,7 +87,11 @@ impl Change<'_> {
                 Policy::default(),
             ),
         };
-        expose(&mut policy, left.as_deref().unwrap_or_default(), vault);
+        expose(
+            &mut policy,
+            left.as_deref().unwrap_or_default(),
+            vault.world().now(),
+        );
         let salt = vault.world().random()?;
         let keys = (&draft.head.key_id, &draft.data_key);
         let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;

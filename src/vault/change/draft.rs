@@ -13,8 +13,9 @@ use crate::vault::VaultError;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
 use crate::vault::judge::demand_no_jump;
-use crate::vault::open::Vault;
+use crate::vault::open::{Signs, Vault};
 use crate::vault::place::Place;
+use crate::vault::policy::Policy;
 use crate::vault::record::Record;
 
 /// A document that is being changed.
@@ -95,6 +96,22 @@ impl Draft {
         let header = there.header(name)?;
         let (place, head) = (self.place.clone(), self.head.clone());
         Some(Document::of_one(place, head, &there.text, header))
+    }
+
+    /// Signs the document's own line again, under this number.
+    pub(super) fn sign_head(
+        &mut self,
+        seq: u64,
+        policy: Policy,
+        signer: &dyn Signs,
+    ) -> Result<(), Error> {
+        let kept = (policy, self.head.retired.clone());
+        self.head = Head::sign(&self.place, seq, self.head.key_id, kept, signer)?;
+        self.head_hash = self
+            .head
+            .hash(&self.head.message(&self.place, signer.public()));
+        self.head_is_new = true;
+        Ok(())
     }
 
     /// Whether nothing of the document is to be written.

@@ -9,8 +9,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, PartyName};
 use crate::recipients::{PublicRecipient, Rights};
-use crate::trust::DocumentPin;
-use crate::vault::FILE_RECORD;
+use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
 use crate::vault::VaultError;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
@@ -81,24 +80,20 @@ impl Change<'_> {
     pub(in crate::vault) fn id_for(
         &self,
         path: &str,
-        is_file: bool,
+        kind: SeenKind,
     ) -> Result<([u8; 16], DocumentPin), Error> {
         let pins = &self.vault.trust().pins;
-        let seen = match self.seen.get() {
-            Some(seen) => seen,
-            None => {
-                let mut all = pins.documents()?;
-                // Of several, founded on branches that did not know each other, the one written most.
-                all.sort_by_key(|(_, pin)| pin.newest());
-                let by_path = all.into_iter().map(|(id, pin)| {
-                    let is_file = pin.values.contains_key(FILE_RECORD);
-                    ((is_file, pin.path), id)
-                });
-                self.seen.get_or_init(|| by_path.collect())
-            }
-        };
-        match seen.get(&(is_file, path.to_owned())) {
-            Some(id) => Ok((*id, pins.document(id)?.unwrap_or_default())),
+        let mut seen = Vec::new();
+        for id in pins.ids_at(path, kind)? {
+            let pin = pins.document(&id)?.filter(|pin| pin.path == path);
+            seen.extend(pin.map(|pin| (id, pin)));
+        }
+        // Of several, founded on branches that did not know each other, the one that everybody goes by.
+        let newest = seen
+            .into_iter()
+            .max_by_key(|(id, pin)| (pin.values.get(FILE_RECORD).copied(), pin.seq, *id));
+        match newest {
+            Some(newest) => Ok(newest),
             None => Ok((self.vault.world().random()?, DocumentPin::default())),
         }
     }
@@ -118,7 +113,7 @@ impl Change<'_> {
             }
         }
         let world = self.vault.world();
-        let (id, pin) = self.id_for(path.as_str(), false)?;
+        let (id, pin) = self.id_for(path.as_str(), SeenKind::Document)?;
         let place = Place {
             vault: *self.vault.id(),
             id,

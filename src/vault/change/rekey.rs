@@ -11,10 +11,10 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, PartyName};
 use crate::trust::DocumentPin;
 use crate::vault::document::{Document, Wrap};
+use crate::vault::exposure::expose;
 use crate::vault::file::{NewFile, Renewed};
 use crate::vault::head::Head;
 use crate::vault::open::Vault;
-use crate::vault::policy::{Policy, PolicyKey};
 use crate::vault::read::Reader;
 use crate::vault::record::{Record, State, Unsigned, seal_value};
 use crate::vault::retired::retire;
@@ -94,7 +94,7 @@ impl Change<'_> {
                 ..
             } = record;
             if plain.is_some() {
-                expose(&mut policy, &gone, self.vault);
+                expose(&mut policy, &gone, world.now());
             }
             let unsigned = Unsigned {
                 place,
@@ -159,7 +159,7 @@ impl Change<'_> {
         };
         let mut kept = opened.policy;
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        expose(&mut kept, &left, self.vault);
+        expose(&mut kept, &left, self.vault.world().now());
         let renewed = Renewed::Seal {
             rev: opened.rev,
             origin: opened.origin,
@@ -167,18 +167,6 @@ impl Change<'_> {
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
         self.done(Work::Sealed);
         Ok(())
-    }
-}
-
-/// Says in a value's own record who could read it and has left, unless that is said already.
-pub(super) fn expose(policy: &mut Policy, left: &[String], vault: &Vault) {
-    let mut names: Vec<&String> = left.iter().collect();
-    names.sort();
-    names.dedup();
-    if !names.is_empty() && policy.value(PolicyKey::Exposed).is_none() {
-        let day = vault.world().now().date();
-        let exposed = format!("{} left {day}", crate::text::list(&names));
-        policy.set(PolicyKey::Exposed, Some(exposed));
     }
 }
 

@@ -5,16 +5,18 @@
 //! agrees. Who gave it and when stays, and so does who could read it.
 
 use crate::error::Error;
+use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::trust::RecordMark;
+use crate::vault::document::Document;
+use crate::vault::exposure::expose;
 use crate::vault::file::{NewFile, Renewed};
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
 use crate::vault::transfer::Origin;
 use crate::vault::{NewValue, VaultError};
 
-use super::Change;
-use super::rekey::expose;
+use super::{Change, Purpose};
 
 const WHAT: &str = "secret restore";
 
@@ -31,11 +33,7 @@ impl Change<'_> {
         past: &Past<'_>,
     ) -> Result<u64, Error> {
         let (vault, openers) = (self.vault, self.openers);
-        if vault
-            .tree()
-            .read(&path.to_file(), crate::lines::MAX_FILE)?
-            .is_none()
-        {
+        if vault.tree().read(&path.to_file(), MAX_FILE)?.is_none() {
             return Err(VaultError::NoDocument(path.to_string()).into());
         }
         let left = self.left_since(path, name, past)?;
@@ -50,7 +48,7 @@ impl Change<'_> {
         };
         self.draft(path)?.known.insert(name.clone(), mark);
         let mut policy = opened.policy;
-        expose(&mut policy, &left, vault);
+        expose(&mut policy, &left, vault.world().now());
         policy.set(PolicyKey::MovedTo, None);
         let new = NewValue {
             kind: opened.kind,
@@ -61,6 +59,30 @@ impl Change<'_> {
             changed: opened.changed,
         };
         self.set_from(path, name, new, origin, |kept| *kept = policy)
+    }
+
+    /// Signs the line of a document anew, as the newest of its path: two branches founded it apart, and
+    /// this is the one that is meant. Gives its number.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it does not count otherwise.
+    pub fn restore_document(&mut self, path: &DocumentPath) -> Result<u64, Error> {
+        let (vault, signer) = (self.vault, self.author.signer);
+        let rights = self.writable(path.as_str(), Purpose::Write)?;
+        let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
+        let document = Document::parse(&bytes, path, vault.id())?;
+        let pin = vault.trust().pins.document(&document.head.id)?;
+        let pin = pin.unwrap_or_default();
+        let head_hash = vault.judge_head(&document, &rights, Some(&pin.hash))?;
+        vault.demand_head_number(&document, Some(&pin))?;
+        let others = vault.newest_of_others(&document)?;
+        let mut draft = self.draft_of(&document, rights, pin, head_hash)?;
+        let head = &document.head;
+        let seq = others.map_or(0, |(seq, _)| seq).max(head.seq) + 1;
+        draft.sign_head(seq, head.policy.clone(), signer)?;
+        self.documents.insert(path.clone(), draft);
+        Ok(seq)
     }
 
     /// Who left since the key was changed that the value of the past is sealed under.
@@ -102,7 +124,7 @@ impl Change<'_> {
             .into_iter()
             .filter(|reader| !rights.readers.iter().any(|now| now.as_str() == reader))
             .collect();
-        expose(&mut policy, &left, self.vault);
+        expose(&mut policy, &left, self.vault.world().now());
         policy.set(PolicyKey::MovedTo, None);
         let renewed = Renewed::Again {
             id,

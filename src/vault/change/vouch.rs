@@ -9,10 +9,9 @@ use super::{Change, Purpose};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath};
-use crate::trust::Order;
+use crate::trust::{FILE_RECORD, Order};
 use crate::vault::document::Document;
 use crate::vault::open::Vault;
-use crate::vault::read::FILE_RECORD;
 use crate::vault::record::Unsigned;
 use crate::vault::sidecar::Sidecar;
 
@@ -89,11 +88,8 @@ impl Change<'_> {
             return Ok(false);
         };
         let sidecar = Sidecar::parse(&bytes, path)?;
-        let pin = before
-            .trust()
-            .pins
-            .document(&sidecar.id)?
-            .unwrap_or_default();
+        let pins = &before.trust().pins;
+        let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
         let old = before.rights(path.as_str())?;
         let judged = before.judge_sidecar(&sidecar, &old, pin.values.get(FILE_RECORD));
         let counts = judged.is_ok_and(|judged| judged.order != Order::Older);

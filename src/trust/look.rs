@@ -1,0 +1,71 @@
+//! Looking where this machine's memory does not read, or where the versions in the tree do not hold.
+
+use super::chain::{Standing, Trust, first_use, newest_number, read_version};
+use super::join::chain_to;
+use super::{Accepted, Pins, Step, TrustError, Version, signed_files, version_file};
+use crate::fs::Tree;
+use crate::world::World;
+
+/// What a vault that could not be opened still shows, if it is its pin or its chain that is at fault.
+///
+/// Without a memory that reads it is as at a first use: the whole chain is verified, and the tree's own
+/// rules are good for looking. With a chain that does not hold, the accepted rules are there to compare.
+///
+/// # Errors
+/// [`TrustError`] if neither is to be had.
+pub fn look(tree: &Tree, world: &World) -> Result<Option<Trust>, TrustError> {
+    let newest = newest_number(tree)?;
+    let root = tree.read(&version_file(1), super::chain::MAX_TRUST)?;
+    let vault = Version::body_hash(&root.ok_or(TrustError::Gap(1))?);
+    let pins = Pins::of(world, &vault)?;
+    match pins.recall() {
+        Err(_) => first_use(tree, vault, newest, pins, None).map(|trust| {
+            Some(Trust {
+                standing: Standing::Forgotten,
+                ..trust
+            })
+        }),
+        Ok(Some((chain, accepted))) if breach(tree, &pins, newest).is_err() => Ok(Some(Trust {
+            vault,
+            standing: Standing::Broken,
+            accepted,
+            pins,
+            seen: u64::try_from(chain.len()).unwrap_or(u64::MAX),
+        })),
+        Ok(_) => Ok(None),
+    }
+}
+
+/// Whether the tree's versions follow on what was accepted, and its files are what the newest signed.
+fn breach(tree: &Tree, pins: &Pins, newest: u64) -> Result<(), TrustError> {
+    chain_to(tree, pins, newest)?;
+    signed_files(tree, &read_version(tree, newest)?).map(drop)
+}
+
+impl Pins {
+    /// The accepted versions and rules; none before first use.
+    ///
+    /// # Errors
+    /// [`TrustError`] if they do not read.
+    pub fn recall(&self) -> Result<Option<(Vec<Step>, Accepted)>, TrustError> {
+        let chain = self.chain()?;
+        if chain.is_empty() {
+            return Ok(None);
+        }
+        let accepted = self.accepted(chain.len())?;
+        Ok(Some((chain, accepted)))
+    }
+}
+
+impl Trust {
+    /// Why nothing may be used: what is wrong with the pin, or with the chain.
+    #[must_use]
+    pub fn fault(&self, tree: &Tree) -> TrustError {
+        let found = match self.standing {
+            Standing::Forgotten => self.pins.recall().map(drop),
+            _ => newest_number(tree).and_then(|newest| breach(tree, &self.pins, newest)),
+        };
+        // Put right meanwhile.
+        found.err().unwrap_or(TrustError::Moved)
+    }
+}

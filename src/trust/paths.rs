@@ -1,0 +1,112 @@
+//! Which ids were seen at which path: a small file for each, in `paths/`.
+//!
+//! Pins go by id. Two branches that do not know each other can found one document twice, and what is gone
+//! and founded anew must go on under its old id; both are found here without reading every pin.
+
+use std::path::PathBuf;
+
+use super::pin::{damaged, sealed_line, unsealed_line};
+use super::{DocumentPin, FILE_RECORD, Pins, TrustError};
+use crate::crypto::{from_hex, hex, sha256};
+
+/// What can lie at a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SeenKind {
+    /// A document.
+    Document,
+    /// A sealed file.
+    File,
+}
+
+impl DocumentPin {
+    /// What kind of thing it was.
+    #[must_use]
+    pub fn kind(&self) -> SeenKind {
+        if self.values.contains_key(FILE_RECORD) {
+            SeenKind::File
+        } else {
+            SeenKind::Document
+        }
+    }
+}
+
+impl Pins {
+    pub(super) fn paths_dir(&self) -> PathBuf {
+        self.dir().join("paths")
+    }
+
+    /// The ids under which something was seen at a path; most often one.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn ids_at(&self, path: &str, kind: SeenKind) -> Result<Vec<[u8; 16]>, TrustError> {
+        let file = self.paths_dir().join(path_file(path, kind));
+        let Some(text) = self.read(&file)? else {
+            return Ok(Vec::new());
+        };
+        let ids = unsealed_line(text.trim_end_matches('\n')).and_then(|line| {
+            let ids = line.split(' ').skip(1).map(|id| from_hex(id).ok());
+            ids.collect()
+        });
+        ids.ok_or_else(|| damaged(&file, "a line does not read"))
+    }
+
+    /// The files that say which ids lie at which path, where one of these is new there.
+    pub(super) fn newly_at<'p>(
+        &self,
+        pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
+    ) -> Result<Vec<(String, Vec<u8>)>, TrustError> {
+        let mut files = Vec::new();
+        for (id, pin) in pins {
+            let mut ids = self.ids_at(&pin.path, pin.kind())?;
+            if !ids.contains(id) {
+                ids.push(*id);
+                let ids: Vec<String> = ids.iter().map(|id| hex(id)).collect();
+                let line = sealed_line(&format!("{} {}", pin.path, ids.join(" ")));
+                files.push((path_file(&pin.path, pin.kind()), line.into_bytes()));
+            }
+        }
+        Ok(files)
+    }
+
+    /// What was seen at a path under other ids than this one, without the values of documents.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn others_at(
+        &self,
+        path: &str,
+        kind: SeenKind,
+        id: &[u8; 16],
+    ) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
+        let mut others = Vec::new();
+        for other in self.ids_at(path, kind)? {
+            if other != *id
+                && let Some(pin) = self.value(&other, FILE_RECORD)?
+                && pin.path == path
+            {
+                others.push((other, pin));
+            }
+        }
+        Ok(others)
+    }
+
+    /// What was seen of a sealed file, with the mark of the newest that was seen at its path: founded on
+    /// two branches, it may have had another id.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn file(&self, id: &[u8; 16], path: &str) -> Result<Option<DocumentPin>, TrustError> {
+        let own = self.document(id)?;
+        let others = self.others_at(path, SeenKind::File, id)?;
+        let newest = others.into_iter().map(|(_, pin)| pin).chain(own);
+        Ok(newest.max_by_key(|pin| pin.values.get(FILE_RECORD).copied()))
+    }
+}
+
+fn path_file(path: &str, kind: SeenKind) -> String {
+    let about = format!("{kind:?} {path}").to_lowercase();
+    let mut name = hex(&sha256(about.as_bytes()));
+    name.truncate(32);
+    name
+}
