@@ -20,8 +20,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// More than any answer we ask for and any step's output that a person reads, and little enough to
-/// hold in memory.
-pub(super) const CONNECTION_LIMIT: usize = 64 << 20;
+/// hold in memory: a buffer that grows by doubling takes three times as much for a moment, and all of
+/// it is to stay below 128 MiB (measured: 64 MiB here came to 137).
+pub(super) const CONNECTION_LIMIT: usize = 32 << 20;
 
 /// A stream that leads to a daemon.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
