@@ -342,12 +342,13 @@ fn what_is_odd_in_a_list_is_named() {
             "[web:other]\n",
             "a section that Ansible does not have in line 1",
         ),
-        ("web[1:99999999]\n", "a range that is none"),
+        ("web[1:99999999]\n", "a range of more than 10,000 hosts"),
+        ("web[3:1]\n", "a range that is none"),
         (
             "all:\n  hosts: [a, b]\n",
             "`hosts` of a group is no mapping",
         ),
-        ("all: *x\n", "an alias"),
+        ("all:\n  hosts: *x\n", "it does not read as YAML in line 2"),
     ] {
         let ran = lab
             .clws("host import - --yes")
