@@ -116,7 +116,7 @@ fn we_open_what_age_and_ssh_keygen_sealed() {
     let mut opened = Vec::new();
     clws::crypto::stream::open_file(
         &mut std::io::Cursor::new(sealed),
-        std::iter::once(&identity),
+        std::iter::once(&identity as &dyn age::Identity),
         &mut opened,
     )
     .unwrap();
