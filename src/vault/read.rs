@@ -61,6 +61,9 @@ pub struct Opened {
     pub policy: Policy,
 }
 
+/// A document's id and the commitment to its data key.
+type WhichKey = ([u8; 16], [u8; 32]);
+
 /// Opens secrets for one command.
 pub struct Reader<'a> {
     pub(super) vault: &'a Vault,
@@ -71,7 +74,7 @@ pub struct Reader<'a> {
     /// Names whose use was logged before.
     logged: RefCell<HashSet<String>>,
     /// Data keys that were unwrapped, by document and commitment; wiped with the reader.
-    data_keys: RefCell<HashMap<([u8; 16], [u8; 32]), DataKey>>,
+    data_keys: RefCell<HashMap<WhichKey, DataKey>>,
     holds_lock: bool,
     is_strict: bool,
 }
