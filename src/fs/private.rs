@@ -166,17 +166,19 @@ fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {
 
 fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
     let fail = || FsError::io("write", temporary);
-    // A leftover of a run that was killed.
-    match std::fs::remove_file(temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail()(error)),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(temporary)
-        .map_err(fail())?;
+    let create = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(temporary)
+    };
+    let mut file = match create() {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            // A leftover of a run that was killed.
+            std::fs::remove_file(temporary).map_err(fail())?;
+            create().map_err(fail())?
+        }
+        made => made.map_err(fail())?,
+    };
     file.write_all(bytes).map_err(fail())?;
     if sync == Sync::Disk {
         file.sync_all().map_err(fail())?;
