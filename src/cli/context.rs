@@ -9,7 +9,7 @@ use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::exec::Inherited;
 use crate::fs::FsError;
-use crate::identity::{self, Ask, Bundle, Opening, PublicFolder, Signer};
+use crate::identity::{self, Ask, Bundle, Lent, Native, Opening, PublicFolder, Signer};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE, Standing};
 use crate::vault::{Change, Opener, Signs, Vault};
@@ -43,11 +43,11 @@ impl Opener for Mine<'_> {
         self.bundle.label().to_owned()
     }
 
-    fn age(&self) -> Result<Box<dyn age::Identity + '_>, Error> {
+    fn age(&self) -> Result<Lent<'_>, Error> {
         Ok(self.opening()?.lend())
     }
 
-    fn native(&self) -> Result<Option<age::x25519::Identity>, Error> {
+    fn native(&self) -> Result<Option<Native>, Error> {
         Ok(self.opening()?.native())
     }
 }

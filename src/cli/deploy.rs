@@ -289,7 +289,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(cannot_start)
 }
 
-fn cannot_start(error: std::io::Error) -> Error {
+pub(crate) fn cannot_start(error: std::io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
 }
 

@@ -27,6 +27,7 @@ mod resealing;
 mod rules;
 mod scan;
 mod secret;
+mod ssh;
 mod trust;
 mod ui;
 
@@ -129,6 +130,7 @@ enum Command {
     Hook(hook::Command),
     Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
+    Ssh(ssh::SshArgs),
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
     Fmt(fmt::FmtArgs),
@@ -154,6 +156,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Hook(command) => hook::run(command, cx),
         Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),
+        Command::Ssh(args) => ssh::run(args, cx),
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),

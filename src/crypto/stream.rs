@@ -145,12 +145,15 @@ pub fn verified_reader<'a, F: Read + Seek + 'static>(
     Ok((passed, Box::new(reader)))
 }
 
+/// What was checked, and the plaintext if it was kept.
+type Checked = (Passed, Option<Zeroizing<Vec<u8>>>);
+
 /// As [`verify_file`], and keeps the plaintext of a file of one chunk: unwrapping its key costs more than
 /// all the rest of it, and is not done twice.
 fn verify_keeping<'a, F: Read + Seek>(
     file: &mut F,
     identities: impl Iterator<Item = &'a dyn age::Identity>,
-) -> Result<(Passed, Option<Zeroizing<Vec<u8>>>), StreamError> {
+) -> Result<Checked, StreamError> {
     file.seek(SeekFrom::Start(0))?;
     let mut chunk = FirstChunk(Zeroizing::new(Vec::new()));
     let input = BufReader::with_capacity(HEADER, file);

@@ -35,7 +35,9 @@ pub(super) fn find_mark(output: &[u8]) -> Option<(u32, &[u8])> {
     let at = memmem::find(output, MARK.as_bytes())?;
     let after = output.get(at + MARK.len()..)?;
     let (number, rest) = after.split_at_checked(memchr::memchr(b'\n', after)?)?;
-    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    // A terminal ends its lines with CR LF.
+    let number = std::str::from_utf8(number).ok()?.trim_end_matches('\r');
+    let number = number.parse().ok()?;
     Some((number, rest.get(1..)?))
 }
 
@@ -69,6 +71,8 @@ mod tests {
         let output = b"welcome!\nclws-runs-as 4711\nfirst\nclws-runs-as 1\n";
         let (process, rest) = find_mark(output).unwrap();
         assert_eq!((process, rest), (4711, &b"first\nclws-runs-as 1\n"[..]));
+        let on_a_terminal = find_mark(b"clws-runs-as 4711\r\n$ ").unwrap();
+        assert_eq!(on_a_terminal, (4711, &b"$ "[..]));
         assert_eq!(find_mark(b"clws-runs-as 47"), None);
         assert_eq!(find_mark(b"clws-runs-as -1\n"), None);
         assert!(START.contains(MARK));

@@ -16,12 +16,8 @@ use crate::name::Component;
 use crate::secret::Plain;
 use crate::text::clean;
 
-/// Finds or makes the folders, takes the lock, prints `key=value` in one line, and holds the lock until
-/// standard input ends. Says who holds it otherwise.
-///
-/// `$3` is how many seconds of silence on standard input end it, too: a network that swallows
-/// everything never ends it by itself. Where there is no `timeout`, it waits as long as sshd does.
-const TAKE: &str = r#"
+/// Finds or makes the folders of `$1`.
+const FOLDERS: &str = r#"
 set -u
 umask 077
 uid=$(id -u)
@@ -54,11 +50,26 @@ if [ "$kind" = memory ] && [ -n "$device" ]; then
     options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
     case $options in *noswap*) ;; *) swap=yes;; esac
 fi
+"#;
+
+/// Takes the lock for `$2`. Says who holds it otherwise.
+const LOCK: &str = r#"
 exec 9>>"$state/$1/lock" || exit 1
 if ! flock -n 9; then cat "$state/$1/lock.by" >&2; exit 75; fi
 printf '%s\n' "$2" >"$state/$1/lock.by"
+"#;
+
+/// Prints `key=value` in one line.
+const FACTS: &str = r#"
 read -r boot </proc/sys/kernel/random/boot_id
 printf 'swap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+"#;
+
+/// Holds the lock until standard input ends.
+///
+/// `$3` is how many seconds of silence on standard input end it, too: a network that swallows
+/// everything never ends it by itself. Where there is no `timeout`, it waits as long as sshd does.
+const HOLD: &str = r#"
 if [ "$3" != 0 ] && command -v timeout >/dev/null; then
     while [ "$(timeout "$3" head -c 1 9>&- | wc -c 9>&-)" -gt 0 ]; do :; done
     exit 0
@@ -176,7 +187,7 @@ impl Target {
             Channel::Local(_) => 0,
             Channel::Ssh(_) => SILENCE.as_secs(),
         };
-        let command = Command::new(TAKE)
+        let command = Command::new(format!("{FOLDERS}{LOCK}{FACTS}{HOLD}"))
             .argument(vault)
             .argument(by)
             .argument(silence.to_string())
@@ -201,6 +212,22 @@ impl Target {
                 .into());
             }
         };
+        Ok((Self::of(host, channel, &line)?, held))
+    }
+
+    /// Makes the folders of `name` ready on a target, which many may do at the same time.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`], [`super::ChannelError`].
+    pub(super) async fn prepare(host: &Host, channel: Channel, name: &str) -> Result<Self, Error> {
+        let command = Command::new(format!("{FOLDERS}{FACTS}")).argument(name);
+        let outcome = channel.run(&command.output_cap(MAX_ANSWER)).await?;
+        let line = said(&host.name, "make its folders", outcome)?;
+        Self::of(host, channel, line.trim_end())
+    }
+
+    /// What a target says of itself.
+    fn of(host: &Host, channel: Channel, line: &str) -> Result<Self, Error> {
         let facts: BTreeMap<&str, &str> = line
             .split('\t')
             .filter_map(|fact| fact.split_once('='))
@@ -209,9 +236,13 @@ impl Target {
             let value = facts.get(name).filter(|value| !value.is_empty());
             value
                 .map(|value| (*value).to_owned())
-                .ok_or_else(|| script("say where its folders are", &line))
+                .ok_or_else(|| TargetError::Script {
+                    host: host.name.to_string(),
+                    doing: "say where its folders are".into(),
+                    said: clean(line.trim()),
+                })
         };
-        let target = Self {
+        Ok(Self {
             run: fact("run")?,
             state: fact("state")?,
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
@@ -220,8 +251,7 @@ impl Target {
             swap: fact("swap")? == "yes",
             host: host.clone(),
             channel,
-        };
-        Ok((target, held))
+        })
     }
 
     /// Runs a script; its standard output.
@@ -372,7 +402,7 @@ mod tests {
         let world = World::new(Clock::System, variables, folder.path().into());
         let channel = Channel::Local(Local::new(&world));
         let take = |silence: &str| {
-            Command::new(TAKE)
+            Command::new(format!("{FOLDERS}{LOCK}{FACTS}{HOLD}"))
                 .argument("vault")
                 .argument("ada deploys web")
                 .argument(silence)

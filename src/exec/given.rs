@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use zeroize::Zeroizing;
+
 use super::error::ExecError;
 use super::plan::{Picked, Plan};
 use super::variable::VariableName;
@@ -100,6 +102,27 @@ impl Given {
 }
 
 impl GivenFile {
+    /// The last part of the secret's path, the permission bits, and the content read to its end;
+    /// none if it has more than `most` bytes.
+    ///
+    /// # Errors
+    /// What keeps the secret closed.
+    pub fn whole(self, most: u64) -> Result<Option<(String, u32, Plain)>, Error> {
+        let content = match self.content {
+            Content::Small(plain) => plain,
+            Content::Large(reader) => {
+                let mut bytes = Zeroizing::new(Vec::new());
+                reader
+                    .take(most.saturating_add(1))
+                    .read_to_end(&mut bytes)
+                    .map_err(FsError::io("open", std::path::Path::new(&self.name)))?;
+                Plain::new(std::mem::take(&mut *bytes))
+            }
+        };
+        let fits = content.with(|bytes| u64::try_from(bytes.len()).is_ok_and(|size| size <= most));
+        Ok(fits.then_some((self.name, self.mode, content)))
+    }
+
     fn open(path: &FilePath, reader: &Reader<'_>) -> Result<Self, Error> {
         let mut opened = reader.open_file(path)?;
         let content = if opened.content.size <= u64::try_from(MAX_VALUE).unwrap_or(0) {

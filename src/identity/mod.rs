@@ -39,7 +39,7 @@ pub use key_pair::KeyPair;
 pub use keyring::KeyringError;
 pub use login_key::LoginKey;
 pub use name::{IdentityName, NameError};
-pub use opening::Opening;
+pub use opening::{Lent, Native, Opening};
 pub use place::{Kept, PlaceError};
 pub use plugin::{PluginFault, PluginRecipient, plugin_recipient};
 pub use signer::Signer;

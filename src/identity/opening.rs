@@ -6,24 +6,30 @@
 use age::x25519;
 use age_core::format::{FileKey, Stanza};
 
+/// A private half of age's own kind: plain data, which is wiped when dropped.
+pub type Native = x25519::Identity;
+
+/// What age opens with.
+pub type Lent<'a> = Box<dyn age::Identity + 'a>;
+
 /// An opened age identity.
 pub enum Opening<'a> {
     /// A native one. Copies of it can be used by any thread.
-    Native(x25519::Identity),
+    Native(Native),
     /// One that a plugin holds, or several of one file.
-    Other(Box<dyn age::Identity + 'a>),
+    Other(Lent<'a>),
 }
 
 impl Opening<'_> {
     /// The same, for as long as this is there.
     #[must_use]
-    pub fn lend(&self) -> Box<dyn age::Identity + '_> {
-        Box::new(Lent(self))
+    pub fn lend(&self) -> Lent<'_> {
+        Box::new(By(self))
     }
 
     /// A copy of a native one.
     #[must_use]
-    pub fn native(&self) -> Option<x25519::Identity> {
+    pub fn native(&self) -> Option<Native> {
         match self {
             Self::Native(key) => Some(key.clone()),
             Self::Other(_) => None,
@@ -47,9 +53,9 @@ impl age::Identity for Opening<'_> {
     }
 }
 
-struct Lent<'a>(&'a dyn age::Identity);
+struct By<'a>(&'a dyn age::Identity);
 
-impl age::Identity for Lent<'_> {
+impl age::Identity for By<'_> {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
         self.0.unwrap_stanza(stanza)
     }

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
-use crate::name::FilePath;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, Vault};
 
 use super::compare::demand_same;
@@ -40,7 +39,9 @@ impl Plan {
             match &mut item.action {
                 Action::Document(document) => seal_document(document, &exposed, vault, change)?,
                 Action::File(file) if !file.unchanged => {
-                    files.push(file_of(file, &item.source, &exposed, source, vault)?);
+                    let path = file.path.clone();
+                    let (new, policy) = file_of(file, &item.source, &exposed, source, vault)?;
+                    files.push((path, new, policy));
                 }
                 Action::File(_) | Action::Clear | Action::Skipped => {}
             }
@@ -111,7 +112,7 @@ fn file_of(
     exposed: &str,
     source: &Source,
     vault: &Vault,
-) -> Result<(FilePath, NewFile<File>, impl FnOnce(&mut Policy)), Error> {
+) -> Result<(NewFile<File>, impl FnOnce(&mut Policy)), Error> {
     demand_same(
         vault,
         &file.path.to_sidecar(),
@@ -124,5 +125,5 @@ fn file_of(
         input,
     };
     let policy = noted(file.note.take(), Some(exposed), file.expires.take());
-    Ok((file.path.clone(), new, policy))
+    Ok((new, policy))
 }

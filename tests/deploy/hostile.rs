@@ -20,7 +20,7 @@ use crate::sshd::Sshd;
 
 /// What the host does with a command.
 #[derive(Clone, Copy)]
-enum Deed {
+pub(crate) enum Deed {
     /// Takes it, and closes the channel without a word.
     SaysNothing,
     /// Runs something else, which talks without end.
@@ -41,14 +41,14 @@ enum Deed {
 
 /// What came to pass, for the test to look at.
 #[derive(Clone, Default)]
-struct Record(Arc<Mutex<HashMap<&'static str, usize>>>);
+pub(crate) struct Record(Arc<Mutex<HashMap<&'static str, usize>>>);
 
 impl Record {
     fn add(&self, what: &'static str, count: usize) {
         *self.0.lock().unwrap().entry(what).or_default() += count;
     }
 
-    fn count(&self, what: &str) -> usize {
+    pub(crate) fn count(&self, what: &str) -> usize {
         self.0.lock().unwrap().get(what).copied().unwrap_or(0)
     }
 }
@@ -174,7 +174,7 @@ fn new_key() -> PrivateKey {
 }
 
 /// Starts a host; gives what connects to it.
-async fn start(deed: Deed, preferred: Preferred) -> (KnownHost, Record) {
+pub(crate) async fn start(deed: Deed, preferred: Preferred) -> (KnownHost, Record) {
     let key = new_key();
     let line = key.public_key().to_openssh().unwrap();
     let config = Arc::new(Config {
@@ -201,7 +201,7 @@ async fn start(deed: Deed, preferred: Preferred) -> (KnownHost, Record) {
     (host, record)
 }
 
-async fn connect_to(host: &KnownHost) -> Result<Session, SshError> {
+pub(crate) async fn connect_to(host: &KnownHost) -> Result<Session, SshError> {
     let pem = new_key().to_openssh(Default::default()).unwrap();
     let limits = Limits {
         login: Duration::from_millis(1500),

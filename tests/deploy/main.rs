@@ -12,6 +12,7 @@
 
 mod channel;
 mod hostile;
+mod hostile_session;
 mod ssh_logins;
 mod ssh_session;
 mod ssh_trust;

@@ -92,6 +92,18 @@ impl Terminal {
         self
     }
 
+    /// Makes the terminal this large, as somebody does who draws on a window's corner.
+    pub(crate) fn sized(&mut self, columns: u16, rows: u16) -> &mut Self {
+        let size = rustix::termios::Winsize {
+            ws_col: columns,
+            ws_row: rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&self.ours, size).unwrap();
+        self
+    }
+
     /// Pulls the plug.
     pub(crate) fn hangs_up(&mut self) {
         self.ours = File::open("/dev/null").unwrap();

@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         opening: impl Future<Output = Result<russh::Channel<Msg>, russh::Error>>,
         within: Duration,
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    fn explain(&self, stopped: Stopped) -> ChannelError {
+    pub(super) fn explain(&self, stopped: Stopped) -> ChannelError {
         let target = self.target().to_owned();
         match stopped {
             Stopped::Lost => ChannelError::Lost {
@@ -128,7 +128,7 @@ impl Session {
         }
     }
 
-    fn too_slow(&self, within: Duration) -> ChannelError {
+    pub(super) fn too_slow(&self, within: Duration) -> ChannelError {
         ChannelError::Slow {
             target: self.target().to_owned(),
             within,

@@ -6,10 +6,12 @@
 //! in this folder alone, and what it leaves open (clocks, channels that a server opens, algorithms)
 //! is settled here.
 
+mod attending;
 mod channel;
 mod connect;
 mod error;
 mod host_key;
+mod live;
 mod login;
 mod rsa;
 mod running;
@@ -22,6 +24,7 @@ use std::time::Duration;
 pub use connect::{Hop, Session, connect, connect_through};
 pub use error::SshError;
 pub use host_key::KnownHost;
+pub use live::{Change, Ends, Piece, Size};
 pub use login::Login;
 pub use scan::{ShownKey, scan};
 pub use stream::Stream;

@@ -25,7 +25,7 @@ use crate::secret::Plain;
 use crate::text;
 
 /// The stream number of standard error (RFC 4254, 5.2).
-const STDERR: u32 = 1;
+pub(super) const STDERR: u32 = 1;
 
 /// How much a login shell may say before the mark.
 const TALK_CAP: usize = 64 << 10;
@@ -53,7 +53,7 @@ pub(super) enum Stopped {
 
 /// How far a command has come, and with it what is left to do when nobody follows it any more.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Asked for; what was said instead of the mark, and how it ended, if that came first: sshd says
     /// so as soon as a command is gone, and only then reads the rest of what it printed.
     Asked(Vec<u8>, Option<Ended>),
@@ -67,10 +67,10 @@ enum Stage {
 
 pub(super) struct Running {
     /// Taken by what ends the command.
-    halves: Option<(ChannelReadHalf, ChannelWriteHalf<Msg>)>,
-    stage: Stage,
+    pub(super) halves: Option<(ChannelReadHalf, ChannelWriteHalf<Msg>)>,
+    pub(super) stage: Stage,
     /// For the channel over which the command is ended.
-    handle: Arc<Handle<Watcher>>,
+    pub(super) handle: Arc<Handle<Watcher>>,
 }
 
 impl Running {
@@ -192,7 +192,7 @@ impl Drop for Running {
 }
 
 impl Stage {
-    fn end(&mut self, how: Ended) {
+    pub(super) fn end(&mut self, how: Ended) {
         match self {
             Self::Asked(_, ended @ None) => *ended = Some(how),
             Self::Running(_) => *self = Self::Ended(how),
@@ -201,7 +201,7 @@ impl Stage {
         }
     }
 
-    fn close(&mut self) -> Result<(), Stopped> {
+    pub(super) fn close(&mut self) -> Result<(), Stopped> {
         let ended = match self {
             Self::Asked(talk, _) => return Err(not_run(talk)),
             Self::Running(_) => None,
@@ -214,7 +214,7 @@ impl Stage {
 
     /// Takes standard output until the mark came, and gives what follows it. `None` if the mark was
     /// there before and all of the bytes are the command's.
-    fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
+    pub(super) fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
         let Self::Asked(talk, ended) = self else {
             return Ok(None);
         };
@@ -272,13 +272,8 @@ async fn end(
         drop(timeout(GRACE, until_mark(&mut read, &mut stage)).await);
     }
     if let Stage::Running(process) = stage {
-        let killing = async {
-            let kill = Command::new(END).argument(process.to_string());
-            let mut channel = handle.channel_open_session().await?;
-            channel.exec(false, quoting::line(&kill)).await?;
-            while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
-            Ok::<_, russh::Error>(())
-        };
+        let kill = Command::new(END).argument(process.to_string());
+        let killing = run_beside(&handle, &kill);
         // What nobody reads would stop the whole session, and the killing with it.
         let reading = async {
             while read.wait().await.is_some() {}
@@ -293,6 +288,17 @@ async fn end(
     if !matches!(stage, Stage::Closed(_)) {
         drop(timeout(GRACE, write.close()).await);
     }
+}
+
+/// Runs a command over a channel of its own, whatever it says.
+pub(super) async fn run_beside(
+    handle: &Handle<Watcher>,
+    command: &Command,
+) -> Result<(), russh::Error> {
+    let mut channel = handle.channel_open_session().await?;
+    channel.exec(false, quoting::line(command)).await?;
+    while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
+    Ok(())
 }
 
 async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
@@ -310,7 +316,7 @@ async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
 }
 
 /// The name of a signal, which the host makes up as it likes.
-fn name(signal: &Sig) -> String {
+pub(super) fn name(signal: &Sig) -> String {
     match signal {
         Sig::Custom(name) => text::clean(name),
         known => format!("{known:?}"),
