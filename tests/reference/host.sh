@@ -5,6 +5,8 @@
 # it, when standard input does.
 set -eu
 kept=$2
+# Namespaces are made: others can connect its network.
+echo made
 for folder in /run /var/lib/docker /var/lib/containerd /var/lib/clws /var/log /home /mnt; do
     mkdir -p "$folder"
 done

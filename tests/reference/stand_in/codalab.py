@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import socket
 import ssl  # urllib would leave https out without it
 import struct
@@ -314,6 +315,8 @@ PROGRAMS = {
 }
 
 if __name__ == "__main__":
+    # The first process of a container is not ended by a signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         PROGRAMS[os.path.basename(sys.argv[0])](*sys.argv[1:])
     except (Refused, OSError) as error:
