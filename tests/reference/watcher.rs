@@ -194,7 +194,11 @@ fn watch_processes(wanted: &Wanted, over: &AtomicBool) -> Found {
                 let file = process.join(what);
                 // A process that is gone shows nothing.
                 let bytes = std::fs::read(&file).unwrap_or_default();
-                if bytes.is_empty() || seen.get(&file) == Some(&bytes) {
+                if bytes.is_empty() {
+                    // The kernel's own have neither.
+                    break;
+                }
+                if seen.get(&file) == Some(&bytes) {
                     continue;
                 }
                 if what == "cmdline" {
@@ -205,7 +209,7 @@ fn watch_processes(wanted: &Wanted, over: &AtomicBool) -> Found {
                 seen.insert(file, bytes);
             }
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(10));
     }
     found
 }
