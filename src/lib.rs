@@ -8,6 +8,7 @@
 // base
 pub mod error;
 
+pub mod cores;
 pub mod env;
 pub mod time;
 pub mod world;

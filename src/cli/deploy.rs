@@ -1,17 +1,21 @@
 //! `clws deploy`: runs the deploy hooks.
 
+mod live;
+mod signals;
+mod table;
+
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use self::live::Live;
+use self::signals::Signals;
 use super::context::{Context, as_openers, as_signers};
 use super::login::Ways;
-use crate::deploy::{HOST_TIME, Plan, Row, Run, is_interruption, outcome, plan};
+use crate::deploy::ssh::Limits;
+use crate::deploy::{Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
-use crate::exec::ignores;
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
 use crate::name::Component;
@@ -30,6 +34,19 @@ pub(crate) struct DeployArgs {
     /// Environments, hosts, groups like `prod_server`, or patterns of names; several by commas
     #[arg(long, value_name = "ENV|HOST|GROUP|PATTERN")]
     on: String,
+    /// How many hosts at a time
+    ///
+    /// Fewer, where `ulimit -n` allows fewer. A component waits for those in its `after` on whichever
+    /// host they are, however many hosts there are at a time.
+    #[arg(long, value_name = "N", default_value_t = PARALLEL,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    parallel: u16,
+    /// Go on with a deploy that was cut off, or that some hosts failed
+    ///
+    /// What was done then is left out, and its hosts are not connected to, unless it is to be brought
+    /// otherwise by now: a new value, hook or address. Name the same components and the same `--on`.
+    #[arg(long, conflicts_with_all = ["stop", "allow_rollback"])]
+    resume: bool,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
@@ -43,6 +60,10 @@ pub(crate) struct DeployArgs {
     #[arg(long, conflicts_with = "dry_run")]
     stop: bool,
 }
+
+/// How many hosts at a time, where nobody says. A deploy waits for hosts far longer than it works for
+/// them, and each costs about half a megabyte.
+const PARALLEL: u16 = 32;
 
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
@@ -71,6 +92,15 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         .hint("`runs_on` in a hook says where its component runs")
         .into());
     }
+    let mut record = None;
+    if args.resume {
+        record = open_record(args, cx, &vault)?;
+    }
+    if let Some(record) = &record {
+        let done = record.skip_done(&mut plan);
+        let (done, left) = (count(done, "component"), count(plan.hosts.len(), "host"));
+        cx.ui.say(&format!("{done} done before; {left} left"));
+    }
     for line in plan.lines() {
         cx.ui.say(&line);
     }
@@ -79,24 +109,44 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
     match reason {
         Some(reason) => allow_older(args, cx, &vault, &mut plan, reason)?,
+        None if plan.hosts.is_empty() => {}
         None => cx.ui.confirm(&format!("deploy to {}?", args.on))?,
     }
-    let rows = with_run(cx, &vault, async |run| {
-        run.deploy(&plan, |row| {
-            if let Err(error) = &row.result {
-                super::ui::print_error(error);
-            }
-        })
-        .await
-    })?;
-    table(cx, &rows)?;
+    if !args.resume && args.allow_rollback.is_none() {
+        record = open_record(args, cx, &vault)?;
+    }
+    let asked = Asked {
+        parallel: args.parallel,
+        hosts: plan.hosts.len(),
+        record: record.as_ref(),
+    };
+    let rows = with_run(cx, &vault, &asked, async |run, _| run.deploy(&plan).await)?;
+    table::print(&cx.ui, &rows)?;
     match outcome(&rows) {
         Ok(()) => {
+            record.map(Record::forget).transpose()?;
             next(cx, args);
             Ok(ExitCode::SUCCESS)
         }
-        Err(code) => Ok(code.into()),
+        Err(code) => {
+            if rows.len() > 1 && record.is_some() {
+                cx.ui
+                    .say("`--resume` with the same words goes on with what is not done");
+            }
+            Ok(code.into())
+        }
     }
+}
+
+/// The record that a run leaves for one that goes on with it.
+fn open_record(args: &DeployArgs, cx: &Context, vault: &Vault) -> Result<Option<Record>, Error> {
+    let folder = vault.trust().pins.dir();
+    let record = Record::open(folder, &args.on, &args.components, args.resume)?;
+    if record.is_none() {
+        cx.ui
+            .warn("another deploy of the same runs here; this one cannot be resumed");
+    }
+    Ok(record)
 }
 
 /// The longest reason that is taken.
@@ -146,11 +196,20 @@ fn allow_older(
     Ok(())
 }
 
+/// How a run is to work.
+struct Asked<'a> {
+    parallel: u16,
+    /// How many hosts there are.
+    hosts: usize,
+    record: Option<&'a Record>,
+}
+
 /// Builds what a run works with, and lends it.
 fn with_run<T>(
     cx: &Context,
     vault: &Vault,
-    f: impl AsyncFnOnce(&Run<'_>) -> T,
+    asked: &Asked<'_>,
+    f: impl AsyncFnOnce(&Run<'_>, &Live<'_>) -> T,
 ) -> Result<T, Error> {
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
@@ -167,8 +226,11 @@ fn with_run<T>(
     };
     let ways = Ways::new(cx, vault, &reader, &bundles, &user);
     let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
-    let (say, warn) = (|line: &str| cx.ui.say(line), |line: &str| cx.ui.warn(line));
-    let result = runtime()?.block_on(async {
+    let live = Live::new(&cx.ui, asked.hosts);
+    let (say, warn) = (|line: &str| live.say(line), |line: &str| live.warn(line));
+    let report = |event: Event<'_>| live.event(event);
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
         let (sender, signals) = watch::channel(None);
         let mut came = Signals::listen().map_err(cannot_start)?;
         let run = Run {
@@ -178,18 +240,23 @@ fn with_run<T>(
             by: &by,
             say: &say,
             warn: &warn,
+            report: &report,
+            record: asked.record,
             signals,
+            parallel: usize::from(asked.parallel),
             host_time: HOST_TIME,
+            limits: Limits::default(),
         };
         let listening = async {
             let code = came.next().await;
-            cx.ui
-                .say("interrupted: putting back what was there; once more ends at once");
+            live.say(
+                "interrupted: nothing new begins, what is half done is put back; once more ends at once",
+            );
             sender.send_replace(Some(code));
             came.next().await
         };
         tokio::select! {
-            done = f(&run) => Ok(done),
+            done = f(&run, &live) => Ok(done),
             code = listening => Err(Problem::new(
                 code,
                 "ended in the middle; the next deploy tidies up",
@@ -197,6 +264,9 @@ fn with_run<T>(
             .into()),
         }
     });
+    // A look-up of a name that hangs is not waited for.
+    runtime.shutdown_background();
+    live.end();
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
@@ -223,106 +293,31 @@ fn cannot_start(error: std::io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
 }
 
-/// The signals that ask a deploy to end; what it was started to ignore stays ignored.
-struct Signals {
-    interrupt: Option<Signal>,
-    terminate: Option<Signal>,
-    hangup: Option<Signal>,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        let listen = |kind: SignalKind| {
-            let ignored = ignores(kind.as_raw_value());
-            (!ignored).then(|| signal(kind)).transpose()
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// The next one, as the code that a program ends with after it.
-    async fn next(&mut self) -> Code {
-        async fn came(signal: &mut Option<Signal>) {
-            match signal {
-                Some(signal) => drop(signal.recv().await),
-                None => std::future::pending().await,
-            }
-        }
-        tokio::select! {
-            () = came(&mut self.interrupt) => Code::Interrupt,
-            () = came(&mut self.terminate) => Code::Terminated,
-            () = came(&mut self.hangup) => Code::Hangup,
-        }
-    }
-}
-
 fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {
     cx.ui
         .confirm(&format!("stop what was deployed to {}?", args.on))?;
-    let failed = with_run(cx, vault, async |run| {
-        let mut failed = Vec::new();
-        for host in hosts {
-            let report = |component: &Component| {
-                cx.ui.say(&format!("stopped {component} on {}", host.name));
-            };
-            match run.stop(host, &args.components, report).await {
-                Ok(0) => cx.ui.say(&format!("nothing of it runs on {}", host.name)),
-                Ok(_) => {}
-                Err(error) => {
-                    super::ui::print_error(&error);
-                    failed.push(error);
-                    if run.signals.borrow().is_some() {
-                        break;
-                    }
-                }
+    let asked = Asked {
+        parallel: args.parallel,
+        hosts: hosts.len(),
+        record: None,
+    };
+    let failed = with_run(cx, vault, &asked, async |run, live| {
+        run.stop(hosts, &args.components, |host, ended| match ended {
+            Ok(Stopped::One(component)) => {
+                live.say(&format!("stopped {component} on {}", host.name));
             }
-        }
-        failed
-    })?;
-    Ok(match failed.last() {
-        None => ExitCode::SUCCESS,
-        Some(error) if failed.len() == hosts.len() || is_interruption(error) => error.code().into(),
-        Some(_) => Code::Partial.into(),
-    })
-}
-
-fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {
-    let result = |row: &Row| match &row.result {
-        Ok(done) => done.as_str().to_owned(),
-        Err(error) => format!("failed ({})", error.code().name()),
-    };
-    let component = |row: &Row| {
-        row.component
-            .as_ref()
-            .map_or("-".to_owned(), ToString::to_string)
-    };
-    if cx.ui.is_json() {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                let error = row.result.as_ref().err().map(Error::to_json);
-                json!({ "host": row.host, "component": component(row), "result": result(row),
-                        "seconds": row.seconds, "error": error })
-            })
-            .collect();
-        return cx.ui.json(&json!({ "rows": rows }));
-    }
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            vec![
-                row.host.clone(),
-                component(row),
-                result(row),
-                format!("{:.1} s", row.seconds),
-            ]
+            Ok(Stopped::Nothing) => live.say(&format!("nothing of it runs on {}", host.name)),
+            Err(error) => live.error(error),
         })
-        .collect();
-    cx.ui
-        .table(&["HOST", "COMPONENT", "RESULT", "TIME"], &cells)
+        .await
+    })?;
+    let signal = failed.iter().find(|error| is_interruption(error));
+    Ok(match (signal, failed.first()) {
+        (Some(error), _) => error.code().into(),
+        (None, None) => ExitCode::SUCCESS,
+        (None, Some(error)) if failed.len() == hosts.len() => error.code().into(),
+        (None, Some(_)) => Code::Partial.into(),
+    })
 }
 
 /// What a newcomer may try, after the demonstration.

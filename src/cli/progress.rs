@@ -70,7 +70,7 @@ impl Drop for Progress {
     }
 }
 
-fn draw(text: &str) {
+pub(super) fn draw(text: &str) {
     let mut err = std::io::stderr().lock();
     // With stderr gone there is nobody to tell.
     err.write_all(text.as_bytes())

@@ -55,6 +55,11 @@ impl Ui {
         self.ask && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Whether warnings and errors alone are to be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.talk == Talk::Quiet
+    }
+
     /// Whether stdout is a terminal.
     pub(crate) fn shows_to_terminal(&self) -> bool {
         io::stdout().is_terminal()
@@ -336,6 +341,11 @@ pub(super) fn is_quiet(error: &Error) -> bool {
             _ => false,
         });
     closed || error.message() == QUIET
+}
+
+/// Prints an error for people, without what was tried.
+pub(super) fn print_message(error: &Error) {
+    to_stderr(&format!("error: {}", error.message()));
 }
 
 /// Prints an error for people.

@@ -15,6 +15,10 @@ use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
 /// 64 KiB, the chunk of the age payload.
 const CHUNK: usize = 64 * 1024;
 
+/// Enough for a header of some twenty recipients; chunks go past buffers of this size. A buffer is wiped
+/// when it is freed, and larger ones took a tenth of the time of a file of 1 KB.
+const HEADER: usize = 8 * 1024;
+
 /// Why an age file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
@@ -64,7 +68,7 @@ pub fn seal_file<'a>(
     let written = Cell::new(0);
     // The crate writes a header in some thirty pieces.
     let counted = Counted {
-        output: BufWriter::with_capacity(CHUNK, output),
+        output: BufWriter::with_capacity(HEADER, output),
         written: &written,
     };
     // This writes the header, and what nobody would read back is not sealed.
@@ -89,7 +93,7 @@ pub fn verify_file<'a, F: Read + Seek>(
 ) -> Result<Passed, StreamError> {
     file.seek(SeekFrom::Start(0))?;
     pass(
-        BufReader::with_capacity(CHUNK, file),
+        BufReader::with_capacity(HEADER, file),
         identities,
         std::io::sink(),
     )
@@ -110,7 +114,7 @@ pub fn open_file<'a, F: Read + Seek>(
         return Ok(checked);
     }
     file.seek(SeekFrom::Start(0))?;
-    let passed = pass(BufReader::with_capacity(CHUNK, file), identities, output)?;
+    let passed = pass(BufReader::with_capacity(HEADER, file), identities, output)?;
     // The same open file read twice: other content the second time means that somebody wrote to it.
     if passed == checked {
         Ok(passed)
@@ -137,7 +141,7 @@ pub fn verified_reader<'a, F: Read + Seek + 'static>(
         return Ok((passed, Box::new(std::io::Cursor::new(kept))));
     }
     file.seek(SeekFrom::Start(0))?;
-    let reader = decrypting(BufReader::with_capacity(CHUNK, file), identities)?;
+    let reader = decrypting(BufReader::with_capacity(HEADER, file), identities)?;
     Ok((passed, Box::new(reader)))
 }
 
@@ -149,7 +153,7 @@ fn verify_keeping<'a, F: Read + Seek>(
 ) -> Result<(Passed, Option<Zeroizing<Vec<u8>>>), StreamError> {
     file.seek(SeekFrom::Start(0))?;
     let mut chunk = FirstChunk(Zeroizing::new(Vec::new()));
-    let input = BufReader::with_capacity(CHUNK, file);
+    let input = BufReader::with_capacity(HEADER, file);
     let passed = pass(input, identities, &mut chunk)?;
     let is_whole = usize::try_from(passed.size).is_ok_and(|size| size == chunk.0.len());
     Ok((passed, is_whole.then_some(chunk.0)))
@@ -188,7 +192,7 @@ fn decrypting<'a, I: BufRead>(
     identities: impl Iterator<Item = &'a dyn age::Identity>,
 ) -> Result<Decrypting<I>, StreamError> {
     skip_blanks(&mut input)?;
-    let mut binary = BufReader::with_capacity(CHUNK, age::armor::ArmoredReader::new(input));
+    let mut binary = BufReader::with_capacity(HEADER, age::armor::ArmoredReader::new(input));
     let header = Header::take(&mut binary)?;
     let post_quantum = header.post_quantum();
     let opened = age::Decryptor::new_buffered(header.before(binary))
@@ -253,8 +257,8 @@ fn copy(
     output: &mut impl Write,
     unread: fn(std::io::Error) -> StreamError,
 ) -> Result<Passed, StreamError> {
-    // Wiped once, by the allocator (`secret::wipe`): a file of 1 KB costs less than wiping this twice.
-    let mut buffer = vec![0; CHUNK];
+    // Wiped by the allocator (`secret::wipe`), so it is small for what is small.
+    let mut buffer = vec![0; HEADER];
     let mut hash = Context::new(&SHA256);
     let mut size = 0;
     loop {
@@ -268,6 +272,9 @@ fn copy(
         hash.update(chunk);
         output.write_all(chunk)?;
         size += u64::try_from(length).unwrap_or(u64::MAX);
+        if length == buffer.len() {
+            buffer.resize(CHUNK, 0);
+        }
     }
     output.flush()?;
     let mut sha256 = [0; 32];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::docker::Engine;
 use super::engine;
+use super::hook::Where;
 use super::leftover;
 use super::limit::Limit;
 use super::place::{self, Opened};
@@ -44,6 +45,7 @@ impl Done {
 }
 
 /// Everything that one component's run needs.
+#[derive(Clone, Copy)]
 pub(super) struct Bringing<'a> {
     pub(super) vault: &'a Vault,
     pub(super) world: &'a World,
@@ -67,7 +69,8 @@ impl Bringing<'_> {
     /// # Errors
     /// What failed; the old one then runs again with its old secrets, if there was one.
     pub(super) async fn bring(&self) -> Result<Done, Error> {
-        let old = self.target.receipt(self.plan.component()).await?;
+        let found = leftover::look(self.target, self.plan.component()).await?;
+        let old = found.receipt.clone();
         if let Some(old) = &old {
             self.refuse_older(old)?;
         }
@@ -82,7 +85,7 @@ impl Bringing<'_> {
             None => None,
         };
         let engine = engine.as_ref();
-        let stays = self.settle(old.as_ref(), engine).await?;
+        let stays = self.settle(&found, engine).await?;
         let new = self.receipt(engine, &stays).await?;
         if let Some(old) = &old
             && old.same_content(&new)
@@ -106,13 +109,12 @@ impl Bringing<'_> {
     /// # Errors
     /// [`TargetError`], [`super::ChannelError`].
     pub(super) async fn restore(&self) -> Result<bool, Error> {
-        let Some(old) = self.target.receipt(self.plan.component()).await? else {
-            self.settle(None, None).await?;
-            return Ok(false);
-        };
-        self.settle(Some(&old), None).await?;
-        self.run_again(&old).await?;
-        Ok(true)
+        let found = leftover::look(self.target, self.plan.component()).await?;
+        self.settle(&found, None).await?;
+        if let Some(old) = &found.receipt {
+            self.run_again(old).await?;
+        }
+        Ok(found.receipt.is_some())
     }
 
     /// Starts the process of a receipt, unless it still runs.
@@ -134,13 +136,14 @@ impl Bringing<'_> {
     /// Undoes what a run that was killed left half done; gives the folders that are in use.
     async fn settle(
         &self,
-        old: Option<&Receipt>,
+        found: &leftover::Found,
         engine: Option<&Engine>,
     ) -> Result<Vec<String>, Error> {
         let component = self.plan.component();
+        let old = found.receipt.as_ref();
         let mut stays: Vec<String> = old.iter().map(|old| old.place.clone()).collect();
-        for (place, name) in leftover::containers(self.target, component).await? {
-            if stays.contains(&place) {
+        for (place, name) in found.containers() {
+            if stays.contains(place) {
                 continue;
             }
             let own;
@@ -152,20 +155,22 @@ impl Bringing<'_> {
                 }
             };
             // Whatever cannot be undone here is met again, and said, when it is replaced.
-            drop(engine.recover(&name).await);
-            let found = engine.find(&name).await?;
-            if found.is_none_or(|found| found.labels.get(engine::PLACE) != Some(&place)) {
+            drop(engine.recover(name).await);
+            let runs = engine.find(name).await?;
+            if runs.is_none_or(|runs| runs.labels.get(engine::PLACE) != Some(place)) {
                 continue;
             }
-            if old.is_some_and(|old| old.container.as_ref() == Some(&name)) {
+            if old.is_some_and(|old| old.container.as_ref() == Some(name)) {
                 // It was confirmed and has no receipt yet: there is no other one until it is replaced.
-                stays.push(place);
+                stays.push(place.clone());
             } else {
-                engine.stop_and_remove(&name).await?;
+                engine.stop_and_remove(name).await?;
             }
         }
-        let paths: Vec<&str> = stays.iter().map(String::as_str).collect();
-        leftover::clear(self.target, component, &paths).await?;
+        if found.is_more_than(&stays) {
+            let paths: Vec<&str> = stays.iter().map(String::as_str).collect();
+            leftover::clear(self.target, component, &paths, None).await?;
+        }
         Ok(stays)
     }
 
@@ -334,9 +339,12 @@ impl Bringing<'_> {
         if found.trim() != "there" {
             return Ok(false);
         }
-        // Values are opened for a question only if it needs one.
+        // Values are opened for a question only if it needs one; in its container all of them are.
         let mut probes = hook.probe.iter();
-        let needs = probes.any(|p| !p.needs.is_empty() || p.secrets().next().is_some());
+        let needs = probes.any(|p| {
+            let brings = p.place != Where::Container && !p.needs.is_empty();
+            brings || p.secrets().next().is_some()
+        });
         let opened = if needs {
             (self.open)(&self.plan.with_secrets(Purpose::Run))?
         } else {
@@ -355,10 +363,10 @@ impl Bringing<'_> {
 
 /// Stops what a receipt speaks of and what a killed run left, and forgets it.
 pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool, Error> {
-    let receipt = target.receipt(component).await?;
-    let left = leftover::containers(target, component).await?;
-    let mut names: Vec<&str> = left.iter().map(|(_, name)| name.as_str()).collect();
-    if let Some(receipt) = &receipt {
+    let found = leftover::look(target, component).await?;
+    let receipt = found.receipt.as_ref();
+    let mut names: Vec<&str> = found.containers().map(|(_, name)| name.as_str()).collect();
+    if let Some(receipt) = receipt {
         if let Some(process) = &receipt.process {
             process::stop(target, process).await?;
         }
@@ -369,10 +377,10 @@ pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool,
     for name in names {
         engine::connect(target).await?.stop_and_remove(name).await?;
     }
-    if let Some(receipt) = &receipt {
+    if let Some(receipt) = receipt {
         place::remove_folder(target, &receipt.place).await?;
     }
-    leftover::clear(target, component, &[]).await?;
+    leftover::clear(target, component, &[], None).await?;
     target.remove_receipt(component).await?;
     Ok(receipt.is_some())
 }

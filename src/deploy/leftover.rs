@@ -5,16 +5,37 @@
 //! number, start time, boot. A process does so in its folder, a step or probe beside the receipt. So
 //! it can be found and ended, and nothing else in its place.
 
+use super::Command;
 use super::process::PROC;
+use super::receipt::{MAX_RECEIPT, Receipt};
 use super::target::{Target, empty};
 use crate::error::Error;
 use crate::name::Component;
+use crate::secret::Plain;
 
-/// Ends what runs in a component's folders and removes them, but for those that are to stay.
+/// What there is of a component: whether a step wrote down who it is, its folders with the containers
+/// that they are for, its receipt.
+const LOOK: &str = r#"
+[ ! -f "$3" ] || echo step
+if cd "$2" 2>/dev/null; then
+    for folder in *; do
+        [ -d "$folder" ] || continue
+        name=
+        [ ! -f "$folder/container" ] || read -r name <"$folder/container"
+        printf 'folder\t%s\t%s\n' "$folder" "$name"
+    done
+fi
+echo receipt
+[ ! -e "$1" ] || cat "$1"
+"#;
+
+/// Writes a receipt from standard input, whole or not at all, if `$3` names one. Then ends what runs in
+/// a component's folders and removes them, but for those that are to stay.
 const CLEAR: &str = r#"
 component=$1 step=$2
-shift 2
-boot=$(cat /proc/sys/kernel/random/boot_id)
+if [ -n "$3" ]; then (umask 077; cat >"$3.new" && sync "$3.new" && mv "$3.new" "$3") || exit 1; fi
+shift 3
+read -r boot </proc/sys/kernel/random/boot_id
 alive() { fields "$pid" && [ "$start" = "$began" ]; }
 end() {
     read -r pid began when <"$1" || return 0
@@ -52,28 +73,62 @@ pub(super) fn step_file(target: &Target, component: &Component) -> String {
 /// The name of the container that a folder is for lies in this file of it.
 pub(super) const CONTAINER: &str = "container";
 
-/// The containers that a component's folders are for: folder and name.
+/// What there is of a component on a target.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its receipt.
+    pub(super) receipt: Option<Receipt>,
+    /// Its folders (whole paths), each with the container that it is for, if it is for one.
+    pub(super) folders: Vec<(String, Option<String>)>,
+    /// A step or probe wrote down who it is.
+    step: bool,
+}
+
+impl Found {
+    /// The folders that are for containers, with their names.
+    pub(super) fn containers(&self) -> impl Iterator<Item = (&String, &String)> {
+        let folders = self.folders.iter();
+        folders.filter_map(|(folder, name)| Some((folder, name.as_ref()?)))
+    }
+
+    /// Whether there is anything besides these folders.
+    pub(super) fn is_more_than(&self, stays: &[String]) -> bool {
+        self.step
+            || self
+                .folders
+                .iter()
+                .any(|(folder, _)| !stays.contains(folder))
+    }
+}
+
+/// Looks at what there is of a component: its receipt, its folders, a step.
 ///
 /// # Errors
-/// [`super::ChannelError`].
-pub(super) async fn containers(
-    target: &Target,
-    component: &Component,
-) -> Result<Vec<(String, String)>, Error> {
-    let script = r#"for f in "$1"/*/container; do [ ! -f "$f" ] || printf '%s\t%s\n' "${f%/container}" "$(cat "$f")"; done"#;
+/// [`super::target::TargetError`], [`super::ChannelError`].
+pub(super) async fn look(target: &Target, component: &Component) -> Result<Found, Error> {
     let all = format!("{}/{component}", target.run);
-    let text = target
-        .sh("list its folders", script, &[&all], empty())
-        .await?;
-    let pair = |line: &str| {
-        let (folder, name) = line.split_once('\t')?;
-        Some((folder.to_owned(), name.to_owned()))
+    let step = step_file(target, component);
+    let command = Command::new(LOOK)
+        .argument(target.receipt_file(component))
+        .argument(&all)
+        .argument(step)
+        .output_cap(2 * MAX_RECEIPT);
+    let text = target.ask("look at what there is", &command).await?;
+    let (listed, receipt) = text.split_once("receipt\n").unwrap_or((&text, ""));
+    let folder = |line: &str| {
+        let (folder, name) = line.strip_prefix("folder\t")?.split_once('\t')?;
+        let name = (!name.is_empty()).then(|| name.to_owned());
+        Some((format!("{all}/{folder}"), name))
     };
-    Ok(text.lines().filter_map(pair).collect())
+    Ok(Found {
+        receipt: target.parse_receipt(component, receipt)?,
+        folders: listed.lines().filter_map(folder).collect(),
+        step: listed.lines().any(|line| line == "step"),
+    })
 }
 
 /// Ends and removes all that lies in a component's folder on the target, but for these folders
-/// (whole paths).
+/// (whole paths); writes its receipt before, if there is a new one.
 ///
 /// # Errors
 /// [`super::ChannelError`], or that something does not end.
@@ -81,6 +136,7 @@ pub(super) async fn clear(
     target: &Target,
     component: &Component,
     stays: &[&str],
+    receipt: Option<&Receipt>,
 ) -> Result<(), Error> {
     let all = format!("{}/{component}", target.run);
     let names = stays.iter().filter_map(|path| {
@@ -88,12 +144,16 @@ pub(super) async fn clear(
         (folder == all).then_some(name)
     });
     let step = step_file(target, component);
-    let arguments: Vec<&str> = [all.as_str(), &step].into_iter().chain(names).collect();
+    let file = receipt.map(|_| target.receipt_file(component));
+    let first = [all.as_str(), &step, file.as_deref().unwrap_or_default()];
+    let arguments: Vec<&str> = first.into_iter().chain(names).collect();
     let script = format!("{PROC}{CLEAR}");
-    target
-        .sh("remove what is left over", &script, &arguments, empty())
-        .await
-        .map(drop)
+    let doing = match receipt {
+        Some(_) => "keep its receipt and remove what is left over",
+        None => "remove what is left over",
+    };
+    let input = receipt.map_or_else(empty, |receipt| Plain::new(receipt.print().into_bytes()));
+    target.sh(doing, &script, &arguments, input).await.map(drop)
 }
 
 /// The components that have folders here.

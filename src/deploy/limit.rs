@@ -3,6 +3,8 @@
 //! Work that can be left at any point is raced against both: connecting, steps, probes. Between them
 //! stand a few that are not, such as starting a process, since after those one has to know what was
 //! done; each command has a clock of its own.
+//!
+//! How many hosts there are at a time is bounded, too: by the descriptors that this process may have.
 
 use std::time::Duration;
 
@@ -10,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::container_hook::{HEALTH, PULL};
-use super::hook::{Hook, PROBE, STEP, parse_duration};
-use super::plan::HostPlan;
+use super::hook::{Hook, PROBE, STEP, Where, parse_duration};
+use super::plan::{HostPlan, Plan};
 use crate::error::{Code, Error, Problem};
+use crate::fleet::{Host, Reach};
 
 /// How long a whole host may take, besides what its steps and probes ask for.
 pub const HOST_TIME: Duration = Duration::from_secs(300);
@@ -52,6 +55,11 @@ impl Limit {
         }
     }
 
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.over
+    }
+
     /// Does the work, unless a signal comes or the time is over before it is done.
     ///
     /// # Errors
@@ -80,6 +88,64 @@ impl Limit {
             done = work => done,
         }
     }
+}
+
+/// Descriptors that are used besides those of hosts: the vault, the log, the terminal, the runtime.
+const OWN: u64 = 40;
+
+/// What a host over SSH needs: its socket twice, and for a moment an agent's or a resolver's.
+const OVER_SSH: u64 = 3;
+
+/// What a command on this machine needs: three pipes, its process; and the other ends for a moment.
+const HERE: u64 = 7;
+
+/// What is deployed to, as far as it needs descriptors.
+pub(super) trait Needs {
+    /// How many the neediest of its hosts needs.
+    fn descriptors(&self) -> u64;
+}
+
+impl Needs for Plan {
+    fn descriptors(&self) -> u64 {
+        let steps_here = |host: &HostPlan| {
+            let hooks = host.components.iter().map(|plan| &plan.hook.hook);
+            let mut steps = hooks.flat_map(|hook| hook.before.iter().chain(&hook.afterwards));
+            steps.any(|step| step.place == Where::Local)
+        };
+        let needs = self.hosts.iter().map(|host| {
+            let here = if steps_here(host) { HERE } else { 0 };
+            needs(&host.host) + here
+        });
+        needs.max().unwrap_or(OVER_SSH)
+    }
+}
+
+impl Needs for [Host] {
+    fn descriptors(&self) -> u64 {
+        self.iter().map(needs).max().unwrap_or(OVER_SSH)
+    }
+}
+
+fn needs(host: &Host) -> u64 {
+    match host.reach {
+        // The lock, and the command at hand.
+        Reach::Local => 2 * HERE,
+        Reach::Ssh { .. } => OVER_SSH,
+    }
+}
+
+/// How many hosts at a time: as many as are wanted, and as the limit on descriptors (`ulimit -n`)
+/// allows. One always.
+pub(super) fn at_once(wanted: usize, hosts: &(impl Needs + ?Sized)) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let fit = limit.map_or(u64::MAX, |limit| fitting(limit, hosts.descriptors()));
+    wanted
+        .min(usize::try_from(fit).unwrap_or(usize::MAX))
+        .max(1)
+}
+
+fn fitting(limit: u64, each: u64) -> u64 {
+    limit.saturating_sub(OWN).checked_div(each).unwrap_or(1)
 }
 
 /// What the steps and probes of these hooks are given.
@@ -126,6 +192,15 @@ mod tests {
             let error = limit.run(hangs()).await.unwrap_err();
             assert_eq!(error.code(), Code::Terminated);
         });
+    }
+
+    #[test]
+    fn descriptors_bound_how_many_hosts_there_are_at_a_time() {
+        assert!(fitting(256, OVER_SSH) >= 64);
+        assert_eq!(fitting(10, OVER_SSH), 0);
+        let none: [Host; 0] = [];
+        assert_eq!(at_once(0, &none[..]), 1);
+        assert_eq!(at_once(3, &none[..]), 3);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What commands on a target print, as people see it: line by line with the host's and the
 //! component's name before it, without the values that the component was given, safe for a terminal.
 
-use super::Source;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{OUTPUT_CAP, Source};
 use crate::secret::{Plain, Redactor};
 use crate::text::clean;
 
@@ -10,6 +12,38 @@ const LONGEST: usize = 4096;
 
 /// How many lines an error shows.
 const LAST: usize = 10;
+
+/// What is shown of one host: 1 MiB, as promised in docs/security.md.
+pub(super) struct Quota<'a> {
+    say: &'a (dyn Fn(&str) + Sync),
+    host: String,
+    left: AtomicUsize,
+}
+
+impl<'a> Quota<'a> {
+    pub(super) fn new(say: &'a (dyn Fn(&str) + Sync), host: &str) -> Self {
+        Self {
+            say,
+            host: host.to_owned(),
+            left: AtomicUsize::new(OUTPUT_CAP),
+        }
+    }
+
+    /// Shows a line, while there is room; says once that there is none.
+    pub(super) fn say(&self, line: &str) {
+        let left = self.left.load(Ordering::Relaxed);
+        let rest = left.saturating_sub(line.len() + 1);
+        self.left.store(rest, Ordering::Relaxed);
+        if rest > 0 {
+            (self.say)(line);
+        } else if left > 0 {
+            (self.say)(&format!(
+                "{} | (there was more, which is not shown)",
+                self.host
+            ));
+        }
+    }
+}
 
 /// Turns what a command prints into lines, and keeps the last of them.
 pub(super) struct Shown<'a> {
@@ -156,6 +190,18 @@ mod tests {
         let lines = shown(&[b"a\nb hunter2-"], true);
         assert_eq!(lines[..2], ["box web | a", "box web | b"]);
         assert_eq!(shown(&[b"b hunter2-"], false), ["box web | b hunter2-"]);
+    }
+
+    #[test]
+    fn of_one_host_a_mebibyte_is_shown() {
+        let said = Mutex::new(Vec::new());
+        let say = |line: &str| said.lock().unwrap().push(line.to_owned());
+        let quota = Quota::new(&say, "box");
+        let line = "x".repeat(1023);
+        (0..2000).for_each(|_| quota.say(&line));
+        let said = said.into_inner().unwrap();
+        assert_eq!(said.len(), 1024);
+        assert!(said[1023].starts_with("box | (there was more"));
     }
 
     #[test]

@@ -208,18 +208,30 @@ pub(super) async fn make_folder(target: &Target, path: &str, mode: &str) -> Resu
 /// Puts files in place, each written under another name first, so that nobody sees half of one.
 /// Those that are not large go together: a host far away answers each script after a while.
 pub(super) async fn put(target: &Target, files: Vec<File>) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    put_below(target, "", files).await
+}
+
+/// The same below a folder, mode 0700, which is made first, also for no files at all.
+pub(super) async fn put_below(
+    target: &Target,
+    folder: &str,
+    files: Vec<File>,
+) -> Result<(), Error> {
     let mut together = Vec::new();
     let mut size = 0;
     for file in files {
         let more = file.content.with(|bytes| bytes.len());
         if size + more > TOGETHER || together.len() == MANY {
-            put_together(target, std::mem::take(&mut together)).await?;
+            put_together(target, folder, std::mem::take(&mut together)).await?;
             size = 0;
         }
         size += more;
         together.push(file);
     }
-    put_together(target, together).await
+    put_together(target, folder, together).await
 }
 
 /// How many bytes go in one script: what `dd` on the target takes as one block.
@@ -231,8 +243,10 @@ const MANY: usize = 100;
 /// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do.
 const PUT: &str = r#"
 umask 077
+[ -z "$1" ] || mkdir -p "$1" || exit 1
+shift
 while [ $# -gt 0 ]; do
-    mkdir -p "${1%/*}" || exit 1
+    [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || exit 1
     case $4 in
         0) : >"$1.new";;
         all) cat >"$1.new";;
@@ -244,13 +258,10 @@ while [ $# -gt 0 ]; do
 done
 "#;
 
-async fn put_together(target: &Target, files: Vec<File>) -> Result<(), Error> {
-    if files.is_empty() {
-        return Ok(());
-    }
+async fn put_together(target: &Target, folder: &str, files: Vec<File>) -> Result<(), Error> {
     let size = |file: &File| file.content.with(|bytes| bytes.len());
     let mut input = zeroize::Zeroizing::new(Vec::with_capacity(files.iter().map(size).sum()));
-    let mut arguments = Vec::new();
+    let mut arguments = vec![folder.to_owned()];
     for file in &files {
         file.content.with(|bytes| input.extend_from_slice(bytes));
         let bytes = match size(file) {

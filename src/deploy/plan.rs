@@ -2,6 +2,7 @@
 //! ways, which steps and probes. `--dry-run` prints it; nothing was opened for it, no host touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::hook::{EnvValue, Hook, Text};
 use super::hook_error::HookError;
@@ -10,15 +11,19 @@ use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
 use super::template;
 use super::warning::warnings;
+use crate::crypto::{List, sha256};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
 use crate::vault::{Notice, Vault};
 
 /// A whole deploy.
+///
+/// Which component waits for which follows from `after` in the hooks, on all hosts of one scope
+/// together; see [`super::graph::Graph`].
 #[derive(Debug)]
 pub struct Plan {
-    /// What runs where, in the order of the start.
+    /// What runs where.
     pub hosts: Vec<HostPlan>,
     /// What should not surprise anybody, a sentence each.
     pub warnings: Vec<String>,
@@ -33,15 +38,15 @@ pub struct Plan {
 pub struct HostPlan {
     /// The host.
     pub host: Host,
-    /// Its components, each after those that it waits for.
+    /// Its components, each after those of them that it waits for.
     pub components: Vec<ComponentPlan>,
 }
 
 /// One component on one host.
 #[derive(Clone, Debug)]
 pub struct ComponentPlan {
-    /// The signed hook.
-    pub hook: TrustedHook,
+    /// The signed hook, one for all hosts of a scope.
+    pub hook: Arc<TrustedHook>,
     /// Plain names for templates: settings, host, scope.
     pub names: BTreeMap<String, String>,
     /// The settings alone, for the receipt.
@@ -87,6 +92,25 @@ impl ComponentPlan {
         allowed.into_iter().any(|older| older == secret)
     }
 
+    /// A sum over all that says what is to be brought and where: names, revs, settings, the hook. Two
+    /// plans of one sum do the same.
+    #[must_use]
+    pub fn sum(&self, host: &Host) -> [u8; 32] {
+        let mut list = List::new("clws.v1.deployed")
+            .text(host.name.as_str())
+            .text(&format!("{:?}", host.reach))
+            .text(self.component().as_str())
+            .number(self.hook.seq)
+            .bytes(&self.hook.hash);
+        for (name, value) in &self.settings {
+            list = list.text(name).text(value);
+        }
+        for (name, rev) in self.revs() {
+            list = list.text(&name).number(rev);
+        }
+        sha256(&list.encode())
+    }
+
     /// The secrets that it is given, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
         let given = self.secrets.iter();
@@ -110,37 +134,42 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             return Err(HookError::NotFound(component.to_string()).into());
         }
     }
-    let mut notices = Vec::new();
     let mut left_out = BTreeSet::new();
-    let mut plans = Vec::new();
+    let mut drafts: Vec<(Host, BTreeSet<Component>)> = Vec::new();
+    let mut shared = Shared::new(vault);
     for host in hosts {
-        let mut hooks = BTreeMap::new();
+        let mut here = BTreeSet::new();
         for component in &all {
             // A look at the unsigned file says only whether it runs here; nothing is done with it.
             let named = wanted.is_empty() || wanted.contains(component);
             if !named {
                 continue;
             }
-            if runs_here(vault, component, &host)? {
-                let hook = signed_hook(vault, component, &host.scope)?;
-                hooks.insert(component.clone(), hook);
+            if shared.runs_here(component, &host)? {
+                shared.draft(component, &host.scope)?;
+                here.insert(component.clone());
             } else if !is_signed(vault, component) {
                 if wanted.contains(component) {
-                    signed_hook(vault, component, &host.scope)?;
+                    shared.draft(component, &host.scope)?;
                 }
                 left_out.insert(component);
             }
         }
-        let mut components = Vec::new();
-        for component in in_order(&hooks, &all)? {
-            if let Some(hook) = hooks.remove(&component) {
-                components.push(plan_component(vault, &host, hook, &mut notices)?);
-            }
-        }
-        if !components.is_empty() {
-            plans.push(HostPlan { host, components });
+        if !here.is_empty() {
+            drafts.push((host, here));
         }
     }
+    let mut plans = Vec::new();
+    for (host, here) in drafts {
+        let mut components = Vec::new();
+        for component in shared.in_order(&host.scope, &all)? {
+            if here.contains(&component) {
+                components.push(shared.draft(&component, &host.scope)?.at(&host)?);
+            }
+        }
+        plans.push(HostPlan { host, components });
+    }
+    let notices = shared.notices;
     // It may be signed that it runs here, and unsigned that it does not.
     let left_out = left_out.into_iter().map(|component| {
         format!(
@@ -165,13 +194,116 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
     })
 }
 
-fn runs_here(vault: &Vault, component: &Component, host: &Host) -> Result<bool, Error> {
-    let files = super::signature::read_files(vault.tree(), component)?;
-    let own = files
-        .get(&format!("{component}.toml"))
-        .map(|file| file.bytes.as_slice());
-    let hook = Hook::parse(component, own.unwrap_or_default())?;
-    Ok(hook.machine_type(&host.scope) == Some(host.machine_type.as_str()))
+/// What is the same on all hosts, read and checked once.
+struct Shared<'a> {
+    vault: &'a Vault,
+    /// What the files say, whoever signed them.
+    said: BTreeMap<Component, Hook>,
+    /// What is signed for a scope, with its secrets.
+    drafts: BTreeMap<(Scope, Component), Draft>,
+    orders: BTreeMap<Scope, Vec<Component>>,
+    notices: Vec<Notice>,
+}
+
+/// A component in a scope, before it is known on which host.
+#[derive(Clone)]
+struct Draft {
+    hook: Arc<TrustedHook>,
+    secrets: BTreeMap<String, (SecretName, u64)>,
+    for_the_pull: BTreeSet<String>,
+}
+
+impl<'a> Shared<'a> {
+    fn new(vault: &'a Vault) -> Self {
+        Self {
+            vault,
+            said: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn runs_here(&mut self, component: &Component, host: &Host) -> Result<bool, Error> {
+        if !self.said.contains_key(component) {
+            let files = super::signature::read_files(self.vault.tree(), component)?;
+            let own = files
+                .get(&format!("{component}.toml"))
+                .map(|file| file.bytes.as_slice());
+            let hook = Hook::parse(component, own.unwrap_or_default())?;
+            self.said.insert(component.clone(), hook);
+        }
+        let hook = self.said.get(component);
+        let machine_type = hook.and_then(|hook| hook.machine_type(&host.scope));
+        Ok(machine_type == Some(host.machine_type.as_str()))
+    }
+
+    fn draft(&mut self, component: &Component, scope: &Scope) -> Result<Draft, Error> {
+        let key = (scope.clone(), component.clone());
+        if let Some(draft) = self.drafts.get(&key) {
+            return Ok(draft.clone());
+        }
+        let hook = Arc::new(signed_hook(self.vault, component, scope)?);
+        let mut secrets = BTreeMap::new();
+        let given = secrets_of(component, &hook.hook, &hook.files)?;
+        let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
+        for_the_pull.retain(|name| !given.contains(name));
+        for name in given.into_iter().chain(for_the_pull.clone()) {
+            let full = resolve(self.vault, scope, &name)?;
+            let (rev, notice) = self.vault.peek(&full)?;
+            self.notices.extend(notice);
+            secrets.insert(name, (full, rev));
+        }
+        let draft = Draft {
+            hook,
+            secrets,
+            for_the_pull,
+        };
+        self.drafts.insert(key, draft.clone());
+        Ok(draft)
+    }
+
+    /// The components of a scope, each after those that it waits for, on whichever host.
+    fn in_order(&mut self, scope: &Scope, all: &[Component]) -> Result<Vec<Component>, HookError> {
+        if let Some(order) = self.orders.get(scope) {
+            return Ok(order.clone());
+        }
+        let drafts = self.drafts.iter().filter(|((of, _), _)| of == scope);
+        let hooks = drafts.map(|((_, component), draft)| (component, draft.hook.as_ref()));
+        let order = in_order(&hooks.collect(), all)?;
+        self.orders.insert(scope.clone(), order.clone());
+        Ok(order)
+    }
+}
+
+impl Draft {
+    /// The component on one host.
+    fn at(self, host: &Host) -> Result<ComponentPlan, HookError> {
+        let Self {
+            hook,
+            secrets,
+            for_the_pull,
+        } = self;
+        let settings = hook.hook.settings_for(&host.scope, &host.name);
+        let mut names: BTreeMap<String, String> = settings
+            .iter()
+            .map(|(key, value)| (format!("settings.{key}"), value.clone()))
+            .collect();
+        names.insert("scope".into(), host.scope.to_string());
+        names.insert("component".into(), hook.component.to_string());
+        names.insert("host.name".into(), host.name.to_string());
+        names.insert("host.machine_type".into(), host.machine_type.clone());
+        let plan = ComponentPlan {
+            hook,
+            names,
+            settings,
+            secrets,
+            for_the_pull,
+            rollback: None,
+        };
+        plan.check_names()?;
+        Ok(plan)
+    }
 }
 
 /// Whether a hook is what somebody signed, whoever it was.
@@ -242,51 +374,13 @@ fn resolve(vault: &Vault, scope: &Scope, name: &str) -> Result<SecretName, Error
     vault.find_secret(&full.parse::<SecretPath>()?)
 }
 
-fn plan_component(
-    vault: &Vault,
-    host: &Host,
-    hook: TrustedHook,
-    notices: &mut Vec<Notice>,
-) -> Result<ComponentPlan, Error> {
-    let component = hook.component.clone();
-    let mut secrets = BTreeMap::new();
-    let given = secrets_of(&component, &hook.hook, &hook.files)?;
-    let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
-    for_the_pull.retain(|name| !given.contains(name));
-    for name in given.into_iter().chain(for_the_pull.clone()) {
-        let full = resolve(vault, &host.scope, &name)?;
-        let (rev, notice) = vault.peek(&full)?;
-        notices.extend(notice);
-        secrets.insert(name, (full, rev));
-    }
-    let settings = hook.hook.settings_for(&host.scope, &host.name);
-    let mut names: BTreeMap<String, String> = settings
-        .iter()
-        .map(|(key, value)| (format!("settings.{key}"), value.clone()))
-        .collect();
-    names.insert("scope".into(), host.scope.to_string());
-    names.insert("component".into(), component.to_string());
-    names.insert("host.name".into(), host.name.to_string());
-    names.insert("host.machine_type".into(), host.machine_type.clone());
-    let plan = ComponentPlan {
-        hook,
-        names,
-        settings,
-        secrets,
-        for_the_pull,
-        rollback: None,
-    };
-    plan.check_names()?;
-    Ok(plan)
-}
-
 /// The components so that each comes after those that it waits for, as far as those are here.
 fn in_order(
-    hooks: &BTreeMap<Component, TrustedHook>,
+    hooks: &BTreeMap<&Component, &TrustedHook>,
     all: &[Component],
 ) -> Result<Vec<Component>, HookError> {
     let mut waits: BTreeMap<&Component, BTreeSet<&str>> = BTreeMap::new();
-    for (component, hook) in hooks {
+    for (&component, hook) in hooks {
         for after in &hook.hook.after {
             if !all.iter().any(|other| other.as_str() == after) {
                 let (component, after) = (component.to_string(), after.clone());

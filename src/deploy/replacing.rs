@@ -69,16 +69,17 @@ impl Bringing<'_> {
         if let (Running::Container(replacement), Some(engine)) = (running, around.engine) {
             engine.confirm(*replacement).await?;
         }
-        self.target
-            .write_receipt(self.plan.component(), &new)
-            .await?;
         if let Some(name) = self.other_container(old, &new) {
+            self.target
+                .write_receipt(self.plan.component(), &new)
+                .await?;
             engine::connect(self.target)
                 .await?
                 .stop_and_remove(name)
                 .await?;
         }
-        self.clear(Some(&new)).await?;
+        let stays = [new.place.as_str()];
+        leftover::clear(self.target, self.plan.component(), &stays, Some(&new)).await?;
         let names = around.names_with_address(None).await?;
         let around = Surroundings {
             names: &names,
@@ -90,7 +91,7 @@ impl Bringing<'_> {
     /// Removes the component's folders, but for the one of a receipt.
     async fn clear(&self, stays: Option<&Receipt>) -> Result<(), Error> {
         let stays: Vec<&str> = stays.iter().map(|old| old.place.as_str()).collect();
-        leftover::clear(self.target, self.plan.component(), &stays).await
+        leftover::clear(self.target, self.plan.component(), &stays, None).await
     }
 
     /// The old container, where it has another name than the new one or there is no new one.
@@ -103,7 +104,6 @@ impl Bringing<'_> {
     /// placed when it is made.
     async fn place_all(&self, around: &Surroundings<'_>) -> Result<(), Error> {
         let folder = around.folder;
-        place::make_folder(self.target, folder, "0700").await?;
         let hook = &self.plan.hook.hook;
         let own = |name: &str, mode: u32, content: Plain| File {
             path: format!("{folder}/{name}"),
@@ -114,7 +114,7 @@ impl Bringing<'_> {
         if let Some(container) = &hook.container {
             let name = engine::name_of(self.plan, container);
             let name = own(leftover::CONTAINER, 0o600, Plain::from(name.as_str()));
-            return place::put(self.target, vec![name]).await;
+            return place::put_below(self.target, folder, vec![name]).await;
         }
         let prefix = format!("{}/", self.plan.component());
         let templates: Vec<&str> = hook
@@ -147,7 +147,7 @@ impl Bringing<'_> {
             let script = Plain::new(process::start_script(folder, &command).into_bytes());
             files.push(own("start.sh", 0o600, script));
         }
-        place::put(self.target, files).await
+        place::put_below(self.target, folder, files).await
     }
 
     async fn start(
@@ -216,7 +216,7 @@ impl Bringing<'_> {
         around: &Surroundings<'_>,
         running: &Running,
     ) -> Result<(), Error> {
-        if self.plan.hook.hook.probe.is_empty() {
+        if self.plan.hook.hook.probe.is_empty() && !matches!(running, Running::Nothing) {
             // Nothing else says that it did not end at once.
             sleep(UNASKED).await;
         }

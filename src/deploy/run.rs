@@ -1,15 +1,28 @@
-//! A deploy over its hosts: connect, check the host key, lock; only then open secrets.
+//! A deploy over its hosts, several at a time: connect, check the host key, lock; only then open
+//! secrets.
+//!
+//! All of it is one task of one thread, which waits for hosts far longer than it works for them. What
+//! is next is asked of the [`Table`] each time something ended, which has the results, too.
 
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::pin::pin;
+use std::time::Duration;
 
-use super::component::{Bringing, Done, stop};
-use super::limit::{Limit, Signals};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, FuturesUnordered};
+use tokio::time::{Instant, sleep};
+
+use super::component::{Bringing, stop};
+use super::limit::{Limit, Signals, at_once};
+use super::output::Quota;
 use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
+use super::record::Record;
 use super::replacing::copy_of;
-use super::ssh::{Hop, Limits, connect_through};
+use super::results::{Row, Table};
+use super::ssh::{Hop, Limits, SshError, connect_through};
 use super::target::Target;
-use super::{Channel, Held, Local, leftover};
+use super::{Channel, ChannelError, Held, Local, leftover};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, Reach};
@@ -22,6 +35,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// Finds the servers on the way to a host, itself the last.
 pub type FindWay<'a> = dyn Fn(&Host, &Endpoint) -> Result<Vec<Hop<'a>>, Error> + 'a;
+
+/// How long after a connection broke early it is tried once more. A server that is asked by many at
+/// once hangs up on some of them (`MaxStartups`).
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a deploy works with.
 pub struct Run<'a> {
@@ -37,164 +54,191 @@ pub struct Run<'a> {
     pub say: &'a (dyn Fn(&str) + Sync),
     /// Says what somebody should know.
     pub warn: &'a (dyn Fn(&str) + Sync),
+    /// Is told how far it is.
+    pub report: &'a dyn Fn(Event<'_>),
+    /// Remembers what is done, for a run that goes on.
+    pub record: Option<&'a Record>,
     /// The signals that came: what runs is then put back, and the rest left.
     pub signals: Signals,
+    /// How many hosts at a time; fewer where descriptors are short.
+    pub parallel: usize,
     /// How long a host may take, besides what its steps and probes ask for.
     pub host_time: Duration,
+    /// How long a host may take to be connected to.
+    pub limits: Limits,
 }
 
-/// A row of the result table.
+/// How far a deploy is.
 #[derive(Debug)]
-pub struct Row {
-    /// The host.
-    pub host: String,
-    /// The component; none for what concerns the whole host.
-    pub component: Option<Component>,
-    /// What became of it.
-    pub result: Result<Done, Error>,
-    /// How long it took.
-    pub seconds: f64,
+pub enum Event<'a> {
+    /// A host is being connected to.
+    Connects(&'a str),
+    /// A component is looked at and brought.
+    Begins(&'a str, &'a Component),
+    /// This became of one.
+    Ended(&'a Row),
+    /// A host is let go.
+    Leaves(&'a str),
 }
 
 impl Run<'_> {
-    /// Carries a plan out, host by host; a host's later components are left when one fails, and
-    /// everything that is left when a signal came.
-    ///
-    /// `report` is called as each row is known.
-    pub async fn deploy(&self, plan: &Plan, mut report: impl FnMut(&Row)) -> Vec<Row> {
-        let mut rows = Vec::new();
+    /// Carries a plan out. Components that wait for one that failed are left, and everything that is
+    /// not begun when a signal came. Gives the rows in the order of the plan.
+    pub async fn deploy(&self, plan: &Plan) -> Vec<Row> {
         let deploy = format!("{}-{}", self.vault.world().now().compact(), self.by);
-        for host in &plan.hosts {
-            let before = rows.len();
-            if let Err(error) = self.host(host, &deploy, &mut rows, &mut report).await {
-                let host = host.host.name.to_string();
-                rows.push(Row {
-                    host,
-                    component: None,
-                    result: Err(error),
-                    seconds: 0.0,
-                });
-                if let Some(row) = rows.last() {
-                    report(row);
+        let table = Table::new(plan, self);
+        let most = at_once(self.parallel, plan);
+        let mut visits = FuturesUnordered::new();
+        loop {
+            while visits.len() < most
+                && !self.is_interrupted()
+                && let Some(at) = table.take_host()
+            {
+                if let Some(host) = plan.hosts.get(at) {
+                    visits.push(self.visit(at, host, &deploy, &table));
                 }
             }
-            debug_assert!(rows.len() > before);
-            let interrupted = |row: &Row| row.result.as_ref().is_err_and(is_interruption);
-            if rows.last().is_some_and(interrupted) {
+            if visits.is_empty() {
                 break;
             }
+            tokio::select! {
+                _ = visits.next() => {}
+                () = table.news() => {}
+            }
         }
-        rows
+        drop(visits);
+        table.finish()
     }
 
-    async fn host(
+    fn is_interrupted(&self) -> bool {
+        self.signals.borrow().is_some()
+    }
+
+    /// Works on a host as long as something can begin there.
+    async fn visit(&self, at: usize, plan: &HostPlan, deploy: &str, table: &Table<'_, '_>) {
+        let name = plan.host.name.as_str();
+        (self.report)(Event::Connects(name));
+        let began = Instant::now();
+        let limit = Limit::new(plan, self.host_time, self.signals.clone());
+        match limit.run(self.reach(plan)).await {
+            Ok((target, lock)) => {
+                if target.swap {
+                    (self.warn)(&format!(
+                        "{} swaps, and its kernel may write what lies in {} to the disk",
+                        plan.host.name, target.run
+                    ));
+                }
+                self.work(at, plan, deploy, table, (&target, &limit)).await;
+                lock.close().await;
+                target.channel.close().await;
+            }
+            Err(error) => table.unreached(at, error, began),
+        }
+        table.let_go(at);
+        (self.report)(Event::Leaves(name));
+    }
+
+    async fn work(
         &self,
+        at: usize,
         plan: &HostPlan,
         deploy: &str,
-        rows: &mut Vec<Row>,
-        report: &mut impl FnMut(&Row),
-    ) -> Result<(), Error> {
-        let limit = Limit::new(plan, self.host_time, self.signals.clone());
-        let (target, lock) = limit.run(self.reach(&plan.host, "deploys")).await?;
-        if target.swap {
-            (self.warn)(&format!(
-                "{} swaps, and its kernel may write what lies in {} to the disk",
-                plan.host.name, target.run
-            ));
-        }
+        table: &Table<'_, '_>,
+        (target, limit): (&Target, &Limit),
+    ) {
+        let quota = Quota::new(self.say, plan.host.name.as_str());
+        let say = |line: &str| quota.say(line);
         let open = |plan: &ComponentPlan| self.open(plan);
-        for component in &plan.components {
+        while !self.is_interrupted() {
+            let Some(at) = table.begin_on(at) else { return };
+            let Some(component) = plan.components.get(at.1) else {
+                return;
+            };
+            (self.report)(Event::Begins(
+                plan.host.name.as_str(),
+                component.component(),
+            ));
             let began = Instant::now();
-            // Nothing is begun when a signal came between two components.
-            let result = match limit.run(async { Ok(()) }).await {
-                Ok(()) => {
-                    self.bringing(&target, component, deploy, &open, &limit)
-                        .bring()
-                        .await
-                }
-                Err(error) => Err(error),
+            let bringing = Bringing {
+                vault: self.vault,
+                world: self.vault.world(),
+                target,
+                plan: component,
+                deploy,
+                by: self.by,
+                open: &open,
+                say: &say,
+                limit,
+            };
+            let result = bringing.bring().await;
+            let lost = match &result {
+                Ok(_) => false,
+                Err(_) => target.is_lost().await,
             };
             let result = match result {
-                Err(error) if target.is_lost().await => {
+                Err(error) if lost => {
                     // One that went down for good is not waited for.
                     let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
                     let restored = again.run(async {
-                        let (target, lock) = self.reach(&plan.host, "deploys").await?;
-                        let restored = self
-                            .bringing(&target, component, deploy, &open, &limit)
-                            .restore()
-                            .await?;
+                        let (target, lock) = self.reach(plan).await?;
+                        let over = Bringing {
+                            target: &target,
+                            ..bringing
+                        };
+                        let restored = over.restore().await?;
                         lock.close().await;
                         target.channel.close().await;
                         Ok(restored)
                     });
-                    let note = match restored.await {
-                        Ok(true) => {
-                            "connected again: the old one runs, with its old secrets".into()
-                        }
-                        Ok(false) => "connected again: nothing of it runs".into(),
-                        Err(other) => format!(
-                            "it could not be connected to again ({}); the next deploy tidies up",
-                            other.message()
-                        ),
-                    };
-                    Err(copy_of(&error).note(note).into())
+                    Err(with_what_became(&error, restored.await))
                 }
                 result => result,
             };
-            let failed = result.is_err();
-            rows.push(Row {
-                host: plan.host.name.to_string(),
-                component: Some(component.component().clone()),
-                result,
-                seconds: began.elapsed().as_secs_f64(),
-            });
-            if let Some(row) = rows.last() {
-                report(row);
+            table.ended(at, result, began);
+            if lost || limit.is_over() {
+                table.lost(at.0);
+                return;
             }
-            // What comes after it may wait for it.
-            if failed {
-                break;
-            }
-        }
-        lock.close().await;
-        target.channel.close().await;
-        Ok(())
-    }
-
-    fn bringing<'b>(
-        &'b self,
-        target: &'b Target,
-        plan: &'b ComponentPlan,
-        deploy: &'b str,
-        open: &'b dyn Fn(&ComponentPlan) -> Result<Opened, Error>,
-        limit: &'b Limit,
-    ) -> Bringing<'b> {
-        Bringing {
-            vault: self.vault,
-            world: self.vault.world(),
-            target,
-            plan,
-            deploy,
-            by: self.by,
-            open,
-            say: self.say,
-            limit,
         }
     }
 
-    /// Stops what earlier deploys started on a host. Needs no hook: receipts say what it is.
-    ///
-    /// # Errors
-    /// What keeps the host from being reached, or a component from being stopped.
+    /// Stops what earlier deploys started on hosts, several at a time. Needs no hook: receipts say
+    /// what it is. Gives what kept each from being stopped.
     pub async fn stop(
+        &self,
+        hosts: &[Host],
+        wanted: &[Component],
+        report: impl Fn(&Host, Result<Stopped<'_>, &Error>),
+    ) -> Vec<Error> {
+        let most = at_once(self.parallel, hosts);
+        let report = &report;
+        let stopping = hosts.iter().map(|host| async move {
+            if self.is_interrupted() {
+                return None;
+            }
+            match self.stop_on(host, wanted, report).await {
+                Ok(0) => report(host, Ok(Stopped::Nothing)),
+                Ok(_) => {}
+                Err(error) => {
+                    report(host, Err(&error));
+                    return Some(error);
+                }
+            }
+            None
+        });
+        let failed = pin!(stream::iter(stopping).buffer_unordered(most));
+        failed.filter_map(async |error| error).collect().await
+    }
+
+    async fn stop_on(
         &self,
         host: &Host,
         wanted: &[Component],
-        mut report: impl FnMut(&Component),
+        report: &impl Fn(&Host, Result<Stopped<'_>, &Error>),
     ) -> Result<usize, Error> {
         let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
-        let (target, lock) = limit.run(self.reach(host, "stops")).await?;
+        let reaching = self.reach_by(host, || format!("{} stops", self.by));
+        let (target, lock) = limit.run(reaching).await?;
         let mut stopped = 0;
         let mut components = target.receipts().await?;
         // What a killed run left has no receipt.
@@ -204,7 +248,7 @@ impl Run<'_> {
         for component in components.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
             if meant && limit.run(stop(&target, component)).await? {
-                report(component);
+                report(host, Ok(Stopped::One(component)));
                 stopped += 1;
             }
         }
@@ -213,30 +257,61 @@ impl Run<'_> {
         Ok(stopped)
     }
 
-    /// Connects, makes the folders, and takes the lock.
-    async fn reach(&self, host: &Host, doing: &str) -> Result<(Target, Held), Error> {
-        let target = self.target(host).await?;
-        let by = format!("{} {doing} since {}", self.by, self.vault.world().now());
-        let lock = target.lock(&by).await?;
-        Ok((target, lock))
+    /// Connects, makes the folders, and takes the lock, for a deploy.
+    async fn reach(&self, plan: &HostPlan) -> Result<(Target, Held), Error> {
+        let components = plan.components.iter().map(ComponentPlan::component);
+        let components: Vec<&str> = components.map(Component::as_str).collect();
+        self.reach_by(&plan.host, || {
+            let some = components.get(..5).unwrap_or(&components).join(", ");
+            let more = if components.len() > 5 { ", …" } else { "" };
+            format!("{} deploys {some}{more}", self.by)
+        })
+        .await
     }
 
-    async fn target(&self, host: &Host) -> Result<Target, Error> {
+    /// Connects, makes the folders, and takes the lock; once more if the connection broke while it
+    /// was made. Nothing secret has gone out then.
+    async fn reach_by(
+        &self,
+        host: &Host,
+        doing: impl Fn() -> String,
+    ) -> Result<(Target, Held), Error> {
+        match self.reach_once(host, &doing()).await {
+            Err(error) if broke_early(&error) => {
+                sleep(PAUSE).await;
+                self.reach_once(host, &doing()).await
+            }
+            other => other,
+        }
+    }
+
+    async fn reach_once(&self, host: &Host, doing: &str) -> Result<(Target, Held), Error> {
         let channel = match &host.reach {
             Reach::Local => Channel::Local(Local::new(self.vault.world())),
             Reach::Ssh(endpoint) => {
                 let way = (self.way)(host, endpoint)?;
-                let session = connect_through(&way, &Limits::default()).await?;
+                let session = connect_through(&way, &self.limits).await?;
                 Channel::Ssh(std::sync::Arc::new(session))
             }
         };
         // Two vaults may deploy to one host; each has its folders.
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
-        Target::prepare(host, channel, &vault).await
+        let by = format!("{doing} since {}", self.vault.world().now());
+        Target::take(host, channel, &vault, &by).await
     }
 
-    /// Opens the secrets of one component: logged and synced before.
+    /// Opens the secrets of one component: all judged first, then logged and synced in one line.
     fn open(&self, plan: &ComponentPlan) -> Result<Opened, Error> {
+        if plan.secrets.is_empty() {
+            return Ok(Opened::new());
+        }
+        let mut names = Vec::new();
+        for (secret, rev) in plan.secrets.values() {
+            let (now, _) = self.vault.peek(secret)?;
+            same_rev(secret, now, *rev)?;
+            names.push(secret.to_string());
+        }
+        self.reader.log_ahead(names)?;
         let mut opened = Opened::new();
         for (name, (secret, rev)) in &plan.secrets {
             let (value, now) = match secret {
@@ -250,49 +325,58 @@ impl Run<'_> {
                     (Plain::new(std::mem::take(&mut *bytes)), rev)
                 }
             };
-            if now != *rev {
-                return Err(Problem::new(
-                    Code::Conflict,
-                    format!("`{secret}` changed while the deploy ran"),
-                )
-                .hint("run the deploy again")
-                .into());
-            }
+            same_rev(secret, now, *rev)?;
             opened.insert(name.clone(), value);
         }
         Ok(opened)
     }
 }
 
-/// Whether a signal ended it.
-#[must_use]
-pub fn is_interruption(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Interrupt | Code::Terminated | Code::Hangup
+fn same_rev(secret: &SecretName, now: u64, planned: u64) -> Result<(), Problem> {
+    if now == planned {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::Conflict,
+        format!("`{secret}` changed while the deploy ran"),
+    )
+    .hint("run the deploy again"))
+}
+
+/// What was stopped on a host.
+#[derive(Debug)]
+pub enum Stopped<'a> {
+    /// One component.
+    One(&'a Component),
+    /// There was nothing.
+    Nothing,
+}
+
+/// Whether a connection broke before there was a session to speak of: nobody answered, or somebody
+/// hung up. What took too long would do so again.
+fn broke_early(error: &Error) -> bool {
+    let ssh = error
+        .downcast_ref::<SshError>()
+        .is_some_and(|error| match error {
+            SshError::Unreachable { source, .. } => source.kind() != ErrorKind::TimedOut,
+            SshError::Protocol { .. } => true,
+            _ => false,
+        });
+    ssh || matches!(
+        error.downcast_ref::<ChannelError>(),
+        Some(ChannelError::Lost { .. })
     )
 }
 
-/// How a deploy ends as a whole: well, with the signal that ended it, with the first error where no
-/// host was done, else PARTIAL.
-///
-/// # Errors
-/// The error to end with; it was shown in its row already.
-pub fn outcome(rows: &[Row]) -> Result<(), Code> {
-    let failed: std::collections::BTreeSet<&str> = rows
-        .iter()
-        .filter(|row| row.result.is_err())
-        .map(|row| row.host.as_str())
-        .collect();
-    let all: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.host.as_str()).collect();
-    let mut errors = rows.iter().filter_map(|row| row.result.as_ref().err());
-    let first = errors.clone().next();
-    match first {
-        None => Ok(()),
-        Some(_) if let Some(error) = errors.find(|error| is_interruption(error)) => {
-            Err(error.code())
-        }
-        Some(error) if failed.len() == all.len() => Err(error.code()),
-        Some(_) => Err(Code::Partial),
-    }
+/// The error of a component whose connection broke, with what became of it over another one.
+fn with_what_became(error: &Error, restored: Result<bool, Error>) -> Error {
+    let note = match restored {
+        Ok(true) => "connected again: the old one runs, with its old secrets".into(),
+        Ok(false) => "connected again: nothing of it runs".into(),
+        Err(other) => format!(
+            "it could not be connected to again ({}); the next deploy tidies up",
+            other.message()
+        ),
+    };
+    copy_of(error).note(note).into()
 }

@@ -74,6 +74,21 @@ pub struct TrustedHook {
     pub signers: Vec<PartyName>,
 }
 
+#[cfg(test)]
+impl TrustedHook {
+    /// A hook that nobody signed, for what asks only how components stand to each other.
+    pub(super) fn for_tests(component: Component, hook: Hook) -> Self {
+        Self {
+            component,
+            hook,
+            files: HookFiles::new(),
+            seq: 1,
+            hash: [0; 32],
+            signers: Vec::new(),
+        }
+    }
+}
+
 /// The signature file, read.
 #[derive(Clone, Debug, Default)]
 struct SignatureFile {

@@ -13,13 +13,16 @@ use super::plan::ComponentPlan;
 use super::process::PROC;
 use super::target::{Target, empty};
 use super::{Channel, Command, Ended, Local, Source};
-use crate::error::{Code, Error, Problem};
+use crate::error::{Code, Error, Explain, Problem};
 use crate::secret::{Plain, Redactor};
 use crate::text::clean;
 use crate::world::World;
 
 /// Takes variables from standard input and becomes the command: they are in no file and no argument.
 const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
+
+/// What a probe says; its last line is shown.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// The command reads standard input itself.
 const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
@@ -248,7 +251,8 @@ impl Surroundings<'_> {
             });
         }
         let words = fill_all(self.plan, self.names, run)?;
-        let command = self.command(place, &words, needs, None)?.within(within);
+        let command = self.command(place, &words, needs, None)?;
+        let command = command.within(within).output_cap(MAX_ANSWER);
         let asked = match self.elsewhere(place) {
             Some(local) => local.run(&command).await,
             None => self.target.channel.run(&command).await,
@@ -298,11 +302,29 @@ impl Surroundings<'_> {
     fn failed(&self, words: &[String], how: &str, shown: &Shown<'_>) -> Error {
         let (component, host) = (self.plan.component(), &self.target.host.name);
         let what = words.first().map_or("a step", String::as_str);
-        let mut problem =
-            Problem::new(Code::Remote, format!("{component} on {host}: {what} {how}"));
-        for line in shown.last() {
-            problem = problem.note(format!("| {line}"));
+        StepFailed {
+            message: format!("{component} on {host}: {what} {how}"),
+            last: shown.last().to_vec(),
         }
-        problem.into()
+        .into()
+    }
+}
+
+/// A step that did not end well.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StepFailed {
+    message: String,
+    /// What it printed last, safe and redacted. It was shown as it came.
+    last: Vec<String>,
+}
+
+impl Explain for StepFailed {
+    fn code(&self) -> Code {
+        Code::Remote
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.last.iter().map(|line| format!("| {line}")).collect()
     }
 }

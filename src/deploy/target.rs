@@ -16,8 +16,12 @@ use crate::name::Component;
 use crate::secret::Plain;
 use crate::text::clean;
 
-/// Finds or makes the folders; prints `key=value` lines.
-const PREPARE: &str = r#"
+/// Finds or makes the folders, takes the lock, prints `key=value` in one line, and holds the lock until
+/// standard input ends. Says who holds it otherwise.
+///
+/// `$3` is how many seconds of silence on standard input end it, too: a network that swallows
+/// everything never ends it by itself. Where there is no `timeout`, it waits as long as sshd does.
+const TAKE: &str = r#"
 set -u
 umask 077
 uid=$(id -u)
@@ -39,28 +43,35 @@ kind=memory
 if [ -z "$base" ] && memory /dev/shm; then base=/dev/shm/clws-$uid; fi
 if [ -z "$base" ]; then kind=disk; base=$state/place; fi
 for folder in "$base" "$base/$1" "$state" "$state/$1"; do
-    mkdir -p -m 0700 "$folder" || exit 1
+    [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
     if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
 done
 chmod 0700 "$base" "$base/$1" "$state/$1"
 swap=no
-if [ "$kind" = memory ] && [ "$(wc -l </proc/swaps)" -gt 1 ]; then
+{ read -r _; read -r device; } </proc/swaps 2>/dev/null || device=
+if [ "$kind" = memory ] && [ -n "$device" ]; then
     # The last mount on a point is the one that is seen.
     options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
     case $options in *noswap*) ;; *) swap=yes;; esac
 fi
-printf 'swap=%s\nkind=%s\nrun=%s\nstate=%s\nuid=%s\nboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$(cat /proc/sys/kernel/random/boot_id)"
+exec 9>>"$state/$1/lock" || exit 1
+if ! flock -n 9; then cat "$state/$1/lock.by" >&2; exit 75; fi
+printf '%s\n' "$2" >"$state/$1/lock.by"
+read -r boot </proc/sys/kernel/random/boot_id
+printf 'swap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+if [ "$3" != 0 ] && command -v timeout >/dev/null; then
+    while [ "$(timeout "$3" head -c 1 9>&- | wc -c 9>&-)" -gt 0 ]; do :; done
+    exit 0
+fi
+exec cat >/dev/null
 "#;
 
-/// Holds the target's lock until standard input ends; says who holds it otherwise.
-const LOCK: &str = r#"
-umask 077
-exec 9>>"$1/lock" || exit 1
-if ! flock -n 9; then cat "$1/lock.by" >&2; exit 75; fi
-printf '%s\n' "$2" >"$1/lock.by"
-echo held
-cat >/dev/null
-"#;
+/// How long a host hears nothing of whoever holds its lock before it frees it: more than the silence
+/// after which the other end gives up, so that nobody works without the lock.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// What a script of ours prints is no longer; a receipt may be.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// Why a target cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -148,29 +159,59 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Makes a target ready. `vault` is the name of the vault's folders there.
+    /// Makes a target ready and takes its lock, which ends with this process or its connection.
+    /// `vault` is the name of the vault's folders there, `by` says who holds the lock, why and since
+    /// when.
     ///
     /// # Errors
-    /// [`TargetError::Script`], [`super::ChannelError`].
-    pub(super) async fn prepare(host: &Host, channel: Channel, vault: &str) -> Result<Self, Error> {
-        let command = Command::new(PREPARE).argument(vault);
-        let outcome = channel.run(&command).await?;
-        let text = said(&host.name, "make its folders", outcome)?;
-        let facts: BTreeMap<&str, &str> = text
-            .lines()
-            .filter_map(|line| line.split_once('='))
+    /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`super::ChannelError`].
+    pub(super) async fn take(
+        host: &Host,
+        channel: Channel,
+        vault: &str,
+        by: &str,
+    ) -> Result<(Self, Held), Error> {
+        // A pipe of this machine ends with whoever holds the other end.
+        let silence = match &channel {
+            Channel::Local(_) => 0,
+            Channel::Ssh(_) => SILENCE.as_secs(),
+        };
+        let command = Command::new(TAKE)
+            .argument(vault)
+            .argument(by)
+            .argument(silence.to_string())
+            .output_cap(MAX_ANSWER)
+            .within(Duration::from_secs(30));
+        let script = |doing: &str, said: &str| TargetError::Script {
+            host: host.name.to_string(),
+            doing: doing.into(),
+            said: clean(said.trim()),
+        };
+        let (line, held) = match channel.hold(&command).await? {
+            Holding::Held(line, held) => (line, held),
+            Holding::Ended(outcome) => {
+                let text = String::from_utf8_lossy(&outcome.err).into_owned();
+                return Err(match outcome.ended {
+                    Ended::Exit(75) => TargetError::Locked {
+                        host: host.name.to_string(),
+                        said: clean(text.trim()),
+                    },
+                    _ => script("make its folders and take its lock", &last_lines(&text)),
+                }
+                .into());
+            }
+        };
+        let facts: BTreeMap<&str, &str> = line
+            .split('\t')
+            .filter_map(|fact| fact.split_once('='))
             .collect();
         let fact = |name: &str| {
             let value = facts.get(name).filter(|value| !value.is_empty());
             value
                 .map(|value| (*value).to_owned())
-                .ok_or_else(|| TargetError::Script {
-                    host: host.name.to_string(),
-                    doing: "say where its folders are".into(),
-                    said: clean(text.trim()),
-                })
+                .ok_or_else(|| script("say where its folders are", &line))
         };
-        Ok(Self {
+        let target = Self {
             run: fact("run")?,
             state: fact("state")?,
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
@@ -179,7 +220,8 @@ impl Target {
             swap: fact("swap")? == "yes",
             host: host.clone(),
             channel,
-        })
+        };
+        Ok((target, held))
     }
 
     /// Runs a script; its standard output.
@@ -193,9 +235,17 @@ impl Target {
         arguments: &[&str],
         input: Plain,
     ) -> Result<String, Error> {
-        let mut command = Command::new(script).input(input);
+        let mut command = Command::new(script).input(input).output_cap(MAX_ANSWER);
         command.arguments = arguments.iter().map(ToString::to_string).collect();
-        let outcome = self.channel.run(&command).await?;
+        self.ask(doing, &command).await
+    }
+
+    /// Runs a command; its standard output.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`] with what it said, if it does not exit with 0.
+    pub(super) async fn ask(&self, doing: &str, command: &Command) -> Result<String, Error> {
+        let outcome = self.channel.run(command).await?;
         said(&self.host.name, doing, outcome)
     }
 
@@ -205,51 +255,26 @@ impl Target {
         matches!(asked, Err(ChannelError::Lost { .. }))
     }
 
-    /// Takes the target's lock, which ends with this process or its connection.
-    ///
-    /// # Errors
-    /// [`TargetError::Locked`] with who has it.
-    pub(super) async fn lock(&self, by: &str) -> Result<Held, Error> {
-        let command = Command::new(LOCK)
-            .argument(&self.state)
-            .argument(by)
-            .within(Duration::from_secs(30));
-        match self.channel.hold(&command).await? {
-            Holding::Held(_, held) => Ok(held),
-            Holding::Ended(outcome) => {
-                let text = clean(String::from_utf8_lossy(&outcome.err).trim());
-                let host = self.host.name.to_string();
-                Err(match outcome.ended {
-                    Ended::Exit(75) => TargetError::Locked { host, said: text },
-                    _ => TargetError::Script {
-                        host,
-                        doing: "take its lock".into(),
-                        said: text,
-                    },
-                }
-                .into())
-            }
-        }
-    }
-
-    /// The receipt of a component.
+    /// Reads the receipt of a component, if its text is not empty.
     ///
     /// # Errors
     /// [`TargetError::BadReceipt`].
-    pub(super) async fn receipt(&self, component: &Component) -> Result<Option<Receipt>, Error> {
-        let script = r#"[ ! -e "$1" ] || cat "$1""#;
-        let path = self.receipt_file(component);
-        let command = Command::new(script).argument(path).output_cap(MAX_RECEIPT);
-        let outcome = self.channel.run(&command).await?;
-        let bytes = said(&self.host.name, "read its receipt", outcome)?;
-        if bytes.is_empty() {
+    pub(super) fn parse_receipt(
+        &self,
+        component: &Component,
+        text: &str,
+    ) -> Result<Option<Receipt>, TargetError> {
+        if text.is_empty() {
             return Ok(None);
         }
         let bad = || TargetError::BadReceipt {
             host: self.host.name.to_string(),
             component: component.to_string(),
         };
-        Ok(Some(Receipt::parse(bytes.as_bytes()).ok_or_else(bad)?))
+        let receipt = text.as_bytes();
+        let fits = receipt.len() <= MAX_RECEIPT;
+        let receipt = fits.then(|| Receipt::parse(receipt)).flatten();
+        receipt.map(Some).ok_or_else(bad)
     }
 
     /// The components that have a receipt here.
@@ -292,7 +317,8 @@ impl Target {
             .map(drop)
     }
 
-    fn receipt_file(&self, component: &Component) -> String {
+    /// Where the receipt of a component lies.
+    pub(super) fn receipt_file(&self, component: &Component) -> String {
         format!("{}/{component}.json", self.state)
     }
 }
@@ -307,12 +333,70 @@ fn said(host: &crate::name::PartyName, doing: &str, outcome: Outcome) -> Result<
         return Ok(String::from_utf8_lossy(&outcome.out).into_owned());
     }
     let text = String::from_utf8_lossy(&outcome.err).into_owned();
-    let last: Vec<&str> = text.trim().lines().rev().take(3).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
     Err(TargetError::Script {
         host: host.to_string(),
         doing: doing.to_owned(),
-        said: clean(&last.join("; ")),
+        said: clean(&last_lines(&text)),
     }
     .into())
+}
+
+fn last_lines(text: &str) -> String {
+    let last: Vec<&str> = text.trim().lines().rev().take(3).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    last.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::Local;
+    use crate::world::{Clock, World};
+
+    #[test]
+    fn a_lock_says_who_holds_it_and_is_freed_when_its_holder_falls_silent() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        // Root has one place for all; this is told that it is somebody else.
+        let id = folder.path().join("id");
+        std::fs::write(&id, "#!/bin/sh\necho 1000\n").unwrap();
+        std::fs::set_permissions(&id, PermissionsExt::from_mode(0o755)).unwrap();
+        let text = |name: &str| folder.path().join(name).display().to_string();
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let variables = [
+            ("PATH", path),
+            ("XDG_RUNTIME_DIR", text("")),
+            ("XDG_STATE_HOME", text("state")),
+        ];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let world = World::new(Clock::System, variables, folder.path().into());
+        let channel = Channel::Local(Local::new(&world));
+        let take = |silence: &str| {
+            Command::new(TAKE)
+                .argument("vault")
+                .argument("ada deploys web")
+                .argument(silence)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let Holding::Held(line, held) = channel.hold(&take("2")).await.unwrap() else {
+                panic!("not held");
+            };
+            assert!(line.contains("\tkind=memory\t"), "{line}");
+            let Holding::Ended(second) = channel.hold(&take("2")).await.unwrap() else {
+                panic!("held twice");
+            };
+            assert_eq!(second.ended, Ended::Exit(75));
+            assert_eq!(second.err, b"ada deploys web\n");
+            // Nobody gives a sign of life here.
+            while held.is_held() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let third = channel.hold(&take("0")).await.unwrap();
+            assert!(matches!(third, Holding::Held(..)), "{third:?}");
+        });
+    }
 }

@@ -23,6 +23,7 @@ pub use self::adopt::Adopted;
 use self::draft::{Draft, lower};
 pub(super) use self::load::Purpose;
 use self::load::wraps_for;
+use super::claim::refused;
 use super::document::{Document, Wrap};
 use super::kind::ValueType;
 use super::open::{Author, Vault};
@@ -403,12 +404,13 @@ impl<'a> Change<'a> {
         let read_back = || watch.iter().for_each(|watch| watch(Work::ReadBack));
         let mut edits = Vec::new();
         let mut pins = Vec::new();
+        let mut claims = Vec::new();
         for (path, draft) in self.documents {
             if draft.is_unchanged() {
                 continue;
             }
             let text = draft.print(&path, self.vault.id())?;
-            let pin = draft.verify(self.vault, &path, text.as_bytes(), &read_back)?;
+            let pin = draft.verify(self.vault, &path, text.as_bytes(), &mut claims, &read_back)?;
             let old = draft.there.as_ref().map(|there| there.text.as_bytes());
             edits.push(Edit::of(path.to_file(), old, New::Bytes(text.into_bytes())));
             pins.push((draft.place.id, pin));
@@ -417,13 +419,16 @@ impl<'a> Change<'a> {
             edits.push(Edit::of(path.to_file(), Some(&old), New::Bytes(new)));
         }
         for mut file in self.files {
-            file.verify(self.vault, self.openers)?;
+            claims.push(file.verify(self.vault, self.openers)?);
             read_back();
             pins.push((
                 file.sidecar.id,
                 file.pin(self.vault, self.author.signer.public()),
             ));
             edits.extend(file.into_edits());
+        }
+        if let Some((_, error)) = refused(claims).into_iter().next() {
+            return Err(error.into());
         }
         edits.extend(self.rules);
         let memory = &self.vault.trust().pins;

@@ -14,6 +14,7 @@ use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
 
 use super::VaultError;
 use super::change::{Change, Purpose};
+use super::claim::Claim;
 use super::judge::demand_no_jump;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
@@ -395,16 +396,21 @@ impl Change<'_> {
 
 impl FileDraft {
     /// Opens the staged file with the writer's own identity and compares it with what went in.
-    pub(super) fn verify(&mut self, vault: &Vault, openers: &[&dyn Opener]) -> Result<(), Error> {
+    /// Gives what is then to be verified of its sidecar.
+    pub(super) fn verify(
+        &mut self,
+        vault: &Vault,
+        openers: &[&dyn Opener],
+    ) -> Result<Claim, Error> {
         let path = self.sidecar.path.clone();
         let printed = self.sidecar.print();
         if Sidecar::parse(printed.as_bytes(), &path)? != self.sidecar {
             return Err(VaultError::NotVerified(path.to_string()).into());
         }
         let rights = vault.rights(path.as_str())?;
-        vault.judge_sidecar(&self.sidecar, &rights, None)?;
+        let (claim, _) = vault.claim_of_sidecar(&self.sidecar, &rights)?;
         let Some(sealed) = self.sealed.as_mut().filter(|sealed| !sealed.is_read_back) else {
-            return Ok(());
+            return Ok(claim);
         };
         let file = sealed.staged.file()?;
         let read = with_each(openers, |identities| {
@@ -414,7 +420,7 @@ impl FileDraft {
         sealed.staged.finish()?;
         sealed.is_read_back = read == sealed.passed;
         if sealed.is_read_back {
-            Ok(())
+            Ok(claim)
         } else {
             Err(explain(&path, SealingError::Differs))
         }

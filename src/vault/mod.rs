@@ -34,7 +34,7 @@ mod transfer;
 mod unseal;
 
 pub use change::{Adopted, Change, NewValue, ToRecipient, Work};
-pub use claim::Claim;
+pub use claim::{Claim, refused};
 pub use document::{DOCUMENT_SCHEMA, Document, Wrap};
 pub use error::VaultError;
 pub use exposure::who_left;

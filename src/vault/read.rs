@@ -1,7 +1,7 @@
 //! Opening secrets: judged first, logged next, opened last.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::crypto::DataKey;
 use crate::error::Error;
@@ -64,6 +64,9 @@ pub struct Opened {
     pub policy: Policy,
 }
 
+/// A document's id and the commitment to its data key.
+type WhichKey = ([u8; 16], [u8; 32]);
+
 /// Opens secrets for one command.
 pub struct Reader<'a> {
     pub(super) vault: &'a Vault,
@@ -73,6 +76,8 @@ pub struct Reader<'a> {
     pub(super) notices: RefCell<Vec<Notice>>,
     /// Names whose use was logged before.
     logged: RefCell<HashSet<String>>,
+    /// Data keys that were unwrapped, by document and commitment; wiped with the reader.
+    data_keys: RefCell<HashMap<WhichKey, DataKey>>,
     holds_lock: bool,
     is_strict: bool,
 }
@@ -96,6 +101,7 @@ impl<'a> Reader<'a> {
             sync,
             notices: RefCell::default(),
             logged: RefCell::default(),
+            data_keys: RefCell::default(),
             holds_lock: false,
             is_strict: false,
         })
@@ -337,7 +343,14 @@ impl<'a> Reader<'a> {
             }
             .into());
         }
-        document.data_key(&self.openers)
+        let which = (document.head.id, document.head.key_id);
+        let copy = |key: &DataKey| key.with(|bytes| DataKey::new(*bytes));
+        if let Some(known) = self.data_keys.borrow().get(&which) {
+            return Ok(copy(known));
+        }
+        let data_key = document.data_key(&self.openers)?;
+        self.data_keys.borrow_mut().insert(which, copy(&data_key));
+        Ok(data_key)
     }
 
     /// Values that were seen and are gone without a tombstone: a branch was switched, or somebody cut

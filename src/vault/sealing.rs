@@ -5,18 +5,16 @@
 //! plain data, so any thread can do it. Plugins ask a person or a token, and go one after the other.
 
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use age::x25519::{Identity, Recipient};
 
+use crate::cores;
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::fs::{FsError, Staged};
 
 /// Fewer files than this are done before a thread has started.
 const FEW: usize = 16;
-
-/// More threads would wait for the one folder that they all write to.
-const MOST_THREADS: usize = 16;
 
 /// Who can open a file, and with what its writer reads it back.
 pub(super) struct Keys {
@@ -96,32 +94,5 @@ impl<R: Read> Job<R> {
 
 /// Seals files, on all cores if they are many. Gives the results in the order of the jobs.
 pub(super) fn seal_all<R: Read + Send>(jobs: Vec<Job<R>>) -> Vec<Result<SealedFile, SealingError>> {
-    if jobs.len() < FEW {
-        return jobs.into_iter().map(Job::run).collect();
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let queue = Mutex::new(jobs.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    let next = || lock(&queue).next();
-    let work = || {
-        while let Some((number, job)) = next() {
-            let result = job.run();
-            lock(&done).push((number, result));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..cores.min(MOST_THREADS) {
-            // Where there are no more threads to be had, this one does it all.
-            drop(std::thread::Builder::new().spawn_scoped(scope, work));
-        }
-        work();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
-/// What a thread that panicked held is plain data; the panic itself goes on in `scope`.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    cores::each(jobs, FEW, Job::run)
 }

@@ -375,3 +375,21 @@ async fn a_local_child_sees_little_of_our_environment() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn a_script_that_is_kept_waiting_gets_signs_of_life_until_it_is_released() {
+    let server = Sshd::start();
+    let channel = open(&server).await.unwrap();
+    let file = server.folder().join("beats");
+    let script = r#"echo held; head -c 1 | wc -c >"$1"; cat >/dev/null"#;
+    let command = Command::new(script).argument(file.to_str().unwrap());
+    let Holding::Held(_, held) = channel.hold(&command).await.unwrap() else {
+        panic!("not held");
+    };
+    soon("a beat came", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == "1")
+    })
+    .await;
+    assert!(held.is_held());
+    held.close().await;
+}

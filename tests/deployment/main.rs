@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a helper of a test fails that test"
 )]
@@ -25,8 +26,10 @@ mod a_person_without_root_deploys_to_memory_of_their_own;
 mod a_probe_says_what_is_wrong;
 mod a_template_says_a_value_as_it_is;
 mod an_older_value_is_brought_in_an_emergency;
+mod crowd;
 mod from_certs_to_a_running_component;
 mod hooks_say_what_a_component_is_given;
+mod many_hosts_are_deployed_to_at_a_time;
 mod one_deploy_at_a_time;
 mod only_what_a_deployer_signed_is_run;
 mod site;

@@ -22,7 +22,7 @@ fn the_second_of_two_deploys_is_told_who_holds_the_lock() {
     let ran = site.deploy().exits(31);
     assert!(
         ran.err
-            .contains("somebody else deploys to box right now: ada deploys since "),
+            .contains("somebody else deploys to box right now: ada deploys web since "),
         "{}",
         ran.err
     );

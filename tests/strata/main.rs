@@ -18,7 +18,8 @@ const ORDER: &[(Stratum, &[&str])] = &[
     (
         Stratum::Base,
         &[
-            "error", "env", "time", "world", "text", "secret", "crypto", "fs", "git", "lines",
+            "error", "env", "cores", "time", "world", "text", "secret", "crypto", "fs", "git",
+            "lines",
         ],
     ),
     (

@@ -10,6 +10,7 @@
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
@@ -28,6 +29,9 @@ const STDERR: u32 = 1;
 
 /// How much a login shell may say before the mark.
 const TALK_CAP: usize = 64 << 10;
+
+/// How often a command that is kept waiting gets a sign of life.
+const BEAT: Duration = Duration::from_secs(10);
 
 /// Asks a process group to end, and ends it after two seconds. Not every `kill` knows `--`, and not
 /// every `sleep` parts of a second.
@@ -235,7 +239,8 @@ fn not_run(talk: &[u8]) -> Stopped {
     Stopped::NotRun((!said.is_empty()).then_some(said))
 }
 
-/// Writes the input. A command that stops reading says by its end whether that is an error.
+/// Writes the input. A command that stops reading says by its end whether that is an error. One that
+/// is kept waiting gets an empty line now and then, so that it can tell when nobody is there any more.
 async fn feed(write: &ChannelWriteHalf<Msg>, input: &Plain, after: AfterInput) {
     let mut written = 0;
     while let Some(piece) = piece(input, written) {
@@ -244,8 +249,14 @@ async fn feed(write: &ChannelWriteHalf<Msg>, input: &Plain, after: AfterInput) {
         }
         written += piece.len();
     }
-    if after == AfterInput::End {
-        drop(write.eof().await);
+    match after {
+        AfterInput::End => drop(write.eof().await),
+        AfterInput::KeepOpen => loop {
+            sleep(BEAT).await;
+            if write.data_bytes(b"\n".to_vec()).await.is_err() {
+                return;
+            }
+        },
     }
 }
 

@@ -10,6 +10,7 @@ use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::trust::{DocumentPin, RecordMark};
 use crate::vault::VaultError;
+use crate::vault::claim::Claim;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
 use crate::vault::judge::demand_no_jump;
@@ -236,6 +237,7 @@ impl Draft {
         vault: &Vault,
         path: &DocumentPath,
         bytes: &[u8],
+        claims: &mut Vec<Claim>,
         done: &dyn Fn(),
     ) -> Result<DocumentPin, Error> {
         let wrong = || VaultError::NotVerified(path.to_string());
@@ -249,7 +251,8 @@ impl Draft {
         }
         for (name, record) in &self.records {
             let read = document.record(name)?.ok_or_else(wrong)?;
-            let judged = vault.judge_record(&document, &read, &self.rights, None)?;
+            let (claim, mark) = vault.claim_of_record(&document, &read, &self.rights)?;
+            claims.push(claim);
             if read != *record {
                 return Err(wrong().into());
             }
@@ -259,7 +262,7 @@ impl Draft {
                     return Err(wrong().into());
                 }
             }
-            pin.values.insert(name.to_string(), judged.mark);
+            pin.values.insert(name.to_string(), mark);
             done();
         }
         Ok(pin)

@@ -1,0 +1,68 @@
+//! Work on all cores: plain data goes in, plain data comes out, in the same order.
+
+use std::sync::{Mutex, PoisonError};
+
+/// More threads than this would wait for the one folder that they write to.
+const MOST: usize = 16;
+
+/// Does `work` for each job, on all cores if there are `worth` jobs or more: below that, a thread costs
+/// more than it saves. Gives the results in the order of the jobs.
+///
+/// # Panics
+/// If `work` does: a thread that panicked has done nothing, which must not look like success.
+pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if jobs.len() < worth {
+        return jobs.into_iter().map(work).collect();
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let queue = Mutex::new(jobs.into_iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    let next = || lock(&queue).next();
+    let drain = || {
+        while let Some((number, job)) = next() {
+            let result = work(job);
+            lock(&done).push((number, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..cores.min(MOST) {
+            // Where there are no more threads to be had, this one does it all.
+            drop(std::thread::Builder::new().spawn_scoped(scope, drain));
+        }
+        drain();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What a thread that panicked held is whole; the panic itself goes on in `scope`.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs() {
+        for worth in [0, 1000] {
+            let jobs: Vec<u32> = (0..500).collect();
+            let doubled: Vec<u32> = jobs.iter().map(|job| job * 2).collect();
+            assert_eq!(each(jobs, worth, |job| job * 2), doubled);
+        }
+    }
+
+    #[test]
+    #[should_panic = "a scoped thread panicked"]
+    fn a_panic_in_a_thread_is_a_panic() {
+        let main = std::thread::current().id();
+        // The first job of this thread waits until another one has taken the second.
+        let met = std::sync::Barrier::new(2);
+        each(vec![(); 2], 0, |()| {
+            met.wait();
+            assert_eq!(std::thread::current().id(), main, "in a thread");
+        });
+    }
+}

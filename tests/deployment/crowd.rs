@@ -1,0 +1,330 @@
+//! Many hosts at once: SSH servers of ours in one thread of the test, each with a port and folders of
+//! its own, which run what they are asked for with the real `sh`. Some of them misbehave.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use russh::keys::{Algorithm, PrivateKey};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+};
+use russh::{ChannelId, MethodKind, MethodSet};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::site::write;
+use crate::support::lab::Lab;
+
+/// How a host behaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Manner {
+    /// As a host should.
+    Well,
+    /// Takes the connection and never says a word.
+    Silent,
+    /// Waits for half a second before each command.
+    Slow,
+    /// Hangs up in the middle of a step.
+    Drops,
+    /// Begins a step, and answers nothing from then on.
+    Sticks,
+}
+
+/// A server's hosts; they end with the test.
+pub(crate) struct Crowd {
+    folder: tempfile::TempDir,
+    hosts: Vec<Arc<Host>>,
+}
+
+#[derive(Debug)]
+struct Host {
+    name: String,
+    folder: PathBuf,
+    manner: Mutex<Manner>,
+    connections: AtomicUsize,
+}
+
+impl Crowd {
+    /// Hosts of prod, which ada may deploy to; each by name, machine type and manner.
+    pub(crate) fn new(
+        lab: &Lab,
+        hosts: impl Iterator<Item = (String, &'static str, Manner)>,
+    ) -> Self {
+        // On memory, as a user's runtime folder is.
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        // Whoever is root has one place for all; these hosts are told that they are not.
+        write_program(&bin.join("id"), "#!/bin/sh\necho 1000\n");
+        let key =
+            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
+        let line = key.public_key().to_openssh().unwrap();
+        let (mut listeners, mut all) = (Vec::new(), Vec::new());
+        for (name, machine_type, manner) in hosts {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let host = Arc::new(Host {
+                folder: folder.path().join(&name),
+                manner: Mutex::new(manner),
+                connections: AtomicUsize::new(0),
+                name,
+            });
+            std::fs::create_dir(&host.folder).unwrap();
+            write(
+                lab,
+                &format!("recipients/{}.toml", host.name),
+                &format!(
+                    "[party]\nkind = \"host\"\nname = \"{}\"\naddress = \"127.0.0.1\"\nport = {port}\n\
+                     user = \"ada\"\nscope = \"prod\"\nmachine_type = \"{machine_type}\"\n\n\
+                     [hostkey.main]\nkey = \"{line}\"\n\n[end]\n",
+                    host.name
+                ),
+            );
+            listeners.push((listener, Arc::clone(&host)));
+            all.push(host);
+        }
+        lab.clws("trust sign --yes").succeeds();
+        std::thread::spawn(move || serve(listeners, key, &bin));
+        Self { folder, hosts: all }
+    }
+
+    /// Changes a host's manner.
+    pub(crate) fn behaves(&self, name: &str, manner: Manner) {
+        *self.host(name).manner.lock().unwrap() = manner;
+    }
+
+    /// How often a host was connected to.
+    pub(crate) fn connections(&self, name: &str) -> usize {
+        self.host(name).connections.load(Ordering::Relaxed)
+    }
+
+    /// What is shared by all hosts: a folder, `$SHARED` on each.
+    pub(crate) fn shared(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn host(&self, name: &str) -> &Host {
+        let found = self.hosts.iter().find(|host| host.name == name);
+        found.unwrap_or_else(|| panic!("no host {name}"))
+    }
+}
+
+fn write_program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Serves until the test ends.
+fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bin: &Path) {
+    let config = Arc::new(Config {
+        keys: vec![key],
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
+        auth_rejection_time: Duration::from_millis(1),
+        ..Config::default()
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for (listener, host) in listeners {
+            let listener = TcpListener::from_std(listener).unwrap();
+            let (config, bin) = (Arc::clone(&config), bin.to_owned());
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    host.connections.fetch_add(1, Ordering::Relaxed);
+                    if *host.manner.lock().unwrap() == Manner::Silent {
+                        // Kept open, and never answered.
+                        std::mem::forget(stream);
+                        continue;
+                    }
+                    let (config, host) = (Arc::clone(&config), Arc::clone(&host));
+                    let connection = Connection {
+                        host,
+                        bin: bin.clone(),
+                        inputs: HashMap::new(),
+                    };
+                    tokio::spawn(async move {
+                        if let Ok(session) =
+                            russh::server::run_stream(config, stream, connection).await
+                        {
+                            drop(session.await);
+                        }
+                    });
+                }
+            });
+        }
+        std::future::pending::<()>().await;
+    });
+}
+
+/// One connection to a host.
+struct Connection {
+    host: Arc<Host>,
+    bin: PathBuf,
+    /// What goes to the standard input of each channel's command.
+    inputs: HashMap<ChannelId, mpsc::UnboundedSender<Vec<u8>>>,
+}
+
+impl Connection {
+    fn shell(&self, line: &str) -> tokio::process::Command {
+        let at = |name: &str| self.host.folder.join(name);
+        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.bin.display());
+        let mut shell = tokio::process::Command::new("/bin/sh");
+        shell
+            // As under sshd: what is ended there is ended by its group.
+            .process_group(0)
+            .args(["-c", line])
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", at("home"))
+            .env("SHARED", self.bin.parent().unwrap())
+            .env("XDG_RUNTIME_DIR", at("run"))
+            .env("XDG_STATE_HOME", at("state"))
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in ["home", "run", "state"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        shell
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey_offered(
+        &mut self,
+        _: &str,
+        _: PublicKeyOffer<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(Auth::Accept)
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        _: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(Auth::Accept)
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        _: russh::Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if let Some(input) = self.inputs.get(&channel) {
+            drop(input.send(data.to_vec()));
+        }
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.inputs.remove(&channel);
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.inputs.remove(&channel);
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        line: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)?;
+        let line = String::from_utf8_lossy(line).into_owned();
+        let manner = *self.host.manner.lock().unwrap();
+        // As hooks of these tests mark their steps.
+        let is_step = line.contains("a-step-of");
+        if manner == Manner::Drops && is_step {
+            return Err(russh::Error::Disconnect);
+        }
+        if manner == Manner::Sticks && self.inputs.contains_key(&channel) {
+            return Ok(());
+        }
+        let (input, mut inputs) = mpsc::unbounded_channel::<Vec<u8>>();
+        self.inputs.insert(channel, input);
+        if manner == Manner::Sticks && is_step {
+            let stuck = self.host.folder.join("stuck");
+            std::fs::write(stuck, "").unwrap();
+        }
+        if manner == Manner::Sticks && self.host.folder.join("stuck").exists() {
+            return Ok(());
+        }
+        let mut child = self.shell(&line).spawn().unwrap();
+        let (mut stdin, mut stdout, mut stderr) = (
+            child.stdin.take().unwrap(),
+            child.stdout.take().unwrap(),
+            child.stderr.take().unwrap(),
+        );
+        tokio::spawn(async move {
+            while let Some(bytes) = inputs.recv().await {
+                if stdin.write_all(&bytes).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let handle = session.handle();
+        let errors = session.handle();
+        tokio::spawn(async move {
+            if manner == Manner::Slow {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            let out = async {
+                let mut bytes = vec![0; 8192];
+                while let Ok(count @ 1..) = stdout.read(&mut bytes).await {
+                    drop(handle.data(channel, bytes[..count].to_vec()).await);
+                }
+            };
+            let err = async {
+                let mut bytes = vec![0; 8192];
+                while let Ok(count @ 1..) = stderr.read(&mut bytes).await {
+                    let bytes = bytes[..count].to_vec();
+                    drop(errors.extended_data(channel, 1, bytes).await);
+                }
+            };
+            tokio::join!(out, err);
+            let code = child.wait().await.unwrap().code().unwrap_or(255);
+            let code = u32::try_from(code).unwrap_or(255);
+            // Whoever asked may be gone.
+            let _told = handle.exit_status_request(channel, code).await;
+            let _told = handle.eof(channel).await;
+            let _told = handle.close(channel).await;
+        });
+        Ok(())
+    }
+}
