@@ -79,6 +79,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
         assert_eq!(rows(&ran, host), all(host, "started"), "{}", ran.err);
     }
     said.push(ran);
+    they_came_in_order(&town);
     each_has_its_own(&town, &values);
     its_init_steps_were_done(&town);
 
@@ -108,14 +109,17 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     for part in [
         "rest-server on vm-clws-test-server-0 does not answer: probe `http://",
         "/rest/users/codalab`: ",
-        "500",
+        "status 500",
+        "| rest-server: the database says: ",
+        "Access denied for user 'codalab'",
         "the old one runs again, with its old secrets",
     ] {
         assert!(ran.err.contains(part), "no {part}: {}", ran.err);
     }
     said.push(ran);
+    // No host came to its end: the worker waits for nginx, and that for what needs the database.
     let ran = town.clws(DEPLOY);
-    assert_eq!(ran.code, 23, "{}", ran.err);
+    assert_eq!(ran.code, 22, "{}", ran.err);
     for part in [
         "mysql on vm-clws-test-server-0 does not answer: probe `",
         "Access denied",
@@ -123,7 +127,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     ] {
         assert!(ran.err.contains(part), "no {part}: {}", ran.err);
     }
-    assert_eq!(rows(&ran, WORKER), all(WORKER, "unchanged"));
+    assert_eq!(rows(&ran, WORKER), all(WORKER, "left"));
     said.push(ran);
     assert_eq!(ids(&town), before, "the old ones run");
     each_has_its_own(&town, &values);
@@ -166,6 +170,31 @@ fn each_has_its_own(town: &Town, values: &std::collections::BTreeMap<&'static st
                 "{component} proves"
             );
         }
+    }
+}
+
+/// The order of CodaLab's facts, across both hosts.
+fn they_came_in_order(town: &Town) {
+    let began = |component: &str| {
+        let (_, host, _) = GIVEN
+            .iter()
+            .find(|(name, _, _)| *name == component)
+            .unwrap();
+        let engine = town.host(host).engine();
+        // Of one length up to the second, and digits behind.
+        engine.of(component, "{{.State.StartedAt}}")
+    };
+    for (first, then) in [
+        ("mysql", "rest-server"),
+        ("ws-server", "rest-server"),
+        ("rest-server", "bundle-manager"),
+        ("rest-server", "frontend"),
+        ("frontend", "nginx"),
+        ("nginx", "worker"),
+        ("nginx", "monitor"),
+        ("bundle-manager", "monitor"),
+    ] {
+        assert!(began(first) < began(then), "{first} before {then}");
     }
 }
 
