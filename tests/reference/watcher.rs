@@ -186,32 +186,40 @@ fn note(found: &mut Found, wanted: &Wanted, bytes: &[u8], place: &str) {
 /// again.
 fn watch_processes(wanted: &Wanted, over: &AtomicBool) -> Found {
     let mut found = Found::new();
-    let mut seen: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    let mut seen: BTreeMap<PathBuf, Shows> = BTreeMap::new();
     while !over.load(Ordering::Relaxed) {
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let process = entry.path();
-            for what in ["cmdline", "environ"] {
-                let file = process.join(what);
-                // A process that is gone shows nothing.
-                let bytes = std::fs::read(&file).unwrap_or_default();
-                if bytes.is_empty() {
-                    // The kernel's own have neither.
-                    break;
-                }
-                if seen.get(&file) == Some(&bytes) {
-                    continue;
-                }
-                if what == "cmdline" {
-                    note(&mut found, wanted, &bytes, "ps");
-                } else if !wanted.within(&bytes).is_empty() {
-                    note(&mut found, wanted, &bytes, &owner_of(&process));
-                }
-                seen.insert(file, bytes);
+            // A process that is gone shows nothing, and the kernel's own have neither.
+            let read = |what: &str| std::fs::read(process.join(what)).unwrap_or_default();
+            let arguments = read("cmdline");
+            if arguments.is_empty() {
+                continue;
+            }
+            let shows = seen.entry(process.clone()).or_default();
+            if shows.arguments != arguments {
+                note(&mut found, wanted, &arguments, "ps");
+                // Before its environment: afterwards it may be gone.
+                shows.owner = owner_of(&process);
+                shows.arguments = arguments;
+            }
+            let environment = read("environ");
+            if shows.environment != environment {
+                note(&mut found, wanted, &environment, &shows.owner);
+                shows.environment = environment;
             }
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     found
+}
+
+/// What a process showed last.
+#[derive(Default)]
+struct Shows {
+    arguments: Vec<u8>,
+    environment: Vec<u8>,
+    owner: String,
 }
 
 /// `environment of container ID`, or of a program.
