@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::host::Host;
 use crate::support::lab::contains;
-use crate::town::{Host, SERVER, Town, WORKER};
+use crate::town::{SERVER, Town, WORKER};
 
 /// The components in the order of their start, where each runs, and what it is given.
 pub(crate) const GIVEN: [(&str, &str, &[&str]); 8] = [

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a helper of a test fails that test"
@@ -15,6 +16,9 @@ mod support;
 
 mod engine;
 mod given;
+mod host;
+mod images;
+mod processes;
 mod the_reference_comes_up_whole_and_nobody_else_sees_its_secrets;
 mod the_watcher_finds_what_is_planted;
 mod town;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::given::{GIVEN, given, has, proves, values};
+use crate::images;
 use crate::support::lab::Ran;
 use crate::town::{SERVER, Town, WORKER};
 use crate::watcher::{Found, Wanted, Watcher};
@@ -60,7 +61,7 @@ fn unexpected(found: Found) -> Found {
 #[test]
 fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back() {
     let town = Town::start();
-    town.brings_images();
+    images::bring(&town);
     let values = values(&town);
     let mut wanted = Wanted::default();
     // A certificate is shown to everybody.

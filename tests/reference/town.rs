@@ -1,14 +1,13 @@
 //! Two hosts, the desk from which one deploys, and the vault of this repository with their keys in it.
 //!
-//! Each host is a set of namespaces with an sshd and a dockerd of its own (`host.sh`), with the address
-//! and the user that the repository has on record for it. The desk is a network namespace that connects
-//! them; the built program runs there. All of it ends with the test.
+//! Each host has the address and the user that the repository has on record for it. The desk is a network
+//! namespace that connects them; the built program runs there. All of it ends with the test.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use crate::engine::Engine;
+use crate::host::{Host, hears, path};
 use crate::support::lab::{Lab, Ran, Run};
 use crate::support::tool::tool;
 
@@ -24,94 +23,12 @@ const HOSTS: [(&str, &str); 2] = [(SERVER, "10.0.1.4"), (WORKER, "10.0.1.5")];
 /// The desk's address, where names are asked for too.
 const DESK: &str = "10.0.1.1";
 
-/// One host.
-pub(crate) struct Host {
-    pub(crate) name: &'static str,
-    holder: Child,
-    says: BufReader<ChildStdout>,
-    /// Its first process, as this machine numbers it.
-    first: u32,
-    cgroup: String,
-}
-
 /// All of it.
 pub(crate) struct Town {
     pub(crate) lab: Lab,
     pub(crate) hosts: Vec<Host>,
     desk: Child,
     names: Child,
-}
-
-impl Host {
-    fn start(name: &'static str, kept: &Path) -> Self {
-        let cgroup = format!("/clws-test-{}-{name}", std::process::id());
-        let mut holder = Command::new(tool("unshare"))
-            .args(["--pid", "--mount", "--net", "--uts", "--ipc", "--fork"])
-            .args(["--mount-proc", "--kill-child", "--propagation", "private"])
-            .args(["sh", &format!("{HERE}/host.sh"), name])
-            .arg(kept)
-            .arg(&cgroup)
-            .env("PATH", path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut says = BufReader::new(holder.stdout.take().unwrap());
-        hears(&mut says, "made");
-        let id = holder.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-        Self {
-            name,
-            first: children.trim().parse().unwrap(),
-            holder,
-            says,
-            cgroup,
-        }
-    }
-
-    /// A path of the host as this machine reaches it.
-    pub(crate) fn path(&self, path: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root{path}", self.first))
-    }
-
-    /// Its Docker daemon.
-    pub(crate) fn engine(&self) -> Engine {
-        Engine {
-            socket: self.path("/run/docker.sock"),
-        }
-    }
-
-    /// What a script prints that runs on the host as root.
-    pub(crate) fn sh(&self, script: &str) -> String {
-        let output = Command::new(tool("nsenter"))
-            .args(["--target", &self.first.to_string()])
-            .args(["--mount", "--pid", "--net", "--uts", "sh", "-c", script])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{script}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            for log in ["/var/log/sshd.log", "/var/log/dockerd.log"] {
-                let text = std::fs::read(self.path(log)).unwrap_or_default();
-                let text = String::from_utf8_lossy(&text).into_owned();
-                let last: Vec<&str> = text.lines().rev().take(5).collect();
-                eprintln!("{} {log}: {last:#?}", self.name);
-            }
-        }
-        // Its first process is killed with it, and with that one all that runs there.
-        let _killed = self.holder.kill();
-        let _waited = self.holder.wait();
-        let left = format!(
-            "for i in $(seq 50); do find /sys/fs/cgroup -depth -type d -path '*{}*' -exec rmdir {{}} + 2>/dev/null && break; sleep 0.1; done",
-            self.cgroup
-        );
-        let _emptied = Command::new("sh").args(["-c", &left]).status();
-    }
 }
 
 impl Town {
@@ -148,7 +65,7 @@ impl Town {
         };
         town.is_trusted();
         for host in &mut town.hosts {
-            hears(&mut host.says, "ready");
+            host.is_ready();
         }
         town
     }
@@ -241,39 +158,6 @@ impl Town {
     pub(crate) fn value(&self, name: &str) -> String {
         self.succeeds(&format!("secret get test/{name}")).text()
     }
-
-    /// Packs the images and gives each host its own.
-    pub(crate) fn brings_images(&self) {
-        let folder = tempfile::tempdir().unwrap();
-        let trusted = folder.path().join("trusted");
-        std::fs::write(&trusted, self.value("tls/codalab.crt")).unwrap();
-        let output = Command::new("sh")
-            .arg(format!("{HERE}/images.sh"))
-            .arg(HERE)
-            .arg(folder.path())
-            .arg(&trusted)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let tar = |name: &str| folder.path().join(format!("{name}.tar"));
-        let programs = ["WORKDIR /opt/codalab-worksheets", r#"CMD ["cl-frontend"]"#];
-        let server = self.host(SERVER).engine();
-        std::thread::scope(|threads| {
-            threads.spawn(|| {
-                server.import(&tar("codalab"), "codalab/server:1.7.5", &programs);
-                server.told(&["tag", "codalab/server:1.7.5", "codalab/frontend:1.7.5"]);
-            });
-            threads.spawn(|| server.import(&tar("mysql"), "mysql:5.5.53", &[]));
-            threads.spawn(|| {
-                let starts = [r#"CMD ["nginx", "-g", "daemon off;"]"#];
-                server.import(&tar("nginx"), "nginx:1.12.0", &starts);
-            });
-            threads.spawn(|| {
-                let worker = self.host(WORKER).engine();
-                worker.import(&tar("codalab"), "codalab/worker:1.7.5", &[]);
-            });
-        });
-    }
 }
 
 impl Drop for Town {
@@ -349,16 +233,4 @@ fn copy_vault(to: &Path) {
             .unwrap();
         assert!(copied.success());
     }
-}
-
-fn hears(says: &mut impl BufRead, word: &str) {
-    let mut line = String::new();
-    says.read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), word, "a host of the test's own did not start");
-}
-
-/// With the folders of servers, which a person's may lack.
-fn path() -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    format!("{path}:/usr/local/sbin:/usr/sbin:/sbin")
 }

@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::processes;
 use crate::support::lab::{contains, forms};
 use crate::town::Town;
 
@@ -83,7 +83,7 @@ impl<'t> Watcher<'t> {
         let over = Arc::new(AtomicBool::new(false));
         let processes = {
             let (over, wanted) = (Arc::clone(&over), wanted.clone());
-            std::thread::spawn(move || watch_processes(&wanted, &over))
+            std::thread::spawn(move || processes::watch(&wanted, &over))
         };
         let daemons = town
             .hosts
@@ -177,61 +177,10 @@ impl Wanted {
     }
 }
 
-fn note(found: &mut Found, wanted: &Wanted, bytes: &[u8], place: &str) {
+/// Notes what some bytes hold.
+pub(crate) fn note(found: &mut Found, wanted: &Wanted, bytes: &[u8], place: &str) {
     let names = wanted.within(bytes).into_iter();
     found.extend(names.map(|name| (name, place.to_owned())));
-}
-
-/// Reads what each process shows until it is over. What has not changed since the last look is not searched
-/// again.
-fn watch_processes(wanted: &Wanted, over: &AtomicBool) -> Found {
-    let mut found = Found::new();
-    let mut seen: BTreeMap<PathBuf, Shows> = BTreeMap::new();
-    while !over.load(Ordering::Relaxed) {
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let process = entry.path();
-            // A process that is gone shows nothing, and the kernel's own have neither.
-            let read = |what: &str| std::fs::read(process.join(what)).unwrap_or_default();
-            let arguments = read("cmdline");
-            if arguments.is_empty() {
-                continue;
-            }
-            let shows = seen.entry(process.clone()).or_default();
-            if shows.arguments != arguments {
-                note(&mut found, wanted, &arguments, "ps");
-                // Before its environment: afterwards it may be gone.
-                shows.owner = owner_of(&process);
-                shows.arguments = arguments;
-            }
-            let environment = read("environ");
-            if shows.environment != environment {
-                note(&mut found, wanted, &environment, &shows.owner);
-                shows.environment = environment;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    found
-}
-
-/// What a process showed last.
-#[derive(Default)]
-struct Shows {
-    arguments: Vec<u8>,
-    environment: Vec<u8>,
-    owner: String,
-}
-
-/// `environment of container ID`, or of a program.
-fn owner_of(process: &Path) -> String {
-    let cgroup = std::fs::read_to_string(process.join("cgroup")).unwrap_or_default();
-    let mut parts = cgroup.split(['/', '\n']);
-    let id = parts.find(|part| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit()));
-    let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
-    match id {
-        Some(id) => format!("environment of container {id}"),
-        None => format!("environment of {}", name.trim()),
-    }
 }
 
 /// Follows a daemon's events, and asks at once for what each is about.
