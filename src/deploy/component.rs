@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::docker::Engine;
 use super::engine;
+use super::hook::Where;
 use super::leftover;
 use super::limit::Limit;
 use super::place::{self, Opened};
@@ -338,9 +339,12 @@ impl Bringing<'_> {
         if found.trim() != "there" {
             return Ok(false);
         }
-        // Values are opened for a question only if it needs one.
+        // Values are opened for a question only if it needs one; in its container all of them are.
         let mut probes = hook.probe.iter();
-        let needs = probes.any(|p| !p.needs.is_empty() || p.secrets().next().is_some());
+        let needs = probes.any(|p| {
+            let brings = p.place != Where::Container && !p.needs.is_empty();
+            brings || p.secrets().next().is_some()
+        });
         let opened = if needs {
             (self.open)(&self.plan.with_secrets(Purpose::Run))?
         } else {

@@ -233,10 +233,13 @@ impl Surroundings<'_> {
                 .engine
                 .ok_or_else(|| self.wrong("a probe in a container needs [container]".into()))?;
             let words = fill_all(self.plan, &self.names_inside(), run)?;
-            let words = if needs.is_empty() {
-                words
-            } else {
+            // Its files are there anyway; without a variable there may be no file of them to read.
+            let variables = &self.plan.hook.hook.env;
+            let hidden = |name| variables.get(name).is_some_and(|value| !value.is_visible());
+            let words = if needs.iter().any(hidden) {
                 docker::inject::with_environment(&format!("{}/env", place::IN_CONTAINER), &words)
+            } else {
+                words
             };
             let ran = engine
                 .exec_probe(&self.container(), &words, None, within)

@@ -19,7 +19,7 @@ const WITHOUT_SHELL: &str = "clws-test/without-shell:1";
 const NGINX: &str = "clws-test/nginx:1";
 
 const OWN_NGINX: &str = "/usr/sbin/nginx";
-const STATIC_BUSYBOX: &str = "/bin/busybox";
+pub(crate) const STATIC_BUSYBOX: &str = "/bin/busybox";
 
 /// An image with every tool of busybox, the user `ada` (1000), ENTRYPOINT `/entry`, which becomes
 /// its arguments, and CMD `sleep 1000`.
