@@ -91,7 +91,8 @@ impl Bringing<'_> {
             && old.same_content(&new)
             && self.limit.run(self.still_answers(old, engine)).await?
         {
-            self.still_kept_for_boots(old, engine).await?;
+            let kept = self.still_kept_for_boots(old, engine);
+            self.limit.run(kept).await?;
             return Ok(Done::Unchanged);
         }
         let opened = (self.open)(&self.plan.with_secrets(Purpose::Run))?;
