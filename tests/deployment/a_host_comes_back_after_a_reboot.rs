@@ -2,9 +2,12 @@
 //! there. On one that is not prepared, or whose bundle is broken, none comes up without them.
 
 use crate::computer::{Computer, MAPPED};
-use crate::site::{hook, host, opened, random, rows, set};
+use crate::site::{
+    Site, ada_may_log_in, hook, host, needs_root, opened, random, rows, set, way_to,
+};
 use crate::support::docker_image::busybox;
 use crate::support::lab::{Lab, contains, forms};
+use crate::support::sshd::Sshd;
 
 /// A vault with the host `box`, which is a computer of its own.
 struct Town {
@@ -142,14 +145,14 @@ fn every_container_runs_with_the_same_secrets_and_nobody_was_needed() {
     set(&town.lab, "prod/web/CHECK", "another");
     town.computer
         .clws(&town.lab, "deploy --on prod --yes")
-        .exits(23);
+        .exits(22);
     assert_eq!(town.computer.bundles(), changed);
     set(&town.lab, "prod/web/CHECK", &newer);
     for bundle in &changed {
         let bytes = town.computer.machine.run(&format!("cat {bundle}")).stdout;
         assert!(bytes.starts_with(b"age-encryption.org/v1\n"));
         let secrets = [&web, &newer, &api];
-        let mut shapes = secrets.iter().flat_map(|secret| forms(secret.as_bytes()));
+        let mut shapes = secrets.iter().flat_map(|secret| forms(secret));
         assert!(!shapes.any(|form| contains(&bytes, &form)));
     }
 
@@ -286,7 +289,7 @@ fn a_host_says_what_it_lacks_and_systemd_takes_the_unit() {
     town.computer
         .machine
         .sh("mount --bind /dev/null \"$(command -v age)\"");
-    let lacks = prepare("host prepare box --yes").exits(20);
+    let lacks = prepare("host prepare box --yes").exits(22);
     assert!(lacks.err.contains("box lacks age"), "{}", lacks.err);
     assert!(lacks.err.contains("apt-get install age"), "{}", lacks.err);
     town.computer.machine.sh("umount \"$(command -v age)\"");
@@ -319,7 +322,7 @@ fn a_host_says_what_it_lacks_and_systemd_takes_the_unit() {
     let token = random();
     town.set("web", &token);
     town.serves("web");
-    let refused = prepare("deploy --on prod --yes").exits(20);
+    let refused = prepare("deploy --on prod --yes").exits(22);
     let why = "its key is not the one on record: `clws host prepare box` puts that right";
     assert!(refused.err.contains(why), "{}", refused.err);
     prepare("host prepare box --yes").succeeds();
@@ -328,4 +331,39 @@ fn a_host_says_what_it_lacks_and_systemd_takes_the_unit() {
     prepare("host prepare box --undo --yes").succeeds();
     machine
         .sh("test -z \"$(ls -A /etc/systemd/system/docker.service.requires /var/lib/clws/boot)\"");
+}
+
+#[test]
+fn a_host_over_ssh_is_prepared_and_files_alone_come_back() {
+    needs_root();
+    let site = Site::new();
+    let starts = |program: &str| site.machine.program(program);
+    let server = Sshd::start_by(starts, &["ed25519"], "SetEnv HOME=/nonexistent");
+    let way = way_to(&server, &server.user, server.host_key_line());
+    site.host("box", "prod", "server", &way);
+    site.trusts();
+    ada_may_log_in(&site.lab, &server);
+    site.set("prod/certs/KEY", "the-key-of-a-certificate");
+    let text = "runs_on = { machine_type = \"server\" }\n[file.\"tls/key\"]\nsecret = \"certs/KEY\"\n\
+                owner = \"33\"\nmode = \"0440\"\n";
+    site.hook("certs", text, &[]);
+    site.lab.clws("host prepare box --yes").succeeds();
+    let shown = site.lab.clws("host show box").succeeds().text();
+    assert!(shown.contains("prepared      yes"), "{shown}");
+    site.server("web");
+    site.lab.clws("deploy --on prod --yes").succeeds();
+
+    let listed = "cd /run/clws/*/certs && find . -printf '%p %m %U\\n' | sort && cat */tls/key";
+    let before = site.machine.sh(listed);
+    assert!(before.contains("/tls/key 440 33\nthe-key"), "{before}");
+    // A process has none: nothing starts it at a boot.
+    let bundles = "cd /var/lib/clws/boot/*/bundles && find . -type f";
+    let bundle = site.machine.sh(bundles);
+    assert!(
+        bundle.starts_with("./certs/") && bundle.lines().count() == 1,
+        "{bundle}"
+    );
+    site.machine
+        .sh("rm -r /run/clws/*/certs && sh /var/lib/clws/boot/*/open");
+    assert_eq!(site.machine.sh(listed), before);
 }
