@@ -122,10 +122,15 @@ fn prepare(args: &PrepareArgs, cx: &Context, vault: &Vault, party: &Party) -> Re
             &json!({ "host": name.as_str(), "key": key.as_str(), "unit": unit, "command": command }),
         );
     }
-    let state = if lines.is_empty() { "is" } else { "is now" };
     let key = key.as_str();
-    cx.ui
-        .say(&format!("{name} {state} prepared: its key is {key}"));
+    // Where others have to sign as well, it does not count yet.
+    let counts = boot_key(&*host(&cx.trusted_vault()?, name)?) == Some(key);
+    let state = match (counts, lines.is_empty()) {
+        (true, true) => "is prepared",
+        (true, false) => "is now prepared",
+        (false, _) => "is prepared when the others have signed",
+    };
+    cx.ui.say(&format!("{name} {state}: its key is {key}"));
     if let Some(command) = command {
         cx.ui.warn(&format!(
             "no systemd runs there: have `{command}` run as root at each boot, before Docker starts"
