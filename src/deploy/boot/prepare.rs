@@ -99,10 +99,6 @@ impl Explain for PreparingError {
 
 /// What there is on a host already.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is asked of the host by itself"
-)]
 pub struct Found {
     /// The public half of its key.
     pub key: Option<RecipientKey>,
