@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::boot;
 use super::docker::Engine;
 use super::engine;
 use super::hook::Where;
@@ -91,6 +92,8 @@ impl Bringing<'_> {
             && old.same_content(&new)
             && self.limit.run(self.still_answers(old, engine)).await?
         {
+            let kept = self.still_kept_for_boots(old, engine);
+            self.limit.run(kept).await?;
             return Ok(Done::Unchanged);
         }
         let opened = (self.open)(&self.plan.with_secrets(Purpose::Run))?;
@@ -381,6 +384,7 @@ pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool,
         place::remove_folder(target, &receipt.place).await?;
     }
     leftover::clear(target, component, &[], None).await?;
+    boot::forget(target, component).await?;
     target.remove_receipt(component).await?;
     Ok(receipt.is_some())
 }

@@ -49,6 +49,15 @@ pub(super) fn name_of(plan: &ComponentPlan, hook: &ContainerHook) -> String {
         .unwrap_or_else(|| plan.component().to_string())
 }
 
+/// Whether the daemon starts the container again on a host that is not prepared for boots, and on any
+/// while it has not answered yet.
+pub(super) fn restart_of(hook: &ContainerHook) -> Restart {
+    match hook.restarts {
+        0 => Restart::No,
+        tries => Restart::OnFailure(tries),
+    }
+}
+
 /// Places a container's files below `folder` and says what the container is.
 pub(super) async fn prepare(
     target: &Target,
@@ -180,11 +189,7 @@ pub(super) async fn prepare(
             environment: has_environment,
         }),
         files: mounted,
-        restart: if hook.restarts == 0 {
-            Restart::No
-        } else {
-            Restart::OnFailure(hook.restarts)
-        },
+        restart: restart_of(hook),
         labels: labels(plan, &names, hook, folder)?,
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: health(plan, &names, &hook.healthcheck)?,

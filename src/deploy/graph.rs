@@ -315,6 +315,7 @@ mod tests {
                     jump: None,
                     host_keys: Vec::new(),
                 }),
+                boot: None,
             },
             components: components.iter().map(|words| component(words)).collect(),
         };

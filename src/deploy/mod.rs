@@ -7,6 +7,7 @@
 //! target, [`Local`] or [`ssh`]. `ssh` alone knows russh, `docker` alone bollard.
 
 mod argument;
+
 mod channel;
 mod child;
 mod chunk;
@@ -44,6 +45,7 @@ mod target;
 mod template;
 mod warning;
 
+pub mod boot;
 pub mod docker;
 pub mod ssh;
 

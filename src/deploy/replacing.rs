@@ -59,7 +59,17 @@ impl Bringing<'_> {
             new.process = Some(process.clone());
         }
         let answered = match started {
-            Ok(()) => self.limit.run(self.take_over(around, &running)).await,
+            Ok(()) => {
+                let taking = async {
+                    self.take_over(around, &running).await?;
+                    let container = match (&running, around.engine) {
+                        (Running::Container(new), Some(engine)) => Some((engine, new.new_id())),
+                        _ => None,
+                    };
+                    self.keep_for_boots(&new, container).await
+                };
+                self.limit.run(taking).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
@@ -80,6 +90,7 @@ impl Bringing<'_> {
         }
         let stays = [new.place.as_str()];
         leftover::clear(self.target, self.plan.component(), &stays, Some(&new)).await?;
+        self.forget_older(&new).await?;
         let names = around.names_with_address(None).await?;
         let around = Surroundings {
             names: &names,

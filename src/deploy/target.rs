@@ -347,6 +347,11 @@ impl Target {
             .map(drop)
     }
 
+    /// The name of the vault's folders there.
+    pub(super) fn vault(&self) -> &str {
+        self.run.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Where the receipt of a component lies.
     pub(super) fn receipt_file(&self, component: &Component) -> String {
         format!("{}/{component}.json", self.state)

@@ -6,7 +6,7 @@
 use super::MOST_JUMPS;
 use crate::error::{Code, Explain};
 use crate::name::{PartyName, Scope};
-use crate::recipients::Party;
+use crate::recipients::{Party, RecipientKey};
 
 /// The address of this machine.
 pub const LOCAL: &str = "local";
@@ -25,6 +25,8 @@ pub struct Host {
     pub machine_type: String,
     /// The way to it.
     pub reach: Reach,
+    /// Its own public key, `age1…`, if it is prepared for boots.
+    pub boot: Option<String>,
 }
 
 /// The way to a host.
@@ -183,7 +185,23 @@ impl Host {
             scope: scope.ok_or_else(|| unknown("scope"))?,
             machine_type: machine_type.ok_or_else(|| unknown("machine_type"))?,
             reach,
+            boot: boot_key(party).map(str::to_owned),
         })
+    }
+}
+
+/// Which of a host's recipients is its own key, to which what it needs after a boot is sealed.
+pub const BOOT: &str = "boot";
+
+/// The public key of a host that is prepared for boots.
+#[must_use]
+pub fn boot_key(party: &Party) -> Option<&str> {
+    let mut recipients = party.recipients.iter();
+    let own = recipients.find(|recipient| recipient.name == BOOT)?;
+    match &own.key {
+        RecipientKey::Age(key) => Some(key),
+        // A plugin needs somebody there.
+        RecipientKey::Plugin(_) => None,
     }
 }
 

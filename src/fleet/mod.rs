@@ -13,7 +13,7 @@ mod route;
 mod select;
 mod ssh_config;
 
-pub use host::{Endpoint, FleetError, Host, LOCAL, Reach, place_of};
+pub use host::{BOOT, Endpoint, FleetError, Host, LOCAL, Reach, boot_key, place_of};
 pub use host_key::{HostKeyError, HostKeyText};
 pub use known_hosts::Revoked;
 pub use route::{Hop, MOST_JUMPS, SshFolder, route};

@@ -76,6 +76,7 @@ mod tests {
             scope: "prod".parse().unwrap(),
             machine_type: "server".into(),
             reach: Reach::Local,
+            boot: None,
         };
         for word in [
             "vm-clws-prod-server-0",

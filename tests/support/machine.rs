@@ -7,6 +7,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::rc::Rc;
 
 /// Prepares the machine, then stays as its first process, which takes over orphans and waits for them.
 const FIRST: &str = r#"
@@ -18,12 +19,20 @@ mount --bind "$1" /var/lib/clws && echo ready && cat
 /// A machine; it ends when it is dropped, or with the test.
 pub(crate) struct Machine {
     holder: Child,
-    disk: tempfile::TempDir,
+    disk: Rc<tempfile::TempDir>,
+    /// Its namespaces besides those of its mounts and processes.
+    more: Vec<&'static str>,
 }
 
 impl Machine {
     pub(crate) fn start() -> Self {
-        let disk = tempfile::tempdir().unwrap();
+        let disk = Rc::new(tempfile::tempdir().unwrap());
+        Self::boot(disk, FIRST, &[])
+    }
+
+    /// A machine with a disk that others may have used before, its first process (`$1` is the disk; it
+    /// says `ready` and waits for the end of its input), and more namespaces: `net`.
+    pub(crate) fn boot(disk: Rc<tempfile::TempDir>, first: &str, more: &[&'static str]) -> Self {
         let mut command = Command::new("unshare");
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
@@ -31,7 +40,8 @@ impl Machine {
         command
             .args(["--mount", "--pid", "--fork", "--mount-proc"])
             .args(["--kill-child", "--propagation", "private"])
-            .args(["sh", "-c", FIRST, "first"])
+            .args(more.iter().map(|name| format!("--{name}")))
+            .args(["sh", "-c", first, "first"])
             .arg(disk.path());
         let mut holder = command
             .stdin(Stdio::piped())
@@ -43,7 +53,8 @@ impl Machine {
             .read_line(&mut line)
             .unwrap();
         assert_eq!(line, "ready\n", "a machine of the test's own did not start");
-        Self { holder, disk }
+        let more = more.to_vec();
+        Self { holder, disk, more }
     }
 
     /// What lies on the machine in `/var/lib/clws`.
@@ -65,6 +76,7 @@ impl Machine {
         inside
             .arg(format!("--mount={of}/mnt"))
             .arg(format!("--pid={of}/pid_for_children"))
+            .args(self.more.iter().map(|name| format!("--{name}={of}/{name}")))
             .args(["sh", "-c", r#"cd "$0" && exec "$@""#])
             .arg(folder.unwrap_or(std::path::Path::new("/")))
             .arg(command.get_program())
@@ -103,11 +115,18 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
-    fn drop(&mut self) {
+impl Machine {
+    /// Ends it, and waits until nothing of it runs any more.
+    pub(crate) fn end(&mut self) {
         // Its first process ends when its input does, and everything else with it.
         drop(self.holder.stdin.take());
         let _killed = self.holder.kill();
         let _waited = self.holder.wait();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::fleet::{HostKeyText, place_of};
+use crate::fleet::{HostKeyText, boot_key, place_of};
 use crate::recipients::{Kind, Party};
 
 /// List the hosts: scope, machine type, the way to each, its host keys
@@ -75,7 +75,7 @@ pub(super) fn fingerprints(party: &Party) -> Vec<(String, String)> {
 
 /// Whether it has a key of its own, to which what it needs at a boot is sealed.
 pub(super) fn is_prepared(party: &Party) -> bool {
-    !party.recipients.is_empty()
+    boot_key(party).is_some()
 }
 
 /// A host as JSON.

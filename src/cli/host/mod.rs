@@ -3,6 +3,7 @@
 mod add;
 mod import;
 mod list;
+mod prepare;
 mod scan;
 mod show;
 
@@ -13,7 +14,7 @@ use clap::Subcommand;
 use super::context::Context;
 use crate::error::Error;
 
-/// The machines that components run on: list, add, import, look at their host keys
+/// The machines that components run on: list, add, import, look at their host keys, prepare for reboots
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List(list::ListArgs),
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Add(add::AddArgs),
     Import(import::ImportArgs),
     Scan(scan::ScanArgs),
+    Prepare(prepare::PrepareArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -31,5 +33,6 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Add(args) => add::run(args, cx).map(done),
         Command::Import(args) => import::run(args, cx).map(done),
         Command::Scan(args) => scan::run(args, cx),
+        Command::Prepare(args) => prepare::run(args, cx).map(done),
     }
 }

@@ -149,14 +149,28 @@ impl Port {
 }
 
 impl Restart {
-    fn policy(self) -> RestartPolicy {
+    pub(super) fn policy(self) -> RestartPolicy {
         let (name, tries) = match self {
             Self::No => (RestartPolicyNameEnum::NO, None),
             Self::OnFailure(tries) => (RestartPolicyNameEnum::ON_FAILURE, Some(i64::from(tries))),
+            Self::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
         };
         RestartPolicy {
             name: Some(name),
             maximum_retry_count: tries,
+        }
+    }
+
+    /// What a daemon says of a container, if it is one of these.
+    pub(super) fn of(policy: &RestartPolicy) -> Option<Self> {
+        match policy.name? {
+            RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY => Some(Self::No),
+            RestartPolicyNameEnum::ON_FAILURE => {
+                let tries = policy.maximum_retry_count.unwrap_or_default();
+                Some(Self::OnFailure(u16::try_from(tries).ok()?))
+            }
+            RestartPolicyNameEnum::UNLESS_STOPPED => Some(Self::UnlessStopped),
+            RestartPolicyNameEnum::ALWAYS => None,
         }
     }
 }

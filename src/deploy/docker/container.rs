@@ -100,8 +100,7 @@ pub struct FileMount {
     pub target: String,
 }
 
-/// Whether the daemon starts a container again. Not `always`: after a reboot the folder of secrets
-/// is empty until it is opened again, and a container must not come up before.
+/// Whether the daemon starts a container again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Restart {
     /// Never.
@@ -109,6 +108,9 @@ pub enum Restart {
     No,
     /// After an exit that is not 0, this many times.
     OnFailure(u16),
+    /// After every exit and every start of the daemon, unless it was stopped. For hosts alone where the
+    /// folder of secrets is filled again before the daemon starts; elsewhere a boot leaves it empty.
+    UnlessStopped,
 }
 
 /// A port of the host that leads into a container.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    HealthStatusEnum, NetworkConnectRequest, NetworkSettings,
+    ContainerUpdateBody, HealthStatusEnum, NetworkConnectRequest, NetworkSettings,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
@@ -13,7 +13,7 @@ use bollard::query_parameters::{
 };
 
 use super::client::Engine;
-use super::container::{Container, checked_name};
+use super::container::{Container, Restart, checked_name};
 use super::error::{DockerError, checked_id, one_line};
 use super::replace::{aside, beside, step};
 use crate::time::Moment;
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub restarts: u64,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether the daemon starts it again, if that is one of the ways that we know.
+    pub restart: Option<Restart>,
 }
 
 /// What a container is doing.
@@ -176,6 +178,21 @@ impl Engine {
             .await
     }
 
+    /// Says whether the daemon starts a container again, which goes on as it is.
+    pub(in crate::deploy) async fn set_restart(
+        &self,
+        which: &str,
+        restart: Restart,
+    ) -> Result<(), DockerError> {
+        let doing = format!("set the restart policy of `{}`", short(which));
+        let body = ContainerUpdateBody {
+            restart_policy: Some(restart.policy()),
+            ..ContainerUpdateBody::default()
+        };
+        let call = self.docker.update_container(which, body);
+        self.ask(&doing, call).await.map(drop)
+    }
+
     /// Stops a container, if there is one: its stop signal, the grace, then KILL.
     pub(in crate::deploy) async fn stop(&self, which: &str) -> Result<(), DockerError> {
         let grace = self.clocks.grace;
@@ -237,6 +254,7 @@ fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, Doc
     let state = seen.state.unwrap_or_default();
     let labels = seen.config.unwrap_or_default().labels.unwrap_or_default();
     let name = seen.name.unwrap_or_default();
+    let policy = seen.host_config.and_then(|host| host.restart_policy);
     Ok(Snapshot {
         id: checked_id(doing, seen.id)?,
         name: one_line(name.trim_start_matches('/')),
@@ -253,6 +271,7 @@ fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, Doc
             .iter()
             .map(|(name, value)| (one_line(name), one_line(value)))
             .collect(),
+        restart: policy.as_ref().and_then(Restart::of),
         state: activity(&state),
     })
 }
