@@ -40,6 +40,7 @@ mod step;
 mod switch;
 mod target;
 mod template;
+mod users;
 mod warning;
 
 pub mod docker;
@@ -63,3 +64,4 @@ pub use run::{Event, FindWay, Run, Stopped};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use step::StepFailed;
 pub use target::TargetError;
+pub use users::Users;
