@@ -6,6 +6,7 @@ use super::hook::Hook;
 use super::plan::secrets_of;
 use super::signature::{components, read_files};
 use crate::error::Error;
+use crate::fleet::Host;
 use crate::name::{Component, Scope};
 use crate::vault::Vault;
 
@@ -55,6 +56,22 @@ impl Users {
             .filter(|(_, (hook, names))| names.contains(named) && runs(hook))
             .map(|(component, _)| component)
             .collect()
+    }
+}
+
+impl Users {
+    /// The components that are given a secret on one host.
+    pub fn on<'u>(&'u self, path: &'u str, host: &'u Host) -> impl Iterator<Item = &'u Component> {
+        let scope = host.scope.as_str();
+        let own = path
+            .strip_prefix(scope)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let named = own.or(path.starts_with("shared/").then_some(path));
+        let hooks = self.hooks.iter().filter(move |(_, (hook, names))| {
+            named.is_some_and(|named| names.contains(named))
+                && hook.machine_type(&host.scope) == Some(host.machine_type.as_str())
+        });
+        hooks.map(|(component, _)| component)
     }
 }
 

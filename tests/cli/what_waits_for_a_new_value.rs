@@ -49,13 +49,21 @@ fn what_who_left_could_read_is_on_the_list_until_it_has_a_new_value() {
         waiting(&lab, "dev/web"),
         ["dev/web/SALT", "dev/web/TOKEN"].map(|path| found(path, "exposed"))
     );
-    let shown = lab.clws("rotate --due --dry-run dev/keys").succeeds().text();
+    let shown = lab
+        .clws("rotate --due --dry-run dev/keys")
+        .succeeds()
+        .text();
     assert!(shown.contains("ben left 2"), "{shown}");
     // Each entry's own next command takes it off the list.
     for path in all {
         let listed = lab.clws("rotate --due --dry-run --json").word(path);
         let next = listed.succeeds().json()["findings"][0]["next"].clone();
-        let next = next.as_str().unwrap().strip_prefix("clws ").unwrap().to_owned();
+        let next = next
+            .as_str()
+            .unwrap()
+            .strip_prefix("clws ")
+            .unwrap()
+            .to_owned();
         assert!(next.ends_with(path), "{next}");
         lab.clws(&next).stdin(b"a new one").succeeds();
     }

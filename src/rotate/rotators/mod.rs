@@ -1,0 +1,86 @@
+//! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
+
+mod random;
+mod script;
+
+use self::random::Random;
+use self::script::Script;
+use super::RotateError;
+use crate::error::Error;
+use crate::secret::Plain;
+use crate::vault::ValueType;
+use crate::world::World;
+
+/// What makes a new value, and has it accepted outside of the vault.
+pub trait Rotator {
+    /// A new value of the same type, in place of `old`. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`RotateError::NotMade`] for a value that it cannot make.
+    fn make(&self, world: &World, path: &str, old: (ValueType, &Plain)) -> Result<Plain, Error> {
+        random::make(world, path, old)
+    }
+
+    /// Whether anything outside of the vault has to change.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// Changes what is accepted outside of the vault. May be asked for again after it was done.
+    ///
+    /// # Errors
+    /// If it is not done; what was accepted before then still is.
+    fn accept(&self, _world: &World, _which: Accepted, _both: &Both<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Which values are to be accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Accepted {
+    /// The new one as well as the old one.
+    Both,
+    /// The new one alone.
+    New,
+    /// The old one alone.
+    Old,
+}
+
+/// The two values of a rotation.
+#[derive(Clone, Copy, Debug)]
+pub struct Both<'a> {
+    /// The secret's full path.
+    pub path: &'a str,
+    /// The old value.
+    pub old: &'a Plain,
+    /// The new value.
+    pub new: &'a Plain,
+}
+
+/// Where the scripts of rotators come from.
+pub trait Scripts {
+    /// The script of a rotator, as those signed it who may deploy what `secret` is given to.
+    ///
+    /// # Errors
+    /// If there is none, or nobody who counts signed it.
+    fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
+}
+
+/// The rotator of a name: one of clws, or a script of the vault.
+///
+/// # Errors
+/// [`RotateError::NoRotator`]; if there is no such script.
+pub(super) fn rotator(
+    path: &str,
+    name: Option<&str>,
+    scripts: &dyn Scripts,
+) -> Result<Box<dyn Rotator>, Error> {
+    match name {
+        Some(random::NAME) => Ok(Box::new(Random)),
+        Some(name) => Ok(Box::new(Script::new(name, scripts.script(name, path)?))),
+        None => Err(RotateError::NoRotator {
+            path: path.to_owned(),
+        }
+        .into()),
+    }
+}
