@@ -81,7 +81,7 @@ impl Explain for RotateError {
                 format!(
                     "`clws secret policy {path} --rotator random`, if only the components compare it"
                 ),
-                format!("`clws secret set {path}` takes one that you made elsewhere"),
+                format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
             ],
             Self::IsFile { path } | Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]

@@ -2,7 +2,7 @@
 
 use super::RotateError;
 use super::record::Turning;
-use super::rotators::{Scripts, rotator};
+use super::rotators::{Means, rotator};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
@@ -16,7 +16,7 @@ use crate::vault::{Document, PolicyKey, Vault, VaultError};
 pub fn planned(
     vault: &Vault,
     paths: &[SecretPath],
-    scripts: &dyn Scripts,
+    means: Means<'_>,
 ) -> Result<Vec<Turning>, Error> {
     let mut all: Vec<Turning> = Vec::new();
     for path in paths {
@@ -37,7 +37,7 @@ pub fn planned(
             })?;
         let policy = record.policy.with(&document.head.policy);
         let named = policy.value(PolicyKey::Rotator);
-        rotator(&full, named, scripts)?;
+        rotator(&full, named, means)?;
         if all.iter().all(|value| value.path != full) {
             let named = named.unwrap_or_default().to_owned();
             all.push(Turning::new(full, named));

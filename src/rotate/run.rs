@@ -4,7 +4,7 @@
 
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Rotator, Scripts, rotator};
+use super::rotators::{Accepted, Both, Means, Rotator, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::lines::MAX_FILE;
@@ -33,8 +33,8 @@ pub struct Run<'a> {
     pub records: &'a Records,
     /// Changes the vault.
     pub change: &'a Changing<'a>,
-    /// Has the scripts of rotators.
-    pub scripts: &'a dyn Scripts,
+    /// What rotators work with.
+    pub means: Means<'a>,
     /// Deploys.
     pub take: &'a dyn TakeIntoUse,
     /// Tells what is done.
@@ -129,11 +129,16 @@ impl Run<'_> {
     fn make(&self, rotation: &mut Rotation) -> Result<(), Error> {
         let world = self.vault.world();
         let mut made = Vec::new();
+        let mut rotators = Vec::new();
+        for value in &rotation.values {
+            let mut rotator = self.rotator(value)?;
+            rotator.prepare(&value.path)?;
+            rotators.push(rotator);
+        }
         (self.change)(&mut |change| {
             made.clear();
-            for value in &rotation.values {
+            for (value, rotator) in rotation.values.iter().zip(&rotators) {
                 let (path, name) = secret(self.vault, value)?;
-                let rotator = self.rotator(value)?;
                 let (old, new) = change.set_pending(&path, &name, |kind, old| {
                     rotator.make(world, &value.path, (kind, old))
                 })?;
@@ -149,8 +154,8 @@ impl Run<'_> {
         self.records.write(rotation)
     }
 
-    fn rotator(&self, value: &Turning) -> Result<Box<dyn Rotator>, Error> {
-        rotator(&value.path, Some(&value.rotator), self.scripts)
+    fn rotator(&self, value: &Turning) -> Result<Box<dyn Rotator + '_>, Error> {
+        rotator(&value.path, Some(&value.rotator), self.means)
     }
 
     /// Has values accepted outside of the vault: `which`, or in the end the one that is given out. Where

@@ -108,3 +108,29 @@ fn ends_owners_and_components_are_named_without_a_private_key() {
     assert!(listed.err.contains("dev/web/SALT"), "{}", listed.err);
     assert!(!listed.text().contains("SALT"), "{}", listed.text());
 }
+
+#[test]
+fn a_value_made_by_hand_is_taken_at_a_prompt_and_the_steps_are_numbered() {
+    let lab = lab();
+    lab.clws("secret policy dev/web/TOKEN --rotator by-hand")
+        .succeeds();
+    let rotate = |value: &'static str| {
+        let run = lab.clws("rotate dev/web/TOKEN --yes");
+        run.stdin(value.as_bytes())
+    };
+    let refused = rotate("hunter2").exits(2);
+    assert!(refused.err.contains("the old one"), "{}", refused.err);
+    let done = rotate("made elsewhere").succeeds();
+    let at = |step: &str| {
+        done.err
+            .find(step)
+            .unwrap_or_else(|| panic!("{step}: {}", done.err))
+    };
+    assert!(at("1. make a new value") < at("2. give") && at("2. give") < at("3. withdraw the old"));
+    let token = || lab.clws("secret get dev/web/TOKEN").succeeds().text();
+    assert_eq!(token(), "made elsewhere");
+    // Without a yes nothing is done.
+    lab.clws("rotate dev/web/TOKEN").stdin(b"x").exits(15);
+    assert_eq!(token(), "made elsewhere");
+    lab.clws("check --full").succeeds();
+}

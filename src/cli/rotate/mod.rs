@@ -9,20 +9,22 @@ use clap::Args;
 
 use self::take::Deploys;
 use crate::cli::context::Context;
+use crate::cli::ui::Ui;
 use crate::deploy::signed_script;
 use crate::error::Error;
 use crate::name::{Component, SecretName, SecretPath};
-use crate::rotate::{Records, RotateError, Rotation, Run, Scripts, planned};
+use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, planned};
 use crate::secret::Plain;
 use crate::text::list;
-use crate::vault::{Change, Vault};
+use crate::vault::{Change, MAX_VALUE, Vault};
 
 /// Give values new ones, and take those into use
 ///
 /// The new value is sealed beside the old one, becomes the one that is given out, and every component whose
 /// hook uses it is deployed again; when all of them answer, the old one is dropped. What is cut off is gone
 /// on with by `--resume` or led back by `--undo`: the old value is then issued again as the newest. A value's
-/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it, or the
+/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `by-hand`, where a person
+/// makes it elsewhere and gives it here; or the
 /// NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere (docs/rotation.md).
 ///
 /// `--due --dry-run` is the work list: what others may know since somebody left or it was imported, what
@@ -60,19 +62,22 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.change_with(&bundles, &vault, "rotate", |change| make(change))
     };
     let say = |line: &str| cx.ui.say(line);
-    let scripts = Signed { vault: &vault };
+    let means = Means {
+        scripts: &Signed { vault: &vault },
+        person: &cx.ui,
+    };
     let run = Run {
         vault: &vault,
         records: &records,
         change: &change,
         take: &take,
-        scripts: &scripts,
+        means,
         say: &say,
     };
     if args.resume || args.undo {
         go_on(args, cx, &vault, &run)?;
     } else {
-        let values = planned(&vault, &args.paths, &scripts)?;
+        let values = planned(&vault, &args.paths, means)?;
         for value in &values {
             cx.ui.say(&format!("{}, by {}", value.path, value.rotator));
         }
@@ -112,6 +117,23 @@ impl Scripts for Signed<'_> {
         let component = rotator.parse::<Component>()?;
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         signed_script(self.vault, &component, "rotate.sh", &secret)
+    }
+}
+
+impl Person for Ui {
+    fn gives(&self, path: &str) -> Result<Plain, Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell("  1. make a new value where it comes from; leave the old one accepted there");
+        self.tell("  2. give the new value here");
+        self.value(path, MAX_VALUE)
+    }
+
+    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell(&format!(
+            "  3. withdraw the {which} value where it comes from"
+        ));
+        self.confirm(&format!("is the {which} value withdrawn?"))
     }
 }
 

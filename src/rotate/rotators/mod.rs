@@ -1,8 +1,10 @@
 //! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
 
+mod by_hand;
 mod random;
 mod script;
 
+use self::by_hand::ByHand;
 use self::random::Random;
 use self::script::Script;
 use super::RotateError;
@@ -13,6 +15,14 @@ use crate::world::World;
 
 /// What makes a new value, and has it accepted outside of the vault.
 pub trait Rotator {
+    /// Asks whom it has to ask, before anybody waits for it.
+    ///
+    /// # Errors
+    /// If nobody answers.
+    fn prepare(&mut self, _path: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A new value of the same type, in place of `old`. `path` is for messages.
     ///
     /// # Errors
@@ -66,18 +76,46 @@ pub trait Scripts {
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
 }
 
+/// Who does by hand what nothing else does.
+pub trait Person {
+    /// Makes a new value where it comes from, and gives it.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    fn gives(&self, path: &str) -> Result<Plain, Error>;
+
+    /// Withdraws the `old` or the `new` value where it comes from.
+    ///
+    /// # Errors
+    /// If nobody says that it is done.
+    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error>;
+}
+
+/// What rotators work with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Has their scripts.
+    pub scripts: &'a dyn Scripts,
+    /// Does by hand what they cannot.
+    pub person: &'a dyn Person,
+}
+
 /// The rotator of a name: one of clws, or a script of the vault.
 ///
 /// # Errors
 /// [`RotateError::NoRotator`]; if there is no such script.
-pub(super) fn rotator(
+pub(super) fn rotator<'a>(
     path: &str,
     name: Option<&str>,
-    scripts: &dyn Scripts,
-) -> Result<Box<dyn Rotator>, Error> {
+    means: Means<'a>,
+) -> Result<Box<dyn Rotator + 'a>, Error> {
     match name {
         Some(random::NAME) => Ok(Box::new(Random)),
-        Some(name) => Ok(Box::new(Script::new(name, scripts.script(name, path)?))),
+        Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
+        Some(name) => Ok(Box::new(Script::new(
+            name,
+            means.scripts.script(name, path)?,
+        ))),
         None => Err(RotateError::NoRotator {
             path: path.to_owned(),
         }
