@@ -203,8 +203,32 @@ impl Check<'_> {
                 }
             }
         }
+        self.pending(document, rights);
         self.absent_values(document, &pin);
         Ok(())
+    }
+
+    /// The other values of rotations.
+    fn pending(&mut self, document: &Document<'_>, rights: &Rights) {
+        let path = &document.place.path;
+        let all = document.all_pending().unwrap_or_else(|error| {
+            self.add(Finding::of(Kind::Form, path.as_str(), &error));
+            Vec::new()
+        });
+        for pending in all {
+            let name = format!("{path}/{}", pending.name());
+            let since = pending.changed();
+            match self.vault.claim_of_pending(document, &pending, rights) {
+                Ok(claim) => self.claim(claim),
+                Err(error) => {
+                    self.add(Finding::of(Kind::Unvouched, &name, &error).since(since));
+                }
+            }
+            let why = "a rotation of it is not done: another value lies beside it";
+            let next = format!("clws rotate --resume {name}");
+            let note = Finding::new(Kind::Pending, name, why).next(next);
+            self.add(note.since(since));
+        }
     }
 
     /// What the pin says of a record.

@@ -66,6 +66,8 @@ pub enum Kind {
     Large,
     /// A note: a value was handed in and waits for a writer.
     Submission,
+    /// A note: a rotation has left another value beside the one that is given out.
+    Pending,
     /// A note: a killed run left a temporary file.
     Stale,
     /// A note: a change of the rules waits for signatures.
@@ -110,6 +112,7 @@ impl Kind {
             Self::Due => "due",
             Self::Large => "large",
             Self::Submission => "submission",
+            Self::Pending => "pending",
             Self::Stale => "stale",
             Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
@@ -128,6 +131,7 @@ impl Kind {
                 | Self::Due
                 | Self::Large
                 | Self::Submission
+                | Self::Pending
                 | Self::Stale
                 | Self::Proposal
                 | Self::PublicParty

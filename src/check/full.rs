@@ -48,6 +48,13 @@ impl Check<'_> {
                 }
             }
         }
+        for pending in document.all_pending().unwrap_or_default() {
+            if let Err(error) = document.open_record(pending.record(), &data_key) {
+                let name = format!("{path}/{}", pending.name());
+                let finding = Finding::of(Kind::Seal, name, &error);
+                self.add(finding.since(pending.changed()));
+            }
+        }
         Ok(())
     }
 

@@ -138,6 +138,18 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
 }
 
+/// Brings what a plan says, in the course of another command; its rows were printed.
+pub(super) fn bring(cx: &Context, vault: &Vault, plan: &Plan) -> Result<Result<(), Code>, Error> {
+    let asked = Asked {
+        parallel: PARALLEL,
+        hosts: plan.hosts.len(),
+        record: None,
+    };
+    let rows = with_run(cx, vault, &asked, async |run, _| run.deploy(plan).await)?;
+    table::print(&cx.ui, &rows)?;
+    Ok(outcome(&rows))
+}
+
 /// The record that a run leaves for one that goes on with it.
 fn open_record(args: &DeployArgs, cx: &Context, vault: &Vault) -> Result<Option<Record>, Error> {
     let folder = vault.trust().pins.dir();

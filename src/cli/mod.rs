@@ -24,6 +24,7 @@ mod progress;
 mod recipient;
 mod rekey;
 mod resealing;
+mod rotate;
 mod rules;
 mod scan;
 mod secret;
@@ -128,6 +129,7 @@ enum Command {
     Host(host::Command),
     #[command(subcommand)]
     Hook(hook::Command),
+    Rotate(rotate::RotateArgs),
     Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
     Ssh(ssh::SshArgs),
@@ -154,6 +156,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Trust(command) => trust::run(command, cx),
         Command::Host(command) => host::run(command, cx),
         Command::Hook(command) => hook::run(command, cx),
+        Command::Rotate(args) => rotate::run(args, cx),
         Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),
         Command::Ssh(args) => ssh::run(args, cx),

@@ -324,7 +324,7 @@ fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<Tr
 }
 
 /// Every secret that a hook and its templates give to the component, as they write it.
-fn secrets_of(
+pub(super) fn secrets_of(
     component: &Component,
     hook: &Hook,
     files: &HookFiles,

@@ -3,6 +3,7 @@
 mod adopt;
 mod draft;
 mod load;
+mod pend;
 mod rekey;
 mod restore;
 mod submit;
@@ -314,6 +315,7 @@ impl<'a> Change<'a> {
         let record = unsigned.sign(author.signer)?;
         draft.records.insert(name.clone(), record);
         draft.plain.remove(name);
+        draft.drop_pending(name);
         Ok(())
     }
 
@@ -385,6 +387,12 @@ impl<'a> Change<'a> {
             draft
                 .records
                 .keys()
+                .chain(
+                    draft
+                        .pending
+                        .keys()
+                        .filter(|name| !draft.records.contains_key(*name)),
+                )
                 .map(move |name| format!("{path}/{name}"))
         });
         values

@@ -15,7 +15,8 @@ use crate::trust::RecordMark;
 use super::VaultError;
 use super::document::Document;
 use super::open::Vault;
-use super::record::Record;
+use super::pending::Pending;
+use super::record::{Part, Record};
 use super::sidecar::Sidecar;
 
 /// What is claimed to be signed, by which key.
@@ -129,6 +130,26 @@ impl Vault {
             hash: claim.hash,
         };
         Ok((claim, mark))
+    }
+
+    /// The claim of the other value of a rotation.
+    ///
+    /// # Errors
+    /// As [`Self::claim_of_head`].
+    pub fn claim_of_pending(
+        &self,
+        document: &Document<'_>,
+        pending: &Pending,
+        rights: &Rights,
+    ) -> Result<Claim, VaultError> {
+        let record = &pending.0;
+        let name = format!("{}/{}, pending", document.place.path, record.name);
+        let signed = &record.signed;
+        self.claim(&name, signed, &rights.writers, Namespace::Value, |key| {
+            let key_id = document.key_id_of(record);
+            let message = record.message_as(Part::Pending, &document.place, key_id, key);
+            (record.mark(&message).hash, message)
+        })
     }
 
     /// The claim of a sealed file's sidecar, and what it is compared by.

@@ -179,7 +179,7 @@ impl<'a> Document<'a> {
         &self.parsed
     }
 
-    fn at(&self, error: LineError) -> VaultError {
+    pub(super) fn at(&self, error: LineError) -> VaultError {
         VaultError::Line {
             file: self.place.path.to_file(),
             error,

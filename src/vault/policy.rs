@@ -111,14 +111,20 @@ impl Policy {
     #[must_use]
     pub fn due(&self, changed: Moment) -> Option<String> {
         let expires = self.value(PolicyKey::Expires).map(str::to_owned);
+        let rotate = self.rotation_day(changed);
+        [expires, rotate].into_iter().flatten().min()
+    }
+
+    /// The day on which a value that was given at `changed` is as old as `rotate_every` lets it be.
+    #[must_use]
+    pub fn rotation_day(&self, changed: Moment) -> Option<String> {
         let days = self
             .value(PolicyKey::RotateEvery)
             .and_then(|text| text.strip_suffix('d'));
-        let rotate = days.and_then(|days| days.parse::<i64>().ok()).map(|days| {
+        days.and_then(|days| days.parse::<i64>().ok()).map(|days| {
             let seconds = days.saturating_mul(86_400);
             Moment::from_seconds(changed.seconds().saturating_add(seconds)).date()
-        });
-        [expires, rotate].into_iter().flatten().min()
+        })
     }
 
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {

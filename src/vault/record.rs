@@ -30,6 +30,32 @@ pub enum State {
     Removed,
 }
 
+/// Which of the two tables of a name a record is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Part {
+    /// `[secret.NAME]`, the value that is given out.
+    Secret,
+    /// `[pending.NAME]`, the other value of a rotation.
+    Pending,
+}
+
+impl Part {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// The tag of the message: neither can be passed off as the other.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Secret => "clws.v1.value",
+            Self::Pending => "clws.v1.pending",
+        }
+    }
+}
+
 /// One record of a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
@@ -86,7 +112,16 @@ pub(super) struct Unsigned<'a> {
 
 impl Unsigned<'_> {
     pub(super) fn sign(self, signer: &dyn Signs) -> Result<Record, crate::error::Error> {
+        self.sign_as(Part::Secret, signer)
+    }
+
+    pub(super) fn sign_as(
+        self,
+        part: Part,
+        signer: &dyn Signs,
+    ) -> Result<Record, crate::error::Error> {
         let message = message(
+            part,
             self.place,
             self.name.as_str(),
             &self.state,
@@ -110,12 +145,13 @@ impl Unsigned<'_> {
 }
 
 /// `L("clws.v1.value", vault, doc, scope, name, state, type, u64(rev), u64(seq), changed, author,
-/// key_id, value text, policy, signer blob)`; type, key_id and value are empty for a tombstone.
+/// key_id, value text, policy, signer blob)`, with another tag for a pending one; type, key_id and value are empty for a tombstone.
 #[expect(
     clippy::too_many_arguments,
     reason = "the fields of the message, in its order"
 )]
 fn message(
+    part: Part,
     place: &Place,
     name: &str,
     state: &State,
@@ -129,7 +165,7 @@ fn message(
         State::Live { kind, text } => ("live", kind.as_str(), key_id.as_slice(), text.as_str()),
         State::Removed => ("removed", "", [].as_slice(), ""),
     };
-    List::new("clws.v1.value")
+    List::new(part.tag())
         .bytes(&place.vault)
         .bytes(&place.id)
         .text(place.scope().as_str())
@@ -183,6 +219,10 @@ impl Record {
     /// Prints the table.
     #[must_use]
     pub fn print(&self) -> String {
+        self.print_as(Part::Secret)
+    }
+
+    pub(super) fn print_as(&self, part: Part) -> String {
         let mut fields: Vec<(&str, Value)> = match &self.state {
             State::Live { kind, text } => {
                 vec![
@@ -198,13 +238,24 @@ impl Record {
         fields.push(("author", self.author.as_str().into()));
         fields.extend(self.policy.fields());
         fields.push(("sig", self.signed.to_string().into()));
-        lines::print("secret", Some(self.name.as_str()), &fields)
+        lines::print(part.table(), Some(self.name.as_str()), &fields)
     }
 
     /// The message that the signature is over, for the key that it names.
     #[must_use]
     pub fn message(&self, place: &Place, key_id: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+        self.message_as(Part::Secret, place, key_id, signer)
+    }
+
+    pub(super) fn message_as(
+        &self,
+        part: Part,
+        place: &Place,
+        key_id: &[u8; 32],
+        signer: &PublicKey,
+    ) -> Vec<u8> {
         message(
+            part,
             place,
             self.name.as_str(),
             &self.state,
@@ -375,6 +426,18 @@ mod tests {
                 .open(&place, &key_id, &data_key)
                 .unwrap()
                 .same_as(&plain)
+        );
+        // The same as the other value of a rotation: another message, so another signature.
+        let pending = record.message_as(Part::Pending, &place, &key_id, signing.public());
+        assert_eq!(
+            hex(&sha256(&pending)),
+            "5b78e158e0ee8d64f44231f009ddec94662bbb48a54ce2aa490cb879e4a77556"
+        );
+        assert!(
+            signing
+                .public()
+                .verify(Namespace::Value, &pending, &record.signed.signature)
+                .is_err()
         );
         record.rev = 8;
         assert!(record.open(&place, &key_id, &data_key).is_err());

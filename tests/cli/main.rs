@@ -55,4 +55,5 @@ mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;
 mod vim_keeps_nothing_of_what_it_edits;
 mod what_a_program_prints_is_redacted;
+mod what_waits_for_a_new_value;
 mod what_was_imported_can_be_exported;

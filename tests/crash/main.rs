@@ -21,6 +21,7 @@ mod identity;
 mod import;
 mod leaving;
 mod restore;
+mod rotate;
 mod rules;
 mod set;
 mod strace;

@@ -47,6 +47,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "check",
             "history",
             "merge",
+            "rotate",
             "scan",
         ],
     ),

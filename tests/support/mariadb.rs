@@ -82,6 +82,18 @@ impl MariaDb {
         self.login("root", &self.root_password, &self.by_socket(), statements)
     }
 
+    /// A defaults file (mode 0600) with which a program is the server's administrator.
+    pub(crate) fn administrators_file(&self) -> PathBuf {
+        let file = self.folder.path().join("administrator.cnf");
+        let text = format!(
+            "[client]\nuser=root\npassword=\"{}\"\n{}",
+            self.root_password,
+            self.by_socket()
+        );
+        write_private(&file, &text);
+        file
+    }
+
     /// Writes a defaults file (mode 0600) and runs the client with it.
     fn login(&self, user: &str, password: &str, way: &str, statements: &str) -> Output {
         let file = self.folder.path().join("client.cnf");

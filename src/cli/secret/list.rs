@@ -11,8 +11,8 @@ use crate::name::SecretPath;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError};
 use crate::vault::{
-    Document, Judged, Listed, Past, Policy, PolicyKey, Record, Sidecar, State, Vault, VaultError,
-    Vouched, is_jump,
+    Document, Judged, Listed, Past, Pending, Policy, PolicyKey, Record, Sidecar, State, Vault,
+    VaultError, Vouched, is_jump,
 };
 
 /// List secrets: name, rev, age, due date, readers, writer
@@ -149,11 +149,17 @@ impl Look<'_> {
                 let mut submitted: BTreeMap<String, _> = submissions
                     .map(|submission| (submission.name.to_string(), submission))
                     .collect();
+                let pending = document.all_pending()?;
+                let is_pending = |record: &Record| {
+                    let mut names = pending.iter().map(Pending::name);
+                    names.any(|name| *name == record.name)
+                };
                 let mut rows = Vec::new();
                 for record in document.records()? {
                     let removed = record.state == State::Removed;
                     let mark = match self.mark_of_record((&document, head), &record, &pin) {
                         "" if submitted.contains_key(record.name.as_str()) => "submitted",
+                        "" if is_pending(&record) => "pending",
                         mark => mark,
                     };
                     if !removed {

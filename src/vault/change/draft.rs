@@ -15,6 +15,7 @@ use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
 use crate::vault::judge::demand_no_jump;
 use crate::vault::open::{Signs, Vault};
+use crate::vault::pending::Pending;
 use crate::vault::place::Place;
 use crate::vault::policy::Policy;
 use crate::vault::record::Record;
@@ -37,6 +38,8 @@ pub(super) struct Draft {
     pub(super) plain: BTreeMap<ValueName, Plain>,
     /// Records that lie elsewhere and are counted on from: rev and seq.
     pub(super) known: BTreeMap<ValueName, RecordMark>,
+    /// The other values of rotations, and what they are; none where it is to go.
+    pub(super) pending: BTreeMap<ValueName, Option<(Pending, Plain)>>,
     /// What was handed in and is taken over or thrown away.
     pub(super) dropped: BTreeSet<ValueName>,
     /// Every name in the text or among the new records, by its lower-case form.
@@ -119,6 +122,7 @@ impl Draft {
     pub(super) fn is_unchanged(&self) -> bool {
         self.records.is_empty()
             && self.wraps.is_empty()
+            && self.pending.is_empty()
             && self.dropped.is_empty()
             && !self.head_is_new
     }
@@ -198,6 +202,10 @@ impl Draft {
         for name in &self.dropped {
             changes.insert(("submission", Some(name.as_str())), None);
         }
+        for (name, pending) in &self.pending {
+            let text = pending.as_ref().map(|(pending, _)| pending.print());
+            changes.insert(("pending", Some(name.as_str())), text);
+        }
         for wrap in &self.wraps {
             changes.insert(("reader", Some(&wrap.name)), Some(wrap.print()));
         }
@@ -264,6 +272,21 @@ impl Draft {
             }
             pin.values.insert(name.to_string(), mark);
             done();
+        }
+        for (name, pending) in &self.pending {
+            let read = document.pending(name)?;
+            if read.as_ref() != pending.as_ref().map(|(pending, _)| pending) {
+                return Err(wrong().into());
+            }
+            let Some((pending, plain)) = pending else {
+                continue;
+            };
+            claims.push(vault.claim_of_pending(&document, pending, &self.rights)?);
+            let key_id = &document.head.key_id;
+            let opened = pending.0.open(&document.place, key_id, &self.data_key)?;
+            if !opened.same_as(plain) {
+                return Err(wrong().into());
+            }
         }
         Ok(pin)
     }

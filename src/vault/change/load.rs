@@ -69,6 +69,7 @@ impl Change<'_> {
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
             known: BTreeMap::new(),
+            pending: BTreeMap::new(),
             dropped: BTreeSet::new(),
         })
     }
@@ -166,6 +167,7 @@ impl Change<'_> {
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
             known: BTreeMap::new(),
+            pending: BTreeMap::new(),
             dropped: BTreeSet::new(),
             names: BTreeMap::new(),
         })

@@ -1,0 +1,195 @@
+//! `clws rotate`: new values for old ones.
+
+mod due;
+mod take;
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::take::Deploys;
+use crate::cli::context::Context;
+use crate::cli::ui::Ui;
+use crate::deploy::signed_script;
+use crate::error::Error;
+use crate::name::{Component, SecretName, SecretPath};
+use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, planned};
+use crate::secret::Plain;
+use crate::text::list;
+use crate::vault::{Change, MAX_VALUE, Vault};
+
+/// Give values new ones, and take those into use
+///
+/// The new value is sealed beside the old one, becomes the one that is given out, and every component whose
+/// hook uses it is deployed again; when all of them answer, the old one is dropped. What is cut off is gone
+/// on with by `--resume` or led back by `--undo`: the old value is then issued again as the newest. A value's
+/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `by-hand`, where a person
+/// makes it elsewhere and gives it here; or the
+/// NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere (docs/rotation.md).
+///
+/// `--due --dry-run` is the work list: what others may know since somebody left or it was imported, what
+/// is older than its policy lets it be, and what ends within 30 days. That needs no private key.
+#[derive(Args, Debug)]
+pub(crate) struct RotateArgs {
+    /// Values; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
+    #[arg(required_unless_present_any = ["due", "resume", "undo"])]
+    paths: Vec<SecretPath>,
+    /// What waits for a new value
+    #[arg(long, requires = "dry_run")]
+    due: bool,
+    /// Show what is to be done, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on with what was cut off
+    #[arg(long, conflicts_with_all = ["due", "dry_run"])]
+    resume: bool,
+    /// Lead what was cut off back to the old value
+    #[arg(long, conflicts_with_all = ["due", "dry_run", "resume"])]
+    undo: bool,
+}
+
+pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
+    if args.due {
+        return due::print(args, cx).map(|()| ExitCode::SUCCESS);
+    }
+    let vault = cx.trusted_vault()?;
+    vault.trust().demand_clean(vault.tree())?;
+    vault.demand_pin(true)?;
+    let records = Records::take(vault.trust().pins.dir())?;
+    let take = Deploys { cx, vault: &vault };
+    let bundles = cx.bundles()?;
+    let change = |make: &mut dyn FnMut(&mut Change<'_>) -> Result<(), Error>| {
+        cx.change_with(&bundles, &vault, "rotate", |change| make(change))
+    };
+    let say = |line: &str| cx.ui.say(line);
+    let means = Means {
+        scripts: &Signed { vault: &vault },
+        person: &cx.ui,
+    };
+    let run = Run {
+        vault: &vault,
+        records: &records,
+        change: &change,
+        take: &take,
+        means,
+        say: &say,
+    };
+    if args.resume || args.undo {
+        go_on(args, cx, &vault, &run)?;
+    } else {
+        let values = planned(&vault, &args.paths, means)?;
+        for value in &values {
+            cx.ui.say(&format!("{}, by {}", value.path, value.rotator));
+        }
+        let paths: Vec<String> = values.iter().map(|value| value.path.clone()).collect();
+        // Whatever is missing for a deploy is said before anything is changed.
+        let plans = take.plans(&paths)?;
+        for plan in &plans {
+            for notice in plan.notices.iter().chain(&plan.warnings) {
+                cx.ui.warn(notice);
+            }
+            for line in plan.lines() {
+                cx.ui.say(&line);
+            }
+        }
+        if plans.is_empty() {
+            cx.ui
+                .say("no component on any host uses it: nothing is deployed");
+        }
+        if args.dry_run {
+            return Ok(ExitCode::SUCCESS);
+        }
+        cx.ui
+            .confirm(&format!("give {} a new value?", list(&paths)))?;
+        run.begin(values)?;
+        cx.ui.say(&format!("rotated {}", list(&paths)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The scripts of rotators: `hooks/NAME/rotate.sh`, signed as any hook.
+struct Signed<'a> {
+    vault: &'a Vault,
+}
+
+impl Scripts for Signed<'_> {
+    fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error> {
+        let component = rotator.parse::<Component>()?;
+        let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
+        signed_script(self.vault, &component, "rotate.sh", &secret)
+    }
+}
+
+impl Person for Ui {
+    fn gives(&self, path: &str) -> Result<Plain, Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell("  1. make a new value where it comes from; leave the old one accepted there");
+        self.tell("  2. give the new value here");
+        self.value(path, MAX_VALUE)
+    }
+
+    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell(&format!(
+            "  3. withdraw the {which} value where it comes from"
+        ));
+        self.confirm(&format!("is the {which} value withdrawn?"))
+    }
+}
+
+/// Goes on with every rotation of this machine that one of the paths is in; with all without one.
+fn go_on(args: &RotateArgs, cx: &Context, vault: &Vault, run: &Run<'_>) -> Result<(), Error> {
+    let mut all = run.records.all()?;
+    let is_meant = |rotation: &Rotation| {
+        let paths = rotation.paths();
+        let named = |path: &SecretPath| paths.iter().any(|known| known == path.as_str());
+        args.paths.is_empty() || args.paths.iter().any(named)
+    };
+    all.retain(is_meant);
+    if all.is_empty() {
+        return match args.paths.as_slice() {
+            paths @ [_, ..] if args.undo => drop_alone(cx, vault, run, paths),
+            _ => Err(RotateError::NotBegun.into()),
+        };
+    }
+    for rotation in all {
+        let paths = list(&rotation.paths());
+        if args.undo {
+            cx.ui
+                .confirm(&format!("lead {paths} back to the old value?"))?;
+            run.undo(rotation)?;
+            cx.ui.say(&format!("undone: {paths}"));
+        } else {
+            run.resume(rotation)?;
+            cx.ui.say(&format!("done: {paths}"));
+        }
+    }
+    Ok(())
+}
+
+/// Ends a rotation that another machine began: what is given out stays.
+fn drop_alone(
+    cx: &Context,
+    vault: &Vault,
+    run: &Run<'_>,
+    paths: &[SecretPath],
+) -> Result<(), Error> {
+    let mut values = Vec::new();
+    for path in paths {
+        match vault.find_secret(path)? {
+            SecretName::Value(path, name) if vault.has_pending(&path, &name)? => {
+                values.push((path, name));
+            }
+            _ => return Err(RotateError::NotBegun.into()),
+        }
+    }
+    cx.ui
+        .warn("it was begun on another machine: the value that is given out stays, the other goes");
+    cx.ui.confirm("drop the value beside it?")?;
+    (run.change)(&mut |change| {
+        let mut each = values.iter();
+        each.try_for_each(|(path, name)| change.drop_pending(path, name))
+    })?;
+    cx.ui.say("dropped");
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Why a secret is not rotated.
+
+use crate::error::{Code, Explain};
+
+/// What stands between a secret and its new value.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// Nothing is known that makes a new value.
+    #[error("`{path}` has no rotator")]
+    NoRotator {
+        /// The secret.
+        path: String,
+    },
+    /// A rotator's script did not do what was asked.
+    #[error("`{path}`: the rotator `{rotator}`, asked for `{word}`, ended with {why}")]
+    Script {
+        /// The secret.
+        path: String,
+        /// The rotator.
+        rotator: String,
+        /// What was asked of it.
+        word: &'static str,
+        /// How it ended, and what it said, without the values.
+        why: String,
+    },
+    /// Sealed files have one value.
+    #[error("`{path}` is a sealed file, and has no second value beside it")]
+    IsFile {
+        /// The file.
+        path: String,
+    },
+    /// The rotator cannot make a value like this one.
+    #[error("no new value is made for `{path}`: {why}")]
+    NotMade {
+        /// The secret.
+        path: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// Something lies beside the value.
+    #[error("a rotation of `{path}` is not done")]
+    UnderWay {
+        /// The secret.
+        path: String,
+    },
+    /// Somebody gave another value.
+    #[error("`{path}` was given another value while its rotation went on")]
+    Moved {
+        /// The secret.
+        path: String,
+    },
+    /// Another run of this machine.
+    #[error("another rotation runs here")]
+    Busy,
+    /// Nothing to go on with.
+    #[error("no rotation of this was begun on this machine")]
+    NotBegun,
+    /// The record does not read.
+    #[error("the record {file} of a rotation does not read")]
+    Record {
+        /// The file.
+        file: String,
+    },
+}
+
+impl Explain for RotateError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoRotator { .. } | Self::IsFile { .. } | Self::NotMade { .. } => Code::Usage,
+            Self::Script { .. } => Code::Remote,
+            Self::UnderWay { .. } | Self::Moved { .. } => Code::Conflict,
+            Self::Busy => Code::TempFail,
+            Self::NotBegun => Code::NotFound,
+            Self::Record { .. } => Code::DataErr,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoRotator { path, .. } => vec![
+                format!(
+                    "`clws secret policy {path} --rotator random`, if only the components compare it"
+                ),
+                format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
+            ],
+            Self::IsFile { path } | Self::NotMade { path, .. } => {
+                vec![format!("`clws secret set {path}` takes a new one")]
+            }
+            Self::UnderWay { path } | Self::Script { path, .. } => vec![
+                format!("`clws rotate --resume {path}` goes on with it"),
+                format!("`clws rotate --undo {path}` leads back to the old value"),
+            ],
+            Self::Moved { path } => {
+                vec![format!(
+                    "`clws rotate --undo {path}` ends the rotation; the value of now stays"
+                )]
+            }
+            Self::Busy => vec!["wait until it is done".to_owned()],
+            Self::NotBegun => vec!["`clws check` names what is under way".to_owned()],
+            Self::Record { .. } => {
+                vec!["remove it; `clws rotate --undo PATH` then ends the rotation".to_owned()]
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! New values for old ones: what waits for one, and how it gets it without a moment in which nothing works.
+//!
+//! A rotation is a deploy with two values. Its steps are data, written down as they are done ([`Records`]);
+//! what the values are lies sealed in the vault alone. Deploying is somebody else's: [`TakeIntoUse`].
+
+mod due;
+mod error;
+mod plan;
+mod record;
+mod rotators;
+mod run;
+
+pub use due::{Due, Reason, WorkList, work_list};
+pub use error::RotateError;
+pub use plan::planned;
+pub use record::{Numbers, Records, Rotation, Step, Turning};
+pub use rotators::{Accepted, Both, Means, Person, Rotator, Scripts};
+pub use run::{Changing, Run, TakeIntoUse};

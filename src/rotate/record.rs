@@ -1,0 +1,158 @@
+//! Where a rotation stands, for whoever goes on with it after a kill: `rotations/….json` in the vault's
+//! state folder. Names, numbers and the step, never a value; the values lie sealed in the vault.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::RotateError;
+use crate::crypto::{List, hex, sha256};
+use crate::error::Error;
+use crate::fs::{self, FsError, Lock, Sync};
+use crate::vault::Record as Sealed;
+
+/// 10,000 values are 3 MB.
+const MAX_RECORD: usize = 16 * 1024 * 1024;
+
+/// What is done of a rotation. What is between two steps was begun, and is looked at in the vault.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Written down, and nothing else.
+    Begun,
+    /// The new value lies beside the old one.
+    Made,
+    /// The new value is accepted outside of the vault as well as the old one.
+    Accepted,
+    /// The new value is the one that is given out, and the old one beside it.
+    Swapped,
+    /// It is to be undone.
+    Returning,
+    /// The old value is the one that is given out again.
+    Returned,
+    /// Everything uses what is given out.
+    Used,
+}
+
+/// A value by its numbers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Numbers {
+    rev: u64,
+    changed: String,
+}
+
+impl Numbers {
+    pub(super) fn of(record: &Sealed) -> Self {
+        Self {
+            rev: record.rev,
+            changed: record.changed.to_string(),
+        }
+    }
+
+    /// Whether `self` is what `old` becomes when it is issued again behind `new`.
+    pub(super) fn is_again(&self, old: &Self, new: &Self) -> bool {
+        self.changed == old.changed && self.rev == new.rev + 1
+    }
+}
+
+/// One value of a rotation.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Turning {
+    /// Its full path.
+    pub path: String,
+    /// The rotator.
+    pub rotator: String,
+    /// The old value and the new one, once that is made.
+    pub(super) numbers: Option<(Numbers, Numbers)>,
+}
+
+impl Turning {
+    /// A value that is to be rotated.
+    #[must_use]
+    pub fn new(path: String, rotator: String) -> Self {
+        Self {
+            path,
+            rotator,
+            numbers: None,
+        }
+    }
+}
+
+/// A rotation: values that get new ones together.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Rotation {
+    /// What is done.
+    pub step: Step,
+    /// The values.
+    pub values: Vec<Turning>,
+}
+
+impl Rotation {
+    /// The full paths of its values.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        self.values.iter().map(|value| value.path.clone()).collect()
+    }
+}
+
+/// The records of this machine for one vault, held by one run at a time.
+#[derive(Debug)]
+pub struct Records {
+    folder: PathBuf,
+    _lock: Lock,
+}
+
+impl Records {
+    /// Takes the records below the vault's state folder.
+    ///
+    /// # Errors
+    /// [`RotateError::Busy`], [`FsError`].
+    pub fn take(state: &Path) -> Result<Self, Error> {
+        let folder = state.join("rotations");
+        let lock = Lock::try_take(&folder.join("lock"), "rotate")?;
+        let _lock = lock.ok_or(RotateError::Busy)?;
+        Ok(Self { folder, _lock })
+    }
+
+    /// All rotations that are not done.
+    ///
+    /// # Errors
+    /// [`RotateError::Record`], [`FsError`].
+    pub fn all(&self) -> Result<Vec<Rotation>, Error> {
+        let names = fs::names(&self.folder).map_err(FsError::io("read", &self.folder))?;
+        let mut all = Vec::new();
+        for name in names {
+            let path = self.folder.join(&name);
+            if path.extension().is_none_or(|end| end != "json") {
+                continue;
+            }
+            let Some(bytes) = fs::read_private(&path, MAX_RECORD)? else {
+                continue;
+            };
+            let read = serde_json::from_slice(&bytes);
+            all.push(read.map_err(|_| RotateError::Record {
+                file: path.display().to_string(),
+            })?);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn write(&self, rotation: &Rotation) -> Result<(), Error> {
+        // Plain texts and numbers always print.
+        let bytes = serde_json::to_vec(rotation).unwrap_or_default();
+        Ok(fs::write_private(&self.file(rotation), &bytes, Sync::Disk)?)
+    }
+
+    pub(super) fn forget(&self, rotation: &Rotation) -> Result<(), Error> {
+        Ok(fs::remove_private(&self.file(rotation))?)
+    }
+
+    fn file(&self, rotation: &Rotation) -> PathBuf {
+        let mut key = List::new("clws.v1.rotation-record");
+        for value in &rotation.values {
+            key = key.text(&value.path);
+        }
+        let name: String = hex(&sha256(&key.encode())).chars().take(16).collect();
+        self.folder.join(format!("{name}.json"))
+    }
+}

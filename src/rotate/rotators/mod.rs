@@ -1,0 +1,124 @@
+//! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
+
+mod by_hand;
+mod random;
+mod script;
+
+use self::by_hand::ByHand;
+use self::random::Random;
+use self::script::Script;
+use super::RotateError;
+use crate::error::Error;
+use crate::secret::Plain;
+use crate::vault::ValueType;
+use crate::world::World;
+
+/// What makes a new value, and has it accepted outside of the vault.
+pub trait Rotator {
+    /// Asks whom it has to ask, before anybody waits for it.
+    ///
+    /// # Errors
+    /// If nobody answers.
+    fn prepare(&mut self, _path: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A new value of the same type, in place of `old`. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`RotateError::NotMade`] for a value that it cannot make.
+    fn make(&self, world: &World, path: &str, old: (ValueType, &Plain)) -> Result<Plain, Error> {
+        random::make(world, path, old)
+    }
+
+    /// Whether anything outside of the vault has to change.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// Changes what is accepted outside of the vault. May be asked for again after it was done.
+    ///
+    /// # Errors
+    /// If it is not done; what was accepted before then still is.
+    fn accept(&self, _world: &World, _which: Accepted, _both: &Both<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Which values are to be accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Accepted {
+    /// The new one as well as the old one.
+    Both,
+    /// The new one alone.
+    New,
+    /// The old one alone.
+    Old,
+}
+
+/// The two values of a rotation.
+#[derive(Clone, Copy, Debug)]
+pub struct Both<'a> {
+    /// The secret's full path.
+    pub path: &'a str,
+    /// The old value.
+    pub old: &'a Plain,
+    /// The new value.
+    pub new: &'a Plain,
+}
+
+/// Where the scripts of rotators come from.
+pub trait Scripts {
+    /// The script of a rotator, as those signed it who may deploy what `secret` is given to.
+    ///
+    /// # Errors
+    /// If there is none, or nobody who counts signed it.
+    fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
+}
+
+/// Who does by hand what nothing else does.
+pub trait Person {
+    /// Makes a new value where it comes from, and gives it.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    fn gives(&self, path: &str) -> Result<Plain, Error>;
+
+    /// Withdraws the `old` or the `new` value where it comes from.
+    ///
+    /// # Errors
+    /// If nobody says that it is done.
+    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error>;
+}
+
+/// What rotators work with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Has their scripts.
+    pub scripts: &'a dyn Scripts,
+    /// Does by hand what they cannot.
+    pub person: &'a dyn Person,
+}
+
+/// The rotator of a name: one of clws, or a script of the vault.
+///
+/// # Errors
+/// [`RotateError::NoRotator`]; if there is no such script.
+pub(super) fn rotator<'a>(
+    path: &str,
+    name: Option<&str>,
+    means: Means<'a>,
+) -> Result<Box<dyn Rotator + 'a>, Error> {
+    match name {
+        Some(random::NAME) => Ok(Box::new(Random)),
+        Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
+        Some(name) => Ok(Box::new(Script::new(
+            name,
+            means.scripts.script(name, path)?,
+        ))),
+        None => Err(RotateError::NoRotator {
+            path: path.to_owned(),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,79 @@
+//! `random`: a new random value, for what only the components themselves compare. Nothing outside of the
+//! vault has to change.
+
+use super::Rotator;
+use crate::error::Error;
+use crate::rotate::RotateError;
+use crate::secret::{Alphabet, Plain, generate};
+use crate::vault::ValueType;
+use crate::world::World;
+
+pub(super) const NAME: &str = "random";
+
+/// So many bits of chance are enough, and a value that has them keeps its length: where it lands may
+/// take no other.
+const ENOUGH_BITS: usize = 128;
+
+/// A longer line is no password.
+const MOST: usize = 512;
+
+/// The rotator.
+pub(super) struct Random;
+
+impl Rotator for Random {}
+
+/// Makes a value in place of `old`.
+pub(super) fn make(
+    world: &World,
+    path: &str,
+    (kind, old): (ValueType, &Plain),
+) -> Result<Plain, Error> {
+    let not = |why: &'static str| RotateError::NotMade {
+        path: path.to_owned(),
+        why,
+    };
+    if kind != ValueType::String {
+        return Err(not("only a string can be made at random").into());
+    }
+    let (alphabet, length) = old
+        .with(|old| shape(old))
+        .ok_or_else(|| not("it is no password: several lines, or a long one"))?;
+    Ok(generate(world, alphabet, length)?)
+}
+
+/// What a value in place of `old` is made of, and its length; none if `old` is no password.
+fn shape(old: &[u8]) -> Option<(Alphabet, usize)> {
+    if old.len() > MOST || old.iter().any(u8::is_ascii_control) {
+        return None;
+    }
+    let is_hex = old
+        .iter()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let alphabet = if is_hex {
+        Alphabet::Hex
+    } else {
+        Alphabet::Safe
+    };
+    Some(if alphabet.bits(old.len()) >= ENOUGH_BITS {
+        (alphabet, old.len())
+    } else {
+        (Alphabet::Safe, Alphabet::Safe.usual_length())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_good_length_stays_and_a_guessable_one_does_not() {
+        let hex = b"0123456789abcdef0123456789abcdef";
+        assert_eq!(shape(hex), Some((Alphabet::Hex, 32)));
+        let safe = b"Abcdefghijklmnopqrstuvwxyz-0123456789_X";
+        assert_eq!(shape(safe), Some((Alphabet::Safe, safe.len())));
+        for short in [&b"hunter2"[..], b"", b"1234"] {
+            assert_eq!(shape(short), Some((Alphabet::Safe, 32)));
+        }
+        assert_eq!(shape(b"-----BEGIN KEY-----\nx"), None);
+    }
+}

@@ -1,0 +1,300 @@
+//! A rotation, step by step. Each is written down when it is done, and each can be done twice: a run that
+//! is killed anywhere is gone on with, or led back. At no moment is there neither value, since both lie in
+//! the vault from the first step to the last, and which one is given out changes in one journaled commit.
+
+use super::RotateError;
+use super::record::{Numbers, Records, Rotation, Step, Turning};
+use super::rotators::{Accepted, Both, Means, Rotator, rotator};
+use crate::error::Error;
+use crate::fs::Sync;
+use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
+use crate::secret::Plain;
+use crate::vault::{Change, Document, Vault, VaultError};
+
+/// Makes a change of secrets as whoever rotates: what is done to it, then the commit.
+pub type Changing<'a> =
+    dyn Fn(&mut dyn FnMut(&mut Change<'_>) -> Result<(), Error>) -> Result<(), Error> + 'a;
+
+/// Takes what is given out to where it is used.
+pub trait TakeIntoUse {
+    /// Brings every component that is given one of `secrets` up to date, and looks that it answers.
+    ///
+    /// # Errors
+    /// If any is not: the step counts as not done.
+    fn take_into_use(&self, secrets: &[String]) -> Result<(), Error>;
+}
+
+/// What a rotation works with.
+pub struct Run<'a> {
+    /// The vault.
+    pub vault: &'a Vault,
+    /// Where it writes down what is done.
+    pub records: &'a Records,
+    /// Changes the vault.
+    pub change: &'a Changing<'a>,
+    /// What rotators work with.
+    pub means: Means<'a>,
+    /// Deploys.
+    pub take: &'a dyn TakeIntoUse,
+    /// Tells what is done.
+    pub say: &'a dyn Fn(&str),
+}
+
+impl Run<'_> {
+    /// Begins a rotation, and goes through with it.
+    ///
+    /// # Errors
+    /// As [`Self::resume`]. If no new value was made, there is nothing to go on with.
+    pub fn begin(&self, values: Vec<Turning>) -> Result<(), Error> {
+        let mut rotation = Rotation {
+            step: Step::Begun,
+            values,
+        };
+        for value in &rotation.values {
+            let (path, name) = secret(self.vault, value)?;
+            if self.vault.has_pending(&path, &name)? {
+                let path = value.path.clone();
+                return Err(RotateError::UnderWay { path }.into());
+            }
+        }
+        self.records.write(&rotation)?;
+        if let Err(error) = self.make(&mut rotation) {
+            self.records.forget(&rotation)?;
+            return Err(error);
+        }
+        self.go_on(rotation)
+    }
+
+    /// Goes on with a rotation, forward or back, from where it is.
+    ///
+    /// # Errors
+    /// [`RotateError::Moved`], and what changing the vault and deploying can.
+    pub fn resume(&self, rotation: Rotation) -> Result<(), Error> {
+        self.go_on(rotation)
+    }
+
+    /// Leads a rotation back: the old value is issued again as the newest, and taken into use.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn undo(&self, mut rotation: Rotation) -> Result<(), Error> {
+        let was_given_out = rotation.values.iter().try_fold(false, |any, value| {
+            Ok::<_, Error>(any || matches!(self.stand(value)?, Stand::New | Stand::Back))
+        })?;
+        rotation.step = match was_given_out {
+            true => Step::Returning,
+            false => Step::Used,
+        };
+        self.records.write(&rotation)?;
+        self.go_on(rotation)
+    }
+
+    fn go_on(&self, mut rotation: Rotation) -> Result<(), Error> {
+        loop {
+            match rotation.step {
+                Step::Begun => {
+                    self.make(&mut rotation)?;
+                    continue;
+                }
+                Step::Made => {
+                    self.accept(&rotation, Some(Accepted::Both))?;
+                    rotation.step = Step::Accepted;
+                }
+                Step::Accepted => {
+                    self.swap(&rotation, &Stand::Old)?;
+                    (self.say)("the new value is the one that is given out");
+                    rotation.step = Step::Swapped;
+                }
+                Step::Returning => {
+                    self.swap(&rotation, &Stand::New)?;
+                    (self.say)("the old value is the one that is given out again");
+                    rotation.step = Step::Returned;
+                }
+                Step::Swapped | Step::Returned => {
+                    self.take.take_into_use(&rotation.paths())?;
+                    rotation.step = Step::Used;
+                }
+                Step::Used => {
+                    self.accept(&rotation, None)?;
+                    self.end(&rotation)?;
+                    return self.records.forget(&rotation);
+                }
+            }
+            self.records.write(&rotation)?;
+        }
+    }
+
+    /// Makes the new values, beside the old ones.
+    fn make(&self, rotation: &mut Rotation) -> Result<(), Error> {
+        let world = self.vault.world();
+        let mut made = Vec::new();
+        let mut rotators = Vec::new();
+        for value in &rotation.values {
+            let mut rotator = self.rotator(value)?;
+            rotator.prepare(&value.path)?;
+            rotators.push(rotator);
+        }
+        (self.change)(&mut |change| {
+            made.clear();
+            for (value, rotator) in rotation.values.iter().zip(&rotators) {
+                let (path, name) = secret(self.vault, value)?;
+                let (old, new) = change.set_pending(&path, &name, |kind, old| {
+                    rotator.make(world, &value.path, (kind, old))
+                })?;
+                made.push((Numbers::of(&old), Numbers::of(new.record())));
+            }
+            Ok(())
+        })?;
+        for (value, numbers) in rotation.values.iter_mut().zip(made) {
+            value.numbers = Some(numbers);
+        }
+        (self.say)("a new value lies beside the old one");
+        rotation.step = Step::Made;
+        self.records.write(rotation)
+    }
+
+    fn rotator(&self, value: &Turning) -> Result<Box<dyn Rotator + '_>, Error> {
+        rotator(&value.path, Some(&value.rotator), self.means)
+    }
+
+    /// Has values accepted outside of the vault: `which`, or in the end the one that is given out. Where
+    /// nothing lies beside a value, that was done before.
+    fn accept(&self, rotation: &Rotation, which: Option<Accepted>) -> Result<(), Error> {
+        for value in &rotation.values {
+            let rotator = self.rotator(value)?;
+            let stand = self.stand(value)?;
+            let given_out = match stand {
+                Stand::Old | Stand::Back => Accepted::Old,
+                Stand::New => Accepted::New,
+                Stand::Done | Stand::Other => continue,
+            };
+            let (path, name) = secret(self.vault, value)?;
+            let is_made = value.numbers.is_some() && self.vault.has_pending(&path, &name)?;
+            if !rotator.is_outside() || !is_made {
+                continue;
+            }
+            let (live, pending) = self.open(&path, &name)?;
+            let (old, new) = match given_out {
+                Accepted::New => (&pending, &live),
+                _ => (&live, &pending),
+            };
+            let path = &value.path;
+            let which = which.unwrap_or(given_out);
+            rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
+            (self.say)(match which {
+                Accepted::Both => "outside, the new value is accepted beside the old one",
+                Accepted::New => "outside, the new value alone is accepted",
+                Accepted::Old => "outside, the old value alone is accepted",
+            });
+        }
+        Ok(())
+    }
+
+    /// Both values of one name.
+    fn open(&self, path: &DocumentPath, name: &ValueName) -> Result<(Plain, Plain), Error> {
+        self.vault
+            .record_use("rotate", &[format!("{path}/{name}")], Sync::Disk)?;
+        let mut both = None;
+        (self.change)(&mut |change| {
+            both = Some(change.open_both(path, name)?);
+            Ok(())
+        })?;
+        both.ok_or_else(|| VaultError::NoDocument(path.to_string()).into())
+    }
+
+    /// Swaps the two values of all that stand at `from`, all or none.
+    fn swap(&self, rotation: &Rotation, from: &Stand) -> Result<(), Error> {
+        (self.change)(&mut |change| {
+            for value in &rotation.values {
+                let stand = self.stand(value)?;
+                if stand == *from {
+                    let (path, name) = secret(self.vault, value)?;
+                    change.swap_pending(&path, &name)?;
+                } else if stand == Stand::Other && *from == Stand::Old {
+                    let path = value.path.clone();
+                    return Err(RotateError::Moved { path }.into());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes away what lies beside the values.
+    fn end(&self, rotation: &Rotation) -> Result<(), Error> {
+        (self.change)(&mut |change| {
+            for value in &rotation.values {
+                let (path, name) = secret(self.vault, value)?;
+                change.drop_pending(&path, &name)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Which of its values is given out, as the vault has it now.
+    fn stand(&self, value: &Turning) -> Result<Stand, Error> {
+        let Some((old, new)) = &value.numbers else {
+            return Ok(Stand::Old);
+        };
+        let (path, name) = secret(self.vault, value)?;
+        let live = self.vault.numbers(&path, &name)?;
+        Ok(match live {
+            Some((live, _)) if live == *old => Stand::Old,
+            Some((live, Some(_))) if live == *new => Stand::New,
+            Some((live, None)) if live == *new => Stand::Done,
+            Some((live, _)) if live.is_again(old, new) => Stand::Back,
+            _ => Stand::Other,
+        })
+    }
+}
+
+/// Which value is given out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stand {
+    /// The old one.
+    Old,
+    /// The new one, and the old one lies beside it.
+    New,
+    /// The new one alone: the rotation is done.
+    Done,
+    /// The old one, issued again.
+    Back,
+    /// One that came in between.
+    Other,
+}
+
+fn secret(vault: &Vault, value: &Turning) -> Result<(DocumentPath, ValueName), Error> {
+    match vault.find_secret(&value.path.parse::<SecretPath>()?)? {
+        SecretName::Value(path, name) => Ok((path, name)),
+        SecretName::File(path) => Err(RotateError::IsFile {
+            path: path.to_string(),
+        }
+        .into()),
+    }
+}
+
+impl Vault {
+    /// Whether something lies beside a value, for a rotation.
+    ///
+    /// # Errors
+    /// [`VaultError`] if the document does not read.
+    pub fn has_pending(&self, path: &DocumentPath, name: &ValueName) -> Result<bool, Error> {
+        let numbers = self.numbers(path, name)?;
+        Ok(matches!(numbers, Some((_, Some(_)))))
+    }
+
+    /// The numbers of a value and of what lies beside it.
+    fn numbers(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<Option<(Numbers, Option<Numbers>)>, Error> {
+        let bytes = self.tree().read(&path.to_file(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
+        let document = Document::parse(&bytes, path, self.id())?;
+        let pending = document.pending(name)?;
+        let pending = pending.map(|pending| Numbers::of(pending.record()));
+        let live = document.record(name)?;
+        Ok(live.map(|live| (Numbers::of(&live), pending)))
+    }
+}

@@ -1,0 +1,253 @@
+//! The two values of a rotation: one beside the other, and each in its turn the one that is given out.
+
+use super::draft::Draft;
+use super::{Change, NewValue};
+use crate::crypto::DataKey;
+use crate::error::Error;
+use crate::name::{DocumentPath, ValueName};
+use crate::secret::Plain;
+use crate::vault::document::Document;
+use crate::vault::open::{Signs, Vault};
+use crate::vault::pending::Pending;
+use crate::vault::policy::{Policy, PolicyKey};
+use crate::vault::record::{Part, Record, State, Unsigned, seal_value};
+use crate::vault::transfer::Origin;
+use crate::vault::{ValueType, VaultError};
+
+impl Change<'_> {
+    /// Seals a new value beside the one that is given out, for a rotation; one that is there already
+    /// gives way. `make` gives it for the old one and its type, which stays. Gives the record that is
+    /// given out, and the one beside it.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if there is no such value, [`VaultError`].
+    pub fn set_pending(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        make: impl FnOnce(ValueType, &Plain) -> Result<Plain, Error>,
+    ) -> Result<(Record, Pending), Error> {
+        let origin = Origin::here(self);
+        let (vault, signer) = (self.vault, self.author.signer);
+        let draft = self.draft(path)?;
+        let live = draft.live(vault, name)?;
+        let State::Live { kind, .. } = live.state else {
+            return Err(draft.missing(name.to_string()).into());
+        };
+        let plain = make(kind, &open(draft, vault, &live)?)?;
+        let full = format!("{path}/{name}");
+        plain.with(|plain| kind.check(&full, plain))?;
+        let (rev, seq) = draft.next(name, Some(&live))?;
+        let keys = (&draft.head.key_id, &draft.data_key);
+        let salt = vault.world().random()?;
+        let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;
+        let unsigned = Unsigned {
+            place: &draft.place,
+            name,
+            state: State::Live { kind, text },
+            key_id: &draft.head.key_id,
+            rev,
+            seq,
+            changed: origin.changed,
+            author: &origin.author,
+            policy: Policy::default(),
+        };
+        let pending = Pending(unsigned.sign_as(Part::Pending, signer)?);
+        draft.stand_by(&pending, plain);
+        Ok((live, pending))
+    }
+
+    /// Makes the pending value the one that is given out, as the newest, and that one the pending one.
+    /// Done twice, the value from before is the newest again. Who is known to know either stays with it.
+    /// Gives the rev.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if nothing is pending, [`VaultError`] if it does not count or open.
+    pub fn swap_pending(&mut self, path: &DocumentPath, name: &ValueName) -> Result<u64, Error> {
+        let (vault, signer) = (self.vault, self.author.signer);
+        let draft = self.draft(path)?;
+        let live = draft.live(vault, name)?;
+        let (pending, new) = draft.pending(vault, name)?;
+        let old = open(draft, vault, &live)?;
+        let mut said = Policy::default();
+        let exposed = live.policy.value(PolicyKey::Exposed).map(str::to_owned);
+        said.set(PolicyKey::Exposed, exposed);
+        draft.sign_pending(live, said, old, signer)?;
+        let Record {
+            state,
+            author,
+            changed,
+            policy,
+            ..
+        } = pending.0;
+        let State::Live { kind, .. } = state else {
+            return Err(VaultError::NotVerified(format!("{path}/{name}")).into());
+        };
+        let exposed = policy.value(PolicyKey::Exposed).map(str::to_owned);
+        let new = NewValue { kind, plain: new };
+        let origin = Origin { author, changed };
+        self.set_from(path, name, new, origin, |kept| {
+            kept.set(PolicyKey::Exposed, exposed);
+        })
+    }
+
+    /// Opens the value that is given out and the one beside it, and changes nothing; whoever asks has
+    /// logged it.
+    ///
+    /// # Errors
+    /// As [`Self::swap_pending`].
+    pub fn open_both(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<(Plain, Plain), Error> {
+        let vault = self.vault;
+        let draft = self.draft(path)?;
+        let live = draft.live(vault, name)?;
+        let (_, beside) = draft.pending(vault, name)?;
+        Ok((open(draft, vault, &live)?, beside))
+    }
+
+    /// Ends a rotation: the value that is given out is the only one.
+    ///
+    /// # Errors
+    /// [`VaultError`] if this author may not write here.
+    pub fn drop_pending(&mut self, path: &DocumentPath, name: &ValueName) -> Result<(), Error> {
+        self.draft(path)?.drop_pending(name);
+        Ok(())
+    }
+}
+
+impl Draft {
+    /// The document as it lies there.
+    fn whole(&self, vault: &Vault) -> Result<Option<Document<'_>>, VaultError> {
+        let there = self.there.as_ref();
+        there
+            .map(|there| Document::parse(there.text.as_bytes(), &self.place.path, vault.id()))
+            .transpose()
+    }
+
+    fn missing(&self, what: String) -> VaultError {
+        VaultError::NotFound {
+            name: format!("{}/{what}", self.place.path),
+            nearest: None,
+        }
+    }
+
+    /// The value that is given out, if it counts.
+    fn live(&self, vault: &Vault, name: &ValueName) -> Result<Record, Error> {
+        let before = self.before(name)?;
+        let before = before.filter(|record| record.state != State::Removed);
+        let live = before.ok_or_else(|| self.missing(name.to_string()))?;
+        self.judge_before(vault, &live)?;
+        if let Some(document) = self.document_of(name) {
+            document.check_kid(&live)?;
+        }
+        Ok(live)
+    }
+
+    /// What is pending, if it counts, opened.
+    fn pending(&self, vault: &Vault, name: &ValueName) -> Result<(Pending, Plain), Error> {
+        let missing = || self.missing(format!("{name}, as something pending"));
+        let document = self.whole(vault)?.ok_or_else(missing)?;
+        let pending = document.pending(name)?.ok_or_else(missing)?;
+        let claim = vault.claim_of_pending(&document, &pending, &self.rights)?;
+        claim.verify()?;
+        let plain = document.open_record(&pending.0, &self.data_key)?;
+        Ok((pending, plain))
+    }
+
+    /// Signs a record as the pending one; its sealed text stays.
+    fn sign_pending(
+        &mut self,
+        record: Record,
+        policy: Policy,
+        plain: Plain,
+        signer: &dyn Signs,
+    ) -> Result<(), Error> {
+        let unsigned = Unsigned {
+            place: &self.place,
+            name: &record.name,
+            state: record.state,
+            key_id: &self.head.key_id,
+            rev: record.rev,
+            seq: record.seq,
+            changed: record.changed,
+            author: &record.author,
+            policy,
+        };
+        let pending = Pending(unsigned.sign_as(Part::Pending, signer)?);
+        self.stand_by(&pending, plain);
+        Ok(())
+    }
+
+    fn stand_by(&mut self, pending: &Pending, plain: Plain) {
+        let name = pending.name().clone();
+        self.pending.insert(name, Some((pending.clone(), plain)));
+    }
+
+    /// Takes what is pending out, if anything is.
+    pub(super) fn drop_pending(&mut self, name: &ValueName) {
+        let there = self.there.as_ref().map(|there| there.text.as_str());
+        let table = format!("[pending.{name}]");
+        if there.is_some_and(|text| text.lines().any(|line| line.starts_with(&table))) {
+            self.pending.insert(name.clone(), None);
+        }
+    }
+
+    /// Seals what is pending under another key of the document. What those who left could read says so.
+    pub(super) fn reseal_pending(
+        &mut self,
+        (vault, before): (&Vault, &Vault),
+        document: &Document<'_>,
+        (old, new): ((&[u8; 32], &DataKey), (&[u8; 32], &DataKey)),
+        left: &[String],
+        signer: &dyn Signs,
+    ) -> Result<(), Error> {
+        let rights = before.rights(document.place.path.as_str())?;
+        for pending in document.all_pending()? {
+            let claim = before.claim_of_pending(document, &pending, &rights)?;
+            claim.verify()?;
+            let plain = document.open_record(&pending.0, old.1)?;
+            let mut gone = left.to_vec();
+            gone.extend(document.left_with(&pending.0).into_iter().flatten());
+            let Record {
+                name,
+                state,
+                rev,
+                seq,
+                changed,
+                author,
+                mut policy,
+                ..
+            } = pending.0;
+            let State::Live { kind, .. } = state else {
+                continue;
+            };
+            crate::vault::exposure::expose(&mut policy, &gone, vault.world().now());
+            let salt = vault.world().random()?;
+            let text = seal_value(&self.place, name.as_str(), kind, rev, new, &salt, &plain)?;
+            let unsigned = Unsigned {
+                place: &self.place,
+                name: &name,
+                state: State::Live { kind, text },
+                key_id: new.0,
+                rev,
+                seq,
+                changed,
+                author: &author,
+                policy,
+            };
+            let sealed = Pending(unsigned.sign_as(Part::Pending, signer)?);
+            self.stand_by(&sealed, plain);
+        }
+        Ok(())
+    }
+}
+
+/// Opens the value that is given out.
+fn open(draft: &Draft, vault: &Vault, live: &Record) -> Result<Plain, Error> {
+    let document = draft.whole(vault)?;
+    let document = document.ok_or_else(|| draft.missing(live.name.to_string()))?;
+    Ok(document.open_record(live, &draft.data_key)?)
+}

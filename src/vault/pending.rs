@@ -1,0 +1,80 @@
+//! `[pending.NAME]`: the other value of a rotation, beside the one that is given out.
+//!
+//! It is the new value until that is taken over, and from then on the old one until nothing needs it any
+//! more: the greater rev is the new one. Nothing is given it but the rotation.
+
+use crate::lines::{LineError, Table};
+use crate::name::ValueName;
+use crate::time::Moment;
+
+use super::VaultError;
+use super::document::Document;
+use super::record::{Part, Record, State};
+
+/// The other value of a rotation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pending(pub(super) Record);
+
+impl Pending {
+    fn parse(table: &Table<'_>) -> Result<Self, LineError> {
+        let record = Record::parse(table)?;
+        match record.state {
+            State::Live { .. } => Ok(Self(record)),
+            State::Removed => Err(table.wrong("state", "only a secret is removed".to_owned())),
+        }
+    }
+
+    /// Prints the table.
+    pub(super) fn print(&self) -> String {
+        self.0.print_as(Part::Pending)
+    }
+
+    /// The value's name.
+    #[must_use]
+    pub fn name(&self) -> &ValueName {
+        &self.0.name
+    }
+
+    /// The number that it has, or shall have, as the value.
+    #[must_use]
+    pub fn rev(&self) -> u64 {
+        self.0.rev
+    }
+
+    /// When its plaintext was given.
+    #[must_use]
+    pub fn changed(&self) -> Moment {
+        self.0.changed
+    }
+
+    /// What is sealed, as any record.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.0
+    }
+}
+
+impl Document<'_> {
+    /// The other value of a name's rotation, if one is under way.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn pending(&self, name: &ValueName) -> Result<Option<Pending>, VaultError> {
+        let header = self.lines().find("pending", Some(name.as_str()));
+        let parse = |header| Pending::parse(&self.lines().table(header)?);
+        header
+            .map(parse)
+            .transpose()
+            .map_err(|error| self.at(error))
+    }
+
+    /// All other values of rotations, in the order of the text.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn all_pending(&self) -> Result<Vec<Pending>, VaultError> {
+        let parse = |header| Pending::parse(&self.lines().table(header)?);
+        let all: Result<Vec<_>, LineError> = self.lines().of_kind("pending").map(parse).collect();
+        all.map_err(|error| self.at(error))
+    }
+}

@@ -1,0 +1,136 @@
+//! The work list of a rotation: who left, what ends, and nothing else.
+
+use crate::lab::Lab;
+
+/// Ada decides; ben and cleo read and write dev.
+fn lab() -> Lab {
+    let lab = Lab::new()
+        .people(&["ben", "cleo"])
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/web/SALT", "pepper")
+        .secret("prod/web/TOKEN", "for-ada-alone");
+    lab.clws("secret set dev/keys/web.key --type file")
+        .stdin(b"the-key")
+        .succeeds();
+    for name in ["ben", "cleo"] {
+        lab.clws(&format!("access grant {name} dev --read --write --yes"))
+            .succeeds();
+    }
+    lab.commit("before");
+    lab
+}
+
+/// Path and kind of each finding.
+fn waiting(lab: &Lab, words: &str) -> Vec<(String, String)> {
+    let listed = lab
+        .clws(&format!("rotate --due --dry-run --json {words}"))
+        .succeeds()
+        .json();
+    let findings = listed["findings"].as_array().unwrap().clone();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    findings
+        .iter()
+        .map(|found| (text(&found["path"]), text(&found["kind"])))
+        .collect()
+}
+
+fn found(path: &str, kind: &str) -> (String, String) {
+    (path.to_owned(), kind.to_owned())
+}
+
+#[test]
+fn what_who_left_could_read_is_on_the_list_until_it_has_a_new_value() {
+    let lab = lab();
+    assert_eq!(waiting(&lab, ""), []);
+    lab.clws("recipient remove ben --yes").succeeds();
+    let all = ["dev/keys/web.key", "dev/web/SALT", "dev/web/TOKEN"];
+    assert_eq!(waiting(&lab, ""), all.map(|path| found(path, "exposed")));
+    assert_eq!(
+        waiting(&lab, "dev/web"),
+        ["dev/web/SALT", "dev/web/TOKEN"].map(|path| found(path, "exposed"))
+    );
+    let shown = lab
+        .clws("rotate --due --dry-run dev/keys")
+        .succeeds()
+        .text();
+    assert!(shown.contains("ben left 2"), "{shown}");
+    // Each entry's own next command takes it off the list.
+    for path in all {
+        let listed = lab.clws("rotate --due --dry-run --json").word(path);
+        let next = listed.succeeds().json()["findings"][0]["next"].clone();
+        let next = next
+            .as_str()
+            .unwrap()
+            .strip_prefix("clws ")
+            .unwrap()
+            .to_owned();
+        assert!(next.ends_with(path), "{next}");
+        lab.clws(&next).stdin(b"a new one").succeeds();
+    }
+    assert_eq!(waiting(&lab, ""), []);
+    let unknown = lab.clws("rotate --due --dry-run dev/wep").exits(18);
+    assert!(unknown.err.contains("dev/wep"), "{}", unknown.err);
+}
+
+#[test]
+fn ends_owners_and_components_are_named_without_a_private_key() {
+    let lab = lab();
+    lab.clws("secret policy dev/web --expires 2001-01-01 --owner cleo")
+        .succeeds();
+    lab.clws("secret policy dev/web/SALT --expires 2900-01-01 --rotator random")
+        .succeeds();
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    let hook = "[runs_on]\nmachine_type = \"server\"\n[runs_on.prod]\nmachine_type = \"mysql\"\n\
+                [process]\ncommand = [\"x\"]\n[env]\nTOKEN = { secret = \"web/TOKEN\" }\n";
+    std::fs::write(lab.vault().join("hooks/front.toml"), hook).unwrap();
+    std::fs::write(lab.vault().join("hooks/torn.toml"), "[process").unwrap();
+    // Nobody's identity is needed.
+    let listed = lab
+        .clws("rotate --due --dry-run --json --identity nowhere")
+        .succeeds();
+    assert!(listed.err.contains("hooks/torn.toml"), "{}", listed.err);
+    let listed = listed.json();
+    let findings = listed["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{listed}");
+    let one = &findings[0];
+    assert_eq!(one["path"], "dev/web/TOKEN");
+    assert_eq!(one["kind"], "expired");
+    assert_eq!(one["since"], "2001-01-01");
+    assert_eq!(one["owner"], "cleo");
+    assert_eq!(one["components"], serde_json::json!(["front"]));
+    // What nobody signed says nothing.
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let forged = text.replace("expires = \"2900-01-01\"", "expires = \"1999-01-01\"");
+    assert_ne!(text, forged);
+    std::fs::write(&file, forged).unwrap();
+    let listed = lab.clws("rotate --due --dry-run").succeeds();
+    assert!(listed.err.contains("dev/web/SALT"), "{}", listed.err);
+    assert!(!listed.text().contains("SALT"), "{}", listed.text());
+}
+
+#[test]
+fn a_value_made_by_hand_is_taken_at_a_prompt_and_the_steps_are_numbered() {
+    let lab = lab();
+    lab.clws("secret policy dev/web/TOKEN --rotator by-hand")
+        .succeeds();
+    let rotate = |value: &'static str| {
+        let run = lab.clws("rotate dev/web/TOKEN --yes");
+        run.stdin(value.as_bytes())
+    };
+    let refused = rotate("hunter2").exits(2);
+    assert!(refused.err.contains("the old one"), "{}", refused.err);
+    let done = rotate("made elsewhere").succeeds();
+    let at = |step: &str| {
+        done.err
+            .find(step)
+            .unwrap_or_else(|| panic!("{step}: {}", done.err))
+    };
+    assert!(at("1. make a new value") < at("2. give") && at("2. give") < at("3. withdraw the old"));
+    let token = || lab.clws("secret get dev/web/TOKEN").succeeds().text();
+    assert_eq!(token(), "made elsewhere");
+    // Without a yes nothing is done.
+    lab.clws("rotate dev/web/TOKEN").stdin(b"x").exits(15);
+    assert_eq!(token(), "made elsewhere");
+    lab.clws("check --full").succeeds();
+}

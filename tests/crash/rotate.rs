@@ -1,0 +1,99 @@
+//! `rotate`, killed anywhere: the old value or the new one is given out, and either way leads on.
+
+use crate::lab::Lab;
+use crate::trial::{Side, Trial};
+
+const OLD: &str = "old-hunter2-token";
+
+fn token(lab: &Lab) -> String {
+    lab.clws("secret get dev/web/TOKEN").succeeds().text()
+}
+
+/// The value, and whether all that was written counts.
+fn look(lab: &Lab, what: &str) -> Side {
+    for command in ["check --full", "audit verify"] {
+        let ran = lab.clws(command).run();
+        assert_eq!(
+            ran.code,
+            0,
+            "{what}; `{command}` then: {}{}",
+            ran.text(),
+            ran.err
+        );
+    }
+    match token(lab) {
+        old if old == OLD => Side::Old,
+        new => {
+            assert_eq!(new.len(), 32, "{what}: neither old nor new");
+            Side::New
+        }
+    }
+}
+
+fn is_settled(lab: &Lab, what: &str) {
+    let document = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    assert!(
+        !document.contains("[pending."),
+        "{what}: two values are left"
+    );
+    let listed = lab.clws("rotate --resume").run();
+    assert_eq!(listed.code, 18, "{what}: {}", listed.err);
+}
+
+fn rotate(name: &str, lab: &Lab, again: &dyn Fn(Side, &str)) {
+    let command = || lab.clws("rotate dev/web/TOKEN --yes");
+    Trial {
+        name,
+        lab,
+        command: &command,
+        look: &|what| look(lab, what),
+        again,
+        plaintexts: &[OLD],
+        memory: None,
+        one_in: 9,
+        expected: &["write"],
+    }
+    .run();
+}
+
+fn lab() -> Lab {
+    let lab = Lab::founded().secret("dev/web/TOKEN", OLD);
+    lab.clws("secret policy dev/web/TOKEN --rotator random")
+        .succeeds();
+    lab
+}
+
+#[test]
+fn a_rotation_that_was_killed_is_gone_on_with() {
+    let lab = lab();
+    rotate("rotate, then --resume", &lab, &|side, what| {
+        let ran = lab.clws("rotate --resume --yes").run();
+        match (ran.code, side) {
+            (0, _) | (18, Side::New) => {}
+            // Nothing was written down yet.
+            (18, Side::Old) => drop(lab.clws("rotate dev/web/TOKEN --yes").succeeds()),
+            (code, _) => panic!("{what}: {code}: {}", ran.err),
+        }
+        assert_eq!(look(&lab, what), Side::New, "{what}");
+        is_settled(&lab, what);
+    });
+}
+
+#[test]
+fn a_rotation_that_was_killed_is_led_back() {
+    let lab = lab();
+    rotate("rotate, then --undo", &lab, &|side, what| {
+        let ran = lab.clws("rotate --undo --yes").run();
+        let now = look(&lab, what);
+        match (ran.code, side) {
+            (0, _) => {}
+            // Nothing was written down yet, or all of it was done.
+            (18, _) => assert_eq!(now, side, "{what}"),
+            (code, _) => panic!("{what}: {code}: {}", ran.err),
+        }
+        if side == Side::Old {
+            assert_eq!(now, Side::Old, "{what}");
+        }
+        is_settled(&lab, what);
+    });
+}
