@@ -37,6 +37,7 @@ async fn sit_on(
         scope: "test".parse().unwrap(),
         machine_type: "server".into(),
         reach: Reach::Local,
+        boot: None,
     };
     let (typing, input) = mpsc::channel(1);
     let (changing, changes) = mpsc::channel(1);

@@ -118,6 +118,9 @@ impl Change<'_> {
     }
 }
 
+/// A data key with its id.
+type NamedKey<'k> = (&'k [u8; 32], &'k DataKey);
+
 impl Draft {
     /// The document as it lies there.
     fn whole(&self, vault: &Vault) -> Result<Option<Document<'_>>, VaultError> {
@@ -189,8 +192,10 @@ impl Draft {
     /// Takes what is pending out, if anything is.
     pub(super) fn drop_pending(&mut self, name: &ValueName) {
         let there = self.there.as_ref().map(|there| there.text.as_str());
-        let table = format!("[pending.{name}]");
-        if there.is_some_and(|text| text.lines().any(|line| line.starts_with(&table))) {
+        // A name with a dot stands in quotes (docs/format.md).
+        let tables = [format!("[pending.{name}]"), format!("[pending.\"{name}\"]")];
+        let is_header = |line: &str| tables.iter().any(|table| table == line);
+        if there.is_some_and(|text| text.lines().any(is_header)) {
             self.pending.insert(name.clone(), None);
         }
     }
@@ -200,7 +205,7 @@ impl Draft {
         &mut self,
         (vault, before): (&Vault, &Vault),
         document: &Document<'_>,
-        (old, new): ((&[u8; 32], &DataKey), (&[u8; 32], &DataKey)),
+        (old, new): (NamedKey<'_>, NamedKey<'_>),
         left: &[String],
         signer: &dyn Signs,
     ) -> Result<(), Error> {
