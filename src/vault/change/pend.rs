@@ -200,7 +200,8 @@ impl Draft {
         &mut self,
         (vault, before): (&Vault, &Vault),
         document: &Document<'_>,
-        (old, new): ((&[u8; 32], &DataKey), (&[u8; 32], &DataKey)),
+        old: &DataKey,
+        new: (&[u8; 32], &DataKey),
         left: &[String],
         signer: &dyn Signs,
     ) -> Result<(), Error> {
@@ -208,7 +209,7 @@ impl Draft {
         for pending in document.all_pending()? {
             let claim = before.claim_of_pending(document, &pending, &rights)?;
             claim.verify()?;
-            let plain = document.open_record(&pending.0, old.1)?;
+            let plain = document.open_record(&pending.0, old)?;
             let mut gone = left.to_vec();
             gone.extend(document.left_with(&pending.0).into_iter().flatten());
             let Record {
