@@ -59,8 +59,12 @@ impl Run<'_> {
             }
         }
         self.records.write(&rotation)?;
-        if let Err(error) = self.make(&mut rotation) {
-            self.records.forget(&rotation)?;
+        let mut is_certain = true;
+        if let Err(error) = self.make(&mut rotation, &mut is_certain) {
+            // A commit that failed may be there all the same, or be finished by the next writer.
+            if is_certain {
+                self.records.forget(&rotation)?;
+            }
             return Err(error);
         }
         self.go_on(rotation)
@@ -94,7 +98,7 @@ impl Run<'_> {
         loop {
             match rotation.step {
                 Step::Begun => {
-                    self.make(&mut rotation)?;
+                    self.make(&mut rotation, &mut true)?;
                     continue;
                 }
                 Step::Made => {
@@ -125,8 +129,9 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the new values, beside the old ones.
-    fn make(&self, rotation: &mut Rotation) -> Result<(), Error> {
+    /// Makes the new values, beside the old ones. `is_certain` is whether nothing of it was committed, if
+    /// it fails.
+    fn make(&self, rotation: &mut Rotation, is_certain: &mut bool) -> Result<(), Error> {
         let world = self.vault.world();
         let mut made = Vec::new();
         let mut rotators = Vec::new();
@@ -144,6 +149,7 @@ impl Run<'_> {
                 })?;
                 made.push((Numbers::of(&old), Numbers::of(new.record())));
             }
+            *is_certain = false;
             Ok(())
         })?;
         for (value, numbers) in rotation.values.iter_mut().zip(made) {

@@ -1,7 +1,9 @@
 //! `rotate`, killed anywhere: the old value or the new one is given out, and either way leads on.
 
 use crate::lab::Lab;
-use crate::trial::{Side, Trial};
+use crate::strace::{CALLS, How, Strace};
+use crate::tree::Tree;
+use crate::trial::Side;
 
 const OLD: &str = "old-hunter2-token";
 
@@ -40,20 +42,39 @@ fn is_settled(lab: &Lab, what: &str) {
     assert_eq!(listed.code, 18, "{what}: {}", listed.err);
 }
 
-fn rotate(name: &str, lab: &Lab, again: &dyn Fn(Side, &str)) {
+/// Fails one in nine of the calls that change something, in each way, and leads on from each.
+fn rotate(name: &str, lab: &Lab, lead_on: &dyn Fn(Side, &str)) {
     let command = || lab.clws("rotate dev/web/TOKEN --yes");
-    Trial {
-        name,
-        lab,
-        command: &command,
-        look: &|what| look(lab, what),
-        again,
-        plaintexts: &[OLD],
-        memory: None,
-        one_in: 9,
-        expected: &["write"],
+    let (root, strace) = (lab.root(), Strace::new());
+    let old = Tree::read(root);
+    let calls = strace.record(&command());
+    old.restore(root);
+    let (mut hit, mut new) = (0, 0);
+    for how in How::ALL {
+        for (call, lines) in CALLS.iter().filter_map(|call| calls.get_key_value(call)) {
+            for when in how.chosen(call, lines, 9) {
+                let ended = strace.inject(&command(), call, how, when);
+                let what = format!(
+                    "{name} with {how:?} at {call} {when} (code {:?}: {})",
+                    ended.code,
+                    ended.err.trim()
+                );
+                assert!(!ended.err.contains("panicked"), "{what}");
+                if ended.hit {
+                    hit += 1;
+                    let side = look(lab, &what);
+                    new += usize::from(side == Side::New);
+                    lead_on(side, &what);
+                }
+                old.restore(root);
+            }
+        }
     }
-    .run();
+    println!("{name}: {hit} calls failed, the new value was given out after {new}");
+    assert!(
+        new > 0 && new < hit,
+        "{name}: {hit} calls failed, {new} new"
+    );
 }
 
 fn lab() -> Lab {

@@ -118,9 +118,6 @@ impl Change<'_> {
     }
 }
 
-/// A data key with its id.
-type NamedKey<'k> = (&'k [u8; 32], &'k DataKey);
-
 impl Draft {
     /// The document as it lies there.
     fn whole(&self, vault: &Vault) -> Result<Option<Document<'_>>, VaultError> {
@@ -205,7 +202,8 @@ impl Draft {
         &mut self,
         (vault, before): (&Vault, &Vault),
         document: &Document<'_>,
-        (old, new): (NamedKey<'_>, NamedKey<'_>),
+        old: &DataKey,
+        new: (&[u8; 32], &DataKey),
         left: &[String],
         signer: &dyn Signs,
     ) -> Result<(), Error> {
@@ -213,7 +211,7 @@ impl Draft {
         for pending in document.all_pending()? {
             let claim = before.claim_of_pending(document, &pending, &rights)?;
             claim.verify()?;
-            let plain = document.open_record(&pending.0, old.1)?;
+            let plain = document.open_record(&pending.0, old)?;
             let mut gone = left.to_vec();
             gone.extend(document.left_with(&pending.0).into_iter().flatten());
             let Record {

@@ -112,9 +112,8 @@ impl Change<'_> {
             draft.plain.extend(plain.map(|plain| (name, plain)));
             self.done(Work::Sealed);
         }
-        let keys = ((&old_id, &old), (&new_id, &new));
-        let vaults = (self.vault, before);
-        draft.reseal_pending(vaults, &document, keys, &left, self.author.signer)?;
+        let (vaults, key) = ((self.vault, before), (&new_id, &new));
+        draft.reseal_pending(vaults, &document, &old, key, &left, self.author.signer)?;
         draft.wraps = wraps_for(self.vault, &draft.rights, |name, recipient| {
             let key = (self.to_recipient)(recipient)?;
             let keys = (&new_id, &new);
