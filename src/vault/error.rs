@@ -63,7 +63,7 @@ pub enum VaultError {
         here: String,
         seen: String,
     },
-    #[error("`{path}` here is from before its data key was changed")]
+    #[error("`{path}` here is from before its data key or its policy was changed")]
     OlderDocument { path: String, here: u64, seen: u64 },
     #[error("`{path}` here is an older document than one that this machine has seen there")]
     OtherDocument { path: String },

@@ -199,12 +199,12 @@ fn a_document_from_before_a_rekey() {
             cell(
                 "secret set prod/web/TOKEN",
                 14,
-                "before its data key was changed",
+                "before its data key or its policy was changed",
             ),
             cell(
                 "secret set dev/web/TOKEN",
                 14,
-                "before its data key was changed",
+                "before its data key or its policy was changed",
             ),
             cell("secret restore prod/web/TOKEN", 14, "git merge main"),
             cell("rekey prod/web --yes", 14, "git merge main"),
