@@ -1,5 +1,6 @@
 //! The person's own files: pins, locks, journals, the audit log. 0600, in folders of 0700.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -117,41 +118,44 @@ pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsErro
     Ok(())
 }
 
-/// Writes many files of ours in one folder, each as [`write_private`] with `Sync::Disk` would, waiting
+/// Writes many files of ours below `folder`, each as [`write_private`] with `Sync::Disk` would, waiting
 /// for the disk once for all.
 ///
 /// # Errors
 /// [`FsError::Io`]; some of the files may then be the new ones, and each is whole.
-pub fn write_all_private(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), FsError> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    ensure_private_dir(folder)?;
-    let temporary = |name: &str| folder.join(staged_name(name));
+pub fn write_all_private(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), FsError> {
+    let folder_of = |path: &Path| path.parent().unwrap_or(folder).to_owned();
+    let folders: BTreeSet<PathBuf> = files.iter().map(|(path, _)| folder_of(path)).collect();
+    folders
+        .iter()
+        .try_for_each(|path| ensure_private_dir(path))?;
+    let temporary = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        folder_of(path).join(staged_name(&name))
+    };
     let written = files
         .iter()
-        .try_for_each(|(name, bytes)| write_temporary(&temporary(name), bytes, Sync::Lazy))
+        .try_for_each(|(path, bytes)| write_temporary(&temporary(path), bytes, Sync::Lazy))
         .and_then(|()| {
-            sync_all(
-                folder,
-                files.iter().map(|(name, _)| temporary(name)).collect(),
-            )
+            let all = files.iter().map(|(path, _)| temporary(path));
+            sync_all(folder, all.collect())
         })
         .and_then(|()| {
-            files.iter().try_for_each(|(name, _)| {
-                let path = folder.join(name);
-                std::fs::rename(temporary(name), &path).map_err(FsError::io("write", &path))
+            files.iter().try_for_each(|(path, _)| {
+                std::fs::rename(temporary(path), path).map_err(FsError::io("write", path))
             })
         });
     if written.is_err() {
-        for (name, _) in files {
+        for (path, _) in files {
             // The write failed and is reported; leftovers would only be litter.
-            std::fs::remove_file(temporary(name)).unwrap_or_default();
+            std::fs::remove_file(temporary(path)).unwrap_or_default();
         }
     }
     written?;
-    let opened = File::open(folder).map_err(FsError::io("sync", folder))?;
-    opened.sync_all().map_err(FsError::io("sync", folder))
+    folders.iter().try_for_each(|path| {
+        let opened = File::open(path).map_err(FsError::io("sync", path))?;
+        opened.sync_all().map_err(FsError::io("sync", path))
+    })
 }
 
 fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {

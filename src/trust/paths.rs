@@ -3,6 +3,8 @@
 //! Pins go by id. Two branches that do not know each other can found one document twice, and what is gone
 //! and founded anew must go on under its old id; both are found here without reading every pin.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use super::pin::{damaged, sealed_line, unsealed_line};
@@ -16,6 +18,20 @@ pub enum SeenKind {
     Document,
     /// A sealed file.
     File,
+}
+
+/// A path, and the ids that were seen there.
+struct Place<'p> {
+    path: &'p str,
+    ids: Vec<[u8; 16]>,
+    is_new: bool,
+}
+
+impl Place<'_> {
+    fn print(&self) -> Vec<u8> {
+        let ids: Vec<String> = self.ids.iter().map(|id| hex(id)).collect();
+        sealed_line(&format!("{} {}", self.path, ids.join(" "))).into_bytes()
+    }
 }
 
 impl DocumentPin {
@@ -56,17 +72,23 @@ impl Pins {
         &self,
         pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
     ) -> Result<Vec<(String, Vec<u8>)>, TrustError> {
-        let mut files = Vec::new();
+        let mut files: BTreeMap<String, Place<'_>> = BTreeMap::new();
         for (id, pin) in pins {
-            let mut ids = self.ids_at(&pin.path, pin.kind())?;
-            if !ids.contains(id) {
-                ids.push(*id);
-                let ids: Vec<String> = ids.iter().map(|id| hex(id)).collect();
-                let line = sealed_line(&format!("{} {}", pin.path, ids.join(" ")));
-                files.push((path_file(&pin.path, pin.kind()), line.into_bytes()));
+            let place = match files.entry(path_file(&pin.path, pin.kind())) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(place) => place.insert(Place {
+                    path: &pin.path,
+                    ids: self.ids_at(&pin.path, pin.kind())?,
+                    is_new: false,
+                }),
+            };
+            if !place.ids.contains(id) {
+                place.ids.push(*id);
+                place.is_new = true;
             }
         }
-        Ok(files)
+        let new = files.into_iter().filter(|(_, place)| place.is_new);
+        Ok(new.map(|(name, place)| (name, place.print())).collect())
     }
 
     /// What was seen at a path under other ids than this one, without the values of documents.

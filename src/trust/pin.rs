@@ -218,12 +218,15 @@ impl Pins {
     /// # Errors
     /// [`TrustError::Fs`].
     pub fn set_documents(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<(), TrustError> {
-        let file =
-            |(id, pin): &([u8; 16], DocumentPin)| (hex(id), print_document(pin).into_bytes());
-        let files: Vec<_> = pins.iter().map(file).collect();
         let paths = self.newly_at(pins.iter().map(|(id, pin)| (id, pin)))?;
-        fs::write_all_private(&self.paths_dir(), &paths)?;
-        Ok(fs::write_all_private(&self.dir.join("documents"), &files)?)
+        let mut files: Vec<(PathBuf, Vec<u8>)> = paths
+            .into_iter()
+            .map(|(name, bytes)| (self.paths_dir().join(name), bytes))
+            .collect();
+        for (id, pin) in pins {
+            files.push((self.document_file(id), print_document(pin).into_bytes()));
+        }
+        Ok(fs::write_all_private(&self.dir, &files)?)
     }
 
     /// All documents and sealed files that were seen.
