@@ -113,7 +113,7 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
         },
         plaintexts: &[TOKEN],
         memory: None,
-        one_in: 2,
+        one_in: 6,
         // Not `openat`: git, which is read from, opens files too, and how many differs.
         expected: &["write", "fsync", "renameat", "rename", "unlink"],
     }
