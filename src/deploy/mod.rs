@@ -25,6 +25,7 @@ mod inside;
 mod leftover;
 mod limit;
 mod local;
+mod outline;
 mod output;
 mod place;
 mod plan;
