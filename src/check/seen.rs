@@ -21,17 +21,17 @@ impl Check<'_> {
 
     /// Names documents and files that a pin knows and the tree does not have.
     pub(super) fn absent(&mut self) {
-        let ids = match self.vault.trust().pins.document_ids() {
+        let ids = match self.vault.trust().pins.all_ids() {
             Ok(ids) => ids,
             Err(error) => {
                 return self.add(Finding::of(Kind::Pin, "secrets", &error));
             }
         };
-        for id in ids {
+        for (kind, id) in ids {
             if self.ids.contains_key(&id) {
                 continue;
             }
-            let pin = self.pin("secrets", |pins| pins.document(&id));
+            let pin = self.pin("secrets", |pins| pins.seen(kind, &id));
             if pin.path.is_empty() || self.unread.contains(&pin.path) {
                 continue;
             }
@@ -40,7 +40,7 @@ impl Check<'_> {
                 continue;
             }
             let newest = pin.values.values().max();
-            let what = match pin.kind() {
+            let what = match kind {
                 SeenKind::File => "the file",
                 SeenKind::Document => "the document",
             };

@@ -14,6 +14,8 @@ mod order;
 mod paths;
 mod pin;
 mod proposal;
+mod register;
+mod seen;
 mod settings;
 mod version;
 
@@ -24,8 +26,8 @@ pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load
 pub use look::look;
 pub use order::{Order, RecordMark, compare};
 
-pub use paths::SeenKind;
-pub use pin::{DocumentPin, FILE_RECORD, HookPin, Pins};
+pub use pin::{HookPin, Pins};
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
+pub use seen::{DocumentPin, FILE_RECORD, SeenKind};
 pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -1,4 +1,4 @@
-//! Which ids were seen at which path: a small file for each, in `paths/`.
+//! Which ids were seen at which path.
 //!
 //! Pins go by id. Two branches that do not know each other can found one document twice, and what is gone
 //! and founded anew must go on under its old id; both are found here without reading every pin.
@@ -7,18 +7,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
-use super::pin::{damaged, sealed_line, unsealed_line};
-use super::{DocumentPin, FILE_RECORD, Pins, TrustError};
+use super::pin::damaged;
+use super::register::Register;
+use super::{DocumentPin, FILE_RECORD, Pins, SeenKind, TrustError};
 use crate::crypto::{from_hex, hex, sha256};
-
-/// What can lie at a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SeenKind {
-    /// A document.
-    Document,
-    /// A sealed file.
-    File,
-}
 
 /// A path, and the ids that were seen there.
 struct Place<'p> {
@@ -28,27 +20,15 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    fn print(&self) -> Vec<u8> {
+    fn print(&self) -> String {
         let ids: Vec<String> = self.ids.iter().map(|id| hex(id)).collect();
-        sealed_line(&format!("{} {}", self.path, ids.join(" "))).into_bytes()
-    }
-}
-
-impl DocumentPin {
-    /// What kind of thing it was.
-    #[must_use]
-    pub fn kind(&self) -> SeenKind {
-        if self.values.contains_key(FILE_RECORD) {
-            SeenKind::File
-        } else {
-            SeenKind::Document
-        }
+        format!("{} {}", self.path, ids.join(" "))
     }
 }
 
 impl Pins {
-    pub(super) fn paths_dir(&self) -> PathBuf {
-        self.dir().join("paths")
+    fn paths(&self) -> Register {
+        Register::at(self.dir().join("paths"))
     }
 
     /// The ids under which something was seen at a path; most often one.
@@ -56,25 +36,22 @@ impl Pins {
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn ids_at(&self, path: &str, kind: SeenKind) -> Result<Vec<[u8; 16]>, TrustError> {
-        let file = self.paths_dir().join(path_file(path, kind));
-        let Some(text) = self.read(&file)? else {
+        let Some(text) = self.paths().get(&key(path, kind))? else {
             return Ok(Vec::new());
         };
-        let ids = unsealed_line(text.trim_end_matches('\n')).and_then(|line| {
-            let ids = line.split(' ').skip(1).map(|id| from_hex(id).ok());
-            ids.collect()
-        });
-        ids.ok_or_else(|| damaged(&file, "a line does not read"))
+        let ids = text.split(' ').skip(1).map(|id| from_hex(id).ok());
+        let ids: Option<Vec<_>> = ids.collect();
+        ids.ok_or_else(|| damaged(&self.dir().join("paths"), "an id does not read"))
     }
 
     /// The files that say which ids lie at which path, where one of these is new there.
     pub(super) fn newly_at<'p>(
         &self,
         pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
-    ) -> Result<Vec<(String, Vec<u8>)>, TrustError> {
-        let mut files: BTreeMap<String, Place<'_>> = BTreeMap::new();
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
+        let mut places: BTreeMap<String, Place<'_>> = BTreeMap::new();
         for (id, pin) in pins {
-            let place = match files.entry(path_file(&pin.path, pin.kind())) {
+            let place = match places.entry(key(&pin.path, pin.kind())) {
                 Entry::Occupied(there) => there.into_mut(),
                 Entry::Vacant(place) => place.insert(Place {
                     path: &pin.path,
@@ -87,8 +64,9 @@ impl Pins {
                 place.is_new = true;
             }
         }
-        let new = files.into_iter().filter(|(_, place)| place.is_new);
-        Ok(new.map(|(name, place)| (name, place.print())).collect())
+        let new = places.into_iter().filter(|(_, place)| place.is_new);
+        self.paths()
+            .with(new.map(|(key, place)| (key, place.print())))
     }
 
     /// What was seen at a path under other ids than this one, without the values of documents.
@@ -103,8 +81,12 @@ impl Pins {
     ) -> Result<Vec<([u8; 16], DocumentPin)>, TrustError> {
         let mut others = Vec::new();
         for other in self.ids_at(path, kind)? {
+            let seen = || match kind {
+                SeenKind::Document => self.value(&other, FILE_RECORD),
+                SeenKind::File => self.seen(kind, &other),
+            };
             if other != *id
-                && let Some(pin) = self.value(&other, FILE_RECORD)?
+                && let Some(pin) = seen()?
                 && pin.path == path
             {
                 others.push((other, pin));
@@ -119,14 +101,14 @@ impl Pins {
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn file(&self, id: &[u8; 16], path: &str) -> Result<Option<DocumentPin>, TrustError> {
-        let own = self.document(id)?;
+        let own = self.seen(SeenKind::File, id)?;
         let others = self.others_at(path, SeenKind::File, id)?;
         let newest = others.into_iter().map(|(_, pin)| pin).chain(own);
         Ok(newest.max_by_key(|pin| pin.values.get(FILE_RECORD).copied()))
     }
 }
 
-fn path_file(path: &str, kind: SeenKind) -> String {
+fn key(path: &str, kind: SeenKind) -> String {
     let about = format!("{kind:?} {path}").to_lowercase();
     let mut name = hex(&sha256(about.as_bytes()));
     name.truncate(32);

@@ -146,7 +146,7 @@ impl Vault {
         };
         let mut marks = Vec::new();
         for id in pins.ids_at(path, kind)? {
-            let pin = pins.document(&id)?.unwrap_or_default();
+            let pin = pins.seen(kind, &id)?.unwrap_or_default();
             marks.extend(match name {
                 "" => pin.values.into_values().max(),
                 name => pin.values.get(name).copied(),

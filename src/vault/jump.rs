@@ -6,7 +6,7 @@ use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
 use crate::name::SecretName;
 use crate::text::clean;
-use crate::trust::{DocumentPin, FILE_RECORD, RecordMark};
+use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
@@ -93,7 +93,11 @@ impl Vault {
     pub fn accept_jump(&self, jump: Jump) -> Result<(), Error> {
         let pins = &self.trust().pins;
         let _lock = Lock::take(&pins.lock_file(), "secret accept")?;
-        let mut pin: DocumentPin = pins.document(&jump.id)?.unwrap_or_default();
+        let kind = match jump.head {
+            Some(_) => SeenKind::Document,
+            None => SeenKind::File,
+        };
+        let mut pin: DocumentPin = pins.seen(kind, &jump.id)?.unwrap_or_default();
         if let Some((seq, key_id, hash)) = jump.head
             && seq > pin.seq
         {

@@ -12,7 +12,7 @@ use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::text::nearest;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark, Rollback};
+use crate::trust::{DocumentPin, Order, RecordMark, Rollback, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
@@ -425,7 +425,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         // Read again under the lock: another run may have moved it meanwhile.
-        let mut now = pins.document(id)?.unwrap_or_default();
+        let kind = match head {
+            Some(_) => SeenKind::Document,
+            None => SeenKind::File,
+        };
+        let mut now = pins.seen(kind, id)?.unwrap_or_default();
         path.clone_into(&mut now.path);
         if let Some((seq, key_id, hash)) = head
             && seq >= now.seq

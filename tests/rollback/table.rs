@@ -101,3 +101,13 @@ impl Cell {
         })
     }
 }
+
+/// The files in which a memory keeps what was seen of documents and sealed files.
+pub(crate) fn remembered(memory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let folders = ["documents", "files"].map(|folder| memory.join(folder));
+    let files = folders.iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    });
+    files.collect()
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::lab::Lab;
-use crate::table::{cell, each, each_here, edit, lab};
+use crate::table::{cell, each, each_here, edit, lab, remembered};
 
 /// What ada's machine remembers of the vault.
 fn memory(lab: &Lab) -> PathBuf {
@@ -105,8 +105,7 @@ fn a_memory_that_belongs_to_somebody_else() {
 #[test]
 fn a_memory_of_one_document_that_is_damaged() {
     let lab = lab();
-    for file in std::fs::read_dir(memory(&lab).join("documents")).unwrap() {
-        let file = file.unwrap().path();
+    for file in remembered(&memory(&lab)) {
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replace(" 1 ", " 2 ")).unwrap();
     }

@@ -86,7 +86,7 @@ impl Change<'_> {
         let pins = &self.vault.trust().pins;
         let mut seen = Vec::new();
         for id in pins.ids_at(path, kind)? {
-            let pin = pins.document(&id)?.filter(|pin| pin.path == path);
+            let pin = pins.seen(kind, &id)?.filter(|pin| pin.path == path);
             seen.extend(pin.map(|pin| (id, pin)));
         }
         // Of several, founded on branches that did not know each other, the one that everybody goes by.

@@ -1,0 +1,150 @@
+//! Lines under hexadecimal keys, in 256 files by how the keys begin.
+//!
+//! A file for each of 10,000 keys costs more than what the lines say, and one file for all of them is
+//! written anew for each. Of 10,000 keys forty share a file, of a few KB.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+
+use super::TrustError;
+use super::pin::damaged;
+use crate::crypto::{hex, sha256};
+use crate::fs::{self, FsError};
+
+/// 10,000 values of 128 bytes of name and 110 of marks are 2.4 MB.
+pub(super) const MAX_PIN: usize = 16 * 1024 * 1024;
+
+/// So many digits of a key are the name of its file.
+const NAME: usize = 2;
+
+/// A folder of such files.
+pub(super) struct Register {
+    dir: PathBuf,
+}
+
+impl Register {
+    pub(super) fn at(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// What stands behind a key. Other lines are not checked for it.
+    pub(super) fn get(&self, key: &str) -> Result<Option<String>, TrustError> {
+        let path = self.dir.join(key.get(..NAME).unwrap_or_default());
+        let text = self.text(&path)?;
+        let Some(line) = text.lines().find(|line| line.starts_with(key)) else {
+            return Ok(None);
+        };
+        let text = unsealed_line(line).and_then(|line| line.split_once(' '));
+        match text {
+            Some((_, text)) => Ok(Some(text.to_owned())),
+            None => Err(damaged(&path, "a line does not read")),
+        }
+    }
+
+    /// All keys, and what stands behind each.
+    pub(super) fn all(&self) -> Result<Vec<(String, String)>, TrustError> {
+        let names = fs::names(&self.dir).map_err(FsError::io("list", &self.dir))?;
+        let mut all = Vec::new();
+        for name in names {
+            let name = name.to_string_lossy();
+            if name.len() == NAME {
+                all.extend(self.lines(&name)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The files in which these keys have these texts behind them, as they are to be written.
+    pub(super) fn with(
+        &self,
+        new: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
+        let mut files: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for (key, text) in new {
+            let name = key.get(..NAME).unwrap_or_default().to_owned();
+            let lines = match files.entry(name) {
+                Entry::Occupied(lines) => lines.into_mut(),
+                Entry::Vacant(place) => {
+                    let lines = self.lines(place.key())?;
+                    place.insert(lines)
+                }
+            };
+            lines.insert(key, text);
+        }
+        let print = |(name, lines): (String, BTreeMap<String, String>)| {
+            let lines = lines
+                .iter()
+                .map(|(key, text)| sealed_line(&format!("{key} {text}")));
+            (self.dir.join(name), lines.collect::<String>().into_bytes())
+        };
+        Ok(files.into_iter().map(print).collect())
+    }
+
+    fn lines(&self, name: &str) -> Result<BTreeMap<String, String>, TrustError> {
+        let path = self.dir.join(name);
+        let line = |line: &str| {
+            let (key, text) = unsealed_line(line)?.split_once(' ')?;
+            Some((key.to_owned(), text.to_owned()))
+        };
+        let lines: Option<_> = self.text(&path)?.lines().map(line).collect();
+        lines.ok_or_else(|| damaged(&path, "a line does not read"))
+    }
+
+    fn text(&self, path: &Path) -> Result<String, TrustError> {
+        let bytes = fs::read_private(path, MAX_PIN)?.unwrap_or_default();
+        String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text"))
+    }
+}
+
+/// A line with 8 digits of its own hash behind it.
+pub(super) fn sealed_line(line: &str) -> String {
+    format!("{line} {}\n", checksum(line))
+}
+
+/// The line before its hash, if that is right.
+pub(super) fn unsealed_line(line: &str) -> Option<&str> {
+    let (line, sum) = line.rsplit_once(' ')?;
+    (checksum(line) == sum).then_some(line)
+}
+
+fn checksum(line: &str) -> String {
+    hex(sha256(line.as_bytes()).get(..4).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::Sync;
+
+    #[test]
+    fn lines_are_found_and_replaced_and_damage_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let register = Register::at(dir.path().join("files"));
+        let key = |number: u32| hex(&sha256(&number.to_be_bytes())[..16]);
+        let write = |new: Vec<(String, String)>| {
+            for (path, bytes) in register.with(new).unwrap() {
+                fs::write_private(&path, &bytes, Sync::Lazy).unwrap();
+            }
+        };
+        assert_eq!(register.get(&key(1)).unwrap(), None);
+        write((0..2000).map(|n| (key(n), format!("first {n}"))).collect());
+        write(vec![(key(7), "second".to_owned())]);
+        for number in (0..2000).filter(|number| *number != 7) {
+            let text = register.get(&key(number)).unwrap();
+            assert_eq!(text, Some(format!("first {number}")));
+        }
+        assert_eq!(register.get(&key(7)).unwrap().as_deref(), Some("second"));
+        assert_eq!(register.get(&key(2000)).unwrap(), None);
+        assert_eq!(register.all().unwrap().len(), 2000);
+        assert!(fs::names(&dir.path().join("files")).unwrap().len() <= 256);
+        let path = dir.path().join("files").join(&key(7)[..NAME]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("second", "secund")).unwrap();
+        assert!(matches!(
+            register.get(&key(7)),
+            Err(TrustError::Damaged { .. })
+        ));
+        assert!(matches!(register.all(), Err(TrustError::Damaged { .. })));
+    }
+}

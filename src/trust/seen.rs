@@ -1,0 +1,381 @@
+//! What was seen of documents and sealed files.
+//!
+//! A document has a file of its own, sorted by the names of its values, so that one of 10,000 is found by
+//! bisection. Sealed files are a line each, many in one file ([`Register`]).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::order::RecordMark;
+use super::pin::damaged;
+use super::register::{MAX_PIN, Register, sealed_line, unsealed_line};
+use super::{Pins, TrustError};
+use crate::crypto::{from_hex, hex};
+use crate::fs::{self, FsError, Sync};
+
+/// What can lie at a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SeenKind {
+    /// A document.
+    Document,
+    /// A sealed file.
+    File,
+}
+
+/// What was seen of one document, or of one sealed file under the name `.`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DocumentPin {
+    /// Where it lay.
+    pub path: String,
+    /// The number of its document line.
+    pub seq: u64,
+    /// Its key commitment, 64 hexadecimal digits; empty for a sealed file.
+    pub key_id: String,
+    /// SHA-256 of the document line that was verified.
+    pub hash: [u8; 32],
+    /// Each value's record.
+    pub values: BTreeMap<String, RecordMark>,
+}
+
+/// The name under which a sealed file's one record is kept.
+pub const FILE_RECORD: &str = ".";
+
+impl DocumentPin {
+    /// What kind of thing it was.
+    #[must_use]
+    pub fn kind(&self) -> SeenKind {
+        if self.values.contains_key(FILE_RECORD) {
+            SeenKind::File
+        } else {
+            SeenKind::Document
+        }
+    }
+}
+
+impl Pins {
+    /// What was seen of a document.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn document(&self, id: &[u8; 16]) -> Result<Option<DocumentPin>, TrustError> {
+        let path = self.document_file(id);
+        let Some(text) = self.read(&path)? else {
+            return Ok(None);
+        };
+        parse_document(&text)
+            .map(Some)
+            .ok_or_else(|| damaged(&path, "a line does not read"))
+    }
+
+    /// What was seen under an id of one kind.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn seen(&self, kind: SeenKind, id: &[u8; 16]) -> Result<Option<DocumentPin>, TrustError> {
+        match kind {
+            SeenKind::Document => self.document(id),
+            SeenKind::File => {
+                let text = self.files().get(&hex(id))?;
+                text.map(|text| self.file_pin(&text)).transpose()
+            }
+        }
+    }
+
+    /// What was seen of one value, without reading the marks of all the others.
+    ///
+    /// Gives the document's own part with at most that value in it.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn value(&self, id: &[u8; 16], name: &str) -> Result<Option<DocumentPin>, TrustError> {
+        let path = self.document_file(id);
+        let Some((file, length)) = fs::open_private(&path, MAX_PIN)? else {
+            return Ok(None);
+        };
+        let wrong = || damaged(&path, "a line does not read");
+        let read = |part| {
+            let bytes = fs::read_range(&file, part).map_err(FsError::io("read", &path))?;
+            String::from_utf8(bytes).map_err(|_| wrong())
+        };
+        let io = |error| FsError::io("read", &path)(error);
+        // Whether a line was damaged is told by its own checksum, so 10,000 are not hashed for one.
+        let head_end = fs::find_bytes(&file, 0..length, b"\n").map_err(io)?;
+        let head_end = head_end.ok_or_else(wrong)?;
+        let mut pin = parse_head(&read(0..head_end)?).ok_or_else(wrong)?;
+        let place = |line: &[u8]| Some(line.split(|b| *b == b' ').next()?.cmp(name.as_bytes()));
+        let found = fs::find_sorted(&file, head_end + 1..length, b"\n", place).map_err(io)?;
+        if let Some(part) = found {
+            let line = read(part)?;
+            let (name, mark) = parse_value(line.trim_end_matches('\n')).ok_or_else(wrong)?;
+            pin.values.insert(name.to_owned(), mark);
+        }
+        Ok(Some(pin))
+    }
+
+    /// Remembers what was seen of a document or a sealed file, in the place of what was known before.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_document(
+        &self,
+        id: &[u8; 16],
+        pin: &DocumentPin,
+        sync: Sync,
+    ) -> Result<(), TrustError> {
+        let files = self.changed([(id, pin)])?;
+        for (path, bytes) in files {
+            fs::write_private(&path, &bytes, sync)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers what was seen of many documents and sealed files, and waits for the disk once.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_documents(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<(), TrustError> {
+        let files = self.changed(pins.iter().map(|(id, pin)| (id, pin)))?;
+        Ok(fs::write_all_private(self.dir(), &files)?)
+    }
+
+    /// The files that remember these pins, as they are to be written: which ids lie where comes first.
+    fn changed<'p>(
+        &self,
+        pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)> + Clone,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
+        let mut files = self.newly_at(pins.clone())?;
+        let mut lines = Vec::new();
+        for (id, pin) in pins {
+            match pin.values.get(FILE_RECORD) {
+                Some(mark) => lines.push((hex(id), format!("{} {}", pin.path, print_mark(mark)))),
+                None => files.push((self.document_file(id), print_document(pin).into_bytes())),
+            }
+        }
+        files.extend(self.files().with(lines)?);
+        Ok(files)
+    }
+
+    /// The ids of all documents and sealed files that were seen.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn all_ids(&self) -> Result<Vec<(SeenKind, [u8; 16])>, TrustError> {
+        let folder = self.dir().join("documents");
+        let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
+        let document = |name: &std::ffi::OsString| from_hex(&name.to_string_lossy()).ok();
+        let documents = names.iter().filter_map(document);
+        let mut all: Vec<_> = documents.map(|id| (SeenKind::Document, id)).collect();
+        for (key, _) in self.files().all()? {
+            let id =
+                from_hex(&key).map_err(|_| damaged(&self.files_dir(), "an id does not read"))?;
+            all.push((SeenKind::File, id));
+        }
+        Ok(all)
+    }
+
+    fn document_file(&self, id: &[u8; 16]) -> PathBuf {
+        self.dir().join("documents").join(hex(id))
+    }
+
+    fn files_dir(&self) -> PathBuf {
+        self.dir().join("files")
+    }
+
+    fn files(&self) -> Register {
+        Register::at(self.files_dir())
+    }
+
+    fn file_pin(&self, text: &str) -> Result<DocumentPin, TrustError> {
+        let pin = text.split_once(' ').and_then(|(path, mark)| {
+            Some(DocumentPin {
+                path: path.to_owned(),
+                values: [(FILE_RECORD.to_owned(), parse_mark(mark)?)].into(),
+                ..DocumentPin::default()
+            })
+        });
+        pin.ok_or_else(|| damaged(&self.files_dir(), "a line does not read"))
+    }
+}
+
+fn dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+fn print_document(pin: &DocumentPin) -> String {
+    let mut text = sealed_line(&format!(
+        "{} {} {} {}",
+        pin.path,
+        pin.seq,
+        dash(&pin.key_id),
+        hex(&pin.hash)
+    ));
+    for (name, mark) in &pin.values {
+        text.push_str(&sealed_line(&format!("{name} {}", print_mark(mark))));
+    }
+    text
+}
+
+fn print_mark(mark: &RecordMark) -> String {
+    let RecordMark {
+        rev,
+        seq,
+        changed,
+        hash,
+    } = mark;
+    format!("{rev} {seq} {changed} {}", hex(hash))
+}
+
+fn parse_document(text: &str) -> Option<DocumentPin> {
+    let mut lines = text.lines();
+    let mut pin = parse_head(lines.next()?)?;
+    for line in lines {
+        let (name, mark) = parse_value(line)?;
+        pin.values.insert(name.to_owned(), mark);
+    }
+    Some(pin)
+}
+
+fn parse_head(line: &str) -> Option<DocumentPin> {
+    let mut words = unsealed_line(line)?.split(' ');
+    let path = words.next()?.to_owned();
+    let seq = words.next()?.parse().ok()?;
+    let key_id = words
+        .next()
+        .map(|word| if word == "-" { "" } else { word })?
+        .to_owned();
+    let hash = from_hex(words.next()?).ok()?;
+    Some(DocumentPin {
+        path,
+        seq,
+        key_id,
+        hash,
+        values: BTreeMap::new(),
+    })
+}
+
+fn parse_value(line: &str) -> Option<(&str, RecordMark)> {
+    let (name, mark) = unsealed_line(line)?.split_once(' ')?;
+    Some((name, parse_mark(mark)?))
+}
+
+fn parse_mark(text: &str) -> Option<RecordMark> {
+    let mut words = text.split(' ');
+    Some(RecordMark {
+        rev: words.next()?.parse().ok()?,
+        seq: words.next()?.parse().ok()?,
+        changed: words.next()?.parse().ok()?,
+        hash: from_hex(words.next()?).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Moment;
+    use crate::world::{Clock, World};
+
+    fn pins() -> (tempfile::TempDir, Pins) {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
+        let world = World::new(Clock::System, environment, "/".into());
+        let pins = Pins::of(&world, &[1; 32]).unwrap();
+        (dir, pins)
+    }
+
+    #[test]
+    fn one_value_of_many_is_found_and_reads_back() {
+        let (_dir, pins) = pins();
+        let mark = |number| RecordMark {
+            rev: number,
+            seq: number + 1,
+            changed: Moment::from_seconds(1_000),
+            hash: [7; 32],
+        };
+        let values = (0..300).map(|n| (format!("NAME_{n}"), mark(n))).collect();
+        let pin = DocumentPin {
+            path: "prod/web".into(),
+            seq: 3,
+            key_id: String::new(),
+            hash: [1; 32],
+            values,
+        };
+        pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
+        assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), pin);
+        let many: Vec<_> = (0..50).map(|n| ([n; 16], pin.clone())).collect();
+        pins.set_documents(&many).unwrap();
+        assert_eq!(pins.all_ids().unwrap().len(), 50);
+        for number in [0, 1, 150, 299] {
+            let found = pins
+                .value(&[2; 16], &format!("NAME_{number}"))
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                found.values.values().next(),
+                Some(&mark(number)),
+                "{number}"
+            );
+        }
+        assert!(
+            pins.value(&[2; 16], "NAME_300")
+                .unwrap()
+                .unwrap()
+                .values
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn sealed_files_are_kept_apart_from_documents_of_their_id() {
+        let (_dir, pins) = pins();
+        let pin = |number: u8, value: &str| DocumentPin {
+            path: format!("prod/keys/{number}.key"),
+            values: [(
+                value.to_owned(),
+                RecordMark {
+                    rev: u64::from(number),
+                    seq: 7,
+                    changed: Moment::from_seconds(1_000),
+                    hash: [number; 32],
+                },
+            )]
+            .into(),
+            ..DocumentPin::default()
+        };
+        let files: Vec<_> = (0..50).map(|n| ([n; 16], pin(n, FILE_RECORD))).collect();
+        pins.set_documents(&files).unwrap();
+        let document = pin(3, "TOKEN");
+        pins.set_document(&[3; 16], &document, Sync::Lazy).unwrap();
+        for (id, pin) in &files {
+            assert_eq!(pins.seen(SeenKind::File, id).unwrap().as_ref(), Some(pin));
+            let ids = pins.ids_at(&pin.path, SeenKind::File).unwrap();
+            assert_eq!(ids, [*id]);
+        }
+        assert_eq!(pins.document(&[3; 16]).unwrap(), Some(document));
+        assert_eq!(pins.document(&[4; 16]).unwrap(), None);
+        assert_eq!(pins.seen(SeenKind::File, &[99; 16]).unwrap(), None);
+        assert_eq!(pins.all_ids().unwrap().len(), 51);
+    }
+
+    #[test]
+    fn a_damaged_pin_is_no_pin() {
+        let (_dir, pins) = pins();
+        let pin = DocumentPin {
+            path: "prod/web".into(),
+            seq: 3,
+            ..DocumentPin::default()
+        };
+        pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
+        let path = pins.document_file(&[2; 16]);
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace(" 3 ", " 2 ");
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(
+            pins.document(&[2; 16]),
+            Err(TrustError::Damaged { .. })
+        ));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .unwrap();
+        assert!(matches!(pins.document(&[2; 16]), Err(TrustError::Fs(_))));
+    }
+}
