@@ -1,9 +1,12 @@
 //! Work on all cores: plain data goes in, plain data comes out, in the same order.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// More threads than this would wait for the one folder that they write to.
 const MOST: usize = 16;
+
+/// Finding out reads the files of control groups, ten calls each time.
+static CORES: OnceLock<usize> = OnceLock::new();
 
 /// Does `work` for each job, on all cores if there are `worth` jobs or more: below that, a thread costs
 /// more than it saves. Gives the results in the order of the jobs.
@@ -14,7 +17,7 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
     if jobs.len() < worth {
         return jobs.into_iter().map(work).collect();
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
     let queue = Mutex::new(jobs.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
     let next = || lock(&queue).next();

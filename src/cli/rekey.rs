@@ -63,11 +63,15 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
     let notices = cx.change(&vault, "rekey", |change| {
         resealing::watch(change, &vault, &cx.ui, plan.iter().map(|(item, _)| item))?;
         let mut notices = Vec::new();
+        let mut files = Vec::new();
         for (item, others) in &plan {
             match item {
                 Listed::Document(path) => notices.extend(change.rekey(path, &vault, others)?),
-                Listed::File(path) => change.rekey_file(path, &vault, others)?,
+                Listed::File(path) => files.push((path, others.as_slice())),
             }
+        }
+        for sealed in change.rekey_files(&files, &vault) {
+            sealed?;
         }
         Ok(notices)
     })?;

@@ -172,13 +172,25 @@ pub(crate) fn change_with(
         &cx.ui,
         resealed.map(|concern| &concern.item),
     )?;
-    for concern in &concerned {
-        let item = &concern.item;
-        match settle(&mut change, vault, concern) {
+    let files: Vec<_> = concerned.iter().filter_map(Concern::file_anew).collect();
+    let sealed = change.rekey_files(&files, vault);
+    let sealed = files
+        .iter()
+        .zip(sealed)
+        .map(|((path, _), result)| (path.as_str(), result.map(|()| Vec::new())));
+    let mut settled: Vec<_> = sealed.collect();
+    for concern in concerned
+        .iter()
+        .filter(|concern| concern.file_anew().is_none())
+    {
+        settled.push((concern.item.path(), settle(&mut change, vault, concern)));
+    }
+    for (path, result) in settled {
+        match result {
             Ok(notices) => notices.iter().for_each(|notice| cx.ui.warn(notice)),
             // Somebody who can will do it: a right that is given or taken counts from the signature on.
             Err(error) if matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth) => {
-                left.push((item.path().to_owned(), error.message()));
+                left.push((path.to_owned(), error.message()));
             }
             Err(error) => return Err(error),
         }
@@ -256,7 +268,7 @@ fn proposed(signed: &Signed) -> String {
     )
 }
 
-/// Brings one document or file to what the new rules say.
+/// Brings to what the new rules say what is no file to be sealed anew ([`Concern::file_anew`]).
 fn settle(
     change: &mut Change<'_>,
     before: &Vault,
@@ -265,7 +277,6 @@ fn settle(
     let lost = &concern.lost;
     match &concern.item {
         Listed::Document(path) if !lost.is_empty() => return change.rekey(path, before, lost),
-        Listed::File(path) if !lost.is_empty() => change.rekey_file(path, before, lost)?,
         Listed::Document(path) => {
             if concern.orphaned {
                 change.vouch(path, before)?;
@@ -274,8 +285,6 @@ fn settle(
                 change.wrap_for_readers(path)?;
             }
         }
-        // Sealed anew it is signed anew.
-        Listed::File(path) if concern.gained => change.rekey_file(path, before, &[])?,
         Listed::File(path) => drop(change.vouch_file(path, before)?),
     }
     Ok(Vec::new())

@@ -166,20 +166,28 @@ impl Journal {
             }
             return Ok(());
         }
-        if let Err(error) = self.write(tree, &steps) {
-            // It may lie there all the same, and the files that it speaks of go now.
-            remove_private(&self.path).unwrap_or_default();
-            return Err(error);
-        }
+        let record = match self.write(tree, &steps) {
+            Ok(record) => record,
+            Err(error) => {
+                // It may lie there all the same, and the files that it speaks of go now.
+                remove_private(&self.path).unwrap_or_default();
+                return Err(error);
+            }
+        };
+        let stage = |(_, was, _, new): &Prepared| match was == new {
+            true => Stage::Same,
+            false => Stage::Ready,
+        };
+        let stages: Vec<Stage> = steps.iter().map(stage).collect();
         for (_, _, staged, _) in steps {
             if let Some(staged) = staged {
                 staged.hand_over();
             }
         }
-        self.recover()
+        self.carry_out(tree, &record, &stages)
     }
 
-    fn write(&self, tree: &Tree, steps: &[Prepared]) -> Result<(), FsError> {
+    fn write(&self, tree: &Tree, steps: &[Prepared]) -> Result<Record, FsError> {
         let record = Record {
             root: tree.path().to_owned(),
             steps: steps
@@ -206,7 +214,8 @@ impl Journal {
                 most: MAX_JOURNAL,
             });
         }
-        write_private(&self.path, &bytes, Sync::Disk)
+        write_private(&self.path, &bytes, Sync::Disk)?;
+        Ok(record)
     }
 
     /// Finishes a change that an earlier run began. Nothing to do is fine.
@@ -228,31 +237,39 @@ impl Journal {
         for step in &record.steps {
             stages.push(step.stage(&tree)?);
         }
+        self.carry_out(&tree, &record, &stages)
+    }
+
+    /// Does what is left of a change, by how far each of its steps is.
+    fn carry_out(&self, tree: &Tree, record: &Record, stages: &[Stage]) -> Result<(), FsError> {
         let lost = stages.iter().position(|stage| *stage == Stage::Lost);
         let begun = stages.contains(&Stage::Done);
-        for (step, stage) in record.steps.iter().zip(&stages) {
+        // Steps of one folder follow each other.
+        let mut open: Option<(&str, OwnedFd)> = None;
+        for (step, stage) in record.steps.iter().zip(stages) {
             match &step.staged {
                 Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
-                    remove(&tree, staged)?;
+                    remove(tree, staged)?;
                 }
                 Some(staged) => {
-                    let folder = make_folders(&tree, split(&step.path).0)?;
-                    rustix::fs::renameat(&folder, split(staged).1, &folder, split(&step.path).1)
+                    let (path, name) = split(&step.path);
+                    let folder = match open.take() {
+                        Some((last, folder)) if last == path => folder,
+                        _ => make_folders(tree, path)?,
+                    };
+                    rustix::fs::renameat(&folder, split(staged).1, &folder, name)
                         .map_err(|errno| tree.explain("write", &step.path, errno))?;
+                    open = Some((path, folder));
                 }
                 None if *stage == Stage::Ready && (lost.is_none() || begun) => {
-                    remove(&tree, &step.path)?;
+                    remove(tree, &step.path)?;
                 }
                 None => {}
             }
         }
-        let folders: BTreeSet<&str> = record
-            .steps
-            .iter()
-            .map(|step| split(&step.path).0)
-            .collect();
-        for folder in folders {
-            sync_dir(&tree, folder)?;
+        let paths = record.steps.iter().map(|step| split(&step.path).0);
+        for folder in paths.collect::<BTreeSet<&str>>() {
+            sync_dir(tree, folder)?;
         }
         remove_private(&self.path)?;
         match lost.and_then(|at| record.steps.get(at)) {

@@ -4,20 +4,21 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
+use crate::name::FilePath;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, Vault};
 
 use super::compare::demand_same;
 use super::plan::{Action, NewDocument, NewSealed, Plan};
 use super::source::Source;
 
-/// Each is open, and so is the file that it goes to; a process may have no more than 64 open.
-const AT_ONCE: usize = 20;
+/// After so many it is told how far the work is.
+const AT_ONCE: usize = 256;
 
 /// An inventory has no file of its own that would say it.
 const INVENTORY_MODE: u32 = 0o600;
 
 impl Plan {
-    /// Seals all that the vault does not hold yet. `step` is called before each source.
+    /// Seals all that the vault does not hold yet. `step` is called for each source.
     ///
     /// The vault must be the one that the plan was compared with, now under its lock.
     ///
@@ -35,21 +36,23 @@ impl Plan {
         let exposed = format!("import {}", vault.world().now().date());
         let mut files = Vec::with_capacity(AT_ONCE);
         for item in &mut self.items {
-            step();
             match &mut item.action {
                 Action::Document(document) => seal_document(document, &exposed, vault, change)?,
                 Action::File(file) if !file.unchanged => {
-                    let path = file.path.clone();
-                    let (new, policy) = file_of(file, &item.source, &exposed, source, vault)?;
-                    files.push((path, new, policy));
+                    files.push(file_of(file, &item.source, &exposed, source, vault)?);
+                    if files.len() == AT_ONCE {
+                        change.set_files(std::mem::take(&mut files))?;
+                        (0..AT_ONCE).for_each(|_| step());
+                    }
+                    continue;
                 }
                 Action::File(_) | Action::Clear | Action::Skipped => {}
             }
-            if files.len() == AT_ONCE {
-                change.set_files(std::mem::take(&mut files))?;
-            }
+            step();
         }
+        let last = files.len();
         change.set_files(files)?;
+        (0..last).for_each(|_| step());
         for inventory in &mut self.inventories {
             let Some(text) = &inventory.text else {
                 continue;
@@ -73,7 +76,7 @@ fn noted(
     note: Option<String>,
     exposed: Option<&str>,
     expires: Option<String>,
-) -> impl FnOnce(&mut Policy) {
+) -> impl FnOnce(&mut Policy) + use<> {
     let entries = [
         (PolicyKey::Note, note),
         (PolicyKey::Exposed, exposed.map(str::to_owned)),
@@ -105,25 +108,28 @@ fn seal_document(
     Ok(())
 }
 
-/// A file as it is given to the change, its source open.
-fn file_of(
+/// A file as it is given to the change: where it goes, how its source is opened, what is known about it.
+fn file_of<'s>(
     file: &mut NewSealed,
-    from: &str,
+    from: &'s str,
     exposed: &str,
-    source: &Source,
+    source: &'s Source,
     vault: &Vault,
-) -> Result<(NewFile<File>, impl FnOnce(&mut Policy)), Error> {
-    demand_same(
-        vault,
-        &file.path.to_sidecar(),
-        file.there,
-        file.path.as_str(),
-    )?;
-    let (input, about) = source.open_file(from)?;
-    let new = NewFile {
-        mode: about.permissions().mode(),
-        input,
+) -> Result<
+    (
+        FilePath,
+        impl FnOnce() -> Result<NewFile<File>, Error> + Send + use<'s>,
+        impl FnOnce(&mut Policy) + use<>,
+    ),
+    Error,
+> {
+    let path = file.path.clone();
+    demand_same(vault, &path.to_sidecar(), file.there, path.as_str())?;
+    let open = move || {
+        let (input, about) = source.open_file(from)?;
+        let mode = about.permissions().mode();
+        Ok(NewFile { mode, input })
     };
     let policy = noted(file.note.take(), Some(exposed), file.expires.take());
-    Ok((new, policy))
+    Ok((path, open, policy))
 }

@@ -15,7 +15,7 @@ use crate::trust::{
     Draft, Lacking, Proposal, Proposed, Step, Trust, TrustError, Version, chain_to, load_side,
     newest_number, proposal_files, read_version, version_file,
 };
-use crate::vault::{Listed, Signs, Vault};
+use crate::vault::{Anew, Listed, Signs, Vault};
 
 /// A signed trust version, or a proposal of one, and the edits that bring it in.
 #[derive(Debug)]
@@ -369,7 +369,19 @@ impl Concern {
     /// Whether all of it is sealed anew, and not wrapped or signed alone.
     #[must_use]
     pub fn seals_anew(&self) -> bool {
-        !self.lost.is_empty() || (self.gained && matches!(self.item, Listed::File(_)))
+        match &self.item {
+            Listed::Document(_) => !self.lost.is_empty(),
+            Listed::File(_) => self.file_anew().is_some(),
+        }
+    }
+
+    /// The file that is sealed anew because of it, and those who could read it and may not any more.
+    #[must_use]
+    pub fn file_anew(&self) -> Option<Anew<'_>> {
+        match &self.item {
+            Listed::File(path) if self.gained || !self.lost.is_empty() => Some((path, &self.lost)),
+            _ => None,
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl<'a> Change<'a> {
         self.watch = Some(watch);
     }
 
-    fn done(&self, work: Work) {
+    pub(super) fn done(&self, work: Work) {
         if let Some(watch) = &self.watch {
             watch(work);
         }
@@ -132,7 +132,8 @@ impl<'a> Change<'a> {
         &mut self,
         files: impl IntoIterator<Item = &'f FilePath>,
     ) -> Result<(), Error> {
-        let names: Vec<String> = files.into_iter().map(ToString::to_string).collect();
+        let names = files.into_iter().map(ToString::to_string);
+        let names: Vec<String> = names.filter(|name| !self.logged.contains(name)).collect();
         if !names.is_empty() {
             self.vault.record_use("rekey", &names, Sync::Lazy)?;
             self.logged.extend(names);

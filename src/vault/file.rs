@@ -1,7 +1,6 @@
 //! Sealing a whole file: the age file and its sidecar, as one change.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use crate::crypto::sshsig::PublicKey;
 use crate::crypto::stream::{self, Passed};
@@ -19,7 +18,7 @@ use super::judge::demand_no_jump;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::Opener;
-use super::sealing::{self, Job, Keys, SealedFile, SealingError};
+use super::sealing::{SealedFile, SealingError};
 use super::sidecar::{Content, Sidecar, Unsigned};
 use super::transfer::Origin;
 use super::unseal::{hash_of, with_each};
@@ -77,54 +76,6 @@ impl Change<'_> {
         self.seal_file(path, new, renewed, policy)
     }
 
-    /// Seals many files, on all cores: see [`super::sealing`]. Each input is open until then, so they
-    /// come some hundred at a time.
-    ///
-    /// # Errors
-    /// [`VaultError`], [`FsError`].
-    pub fn set_files<R: Read + Send, P: FnOnce(&mut Policy)>(
-        &mut self,
-        files: Vec<(FilePath, NewFile<R>, P)>,
-    ) -> Result<(), Error> {
-        let files = files.into_iter().map(|(path, new, policy)| {
-            let renewed = Renewed::Content(Origin::here(self));
-            (path, new, renewed, policy)
-        });
-        self.seal_files(files.collect())
-    }
-
-    /// Seals many files, as new content or as what they were.
-    pub(super) fn seal_files<R: Read + Send, P: FnOnce(&mut Policy)>(
-        &mut self,
-        files: Vec<(FilePath, NewFile<R>, Renewed, P)>,
-    ) -> Result<(), Error> {
-        let mut jobs = Vec::new();
-        let mut rest = Vec::new();
-        for (path, new, renewed, policy) in files {
-            let (readers, recipients) = self.readers_of(&path)?;
-            let Some(keys) = self.keys(recipients)? else {
-                self.seal_file(&path, new, renewed, policy)?;
-                continue;
-            };
-            let staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
-            let input = new.input;
-            jobs.push(Job {
-                input,
-                staged,
-                keys,
-            });
-            rest.push((path, new.mode, readers, renewed, policy));
-        }
-        for (sealed, (path, mode, readers, renewed, policy)) in
-            sealing::seal_all(jobs).into_iter().zip(rest)
-        {
-            let sealed = sealed.map_err(|error| explain(&path, error))?;
-            let content = Some((mode, sealed));
-            self.push(&path, content, readers, renewed, afresh(policy))?;
-        }
-        Ok(())
-    }
-
     /// Seals a file, in constant memory, as new content or as what it was.
     pub(super) fn seal_file<R: Read>(
         &mut self,
@@ -146,16 +97,19 @@ impl Change<'_> {
         let sealed = SealedFile {
             sha256: staged.finish()?,
             staged,
+            mode: new.mode,
             passed,
             is_read_back: false,
         };
-        let content = Some((new.mode, sealed));
-        self.push(path, content, readers, renewed, afresh(policy))?;
+        self.push(path, Some(sealed), readers, renewed, afresh(policy))?;
         Ok(passed)
     }
 
     /// The names of those who may read a file that this author may write, and their recipients.
-    fn readers_of(&self, path: &FilePath) -> Result<(Vec<String>, Vec<PublicRecipient>), Error> {
+    pub(super) fn readers_of(
+        &self,
+        path: &FilePath,
+    ) -> Result<(Vec<String>, Vec<PublicRecipient>), Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
         self.refuse_documents(path)?;
         let mut recipients = Vec::new();
@@ -176,36 +130,6 @@ impl Change<'_> {
             readers,
         }
         .into())
-    }
-
-    /// What any thread can seal with for these recipients, if all of them, and one of the writer's own
-    /// identities among them, are native ones of age.
-    fn keys(&mut self, recipients: Vec<PublicRecipient>) -> Result<Option<Arc<Keys>>, Error> {
-        if let Some((of, keys)) = &self.keys
-            && *of == recipients
-        {
-            return Ok(keys.clone());
-        }
-        let mine = |opener: &&&dyn Opener| {
-            let mine = opener.recipient();
-            recipients.iter().any(|r| Some(r.key.as_str()) == mine)
-        };
-        let mut identities = Vec::new();
-        for opener in self.openers.iter().filter(mine) {
-            identities.extend(opener.native()?);
-        }
-        let native = recipients.iter().map(|recipient| recipient.key.x25519());
-        let keys = native
-            .collect::<Result<Option<Vec<_>>, _>>()?
-            .filter(|_| !identities.is_empty())
-            .map(|recipients| {
-                Arc::new(Keys {
-                    recipients,
-                    identities,
-                })
-            });
-        self.keys = Some((recipients, keys.clone()));
-        Ok(keys)
     }
 
     /// Seals a file anew to the readers of its rule; the content and what is known about it stay.
@@ -245,10 +169,10 @@ impl Change<'_> {
         })
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         path: &FilePath,
-        new: Option<(u32, SealedFile)>,
+        new: Option<SealedFile>,
         readers: Vec<String>,
         renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
@@ -307,8 +231,8 @@ impl Change<'_> {
         let seq = seq.max(elsewhere).max(pinned.map_or(0, |mark| mark.seq));
         let mut kept = vouched.map(|sidecar| sidecar.policy).unwrap_or_default();
         policy(&mut kept);
-        let content = new.as_ref().map(|(mode, sealed)| Content {
-            mode: mode & 0o777,
+        let content = new.as_ref().map(|sealed| Content {
+            mode: sealed.mode & 0o777,
             size: sealed.passed.size,
             sha256: sealed.sha256,
         });
@@ -326,7 +250,7 @@ impl Change<'_> {
         let sidecar = unsigned.sign(vault.id(), self.author.signer)?;
         self.files.push(FileDraft {
             sidecar,
-            sealed: new.map(|(_, sealed)| sealed),
+            sealed: new,
             old_age,
             old_sidecar,
         });
@@ -459,7 +383,7 @@ impl FileDraft {
 }
 
 /// What a new content waited for is over, and then what the caller says.
-fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Policy) {
+pub(super) fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Policy) {
     |kept| {
         kept.set(PolicyKey::Exposed, None);
         kept.set(PolicyKey::MovedTo, None);
@@ -467,8 +391,9 @@ fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Policy) {
     }
 }
 
-fn explain(path: &FilePath, error: SealingError) -> Error {
+pub(super) fn explain(path: &FilePath, error: SealingError) -> Error {
     match error {
+        SealingError::Closed(error) => error,
         SealingError::Fs(error) => error.into(),
         SealingError::Differs => VaultError::NotVerified(path.to_string()).into(),
         SealingError::Stream(stream::StreamError::Io(source)) => {

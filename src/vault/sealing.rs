@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use age::x25519::{Identity, Recipient};
 
+use super::file::NewFile;
 use crate::cores;
 use crate::crypto::stream::{self, Passed, StreamError};
-use crate::fs::{FsError, Staged};
+use crate::error::Error;
+use crate::fs::{FsError, Staged, Tree};
+use crate::world::World;
 
 /// Fewer files than this are done before a thread has started.
 const FEW: usize = 16;
@@ -25,11 +28,11 @@ pub(super) struct Keys {
 }
 
 /// A file that is to be sealed.
-pub(super) struct Job<R> {
-    /// Its plaintext.
-    pub(super) input: R,
-    /// Where it goes.
-    pub(super) staged: Staged,
+pub(super) struct Job<F> {
+    /// Opens its plaintext. Until then nothing of it is open: of thousands, no more than there are cores.
+    pub(super) open: F,
+    /// Where it goes, below the vault.
+    pub(super) target: String,
     /// For whom.
     pub(super) keys: Arc<Keys>,
 }
@@ -37,6 +40,8 @@ pub(super) struct Job<R> {
 /// A file that was sealed beside its place.
 pub(super) struct SealedFile {
     pub(super) staged: Staged,
+    /// Its permission bits.
+    pub(super) mode: u32,
     /// What went in.
     pub(super) passed: Passed,
     /// Of the age file.
@@ -48,6 +53,8 @@ pub(super) struct SealedFile {
 /// Why a file was not sealed.
 #[derive(Debug)]
 pub(super) enum SealingError {
+    /// The plaintext could not be opened.
+    Closed(Error),
     /// The plaintext could not be read, or the age file not written or not opened again.
     Stream(StreamError),
     /// The file beside its place.
@@ -68,16 +75,15 @@ impl From<FsError> for SealingError {
     }
 }
 
-impl<R: Read> Job<R> {
+impl<R: Read, F: FnOnce() -> Result<NewFile<R>, Error>> Job<F> {
     /// Seals it, opens it again, and compares.
-    fn run(self) -> Result<SealedFile, SealingError> {
-        let Self {
-            mut input,
-            mut staged,
-            keys,
-        } = self;
+    fn run(self, tree: &Tree, world: &World) -> Result<SealedFile, SealingError> {
+        let Self { open, target, keys } = self;
+        let NewFile { mode, mut input } = open().map_err(SealingError::Closed)?;
+        let mut staged = Staged::new(tree, &target, world)?;
         let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
         let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
+        drop(input);
         let identities = keys.identities.iter().map(|key| key as &dyn age::Identity);
         if stream::verify_file(staged.file()?, identities)? != passed {
             return Err(SealingError::Differs);
@@ -85,6 +91,7 @@ impl<R: Read> Job<R> {
         let sha256 = staged.finish()?;
         Ok(SealedFile {
             staged,
+            mode,
             passed,
             sha256,
             is_read_back: true,
@@ -93,6 +100,10 @@ impl<R: Read> Job<R> {
 }
 
 /// Seals files, on all cores if they are many. Gives the results in the order of the jobs.
-pub(super) fn seal_all<R: Read + Send>(jobs: Vec<Job<R>>) -> Vec<Result<SealedFile, SealingError>> {
-    cores::each(jobs, FEW, Job::run)
+pub(super) fn seal_all<R: Read, F: FnOnce() -> Result<NewFile<R>, Error> + Send>(
+    jobs: Vec<Job<F>>,
+    tree: &Tree,
+    world: &World,
+) -> Vec<Result<SealedFile, SealingError>> {
+    cores::each(jobs, FEW, |job| job.run(tree, world))
 }

@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::error::Error;
-use crate::fs::FsError;
+use crate::fs::{FsError, Tree};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
-use crate::trust::{DocumentPin, FILE_RECORD};
+use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark};
 
 use super::VaultError;
 use super::policy::{Policy, PolicyKey};
@@ -29,6 +29,34 @@ pub struct OpenedFile {
     pub policy: Policy,
     /// Its plaintext.
     pub reader: Box<dyn Read>,
+}
+
+/// A sealed file whose sidecar counts.
+pub(super) struct JudgedFile {
+    pub(super) sidecar: Sidecar,
+    /// What the sidecar says of the age file.
+    pub(super) content: Content,
+    pin: Option<DocumentPin>,
+    seen: (RecordMark, Order),
+}
+
+/// The age file that a sidecar speaks of, open.
+///
+/// # Errors
+/// [`VaultError::OtherFile`] if another one lies there.
+pub(super) fn intact(tree: &Tree, path: &FilePath, content: &Content) -> Result<File, Error> {
+    let mut file = tree.file(&path.to_file())?.ok_or_else(|| other(path))?;
+    if hash_of(&mut file, path)? == content.sha256 {
+        Ok(file)
+    } else {
+        Err(other(path).into())
+    }
+}
+
+fn other(path: &FilePath) -> VaultError {
+    VaultError::OtherFile {
+        name: path.to_string(),
+    }
 }
 
 impl Reader<'_> {
@@ -92,6 +120,24 @@ impl Reader<'_> {
         path: &FilePath,
         open: impl Fn(File, &[Box<dyn age::Identity + '_>]) -> Result<(u64, R), StreamError>,
     ) -> Result<(Sidecar, Content, R), Error> {
+        let judged = self.judge_file(path)?;
+        let (sidecar, content) = (judged.sidecar, judged.content);
+        let file = intact(self.vault.tree(), path, &content)?;
+        self.log(&[path.to_string()])?;
+        let (size, opened) = with_each(&self.openers, |identities| {
+            open(file.try_clone()?, identities)
+        })?
+        .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
+        if size != content.size {
+            return Err(other(path).into());
+        }
+        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), judged.seen)]);
+        self.move_pin(&sidecar.id, path.as_str(), judged.pin.as_ref(), None, seen)?;
+        Ok((sidecar, content, opened))
+    }
+
+    /// Judges a sealed file by its sidecar.
+    pub(super) fn judge_file(&self, path: &FilePath) -> Result<JudgedFile, Error> {
         let (sidecar, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
@@ -104,24 +150,13 @@ impl Reader<'_> {
             by: sidecar.signed.party.clone(),
             moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
         })?;
-        let other = || VaultError::OtherFile {
-            name: path.to_string(),
-        };
-        let mut file = self.vault.tree().file(&path.to_file())?.ok_or_else(other)?;
-        if hash_of(&mut file, path)? != content.sha256 {
-            return Err(other().into());
-        }
-        self.log(&[path.to_string()])?;
-        let (size, opened) = with_each(&self.openers, |identities| {
-            open(file.try_clone()?, identities)
-        })?
-        .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
-        if size != content.size {
-            return Err(other().into());
-        }
-        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), (judged.mark, judged.order))]);
-        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
-        Ok((sidecar, content, opened))
+        let seen = (judged.mark, judged.order);
+        Ok(JudgedFile {
+            sidecar,
+            content,
+            pin,
+            seen,
+        })
     }
 
     fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {

@@ -167,7 +167,6 @@ impl Change<'_> {
             origin: opened.origin,
         };
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
-        self.done(Work::Sealed);
         Ok(())
     }
 }
