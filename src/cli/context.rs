@@ -12,7 +12,7 @@ use crate::fs::FsError;
 use crate::identity::{self, Ask, Bundle, Lent, Native, Opening, PublicFolder, Signer};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE, Standing};
-use crate::vault::{Change, Opener, Signs, Vault};
+use crate::vault::{Change, KeyInMemory, Opener, Signs, Vault};
 use crate::world::World;
 
 use super::ui::Ui;
@@ -81,18 +81,29 @@ impl Signs for MyKey<'_> {
     }
 
     fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<SignedBy, Error> {
-        let signer = match self.opened.get() {
-            Some(signer) => signer,
-            None => {
-                let signer = self.bundle.signer(self.ask)?;
-                self.opened.get_or_init(|| signer)
-            }
-        };
         Ok(SignedBy {
             party: self.party.clone(),
             fingerprint: self.public.fingerprint(),
-            signature: signer.sign(namespace, message)?,
+            signature: self.signer()?.sign(namespace, message)?,
         })
+    }
+
+    fn for_threads(&self) -> Result<Option<KeyInMemory<'_>>, Error> {
+        let party = self.party.as_str();
+        Ok(match self.signer()? {
+            Signer::Key(key) => Some(KeyInMemory { key, party }),
+            Signer::Agent(_) => None,
+        })
+    }
+}
+
+impl MyKey<'_> {
+    fn signer(&self) -> Result<&Signer, Error> {
+        if let Some(signer) = self.opened.get() {
+            return Ok(signer);
+        }
+        let signer = self.bundle.signer(self.ask)?;
+        Ok(self.opened.get_or_init(|| signer))
     }
 }
 

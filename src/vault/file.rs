@@ -61,6 +61,17 @@ pub(super) struct FileDraft {
     old_sidecar: Option<Vec<u8>>,
 }
 
+/// What lies at the path of a sealed file.
+pub(super) struct There {
+    pub(super) sidecar: Option<Sidecar>,
+    /// The sidecar as it lies there.
+    pub(super) text: Option<Vec<u8>>,
+    /// SHA-256 of the age file.
+    pub(super) age: Option<[u8; 32]>,
+    /// What was seen of it, if that is known already.
+    pub(super) pin: Option<DocumentPin>,
+}
+
 impl Change<'_> {
     /// Seals a file, in constant memory.
     ///
@@ -177,19 +188,12 @@ impl Change<'_> {
         renewed: Renewed,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
-        let vault = self.vault;
-        let old_sidecar = vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
-        let before = old_sidecar
-            .as_deref()
-            .map(|bytes| Sidecar::parse(bytes, path))
-            .transpose()?;
-        let live = before
-            .as_ref()
-            .is_some_and(|sidecar| sidecar.content.is_some());
+        let there = self.there(path)?;
+        let live = there.sidecar.as_ref().is_some_and(|s| s.content.is_some());
         // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
         let is_gone = || -> Result<bool, Error> {
-            let pins = &vault.trust().pins;
-            Ok(before.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
+            let pins = &self.vault.trust().pins;
+            Ok(there.sidecar.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
         };
         if new.is_none() && !live && !is_gone()? {
             return Err(VaultError::NotFound {
@@ -198,22 +202,56 @@ impl Change<'_> {
             }
             .into());
         }
-        let old_age = match vault.tree().file(&path.to_file())? {
+        self.push_over(path, there, new, readers, renewed, policy)
+    }
+
+    /// What lies at a path now.
+    fn there(&self, path: &FilePath) -> Result<There, Error> {
+        let tree = self.vault.tree();
+        let text = tree.read(&path.to_sidecar(), MAX_FILE)?;
+        let sidecar = text.as_deref().map(|bytes| Sidecar::parse(bytes, path));
+        let age = match tree.file(&path.to_file())? {
             Some(mut file) => Some(hash_of(&mut file, path)?),
             None => None,
         };
-        let id = match (&before, &renewed) {
-            (Some(sidecar), _) => sidecar.id,
-            (None, Renewed::Again { id, .. }) => *id,
-            (None, _) => self.id_for(path.as_str(), SeenKind::File)?.0,
+        Ok(There {
+            sidecar: sidecar.transpose()?,
+            text,
+            age,
+            pin: None,
+        })
+    }
+
+    /// Signs what is new about a file, and takes it along in the place of what was `there`.
+    pub(super) fn push_over(
+        &mut self,
+        path: &FilePath,
+        there: There,
+        new: Option<SealedFile>,
+        readers: Vec<String>,
+        renewed: Renewed,
+        policy: impl FnOnce(&mut Policy),
+    ) -> Result<(), Error> {
+        let vault = self.vault;
+        let seen = |id: &[u8; 16]| vault.trust().pins.file(id, path.as_str());
+        let (id, pin) = match (&there.sidecar, &renewed) {
+            (Some(sidecar), _) => match there.pin {
+                Some(pin) => (sidecar.id, Some(pin)),
+                None => (sidecar.id, seen(&sidecar.id)?),
+            },
+            (None, Renewed::Again { id, .. }) => (*id, seen(id)?),
+            (None, _) => {
+                let (id, pin) = self.id_for(path.as_str(), SeenKind::File)?;
+                (id, Some(pin))
+            }
         };
-        let pins = &vault.trust().pins;
-        let pin = pins.file(&id, path.as_str())?.unwrap_or_default();
+        let pin = pin.unwrap_or_default();
         let pinned = pin.values.get(FILE_RECORD);
         // What a sidecar says is signed on, its numbers too, only if somebody who may write had
         // signed it: a forged number could be so high that no next one is left.
         let rights = vault.rights(path.as_str())?;
-        let vouched = before.filter(|sidecar| vault.judge_sidecar(sidecar, &rights, None).is_ok());
+        let counts = |sidecar: &Sidecar| vault.judge_sidecar(sidecar, &rights, pinned).is_ok();
+        let vouched = there.sidecar.filter(counts);
         if let Some(sidecar) = &vouched {
             let key = self.author.signer.public();
             let mark = sidecar.mark(&sidecar.message(vault.id(), key));
@@ -251,8 +289,8 @@ impl Change<'_> {
         self.files.push(FileDraft {
             sidecar,
             sealed: new,
-            old_age,
-            old_sidecar,
+            old_age: there.age,
+            old_sidecar: there.text,
         });
         Ok(())
     }

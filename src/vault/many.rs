@@ -14,7 +14,7 @@ use crate::recipients::PublicRecipient;
 
 use super::change::{Change, Purpose, Work};
 use super::exposure::expose;
-use super::file::{NewFile, Renewed, afresh, explain};
+use super::file::{NewFile, Renewed, There, afresh, explain};
 use super::open::Vault;
 use super::policy::Policy;
 use super::read::{Opener, Reader};
@@ -36,6 +36,7 @@ struct Again {
     readers: Vec<String>,
     renewed: Renewed,
     policy: Policy,
+    there: There,
 }
 
 impl Change<'_> {
@@ -132,9 +133,8 @@ impl Change<'_> {
             Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?.holding_lock();
         let judged = reader.judge_file(path)?;
         self.log_ahead([path])?;
-        let content = judged.content;
-        let sidecar = judged.sidecar;
-        let mut policy = sidecar.policy;
+        let (content, sidecar) = (judged.content, judged.sidecar);
+        let mut policy = sidecar.policy.clone();
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();
         expose(&mut policy, &left, self.vault.world().now());
         let again = Again {
@@ -142,11 +142,18 @@ impl Change<'_> {
             renewed: Renewed::Seal {
                 rev: sidecar.rev,
                 origin: Origin {
-                    author: sidecar.author,
+                    author: sidecar.author.clone(),
                     changed: sidecar.changed,
                 },
             },
             policy,
+            there: There {
+                sidecar: Some(sidecar),
+                text: Some(judged.text),
+                // The thread that opens it finds that it is this one.
+                age: Some(content.sha256),
+                pin: judged.pin,
+            },
         };
         let (target, identities, tree) = (path.to_file(), Arc::clone(&keys), before.tree());
         let open = move || {
@@ -175,8 +182,10 @@ impl Change<'_> {
             readers,
             renewed,
             policy,
+            there,
         } = again;
-        self.push(path, Some(sealed), readers, renewed, |kept| *kept = policy)
+        let policy = |kept: &mut Policy| *kept = policy;
+        self.push_over(path, there, Some(sealed), readers, renewed, policy)
     }
 
     /// What any thread can seal with for these recipients, if all of them, and one of the writer's own

@@ -47,7 +47,7 @@ pub use jump::Jump;
 pub use kind::{Literal, MAX_VALUE, ValueType};
 pub use listing::{Found, Listed};
 pub use many::Anew;
-pub use open::{Author, Signs, Vault};
+pub use open::{Author, KeyInMemory, Signs, Vault};
 pub use past::{Demand, OldFile, OldValue, Past, Vouched};
 pub use pending::Pending;
 pub use place::Place;

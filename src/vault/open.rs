@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::audit::{Event, Log};
-use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy, SigningKey};
 use crate::error::Error;
 use crate::fs::{Journal, Lock, Sync, Tree};
 use crate::name::PartyName;
@@ -25,11 +25,49 @@ pub trait Signs {
     /// What it is called in messages.
     fn label(&self) -> String;
 
-    /// Signs a message in the name of the party whose key this is.
+    /// Signs a message in the name of the party whose key this is. What it gives was verified, or
+    /// made in this process.
     ///
     /// # Errors
     /// Whatever keeps the private half from signing.
     fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<SignedBy, Error>;
+
+    /// The same key for any thread, if it lies in memory: no agent, token or person is asked.
+    ///
+    /// # Errors
+    /// Whatever keeps the private half closed.
+    fn for_threads(&self) -> Result<Option<KeyInMemory<'_>>, Error>;
+}
+
+/// A signing key that lies in memory.
+#[derive(Clone, Copy)]
+pub struct KeyInMemory<'a> {
+    /// The key.
+    pub key: &'a SigningKey,
+    /// The party in whose name it signs.
+    pub party: &'a str,
+}
+
+impl Signs for KeyInMemory<'_> {
+    fn public(&self) -> &PublicKey {
+        self.key.public()
+    }
+
+    fn label(&self) -> String {
+        self.key.public().fingerprint().to_string()
+    }
+
+    fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<SignedBy, Error> {
+        Ok(SignedBy {
+            party: self.party.to_owned(),
+            fingerprint: self.key.public().fingerprint(),
+            signature: self.key.sign(namespace, message),
+        })
+    }
+
+    fn for_threads(&self) -> Result<Option<KeyInMemory<'_>>, Error> {
+        Ok(Some(*self))
+    }
 }
 
 /// A party of this vault who can sign now.

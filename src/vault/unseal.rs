@@ -34,9 +34,11 @@ pub struct OpenedFile {
 /// A sealed file whose sidecar counts.
 pub(super) struct JudgedFile {
     pub(super) sidecar: Sidecar,
+    /// The sidecar as it lies there.
+    pub(super) text: Vec<u8>,
     /// What the sidecar says of the age file.
     pub(super) content: Content,
-    pin: Option<DocumentPin>,
+    pub(super) pin: Option<DocumentPin>,
     seen: (RecordMark, Order),
 }
 
@@ -138,7 +140,7 @@ impl Reader<'_> {
 
     /// Judges a sealed file by its sidecar.
     pub(super) fn judge_file(&self, path: &FilePath) -> Result<JudgedFile, Error> {
-        let (sidecar, pin) = self.sidecar(path)?;
+        let (sidecar, text, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
         let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
@@ -153,13 +155,14 @@ impl Reader<'_> {
         let seen = (judged.mark, judged.order);
         Ok(JudgedFile {
             sidecar,
+            text,
             content,
             pin,
             seen,
         })
     }
 
-    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
+    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Vec<u8>, Option<DocumentPin>), Error> {
         let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
         let Some(bytes) = bytes else {
             let missing = self.vault.missing_file(path.as_str(), FILE_RECORD)?;
@@ -167,7 +170,7 @@ impl Reader<'_> {
         };
         let sidecar = Sidecar::parse(&bytes, path)?;
         let pin = self.vault.trust().pins.file(&sidecar.id, path.as_str())?;
-        Ok((sidecar, pin))
+        Ok((sidecar, bytes, pin))
     }
 }
 

@@ -5,16 +5,20 @@
 //! the readers of the rule, and nobody else. What those who left could read says so, until it gets a new
 //! value.
 
-use crate::crypto::DataKey;
+use crate::cores;
+use crate::crypto::{DataKey, SALT_LEN};
 use crate::error::Error;
+use crate::fs::Sync;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, PartyName};
+use crate::secret::Plain;
+use crate::time::Moment;
 use crate::trust::DocumentPin;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::exposure::expose;
 use crate::vault::file::{NewFile, Renewed};
 use crate::vault::head::Head;
-use crate::vault::open::Vault;
+use crate::vault::open::{Signs, Vault};
 use crate::vault::read::Reader;
 use crate::vault::record::{Record, State, Unsigned, seal_value};
 use crate::vault::retired::retire;
@@ -22,7 +26,6 @@ use crate::vault::{Notice, VaultError};
 
 use super::load::wraps_for;
 use super::{Change, Purpose, Work};
-use crate::fs::Sync;
 
 impl Change<'_> {
     /// Gives a document a new data key, and each value its seal under it. `before` is the vault under
@@ -59,6 +62,7 @@ impl Change<'_> {
 
         let mut draft = self.draft_by(&document, rights, pin, head_hash, &old)?;
         let notices = gone(&document, &draft.pin);
+        let mut turning = Vec::new();
         for record in document.records()? {
             let name = format!("{path}/{}", record.name);
             let known = draft.pin.values.get(record.name.as_str());
@@ -68,48 +72,34 @@ impl Change<'_> {
             // One that a branch brought in under a key from before: who left with that key could read it.
             let mut gone = left.clone();
             gone.extend(document.left_with(&record).into_iter().flatten());
-            let (state, plain) = match &record.state {
-                State::Removed => (State::Removed, None),
-                State::Live { kind, .. } => {
-                    let plain = document.open_record(&record, &old)?;
-                    let keys = (&new_id, &new);
-                    let text = seal_value(
-                        place,
-                        record.name.as_str(),
-                        *kind,
-                        record.rev,
-                        keys,
-                        &world.random()?,
-                        &plain,
-                    )?;
-                    (State::Live { kind: *kind, text }, Some(plain))
-                }
-            };
-            let Record {
-                name,
-                rev,
-                changed,
-                author,
-                mut policy,
-                ..
-            } = record;
-            if plain.is_some() {
-                expose(&mut policy, &gone, world.now());
-            }
-            let unsigned = Unsigned {
-                place,
-                name: &name,
-                state,
-                key_id: &new_id,
-                rev,
+            let salt = world.random()?;
+            turning.push(Turning {
+                record,
                 seq,
-                changed,
-                author: &author,
-                policy,
-            };
-            let signed = unsigned.sign(self.author.signer)?;
-            draft.records.insert(name.clone(), signed);
-            draft.plain.extend(plain.map(|plain| (name, plain)));
+                gone,
+                salt,
+            });
+        }
+        let keys = Keys {
+            document: &document,
+            old: &old,
+            new: (&new_id, &new),
+            now: world.now(),
+        };
+        let sealed = match self.author.signer.for_threads()? {
+            Some(key) => cores::each(turning, FEW, |value| value.seal(&keys, &key)),
+            None => {
+                let each = turning.into_iter();
+                each.map(|value| value.seal(&keys, self.author.signer))
+                    .collect()
+            }
+        };
+        for sealed in sealed {
+            let (record, plain) = sealed?;
+            draft
+                .plain
+                .extend(plain.map(|plain| (record.name.clone(), plain)));
+            draft.records.insert(record.name.clone(), record);
             self.done(Work::Sealed);
         }
         let (vaults, key) = ((self.vault, before), (&new_id, &new));
@@ -168,6 +158,58 @@ impl Change<'_> {
         };
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
         Ok(())
+    }
+}
+
+/// Fewer values than this are sealed before a thread has started.
+const FEW: usize = 64;
+
+/// A value on its way from one data key to another.
+struct Turning {
+    record: Record,
+    /// The number that it gets.
+    seq: u64,
+    /// Who could read it and may not any more.
+    gone: Vec<String>,
+    salt: [u8; SALT_LEN],
+}
+
+/// Both data keys of a document.
+struct Keys<'k> {
+    document: &'k Document<'k>,
+    old: &'k DataKey,
+    new: (&'k [u8; 32], &'k DataKey),
+    now: Moment,
+}
+
+impl Turning {
+    /// Opens it with the old key and seals it under the new one. Gives its plaintext too, if it has one.
+    fn seal(self, keys: &Keys<'_>, signer: &dyn Signs) -> Result<(Record, Option<Plain>), Error> {
+        let place = &keys.document.place;
+        let old = self.record;
+        let mut policy = old.policy.clone();
+        let (state, plain) = match old.state {
+            State::Removed => (State::Removed, None),
+            State::Live { kind, .. } => {
+                let plain = keys.document.open_record(&old, keys.old)?;
+                let name = old.name.as_str();
+                let text = seal_value(place, name, kind, old.rev, keys.new, &self.salt, &plain)?;
+                expose(&mut policy, &self.gone, keys.now);
+                (State::Live { kind, text }, Some(plain))
+            }
+        };
+        let unsigned = Unsigned {
+            place,
+            name: &old.name,
+            state,
+            key_id: keys.new.0,
+            rev: old.rev,
+            seq: self.seq,
+            changed: old.changed,
+            author: &old.author,
+            policy,
+        };
+        Ok((unsigned.sign(signer)?, plain))
     }
 }
 
