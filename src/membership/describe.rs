@@ -245,6 +245,12 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
             way(after)
         ));
     }
+    if before.becomes != after.becomes {
+        said.push(match after.becomes {
+            Some(how) => format!("deploys become root on {name}, by {}", how.as_str()),
+            None => format!("deploys no longer become root on {name}"),
+        });
+    }
     if before.public != after.public {
         said.push(format!(
             "{name} is {} on purpose",
