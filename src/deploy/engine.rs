@@ -197,6 +197,7 @@ pub(super) async fn prepare(
         }),
         files: mounted,
         restart: restart_of(hook),
+        stop_within: hook.stopping().map_err(|why| wrong(plan, why))?,
         labels: labels(plan, &names, hook, folder)?,
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: health(plan, &names, &hook.healthcheck)?,

@@ -31,7 +31,8 @@ pub struct Clocks {
     pub first: Duration,
     /// For every other answer. Creating a container unpacks nothing, but waits for the disk.
     pub answer: Duration,
-    /// How long a container has between TERM and KILL; the daemon counts whole seconds.
+    /// How long a container has between TERM and KILL where it does not say; the daemon counts whole
+    /// seconds.
     pub grace: Duration,
 }
 

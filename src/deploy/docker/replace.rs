@@ -26,6 +26,8 @@
 //! confirmed, a replacement is undone. Two labels of the new container say what it replaces and
 //! whether that ran; the names alone would not.
 
+use std::time::Duration;
+
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::DockerError;
@@ -52,6 +54,17 @@ pub struct Replacement {
 struct Old {
     id: String,
     ran: bool,
+    stop_within: Option<Duration>,
+}
+
+impl Old {
+    fn of(seen: Snapshot, ran: bool) -> Self {
+        Self {
+            id: seen.id,
+            ran,
+            stop_within: seen.stop_within,
+        }
+    }
 }
 
 /// What was found, and done about it, after a run that may have ended half-way.
@@ -115,9 +128,9 @@ impl Engine {
         let name = checked_name("the container", &container.name)?;
         let image = self.image(&container.image).await?;
         let mut body = container.body(&image)?;
-        let old = self.look(name).await?.map(|seen| Old {
-            ran: seen.is_up(),
-            id: seen.id,
+        let old = self.look(name).await?.map(|seen| {
+            let ran = seen.is_up();
+            Old::of(seen, ran)
         });
         let ran = old
             .as_ref()
@@ -187,7 +200,7 @@ impl Engine {
         let Some(old) = &replacement.old else {
             return Ok(());
         };
-        self.stop(&old.id).await?;
+        self.stop_within(&old.id, old.stop_within).await?;
         self.rename(&old.id, &aside(&replacement.name)).await
     }
 
@@ -210,7 +223,7 @@ impl Engine {
             return Ok(());
         };
         if replacement.both {
-            self.stop(&old.id).await?;
+            self.stop_within(&old.id, old.stop_within).await?;
         }
         self.remove(&old.id, Volumes::Keep).await
     }
@@ -277,24 +290,18 @@ impl Engine {
             (Some(current), Some(new), None) => {
                 let stopped = replaces(&new, &current) && !current.is_up();
                 let ran = stopped && replaced_ran(&new);
-                (
-                    Some(new.id),
-                    ran.then_some(Old {
-                        id: current.id,
-                        ran,
-                    }),
-                )
+                (Some(new.id), ran.then(|| Old::of(current, ran)))
             }
             (None, Some(new), None) => (Some(new.id), None),
             // Between steps 2 and 3. Without the new one's label: we stopped it, so it ran.
             (None, new, Some(old)) => {
                 let ran = new.as_ref().is_none_or(replaced_ran);
-                (new.map(|new| new.id), Some(Old { id: old.id, ran }))
+                (new.map(|new| new.id), Some(Old::of(old, ran)))
             }
             // In or after step 3.
             (Some(current), None, Some(old)) if replaces(&current, &old) => {
                 let ran = replaced_ran(&current);
-                (Some(current.id), Some(Old { id: old.id, ran }))
+                (Some(current.id), Some(Old::of(old, ran)))
             }
             (Some(_), _, Some(_)) => {
                 let name = name.to_owned();
