@@ -91,8 +91,6 @@ pub(super) async fn prepare(
         .map(|user| fill(plan, &names, user))
         .transpose()?;
     let mount = format!("{folder}/mount");
-    place::make_folder(target, folder, "0700").await?;
-    place::make_folder(target, &mount, "0711").await?;
     // Under user namespaces a file must belong to the uid that the container's user is outside.
     let owner = |uid: &str| -> Result<String, Error> {
         let (base, number) = (
@@ -147,27 +145,12 @@ pub(super) async fn prepare(
             content: environment,
         });
     }
-    place::put(target, placed).await?;
-    let script = r#"find "$1/mount" -type d -exec chmod 0711 {} +"#;
-    target
-        .sh(
-            "open its folders to the container",
-            script,
-            &[folder],
-            super::target::empty(),
-        )
-        .await?;
-    if traits.selinux {
-        let script = r#"chcon -R -t container_file_t "$1""#;
-        target
-            .sh(
-                "label its folder for SELinux",
-                script,
-                &[folder],
-                super::target::empty(),
-            )
-            .await?;
-    }
+    let folders = place::Folders {
+        own: folder,
+        entered: &mount,
+        labelled: traits.selinux,
+    };
+    place::put(target, folders, placed).await?;
     let words = |words: &Option<Vec<String>>| {
         words
             .as_deref()

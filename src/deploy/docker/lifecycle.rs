@@ -239,15 +239,19 @@ impl Engine {
 
     /// Gives a container another name, unless it has it already.
     pub(super) async fn rename(&self, id: &str, name: &str) -> Result<(), DockerError> {
-        let Some(seen) = self.look(id).await? else {
-            let name = id.to_owned();
-            return Err(DockerError::NoContainer { name });
-        };
-        if seen.name == name {
-            return Ok(());
+        match self.look(id).await? {
+            Some(seen) if seen.name == name => Ok(()),
+            Some(_) => self.rename_other(id, name).await,
+            None => Err(DockerError::NoContainer {
+                name: id.to_owned(),
+            }),
         }
+    }
+
+    /// Gives a container that has another name this one.
+    pub(super) async fn rename_other(&self, id: &str, name: &str) -> Result<(), DockerError> {
         let options = RenameContainerOptionsBuilder::default().name(name).build();
-        let doing = format!("rename the container `{}` to `{name}`", seen.name);
+        let doing = format!("rename the container `{}` to `{name}`", short(id));
         self.ask(&doing, self.docker.rename_container(id, options))
             .await
     }

@@ -26,6 +26,7 @@ mod output;
 mod pull;
 mod replace;
 mod run;
+mod standing;
 mod traits;
 mod wire;
 

@@ -26,12 +26,11 @@
 //! confirmed, a replacement is undone. Two labels of the new container say what it replaces and
 //! whether that ran; the names alone would not.
 
-use std::time::Duration;
-
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::DockerError;
-use super::lifecycle::{Snapshot, Volumes};
+use super::lifecycle::Volumes;
+use super::standing::{Listed, Standing};
 
 /// The id of the container that this one replaced, or `none`.
 const REPLACES: &str = "clws.replaces";
@@ -54,17 +53,6 @@ pub struct Replacement {
 struct Old {
     id: String,
     ran: bool,
-    stop_within: Option<Duration>,
-}
-
-impl Old {
-    fn of(seen: Snapshot, ran: bool) -> Self {
-        Self {
-            id: seen.id,
-            ran,
-            stop_within: seen.stop_within,
-        }
-    }
 }
 
 /// What was found, and done about it, after a run that may have ended half-way.
@@ -128,9 +116,9 @@ impl Engine {
         let name = checked_name("the container", &container.name)?;
         let image = self.image(&container.image).await?;
         let mut body = container.body(&image)?;
-        let old = self.look(name).await?.map(|seen| {
-            let ran = seen.is_up();
-            Old::of(seen, ran)
+        let old = self.look(name).await?.map(|seen| Old {
+            ran: seen.is_up(),
+            id: seen.id,
         });
         let ran = old
             .as_ref()
@@ -200,8 +188,8 @@ impl Engine {
         let Some(old) = &replacement.old else {
             return Ok(());
         };
-        self.stop_within(&old.id, old.stop_within).await?;
-        self.rename(&old.id, &aside(&replacement.name)).await
+        self.stop(&old.id).await?;
+        self.rename_other(&old.id, &aside(&replacement.name)).await
     }
 
     /// Step 3: gives the new container its name and starts it. The name comes first: from its first
@@ -210,7 +198,8 @@ impl Engine {
     /// # Errors
     /// If the daemon refuses, for instance because a mounted folder is missing.
     pub async fn step_in(&self, replacement: &Replacement) -> Result<(), DockerError> {
-        self.rename(&replacement.new, &replacement.name).await?;
+        self.rename_other(&replacement.new, &replacement.name)
+            .await?;
         self.start(&replacement.name).await
     }
 
@@ -223,7 +212,7 @@ impl Engine {
             return Ok(());
         };
         if replacement.both {
-            self.stop_within(&old.id, old.stop_within).await?;
+            self.stop(&old.id).await?;
         }
         self.remove(&old.id, Volumes::Keep).await
     }
@@ -280,28 +269,39 @@ impl Engine {
     /// The work of `recover`; how starting the old container went comes apart from the rest.
     async fn settle(&self, name: &str) -> Result<(Recovery, Result<(), DockerError>), DockerError> {
         let name = checked_name("the container", name)?;
-        self.remove(&step(name), Volumes::Remove).await?;
-        let current = self.look(name).await?;
-        let new = self.look(&beside(name)).await?;
-        let old = self.look(&aside(name)).await?;
+        let Standing {
+            current,
+            new,
+            old,
+            step,
+        } = self.standing(name).await?;
+        if let Some(step) = step {
+            self.remove(&step.id, Volumes::Remove).await?;
+        }
         let (new, old) = match (current, new, old) {
             (_, None, None) => return Ok((Recovery::Clean, Ok(()))),
             // In or before step 2, or at the end of putting back.
             (Some(current), Some(new), None) => {
-                let stopped = replaces(&new, &current) && !current.is_up();
+                let stopped = replaces(&new, &current) && !current.is_up;
                 let ran = stopped && replaced_ran(&new);
-                (Some(new.id), ran.then(|| Old::of(current, ran)))
+                (
+                    Some(new.id),
+                    ran.then_some(Old {
+                        id: current.id,
+                        ran,
+                    }),
+                )
             }
             (None, Some(new), None) => (Some(new.id), None),
             // Between steps 2 and 3. Without the new one's label: we stopped it, so it ran.
             (None, new, Some(old)) => {
                 let ran = new.as_ref().is_none_or(replaced_ran);
-                (new.map(|new| new.id), Some(Old::of(old, ran)))
+                (new.map(|new| new.id), Some(Old { id: old.id, ran }))
             }
             // In or after step 3.
             (Some(current), None, Some(old)) if replaces(&current, &old) => {
                 let ran = replaced_ran(&current);
-                (Some(current.id), Some(Old::of(old, ran)))
+                (Some(current.id), Some(Old { id: old.id, ran }))
             }
             (Some(_), _, Some(_)) => {
                 let name = name.to_owned();
@@ -325,11 +325,11 @@ impl Engine {
     }
 }
 
-fn replaces(new: &Snapshot, old: &Snapshot) -> bool {
+fn replaces(new: &Listed, old: &Listed) -> bool {
     new.labels.get(REPLACES).is_some_and(|id| *id == old.id)
 }
 
-fn replaced_ran(new: &Snapshot) -> bool {
+fn replaced_ran(new: &Listed) -> bool {
     new.labels.get(REPLACED_RAN).is_some_and(|ran| ran == "yes")
 }
 
