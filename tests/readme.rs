@@ -50,6 +50,89 @@ fn the_guide_is_true() {
     }
 }
 
+/// From Ansible's files to the vault, and back, on one vault.
+#[test]
+fn the_page_about_ansible_is_true() {
+    let lab = Lab::empty();
+    lab.git(&["init", "-q", "-b", "main"]);
+    support::tool::tool("ansible-vault");
+    let page = std::fs::read_to_string("docs/ansible.md").expect("the page");
+    for block in page.split("```console\n").skip(1) {
+        run(&lab, block.split("```").next().unwrap_or_default());
+    }
+    lab.nowhere(&["of-the-team".to_owned()]);
+}
+
+/// Plays `az`: writes down each line, and what it has of the environment and of the file that it is led to.
+const AZ: &str = r#"#!/bin/sh
+log=$(dirname "$0")/log
+{ echo "$*"; env | grep -a AZURE_; } >>"$log"
+case "$1 $2" in
+    'login --service-principal')
+        [ "$3 $5 $7" = '-u -p --tenant' ] || exit 2
+        case $6 in @*) ;; *) echo 'a password as an argument' >&2; exit 2;; esac
+        [ "$(stat -f -c %T "${6#@}") $(stat -c %a "${6#@}")" = 'tmpfs 600' ] || exit 2
+        [ "$4 $(cat "${6#@}") $8" = "$(cat "$(dirname "$0")/right")" ] || { echo AADSTS7000215 >&2; exit 1; }
+        # As the real one does: all of it in the clear.
+        mkdir -p "$AZURE_CONFIG_DIR" && cat "${6#@}" >"$AZURE_CONFIG_DIR/service_principal_entries.json";;
+    'account show') [ -s "$AZURE_CONFIG_DIR/service_principal_entries.json" ] && echo codalab;;
+    'vm list') [ -s "$AZURE_CONFIG_DIR/service_principal_entries.json" ] || exit 1
+        echo '[{"name": "vm-clws-prod-server-0", "osProfile": {"adminUsername": "azureuser"}, "privateIps": "10.1.0.4",
+            "publicIps": "20.50.0.4", "storageProfile": {"osDisk": {"osType": "Linux"}}}]';;
+    *) exit 2;;
+esac
+"#;
+
+/// A service principal logs in out of the vault, and leaves nothing.
+#[test]
+fn the_page_about_azure_is_true() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::empty();
+    let programs = lab.root().join("programs");
+    std::fs::create_dir(&programs).expect("a folder");
+    let az = programs.join("az");
+    std::fs::write(&az, AZ).expect("a program");
+    std::fs::set_permissions(&az, PermissionsExt::from_mode(0o755)).expect("a mode");
+    let secret = "kO8Q~of.a-service_principal-that~was-made-up";
+    let (id, tenant) = (
+        "0c0ffee0-0000-4000-8000-000000000001",
+        "0c0ffee0-0000-4000-8000-000000000002",
+    );
+    for (name, text) in [("appId", id), ("tenant", tenant), ("password", secret)] {
+        std::fs::write(lab.root().join(name), text).expect("a file");
+    }
+    let page = std::fs::read_to_string("docs/azure.md").expect("the page");
+    let mut blocks = page.split("```console\n").skip(1);
+    let block = |text: Option<&str>| {
+        text.and_then(|text| text.split("```").next())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    run(&lab, &block(blocks.next()));
+    // Only the stand-in knows it, to tell whether it is right.
+    std::fs::write(programs.join("right"), format!("{id} {secret} {tenant}")).expect("a file");
+    for text in blocks {
+        run_with(&lab, &block(Some(text)), Some(&programs));
+    }
+    let log = std::fs::read_to_string(programs.join("log")).expect("a log");
+    assert_eq!(log.matches("login --service-principal").count(), 2, "{log}");
+    assert!(
+        log.contains("AZURE_CLIENT_ID=") && !log.contains(secret),
+        "{log}"
+    );
+    // What it wrote down itself went with the folder.
+    let folder = log
+        .lines()
+        .find_map(|line| line.strip_prefix("AZURE_CONFIG_DIR="));
+    let folder = folder.expect("a folder in memory");
+    assert!(
+        folder.contains("clws-ram-") && !std::path::Path::new(folder).exists(),
+        "{folder}"
+    );
+    std::fs::remove_file(programs.join("right")).expect("the file");
+    lab.nowhere(&[secret.to_owned()]);
+}
+
 /// Of who decides and who may read, a person alone is shown one line.
 #[test]
 fn a_person_alone_meets_one_line_of_it() {
@@ -85,11 +168,18 @@ fn a_person_alone_meets_one_line_of_it() {
 }
 
 fn run(lab: &Lab, transcript: &str) {
+    run_with(lab, transcript, None);
+}
+
+/// The same with programs that come before all others.
+fn run_with(lab: &Lab, transcript: &str, programs: Option<&std::path::Path>) {
     let home = lab.home("ada");
     std::fs::create_dir_all(&home).expect("a home");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_clws"));
+    let programs = programs.map(|folder| format!("{}:", folder.display()));
     let path = format!(
-        "{}:{}",
+        "{}{}:{}",
+        programs.unwrap_or_default(),
         program.parent().expect("a folder").display(),
         std::env::var("PATH").unwrap_or_default()
     );

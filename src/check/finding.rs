@@ -50,6 +50,8 @@ pub enum Kind {
     Rules,
     /// The history of the rules does not hold, or is another than accepted.
     Trust,
+    /// A setting names a secret that is not there.
+    Missing,
     /// What this machine remembers does not read.
     Pin,
     /// A private key lies in the vault.
@@ -104,6 +106,7 @@ impl Kind {
             Self::Seal => "seal",
             Self::Rules => "rules",
             Self::Trust => "trust",
+            Self::Missing => "missing",
             Self::Pin => "pin",
             Self::PrivateKey => "private-key",
             Self::FirstUse => "first-use",

@@ -1,7 +1,7 @@
 //! The rules: signed as they lie, following from what this machine accepted, and readable.
 
 use super::{Check, Finding, Kind};
-use crate::error::{Error, Explain};
+use crate::error::{Code, Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party};
 use crate::text::list;
 use crate::trust::{
@@ -141,9 +141,28 @@ impl Check<'_> {
         }
     }
 
+    /// Every secret that the settings name is there.
+    fn named(&mut self, settings: &Settings) {
+        for (what, path) in settings.named() {
+            let found = self.vault.find_secret(path);
+            let found = found.and_then(|secret| self.vault.peek(&secret));
+            // What else is wrong with it is said where it lies.
+            if let Err(error) = found
+                && matches!(error.code(), Code::NotFound | Code::Usage)
+            {
+                let why = format!("{what} is `{}`: {}", path.as_str(), error.message());
+                let next = format!(
+                    "clws secret set {}, or take it out of {SETTINGS_FILE} and clws trust sign",
+                    path.as_str()
+                );
+                self.add(Finding::new(Kind::Missing, SETTINGS_FILE, why).next(next));
+            }
+        }
+    }
+
     fn rule_file(&mut self, file: &str, bytes: &[u8]) {
         let read = match file {
-            SETTINGS_FILE => Settings::parse(bytes).map(drop),
+            SETTINGS_FILE => Settings::parse(bytes).map(|settings| self.named(&settings)),
             ACCESS_FILE => Access::parse(bytes).map(drop),
             _ => Party::parse(bytes).map(drop),
         };

@@ -101,6 +101,10 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         let (done, left) = (count(done, "component"), count(plan.hosts.len(), "host"));
         cx.ui.say(&format!("{done} done before; {left} left"));
     }
+    if args.dry_run && cx.ui.is_json() {
+        cx.ui.json(&plan.to_json())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in plan.lines() {
         cx.ui.say(&line);
     }

@@ -30,6 +30,9 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "CHILD=VALUE")]
     map: Vec<Rename>,
     /// Put a value or a sealed file into a file in memory, and its path into NAME
+    ///
+    /// A whole document becomes a file of variables for Ansible, in YAML:
+    /// `clws exec --file VARS=prod/web -- sh -c 'ansible-playbook -e "@$VARS" site.yml'`.
     #[arg(long, value_name = "NAME=PATH")]
     file: Vec<FileRequest>,
     /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH

@@ -32,7 +32,8 @@ pub(crate) struct Ways<'a> {
     folder: OnceCell<SshFolder>,
     own: OnceCell<Vec<Arc<Login>>>,
     of_scopes: RefCell<BTreeMap<Scope, Arc<Login>>>,
-    of_files: RefCell<BTreeMap<PathBuf, Arc<Login>>>,
+    /// By the file of the key and those of its certificates.
+    of_files: RefCell<BTreeMap<Vec<PathBuf>, Arc<Login>>>,
 }
 
 impl<'a> Ways<'a> {
@@ -113,7 +114,11 @@ impl<'a> Ways<'a> {
                 logins.push(self.of_file(file, hop, user));
             }
         }
-        logins.extend(self.own()?.iter().cloned());
+        let own = self.own()?.iter();
+        // The agent's other keys are what `IdentitiesOnly` is there to leave out.
+        let wanted =
+            own.filter(|login| !hop.identities_only || !matches!(***login, Login::Agent(_)));
+        logins.extend(wanted.cloned());
         Ok(logins)
     }
 
@@ -194,8 +199,8 @@ impl<'a> Ways<'a> {
         Some(self.cx.world.folder().join(socket))
     }
 
-    /// The key of an `IdentityFile`.
-    fn of_file(&self, file: &str, hop: &fleet::Hop, user: &str) -> Arc<Login> {
+    /// The file that `ssh_config` means, for a host.
+    fn meant(&self, file: &str, hop: &fleet::Hop, user: &str) -> Option<PathBuf> {
         let home = self.cx.world.variable("HOME");
         let home = home.map(|home| home.to_string_lossy().into_owned());
         let home = home.unwrap_or_default();
@@ -206,36 +211,53 @@ impl<'a> Ways<'a> {
             ('r', user),
             ('u', self.user),
         ];
-        let Some(path) = expand(file, &tokens) else {
-            return Arc::new(Login::Unusable(format!(
-                "{file}: a name that is not understood"
-            )));
-        };
-        let path = match path.strip_prefix("~/") {
+        let path = expand(file, &tokens)?;
+        Some(match path.strip_prefix("~/") {
             Some(below) => Path::new(&home).join(below),
             None => self.cx.world.folder().join(path),
-        };
-        if let Some(login) = self.of_files.borrow().get(&path) {
+        })
+    }
+
+    /// The key of an `IdentityFile`, with the certificates that are named for the host.
+    fn of_file(&self, file: &str, hop: &fleet::Hop, user: &str) -> Arc<Login> {
+        let strange = |file: &str| format!("{file}: a name that is not understood");
+        let mut paths = Vec::new();
+        for named in std::iter::once(file).chain(hop.certificate_files.iter().map(String::as_str)) {
+            match self.meant(named, hop, user) {
+                Some(path) => paths.push(path),
+                None => return Arc::new(Login::Unusable(strange(named))),
+            }
+        }
+        if let Some(login) = self.of_files.borrow().get(&paths) {
             return Arc::clone(login);
         }
-        let login = self.open_file(&path);
-        let login = Arc::new(
-            login.unwrap_or_else(|why| Login::Unusable(format!("{}: {why}", path.display()))),
-        );
+        let login = match paths.split_first() {
+            Some((path, certificates)) => self
+                .open_file(path, certificates)
+                .unwrap_or_else(|why| Login::Unusable(format!("{}: {why}", path.display()))),
+            None => Login::Unusable(strange(file)),
+        };
+        let login = Arc::new(login);
         let mut known = self.of_files.borrow_mut();
-        known.insert(path, Arc::clone(&login));
+        known.insert(paths, Arc::clone(&login));
         login
     }
 
-    fn open_file(&self, path: &Path) -> Result<Login, String> {
+    fn open_file(&self, path: &Path, certificates: &[PathBuf]) -> Result<Login, String> {
+        let text = |path: &Path| {
+            let text = read(path).ok()?;
+            text.with(|text| String::from_utf8(text.clone()).ok())
+        };
         let beside = |ending: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);
-            let text = read(Path::new(&name)).ok()?;
-            text.with(|text| String::from_utf8(text.clone()).ok())
+            text(Path::new(&name))
         };
-        let text = match read(path) {
-            Ok(text) => text,
+        let mut certificates: Vec<String> =
+            certificates.iter().filter_map(|path| text(path)).collect();
+        certificates.extend(beside("-cert.pub"));
+        let key = match read(path) {
+            Ok(key) => key,
             // The private half may lie in the agent alone.
             Err(why) => match (beside(".pub"), self.agent()) {
                 (Some(line), Some(agent)) => return Ok(Login::AgentKey(agent, line)),
@@ -247,7 +269,7 @@ impl<'a> Ways<'a> {
             return Err("others can read it; `chmod 600` it".to_owned());
         }
         let label = path.display().to_string();
-        let key = text.with(|text| LoginKey::parse(text, &label));
+        let key = key.with(|text| LoginKey::parse(text, &label));
         let key = key.map_err(|error| error.to_string())?;
         if key.is_sealed()
             && let (Some(agent), Some(line)) = (self.agent(), key.public_line())
@@ -255,9 +277,9 @@ impl<'a> Ways<'a> {
             return Ok(Login::AgentKey(agent, line));
         }
         let plain = key.open(&self.cx.ui).map_err(|error| error.to_string())?;
-        Ok(match beside("-cert.pub") {
-            Some(certificate) => Login::Certified(plain, certificate),
-            None => Login::Key(plain),
+        Ok(match certificates.is_empty() {
+            false => Login::Certified(plain, certificates),
+            true => Login::Key(plain),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! A command parses its arguments, calls one feature, and prints. A noun is a folder, a verb a file.
 
 mod access;
+mod ansible;
 mod audit;
 mod check;
 mod context;
@@ -140,6 +141,8 @@ enum Command {
     #[command(subcommand)]
     Git(git::Command),
     #[command(subcommand)]
+    Ansible(ansible::Command),
+    #[command(subcommand)]
     Audit(audit::Command),
 }
 
@@ -165,6 +168,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Fmt(args) => fmt::run(args, cx),
         Command::Merge(args) => merge::run(args, cx),
         Command::Git(command) => git::run(command, cx),
+        Command::Ansible(command) => ansible::run(command, cx).map(|()| ExitCode::SUCCESS),
         Command::Audit(command) => audit::run(command, cx),
     }
 }

@@ -13,7 +13,10 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::{ChannelError, Command, Ended, Local, Outcome, Source, Streamed, ssh};
+use crate::error::Error;
+use crate::fleet::{Endpoint, Host, Reach};
 use crate::secret::Plain;
+use crate::world::World;
 
 /// How long output may stay silent after the command has ended. What it left running in the
 /// background can hold the pipe open for ever.
@@ -73,6 +76,27 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Connects to a host that is worked on: as root, where its account becomes that.
+    ///
+    /// # Errors
+    /// [`ssh::SshError`], [`ssh::RootError`], and what keeps the way from being found.
+    pub async fn open<'h>(
+        host: &Host,
+        world: &World,
+        way: impl FnOnce(&Endpoint) -> Result<Vec<ssh::Hop<'h>>, Error>,
+        limits: &ssh::Limits,
+    ) -> Result<Self, Error> {
+        let endpoint = match &host.reach {
+            Reach::Local => return Ok(Self::Local(Local::new(world))),
+            Reach::Ssh(endpoint) => endpoint,
+        };
+        let mut session = ssh::connect_through(&way(endpoint)?, limits).await?;
+        if let Some(how) = endpoint.becomes {
+            session.become_root(how).await?;
+        }
+        Ok(Self::Ssh(Arc::new(session)))
+    }
+
     /// Runs a command to its end.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ChannelError, quoting};
+use super::ChannelError;
+use super::quoting::{self, As};
 use crate::secret::Plain;
 
 /// What a target may print before the rest is dropped: 1 MiB, as promised in docs/security.md.
@@ -79,7 +80,7 @@ impl Command {
         if words.any(|word| word.contains('\0')) {
             return Err(unfit("it has a NUL byte in it"));
         }
-        if quoting::line(self).len() > LINE_CAP {
+        if quoting::line(self, As::Root).len() > LINE_CAP {
             return Err(unfit(
                 "it is longer than 128 KiB; data belongs on standard input",
             ));

@@ -81,6 +81,7 @@ impl Bringing<'_> {
             }
             .into());
         }
+        self.target.demand_stays()?;
         let engine = match self.plan.hook.hook.container {
             Some(_) => Some(engine::connect(self.target).await?),
             None => None,

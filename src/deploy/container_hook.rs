@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::docker::LONGEST_STOP;
 use super::hook::{SecretRef, Text, parse_duration};
 
 /// How long an image may take to come. The largest known is some GB, over a line of a few MB/s.
@@ -53,6 +54,8 @@ pub struct ContainerHook {
     /// How often the daemon starts it again after a failure.
     #[serde(default)]
     pub restarts: u16,
+    /// How long it has to stop before it is killed; 10 s without.
+    pub stop_within: Option<String>,
     /// Whether a small first process takes over orphans.
     #[serde(default)]
     pub init: bool,
@@ -124,7 +127,18 @@ impl ContainerHook {
                 self.image, registry.server
             ));
         }
+        if self.stopping()?.is_some_and(|time| time > LONGEST_STOP) {
+            return Err("`stop_within` is 10m at most".into());
+        }
         self.healthcheck.check()
+    }
+
+    /// How long it has to stop, where that is said.
+    pub(super) fn stopping(&self) -> Result<Option<Duration>, String> {
+        let within = self.stop_within.as_deref();
+        within
+            .map(|within| parse_duration(Some(within), Duration::ZERO))
+            .transpose()
     }
 
     /// Every text that names are filled into.

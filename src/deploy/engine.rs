@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Channel;
 use super::container_hook::{ContainerHook, HEALTH, HealthHook};
 use super::docker::{
     Clocks, Container, Engine, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets,
@@ -14,6 +13,7 @@ use super::hook_error::HookError;
 use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
 use super::target::Target;
+use super::{Channel, ChannelError};
 use crate::error::Error;
 
 /// Where a Docker daemon listens on every host that we know.
@@ -30,16 +30,23 @@ pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
             let session = Arc::clone(session);
             let open = move || {
                 let session = Arc::clone(&session);
-                async move {
-                    session
-                        .open_unix(SOCKET)
-                        .await
-                        .map_err(std::io::Error::other)
-                }
+                async move { session.open_unix(SOCKET).await.map_err(unopened) }
             };
             Engine::over(target.host.name.as_str(), Clocks::default(), open).await?
         }
     })
+}
+
+/// Why the socket could not be opened. A host does not say whether nothing listens there or the account
+/// may not speak to it, which it must itself, whoever it becomes for commands.
+fn unopened(error: ChannelError) -> std::io::Error {
+    match error {
+        ChannelError::Refused { ref reason, .. } if reason == "ConnectFailed" => {
+            let why = format!("{SOCKET} does not open for the account that logs in there");
+            std::io::Error::new(std::io::ErrorKind::PermissionDenied, why)
+        }
+        other => std::io::Error::other(other),
+    }
 }
 
 /// The container's name on the target.
@@ -84,8 +91,6 @@ pub(super) async fn prepare(
         .map(|user| fill(plan, &names, user))
         .transpose()?;
     let mount = format!("{folder}/mount");
-    place::make_folder(target, folder, "0700").await?;
-    place::make_folder(target, &mount, "0711").await?;
     // Under user namespaces a file must belong to the uid that the container's user is outside.
     let owner = |uid: &str| -> Result<String, Error> {
         let (base, number) = (
@@ -140,27 +145,12 @@ pub(super) async fn prepare(
             content: environment,
         });
     }
-    place::put(target, placed).await?;
-    let script = r#"find "$1/mount" -type d -exec chmod 0711 {} +"#;
-    target
-        .sh(
-            "open its folders to the container",
-            script,
-            &[folder],
-            super::target::empty(),
-        )
-        .await?;
-    if traits.selinux {
-        let script = r#"chcon -R -t container_file_t "$1""#;
-        target
-            .sh(
-                "label its folder for SELinux",
-                script,
-                &[folder],
-                super::target::empty(),
-            )
-            .await?;
-    }
+    let folders = place::Folders {
+        own: folder,
+        entered: &mount,
+        labelled: traits.selinux,
+    };
+    place::put(target, folders, placed).await?;
     let words = |words: &Option<Vec<String>>| {
         words
             .as_deref()
@@ -190,6 +180,7 @@ pub(super) async fn prepare(
         }),
         files: mounted,
         restart: restart_of(hook),
+        stop_within: hook.stopping().map_err(|why| wrong(plan, why))?,
         labels: labels(plan, &names, hook, folder)?,
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: health(plan, &names, &hook.healthcheck)?,

@@ -312,6 +312,7 @@ mod tests {
                     address: Some((*name).to_owned()),
                     port: None,
                     user: None,
+                    becomes: None,
                     jump: None,
                     host_keys: Vec::new(),
                 }),

@@ -160,6 +160,8 @@ fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
         }
         if let Some(container) = &hook.container {
             sum = sum.saturating_add(container.healthcheck.within().unwrap_or(HEALTH));
+            let stopping = container.stopping().ok().flatten();
+            sum = sum.saturating_add(stopping.unwrap_or_default());
             if container.pulls() {
                 sum = sum.saturating_add(PULL);
             }

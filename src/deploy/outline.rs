@@ -1,46 +1,121 @@
 //! A plan in words: a line for each component, and below it each value that it is given, and the way.
+//! Hosts on which all of it is the same share the lines.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
 
 use super::hook::EnvValue;
 use super::inside::ADDRESS;
-use super::plan::{ComponentPlan, Plan, template_text};
+use super::plan::{ComponentPlan, HOST, Plan, template_text};
 use super::template;
+use crate::fleet::Host;
+use crate::name::Component;
+use crate::text::ranges;
 
 impl Plan {
-    /// The plan for people, a line each.
+    /// The plan for people, a line each. What is the same on several hosts is said once.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for host in &self.hosts {
-            for plan in &host.components {
-                let hook = &plan.hook.hook;
-                let known = plan.known();
-                let fill = |text: &String| template::fill(text, &known).unwrap_or_default();
-                let what = match (&hook.container, &hook.process) {
-                    (Some(container), _) => format!("container {}", fill(&container.image)),
-                    (_, Some(process)) => {
-                        let words: Vec<String> = process.command.iter().map(fill).collect();
-                        format!("process {}", words.join(" "))
-                    }
-                    _ => "files and steps".to_owned(),
-                };
-                let signers = crate::text::list(&plan.hook.signers);
-                lines.push(format!(
-                    "{} on {}: {what} (hook {}, signed by {signers})",
-                    plan.component(),
-                    host.host.name,
-                    plan.hook.seq,
-                ));
-                lines.extend(plan.ways().into_iter().map(|way| format!("    {way}")));
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut known = HashMap::new();
+        for (host, plan) in self.all() {
+            let mut names = plan.known();
+            if self.hosts.len() > 1 {
+                // It would make each host a case of its own.
+                names.insert(HOST.to_owned(), format!("{{{{ {HOST} }}}}"));
+            }
+            let (what, ways) = (plan.what(&names), plan.ways(&names));
+            let key = (plan.component().clone(), what, ways);
+            let at = *known.entry(key.clone()).or_insert(blocks.len());
+            if at == blocks.len() {
+                let (component, what, ways) = key;
+                blocks.push(Block {
+                    component,
+                    what,
+                    ways,
+                    hosts: Vec::new(),
+                });
+            }
+            if let Some(block) = blocks.get_mut(at) {
+                block.hosts.push(host.name.as_str());
             }
         }
-        lines
+        blocks.iter().flat_map(Block::lines).collect()
+    }
+
+    /// The plan for scripts, each component on each host.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let rows = self.all().map(|(host, plan)| {
+            let secrets = plan.secrets.values();
+            let secrets: BTreeMap<String, u64> = secrets
+                .map(|(name, rev)| (name.to_string(), *rev))
+                .collect();
+            json!({
+                "host": host.name.as_str(),
+                "component": plan.component().as_str(),
+                "what": plan.started(&plan.known()),
+                "hook": plan.hook.seq,
+                "signers": plan.hook.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "secrets": secrets,
+                "ways": plan.ways(&plan.known()),
+            })
+        });
+        json!({ "plan": rows.collect::<Vec<_>>() })
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Host, &ComponentPlan)> {
+        let hosts = self.hosts.iter();
+        hosts.flat_map(|host| host.components.iter().map(|plan| (&host.host, plan)))
+    }
+}
+
+/// A component, and the hosts on which all of this is the same.
+struct Block<'p> {
+    component: Component,
+    what: String,
+    ways: Vec<String>,
+    hosts: Vec<&'p str>,
+}
+
+impl Block<'_> {
+    fn lines(&self) -> Vec<String> {
+        let hosts = match self.hosts.as_slice() {
+            [one] => (*one).to_owned(),
+            many => format!("{} hosts, {}", many.len(), ranges(many)),
+        };
+        let head = format!("{} on {hosts}: {}", self.component, self.what);
+        let ways = self.ways.iter().map(|way| format!("    {way}"));
+        std::iter::once(head).chain(ways).collect()
     }
 }
 
 impl ComponentPlan {
+    /// What is started, and by whose word.
+    fn what(&self, known: &BTreeMap<String, String>) -> String {
+        let signers = crate::text::list(&self.hook.signers);
+        let (started, number) = (self.started(known), self.hook.seq);
+        format!("{started} (hook {number}, signed by {signers})")
+    }
+
+    /// What is started.
+    fn started(&self, known: &BTreeMap<String, String>) -> String {
+        let hook = &self.hook.hook;
+        let fill = |text: &String| template::fill(text, known).unwrap_or_default();
+        match (&hook.container, &hook.process) {
+            (Some(container), _) => format!("container {}", fill(&container.image)),
+            (_, Some(process)) => {
+                let words: Vec<String> = process.command.iter().map(fill).collect();
+                format!("process {}", words.join(" "))
+            }
+            _ => "files and steps".to_owned(),
+        }
+    }
+
     /// Each value that it is given, and the way.
-    fn ways(&self) -> Vec<String> {
-        let mut known = self.known();
+    fn ways(&self, known: &BTreeMap<String, String>) -> Vec<String> {
+        let mut known = known.clone();
         known.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
         let filled = |words: &[String]| {
             let words = words.iter().map(|word| template::fill(word, &known));

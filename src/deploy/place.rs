@@ -196,28 +196,22 @@ pub(super) fn visible(
     Ok(all)
 }
 
-/// Makes a folder below the component's, mode 0700 or 0711.
-pub(super) async fn make_folder(target: &Target, path: &str, mode: &str) -> Result<(), Error> {
-    let script = r#"umask 077; mkdir -p "$1" && chmod "$2" "$1""#;
-    target
-        .sh("make a folder", script, &[path, mode], empty())
-        .await
-        .map(drop)
+/// Where files go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Folders<'a> {
+    /// A folder that is made first, mode 0700, also for no files at all; none if it is empty.
+    pub(super) own: &'a str,
+    /// One that the users of a container enter, with all folders below it, mode 0711.
+    pub(super) entered: &'a str,
+    /// Whether they are to be labelled for SELinux, too.
+    pub(super) labelled: bool,
 }
 
 /// Puts files in place, each written under another name first, so that nobody sees half of one.
 /// Those that are not large go together: a host far away answers each script after a while.
-pub(super) async fn put(target: &Target, files: Vec<File>) -> Result<(), Error> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    put_below(target, "", files).await
-}
-
-/// The same below a folder, mode 0700, which is made first, also for no files at all.
-pub(super) async fn put_below(
+pub(super) async fn put(
     target: &Target,
-    folder: &str,
+    folders: Folders<'_>,
     files: Vec<File>,
 ) -> Result<(), Error> {
     let mut together = Vec::new();
@@ -225,13 +219,13 @@ pub(super) async fn put_below(
     for file in files {
         let more = file.content.with(|bytes| bytes.len());
         if size + more > TOGETHER || together.len() == MANY {
-            put_together(target, folder, std::mem::take(&mut together)).await?;
+            put_together(target, folders, std::mem::take(&mut together)).await?;
             size = 0;
         }
         size += more;
         together.push(file);
     }
-    put_together(target, folder, together).await
+    put_together(target, folders, together).await
 }
 
 /// How many bytes go in one script: what `dd` on the target takes as one block.
@@ -240,11 +234,15 @@ const TOGETHER: usize = 1 << 20;
 /// How many files go in one script: their paths are arguments of it, and those have a limit.
 const MANY: usize = 100;
 
+/// The type of what a container may read where SELinux enforces.
+const LABEL: &str = "container_file_t";
+
 /// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do.
 const PUT: &str = r#"
 umask 077
-[ -z "$1" ] || mkdir -p "$1" || exit 1
-shift
+own=$1 entered=$2 label=$3
+for folder in "$own" "$entered"; do [ -z "$folder" ] || mkdir -p "$folder" || exit 1; done
+shift 3
 while [ $# -gt 0 ]; do
     [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || exit 1
     case $4 in
@@ -256,12 +254,21 @@ while [ $# -gt 0 ]; do
     chmod "$2" "$1.new" && mv "$1.new" "$1" || exit 1
     shift 4
 done
+[ -z "$entered" ] || find "$entered" -type d -exec chmod 0711 {} + || exit 1
+[ -z "$label" ] || chcon -R -t "$label" "$own"
 "#;
 
-async fn put_together(target: &Target, folder: &str, files: Vec<File>) -> Result<(), Error> {
+async fn put_together(
+    target: &Target,
+    folders: Folders<'_>,
+    files: Vec<File>,
+) -> Result<(), Error> {
     let size = |file: &File| file.content.with(|bytes| bytes.len());
     let mut input = zeroize::Zeroizing::new(Vec::with_capacity(files.iter().map(size).sum()));
-    let mut arguments = vec![folder.to_owned()];
+    let label = if folders.labelled { LABEL } else { "" };
+    let mut arguments: Vec<String> = [folders.own, folders.entered, label]
+        .map(str::to_owned)
+        .into();
     for file in &files {
         file.content.with(|bytes| input.extend_from_slice(bytes));
         let bytes = match size(file) {

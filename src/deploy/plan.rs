@@ -17,6 +17,9 @@ use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
 use crate::vault::{Notice, Vault};
 
+/// Under which name texts know the host.
+pub(super) const HOST: &str = "host.name";
+
 /// A whole deploy.
 ///
 /// Which component waits for which follows from `after` in the hooks, on all hosts of one scope
@@ -291,7 +294,7 @@ impl Draft {
             .collect();
         names.insert("scope".into(), host.scope.to_string());
         names.insert("component".into(), hook.component.to_string());
-        names.insert("host.name".into(), host.name.to_string());
+        names.insert(HOST.into(), host.name.to_string());
         names.insert("host.machine_type".into(), host.machine_type.clone());
         let plan = ComponentPlan {
             hook,

@@ -16,18 +16,38 @@ pub(super) const NAME: &str = "clws";
 /// What the line prints before the script runs, followed by the number of its process.
 const MARK: &str = "clws-runs-as ";
 
+/// As whom a command runs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum As {
+    /// The account that logged in.
+    #[default]
+    Login,
+    /// Root, by sudo. Of a session of its own, so that it has a process group to be ended by.
+    Root,
+}
+
+impl As {
+    /// What the line begins with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Login => "exec",
+            Self::Root => "exec sudo -n setsid",
+        }
+    }
+}
+
 /// Prints the mark, then reads a POSIX command from its `$0` and becomes it.
-const START: &str = r#"exec sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$0")"'"#;
+const START: &str = r#"sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$0")"'"#;
 
 /// The line for a login shell that ends in `sh -c SCRIPT clws ARGUMENTS…`.
-pub(super) fn line(command: &Command) -> String {
+pub(super) fn line(command: &Command, who: As) -> String {
     let mut posix = String::from("exec sh -c ");
     push_quoted(&mut posix, &command.script);
     for word in std::iter::once(NAME).chain(command.arguments.iter().map(String::as_str)) {
         posix.push(' ');
         push_quoted(&mut posix, word);
     }
-    format!("{START} '{}'", for_printf(&posix))
+    format!("{} {START} '{}'", who.prefix(), for_printf(&posix))
 }
 
 /// The process number of the mark in the output of a [`line`], and the output that follows it.
@@ -81,8 +101,9 @@ mod tests {
     #[test]
     fn nothing_that_a_shell_might_take_for_its_own_is_in_the_line() {
         let command = Command::new("printf '%s\\n' \"$1\"!\n").argument("it's\\ö");
-        let line = line(&command);
-        let encoded = line.strip_prefix(START).unwrap();
+        let line = line(&command, As::Login);
+        let encoded = line.strip_prefix("exec ").unwrap();
+        let encoded = encoded.strip_prefix(START).unwrap();
         assert!(
             !encoded.contains(['!', '\n']) && encoded.is_ascii(),
             "{encoded}"

@@ -8,7 +8,7 @@ use super::component::Bringing;
 use super::docker::{Engine, Replacement};
 use super::engine;
 use super::leftover;
-use super::place::{self, File, Given, fill_all};
+use super::place::{self, File, Folders, Given, fill_all};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Process, Receipt};
@@ -115,6 +115,10 @@ impl Bringing<'_> {
     /// placed when it is made.
     async fn place_all(&self, around: &Surroundings<'_>) -> Result<(), Error> {
         let folder = around.folder;
+        let folders = Folders {
+            own: folder,
+            ..Folders::default()
+        };
         let hook = &self.plan.hook.hook;
         let own = |name: &str, mode: u32, content: Plain| File {
             path: format!("{folder}/{name}"),
@@ -125,7 +129,7 @@ impl Bringing<'_> {
         if let Some(container) = &hook.container {
             let name = engine::name_of(self.plan, container);
             let name = own(leftover::CONTAINER, 0o600, Plain::from(name.as_str()));
-            return place::put_below(self.target, folder, vec![name]).await;
+            return place::put(self.target, folders, vec![name]).await;
         }
         let prefix = format!("{}/", self.plan.component());
         let templates: Vec<&str> = hook
@@ -158,7 +162,7 @@ impl Bringing<'_> {
             let script = Plain::new(process::start_script(folder, &command).into_bytes());
             files.push(own("start.sh", 0o600, script));
         }
-        place::put_below(self.target, folder, files).await
+        place::put(self.target, folders, files).await
     }
 
     async fn start(
@@ -233,10 +237,12 @@ impl Bringing<'_> {
         }
         // One that has ended answers no more, however long it is asked.
         let ended = async {
-            while self.stays(around, running).await? {
+            loop {
                 sleep(LOOK).await;
+                if !self.stays(around, running).await? {
+                    return Ok::<_, Error>(());
+                }
             }
-            Ok::<_, Error>(())
         };
         let answer = tokio::select! {
             answer = around.probes(Patience::Within) => answer,

@@ -20,12 +20,12 @@ use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
 use super::replacing::copy_of;
 use super::results::{Row, Table};
-use super::ssh::{Hop, Limits, SshError, connect_through};
+use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
-use super::{Channel, ChannelError, Held, Local, leftover};
+use super::{Channel, ChannelError, Held, leftover};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Problem};
-use crate::fleet::{Endpoint, Host, Reach};
+use crate::fleet::{Endpoint, Host};
 use crate::name::{Component, SecretName};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
@@ -286,14 +286,8 @@ impl Run<'_> {
     }
 
     async fn reach_once(&self, host: &Host, doing: &str) -> Result<(Target, Held), Error> {
-        let channel = match &host.reach {
-            Reach::Local => Channel::Local(Local::new(self.vault.world())),
-            Reach::Ssh(endpoint) => {
-                let way = (self.way)(host, endpoint)?;
-                let session = connect_through(&way, &self.limits).await?;
-                Channel::Ssh(std::sync::Arc::new(session))
-            }
-        };
+        let way = |endpoint: &Endpoint| (self.way)(host, endpoint);
+        let channel = Channel::open(host, self.vault.world(), way, &self.limits).await?;
         // Two vaults may deploy to one host; each has its folders.
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
         let by = format!("{doing} since {}", self.vault.world().now());

@@ -21,6 +21,7 @@ const FOLDERS: &str = r#"
 set -u
 umask 077
 uid=$(id -u)
+goes=-
 memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
 base=
 if [ "$uid" = 0 ]; then
@@ -33,11 +34,22 @@ if [ "$uid" = 0 ]; then
     state=/var/lib/clws
 else
     [ -n "${XDG_RUNTIME_DIR:-}" ] && memory "$XDG_RUNTIME_DIR" && base=$XDG_RUNTIME_DIR/clws
+    # With an account's last session logind takes its runtime folder away, and what it owns in /dev/shm
+    # (RemoveIPC, but for system accounts), unless the account lingers.
+    case ${base:-/run/user/} in /run/user/*)
+        account=$(id -un)
+        if [ -d /run/systemd/sessions ] && [ ! -e "/var/lib/systemd/linger/$account" ]; then
+            [ "$uid" -lt 1000 ] || goes=$account
+            case $(busctl --timeout=3 get-property org.freedesktop.login1 /org/freedesktop/login1 \
+                org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) in 'b false') goes=-;; esac
+            if [ "$goes" = - ] && memory /dev/shm; then base=/dev/shm/clws-$uid; else goes=$account; fi
+        fi;;
+    esac
     state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
 fi
 kind=memory
 if [ -z "$base" ] && memory /dev/shm; then base=/dev/shm/clws-$uid; fi
-if [ -z "$base" ]; then kind=disk; base=$state/place; fi
+if [ -z "$base" ]; then kind=disk; goes=-; base=$state/place; fi
 for folder in "$base" "$base/$1" "$state" "$state/$1"; do
     [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
     if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
@@ -62,7 +74,7 @@ printf '%s\n' "$2" >"$state/$1/lock.by"
 /// Prints `key=value` in one line.
 const FACTS: &str = r#"
 read -r boot </proc/sys/kernel/random/boot_id
-printf 'swap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+printf 'goes=%s\tswap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$goes" "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
 "#;
 
 /// Holds the lock until standard input ends.
@@ -96,6 +108,10 @@ pub enum TargetError {
     },
     #[error("{host} has no memory-backed folder, and secrets are not put on its disk")]
     NoMemory { host: String },
+    #[error(
+        "what lies in the memory of the account {account} on {host} goes with its last session there"
+    )]
+    Goes { host: String, account: String },
     #[error("somebody else deploys to {host} right now{}", if said.is_empty() { String::new() } else { format!(": {said}") })]
     Locked { host: String, said: String },
     #[error("the receipt of {component} on {host} does not read")]
@@ -122,7 +138,7 @@ impl Explain for TargetError {
     fn code(&self) -> Code {
         match self {
             Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
-            Self::NoMemory { .. } => Code::Denied,
+            Self::NoMemory { .. } | Self::Goes { .. } => Code::Denied,
             Self::Locked { .. } => Code::TempFail,
             Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
         }
@@ -133,6 +149,10 @@ impl Explain for TargetError {
             Self::NoMemory { .. } => vec![
                 "mount a tmpfs on /run/clws or /dev/shm there".into(),
                 "or say `allow_disk = true` in the hook, if a disk is really meant".into(),
+            ],
+            Self::Goes { account, .. } => vec![
+                format!("as root there: `loginctl enable-linger {account}`"),
+                "or let it become root: `become = \"sudo\"` in the host's party".into(),
             ],
             Self::Locked { .. } => vec!["try again when it is done".into()],
             Self::Newer { .. } | Self::NewerHook { .. } => {
@@ -165,6 +185,8 @@ pub(super) struct Target {
     pub(super) boot: String,
     /// Whether `run` is memory.
     pub(super) memory: bool,
+    /// The account whose memory is taken away when it is not logged in any more, if it is.
+    goes: Option<String>,
     /// Whether the kernel may write that memory to a swap device.
     pub(super) swap: bool,
 }
@@ -248,6 +270,7 @@ impl Target {
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
             boot: fact("boot")?,
             memory: fact("kind")? == "memory",
+            goes: Some(fact("goes")?).filter(|account| account != "-"),
             swap: fact("swap")? == "yes",
             host: host.clone(),
             channel,
@@ -277,6 +300,20 @@ impl Target {
     pub(super) async fn ask(&self, doing: &str, command: &Command) -> Result<String, Error> {
         let outcome = self.channel.run(command).await?;
         said(&self.host.name, doing, outcome)
+    }
+
+    /// Refuses to leave something where it would not stay. Who deploys to this machine sits there.
+    ///
+    /// # Errors
+    /// [`TargetError::Goes`].
+    pub(super) fn demand_stays(&self) -> Result<(), TargetError> {
+        match (&self.channel, &self.goes) {
+            (Channel::Ssh(_), Some(account)) => Err(TargetError::Goes {
+                host: self.host.name.to_string(),
+                account: clean(account),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the connection to it ended.

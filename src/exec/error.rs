@@ -16,8 +16,8 @@ pub enum ExecError {
     Nothing,
     #[error("`{path}` is a {what}; a document or a value is wanted")]
     NotValues { path: String, what: &'static str },
-    #[error("`{path}` is a document; a value or a sealed file is wanted")]
-    NotOneFile { path: String },
+    #[error("`{path}` {why}")]
+    Unprintable { path: String, why: &'static str },
     #[error("`{path}` is a sealed file, and a variable holds a value")]
     SealedFile { path: String },
     #[error("`{name}` of `{document}` is no name of a variable")]
@@ -81,7 +81,9 @@ impl Explain for ExecError {
                 vec!["clws exec scope/document -- CMD; or --map NAME=path, --file NAME=path".into()]
             }
             Self::NotValues { path, .. } => vec![format!("`clws secret list {path}` shows them")],
-            Self::NotOneFile { path } => vec![format!("--file NAME={path}/VALUE")],
+            Self::Unprintable { path, .. } => {
+                vec![format!("--file NAME={path} puts it into one alone")]
+            }
             Self::SealedFile { path } => {
                 vec![format!(
                     "`--file NAME={path}` puts it into a file, and its path into NAME"

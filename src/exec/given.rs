@@ -1,15 +1,17 @@
 //! What a program is given, opened.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use zeroize::Zeroizing;
 
 use super::error::ExecError;
-use super::plan::{Picked, Plan};
+use super::plan::{FileSource, Picked, Plan};
 use super::variable::VariableName;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{DocumentPath, FilePath, SecretName};
+use crate::plaintext::{Ansible, Format as _, entries_of};
 use crate::secret::Plain;
 use crate::vault::{MAX_VALUE, Opened, Reader};
 
@@ -54,12 +56,13 @@ impl Given {
         }
         for (variable, secret) in &plan.files {
             let file = match secret {
-                SecretName::Value(document, name) => GivenFile {
+                FileSource::One(SecretName::Value(document, name)) => GivenFile {
                     name: name.to_string(),
                     mode: VALUE_MODE,
                     content: Content::Small(reader.value(document, name)?.value),
                 },
-                SecretName::File(path) => GivenFile::open(path, reader)?,
+                FileSource::One(SecretName::File(path)) => GivenFile::open(path, reader)?,
+                FileSource::Document(document) => GivenFile::of_document(document, reader)?,
             };
             given.files.push((variable.clone(), file));
         }
@@ -121,6 +124,25 @@ impl GivenFile {
         };
         let fits = content.with(|bytes| u64::try_from(bytes.len()).is_ok_and(|size| size <= most));
         Ok(fits.then_some((self.name, self.mode, content)))
+    }
+
+    /// Text that looks like a template is marked as none.
+    fn of_document(document: &DocumentPath, reader: &Reader<'_>) -> Result<Self, Error> {
+        let opened = reader.document(document)?;
+        let values = opened
+            .iter()
+            .map(|value| (value.name.as_str(), value.kind, &value.value));
+        let text = entries_of(values, &BTreeMap::new()).and_then(|all| Ansible.print(&all));
+        let text = text.map_err(|error| ExecError::Unprintable {
+            path: format!("{document}/{}", error.name),
+            why: error.why,
+        })?;
+        let name = document.as_str().rsplit('/').next().unwrap_or_default();
+        Ok(Self {
+            name: format!("{name}.yml"),
+            mode: VALUE_MODE,
+            content: Content::Small(Plain::new(text.into_bytes())),
+        })
     }
 
     fn open(path: &FilePath, reader: &Reader<'_>) -> Result<Self, Error> {

@@ -16,7 +16,25 @@ pub struct Plan {
     /// The documents that values come from.
     pub documents: BTreeMap<DocumentPath, Picked>,
     /// What is put into files, by the variable that gets the path.
-    pub files: BTreeMap<VariableName, SecretName>,
+    pub files: BTreeMap<VariableName, FileSource>,
+}
+
+/// What a file is made of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FileSource {
+    /// A value or a sealed file, as it is.
+    One(SecretName),
+    /// All values of a document, as variables of Ansible in YAML.
+    Document(DocumentPath),
+}
+
+impl std::fmt::Display for FileSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::One(secret) => secret.fmt(f),
+            Self::Document(document) => document.fmt(f),
+        }
+    }
 }
 
 /// What is taken out of one document.
@@ -69,7 +87,7 @@ impl Plan {
         // What is given under another name or as a file is not given under its own name as well.
         let own = |document: &DocumentPath, name: &ValueName| {
             let elsewhere = plan.files.values().any(
-                |secret| matches!(secret, SecretName::Value(d, n) if d == document && n == name),
+                |file| matches!(file, FileSource::One(SecretName::Value(d, n)) if d == document && n == name),
             );
             !elsewhere && !renamed.iter().any(|(d, n, _)| d == document && n == name)
         };
@@ -120,7 +138,7 @@ impl Plan {
         Ok(())
     }
 
-    fn add_file(&mut self, variable: &VariableName, secret: SecretName) -> Result<(), ExecError> {
+    fn add_file(&mut self, variable: &VariableName, secret: FileSource) -> Result<(), ExecError> {
         if let Some(first) = self.source(variable) {
             return Err(ExecError::Twice {
                 variable: variable.to_string(),
@@ -200,17 +218,14 @@ fn renames(
     Ok(found)
 }
 
-fn file_of(vault: &Vault, shelf: &mut Shelf, path: &SecretPath) -> Result<SecretName, Error> {
+fn file_of(vault: &Vault, shelf: &mut Shelf, path: &SecretPath) -> Result<FileSource, Error> {
     match vault.find(path)? {
-        Found::File(file) => Ok(SecretName::File(file)),
+        Found::File(file) => Ok(FileSource::One(SecretName::File(file))),
         Found::Value(document, name) => {
             shelf.demand(vault, &document, &name)?;
-            Ok(SecretName::Value(document, name))
+            Ok(FileSource::One(SecretName::Value(document, name)))
         }
-        Found::Document(document) => {
-            let path = document.to_string();
-            Err(ExecError::NotOneFile { path }.into())
-        }
+        Found::Document(document) => Ok(FileSource::Document(document)),
         Found::Folder(path) => Err(VaultError::NotFound {
             name: path,
             nearest: None,

@@ -6,7 +6,7 @@
 use super::MOST_JUMPS;
 use crate::error::{Code, Explain};
 use crate::name::{PartyName, Scope};
-use crate::recipients::{Party, RecipientKey};
+use crate::recipients::{Become, Party, RecipientKey};
 
 /// The address of this machine.
 pub const LOCAL: &str = "local";
@@ -49,6 +49,8 @@ pub struct Endpoint {
     pub port: Option<u16>,
     /// The user to log in as.
     pub user: Option<String>,
+    /// How that user becomes root for deploys.
+    pub becomes: Option<Become>,
     /// The host to go through.
     pub jump: Option<String>,
     /// The keys it proves itself with, `TYPE BASE64` each.
@@ -64,6 +66,7 @@ impl Endpoint {
             address: party.address.clone(),
             port: party.port,
             user: party.user.clone(),
+            becomes: party.becomes,
             jump: party.jump.clone(),
             host_keys: party.host_keys.iter().map(|key| key.key.clone()).collect(),
         }
@@ -81,6 +84,9 @@ pub enum FleetError {
         /// `scope` or `machine_type`.
         what: &'static str,
     },
+    /// A way to become root that nobody goes.
+    #[error("the host {0} is this machine, which nobody logs in to, so nobody becomes root there")]
+    LocalBecomes(String),
     /// Neither the party nor the person's `ssh_config` has an address.
     #[error("the host {0} has no address")]
     NoAddress(String),
@@ -146,6 +152,9 @@ impl Explain for FleetError {
                     "write `{what} = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
                 )]
             }
+            Self::LocalBecomes(host) => vec![format!(
+                "take `become` out of recipients/{host}.toml, then `clws trust sign`; run clws itself as root"
+            )],
             Self::NoAddress(host) => vec![format!(
                 "write `address = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
             )],
@@ -177,6 +186,9 @@ impl Host {
             what,
         };
         let reach = match party.address.as_deref() {
+            Some(LOCAL) if party.becomes.is_some() => {
+                return Err(FleetError::LocalBecomes(name.to_owned()));
+            }
             Some(LOCAL) => Reach::Local,
             _ => Reach::Ssh(Endpoint::of_party(party)),
         };

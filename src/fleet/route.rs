@@ -33,6 +33,10 @@ pub struct Hop {
     pub revoked: Vec<String>,
     /// Files of private keys that the person's `ssh_config` names, as it writes them.
     pub identity_files: Vec<String>,
+    /// Files of certificates of those keys, likewise.
+    pub certificate_files: Vec<String>,
+    /// Whether no other key of an ssh-agent is tried.
+    pub identities_only: bool,
 }
 
 /// What a person's folder `~/.ssh` says.
@@ -93,15 +97,19 @@ pub fn route(vault: &Vault, to: &Endpoint, person: &SshFolder) -> Result<Vec<Hop
                 listed.pop()
             }
         };
+        let called = [Some(&name), Some(&address), said.host_key_alias.as_ref()];
+        let called: Vec<&str> = called.into_iter().flatten().map(String::as_str).collect();
         let is_known = way.iter().any(|hop| hop.name == name);
         way.push(Hop {
-            revoked: person.revoked.of(&[&name, &address], port),
+            revoked: person.revoked.of(&called, port),
             name,
             address,
             port,
             user: at.user.clone().or(asked_user).or(said.user),
             host_keys: at.host_keys.clone(),
             identity_files: said.identity_files,
+            certificate_files: said.certificate_files,
+            identities_only: said.identities_only.unwrap_or_default(),
         });
         if is_known {
             let way = way.into_iter().map(|hop| hop.name).collect();

@@ -1,7 +1,7 @@
 //! A person's `~/.ssh/config` (ssh_config(5)), as far as it says how a host is reached.
 //!
-//! Of each of `HostName`, `User`, `Port` and `ProxyJump` the first value that is set for a host counts,
-//! and every `IdentityFile`. Sections begin with `Host` and patterns of names; those that begin with
+//! Of each of `HostName`, `User`, `Port`, `ProxyJump`, `HostKeyAlias` and `IdentitiesOnly` the first value
+//! that is set for a host counts, and every `IdentityFile` and `CertificateFile`. Sections begin with `Host` and patterns of names; those that begin with
 //! `Match` are left out, since they may run programs. `Include` is followed below the same folder
 //! alone. Everything else in the file is passed over. Names are those of hosts in the vault, which is
 //! what one types.
@@ -78,6 +78,9 @@ enum Entry {
     Port(u16),
     Jump(Vec<Jump>),
     Identity(String),
+    Certificate(String),
+    OnlyThese(bool),
+    Alias(String),
     /// `ProxyCommand`, which is not run; a `ProxyJump` behind it counts no more.
     Command,
 }
@@ -106,6 +109,12 @@ pub struct Said {
     pub jump: Option<Vec<Jump>>,
     /// Files of private keys, as they are written there.
     pub identity_files: Vec<String>,
+    /// Files of certificates of those keys, as they are written there.
+    pub certificate_files: Vec<String>,
+    /// Whether no other key of an agent is to be tried.
+    pub identities_only: Option<bool>,
+    /// The name under which `known_hosts` has it.
+    pub host_key_alias: Option<String>,
     /// Whether a `ProxyCommand` stands in the place of a jump.
     pub has_command: bool,
 }
@@ -179,6 +188,17 @@ impl SshConfig {
                 "hostname" => Entry::HostName(word()?),
                 "user" => Entry::User(word()?),
                 "identityfile" => Entry::Identity(word()?),
+                "certificatefile" => Entry::Certificate(word()?),
+                "hostkeyalias" => Entry::Alias(word()?),
+                "identitiesonly" => Entry::OnlyThese(match word()?.as_str() {
+                    "yes" | "true" => true,
+                    "no" | "false" => false,
+                    _ => {
+                        return Err(wrong(
+                            "an `IdentitiesOnly` that is neither yes nor no".into(),
+                        ));
+                    }
+                }),
                 "port" => {
                     let port = word()?.parse().ok().filter(|port| *port != 0);
                     Entry::Port(port.ok_or_else(|| wrong("a port that is none".to_owned()))?)
@@ -317,11 +337,10 @@ fn apply(entries: &[Entry], host: &str, active: &mut bool, outer: bool, said: &m
             Entry::HostName(name) => first(&mut said.host_name, name),
             Entry::User(user) => first(&mut said.user, user),
             Entry::Port(port) => first(&mut said.port, port),
-            Entry::Identity(file) => {
-                if !said.identity_files.contains(file) {
-                    said.identity_files.push(file.clone());
-                }
-            }
+            Entry::Identity(file) => add(&mut said.identity_files, file),
+            Entry::Certificate(file) => add(&mut said.certificate_files, file),
+            Entry::OnlyThese(only) => first(&mut said.identities_only, only),
+            Entry::Alias(name) => first(&mut said.host_key_alias, name),
             Entry::Jump(jumps) if !said.has_command => first(&mut said.jump, jumps),
             Entry::Jump(_) => {}
             Entry::Command => said.has_command |= said.jump.is_none(),
@@ -348,6 +367,12 @@ pub fn expand(text: &str, tokens: &[(char, &str)]) -> Option<String> {
 
 fn first<T: Clone>(place: &mut Option<T>, value: &T) {
     place.get_or_insert_with(|| value.clone());
+}
+
+fn add(files: &mut Vec<String>, file: &String) {
+    if !files.contains(file) {
+        files.push(file.clone());
+    }
 }
 
 /// The keyword in lower case, and what follows it; `None` for a line that says nothing.

@@ -63,6 +63,16 @@ pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
             });
         }
     }
+    let ids = before.ansible.keys().chain(after.ansible.keys());
+    for id in ids.collect::<BTreeSet<_>>() {
+        let (was, is) = (before.ansible.get(id), after.ansible.get(id));
+        if was != is {
+            said.push(match is {
+                Some(path) => format!("Ansible's vault id `{id}` opens with `{}`", path.as_str()),
+                None => format!("Ansible's vault id `{id}` opens with no secret of the vault"),
+            });
+        }
+    }
     // Bytes that say the same in other words still change a hash.
     if said.is_empty() && old != new {
         let differ = |file: &&String| old.files().get(*file) != new.files().get(*file);
@@ -244,6 +254,12 @@ fn changed(before: &Party, after: &Party, said: &mut Vec<String>) {
             "{name} is reached in another way, at {}",
             way(after)
         ));
+    }
+    if before.becomes != after.becomes {
+        said.push(match after.becomes {
+            Some(how) => format!("deploys become root on {name}, by {}", how.as_str()),
+            None => format!("deploys no longer become root on {name}"),
+        });
     }
     if before.public != after.public {
         said.push(format!(

@@ -6,6 +6,6 @@ mod recipient;
 mod rights;
 
 pub use access::{ACCESS_FILE, ACCESS_SCHEMA, Access, Right, Rule};
-pub use party::{HostKey, Kind, PARTY_SCHEMA, Party, Use, VerifyingKey, party_file};
+pub use party::{Become, HostKey, Kind, PARTY_SCHEMA, Party, Use, VerifyingKey, party_file};
 pub use recipient::{PublicRecipient, RecipientError, RecipientKey, Sealing};
 pub use rights::Rights;

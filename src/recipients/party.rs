@@ -20,6 +20,7 @@ pub static PARTY_SCHEMA: Schema = Schema {
                 "address",
                 "port",
                 "user",
+                "become",
                 "jump",
                 "scope",
                 "machine_type",
@@ -105,6 +106,34 @@ pub struct VerifyingKey {
     pub usable: Use,
 }
 
+/// How the account that logs in to a host becomes its root.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Become {
+    /// By sudo, which asks for no password.
+    Sudo,
+}
+
+impl Become {
+    /// As the file spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sudo => "sudo",
+        }
+    }
+}
+
+impl std::str::FromStr for Become {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "sudo" => Ok(Self::Sudo),
+            _ => Err("sudo is wanted"),
+        }
+    }
+}
+
 /// A host's own SSH public key, as `TYPE BASE64`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HostKey {
@@ -129,6 +158,8 @@ pub struct Party {
     pub port: Option<u16>,
     /// The user to log in as.
     pub user: Option<String>,
+    /// How that user becomes root for deploys.
+    pub becomes: Option<Become>,
     /// The host to go through.
     pub jump: Option<String>,
     /// A host's scope, where its name does not say it.
@@ -161,6 +192,7 @@ impl Party {
             address: None,
             port: None,
             user: None,
+            becomes: None,
             jump: None,
             scope: None,
             machine_type: None,
@@ -236,6 +268,7 @@ impl Party {
             address: owned("address")?,
             port: port.map_err(|_| table.wrong("port", "a port number is wanted".to_owned()))?,
             user: owned("user")?,
+            becomes: table.parsed_if_there("become")?,
             jump: owned("jump")?,
             scope: table.parsed_if_there("scope")?,
             machine_type: owned("machine_type")?,
@@ -262,6 +295,7 @@ impl Party {
         let mut add =
             |key, text: Option<&str>| head.extend(text.map(|text| (key, Value::from(text))));
         add("user", self.user.as_deref());
+        add("become", self.becomes.map(Become::as_str));
         add("jump", self.jump.as_deref());
         add("scope", self.scope.as_ref().map(Scope::as_str));
         add("machine_type", self.machine_type.as_deref());
@@ -335,6 +369,7 @@ mod tests {
         party.address = Some("10.0.0.4".into());
         party.port = Some(2222);
         party.user = Some("deploy".into());
+        party.becomes = Some(Become::Sudo);
         let age = age::x25519::Identity::generate().to_public().to_string();
         party.recipients.push(PublicRecipient {
             name: "boot".into(),

@@ -2,9 +2,11 @@
 
 mod clean;
 mod list;
+mod ranges;
 mod words;
 
 pub(crate) use clean::is_dangerous;
 pub use clean::{clean, clean_json, clean_line};
 pub use list::{any_of, count, list, nearest};
+pub use ranges::ranges;
 pub use words::{in_words, words};

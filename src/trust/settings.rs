@@ -49,6 +49,8 @@ pub struct Settings {
     pub rollback: BTreeMap<Scope, Rollback>,
     /// The secret that is the SSH key for the hosts of a scope.
     pub ssh_keys: BTreeMap<Scope, SecretPath>,
+    /// The secret that is the password for a vault id of Ansible.
+    pub ansible: BTreeMap<String, SecretPath>,
 }
 
 impl Settings {
@@ -65,6 +67,10 @@ impl Settings {
         }
         vault.text("name")?.clone_into(&mut settings.name);
         for table in parsed.all()? {
+            if table.header().kind == "ansible" {
+                let secret = table.parsed("secret")?;
+                settings.ansible.insert(table.name().to_owned(), secret);
+            }
             if table.header().kind == "scope" {
                 let scope = table.name().parse::<Scope>();
                 let scope = scope.map_err(|error| table.wrong("rollback", error.to_string()))?;
@@ -90,6 +96,14 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// Each secret that is named, with what for.
+    pub fn named(&self) -> impl Iterator<Item = (String, &SecretPath)> {
+        let keys = self.ssh_keys.iter();
+        let keys = keys.map(|(scope, path)| (format!("the SSH key of `{scope}`"), path));
+        let passwords = self.ansible.iter();
+        keys.chain(passwords.map(|(id, path)| (format!("the password of Ansible's `{id}`"), path)))
     }
 
     /// What a use of something old leads to in a scope.

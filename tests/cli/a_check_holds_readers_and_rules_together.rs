@@ -168,3 +168,43 @@ fn a_full_check_opens_what_it_may_and_says_what_it_may_not() {
                 .contains(&"dev/web/TOKEN".into())
     }));
 }
+
+#[test]
+fn what_a_setting_names_must_be_there() {
+    let lab = lab();
+    let settings = read(&lab, "clws.toml");
+    let names = |key: &str, password: &str| {
+        let tables = format!(
+            "[scope.prod]\nssh_key = \"{key}\"\n\n[ansible.default]\nsecret = \"{password}\"\n\n[end]"
+        );
+        write(&lab, "clws.toml", settings.replace("[end]", &tables));
+        lab.clws("trust sign --yes").succeeds().err
+    };
+    let said = names("dev/tls/web.key", "dev/db/PASSWORD");
+    assert!(
+        said.contains("Ansible's vault id `default` opens with `dev/db/PASSWORD`"),
+        "{said}"
+    );
+    assert_eq!(found(&lab, "", 0), []);
+    // One that was removed, a document, and one that never was.
+    for (key, password) in [
+        ("dev/tls/web.key", "dev/db/OLD"),
+        ("dev/web", "dev/db/PASSWORD"),
+        ("dev/tls/other.key", "dev/db/PASSWORD"),
+    ] {
+        names(key, password);
+        let findings = found(&lab, "", 1);
+        assert_eq!(
+            findings,
+            pairs(&[("missing", "clws.toml")]),
+            "{key} {password}"
+        );
+    }
+    let ran = lab.clws("check").exits(1);
+    assert!(
+        ran.text()
+            .contains("the SSH key of `prod` is `dev/tls/other.key`"),
+        "{}",
+        ran.text()
+    );
+}

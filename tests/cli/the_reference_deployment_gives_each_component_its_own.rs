@@ -117,22 +117,17 @@ impl Repository {
 
     /// By host and component, what a deploy would give: read from its plan.
     fn plan(&self, on: &str) -> Vec<(String, String, BTreeSet<String>)> {
-        let (code, out, err) = self.clws(&format!("deploy --dry-run --on {on}"));
+        let (code, out, err) = self.clws(&format!("deploy --dry-run --json --on {on}"));
         assert_eq!(code, 0, "{err}");
-        let mut plan: Vec<(String, String, BTreeSet<String>)> = Vec::new();
-        for line in out.lines().chain(err.lines()) {
-            if let Some((component, rest)) = line.split_once(" on ")
-                && let Some((host, _)) = rest.split_once(": container ")
-            {
-                plan.push((host.to_owned(), component.to_owned(), BTreeSet::new()));
-            } else if let Some((_, _, given)) = plan.last_mut() {
-                let words: Vec<&str> = line.split([' ', ',']).collect();
-                for pair in words.windows(2).filter(|pair| pair[1] == "rev") {
-                    given.insert(pair[0].strip_prefix(&format!("{on}/")).unwrap().to_owned());
-                }
-            }
-        }
-        plan
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let rows = report["plan"].as_array().unwrap().iter();
+        rows.map(|row| {
+            let word = |key: &str| row[key].as_str().unwrap().to_owned();
+            let given = row["secrets"].as_object().unwrap().keys();
+            let given = given.map(|name| name.strip_prefix(&format!("{on}/")).unwrap().to_owned());
+            (word("host"), word("component"), given.collect())
+        })
+        .collect()
     }
 }
 

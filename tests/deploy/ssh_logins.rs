@@ -88,7 +88,7 @@ async fn a_certificate_beside_a_key_logs_in() {
         let (server, pem, certificate) = certified(kind);
         let plain = pem.with(|pem| key(pem));
         session(&server, &[plain]).await.unwrap_err();
-        let login = Login::Certified(pem, certificate);
+        let login = Login::Certified(pem, vec![certificate]);
         drop(session(&server, &[login]).await.unwrap());
         let log = server.log();
         assert!(
@@ -102,7 +102,7 @@ async fn a_certificate_beside_a_key_logs_in() {
 async fn a_certificate_of_another_key_is_named() {
     let (server, _, certificate) = certified("ed25519");
     let (other, _) = server.new_key("other", "ed25519");
-    let login = Login::Certified(Plain::new(other), certificate);
+    let login = Login::Certified(Plain::new(other), vec![certificate]);
     let error = session(&server, &[login]).await.unwrap_err();
     let notes = error.notes().join("\n");
     assert!(notes.contains("is another key's"), "{notes}");

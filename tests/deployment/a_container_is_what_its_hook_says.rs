@@ -21,6 +21,7 @@ aliases = {{ "{name}-a" = ["front", "{{{{ settings.alias }}}}"] }}
 extra_hosts = ["vm-clws-prod-mysql-0:10.0.0.5"]
 init = true
 restarts = 2
+stop_within = "1500ms"
 labels = {{ "org.example.team" = "{{{{ scope }}}}" }}
 {more}
 [container.healthcheck]
@@ -80,6 +81,7 @@ fn a_container_has_every_key_of_its_hook_and_its_health_check_is_asked() {
             "[vm-clws-prod-mysql-0:10.0.0.5]",
         ),
         ("{{.HostConfig.RestartPolicy.MaximumRetryCount}}", "2"),
+        ("{{.Config.StopTimeout}}", "2"),
         (r#"{{index .Config.Labels "org.example.team"}}"#, "prod"),
         (r#"{{index .Config.Labels "clws.component"}}"#, "web"),
         (
@@ -141,6 +143,43 @@ fn a_container_has_every_key_of_its_hook_and_its_health_check_is_asked() {
 }
 
 #[test]
+fn a_container_is_stopped_in_the_time_that_its_own_hook_gave_it() {
+    let harbour = Harbour::new("stubborn");
+    harbour.set("TOKEN", "the-token-of-today");
+    let (name, image) = (&harbour.container.name, busybox());
+    // The first says on its standard output when it is asked, and takes four seconds; the others do not
+    // go by themselves.
+    let declares = |within: &str, script: &str| {
+        let text = format!(
+            "runs_on = {{ machine_type = \"server\" }}\n[container]\nname = \"{name}\"\n\
+             image = \"{image}\"\nstop_within = \"{within}\"\n\
+             command = [\"sh\", \"-c\", '{script}']\n[env]\nTOKEN = {{ secret = \"web/TOKEN\" }}\n"
+        );
+        hook(&harbour.lab, "web", &text, &[]);
+    };
+    let took = || {
+        let began = std::time::Instant::now();
+        harbour.deploy().succeeds();
+        began.elapsed().as_secs_f64()
+    };
+    let stays = "trap \"\" TERM; while :; do sleep 1; done";
+    declares("1s", stays);
+    took();
+    declares(
+        "20s",
+        "trap \"sleep 12; exit 0\" TERM; while :; do sleep 1; done",
+    );
+    let killed = took();
+    assert!(killed < 9.0, "waited {killed} s for one that has 1 s");
+    declares("1s", stays);
+    let waited = took();
+    assert!(
+        waited > 11.0,
+        "one that has 20 s was killed after {waited} s"
+    );
+}
+
+#[test]
 fn a_container_hook_that_could_not_be_meant_is_refused() {
     let harbour = Harbour::new("refused");
     let with = |container: &str, more: &str| {
@@ -168,6 +207,7 @@ fn a_container_hook_that_could_not_be_meant_is_refused() {
         ("healthcheck = { command = [] }", "", "runs nothing"),
         ("healthcheck = { within = \"soon\" }", "", "no time like"),
         ("memory = \"1g\"", "", "unknown field"),
+        ("stop_within = \"11m\"", "", "is 10m at most"),
         ("", switch, "needs `networks`"),
         (
             "networks = [\"a\"]\nports = [\"127.0.0.1:1:1\"]",

@@ -436,3 +436,97 @@ fn a_key_of_the_vault_logs_in_and_is_no_file_anywhere() {
     behind.deploy().exits(21);
     assert_eq!(opened(lab), before);
 }
+
+#[test]
+fn certificates_elsewhere_count_an_agent_is_kept_out_and_an_alias_can_be_revoked() {
+    let site = Site::new();
+    let lab = &site.lab;
+    let folder = lab.root().join("ca");
+    fs::create_dir(&folder).unwrap();
+    let keygen = |words: &[&str]| {
+        let mut command = std::process::Command::new("ssh-keygen");
+        let done = command.arg("-q").args(words).current_dir(&folder).output();
+        assert!(done.unwrap().status.success(), "ssh-keygen {words:?}");
+    };
+    keygen(&["-N", "", "-t", "ed25519", "-f", "ca"]);
+    keygen(&["-N", "", "-t", "ed25519", "-f", "person"]);
+    keygen(&["-N", "", "-t", "ed25519", "-f", "stranger"]);
+    let starts = |program: &str| site.machine.program(program);
+    let trusts = format!(
+        "TrustedUserCAKeys {}/ca.pub\nAuthorizedKeysFile none\n{NO_HOME}",
+        folder.display()
+    );
+    let server = Sshd::start_by(starts, &["ed25519"], &trusts);
+    keygen(&["-s", "ca", "-I", "ada", "-n", &server.user, "person.pub"]);
+    keygen(&["-s", "ca", "-I", "eve", "-n", &server.user, "stranger.pub"]);
+    site.server("web");
+    let cage = "host add cage --yes --address 127.0.0.1 --scope prod --machine-type server";
+    let cage = format!("{cage} --port {} --user {}", server.port, server.user);
+    let key = server.host_key_line();
+    lab.clws(&cage).word("--host-key").word(key).succeeds();
+    let ssh_file = |name: &str, bytes: &[u8]| {
+        let file = lab.home("ada").join(".ssh").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, bytes).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    ssh_file("person", &fs::read(folder.join("person")).unwrap());
+    let certificate = |name: &str| fs::read(folder.join(name)).unwrap();
+    ssh_file("certs/ada.pub", &certificate("person-cert.pub"));
+    ssh_file("certs/eve.pub", &certificate("stranger-cert.pub"));
+    let deploy = || lab.clws("deploy --on cage --yes --json");
+
+    // The key alone is nobody's, and neither is it with another key's certificate.
+    let only = "Host cage\n  IdentityFile ~/.ssh/person\n";
+    ssh_file("config", only.as_bytes());
+    deploy().exits(20);
+    let other = format!("{only}  CertificateFile ~/.ssh/certs/eve.pub\n");
+    ssh_file("config", other.as_bytes());
+    let ran = deploy().exits(20);
+    assert!(
+        ran.err.contains("a certificate for it is another key's"),
+        "{}",
+        ran.err
+    );
+    let both = format!("{other}  CertificateFile ~/.ssh/certs/%u.pub\n");
+    ssh_file("config", both.as_bytes());
+    let ran = deploy().env("USER", "ada").succeeds();
+    assert_eq!(rows(&ran), ["web started"]);
+    assert!(server.log().contains("ID ada"), "{}", server.log());
+
+    // An agent that could log in is asked unless it is to be kept out.
+    let socket = folder.join("agent");
+    let mut agent = std::process::Command::new("ssh-agent");
+    let mut agent = agent.args(["-D", "-a"]).arg(&socket).spawn().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !socket.exists() && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mut add = std::process::Command::new("ssh-add");
+    let added = add
+        .arg(folder.join("stranger"))
+        .env("SSH_AUTH_SOCK", &socket);
+    assert!(added.output().unwrap().status.success());
+    let with_agent = || deploy().env("SSH_AUTH_SOCK", socket.display().to_string());
+    ssh_file("config", only.as_bytes());
+    assert_eq!(rows(&with_agent().succeeds()), ["web unchanged"]);
+    ssh_file("config", format!("{only}  IdentitiesOnly yes\n").as_bytes());
+    let ran = with_agent().exits(20);
+    assert!(!ran.err.contains("agent"), "{}", ran.err);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+
+    // Whom known_hosts revokes under the name that the person's config gives it.
+    ssh_file(
+        "known_hosts",
+        format!("@revoked the-database {key}\n").as_bytes(),
+    );
+    ssh_file("config", both.as_bytes());
+    deploy().env("USER", "ada").succeeds();
+    ssh_file(
+        "config",
+        format!("{both}  HostKeyAlias the-database\n").as_bytes(),
+    );
+    let ran = deploy().env("USER", "ada").exits(21);
+    assert!(ran.err.contains("your known_hosts revokes"), "{}", ran.err);
+}

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::site::{SERVE, Site, needs_root, server_hook};
+use crate::site::{SERVE, Site, ada_may_log_in, needs_root, rows, server_hook, way_to};
+use crate::support::sshd::Sshd;
 
 /// A person of the machine who is not root.
 struct Person {
@@ -130,4 +131,69 @@ fn the_runtime_folder_comes_first_then_shared_memory_and_a_disk_only_if_it_is_al
     );
     assert!(person.deploys(stop, &[]).status.success());
     assert_eq!(person.places(), "");
+}
+
+/// An account of a host over SSH, and what logind would have made for it; there is no logind, only the
+/// folders by which one is known.
+const ACCOUNT: &str = r#"
+uid=$0
+mount -t tmpfs -o mode=0755 home /home && mkdir -p /home/deployer /run/host /run/user/$uid /run/systemd/sessions
+(cat /etc/passwd; echo "deployer:*:$uid:$uid::/home/deployer:/bin/sh") >/run/host/passwd
+mount --bind /run/host/passwd /etc/passwd
+mount -t tmpfs -o mode=0700,uid=$uid runtime /run/user/$uid
+chown $uid:$uid /home/deployer
+"#;
+
+#[test]
+fn what_would_go_with_the_last_login_is_not_left_there() {
+    needs_root();
+    for uid in ["2345", "345"] {
+        let site = Site::new();
+        let account = ACCOUNT.replace("$0", uid);
+        site.machine.sh(&account);
+        let starts = |program: &str| site.machine.program(program);
+        let runtime = format!(
+            "SetEnv XDG_RUNTIME_DIR=/run/user/{uid}\nAuthorizedKeysFile /run/host/deployer.keys"
+        );
+        let server = Sshd::start_by(starts, &["ed25519"], &runtime);
+        ada_may_log_in(&site.lab, &server);
+        let keys = std::fs::read_to_string(server.folder().join("authorized_keys")).unwrap();
+        let put = format!("cat >/run/host/deployer.keys <<'END'\n{keys}\nEND");
+        site.machine.sh(&put);
+        let way = way_to(&server, "deployer", server.host_key_line());
+        site.host("box", "prod", "server", &way);
+        site.trusts();
+        site.server("web");
+        let deploy = || site.lab.clws("deploy --on prod --yes --json");
+        let places = || {
+            let found = "find /run /dev/shm -name start.sh";
+            site.machine.sh(found)
+        };
+        if uid == "345" {
+            // Of a system account nothing is taken out of shared memory.
+            assert_eq!(rows(&deploy().succeeds()), ["web started"]);
+            assert!(places().starts_with("/dev/shm/clws-345/"), "{}", places());
+            continue;
+        }
+        let ran = deploy().exits(15);
+        let said = "the memory of the account deployer on box goes with its last session";
+        assert!(ran.err.contains(said), "{}", ran.err);
+        assert!(
+            ran.err.contains("`loginctl enable-linger deployer`"),
+            "{}",
+            ran.err
+        );
+        assert_eq!(places(), "");
+        // What a session is given goes with it anyway.
+        let session = site
+            .lab
+            .clws("ssh box prod/web -- sh -c")
+            .word("printf %s \"$TOKEN\"");
+        assert_eq!(session.succeeds().text(), "token-of-the-first-day");
+
+        let linger = "mkdir -p /var/lib/systemd/linger && touch /var/lib/systemd/linger/deployer";
+        site.machine.sh(linger);
+        assert_eq!(rows(&deploy().succeeds()), ["web started"]);
+        assert!(places().starts_with("/run/user/2345/clws/"), "{}", places());
+    }
 }

@@ -117,6 +117,20 @@ fn each_of_many_hosts_gets_its_own_result_with_few_descriptors_and_little_memory
             .unwrap_or_default();
         assert!(message.contains(said), "{row}");
     }
+    // The plan says once what is the same for all.
+    let planned = format!(
+        "web on {count} hosts, h[0000-{:04}]: files and steps",
+        count - 1
+    );
+    assert!(
+        err.lines()
+            .filter(|line| line.starts_with("web on "))
+            .count()
+            == 1,
+        "{err}"
+    );
+    assert!(err.contains(&planned), "{err}");
+    assert!(err.contains(" sh {{ host.name }}\n"), "{err}");
     // Each line is one host's and whole, and the value is in none.
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     for line in err.lines().filter(|line| line.contains("a-step-of")) {

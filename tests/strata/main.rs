@@ -49,6 +49,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "merge",
             "rotate",
             "scan",
+            "ansible",
         ],
     ),
     (Stratum::Cli, &["cli"]),

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fleet::{HostKeyText, LOCAL, place_of};
 use crate::membership::{Rules, RulesError};
 use crate::name::{PartyName, Scope};
-use crate::recipients::{Kind, Party};
+use crate::recipients::{Become, Kind, Party};
 
 /// Add a host: its address, the way to it, and the host keys that it proves itself with
 ///
@@ -28,6 +28,9 @@ pub(crate) struct AddArgs {
     /// The user to log in as
     #[arg(long)]
     user: Option<String>,
+    /// How that user becomes root for deploys, if it is not root: `sudo`, without a password
+    #[arg(long = "become", value_name = "HOW")]
+    becomes: Option<Become>,
     /// The host to go through
     #[arg(long, value_name = "HOST")]
     jump: Option<PartyName>,
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     party.address = Some(args.address.clone());
     party.port = args.port;
     party.user.clone_from(&args.user);
+    party.becomes = args.becomes;
     party.jump = args.jump.as_ref().map(ToString::to_string);
     party.scope.clone_from(&args.scope);
     party.machine_type.clone_from(&args.machine_type);

@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fleet::inventory::{self, Change, Defaults, Item};
 use crate::fs::FsError;
 use crate::name::{PartyName, Scope};
+use crate::recipients::Become;
 
 /// Take hosts over from `az vm list -d -o json`, or from an Ansible inventory in INI or YAML
 ///
@@ -32,6 +33,9 @@ pub(crate) struct ImportArgs {
     /// The user to log in as, on new hosts for which the file says none
     #[arg(long)]
     user: Option<String>,
+    /// How that user becomes root for deploys on new hosts: `sudo`, without a password
+    #[arg(long = "become", value_name = "HOW")]
+    becomes: Option<Become>,
     /// The host to go through to those for which the file says none
     #[arg(long, value_name = "HOST")]
     jump: Option<PartyName>,
@@ -53,6 +57,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<(), Error> {
         scope: args.scope.clone(),
         machine_type: args.machine_type.clone(),
         user: args.user.clone(),
+        becomes: args.becomes,
         jump: args.jump.clone(),
         is_private: args.private,
     };

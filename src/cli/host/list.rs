@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::fleet::{HostKeyText, boot_key, place_of};
-use crate::recipients::{Kind, Party};
+use crate::recipients::{Become, Kind, Party};
 
 /// List the hosts: scope, machine type, the way to each, its host keys
 #[derive(Args, Debug)]
@@ -92,6 +92,7 @@ pub(super) fn report(party: &Party) -> Value {
         "address": party.address,
         "port": party.port,
         "user": party.user,
+        "become": party.becomes.map(Become::as_str),
         "jump": party.jump,
         "host_keys": keys,
         "prepared": is_prepared(party),

@@ -1,7 +1,5 @@
 //! `clws host prepare`: a host whose containers come back after a reboot by themselves.
 
-use std::sync::Arc;
-
 use clap::Args;
 use serde_json::json;
 
@@ -11,11 +9,11 @@ use crate::cli::deploy::{runtime, user_here};
 use crate::cli::login::Ways;
 use crate::cli::rules::{self, Run};
 use crate::crypto::hex;
+use crate::deploy::Channel;
 use crate::deploy::boot::{Found, Places, Preparing};
-use crate::deploy::ssh::{Limits, connect_through};
-use crate::deploy::{Channel, Local};
+use crate::deploy::ssh::Limits;
 use crate::error::Error;
-use crate::fleet::{BOOT, Host, Reach, boot_key};
+use crate::fleet::{BOOT, Endpoint, Host, boot_key};
 use crate::fs::Sync;
 use crate::membership::Rules;
 use crate::name::PartyName;
@@ -26,8 +24,8 @@ use crate::vault::{Reader, Vault};
 ///
 /// Makes an age key on the host, which stays there, puts its public half on record with a new trust
 /// version, and installs a unit that opens sealed secrets into memory before Docker starts. From then on
-/// each deploy leaves them there, sealed to that key. The host needs root's login, `age` and `tar`, and no
-/// clws. Run again, it makes what is missing. Key and secrets lie on one disk: whoever steals that has
+/// each deploy leaves them there, sealed to that key. The host needs root's login, or one that becomes root
+/// (`become` in its party), `age` and `tar`, and no clws. Run again, it makes what is missing. Key and secrets lie on one disk: whoever steals that has
 /// both.
 #[derive(Args, Debug)]
 pub(crate) struct PrepareArgs {
@@ -69,13 +67,8 @@ fn on_host<T>(
     let by = format!("{user} prepares it since {}", vault.world().now());
     let runtime = runtime()?;
     let result = runtime.block_on(async {
-        let channel = match &host.reach {
-            Reach::Local => Channel::Local(Local::new(vault.world())),
-            Reach::Ssh(endpoint) => {
-                let way = ways.to(Some(&host.scope), endpoint)?;
-                Channel::Ssh(Arc::new(connect_through(&way, &Limits::default()).await?))
-            }
-        };
+        let way = |endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
+        let channel = Channel::open(&host, vault.world(), way, &Limits::default()).await?;
         let preparing = Preparing::begin(&host, channel, &name_of(vault), &by).await?;
         let result = work(&preparing).await;
         preparing.end().await;

@@ -53,6 +53,9 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
         ("machine type", machine_type.unwrap_or_else(none)),
         ("at", at(&party).unwrap_or_else(none)),
     ];
+    if let Some(how) = party.becomes {
+        lines.push(("root", format!("by {}", how.as_str())));
+    }
     for (nth, hop) in way.iter().enumerate() {
         lines.push((if nth == 0 { "way" } else { "" }, hop.clone()));
     }

@@ -83,7 +83,8 @@ impl Explain for PreparingError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NotRoot { host } => vec![format!(
-                "write `user = \"root\"` into recipients/{host}.toml, then `clws trust sign`"
+                "write `become = \"sudo\"` below `user` into recipients/{host}.toml, or \
+                 `user = \"root\"`, then `clws trust sign`"
             )],
             Self::Missing { host, install, .. } => {
                 let install = match install.as_str() {

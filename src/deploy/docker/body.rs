@@ -45,6 +45,10 @@ impl Container {
                     .map(|(name, value)| format!("{name}={}", value.0))
                     .collect(),
             ),
+            // Whole seconds, and never less than was asked for.
+            stop_timeout: self
+                .stop_within
+                .map(|time| i64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)),
             labels: Some(self.labels.clone().into_iter().collect()),
             exposed_ports: Some(self.ports.iter().map(Port::name).collect()),
             healthcheck: self.health_config(image, environment.as_deref()),

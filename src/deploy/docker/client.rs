@@ -1,5 +1,6 @@
 //! One Docker Engine: how it is reached, which version is spoken, how long it is waited for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 
 use super::container::checked_name;
 use super::error::{DockerError, one_line};
+use super::image::Image;
 use super::wire::{self, Dial, Prefix};
 
 /// Where Docker listens unless it is told otherwise.
@@ -31,7 +33,8 @@ pub struct Clocks {
     pub first: Duration,
     /// For every other answer. Creating a container unpacks nothing, but waits for the disk.
     pub answer: Duration,
-    /// How long a container has between TERM and KILL; the daemon counts whole seconds.
+    /// How long a container has between TERM and KILL where it does not say; the daemon counts whole
+    /// seconds.
     pub grace: Duration,
 }
 
@@ -53,6 +56,8 @@ pub struct Engine {
     pub(super) clocks: Clocks,
     dial: Dial,
     prefix: Prefix,
+    /// The images that were looked at, by their names.
+    pub(super) images: Arc<Mutex<BTreeMap<String, Image>>>,
     /// Docker up to API 1.43 makes two networks of one name when two ask at once.
     networks: Arc<Mutex<()>>,
 }
@@ -112,6 +117,7 @@ impl Engine {
             clocks,
             dial,
             prefix,
+            images: Arc::default(),
             networks: Arc::default(),
         };
         let version = engine
@@ -130,6 +136,12 @@ impl Engine {
         // Nobody else has the other end of this lock yet.
         let _first = engine.prefix.set(format!("/v{}.{}", api.0, api.1));
         Ok(engine)
+    }
+
+    /// The version of the API that is spoken, `1.41`.
+    pub(super) fn api(&self) -> &str {
+        let prefix = self.prefix.get();
+        prefix.map_or("", |prefix| prefix.trim_start_matches("/v"))
     }
 
     /// The way to the daemon, for a request that bollard does not make.
@@ -194,7 +206,7 @@ impl Engine {
 
 /// The newest version that both sides speak, if there is one: theirs is from `oldest`, where they say
 /// so, to `newest`.
-pub(super) fn agree(newest: &str, oldest: &str) -> Option<(u32, u32)> {
+fn agree(newest: &str, oldest: &str) -> Option<(u32, u32)> {
     let read = |text: &str| {
         let (major, minor) = text.split_once('.')?;
         Some((major.parse().ok()?, minor.parse().ok()?))

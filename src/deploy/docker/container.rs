@@ -39,6 +39,8 @@ pub struct Container {
     pub files: Vec<FileMount>,
     /// Whether the daemon starts it again.
     pub restart: Restart,
+    /// How long it has to stop before it is killed; the daemon's default without.
+    pub stop_within: Option<Duration>,
     /// Labels, for people and receipts.
     pub labels: BTreeMap<String, String>,
     /// Ports of the host that lead into it.

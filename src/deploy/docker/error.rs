@@ -187,7 +187,8 @@ impl Explain for DockerError {
     fn hints(&self) -> Vec<Hint> {
         let hint = match self {
             Self::NoDaemon { denied: true, .. } => {
-                "let this user speak to it, e.g. as a member of the group `docker`".to_owned()
+                "see that it runs, and let this user speak to it, e.g. as a member of the group `docker`"
+                    .to_owned()
             }
             Self::NoDaemon { .. } => "start it, e.g. with `systemctl start docker`".to_owned(),
             Self::Silent { .. } => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
@@ -17,6 +18,9 @@ use super::container::{Container, Restart, checked_name};
 use super::error::{DockerError, checked_id, one_line};
 use super::replace::{aside, beside, step};
 use crate::time::Moment;
+
+/// How long a container may take to stop at most: somebody waits for it.
+pub const LONGEST_STOP: Duration = Duration::from_secs(10 * 60);
 
 /// A container as the daemon sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +45,8 @@ pub struct Snapshot {
     pub restarts: u64,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// How long it has to stop before it is killed, where it says so.
+    pub stop_within: Option<Duration>,
     /// Whether the daemon starts it again, if that is one of the ways that we know.
     pub restart: Option<Restart>,
 }
@@ -110,8 +116,10 @@ impl Engine {
     pub async fn stop_and_remove(&self, name: &str) -> Result<(), DockerError> {
         let name = checked_name("the container", name)?;
         for which in [name, &beside(name), &aside(name)] {
-            self.stop(which).await?;
-            self.remove(which, Volumes::Keep).await?;
+            if let Some(seen) = self.look(which).await? {
+                self.stop_within(&seen.id, seen.stop_within).await?;
+                self.remove(&seen.id, Volumes::Keep).await?;
+            }
         }
         self.remove(&step(name), Volumes::Remove).await
     }
@@ -193,9 +201,21 @@ impl Engine {
         self.ask(&doing, call).await.map(drop)
     }
 
-    /// Stops a container, if there is one: its stop signal, the grace, then KILL.
+    /// Stops a container, if there is one: its stop signal, the time that it has, then KILL.
     pub(in crate::deploy) async fn stop(&self, which: &str) -> Result<(), DockerError> {
-        let grace = self.clocks.grace;
+        match self.look(which).await? {
+            Some(seen) => self.stop_within(&seen.id, seen.stop_within).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for one whose time is known.
+    pub(super) async fn stop_within(
+        &self,
+        which: &str,
+        grace: Option<Duration>,
+    ) -> Result<(), DockerError> {
+        let grace = grace.map_or(self.clocks.grace, |grace| grace.min(LONGEST_STOP));
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();
         let doing = format!("stop the container `{}`", short(which));
@@ -219,15 +239,19 @@ impl Engine {
 
     /// Gives a container another name, unless it has it already.
     pub(super) async fn rename(&self, id: &str, name: &str) -> Result<(), DockerError> {
-        let Some(seen) = self.look(id).await? else {
-            let name = id.to_owned();
-            return Err(DockerError::NoContainer { name });
-        };
-        if seen.name == name {
-            return Ok(());
+        match self.look(id).await? {
+            Some(seen) if seen.name == name => Ok(()),
+            Some(_) => self.rename_other(id, name).await,
+            None => Err(DockerError::NoContainer {
+                name: id.to_owned(),
+            }),
         }
+    }
+
+    /// Gives a container that has another name this one.
+    pub(super) async fn rename_other(&self, id: &str, name: &str) -> Result<(), DockerError> {
         let options = RenameContainerOptionsBuilder::default().name(name).build();
-        let doing = format!("rename the container `{}` to `{name}`", seen.name);
+        let doing = format!("rename the container `{}` to `{name}`", short(id));
         self.ask(&doing, self.docker.rename_container(id, options))
             .await
     }
@@ -252,7 +276,11 @@ fn absent_is_fine(answer: Result<(), DockerError>) -> Result<(), DockerError> {
 /// as the most harmless.
 fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, DockerError> {
     let state = seen.state.unwrap_or_default();
-    let labels = seen.config.unwrap_or_default().labels.unwrap_or_default();
+    let config = seen.config.unwrap_or_default();
+    let labels = config.labels.unwrap_or_default();
+    let stop_within = config
+        .stop_timeout
+        .and_then(|time| u64::try_from(time).ok());
     let name = seen.name.unwrap_or_default();
     let policy = seen.host_config.and_then(|host| host.restart_policy);
     Ok(Snapshot {
@@ -271,6 +299,7 @@ fn snapshot(doing: &str, seen: ContainerInspectResponse) -> Result<Snapshot, Doc
             .iter()
             .map(|(name, value)| (one_line(name), one_line(value)))
             .collect(),
+        stop_within: stop_within.map(Duration::from_secs),
         restart: policy.as_ref().and_then(Restart::of),
         state: activity(&state),
     })

@@ -26,6 +26,7 @@ mod output;
 mod pull;
 mod replace;
 mod run;
+mod standing;
 mod traits;
 mod wire;
 
@@ -35,7 +36,7 @@ pub use container::{
 };
 pub use error::DockerError;
 pub use image::Image;
-pub use lifecycle::{Health, Snapshot, State};
+pub use lifecycle::{Health, LONGEST_STOP, Snapshot, State};
 pub use pull::Login;
 pub use replace::{Recovery, Replacement};
 pub use run::{Ended, OUTPUT_CAP, Ran};

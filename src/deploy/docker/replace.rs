@@ -29,7 +29,8 @@
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::DockerError;
-use super::lifecycle::{Snapshot, Volumes};
+use super::lifecycle::Volumes;
+use super::standing::{Listed, Standing};
 
 /// The id of the container that this one replaced, or `none`.
 const REPLACES: &str = "clws.replaces";
@@ -188,7 +189,7 @@ impl Engine {
             return Ok(());
         };
         self.stop(&old.id).await?;
-        self.rename(&old.id, &aside(&replacement.name)).await
+        self.rename_other(&old.id, &aside(&replacement.name)).await
     }
 
     /// Step 3: gives the new container its name and starts it. The name comes first: from its first
@@ -197,7 +198,8 @@ impl Engine {
     /// # Errors
     /// If the daemon refuses, for instance because a mounted folder is missing.
     pub async fn step_in(&self, replacement: &Replacement) -> Result<(), DockerError> {
-        self.rename(&replacement.new, &replacement.name).await?;
+        self.rename_other(&replacement.new, &replacement.name)
+            .await?;
         self.start(&replacement.name).await
     }
 
@@ -267,15 +269,20 @@ impl Engine {
     /// The work of `recover`; how starting the old container went comes apart from the rest.
     async fn settle(&self, name: &str) -> Result<(Recovery, Result<(), DockerError>), DockerError> {
         let name = checked_name("the container", name)?;
-        self.remove(&step(name), Volumes::Remove).await?;
-        let current = self.look(name).await?;
-        let new = self.look(&beside(name)).await?;
-        let old = self.look(&aside(name)).await?;
+        let Standing {
+            current,
+            new,
+            old,
+            step,
+        } = self.standing(name).await?;
+        if let Some(step) = step {
+            self.remove(&step.id, Volumes::Remove).await?;
+        }
         let (new, old) = match (current, new, old) {
             (_, None, None) => return Ok((Recovery::Clean, Ok(()))),
             // In or before step 2, or at the end of putting back.
             (Some(current), Some(new), None) => {
-                let stopped = replaces(&new, &current) && !current.is_up();
+                let stopped = replaces(&new, &current) && !current.is_up;
                 let ran = stopped && replaced_ran(&new);
                 (
                     Some(new.id),
@@ -318,11 +325,11 @@ impl Engine {
     }
 }
 
-fn replaces(new: &Snapshot, old: &Snapshot) -> bool {
+fn replaces(new: &Listed, old: &Listed) -> bool {
     new.labels.get(REPLACES).is_some_and(|id| *id == old.id)
 }
 
-fn replaced_ran(new: &Snapshot) -> bool {
+fn replaced_ran(new: &Listed) -> bool {
     new.labels.get(REPLACED_RAN).is_some_and(|ran| ran == "yes")
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::client::{Engine, agree};
+use super::client::Engine;
 use super::error::DockerError;
 
 /// What about a daemon decides how files must be owned and labelled to be read in a container.
@@ -30,10 +30,8 @@ impl Engine {
     /// If the daemon does not answer.
     pub async fn traits(&self) -> Result<Traits, DockerError> {
         let info = self.ask("describe itself", self.docker.info()).await?;
-        let version = self.ask("tell its version", self.docker.version()).await?;
-        let api = agree(&version.api_version.unwrap_or_default(), "");
         Ok(Traits {
-            api: api.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")),
+            api: self.api().to_owned(),
             mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
             ..of_options(&info.security_options.unwrap_or_default())
         })

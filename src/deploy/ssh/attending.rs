@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::live::{Change, Ends};
 use super::running::{Running, STDERR, Stage, Stopped, name, run_beside};
 use crate::deploy::channel::{GRACE, LINGER};
+use crate::deploy::quoting::As;
 use crate::deploy::{Command, Ended, Source};
 
 /// Passes a signal to a process group. Not every `kill` knows `--`.
@@ -71,7 +72,7 @@ impl Running {
                             let kill = Command::new(SIGNAL).argument(process.to_string()).argument(signal);
                             let handle = handle.clone();
                             drop(tokio::spawn(async move {
-                                drop(timeout(2 * GRACE, run_beside(&handle, &kill)).await);
+                                drop(timeout(2 * GRACE, run_beside(&handle, &kill, As::Login)).await);
                             }));
                         }
                         (Change::Signal(_), _) => {}

@@ -88,8 +88,8 @@ impl Session {
         let channel = self
             .open(opening, command.within, what, "MaxSessions")
             .await?;
-        let mut running = Running::new(channel, self.handle.clone());
-        match timeout_at(until, running.exec(quoting::line(command))).await {
+        let mut running = Running::new(channel, self.handle.clone(), self.who);
+        match timeout_at(until, running.exec(quoting::line(command, self.who))).await {
             Ok(Ok(())) => Ok(running),
             Ok(Err(stopped)) => Err(self.explain(stopped)),
             Err(_) => Err(self.too_slow(command.within)),

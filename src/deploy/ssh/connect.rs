@@ -25,6 +25,7 @@ use super::error::short;
 use super::login::login;
 use super::watcher::{Right, Seen, Watcher};
 use super::{KnownHost, Limits, Login, SshError, Stream};
+use crate::deploy::quoting::As;
 use crate::error::{Code, Error, Problem};
 
 /// A session with a host that proved itself, logged in.
@@ -33,8 +34,11 @@ use crate::error::{Code, Error, Problem};
 pub struct Session {
     pub(super) handle: Arc<Handle<Watcher>>,
     name: String,
+    user: String,
     target: String,
     pub(super) limits: Limits,
+    /// As whom commands run; a live one always runs as who logged in.
+    pub(super) who: As,
     seen: Seen,
     /// Last, so that the handle is gone when the line is.
     _line: Line,
@@ -171,8 +175,10 @@ impl Proved {
         Ok(Session {
             handle: Arc::new(self.handle),
             name: self.host.name().to_owned(),
+            user: self.host.user().to_owned(),
             target: format!("host `{}`", self.host.name()),
             limits: *limits,
+            who: As::Login,
             seen: self.seen,
             _line: self.line,
         })
@@ -180,6 +186,16 @@ impl Proved {
 }
 
 impl Session {
+    /// The host.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who logged in.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The host, as messages name it.
     pub(in crate::deploy) fn target(&self) -> &str {
         &self.target

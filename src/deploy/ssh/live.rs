@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use super::Session;
 use super::attending::Over;
 use super::running::{Running, Stopped};
-use crate::deploy::{ChannelError, Command, Ended, Source, quoting};
+use crate::deploy::quoting::{self, As};
+use crate::deploy::{ChannelError, Command, Ended, Source};
 
 /// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -153,8 +154,8 @@ impl Live<'_> {
         command.check(self.session.target())?;
         let limit = self.session.limits.login;
         let until = Instant::now() + limit;
-        let mut running = Running::new(self.channel, self.session.handle.clone());
-        let asked = timeout_at(until, running.exec(quoting::line(command))).await;
+        let mut running = Running::new(self.channel, self.session.handle.clone(), As::Login);
+        let asked = timeout_at(until, running.exec(quoting::line(command, As::Login))).await;
         let over = match asked {
             Ok(Ok(())) => running.attend(ends, until).await,
             Ok(Err(stopped)) => Err(stopped),

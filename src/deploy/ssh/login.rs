@@ -30,8 +30,8 @@ const ATTEMPTS: usize = 5;
 pub enum Login {
     /// A private key in OpenSSH's format, without a passphrase: Ed25519, ECDSA or RSA.
     Key(Plain),
-    /// The same, with its certificate, as it stands in `KEY-cert.pub`.
-    Certified(Plain, String),
+    /// The same, with its certificates, each as it stands in `KEY-cert.pub`.
+    Certified(Plain, Vec<String>),
     /// The keys and certificates of the agent behind this socket.
     Agent(PathBuf),
     /// One key of that agent, by its public half, as it stands in `KEY.pub`.
@@ -64,8 +64,8 @@ pub(super) async fn login(
     };
     for login in logins {
         let is_in = match login.borrow() {
-            Login::Key(pem) => attempts.with_key(pem, None).await,
-            Login::Certified(pem, certificate) => attempts.with_key(pem, Some(certificate)).await,
+            Login::Key(pem) => attempts.with_key(pem, &[]).await,
+            Login::Certified(pem, certificates) => attempts.with_key(pem, certificates).await,
             Login::Agent(socket) => attempts.with_agent(socket, None).await,
             Login::AgentKey(socket, line) => attempts.with_agent(socket, Some(line)).await,
             Login::Unusable(why) => {
@@ -100,7 +100,7 @@ enum Shown {
 }
 
 impl Attempts<'_> {
-    async fn with_key(&mut self, pem: &Plain, certificate: Option<&str>) -> bool {
+    async fn with_key(&mut self, pem: &Plain, certificates: &[String]) -> bool {
         let Ok(key) = pem.with(|pem| PrivateKey::from_openssh(pem.trim_ascii())) else {
             self.note("a key that is no OpenSSH private key");
             return false;
@@ -129,7 +129,7 @@ impl Attempts<'_> {
             }
         };
         let key = Arc::new(key);
-        if let Some(text) = certificate {
+        for text in certificates {
             match Certificate::from_openssh(text.trim()) {
                 Ok(certificate) if certificate.public_key() == key.public_key().key_data() => {
                     let name = format!("certificate of {name}");
@@ -141,10 +141,8 @@ impl Attempts<'_> {
                         }
                     }
                 }
-                Ok(_) => self.note(format!(
-                    "{name}: the certificate beside it is another key's"
-                )),
-                Err(_) => self.note(format!("{name}: the certificate beside it cannot be read")),
+                Ok(_) => self.note(format!("{name}: a certificate for it is another key's")),
+                Err(_) => self.note(format!("{name}: a certificate for it cannot be read")),
             }
         }
         if !self.may_try(&name, Shown::Key(key.public_key().key_data().clone())) {

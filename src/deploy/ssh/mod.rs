@@ -13,6 +13,7 @@ mod error;
 mod host_key;
 mod live;
 mod login;
+mod root;
 mod rsa;
 mod running;
 mod scan;
@@ -26,6 +27,7 @@ pub use error::SshError;
 pub use host_key::KnownHost;
 pub use live::{Change, Ends, Piece, Size};
 pub use login::Login;
+pub use root::RootError;
 pub use scan::{ShownKey, scan};
 pub use stream::Stream;
 

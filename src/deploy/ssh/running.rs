@@ -20,7 +20,8 @@ use tokio::time::{sleep, timeout};
 use super::error::short;
 use super::watcher::Watcher;
 use crate::deploy::channel::{AfterInput, GRACE, LINGER, Sink, piece};
-use crate::deploy::{Command, Ended, Source, quoting};
+use crate::deploy::quoting::{self, As};
+use crate::deploy::{Command, Ended, Source};
 use crate::secret::Plain;
 use crate::text;
 
@@ -71,14 +72,17 @@ pub(super) struct Running {
     pub(super) stage: Stage,
     /// For the channel over which the command is ended.
     pub(super) handle: Arc<Handle<Watcher>>,
+    /// As whom it runs, and is ended.
+    who: As,
 }
 
 impl Running {
-    pub(super) fn new(channel: russh::Channel<Msg>, handle: Arc<Handle<Watcher>>) -> Self {
+    pub(super) fn new(channel: russh::Channel<Msg>, handle: Arc<Handle<Watcher>>, who: As) -> Self {
         Self {
             halves: Some(channel.split()),
             stage: Stage::Asked(Vec::new(), None),
             handle,
+            who,
         }
     }
 
@@ -176,7 +180,7 @@ impl Running {
     fn ending(&mut self) -> Option<impl Future<Output = ()> + use<>> {
         let (read, write) = self.halves.take()?;
         let stage = std::mem::replace(&mut self.stage, Stage::Closed(None));
-        Some(end(read, write, stage, self.handle.clone()))
+        Some(end(read, write, stage, self.handle.clone(), self.who))
     }
 }
 
@@ -266,6 +270,7 @@ async fn end(
     write: ChannelWriteHalf<Msg>,
     mut stage: Stage,
     handle: Arc<Handle<Watcher>>,
+    who: As,
 ) {
     if matches!(stage, Stage::Asked(..)) {
         // It may have begun with its mark still on the way.
@@ -273,7 +278,7 @@ async fn end(
     }
     if let Stage::Running(process) = stage {
         let kill = Command::new(END).argument(process.to_string());
-        let killing = run_beside(&handle, &kill);
+        let killing = run_beside(&handle, &kill, who);
         // What nobody reads would stop the whole session, and the killing with it.
         let reading = async {
             while read.wait().await.is_some() {}
@@ -294,9 +299,10 @@ async fn end(
 pub(super) async fn run_beside(
     handle: &Handle<Watcher>,
     command: &Command,
+    who: As,
 ) -> Result<(), russh::Error> {
     let mut channel = handle.channel_open_session().await?;
-    channel.exec(false, quoting::line(command)).await?;
+    channel.exec(false, quoting::line(command, who)).await?;
     while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
     Ok(())
 }

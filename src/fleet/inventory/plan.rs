@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Listed;
 use crate::fleet::{LOCAL, place_of};
 use crate::name::{PartyName, Scope};
-use crate::recipients::{Kind, Party};
+use crate::recipients::{Become, Kind, Party};
 
 /// What is said for hosts of which the source says nothing.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Defaults {
     pub machine_type: Option<String>,
     /// The user to log in as.
     pub user: Option<String>,
+    /// How that user becomes root for deploys.
+    pub becomes: Option<Become>,
     /// The host to go through.
     pub jump: Option<PartyName>,
     /// Whether the address in the host's own net is meant.
@@ -112,6 +114,9 @@ fn one(
         }
     };
     let is_new = before.is_none();
+    if is_new {
+        party.becomes = defaults.becomes;
+    }
     let default =
         |value: Option<String>, default: Option<String>| value.or(default.filter(|_| is_new));
     put("address", &mut party.address, address.cloned());

@@ -39,6 +39,9 @@ fn judged(folder: &Path, host: &str) -> Said {
         port: values("port").pop().map(|port| port.parse().unwrap()),
         jump,
         identity_files: values("identityfile"),
+        certificate_files: values("certificatefile"),
+        identities_only: values("identitiesonly").pop().map(|only| only == "yes"),
+        host_key_alias: values("hostkeyalias").pop(),
         has_command: false,
     }
 }
@@ -57,6 +60,9 @@ fn ours(folder: &Path, host: &str, defaults: &Said) -> Said {
         } else {
             said.identity_files
         },
+        certificate_files: said.certificate_files,
+        identities_only: said.identities_only.or(Some(false)),
+        host_key_alias: said.host_key_alias,
         has_command: false,
     }
 }
@@ -137,6 +143,9 @@ fn line(numbers: &mut Numbers, folder: &Path, nested: bool) -> String {
                 "~/.ssh/\"t\"w'o'",
             ],
         ),
+        ("CertificateFile", vec!["~/.ssh/one.cert", "/etc/two"]),
+        ("IdentitiesOnly", vec!["yes", "no", "true", "\"false\""]),
+        ("HostKeyAlias", vec!["db", "other.example.org"]),
     ];
     match numbers.below(if nested { 9 } else { 11 }) {
         0..3 => {

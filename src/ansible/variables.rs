@@ -1,0 +1,105 @@
+//! Values as variables of Ansible, in the form in which no text of theirs is taken for a template.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::inventory::{ALL, group_name};
+use crate::error::{Code, Error, Problem};
+use crate::name::{SecretPath, ValueName};
+use crate::plaintext::{Format as _, Json, entries_of};
+use crate::vault::{Found, Opened, Reader, Vault};
+
+/// Variables by the group that has them: a scope's values belong to the hosts of that scope, and those of
+/// `shared` to all.
+pub type Variables = BTreeMap<String, Map<String, Value>>;
+
+/// Opens the values that are named, documents or single ones.
+///
+/// # Errors
+/// Usage for what holds no values; what keeps a secret closed.
+pub fn variables(
+    vault: &Vault,
+    reader: &Reader<'_>,
+    paths: &[SecretPath],
+) -> Result<Variables, Error> {
+    let mut all = Variables::new();
+    for path in paths {
+        let (document, opened) = match vault.find(path)? {
+            Found::Document(document) => {
+                let opened = reader.document(&document)?;
+                (document, opened)
+            }
+            Found::Value(document, name) => {
+                let opened = vec![reader.value(&document, &name)?];
+                (document, opened)
+            }
+            Found::File(_) | Found::Folder(_) => {
+                let why = format!("`{path}` is neither a document nor a value of one");
+                return Err(Problem::new(Code::Usage, why).into());
+            }
+        };
+        let group = match document.scope().as_str() {
+            "shared" => ALL.to_owned(),
+            scope => group_name(scope),
+        };
+        let variables = all.entry(group).or_default();
+        for value in &opened {
+            let name = checked(document.as_str(), &value.name)?;
+            variables.insert(name, of_value(document.as_str(), value)?);
+        }
+    }
+    Ok(all)
+}
+
+/// A name that Ansible takes for a variable.
+fn checked(document: &str, name: &ValueName) -> Result<String, Error> {
+    let name = name.as_str();
+    let sound = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match sound {
+        true => Ok(name.to_owned()),
+        false => Err(Problem::new(
+            Code::Usage,
+            format!("`{name}` of `{document}` is no name of a variable"),
+        )
+        .hint(format!("name others: `--with {document}/OTHER`"))
+        .into()),
+    }
+}
+
+fn of_value(document: &str, value: &Opened) -> Result<Value, Error> {
+    let one = std::iter::once((value.name.as_str(), value.kind, &value.value));
+    let printed = entries_of(one, &BTreeMap::new()).and_then(|entries| Json.print(&entries));
+    let printed = printed.map_err(|error| {
+        let why = format!("`{document}/{}` {}", error.name, error.why);
+        Problem::new(Code::DataErr, why)
+    })?;
+    let read: Map<String, Value> = serde_json::from_str(&printed).map_err(|_| {
+        let why = format!("`{document}/{}` has no form in JSON", value.name);
+        Problem::new(Code::DataErr, why)
+    })?;
+    Ok(no_template(read.into_values().next().unwrap_or_default()))
+}
+
+/// Every text of it as one that is not filled in.
+fn no_template(value: Value) -> Value {
+    match value {
+        Value::String(text) => json!({ "__ansible_unsafe": text }),
+        Value::Array(values) => values.into_iter().map(no_template).collect(),
+        Value::Object(values) => {
+            let values = values.into_iter();
+            let values = values.map(|(key, value)| (key, no_template(value)));
+            Value::Object(values.collect())
+        }
+        other => other,
+    }
+}
+
+/// A text of the rules: plain, unless it looks like a template.
+pub(super) fn text(text: &str) -> Value {
+    match ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) {
+        true => no_template(Value::String(text.to_owned())),
+        false => Value::String(text.to_owned()),
+    }
+}
