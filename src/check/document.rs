@@ -224,10 +224,7 @@ impl Check<'_> {
                     self.add(Finding::of(Kind::Unvouched, &name, &error).since(since));
                 }
             }
-            let why = "a rotation of it is not done: another value lies beside it";
-            let next = format!("clws rotate --resume {name}");
-            let note = Finding::new(Kind::Pending, name, why).next(next);
-            self.add(note.since(since));
+            self.add(Finding::pending(&name).since(since));
         }
     }
 

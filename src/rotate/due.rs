@@ -57,8 +57,6 @@ pub struct Due {
     pub owner: Option<String>,
     /// What makes and takes into use a new value.
     pub rotator: Option<String>,
-    /// Whether it is a sealed file.
-    pub is_file: bool,
 }
 
 /// All that waits, and what could not be looked at.
@@ -129,7 +127,7 @@ impl Look<'_> {
             match self.vault.judge_record(&document, &record, &rights, known) {
                 Ok(_) => {
                     let policy = record.policy.with(&document.head.policy);
-                    self.add((&name, false), &policy, record.changed);
+                    self.add(&name, &policy, record.changed);
                     self.under_an_old_key(&document, &record, (&name, &policy));
                 }
                 Err(error) => self.found.faults.push(error.into()),
@@ -151,7 +149,7 @@ impl Look<'_> {
         if policy.value(PolicyKey::Exposed).is_none() && !left.is_empty() {
             let why = format!("{} left, and could read it", list(&left));
             let since = record.changed.date();
-            self.push((name, false), policy, Reason::Exposed, since, why);
+            self.push(name, policy, Reason::Exposed, since, why);
         }
     }
 
@@ -169,25 +167,18 @@ impl Look<'_> {
         let rights = self.vault.rights(path.as_str())?;
         let known = pin.values.get(FILE_RECORD);
         self.vault.judge_sidecar(&sidecar, &rights, known)?;
-        self.add((path.as_str(), true), &sidecar.policy, sidecar.changed);
+        self.add(path.as_str(), &sidecar.policy, sidecar.changed);
         Ok(())
     }
 
     /// Everything that its policy says of one value.
-    fn add(&mut self, secret: (&str, bool), policy: &Policy, changed: Moment) {
+    fn add(&mut self, path: &str, policy: &Policy, changed: Moment) {
         for (reason, since, why) in reasons(policy, changed, self.today) {
-            self.push(secret, policy, reason, since, why);
+            self.push(path, policy, reason, since, why);
         }
     }
 
-    fn push(
-        &mut self,
-        (path, is_file): (&str, bool),
-        policy: &Policy,
-        reason: Reason,
-        since: String,
-        why: String,
-    ) {
+    fn push(&mut self, path: &str, policy: &Policy, reason: Reason, since: String, why: String) {
         let said = |key| policy.value(key).map(clean);
         self.found.due.push(Due {
             path: path.to_owned(),
@@ -196,7 +187,6 @@ impl Look<'_> {
             why,
             owner: said(PolicyKey::Owner),
             rotator: said(PolicyKey::Rotator),
-            is_file,
         });
     }
 

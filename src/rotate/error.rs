@@ -23,12 +23,6 @@ pub enum RotateError {
         /// How it ended, and what it said, without the values.
         why: String,
     },
-    /// Sealed files have one value.
-    #[error("`{path}` is a sealed file, and has no second value beside it")]
-    IsFile {
-        /// The file.
-        path: String,
-    },
     /// The rotator cannot make a value like this one.
     #[error("no new value is made for `{path}`: {why}")]
     NotMade {
@@ -43,8 +37,8 @@ pub enum RotateError {
         /// The secret.
         path: String,
     },
-    /// Somebody gave another value.
-    #[error("`{path}` was given another value while its rotation went on")]
+    /// Somebody gave another value, or what lay beside it is gone.
+    #[error("`{path}` was given another value while its rotation went on, or has lost its new one")]
     Moved {
         /// The secret.
         path: String,
@@ -66,7 +60,7 @@ pub enum RotateError {
 impl Explain for RotateError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRotator { .. } | Self::IsFile { .. } | Self::NotMade { .. } => Code::Usage,
+            Self::NoRotator { .. } | Self::NotMade { .. } => Code::Usage,
             Self::Script { .. } => Code::Remote,
             Self::UnderWay { .. } | Self::Moved { .. } => Code::Conflict,
             Self::Busy => Code::TempFail,
@@ -83,7 +77,7 @@ impl Explain for RotateError {
                 ),
                 format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
             ],
-            Self::IsFile { path } | Self::NotMade { path, .. } => {
+            Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]
             }
             Self::UnderWay { path } | Self::Script { path, .. } => vec![

@@ -15,4 +15,4 @@ pub use error::RotateError;
 pub use plan::planned;
 pub use record::{Numbers, Records, Rotation, Step, Turning};
 pub use rotators::{Accepted, Both, Means, Person, Rotator, Scripts};
-pub use run::{Changing, Run, TakeIntoUse};
+pub use run::{Changing, Run, TakeIntoUse, has_pending};

@@ -9,7 +9,7 @@ use super::RotateError;
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
 use crate::fs::{self, FsError, Lock, Sync};
-use crate::vault::Record as Sealed;
+use crate::vault::Given;
 
 /// 10,000 values are 3 MB.
 const MAX_RECORD: usize = 16 * 1024 * 1024;
@@ -42,10 +42,10 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    pub(super) fn of(record: &Sealed) -> Self {
+    pub(super) fn of(given: &Given) -> Self {
         Self {
-            rev: record.rev,
-            changed: record.changed.to_string(),
+            rev: given.rev,
+            changed: given.changed.to_string(),
         }
     }
 

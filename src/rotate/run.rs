@@ -7,10 +7,9 @@ use super::record::{Numbers, Records, Rotation, Step, Turning};
 use super::rotators::{Accepted, Both, Means, Rotator, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
-use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
+use crate::name::{SecretName, SecretPath};
 use crate::secret::Plain;
-use crate::vault::{Change, Document, Vault, VaultError};
+use crate::vault::{Change, Vault, VaultError};
 
 /// Makes a change of secrets as whoever rotates: what is done to it, then the commit.
 pub type Changing<'a> =
@@ -52,8 +51,7 @@ impl Run<'_> {
             values,
         };
         for value in &rotation.values {
-            let (path, name) = secret(self.vault, value)?;
-            if self.vault.has_pending(&path, &name)? {
+            if has_pending(self.vault, &secret(self.vault, value)?)? {
                 let path = value.path.clone();
                 return Err(RotateError::UnderWay { path }.into());
             }
@@ -143,11 +141,11 @@ impl Run<'_> {
         (self.change)(&mut |change| {
             made.clear();
             for (value, rotator) in rotation.values.iter().zip(&rotators) {
-                let (path, name) = secret(self.vault, value)?;
-                let (old, new) = change.set_pending(&path, &name, |kind, old| {
+                let secret = secret(self.vault, value)?;
+                let (old, new) = change.set_pending(&secret, |kind, old| {
                     rotator.make(world, &value.path, (kind, old))
                 })?;
-                made.push((Numbers::of(&old), Numbers::of(new.record())));
+                made.push((Numbers::of(&old), Numbers::of(&new)));
             }
             *is_certain = false;
             Ok(())
@@ -175,12 +173,12 @@ impl Run<'_> {
                 Stand::New => Accepted::New,
                 Stand::Done | Stand::Other => continue,
             };
-            let (path, name) = secret(self.vault, value)?;
-            let is_made = value.numbers.is_some() && self.vault.has_pending(&path, &name)?;
+            let secret = secret(self.vault, value)?;
+            let is_made = value.numbers.is_some() && has_pending(self.vault, &secret)?;
             if !rotator.is_outside() || !is_made {
                 continue;
             }
-            let (live, pending) = self.open(&path, &name)?;
+            let (live, pending) = self.open(&secret)?;
             let (old, new) = match given_out {
                 Accepted::New => (&pending, &live),
                 _ => (&live, &pending),
@@ -198,15 +196,19 @@ impl Run<'_> {
     }
 
     /// Both values of one name.
-    fn open(&self, path: &DocumentPath, name: &ValueName) -> Result<(Plain, Plain), Error> {
+    fn open(&self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
+        let name = secret.to_string();
         self.vault
-            .record_use("rotate", &[format!("{path}/{name}")], Sync::Disk)?;
+            .record_use("rotate", std::slice::from_ref(&name), Sync::Disk)?;
         let mut both = None;
         (self.change)(&mut |change| {
-            both = Some(change.open_both(path, name)?);
+            both = Some(change.open_both(secret)?);
             Ok(())
         })?;
-        both.ok_or_else(|| VaultError::NoDocument(path.to_string()).into())
+        both.ok_or_else(|| {
+            let nearest = None;
+            VaultError::NotFound { name, nearest }.into()
+        })
     }
 
     /// Swaps the two values of all that stand at `from`, all or none.
@@ -215,8 +217,7 @@ impl Run<'_> {
             for value in &rotation.values {
                 let stand = self.stand(value)?;
                 if stand == *from {
-                    let (path, name) = secret(self.vault, value)?;
-                    change.swap_pending(&path, &name)?;
+                    change.swap_pending(&secret(self.vault, value)?)?;
                 } else if stand == Stand::Other && *from == Stand::Old {
                     let path = value.path.clone();
                     return Err(RotateError::Moved { path }.into());
@@ -230,8 +231,7 @@ impl Run<'_> {
     fn end(&self, rotation: &Rotation) -> Result<(), Error> {
         (self.change)(&mut |change| {
             for value in &rotation.values {
-                let (path, name) = secret(self.vault, value)?;
-                change.drop_pending(&path, &name)?;
+                change.drop_pending(&secret(self.vault, value)?)?;
             }
             Ok(())
         })
@@ -242,13 +242,19 @@ impl Run<'_> {
         let Some((old, new)) = &value.numbers else {
             return Ok(Stand::Old);
         };
-        let (path, name) = secret(self.vault, value)?;
-        let live = self.vault.numbers(&path, &name)?;
-        Ok(match live {
-            Some((live, _)) if live == *old => Stand::Old,
-            Some((live, Some(_))) if live == *new => Stand::New,
-            Some((live, None)) if live == *new => Stand::Done,
-            Some((live, _)) if live.is_again(old, new) => Stand::Back,
+        let given = self.vault.given(&secret(self.vault, value)?)?;
+        let Some((live, beside)) = given else {
+            return Ok(Stand::Other);
+        };
+        let live = Numbers::of(&live);
+        // What lies beside it is in no pin: one of another rotation must not be taken for this one's.
+        let beside = beside.map(|beside| Numbers::of(&beside));
+        let is_beside = |one: &Numbers| beside.as_ref() == Some(one);
+        Ok(match beside {
+            _ if live == *old && is_beside(new) => Stand::Old,
+            _ if live == *new && is_beside(old) => Stand::New,
+            None if live == *new => Stand::Done,
+            _ if live.is_again(old, new) && is_beside(new) => Stand::Back,
             _ => Stand::Other,
         })
     }
@@ -265,42 +271,18 @@ enum Stand {
     Done,
     /// The old one, issued again.
     Back,
-    /// One that came in between.
+    /// One that came in between, or nothing of this rotation lies beside it.
     Other,
 }
 
-fn secret(vault: &Vault, value: &Turning) -> Result<(DocumentPath, ValueName), Error> {
-    match vault.find_secret(&value.path.parse::<SecretPath>()?)? {
-        SecretName::Value(path, name) => Ok((path, name)),
-        SecretName::File(path) => Err(RotateError::IsFile {
-            path: path.to_string(),
-        }
-        .into()),
-    }
+fn secret(vault: &Vault, value: &Turning) -> Result<SecretName, Error> {
+    Ok(vault.find_secret(&value.path.parse::<SecretPath>()?)?)
 }
 
-impl Vault {
-    /// Whether something lies beside a value, for a rotation.
-    ///
-    /// # Errors
-    /// [`VaultError`] if the document does not read.
-    pub fn has_pending(&self, path: &DocumentPath, name: &ValueName) -> Result<bool, Error> {
-        let numbers = self.numbers(path, name)?;
-        Ok(matches!(numbers, Some((_, Some(_)))))
-    }
-
-    /// The numbers of a value and of what lies beside it.
-    fn numbers(
-        &self,
-        path: &DocumentPath,
-        name: &ValueName,
-    ) -> Result<Option<(Numbers, Option<Numbers>)>, Error> {
-        let bytes = self.tree().read(&path.to_file(), MAX_FILE)?;
-        let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
-        let document = Document::parse(&bytes, path, self.id())?;
-        let pending = document.pending(name)?;
-        let pending = pending.map(|pending| Numbers::of(pending.record()));
-        let live = document.record(name)?;
-        Ok(live.map(|live| (Numbers::of(&live), pending)))
-    }
+/// Whether something lies beside a value, for a rotation.
+///
+/// # Errors
+/// [`VaultError`] if its document or sidecar does not read.
+pub fn has_pending(vault: &Vault, secret: &SecretName) -> Result<bool, Error> {
+    Ok(matches!(vault.given(secret)?, Some((_, Some(_)))))
 }

@@ -36,6 +36,8 @@ pub(super) struct JudgedFile {
     pub(super) sidecar: Sidecar,
     /// What the sidecar says of the age file.
     pub(super) content: Content,
+    /// Whether something lies beside the content, for a rotation.
+    pub(super) has_pending: bool,
     pin: Option<DocumentPin>,
     seen: (RecordMark, Order),
 }
@@ -138,7 +140,7 @@ impl Reader<'_> {
 
     /// Judges a sealed file by its sidecar.
     pub(super) fn judge_file(&self, path: &FilePath) -> Result<JudgedFile, Error> {
-        let (sidecar, pin) = self.sidecar(path)?;
+        let (sidecar, has_pending, pin) = self.sidecar(path)?;
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
         let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
@@ -154,12 +156,13 @@ impl Reader<'_> {
         Ok(JudgedFile {
             sidecar,
             content,
+            has_pending,
             pin,
             seen,
         })
     }
 
-    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, Option<DocumentPin>), Error> {
+    fn sidecar(&self, path: &FilePath) -> Result<(Sidecar, bool, Option<DocumentPin>), Error> {
         let bytes = self.vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
         let Some(bytes) = bytes else {
             let missing = self.vault.missing_file(path.as_str(), FILE_RECORD)?;
@@ -167,7 +170,8 @@ impl Reader<'_> {
         };
         let sidecar = Sidecar::parse(&bytes, path)?;
         let pin = self.vault.trust().pins.file(&sidecar.id, path.as_str())?;
-        Ok((sidecar, pin))
+        let has_pending = memchr::memmem::find(&bytes, b"\n[pending]\n").is_some();
+        Ok((sidecar, has_pending, pin))
     }
 }
 

@@ -69,7 +69,7 @@ fn about(due: &Due, users: &Users) -> String {
 fn next(due: &Due) -> String {
     let path = &due.path;
     let new = match due.rotator.as_deref() {
-        Some(_) if !due.is_file => format!("clws rotate {path}"),
+        Some(_) => format!("clws rotate {path}"),
         _ => format!("clws secret set {path}"),
     };
     match due.reason {

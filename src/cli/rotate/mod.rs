@@ -12,8 +12,10 @@ use crate::cli::context::Context;
 use crate::cli::ui::Ui;
 use crate::deploy::signed_script;
 use crate::error::Error;
-use crate::name::{Component, SecretName, SecretPath};
-use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, planned};
+use crate::name::{Component, SecretPath};
+use crate::rotate::{
+    Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending, planned,
+};
 use crate::secret::Plain;
 use crate::text::list;
 use crate::vault::{Change, MAX_VALUE, Vault};
@@ -31,7 +33,7 @@ use crate::vault::{Change, MAX_VALUE, Vault};
 /// is older than its policy lets it be, and what ends within 30 days. That needs no private key.
 #[derive(Args, Debug)]
 pub(crate) struct RotateArgs {
-    /// Values; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
+    /// Values and sealed files; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
     #[arg(required_unless_present_any = ["due", "resume", "undo"])]
     paths: Vec<SecretPath>,
     /// What waits for a new value
@@ -176,19 +178,18 @@ fn drop_alone(
 ) -> Result<(), Error> {
     let mut values = Vec::new();
     for path in paths {
-        match vault.find_secret(path)? {
-            SecretName::Value(path, name) if vault.has_pending(&path, &name)? => {
-                values.push((path, name));
-            }
-            _ => return Err(RotateError::NotBegun.into()),
+        let secret = vault.find_secret(path)?;
+        if !has_pending(vault, &secret)? {
+            return Err(RotateError::NotBegun.into());
         }
+        values.push(secret);
     }
     cx.ui
         .warn("it was begun on another machine: the value that is given out stays, the other goes");
     cx.ui.confirm("drop the value beside it?")?;
     (run.change)(&mut |change| {
         let mut each = values.iter();
-        each.try_for_each(|(path, name)| change.drop_pending(path, name))
+        each.try_for_each(|secret| change.drop_pending(secret))
     })?;
     cx.ui.say("dropped");
     Ok(())
