@@ -1,6 +1,7 @@
 //! Why a secret is not rotated.
 
 use crate::error::{Code, Explain};
+use crate::text::{clean, count};
 
 /// What stands between a secret and its new value.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,38 @@ pub enum RotateError {
         word: &'static str,
         /// How it ended, and what it said, without the values.
         why: String,
+    },
+    /// Some hosts do not have what is given out.
+    #[error("`{path}`: {} not done: {}", count(left.len(), "host"), left.iter().map(|(host, why)| format!("{host} ({why})")).collect::<Vec<_>>().join(", "))]
+    Hosts {
+        /// The secret.
+        path: String,
+        /// How many are done.
+        done: usize,
+        /// The others, and why.
+        left: Vec<(String, String)>,
+    },
+    /// A host does not do what its files say.
+    #[error("`{path}`: {host} {why}")]
+    OnHost {
+        /// The secret.
+        path: String,
+        /// The host.
+        host: String,
+        /// What it does.
+        why: String,
+    },
+    /// The key is a party's, which the rules say.
+    #[error("`{path}`: {party} signs with this key, and the rules have to say with which one")]
+    SignsFor {
+        /// The secret.
+        path: String,
+        /// The party.
+        party: String,
+        /// What is to be done with a key there: `--sign-key` or `--drop`.
+        option: &'static str,
+        /// That key's public line.
+        line: String,
     },
     /// The rotator cannot make a value like this one.
     #[error("no new value is made for `{path}`: {why}")]
@@ -61,8 +94,9 @@ impl Explain for RotateError {
     fn code(&self) -> Code {
         match self {
             Self::NoRotator { .. } | Self::NotMade { .. } => Code::Usage,
-            Self::Script { .. } => Code::Remote,
-            Self::UnderWay { .. } | Self::Moved { .. } => Code::Conflict,
+            Self::Hosts { done: 1.., .. } => Code::Partial,
+            Self::Script { .. } | Self::Hosts { .. } | Self::OnHost { .. } => Code::Remote,
+            Self::UnderWay { .. } | Self::Moved { .. } | Self::SignsFor { .. } => Code::Conflict,
             Self::Busy => Code::TempFail,
             Self::NotBegun => Code::NotFound,
             Self::Record { .. } => Code::DataErr,
@@ -80,7 +114,22 @@ impl Explain for RotateError {
             Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]
             }
-            Self::UnderWay { path } | Self::Script { path, .. } => vec![
+            Self::SignsFor {
+                path,
+                party,
+                option,
+                line,
+            } => vec![
+                format!(
+                    "`clws recipient update {party} {option} \"{}\"`",
+                    clean(line)
+                ),
+                format!("then `clws rotate --resume {path}`"),
+            ],
+            Self::UnderWay { path }
+            | Self::Script { path, .. }
+            | Self::Hosts { path, .. }
+            | Self::OnHost { path, .. } => vec![
                 format!("`clws rotate --resume {path}` goes on with it"),
                 format!("`clws rotate --undo {path}` leads back to the old value"),
             ],

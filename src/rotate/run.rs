@@ -109,6 +109,8 @@ impl Run<'_> {
                     rotation.step = Step::Swapped;
                 }
                 Step::Returning => {
+                    // The old one may be withdrawn already.
+                    self.accept(&rotation, Some(Accepted::BothAgain))?;
                     self.swap(&rotation, &Stand::New)?;
                     (self.say)("the old value is the one that is given out again");
                     rotation.step = Step::Returned;
@@ -188,6 +190,7 @@ impl Run<'_> {
             rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
             (self.say)(match which {
                 Accepted::Both => "outside, the new value is accepted beside the old one",
+                Accepted::BothAgain => "outside, the old value is accepted beside the new one",
                 Accepted::New => "outside, the new value alone is accepted",
                 Accepted::Old => "outside, the old value alone is accepted",
             });

@@ -6,12 +6,14 @@
 use crate::error::Error;
 use crate::lines::{LineError, MAX_FILE, Table};
 use crate::name::{SecretName, ValueName};
+use crate::secret::Plain;
 use crate::time::Moment;
 
 use super::VaultError;
 use super::document::Document;
 use super::open::Vault;
 use super::pending_file::PendingFile;
+use super::read::Reader;
 use super::record::{Part, Record, State};
 use super::sidecar::Sidecar;
 
@@ -65,6 +67,43 @@ impl Vault {
                 let pending = PendingFile::of(&bytes, &sidecar)?;
                 let pending = pending.map(|pending| Given::of_file(pending.record()));
                 Ok(Some((Given::of_file(&sidecar), pending)))
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Opens what lies beside a secret for a rotation, if anything does: for who is let in by either.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it does not count or open.
+    pub fn pending(&self, secret: &SecretName) -> Result<Option<Plain>, Error> {
+        let vault = self.vault;
+        let rights = vault.rights(secret.ruled_path())?;
+        let log = || self.log(&[secret.to_string()]);
+        match secret {
+            SecretName::Value(path, name) => {
+                let Some(bytes) = vault.tree().read(&path.to_file(), MAX_FILE)? else {
+                    return Ok(None);
+                };
+                let document = Document::parse(&bytes, path, vault.id())?;
+                let Some(pending) = document.pending(name)? else {
+                    return Ok(None);
+                };
+                vault.judge_head(&document, &rights, None)?;
+                let claim = vault.claim_of_pending(&document, &pending, &rights)?;
+                claim.verify()?;
+                log()?;
+                let data_key = self.data_key(&document)?;
+                Ok(Some(document.open_record(&pending.0, &data_key)?))
+            }
+            SecretName::File(path) => {
+                let Some(pending) = vault.pending_file(path)? else {
+                    return Ok(None);
+                };
+                vault.claim_of_pending_file(&pending, &rights)?.verify()?;
+                log()?;
+                pending.open(&self.openers).map(Some)
             }
         }
     }

@@ -32,6 +32,7 @@ mod a_session_on_a_host_has_its_secrets;
 mod a_template_says_a_value_as_it_is;
 mod a_value_gets_a_new_one_everywhere;
 mod an_older_value_is_brought_in_an_emergency;
+mod an_ssh_key_is_rotated;
 mod computer;
 mod crowd;
 mod from_certs_to_a_running_component;

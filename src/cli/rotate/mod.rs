@@ -1,24 +1,29 @@
 //! `clws rotate`: new values for old ones.
 
 mod due;
+mod hosts;
 mod take;
 
 use std::process::ExitCode;
 
 use clap::Args;
 
+use self::hosts::OverSsh;
 use self::take::Deploys;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, as_openers};
+use crate::cli::deploy::user_here;
+use crate::cli::login::Ways;
 use crate::cli::ui::Ui;
 use crate::deploy::signed_script;
 use crate::error::Error;
+use crate::fs::Sync;
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
-    Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending, planned,
+    Hosts, Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending, planned,
 };
 use crate::secret::Plain;
 use crate::text::list;
-use crate::vault::{Change, MAX_VALUE, Vault};
+use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 
 /// Give values new ones, and take those into use
 ///
@@ -64,8 +69,17 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.change_with(&bundles, &vault, "rotate", |change| make(change))
     };
     let say = |line: &str| cx.ui.say(line);
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(&vault, as_openers(&mine), "rotate", Sync::Disk)?;
+    let user = user_here(cx);
+    let over_ssh = OverSsh {
+        cx,
+        vault: &vault,
+        ways: Ways::new(cx, &vault, &reader, &bundles, &user),
+    };
     let means = Means {
         scripts: &Signed { vault: &vault },
+        hosts: &over_ssh,
         person: &cx.ui,
     };
     let run = Run {
@@ -82,6 +96,11 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         let values = planned(&vault, &args.paths, means)?;
         for value in &values {
             cx.ui.say(&format!("{}, by {}", value.path, value.rotator));
+            if value.rotator == SSH_KEY {
+                let hosts = over_ssh.of(&value.path)?;
+                cx.ui
+                    .say(&format!("  where it is listed of {}", list(&hosts)));
+            }
         }
         let paths: Vec<String> = values.iter().map(|value| value.path.clone()).collect();
         // Whatever is missing for a deploy is said before anything is changed.
@@ -108,6 +127,9 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// The rotator whose hosts the plan names.
+const SSH_KEY: &str = "ssh-key";
 
 /// The scripts of rotators: `hooks/NAME/rotate.sh`, signed as any hook.
 struct Signed<'a> {

@@ -1,12 +1,15 @@
 //! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
 
+mod authorized;
 mod by_hand;
 mod random;
 mod script;
+mod ssh_key;
 
 use self::by_hand::ByHand;
 use self::random::Random;
 use self::script::Script;
+use self::ssh_key::SshKey;
 use super::RotateError;
 use crate::error::Error;
 use crate::secret::Plain;
@@ -48,8 +51,10 @@ pub trait Rotator {
 /// Which values are to be accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Accepted {
-    /// The new one as well as the old one.
+    /// The new one as well as the old one, before the new one is given out.
     Both,
+    /// The old one as well as the new one, before the old one is given out again.
+    BothAgain,
     /// The new one alone.
     New,
     /// The old one alone.
@@ -76,6 +81,43 @@ pub trait Scripts {
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
 }
 
+/// The hosts of the vault, for a key that logs in to them.
+pub trait Hosts {
+    /// The hosts on which a secret's key may be listed: those of its scope, and of each scope whose hosts
+    /// it logs in to.
+    ///
+    /// # Errors
+    /// If the rules do not read.
+    fn of(&self, secret: &str) -> Result<Vec<String>, Error>;
+
+    /// Runs a script on a host, logged in as for a deploy. Gives what it printed.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or the script fails.
+    fn run(
+        &self,
+        host: &str,
+        script: &str,
+        arguments: &[String],
+        input: &str,
+    ) -> Result<String, Error>;
+
+    /// Whether a key alone logs in to a host.
+    ///
+    /// # Errors
+    /// If the host cannot be reached.
+    fn lets_in(&self, host: &str, key: &Plain) -> Result<bool, Error>;
+
+    /// The party that signs with a key, given by its public line.
+    ///
+    /// # Errors
+    /// If the rules do not read.
+    fn signs_for(&self, line: &str) -> Result<Option<String>, Error>;
+
+    /// Tells what is done.
+    fn tell(&self, line: &str);
+}
+
 /// Who does by hand what nothing else does.
 pub trait Person {
     /// Makes a new value where it comes from, and gives it.
@@ -96,6 +138,8 @@ pub trait Person {
 pub struct Means<'a> {
     /// Has their scripts.
     pub scripts: &'a dyn Scripts,
+    /// Reaches hosts.
+    pub hosts: &'a dyn Hosts,
     /// Does by hand what they cannot.
     pub person: &'a dyn Person,
 }
@@ -112,6 +156,7 @@ pub(super) fn rotator<'a>(
     match name {
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
+        Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
         Some(name) => Ok(Box::new(Script::new(
             name,
             means.scripts.script(name, path)?,

@@ -40,7 +40,7 @@ impl Rotator for Script {
 
     fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
         let word = match which {
-            Accepted::Both => "both",
+            Accepted::Both | Accepted::BothAgain => "both",
             Accepted::New => "new",
             Accepted::Old => "old",
         };
