@@ -24,6 +24,7 @@ mod pem;
 pub mod private_key;
 mod prose;
 mod read;
+pub mod request;
 pub mod suspect;
 
 pub use ansible_vault::Passwords;

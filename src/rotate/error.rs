@@ -56,6 +56,20 @@ pub enum RotateError {
         /// That key's public line.
         line: String,
     },
+    /// A certificate, or a pair, that is not right.
+    #[error("what was handed in for `{path}` is refused: {why}")]
+    DoesNotFit {
+        /// The certificate.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// Nobody has the answer yet.
+    #[error("`{path}` waits for its certificate; its new key is kept")]
+    Awaited {
+        /// The certificate.
+        path: String,
+    },
     /// The rotator cannot make a value like this one.
     #[error("no new value is made for `{path}`: {why}")]
     NotMade {
@@ -97,7 +111,8 @@ impl Explain for RotateError {
             Self::Hosts { done: 1.., .. } => Code::Partial,
             Self::Script { .. } | Self::Hosts { .. } | Self::OnHost { .. } => Code::Remote,
             Self::UnderWay { .. } | Self::Moved { .. } | Self::SignsFor { .. } => Code::Conflict,
-            Self::Busy => Code::TempFail,
+            Self::DoesNotFit { .. } => Code::DataErr,
+            Self::Busy | Self::Awaited { .. } => Code::TempFail,
             Self::NotBegun => Code::NotFound,
             Self::Record { .. } => Code::DataErr,
         }
@@ -110,6 +125,11 @@ impl Explain for RotateError {
                     "`clws secret policy {path} --rotator random`, if only the components compare it"
                 ),
                 format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
+            ],
+            Self::DoesNotFit { .. } => vec!["nothing has changed".to_owned()],
+            Self::Awaited { path } => vec![
+                format!("`clws rotate --resume {path} < CHAIN.PEM` when it is there"),
+                format!("`clws rotate --undo {path}` gives it up"),
             ],
             Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]

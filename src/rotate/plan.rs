@@ -1,5 +1,6 @@
 //! What a rotation will do, before anything is opened.
 
+use super::pairing::pair_of;
 use super::record::Turning;
 use super::rotators::{Means, rotator};
 use crate::error::Error;
@@ -7,7 +8,8 @@ use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
 use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault, VaultError};
 
-/// The values at `paths`, each with its rotator by its policy or its document's, which is there.
+/// The values at `paths`, each with its rotator by its policy or its document's, which is there; the other
+/// half of a pair comes along.
 ///
 /// # Errors
 /// [`super::RotateError::NoRotator`], [`VaultError`] for what is not there or does not
@@ -17,17 +19,30 @@ pub fn planned(
     paths: &[SecretPath],
     means: Means<'_>,
 ) -> Result<Vec<Turning>, Error> {
+    let named: Result<Vec<SecretName>, _> =
+        paths.iter().map(|path| vault.find_secret(path)).collect();
+    let named = named?;
     let mut all: Vec<Turning> = Vec::new();
-    for path in paths {
-        let secret = vault.find_secret(path)?;
-        vault.peek(&secret)?;
-        let full = secret.to_string();
-        let policy = policy_of(vault, &secret)?;
-        let named = policy.value(PolicyKey::Rotator);
-        rotator(&full, named, means)?;
-        if all.iter().all(|value| value.path != full) {
-            let named = named.unwrap_or_default().to_owned();
-            all.push(Turning::new(full, named));
+    for secret in &named {
+        vault.peek(secret)?;
+        let mut turning = Vec::new();
+        match pair_of(vault, secret, &named)? {
+            Some((other, rotator)) => {
+                vault.peek(&other)?;
+                turning
+                    .extend([secret, &other].map(|one| (one.to_string(), Some(rotator.clone()))));
+            }
+            None => {
+                let policy = policy_of(vault, secret)?;
+                let named = policy.value(PolicyKey::Rotator).map(str::to_owned);
+                turning.push((secret.to_string(), named));
+            }
+        }
+        for (path, named) in turning {
+            rotator(&path, named.as_deref(), means)?;
+            if all.iter().all(|value| value.path != path) {
+                all.push(Turning::new(path, named.unwrap_or_default()));
+            }
         }
     }
     all.sort_by(|one, other| one.path.cmp(&other.path));
@@ -35,7 +50,7 @@ pub fn planned(
 }
 
 /// What is known about a secret, by itself or its document.
-fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
+pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
     let text = |file: &str| {
         vault
             .tree()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RotateError;
+use super::rotators::is_tls;
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
 use crate::fs::{self, FsError, Lock, Sync};
@@ -85,6 +86,16 @@ pub struct Rotation {
     pub step: Step,
     /// The values.
     pub values: Vec<Turning>,
+}
+
+impl Turning {
+    /// What the values of one rotator have in common: those of a pair their rotator, others nothing.
+    pub(super) fn shares(&self) -> &str {
+        match is_tls(&self.rotator) {
+            true => &self.rotator,
+            false => &self.path,
+        }
+    }
 }
 
 impl Rotation {

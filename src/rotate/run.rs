@@ -2,14 +2,17 @@
 //! is killed anywhere is gone on with, or led back. At no moment is there neither value, since both lie in
 //! the vault from the first step to the last, and which one is given out changes in one journaled commit.
 
+use std::collections::BTreeMap;
+
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Rotator, rotator};
+use super::rotators::{Accepted, Both, Means, Old, Rotator, is_tls, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
+use crate::plaintext::certificate::end_of;
 use crate::secret::Plain;
-use crate::vault::{Change, Vault, VaultError};
+use crate::vault::{Change, PolicyKey, Vault, VaultError};
 
 /// Makes a change of secrets as whoever rotates: what is done to it, then the commit.
 pub type Changing<'a> =
@@ -134,15 +137,29 @@ impl Run<'_> {
     fn make(&self, rotation: &mut Rotation, is_certain: &mut bool) -> Result<(), Error> {
         let world = self.vault.world();
         let mut made = Vec::new();
-        let mut rotators = Vec::new();
+        let mut rotators = self.rotators(rotation)?;
+        self.show(rotation, &mut rotators)?;
+        let mut awaited = None;
         for value in &rotation.values {
-            let mut rotator = self.rotator(value)?;
-            rotator.prepare(&value.path)?;
-            rotators.push(rotator);
+            if let Some(rotator) = rotators.get_mut(value.shares())
+                && let Err(error) = rotator.prepare(world, &value.path)
+            {
+                awaited = Some(error);
+                break;
+            }
+        }
+        if let Some(error) = awaited {
+            if let Some(RotateError::Awaited { .. }) = error.downcast_ref() {
+                self.keep(rotation, &rotators, is_certain)?;
+            }
+            return Err(error);
         }
         (self.change)(&mut |change| {
             made.clear();
-            for (value, rotator) in rotation.values.iter().zip(&rotators) {
+            for value in &rotation.values {
+                let Some(rotator) = rotators.get(value.shares()) else {
+                    continue;
+                };
                 let secret = secret(self.vault, value)?;
                 let (old, new) = change.set_pending(&secret, |kind, old| {
                     rotator.make(world, &value.path, (kind, old))
@@ -157,6 +174,73 @@ impl Run<'_> {
         }
         (self.say)("a new value lies beside the old one");
         rotation.step = Step::Made;
+        self.records.write(rotation)
+    }
+
+    /// A rotator for each value, or one for several that it has to see together.
+    fn rotators(&self, rotation: &Rotation) -> Result<Rotators<'_>, Error> {
+        let each = rotation.values.iter();
+        each.map(|value| Ok((value.shares().to_owned(), self.rotator(value)?)))
+            .collect()
+    }
+
+    /// Shows the old values to the rotators that have to see them, with what this rotation kept beside them.
+    fn show(&self, rotation: &Rotation, rotators: &mut Rotators<'_>) -> Result<(), Error> {
+        for value in &rotation.values {
+            let Some(rotator) = rotators.get_mut(value.shares()) else {
+                continue;
+            };
+            if !rotator.begins() {
+                continue;
+            }
+            let secret = secret(self.vault, value)?;
+            // Only what was written down is ours: anything else may have been put there.
+            let is_kept = value.numbers.is_some() && self.stand(value)? == Stand::Old;
+            let (live, beside) = match is_kept && has_pending(self.vault, &secret)? {
+                true => self
+                    .open(&secret)
+                    .map(|(live, beside)| (live, Some(beside)))?,
+                false => (self.open_given_out(&secret)?, None),
+            };
+            let (value_of, beside) = (&live, beside.as_ref());
+            rotator.begin(
+                &value.path,
+                &Old {
+                    value: value_of,
+                    beside,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what rotators have begun beside the old values, and writes down that it is theirs.
+    fn keep(
+        &self,
+        rotation: &mut Rotation,
+        rotators: &Rotators<'_>,
+        is_certain: &mut bool,
+    ) -> Result<(), Error> {
+        let mut kept = Vec::new();
+        (self.change)(&mut |change| {
+            kept.clear();
+            for (at, value) in rotation.values.iter().enumerate() {
+                let rotator = rotators.get(value.shares());
+                let Some(begun) = rotator.and_then(|rotator| rotator.begun(&value.path)) else {
+                    continue;
+                };
+                let secret = secret(self.vault, value)?;
+                let (old, new) = change.set_pending(&secret, |_, _| Ok(begun.duplicate()))?;
+                kept.push((at, (Numbers::of(&old), Numbers::of(&new))));
+            }
+            *is_certain = false;
+            Ok(())
+        })?;
+        for (at, numbers) in kept {
+            if let Some(value) = rotation.values.get_mut(at) {
+                value.numbers = Some(numbers);
+            }
+        }
         self.records.write(rotation)
     }
 
@@ -198,29 +282,41 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The value that is given out.
+    fn open_given_out(&self, secret: &SecretName) -> Result<Plain, Error> {
+        let mut live = None;
+        (self.change)(&mut |change| {
+            live = Some(change.open_given_out(secret)?);
+            Ok(())
+        })?;
+        live.ok_or_else(|| missing(secret))
+    }
+
     /// Both values of one name.
     fn open(&self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
-        let name = secret.to_string();
         self.vault
-            .record_use("rotate", std::slice::from_ref(&name), Sync::Disk)?;
+            .record_use("rotate", &[secret.to_string()], Sync::Disk)?;
         let mut both = None;
         (self.change)(&mut |change| {
             both = Some(change.open_both(secret)?);
             Ok(())
         })?;
-        both.ok_or_else(|| {
-            let nearest = None;
-            VaultError::NotFound { name, nearest }.into()
-        })
+        both.ok_or_else(|| missing(secret))
     }
 
     /// Swaps the two values of all that stand at `from`, all or none.
     fn swap(&self, rotation: &Rotation, from: &Stand) -> Result<(), Error> {
         (self.change)(&mut |change| {
+            let end = self.end_of_pair(rotation, change)?;
             for value in &rotation.values {
                 let stand = self.stand(value)?;
                 if stand == *from {
-                    change.swap_pending(&secret(self.vault, value)?)?;
+                    let end = end.clone().filter(|_| is_tls(&value.rotator));
+                    change.swap_pending(&secret(self.vault, value)?, |new, policy| {
+                        if let Some(end) = end.or_else(|| end_of(new)) {
+                            policy.set(PolicyKey::Expires, Some(end));
+                        }
+                    })?;
                 } else if stand == Stand::Other && *from == Stand::Old {
                     let path = value.path.clone();
                     return Err(RotateError::Moved { path }.into());
@@ -228,6 +324,26 @@ impl Run<'_> {
             }
             Ok(())
         })
+    }
+
+    /// The day on which the certificate of a pair ends: the key is of no use after it.
+    fn end_of_pair(
+        &self,
+        rotation: &Rotation,
+        change: &mut Change<'_>,
+    ) -> Result<Option<String>, Error> {
+        let mut ends = Vec::new();
+        for value in rotation
+            .values
+            .iter()
+            .filter(|value| is_tls(&value.rotator))
+        {
+            let secret = secret(self.vault, value)?;
+            if has_pending(self.vault, &secret)? {
+                ends.extend(end_of(&change.open_both(&secret)?.1));
+            }
+        }
+        Ok(ends.into_iter().min())
     }
 
     /// Takes away what lies beside the values.
@@ -261,6 +377,14 @@ impl Run<'_> {
             _ => Stand::Other,
         })
     }
+}
+
+/// Rotators, by what their values share.
+type Rotators<'a> = BTreeMap<String, Box<dyn Rotator + 'a>>;
+
+fn missing(secret: &SecretName) -> Error {
+    let (name, nearest) = (secret.to_string(), None);
+    VaultError::NotFound { name, nearest }.into()
 }
 
 /// Which value is given out.

@@ -30,6 +30,7 @@ mod a_session_is_a_terminal_on_the_host;
 mod a_session_leaves_nothing_behind;
 mod a_session_on_a_host_has_its_secrets;
 mod a_template_says_a_value_as_it_is;
+mod a_tls_pair_is_rotated;
 mod a_value_gets_a_new_one_everywhere;
 mod an_older_value_is_brought_in_an_emergency;
 mod an_ssh_key_is_rotated;

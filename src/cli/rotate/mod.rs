@@ -30,7 +30,8 @@ use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 /// The new value is sealed beside the old one, becomes the one that is given out, and every component whose
 /// hook uses it is deployed again; when all of them answer, the old one is dropped. What is cut off is gone
 /// on with by `--resume` or led back by `--undo`: the old value is then issued again as the newest. A value's
-/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `by-hand`, where a person
+/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `ssh-key` for a key
+/// that logs in to hosts; `tls` for a server's key, together with its certificate; `by-hand`, where a person
 /// makes it elsewhere and gives it here; or the
 /// NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere (docs/rotation.md).
 ///
@@ -142,6 +143,12 @@ impl Scripts for Signed<'_> {
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         signed_script(self.vault, &component, "rotate.sh", &secret)
     }
+
+    fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error> {
+        let component = name.parse::<Component>()?;
+        let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
+        signed_script(self.vault, &component, "issue.sh", &secret)
+    }
 }
 
 impl Person for Ui {
@@ -150,6 +157,17 @@ impl Person for Ui {
         self.tell("  1. make a new value where it comes from; leave the old one accepted there");
         self.tell("  2. give the new value here");
         self.value(path, MAX_VALUE)
+    }
+
+    fn certifies(&self, path: &str, request: &str) -> Result<Option<Plain>, Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell("  1. have this request signed by your CA; a new pair with a key of its own will do too");
+        self.data(request.as_bytes())?;
+        self.tell("  2. give the certificate here, behind it those that lead to the CA, as PEM; end with ^D");
+        self.tell("     (nothing, if it comes later)");
+        let given = self.text(path, MAX_VALUE)?;
+        let is_empty = given.with(|given| given.trim_ascii().is_empty());
+        Ok((!is_empty).then_some(given))
     }
 
     fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {

@@ -24,7 +24,7 @@ impl<'a> ByHand<'a> {
 }
 
 impl Rotator for ByHand<'_> {
-    fn prepare(&mut self, path: &str) -> Result<(), Error> {
+    fn prepare(&mut self, _: &World, path: &str) -> Result<(), Error> {
         self.given = Some(self.person.gives(path)?);
         Ok(())
     }

@@ -2,14 +2,17 @@
 
 mod authorized;
 mod by_hand;
+mod fit;
 mod random;
 mod script;
 mod ssh_key;
+mod tls;
 
 use self::by_hand::ByHand;
 use self::random::Random;
 use self::script::Script;
 use self::ssh_key::SshKey;
+use self::tls::Tls;
 use super::RotateError;
 use crate::error::Error;
 use crate::secret::Plain;
@@ -18,12 +21,30 @@ use crate::world::World;
 
 /// What makes a new value, and has it accepted outside of the vault.
 pub trait Rotator {
+    /// Whether it sees what there is before it asks anybody.
+    fn begins(&self) -> bool {
+        false
+    }
+
+    /// Sees it.
+    ///
+    /// # Errors
+    /// [`RotateError::NotMade`] for what it does not know.
+    fn begin(&mut self, _path: &str, _old: &Old<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Asks whom it has to ask, before anybody waits for it.
     ///
     /// # Errors
-    /// If nobody answers.
-    fn prepare(&mut self, _path: &str) -> Result<(), Error> {
+    /// If nobody answers; [`RotateError::Awaited`] if the answer comes later.
+    fn prepare(&mut self, _: &World, _path: &str) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// What is to be kept for the answer that comes later.
+    fn begun(&self, _path: &str) -> Option<Plain> {
+        None
     }
 
     /// A new value of the same type, in place of `old`. `path` is for messages.
@@ -61,6 +82,24 @@ pub enum Accepted {
     Old,
 }
 
+/// What there is of a value before there is a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct Old<'a> {
+    /// The value.
+    pub value: &'a Plain,
+    /// What was kept beside it when an answer was to come later.
+    pub beside: Option<&'a Plain>,
+}
+
+/// Who issues certificates. (A place for servers that do, such as a PKI of OpenBao.)
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Issuer {
+    /// A person, at whatever CA.
+    Person,
+    /// The script `hooks/NAME/issue.sh`.
+    Script(String),
+}
+
 /// The two values of a rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct Both<'a> {
@@ -79,6 +118,12 @@ pub trait Scripts {
     /// # Errors
     /// If there is none, or nobody who counts signed it.
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
+
+    /// The script that has certificates issued, in the same way.
+    ///
+    /// # Errors
+    /// As for [`Self::script`].
+    fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error>;
 }
 
 /// The hosts of the vault, for a key that logs in to them.
@@ -126,6 +171,13 @@ pub trait Person {
     /// If nobody can be asked.
     fn gives(&self, path: &str) -> Result<Plain, Error>;
 
+    /// Has a certificate issued for a request (PEM), and hands it in with those that lead to its CA; none if
+    /// it is not there yet.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    fn certifies(&self, path: &str, request: &str) -> Result<Option<Plain>, Error>;
+
     /// Withdraws the `old` or the `new` value where it comes from.
     ///
     /// # Errors
@@ -157,6 +209,13 @@ pub(super) fn rotator<'a>(
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
         Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
+        Some(name) if is_tls(name) => {
+            let issuer = match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
+                "" | by_hand::NAME => Issuer::Person,
+                name => Issuer::Script(name.to_owned()),
+            };
+            Ok(Box::new(Tls::new(means, issuer)))
+        }
         Some(name) => Ok(Box::new(Script::new(
             name,
             means.scripts.script(name, path)?,
@@ -166,4 +225,13 @@ pub(super) fn rotator<'a>(
         }
         .into()),
     }
+}
+
+pub(super) const BY_HAND: &str = by_hand::NAME;
+pub(super) const TLS: &str = tls::NAME;
+
+/// Whether a rotator is `tls`, with whatever issuer: it sees all of its values at once.
+pub(super) fn is_tls(name: &str) -> bool {
+    let issuer = name.strip_prefix(tls::NAME);
+    issuer.is_some_and(|issuer| issuer.is_empty() || issuer.starts_with(':'))
 }

@@ -44,14 +44,35 @@ impl Change<'_> {
     }
 
     /// Makes the pending value the one that is given out, as the newest, and that one the pending one.
-    /// Done twice, the value from before is the newest again. Who is known to know either stays with it.
+    /// Done twice, the value from before is the newest again. Who is known to know either stays with it;
+    /// `known` says what else is known of the one that is now given out.
     ///
     /// # Errors
     /// [`VaultError::NotFound`] if nothing is pending, [`VaultError`] if it does not count or open.
-    pub fn swap_pending(&mut self, secret: &SecretName) -> Result<(), Error> {
+    pub fn swap_pending(
+        &mut self,
+        secret: &SecretName,
+        known: impl FnOnce(&Plain, &mut Policy),
+    ) -> Result<(), Error> {
         match secret {
-            SecretName::Value(path, name) => self.swap_pending_value(path, name),
-            SecretName::File(path) => self.swap_pending_file(path),
+            SecretName::Value(path, name) => self.swap_pending_value(path, name, known),
+            SecretName::File(path) => self.swap_pending_file(path, known),
+        }
+    }
+
+    /// Opens the value that is given out; whoever asks has logged it.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if there is no such value, [`VaultError`].
+    pub fn open_given_out(&mut self, secret: &SecretName) -> Result<Plain, Error> {
+        match secret {
+            SecretName::Value(path, name) => {
+                let vault = self.vault;
+                let draft = self.draft(path)?;
+                let live = draft.live(vault, name)?;
+                open(draft, vault, &live)
+            }
+            SecretName::File(path) => Ok(self.open_live(path)?.1),
         }
     }
 
@@ -117,7 +138,12 @@ impl Change<'_> {
         Ok((live, pending))
     }
 
-    fn swap_pending_value(&mut self, path: &DocumentPath, name: &ValueName) -> Result<(), Error> {
+    fn swap_pending_value(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        known: impl FnOnce(&Plain, &mut Policy),
+    ) -> Result<(), Error> {
         let (vault, signer) = (self.vault, self.author.signer);
         let draft = self.draft(path)?;
         let live = draft.live(vault, name)?;
@@ -138,10 +164,12 @@ impl Change<'_> {
             return Err(VaultError::NotVerified(format!("{path}/{name}")).into());
         };
         let exposed = policy.value(PolicyKey::Exposed).map(str::to_owned);
+        let seen = new.duplicate();
         let new = NewValue { kind, plain: new };
         let origin = Origin { author, changed };
         self.set_from(path, name, new, origin, |kept| {
             kept.set(PolicyKey::Exposed, exposed);
+            known(&seen, kept);
         })?;
         Ok(())
     }

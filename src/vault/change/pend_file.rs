@@ -61,7 +61,11 @@ impl Change<'_> {
     }
 
     /// [`Self::swap_pending`], for a sealed file.
-    pub(super) fn swap_pending_file(&mut self, path: &FilePath) -> Result<(), Error> {
+    pub(super) fn swap_pending_file(
+        &mut self,
+        path: &FilePath,
+        known: impl FnOnce(&Plain, &mut Policy),
+    ) -> Result<(), Error> {
         let (text, live, _) = self.counting(path, self.vault)?;
         let (pending, new) = self.pending_file(&live, &text, self.vault)?;
         let (mode, plain) = self.open_live(path)?;
@@ -87,12 +91,13 @@ impl Change<'_> {
         };
         let exposed = exposed(&record.policy);
         let input = new.with(|new| Zeroizing::new(new.clone()));
-        let new = NewFile {
+        let file = NewFile {
             mode: record.content.map_or(mode, |content| content.mode),
             input: input.as_slice(),
         };
-        self.seal_file(path, new, Renewed::Content(origin), |kept| {
+        self.seal_file(path, file, Renewed::Content(origin), |kept| {
             kept.set(PolicyKey::Exposed, exposed);
+            known(&new, kept);
         })?;
         if let Some(draft) = self.draft_of_file(path) {
             draft.beside = Some(beside);
@@ -165,7 +170,7 @@ impl Change<'_> {
     }
 
     /// The content that is given out, and its mode.
-    fn open_live(&self, path: &FilePath) -> Result<(u32, Plain), Error> {
+    pub(super) fn open_live(&self, path: &FilePath) -> Result<(u32, Plain), Error> {
         let openers = self.openers.to_vec();
         let reader = Reader::new(self.vault, openers, self.what, Sync::Disk)?;
         let mut opened = reader.holding_lock().open_file(path)?;
