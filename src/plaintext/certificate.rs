@@ -1,11 +1,15 @@
 //! What a certificate says in the clear: until when it holds, for whom, and for which key.
 
+use std::io::{self, Cursor, Read};
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use zeroize::Zeroizing;
 
 use super::blocks;
 use super::der::{self, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET};
 use crate::secret::Plain;
 use crate::time::Moment;
+use crate::vault::{Policy, PolicyKey};
 
 /// subjectAltName (RFC 5280, 4.2.1.6).
 pub(super) const ALTERNATIVES: &[u8] = &[0x55, 0x1d, 0x11];
@@ -47,6 +51,26 @@ pub fn end_of(value: &Plain) -> Option<String> {
         let ends = all.filter_map(|der| Certificate::parse(&der).map(|read| read.not_after));
         ends.min().map(Moment::date)
     })
+}
+
+/// Says in a policy until when a value holds that is a certificate; what else is said stays.
+pub fn set_end(policy: &mut Policy, end: Option<String>) {
+    if let Some(end) = end {
+        policy.set(PolicyKey::Expires, Some(end));
+    }
+}
+
+/// The end of the certificates that a stream begins with, if it does, and the stream as it was. No chain is
+/// longer than 64 KiB.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn end_of_stream<R: Read>(mut input: R) -> io::Result<(Option<String>, impl Read)> {
+    let mut head = Plain::new(Vec::new());
+    head.with_mut(|head| input.by_ref().take(64 << 10).read_to_end(head))?;
+    let end = end_of(&head);
+    let head = head.with(|head| Zeroizing::new(head.clone()));
+    Ok((end, Cursor::new(head).chain(input)))
 }
 
 impl Certificate {

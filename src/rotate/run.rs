@@ -10,9 +10,9 @@ use super::rotators::{Accepted, Both, Means, Old, Rotator, is_tls, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
-use crate::plaintext::certificate::end_of;
+use crate::plaintext::certificate::{end_of, set_end};
 use crate::secret::Plain;
-use crate::vault::{Change, PolicyKey, Vault, VaultError};
+use crate::vault::{Change, Vault, VaultError};
 
 /// Makes a change of secrets as whoever rotates: what is done to it, then the commit.
 pub type Changing<'a> =
@@ -313,9 +313,7 @@ impl Run<'_> {
                 if stand == *from {
                     let end = end.clone().filter(|_| is_tls(&value.rotator));
                     change.swap_pending(&secret(self.vault, value)?, |new, policy| {
-                        if let Some(end) = end.or_else(|| end_of(new)) {
-                            policy.set(PolicyKey::Expires, Some(end));
-                        }
+                        set_end(policy, end.or_else(|| end_of(new)));
                     })?;
                 } else if stand == Stand::Other && *from == Stand::Old {
                     let path = value.path.clone();

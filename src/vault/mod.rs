@@ -53,7 +53,7 @@ pub use past::{Demand, OldFile, OldValue, Past, Vouched};
 pub use pending::{Given, Pending};
 pub use pending_file::PendingFile;
 pub use place::Place;
-pub use policy::{Policy, PolicyKey};
+pub use policy::{Ending, Policy, PolicyKey};
 pub use read::{Opened, Opener, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
