@@ -264,6 +264,48 @@ fn what_lists_it_is_done_and_what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn killed_anywhere_it_is_gone_on_with_or_led_back() {
+    let fleet = Fleet::new("ed25519");
+    let (mut old, mut begun) = (fleet.first(), 0);
+    for (round, millis) in (0..8).map(|round| (round, 100 + 230 * round)) {
+        let run = fleet.lab.clws(&format!("rotate {PATH} --yes"));
+        let mut child = run
+            .command()
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Whatever was done, clws gets in everywhere.
+        assert_eq!(fleet.is_reached(), [true; 3], "killed after {millis} ms");
+        let how = if round % 2 == 0 { "--resume" } else { "--undo" };
+        let ran = fleet.lab.clws(&format!("rotate {how} --yes")).run();
+        assert!([0, 18].contains(&ran.code), "{millis} ms: {}", ran.err);
+        begun += usize::from(ran.code == 0);
+        let now = fleet.given_out(&format!("round-{round}"));
+        let same = fs::read(&now).unwrap() == fs::read(&old).unwrap();
+        assert_eq!(fleet.opened_by(&now), [true; 3], "killed after {millis} ms");
+        if !same {
+            assert_eq!(
+                fleet.opened_by(&old),
+                [false; 3],
+                "killed after {millis} ms"
+            );
+        }
+        for machine in &fleet.hosts {
+            assert_eq!(machine.lists().lines().count(), 3, "{}", machine.lists());
+        }
+        fleet.is_settled();
+        old = now;
+    }
+    println!("8 runs killed, {begun} had begun");
+    assert!(begun > 2);
+}
+
+#[test]
 fn a_party_that_signs_with_it_is_not_left_behind() {
     let fleet = Fleet::new("ed25519");
     let lab = &fleet.lab;

@@ -135,13 +135,14 @@ pub trait Hosts {
     /// If the rules do not read.
     fn of(&self, secret: &str) -> Result<Vec<String>, Error>;
 
-    /// Runs a script on a host, logged in as for a deploy. Gives what it printed.
+    /// Runs a script on a host, logged in with one of `keys`, or as for a deploy. Gives what it printed.
     ///
     /// # Errors
     /// If the host cannot be reached, or the script fails.
     fn run(
         &self,
         host: &str,
+        keys: [&Plain; 2],
         script: &str,
         arguments: &[String],
         input: &str,

@@ -143,7 +143,7 @@ impl<'a> Turn<'a> {
     /// Gives what was done there; none if the host lists neither key.
     fn on_host(&self, host: &str) -> Result<Option<String>, Error> {
         let (wanted, other) = (&self.wanted, &self.other);
-        let text = self.hosts.run(host, READ, &[], "")?;
+        let text = self.run(host, READ, &[], "")?;
         if !wanted.listed.is_listed(&text) && !other.listed.is_listed(&text) {
             return match self.hosts.lets_in(host, other.private)? {
                 true => Err(self.wrong(
@@ -173,9 +173,20 @@ impl<'a> Turn<'a> {
     fn write(&self, host: &str, was: &str, new: &str) -> Result<(), Error> {
         if was != new {
             let sums = [was, new].map(|text| hex(&sha256(text.as_bytes())));
-            self.hosts.run(host, WRITE, &sums, new)?;
+            self.run(host, WRITE, &sums, new)?;
         }
         Ok(())
+    }
+
+    fn run(
+        &self,
+        host: &str,
+        script: &str,
+        arguments: &[String],
+        input: &str,
+    ) -> Result<String, Error> {
+        let keys = [self.wanted.private, self.other.private];
+        self.hosts.run(host, keys, script, arguments, input)
     }
 
     fn wrong(&self, host: &str, why: &str) -> Error {
