@@ -4,12 +4,13 @@ use super::{Check, Finding, Kind};
 use crate::error::Error;
 use crate::lines::{self, Header, LineError, Parsed};
 use crate::name::{DocumentPath, ValueName};
+use crate::plaintext::in_hooks;
 use crate::recipients::Rights;
 use crate::text::clean;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
 use crate::vault::{
-    DOCUMENT_SCHEMA, Document, Policy, PolicyKey, Record, State, VaultError, is_jump,
+    DOCUMENT_SCHEMA, Document, Ending, Policy, PolicyKey, Record, State, VaultError, is_jump,
 };
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.
@@ -126,10 +127,44 @@ impl Check<'_> {
     /// A value whose day has come.
     pub(super) fn due(&mut self, name: &str, policy: &Policy, since: Moment) {
         let today = self.vault.world().now().date();
-        if let Some(day) = policy.due(since).filter(|day| *day <= today) {
-            let why = format!("a new value is due since {}", clean(&day));
-            let next = format!("clws secret set {name}");
+        let why = match policy.due(since).filter(|day| *day <= today) {
+            Some(day) => Some(format!("a new value is due since {}", clean(&day))),
+            None => policy
+                .ending(self.vault.world().now())
+                .map(|ending| format!("it expires on {}", clean(&ending.day))),
+        };
+        if let Some(why) = why {
+            let next = match policy.value(PolicyKey::Rotator) {
+                Some(_) => format!("clws rotate {name}"),
+                None => format!("clws secret set {name}"),
+            };
             self.add(Finding::new(Kind::Due, name, why).next(next).since(since));
+        }
+    }
+
+    /// Certificates among the files of hooks that have ended, or end within 30 days.
+    pub(super) fn certificates(&mut self) {
+        let found = match in_hooks(self.vault) {
+            Ok(found) => found,
+            // Said for the folder already.
+            Err(_) => return,
+        };
+        for one in found {
+            let now = self.vault.world().now();
+            if let Some(ending) = Ending::of(&one.end.date(), now) {
+                let word = if ending.has_come {
+                    "expired"
+                } else {
+                    "expires"
+                };
+                let (whose, day) = (clean(&one.subject), &ending.day);
+                let why = format!("its certificate for {whose} {word} on {day}");
+                let next = format!(
+                    "put a new one there, then clws hook sign {}",
+                    clean(&one.component)
+                );
+                self.add(Finding::new(Kind::Due, clean(&one.file), why).next(next));
+            }
         }
     }
 
@@ -224,10 +259,7 @@ impl Check<'_> {
                     self.add(Finding::of(Kind::Unvouched, &name, &error).since(since));
                 }
             }
-            let why = "a rotation of it is not done: another value lies beside it";
-            let next = format!("clws rotate --resume {name}");
-            let note = Finding::new(Kind::Pending, name, why).next(next);
-            self.add(note.since(since));
+            self.add(Finding::pending(&name).since(since));
         }
     }
 

@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::fs::{FsError, hash_file};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
+use crate::recipients::Rights;
 use crate::trust::FILE_RECORD;
-use crate::vault::{Content, SIDECAR_SCHEMA, Sidecar, VaultError};
+use crate::vault::{Content, PendingFile, SIDECAR_SCHEMA, Sidecar, VaultError};
 
 impl Check<'_> {
     pub(super) fn file(&mut self, path: &FilePath) -> Result<(), Error> {
@@ -46,6 +47,7 @@ impl Check<'_> {
                 self.add(finding.since(sidecar.changed));
             }
         }
+        self.pending_file(&sidecar, &bytes, &rights);
         let notes = |found: &&Finding| !found.kind.is_note();
         let faults = self.findings.iter().skip(before).filter(notes).count();
         let sound = faults == 0;
@@ -53,6 +55,29 @@ impl Check<'_> {
             self.open_file(path)?;
         }
         Ok(())
+    }
+
+    /// The other content of a rotation.
+    fn pending_file(&mut self, sidecar: &Sidecar, bytes: &[u8], rights: &Rights) {
+        let name = sidecar.path.as_str();
+        let pending = match PendingFile::of(bytes, sidecar) {
+            Ok(Some(pending)) => pending,
+            Ok(None) => return,
+            Err(error) => return self.add(Finding::of(Kind::Form, name, &error)),
+        };
+        let since = pending.record().changed;
+        let readers = &pending.record().readers;
+        if *readers != sidecar.readers {
+            self.readers_of_file(name, readers, rights);
+        }
+        match self.vault.claim_of_pending_file(&pending, rights) {
+            Ok(claim) => {
+                self.claim(claim);
+                self.open_pending_file(name, &pending);
+            }
+            Err(error) => self.add(Finding::of(Kind::Unvouched, name, &error).since(since)),
+        }
+        self.add(Finding::pending(name).since(since));
     }
 
     fn sidecar(&mut self, path: &FilePath, bytes: &[u8]) -> Result<Sidecar, Finding> {

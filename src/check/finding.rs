@@ -167,6 +167,13 @@ impl Finding {
         Self::new(Kind::Argument, path, why).next(next)
     }
 
+    /// Another value lies beside one.
+    pub(super) fn pending(path: &str) -> Self {
+        let why = "a rotation of it is not done: another value lies beside it";
+        let next = format!("clws rotate --resume {path}");
+        Self::new(Kind::Pending, path, why).next(next)
+    }
+
     pub(super) fn new(kind: Kind, path: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             path: path.into(),

@@ -5,7 +5,7 @@ use crate::crypto::DataKey;
 use crate::error::{Code, Error};
 use crate::fs::Sync;
 use crate::name::FilePath;
-use crate::vault::{Document, Record, State, VaultError};
+use crate::vault::{Document, PendingFile, Record, State, VaultError};
 
 /// What the audit log calls it.
 pub(super) const WHAT: &str = "check --full";
@@ -96,6 +96,18 @@ impl Check<'_> {
                 }
                 _ => Err(error),
             },
+        }
+    }
+
+    /// Opens what lies beside a sealed file, in a full check.
+    pub(super) fn open_pending_file(&mut self, name: &str, pending: &PendingFile) {
+        if self.full.is_none() {
+            return;
+        }
+        match pending.open(self.openers) {
+            Ok(_) => {}
+            Err(error) if error.code() == Code::NoKey => self.counts.closed += 1,
+            Err(error) => self.add(of_error(Kind::Seal, name, &error)),
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn check(vault: &Vault, openers: Option<&[&dyn Opener]>) -> Result<Report, E
     check.rules()?;
     check.private_keys("recipients")?;
     check.private_keys("hooks")?;
+    check.certificates();
     check.secrets()?;
     check.absent();
     Ok(check.finish())

@@ -31,7 +31,7 @@ pub(crate) struct Ways<'a> {
     user: &'a str,
     folder: OnceCell<SshFolder>,
     own: OnceCell<Vec<Arc<Login>>>,
-    of_scopes: RefCell<BTreeMap<Scope, Arc<Login>>>,
+    of_scopes: RefCell<BTreeMap<Scope, Vec<Arc<Login>>>>,
     /// By the file of the key and those of its certificates.
     of_files: RefCell<BTreeMap<Vec<PathBuf>, Arc<Login>>>,
 }
@@ -141,27 +141,35 @@ impl<'a> Ways<'a> {
         Ok(self.folder.get_or_init(|| read))
     }
 
-    /// The key that the vault keeps for a scope, opened in memory and logged before.
-    fn of_scope(&self, scope: &Scope) -> Result<Option<Arc<Login>>, Error> {
-        if let Some(login) = self.of_scopes.borrow().get(scope) {
-            return Ok(Some(Arc::clone(login)));
+    /// The key that the vault keeps for a scope, opened in memory and logged before; while it is rotated
+    /// the other one as well, since a host may have been down.
+    fn of_scope(&self, scope: &Scope) -> Result<Vec<Arc<Login>>, Error> {
+        if let Some(logins) = self.of_scopes.borrow().get(scope) {
+            return Ok(logins.clone());
         }
         let settings = self.vault.trust().accepted.settings();
         let Some(path) = settings.ssh_keys.get(scope) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let login = match self.open_secret(path) {
-            Ok(plain) => Login::Key(plain),
-            // Who does not read it may still have a key of their own.
-            Err(error) if error.code() == Code::NoKey => {
-                Login::Unusable(format!("{}: {}", path.as_str(), error.message()))
+        let unusable =
+            |error: Error| Login::Unusable(format!("{}: {}", path.as_str(), error.message()));
+        let mut logins = Vec::new();
+        match self.open_secret(path) {
+            Ok(plain) => {
+                logins.push(Login::Key(plain));
+                let other = self.reader.pending(&self.vault.find_secret(path)?);
+                logins.extend(
+                    other.map_or_else(|error| Some(unusable(error)), |other| other.map(Login::Key)),
+                );
             }
+            // Who does not read it may still have a key of their own.
+            Err(error) if error.code() == Code::NoKey => logins.push(unusable(error)),
             Err(error) => return Err(error),
-        };
-        let login = Arc::new(login);
+        }
+        let logins: Vec<_> = logins.into_iter().map(Arc::new).collect();
         let mut known = self.of_scopes.borrow_mut();
-        known.insert(scope.clone(), Arc::clone(&login));
-        Ok(Some(login))
+        known.insert(scope.clone(), logins.clone());
+        Ok(logins)
     }
 
     fn open_secret(&self, path: &SecretPath) -> Result<Plain, Error> {

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, FsError, Journal, Lock, New, Sync};
 use crate::git::Git;
 use crate::lines::MAX_FILE;
-use crate::merge::{Merged, Take, merge, side_by_side};
+use crate::merge::{Merged, Take, merge, side_by_side, sidecar};
 use crate::name::{DocumentPath, FilePath};
 use crate::text::{clean, list};
 use crate::vault::{Sidecar, Vault};
@@ -226,9 +226,9 @@ fn resolved(
         };
         let (a, b) = (mark(&ours), mark(&theirs));
         let is_theirs = a.as_ref().map(|a| a.0) < b.as_ref().map(|b| b.0);
-        let (number, text, winner) = match is_theirs {
-            true => (3, theirs, b),
-            false => (2, ours, a),
+        let (number, text, left, winner) = match is_theirs {
+            true => (3, theirs, ours, b),
+            false => (2, ours, theirs, a),
         };
         let (Some(text), Some((mark, signer, live))) = (text, winner) else {
             return Err(Problem::new(
@@ -242,7 +242,8 @@ fn resolved(
             "{path}: rev {} by {signer} counts; if the other is meant: `clws secret restore {path} --from {from}`",
             mark.rev
         ));
-        let mut edits = vec![edit(file, old.as_deref(), text)];
+        let text = sidecar(&path, &text, base.as_deref(), left.as_deref())?;
+        let mut edits = vec![edit(file, old.as_deref(), text.into_bytes())];
         let age = path.to_file();
         if unmerged.contains_key(&age) {
             let was = vault.tree().read(&age, usize::MAX)?;

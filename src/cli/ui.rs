@@ -247,6 +247,11 @@ impl Ui {
             }
             return Ok(value);
         }
+        self.text(what, most)
+    }
+
+    /// All of stdin, also what is typed on a terminal.
+    pub(crate) fn text(&self, what: &str, most: usize) -> Result<Plain, Error> {
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         let mut bytes = zeroize::Zeroizing::new(Vec::new());
         io::stdin()

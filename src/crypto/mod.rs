@@ -8,6 +8,7 @@ mod age_header;
 mod encode;
 mod kdf;
 mod pad;
+mod pair;
 mod private_key;
 pub mod sshsig;
 pub mod stream;
@@ -17,6 +18,7 @@ pub use aead::{SALT_LEN, open, seal};
 pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};
 pub use kdf::{DataKey, Label};
 pub use pad::{pad, unpad};
+pub use pair::{Curve, Pair};
 pub use private_key::{PrivateKey, TELLING, holds_private_key, private_key_at};
 pub use wrap::{unwrap, wrap};
 
@@ -36,4 +38,7 @@ pub enum CryptoError {
     /// It could not be sealed.
     #[error("it could not be sealed")]
     CannotSeal,
+    /// A key of TLS is not made, not taken up, or does not sign.
+    #[error("the key is of no kind that is used for TLS here")]
+    Key,
 }

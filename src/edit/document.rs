@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, ValueName};
+use crate::plaintext::certificate::{end_of, set_end};
 use crate::text::{clean, count, list};
 use crate::vault::{NewValue, PolicyKey, State};
 
@@ -169,7 +170,9 @@ impl Subject for WholeDocument<'_> {
                     kind: new.kind,
                     plain: new.plain.duplicate(),
                 };
+                let end = end_of(&new.plain);
                 change.set(path, name, new, |policy| {
+                    set_end(policy, end);
                     if let Note::To(note) = note {
                         policy.set(PolicyKey::Note, note.clone());
                     }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
+use crate::plaintext::certificate::{end_of_stream, set_end};
 use crate::text::clean;
 use crate::vault::{NewFile, OpenedFile, Policy, PolicyKey, Sidecar, Vault};
 
@@ -149,11 +150,12 @@ impl Subject for WholeFile<'_> {
                 .into());
             }
             file.rewind().map_err(self.io())?;
-            let new = NewFile {
-                mode: self.mode,
-                input: (&file).take(size),
-            };
-            change.set_file(path, new, |_| {})?;
+            let read = end_of_stream((&file).take(size));
+            let (end, input) = read.map_err(self.io())?;
+            let mode = self.mode;
+            change.set_file(path, NewFile { mode, input }, |policy| {
+                set_end(policy, end);
+            })?;
             Ok(())
         })?;
         Ok(format!("sealed {path}, {size} bytes"))

@@ -14,6 +14,7 @@ use super::snapshot::Snapshot;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{DocumentPath, ValueName};
+use crate::plaintext::certificate::{end_of, set_end};
 use crate::secret::Plain;
 use crate::vault::{MAX_VALUE, NewValue, State, ValueType, VaultError};
 
@@ -180,7 +181,8 @@ impl Subject for OneValue<'_> {
                 kind: new.kind,
                 plain: new.plain.duplicate(),
             };
-            rev = change.set(document, name, new, |_| {})?;
+            let end = end_of(&new.plain);
+            rev = change.set(document, name, new, |policy| set_end(policy, end))?;
             Ok(())
         })?;
         Ok(format!("sealed {}, rev {rev}", self.full()))

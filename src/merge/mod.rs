@@ -7,6 +7,8 @@
 //! the newer counts. Nothing is opened and nothing is signed.
 
 mod document;
+mod file;
 mod tables;
 
 pub use document::{Merged, Take, merge, side_by_side};
+pub use file::sidecar;

@@ -1,4 +1,4 @@
-//! As much of DER as it takes to find a date and a public key. Definite lengths only, and never
+//! As much of DER as it takes to find a date and a public key, and to ask for a certificate. Definite lengths only, and never
 //! beyond what is there.
 
 /// One element.
@@ -67,7 +67,12 @@ pub(super) fn all(mut rest: &[u8]) -> Option<Vec<Element<'_>>> {
 
 /// A sequence of this content.
 pub(super) fn sequence(content: &[u8]) -> Vec<u8> {
-    let mut out = vec![SEQUENCE];
+    element(SEQUENCE, content)
+}
+
+/// An element of this content.
+pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
     let length = content.len().to_be_bytes();
     match content.len() {
         short @ 0..0x80 => out.push(u8::try_from(short).unwrap_or_default()),

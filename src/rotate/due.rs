@@ -4,17 +4,13 @@
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretPath};
+use crate::plaintext::in_hooks;
 use crate::text::{clean, list};
 use crate::time::Moment;
 use crate::trust::FILE_RECORD;
 use crate::vault::{
-    Document, Listed, Policy, PolicyKey, Record, Sidecar, State, Vault, VaultError,
+    Document, Ending, Listed, Policy, PolicyKey, Record, Sidecar, State, Vault, VaultError,
 };
-
-/// So many days before its end a value is on the list: time enough for an order, or a certificate.
-const AHEAD: i64 = 30;
-
-const DAY: i64 = 86_400;
 
 /// Why a value waits. The names are part of `--json` and stay.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -57,8 +53,8 @@ pub struct Due {
     pub owner: Option<String>,
     /// What makes and takes into use a new value.
     pub rotator: Option<String>,
-    /// Whether it is a sealed file.
-    pub is_file: bool,
+    /// The component in whose hook's files it lies in clear: a certificate, and no secret.
+    pub in_hook: Option<String>,
 }
 
 /// All that waits, and what could not be looked at.
@@ -89,6 +85,9 @@ pub fn work_list(vault: &Vault, paths: &[SecretPath]) -> Result<WorkList, Error>
             Listed::File(path) => look.file(path),
         };
         look.found.faults.extend(looked.err());
+    }
+    if paths.is_empty() {
+        look.in_clear();
     }
     let unmet = paths.iter().zip(&look.met).find(|(_, met)| !**met);
     if let Some((path, _)) = unmet {
@@ -129,7 +128,7 @@ impl Look<'_> {
             match self.vault.judge_record(&document, &record, &rights, known) {
                 Ok(_) => {
                     let policy = record.policy.with(&document.head.policy);
-                    self.add((&name, false), &policy, record.changed);
+                    self.add(&name, &policy, record.changed);
                     self.under_an_old_key(&document, &record, (&name, &policy));
                 }
                 Err(error) => self.found.faults.push(error.into()),
@@ -151,7 +150,7 @@ impl Look<'_> {
         if policy.value(PolicyKey::Exposed).is_none() && !left.is_empty() {
             let why = format!("{} left, and could read it", list(&left));
             let since = record.changed.date();
-            self.push((name, false), policy, Reason::Exposed, since, why);
+            self.push(name, policy, Reason::Exposed, since, why);
         }
     }
 
@@ -169,25 +168,43 @@ impl Look<'_> {
         let rights = self.vault.rights(path.as_str())?;
         let known = pin.values.get(FILE_RECORD);
         self.vault.judge_sidecar(&sidecar, &rights, known)?;
-        self.add((path.as_str(), true), &sidecar.policy, sidecar.changed);
+        self.add(path.as_str(), &sidecar.policy, sidecar.changed);
         Ok(())
     }
 
-    /// Everything that its policy says of one value.
-    fn add(&mut self, secret: (&str, bool), policy: &Policy, changed: Moment) {
-        for (reason, since, why) in reasons(policy, changed, self.today) {
-            self.push(secret, policy, reason, since, why);
+    /// The certificates among the files of hooks.
+    fn in_clear(&mut self) {
+        match in_hooks(self.vault) {
+            Err(error) => self.found.faults.push(error),
+            Ok(all) => {
+                for found in all {
+                    let Some(ending) = Ending::of(&found.end.date(), self.today) else {
+                        continue;
+                    };
+                    let what = format!("its certificate for {}", clean(&found.subject));
+                    let (reason, since, why) = end(&ending, &what);
+                    self.found.due.push(Due {
+                        path: clean(&found.file),
+                        reason,
+                        since,
+                        why,
+                        owner: None,
+                        rotator: None,
+                        in_hook: Some(clean(&found.component)),
+                    });
+                }
+            }
         }
     }
 
-    fn push(
-        &mut self,
-        (path, is_file): (&str, bool),
-        policy: &Policy,
-        reason: Reason,
-        since: String,
-        why: String,
-    ) {
+    /// Everything that its policy says of one value.
+    fn add(&mut self, path: &str, policy: &Policy, changed: Moment) {
+        for (reason, since, why) in reasons(policy, changed, self.today) {
+            self.push(path, policy, reason, since, why);
+        }
+    }
+
+    fn push(&mut self, path: &str, policy: &Policy, reason: Reason, since: String, why: String) {
         let said = |key| policy.value(key).map(clean);
         self.found.due.push(Due {
             path: path.to_owned(),
@@ -196,7 +213,7 @@ impl Look<'_> {
             why,
             owner: said(PolicyKey::Owner),
             rotator: said(PolicyKey::Rotator),
-            is_file,
+            in_hook: None,
         });
     }
 
@@ -229,15 +246,10 @@ fn reasons(policy: &Policy, changed: Moment, today: Moment) -> Vec<(Reason, Stri
         let since = first_day(exposed).unwrap_or_else(|| changed.date());
         all.push((Reason::Exposed, since, why));
     }
-    let today = today.date();
-    if let Some(day) = policy.value(PolicyKey::Expires).map(clean) {
-        if day <= today {
-            let why = format!("it expired on {day}");
-            all.push((Reason::Expired, day, why));
-        } else if let Some(since) = ahead_of(&day).filter(|since| *since <= today) {
-            all.push((Reason::Expiring, since, format!("it expires on {day}")));
-        }
+    if let Some(ending) = policy.ending(today) {
+        all.push(end(&ending, "it"));
     }
+    let today = today.date();
     if let Some(day) = policy.rotation_day(changed).filter(|day| *day <= today) {
         let every = policy.value(PolicyKey::RotateEvery).map(clean);
         let why = format!(
@@ -248,6 +260,20 @@ fn reasons(policy: &Policy, changed: Moment, today: Moment) -> Vec<(Reason, Stri
         all.push((Reason::Overdue, day, why));
     }
     all
+}
+
+/// The reason of an end, for what is called so.
+fn end(ending: &Ending, what: &str) -> (Reason, String, String) {
+    let Ending {
+        day,
+        since,
+        has_come,
+    } = ending;
+    let (reason, word) = match has_come {
+        true => (Reason::Expired, "expired"),
+        false => (Reason::Expiring, "expires"),
+    };
+    (reason, since.clone(), format!("{what} {word} on {day}"))
 }
 
 fn is_at_or_below(name: &str, path: &str) -> bool {
@@ -262,12 +288,6 @@ fn first_day(exposed: &str) -> Option<String> {
         at_midnight(day).map(Moment::date)
     });
     days.min()
-}
-
-/// The day from which on an end on `day` is near.
-fn ahead_of(day: &str) -> Option<String> {
-    let end = at_midnight(day)?.seconds();
-    Some(Moment::from_seconds(end - AHEAD * DAY).date())
 }
 
 fn at_midnight(day: &str) -> Option<Moment> {
@@ -307,12 +327,6 @@ mod tests {
         assert_eq!(on("2026-11-15"), [near, overdue()]);
         let over = (Reason::Expired, "2026-12-15".to_owned());
         assert_eq!(on("2026-12-15"), [over, overdue()]);
-    }
-
-    #[test]
-    fn an_end_is_near_thirty_days_ahead() {
-        assert_eq!(ahead_of("2026-12-31").as_deref(), Some("2026-12-01"));
-        assert_eq!(ahead_of("some day"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why a secret is not rotated.
 
 use crate::error::{Code, Explain};
+use crate::text::{clean, count};
 
 /// What stands between a secret and its new value.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +24,50 @@ pub enum RotateError {
         /// How it ended, and what it said, without the values.
         why: String,
     },
-    /// Sealed files have one value.
-    #[error("`{path}` is a sealed file, and has no second value beside it")]
-    IsFile {
-        /// The file.
+    /// Some hosts do not have what is given out.
+    #[error("`{path}`: {} not done: {}", count(left.len(), "host"), left.iter().map(|(host, why)| format!("{host} ({why})")).collect::<Vec<_>>().join(", "))]
+    Hosts {
+        /// The secret.
+        path: String,
+        /// How many are done.
+        done: usize,
+        /// The others, and why.
+        left: Vec<(String, String)>,
+    },
+    /// A host does not do what its files say.
+    #[error("`{path}`: {host} {why}")]
+    OnHost {
+        /// The secret.
+        path: String,
+        /// The host.
+        host: String,
+        /// What it does.
+        why: String,
+    },
+    /// The key is a party's, which the rules say.
+    #[error("`{path}`: {party} signs with this key, and the rules have to say with which one")]
+    SignsFor {
+        /// The secret.
+        path: String,
+        /// The party.
+        party: String,
+        /// What is to be done with a key there: `--sign-key` or `--drop`.
+        option: &'static str,
+        /// That key's public line.
+        line: String,
+    },
+    /// A certificate, or a pair, that is not right.
+    #[error("what was handed in for `{path}` is refused: {why}")]
+    DoesNotFit {
+        /// The certificate.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// Nobody has the answer yet.
+    #[error("`{path}` waits for its certificate; its new key is kept")]
+    Awaited {
+        /// The certificate.
         path: String,
     },
     /// The rotator cannot make a value like this one.
@@ -43,8 +84,8 @@ pub enum RotateError {
         /// The secret.
         path: String,
     },
-    /// Somebody gave another value.
-    #[error("`{path}` was given another value while its rotation went on")]
+    /// Somebody gave another value, or what lay beside it is gone.
+    #[error("`{path}` was given another value while its rotation went on, or has lost its new one")]
     Moved {
         /// The secret.
         path: String,
@@ -66,10 +107,12 @@ pub enum RotateError {
 impl Explain for RotateError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRotator { .. } | Self::IsFile { .. } | Self::NotMade { .. } => Code::Usage,
-            Self::Script { .. } => Code::Remote,
-            Self::UnderWay { .. } | Self::Moved { .. } => Code::Conflict,
-            Self::Busy => Code::TempFail,
+            Self::NoRotator { .. } | Self::NotMade { .. } => Code::Usage,
+            Self::Hosts { done: 1.., .. } => Code::Partial,
+            Self::Script { .. } | Self::Hosts { .. } | Self::OnHost { .. } => Code::Remote,
+            Self::UnderWay { .. } | Self::Moved { .. } | Self::SignsFor { .. } => Code::Conflict,
+            Self::DoesNotFit { .. } => Code::DataErr,
+            Self::Busy | Self::Awaited { .. } => Code::TempFail,
             Self::NotBegun => Code::NotFound,
             Self::Record { .. } => Code::DataErr,
         }
@@ -83,10 +126,30 @@ impl Explain for RotateError {
                 ),
                 format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
             ],
-            Self::IsFile { path } | Self::NotMade { path, .. } => {
+            Self::DoesNotFit { .. } => vec!["nothing has changed".to_owned()],
+            Self::Awaited { path } => vec![
+                format!("`clws rotate --resume {path} < CHAIN.PEM` when it is there"),
+                format!("`clws rotate --undo {path}` gives it up"),
+            ],
+            Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]
             }
-            Self::UnderWay { path } | Self::Script { path, .. } => vec![
+            Self::SignsFor {
+                path,
+                party,
+                option,
+                line,
+            } => vec![
+                format!(
+                    "`clws recipient update {party} {option} \"{}\"`",
+                    clean(line)
+                ),
+                format!("then `clws rotate --resume {path}`"),
+            ],
+            Self::UnderWay { path }
+            | Self::Script { path, .. }
+            | Self::Hosts { path, .. }
+            | Self::OnHost { path, .. } => vec![
                 format!("`clws rotate --resume {path}` goes on with it"),
                 format!("`clws rotate --undo {path}` leads back to the old value"),
             ],

@@ -5,6 +5,7 @@
 
 mod due;
 mod error;
+mod pairing;
 mod plan;
 mod record;
 mod rotators;
@@ -14,5 +15,5 @@ pub use due::{Due, Reason, WorkList, work_list};
 pub use error::RotateError;
 pub use plan::planned;
 pub use record::{Numbers, Records, Rotation, Step, Turning};
-pub use rotators::{Accepted, Both, Means, Person, Rotator, Scripts};
-pub use run::{Changing, Run, TakeIntoUse};
+pub use rotators::{Accepted, Both, Hosts, Means, Old, Person, Rotator, Scripts};
+pub use run::{Changing, Run, TakeIntoUse, has_pending};

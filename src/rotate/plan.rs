@@ -1,48 +1,73 @@
 //! What a rotation will do, before anything is opened.
 
-use super::RotateError;
+use super::pairing::pair_of;
 use super::record::Turning;
 use super::rotators::{Means, rotator};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
-use crate::vault::{Document, PolicyKey, Vault, VaultError};
+use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault, VaultError};
 
-/// The values at `paths`, each with its rotator by its policy or its document's, which is there.
+/// The values at `paths`, each with its rotator by its policy or its document's, which is there; the other
+/// half of a pair comes along.
 ///
 /// # Errors
-/// [`RotateError::NoRotator`], [`RotateError::IsFile`], [`VaultError`] for what is not there or does not
+/// [`super::RotateError::NoRotator`], [`VaultError`] for what is not there or does not
 /// count.
 pub fn planned(
     vault: &Vault,
     paths: &[SecretPath],
     means: Means<'_>,
 ) -> Result<Vec<Turning>, Error> {
+    let named: Result<Vec<SecretName>, _> =
+        paths.iter().map(|path| vault.find_secret(path)).collect();
+    let named = named?;
     let mut all: Vec<Turning> = Vec::new();
-    for path in paths {
-        let secret = vault.find_secret(path)?;
-        vault.peek(&secret)?;
-        let full = secret.to_string();
-        let SecretName::Value(document_path, name) = secret else {
-            return Err(RotateError::IsFile { path: full }.into());
-        };
-        let bytes = vault.tree().read(&document_path.to_file(), MAX_FILE)?;
-        let bytes = bytes.unwrap_or_default();
-        let document = Document::parse(&bytes, &document_path, vault.id())?;
-        let record = document
-            .record(&name)?
-            .ok_or_else(|| VaultError::NotFound {
-                name: full.clone(),
-                nearest: None,
-            })?;
-        let policy = record.policy.with(&document.head.policy);
-        let named = policy.value(PolicyKey::Rotator);
-        rotator(&full, named, means)?;
-        if all.iter().all(|value| value.path != full) {
-            let named = named.unwrap_or_default().to_owned();
-            all.push(Turning::new(full, named));
+    for secret in &named {
+        vault.peek(secret)?;
+        let mut turning = Vec::new();
+        match pair_of(vault, secret, &named)? {
+            Some((other, rotator)) => {
+                vault.peek(&other)?;
+                turning
+                    .extend([secret, &other].map(|one| (one.to_string(), Some(rotator.clone()))));
+            }
+            None => {
+                let policy = policy_of(vault, secret)?;
+                let named = policy.value(PolicyKey::Rotator).map(str::to_owned);
+                turning.push((secret.to_string(), named));
+            }
+        }
+        for (path, named) in turning {
+            rotator(&path, named.as_deref(), means)?;
+            if all.iter().all(|value| value.path != path) {
+                all.push(Turning::new(path, named.unwrap_or_default()));
+            }
         }
     }
     all.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(all)
+}
+
+/// What is known about a secret, by itself or its document.
+pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
+    let text = |file: &str| {
+        vault
+            .tree()
+            .read(file, MAX_FILE)
+            .map(Option::unwrap_or_default)
+    };
+    match secret {
+        SecretName::Value(path, name) => {
+            let bytes = text(&path.to_file())?;
+            let document = Document::parse(&bytes, path, vault.id())?;
+            let record = document.record(name)?;
+            let record = record.ok_or_else(|| VaultError::NotFound {
+                name: secret.to_string(),
+                nearest: None,
+            })?;
+            Ok(record.policy.with(&document.head.policy))
+        }
+        SecretName::File(path) => Ok(Sidecar::parse(&text(&path.to_sidecar())?, path)?.policy),
+    }
 }

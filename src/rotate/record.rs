@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RotateError;
+use super::rotators::is_tls;
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
 use crate::fs::{self, FsError, Lock, Sync};
-use crate::vault::Record as Sealed;
+use crate::vault::Given;
 
 /// 10,000 values are 3 MB.
 const MAX_RECORD: usize = 16 * 1024 * 1024;
@@ -42,10 +43,10 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    pub(super) fn of(record: &Sealed) -> Self {
+    pub(super) fn of(given: &Given) -> Self {
         Self {
-            rev: record.rev,
-            changed: record.changed.to_string(),
+            rev: given.rev,
+            changed: given.changed.to_string(),
         }
     }
 
@@ -85,6 +86,16 @@ pub struct Rotation {
     pub step: Step,
     /// The values.
     pub values: Vec<Turning>,
+}
+
+impl Turning {
+    /// What the values of one rotator have in common: those of a pair their rotator, others nothing.
+    pub(super) fn shares(&self) -> &str {
+        match is_tls(&self.rotator) {
+            true => &self.rotator,
+            false => &self.path,
+        }
+    }
 }
 
 impl Rotation {

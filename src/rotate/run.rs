@@ -2,15 +2,17 @@
 //! is killed anywhere is gone on with, or led back. At no moment is there neither value, since both lie in
 //! the vault from the first step to the last, and which one is given out changes in one journaled commit.
 
+use std::collections::BTreeMap;
+
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Rotator, rotator};
+use super::rotators::{Accepted, Both, Means, Old, Rotator, is_tls, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
-use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
+use crate::name::{SecretName, SecretPath};
+use crate::plaintext::certificate::{end_of, set_end};
 use crate::secret::Plain;
-use crate::vault::{Change, Document, Vault, VaultError};
+use crate::vault::{Change, Vault, VaultError};
 
 /// Makes a change of secrets as whoever rotates: what is done to it, then the commit.
 pub type Changing<'a> =
@@ -52,8 +54,7 @@ impl Run<'_> {
             values,
         };
         for value in &rotation.values {
-            let (path, name) = secret(self.vault, value)?;
-            if self.vault.has_pending(&path, &name)? {
+            if has_pending(self.vault, &secret(self.vault, value)?)? {
                 let path = value.path.clone();
                 return Err(RotateError::UnderWay { path }.into());
             }
@@ -111,6 +112,8 @@ impl Run<'_> {
                     rotation.step = Step::Swapped;
                 }
                 Step::Returning => {
+                    // The old one may be withdrawn already.
+                    self.accept(&rotation, Some(Accepted::BothAgain))?;
                     self.swap(&rotation, &Stand::New)?;
                     (self.say)("the old value is the one that is given out again");
                     rotation.step = Step::Returned;
@@ -134,20 +137,34 @@ impl Run<'_> {
     fn make(&self, rotation: &mut Rotation, is_certain: &mut bool) -> Result<(), Error> {
         let world = self.vault.world();
         let mut made = Vec::new();
-        let mut rotators = Vec::new();
+        let mut rotators = self.rotators(rotation)?;
+        self.show(rotation, &mut rotators)?;
+        let mut awaited = None;
         for value in &rotation.values {
-            let mut rotator = self.rotator(value)?;
-            rotator.prepare(&value.path)?;
-            rotators.push(rotator);
+            if let Some(rotator) = rotators.get_mut(value.shares())
+                && let Err(error) = rotator.prepare(world, &value.path)
+            {
+                awaited = Some(error);
+                break;
+            }
+        }
+        if let Some(error) = awaited {
+            if let Some(RotateError::Awaited { .. }) = error.downcast_ref() {
+                self.keep(rotation, &rotators, is_certain)?;
+            }
+            return Err(error);
         }
         (self.change)(&mut |change| {
             made.clear();
-            for (value, rotator) in rotation.values.iter().zip(&rotators) {
-                let (path, name) = secret(self.vault, value)?;
-                let (old, new) = change.set_pending(&path, &name, |kind, old| {
+            for value in &rotation.values {
+                let Some(rotator) = rotators.get(value.shares()) else {
+                    continue;
+                };
+                let secret = secret(self.vault, value)?;
+                let (old, new) = change.set_pending(&secret, |kind, old| {
                     rotator.make(world, &value.path, (kind, old))
                 })?;
-                made.push((Numbers::of(&old), Numbers::of(new.record())));
+                made.push((Numbers::of(&old), Numbers::of(&new)));
             }
             *is_certain = false;
             Ok(())
@@ -157,6 +174,73 @@ impl Run<'_> {
         }
         (self.say)("a new value lies beside the old one");
         rotation.step = Step::Made;
+        self.records.write(rotation)
+    }
+
+    /// A rotator for each value, or one for several that it has to see together.
+    fn rotators(&self, rotation: &Rotation) -> Result<Rotators<'_>, Error> {
+        let each = rotation.values.iter();
+        each.map(|value| Ok((value.shares().to_owned(), self.rotator(value)?)))
+            .collect()
+    }
+
+    /// Shows the old values to the rotators that have to see them, with what this rotation kept beside them.
+    fn show(&self, rotation: &Rotation, rotators: &mut Rotators<'_>) -> Result<(), Error> {
+        for value in &rotation.values {
+            let Some(rotator) = rotators.get_mut(value.shares()) else {
+                continue;
+            };
+            if !rotator.begins() {
+                continue;
+            }
+            let secret = secret(self.vault, value)?;
+            // Only what was written down is ours: anything else may have been put there.
+            let is_kept = value.numbers.is_some() && self.stand(value)? == Stand::Old;
+            let (live, beside) = match is_kept && has_pending(self.vault, &secret)? {
+                true => self
+                    .open(&secret)
+                    .map(|(live, beside)| (live, Some(beside)))?,
+                false => (self.open_given_out(&secret)?, None),
+            };
+            let (value_of, beside) = (&live, beside.as_ref());
+            rotator.begin(
+                &value.path,
+                &Old {
+                    value: value_of,
+                    beside,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what rotators have begun beside the old values, and writes down that it is theirs.
+    fn keep(
+        &self,
+        rotation: &mut Rotation,
+        rotators: &Rotators<'_>,
+        is_certain: &mut bool,
+    ) -> Result<(), Error> {
+        let mut kept = Vec::new();
+        (self.change)(&mut |change| {
+            kept.clear();
+            for (at, value) in rotation.values.iter().enumerate() {
+                let rotator = rotators.get(value.shares());
+                let Some(begun) = rotator.and_then(|rotator| rotator.begun(&value.path)) else {
+                    continue;
+                };
+                let secret = secret(self.vault, value)?;
+                let (old, new) = change.set_pending(&secret, |_, _| Ok(begun.duplicate()))?;
+                kept.push((at, (Numbers::of(&old), Numbers::of(&new))));
+            }
+            *is_certain = false;
+            Ok(())
+        })?;
+        for (at, numbers) in kept {
+            if let Some(value) = rotation.values.get_mut(at) {
+                value.numbers = Some(numbers);
+            }
+        }
         self.records.write(rotation)
     }
 
@@ -175,12 +259,12 @@ impl Run<'_> {
                 Stand::New => Accepted::New,
                 Stand::Done | Stand::Other => continue,
             };
-            let (path, name) = secret(self.vault, value)?;
-            let is_made = value.numbers.is_some() && self.vault.has_pending(&path, &name)?;
+            let secret = secret(self.vault, value)?;
+            let is_made = value.numbers.is_some() && has_pending(self.vault, &secret)?;
             if !rotator.is_outside() || !is_made {
                 continue;
             }
-            let (live, pending) = self.open(&path, &name)?;
+            let (live, pending) = self.open(&secret)?;
             let (old, new) = match given_out {
                 Accepted::New => (&pending, &live),
                 _ => (&live, &pending),
@@ -190,6 +274,7 @@ impl Run<'_> {
             rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
             (self.say)(match which {
                 Accepted::Both => "outside, the new value is accepted beside the old one",
+                Accepted::BothAgain => "outside, the old value is accepted beside the new one",
                 Accepted::New => "outside, the new value alone is accepted",
                 Accepted::Old => "outside, the old value alone is accepted",
             });
@@ -197,26 +282,39 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Both values of one name.
-    fn open(&self, path: &DocumentPath, name: &ValueName) -> Result<(Plain, Plain), Error> {
-        self.vault
-            .record_use("rotate", &[format!("{path}/{name}")], Sync::Disk)?;
-        let mut both = None;
+    /// The value that is given out.
+    fn open_given_out(&self, secret: &SecretName) -> Result<Plain, Error> {
+        let mut live = None;
         (self.change)(&mut |change| {
-            both = Some(change.open_both(path, name)?);
+            live = Some(change.open_given_out(secret)?);
             Ok(())
         })?;
-        both.ok_or_else(|| VaultError::NoDocument(path.to_string()).into())
+        live.ok_or_else(|| missing(secret))
+    }
+
+    /// Both values of one name.
+    fn open(&self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
+        self.vault
+            .record_use("rotate", &[secret.to_string()], Sync::Disk)?;
+        let mut both = None;
+        (self.change)(&mut |change| {
+            both = Some(change.open_both(secret)?);
+            Ok(())
+        })?;
+        both.ok_or_else(|| missing(secret))
     }
 
     /// Swaps the two values of all that stand at `from`, all or none.
     fn swap(&self, rotation: &Rotation, from: &Stand) -> Result<(), Error> {
         (self.change)(&mut |change| {
+            let end = self.end_of_pair(rotation, change)?;
             for value in &rotation.values {
                 let stand = self.stand(value)?;
                 if stand == *from {
-                    let (path, name) = secret(self.vault, value)?;
-                    change.swap_pending(&path, &name)?;
+                    let end = end.clone().filter(|_| is_tls(&value.rotator));
+                    change.swap_pending(&secret(self.vault, value)?, |new, policy| {
+                        set_end(policy, end.or_else(|| end_of(new)));
+                    })?;
                 } else if stand == Stand::Other && *from == Stand::Old {
                     let path = value.path.clone();
                     return Err(RotateError::Moved { path }.into());
@@ -226,12 +324,31 @@ impl Run<'_> {
         })
     }
 
+    /// The day on which the certificate of a pair ends: the key is of no use after it.
+    fn end_of_pair(
+        &self,
+        rotation: &Rotation,
+        change: &mut Change<'_>,
+    ) -> Result<Option<String>, Error> {
+        let mut ends = Vec::new();
+        for value in rotation
+            .values
+            .iter()
+            .filter(|value| is_tls(&value.rotator))
+        {
+            let secret = secret(self.vault, value)?;
+            if has_pending(self.vault, &secret)? {
+                ends.extend(end_of(&change.open_both(&secret)?.1));
+            }
+        }
+        Ok(ends.into_iter().min())
+    }
+
     /// Takes away what lies beside the values.
     fn end(&self, rotation: &Rotation) -> Result<(), Error> {
         (self.change)(&mut |change| {
             for value in &rotation.values {
-                let (path, name) = secret(self.vault, value)?;
-                change.drop_pending(&path, &name)?;
+                change.drop_pending(&secret(self.vault, value)?)?;
             }
             Ok(())
         })
@@ -242,16 +359,30 @@ impl Run<'_> {
         let Some((old, new)) = &value.numbers else {
             return Ok(Stand::Old);
         };
-        let (path, name) = secret(self.vault, value)?;
-        let live = self.vault.numbers(&path, &name)?;
-        Ok(match live {
-            Some((live, _)) if live == *old => Stand::Old,
-            Some((live, Some(_))) if live == *new => Stand::New,
-            Some((live, None)) if live == *new => Stand::Done,
-            Some((live, _)) if live.is_again(old, new) => Stand::Back,
+        let given = self.vault.given(&secret(self.vault, value)?)?;
+        let Some((live, beside)) = given else {
+            return Ok(Stand::Other);
+        };
+        let live = Numbers::of(&live);
+        // What lies beside it is in no pin: one of another rotation must not be taken for this one's.
+        let beside = beside.map(|beside| Numbers::of(&beside));
+        let is_beside = |one: &Numbers| beside.as_ref() == Some(one);
+        Ok(match beside {
+            _ if live == *old && is_beside(new) => Stand::Old,
+            _ if live == *new && is_beside(old) => Stand::New,
+            None if live == *new => Stand::Done,
+            _ if live.is_again(old, new) && is_beside(new) => Stand::Back,
             _ => Stand::Other,
         })
     }
+}
+
+/// Rotators, by what their values share.
+type Rotators<'a> = BTreeMap<String, Box<dyn Rotator + 'a>>;
+
+fn missing(secret: &SecretName) -> Error {
+    let (name, nearest) = (secret.to_string(), None);
+    VaultError::NotFound { name, nearest }.into()
 }
 
 /// Which value is given out.
@@ -265,42 +396,18 @@ enum Stand {
     Done,
     /// The old one, issued again.
     Back,
-    /// One that came in between.
+    /// One that came in between, or nothing of this rotation lies beside it.
     Other,
 }
 
-fn secret(vault: &Vault, value: &Turning) -> Result<(DocumentPath, ValueName), Error> {
-    match vault.find_secret(&value.path.parse::<SecretPath>()?)? {
-        SecretName::Value(path, name) => Ok((path, name)),
-        SecretName::File(path) => Err(RotateError::IsFile {
-            path: path.to_string(),
-        }
-        .into()),
-    }
+fn secret(vault: &Vault, value: &Turning) -> Result<SecretName, Error> {
+    Ok(vault.find_secret(&value.path.parse::<SecretPath>()?)?)
 }
 
-impl Vault {
-    /// Whether something lies beside a value, for a rotation.
-    ///
-    /// # Errors
-    /// [`VaultError`] if the document does not read.
-    pub fn has_pending(&self, path: &DocumentPath, name: &ValueName) -> Result<bool, Error> {
-        let numbers = self.numbers(path, name)?;
-        Ok(matches!(numbers, Some((_, Some(_)))))
-    }
-
-    /// The numbers of a value and of what lies beside it.
-    fn numbers(
-        &self,
-        path: &DocumentPath,
-        name: &ValueName,
-    ) -> Result<Option<(Numbers, Option<Numbers>)>, Error> {
-        let bytes = self.tree().read(&path.to_file(), MAX_FILE)?;
-        let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
-        let document = Document::parse(&bytes, path, self.id())?;
-        let pending = document.pending(name)?;
-        let pending = pending.map(|pending| Numbers::of(pending.record()));
-        let live = document.record(name)?;
-        Ok(live.map(|live| (Numbers::of(&live), pending)))
-    }
+/// Whether something lies beside a value, for a rotation.
+///
+/// # Errors
+/// [`VaultError`] if its document or sidecar does not read.
+pub fn has_pending(vault: &Vault, secret: &SecretName) -> Result<bool, Error> {
+    Ok(matches!(vault.given(secret)?, Some((_, Some(_)))))
 }

@@ -4,6 +4,7 @@ mod adopt;
 mod draft;
 mod load;
 mod pend;
+mod pend_file;
 mod rekey;
 mod restore;
 mod submit;
@@ -433,13 +434,10 @@ impl<'a> Change<'a> {
             edits.push(Edit::of(path.to_file(), Some(&old), New::Bytes(new)));
         }
         for mut file in self.files {
-            claims.push(file.verify(self.vault, self.openers)?);
+            let pin = file.verify(self.vault, self.openers, &mut claims)?;
             read_back();
-            pins.push((
-                file.sidecar.id,
-                file.pin(self.vault, self.author.signer.public()),
-            ));
-            edits.extend(file.into_edits());
+            pins.push((file.sidecar.id, pin));
+            edits.extend(file.into_edits()?);
         }
         // One key signed all of it in one way.
         claims.truncate(LOOKED_AT);

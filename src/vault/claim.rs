@@ -16,8 +16,9 @@ use super::VaultError;
 use super::document::Document;
 use super::open::Vault;
 use super::pending::Pending;
+use super::pending_file::PendingFile;
 use super::record::{Part, Record};
-use super::sidecar::Sidecar;
+use super::sidecar::{self, Sidecar};
 
 /// What is claimed to be signed, by which key.
 #[derive(Clone, Debug)]
@@ -179,6 +180,24 @@ impl Vault {
             hash: claim.hash,
         };
         Ok((claim, mark))
+    }
+
+    /// The claim of the other content of a sealed file's rotation.
+    ///
+    /// # Errors
+    /// As [`Self::claim_of_head`].
+    pub fn claim_of_pending_file(
+        &self,
+        pending: &PendingFile,
+        rights: &Rights,
+    ) -> Result<Claim, VaultError> {
+        let record = &pending.record;
+        let name = format!("{}, pending", record.path);
+        let signed = &record.signed;
+        self.claim(&name, signed, &rights.writers, Namespace::File, |key| {
+            let message = record.message_as(sidecar::Part::Pending, self.id(), key);
+            (record.mark(&message).hash, message)
+        })
     }
 
     /// Finds the key that should have signed: one of those who may.

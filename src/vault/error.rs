@@ -89,6 +89,8 @@ pub enum VaultError {
     CannotWrap { recipient: String },
     #[error("`{name}` would be {size} bytes, and a value has at most {MAX_VALUE}")]
     TooLarge { name: String, size: usize },
+    #[error("`{name}` has {size} bytes, and only a file of up to 64 KiB is rotated")]
+    TooLargeToRotate { name: String, size: u64 },
     #[error("`{document}` would be larger than 16 MiB")]
     DocumentTooLarge { document: String },
     #[error("the value for `{name}` is no {}: {why}", wanted.as_str())]
@@ -141,7 +143,9 @@ impl Explain for VaultError {
             | Self::OlderDocument { .. }
             | Self::OtherDocument { .. }
             | Self::Jump { .. } => Code::Rollback,
-            Self::TooLarge { .. } | Self::DocumentTooLarge { .. } => Code::DataErr,
+            Self::TooLarge { .. }
+            | Self::TooLargeToRotate { .. }
+            | Self::DocumentTooLarge { .. } => Code::DataErr,
             Self::WrongType { .. }
             | Self::Clash { .. }
             | Self::OtherShape { .. }
@@ -250,6 +254,9 @@ impl Explain for VaultError {
             )],
             Self::TooLarge { name, .. } => {
                 vec![format!("`clws secret set {name} --type file` seals it as a file of its own")]
+            }
+            Self::TooLargeToRotate { name, .. } => {
+                vec![format!("`clws secret set {name}` takes a new one")]
             }
             Self::Exists(name) => vec![
                 format!("`clws secret remove {name}` takes it out of the way"),

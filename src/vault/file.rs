@@ -2,13 +2,13 @@
 
 use std::io::Read;
 
-use crate::crypto::sshsig::PublicKey;
 use crate::crypto::stream::{self, Passed};
 use crate::error::Error;
 use crate::fs::{Edit, FsError, New, Staged};
-use crate::lines::MAX_FILE;
+use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
 use crate::recipients::PublicRecipient;
+use crate::secret::Plain;
 use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
 
 use super::VaultError;
@@ -16,10 +16,11 @@ use super::change::{Change, Purpose};
 use super::claim::Claim;
 use super::judge::demand_no_jump;
 use super::open::Vault;
+use super::pending_file::PendingFile;
 use super::policy::{Policy, PolicyKey};
 use super::read::Opener;
 use super::sealing::{SealedFile, SealingError};
-use super::sidecar::{Content, Sidecar, Unsigned};
+use super::sidecar::{Content, SIDECAR_SCHEMA, Sidecar, Unsigned};
 use super::transfer::Origin;
 use super::unseal::{hash_of, with_each};
 
@@ -56,6 +57,8 @@ pub(super) enum Renewed {
 /// A sealed file that is written beside its place, and its signed sidecar.
 pub(super) struct FileDraft {
     pub(super) sidecar: Sidecar,
+    /// What becomes of the other content of a rotation; none where nothing does.
+    pub(super) beside: Option<Beside>,
     sealed: Option<SealedFile>,
     old_age: Option<[u8; 32]>,
     old_sidecar: Option<Vec<u8>>,
@@ -70,6 +73,14 @@ pub(super) struct There {
     pub(super) age: Option<[u8; 32]>,
     /// What was seen of it, if that is known already.
     pub(super) pin: Option<DocumentPin>,
+}
+
+/// What becomes of the other content of a rotation.
+pub(super) enum Beside {
+    /// This is it, and its plaintext.
+    Is(PendingFile, Plain),
+    /// It goes.
+    Goes,
 }
 
 impl Change<'_> {
@@ -177,7 +188,8 @@ impl Change<'_> {
         self.push(path, None, Vec::new(), renewed, |kept| {
             *kept = Policy::default();
             kept.set(PolicyKey::MovedTo, moved_to);
-        })
+        })?;
+        self.drop_pending_file(path)
     }
 
     pub(super) fn push(
@@ -288,6 +300,7 @@ impl Change<'_> {
         let sidecar = unsigned.sign(vault.id(), self.author.signer)?;
         self.files.push(FileDraft {
             sidecar,
+            beside: None,
             sealed: new,
             old_age: there.age,
             old_sidecar: there.text,
@@ -314,6 +327,32 @@ impl Change<'_> {
         judge: &Vault,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
+        let (old, before, seq) = self.counting(path, judge)?;
+        let mut kept = before.policy;
+        policy(&mut kept);
+        let unsigned = Unsigned {
+            id: before.id,
+            path: path.clone(),
+            content: before.content,
+            readers: before.readers,
+            rev: before.rev,
+            seq: seq + 1,
+            changed: before.changed,
+            author: before.author,
+            policy: kept,
+        };
+        let sidecar = unsigned.sign(self.vault.id(), self.author.signer)?;
+        self.files.push(FileDraft::of_sidecar(sidecar, old));
+        Ok(())
+    }
+
+    /// The sidecar of a file that is there, if it counts by the rules of `judge` and is not older than
+    /// seen: its text, itself, and the greatest number that is known of it.
+    pub(super) fn counting(
+        &self,
+        path: &FilePath,
+        judge: &Vault,
+    ) -> Result<(Vec<u8>, Sidecar, u64), Error> {
         let vault = self.vault;
         self.writable(path.as_str(), Purpose::Write)?;
         let rights = judge.rights(path.as_str())?;
@@ -321,58 +360,65 @@ impl Change<'_> {
             name: path.to_string(),
             nearest: None,
         };
-        let old = vault
-            .tree()
-            .read(&path.to_sidecar(), MAX_FILE)?
-            .ok_or_else(missing)?;
-        let before = Sidecar::parse(&old, path)?;
+        let text = vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
+        let text = text.ok_or_else(missing)?;
+        let sidecar = Sidecar::parse(&text, path)?;
         let pins = &vault.trust().pins;
-        let pin = pins.file(&before.id, path.as_str())?.unwrap_or_default();
+        let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
         let known = pin.values.get(FILE_RECORD);
-        let judged = judge.judge_sidecar(&before, &rights, known)?;
+        let judged = judge.judge_sidecar(&sidecar, &rights, known)?;
         judge.demand_newest(path.as_str(), &judged, known)?;
-        let mut kept = before.policy;
-        policy(&mut kept);
-        let unsigned = Unsigned {
-            id: before.id,
-            path: path.clone(),
-            content: Some(before.content.ok_or_else(missing)?),
-            readers: before.readers,
-            rev: before.rev,
-            seq: before.seq.max(known.map_or(0, |mark| mark.seq)) + 1,
-            changed: before.changed,
-            author: before.author,
-            policy: kept,
-        };
-        let sidecar = unsigned.sign(vault.id(), self.author.signer)?;
-        let old_sidecar = Some(old);
-        self.files.push(FileDraft {
-            sidecar,
-            sealed: None,
-            old_age: None,
-            old_sidecar,
-        });
-        Ok(())
+        if sidecar.content.is_none() {
+            return Err(missing().into());
+        }
+        let seq = sidecar.seq.max(known.map_or(0, |mark| mark.seq));
+        Ok((text, sidecar, seq))
     }
 }
 
 impl FileDraft {
-    /// Opens the staged file with the writer's own identity and compares it with what went in.
-    /// Gives what is then to be verified of its sidecar.
+    /// Another sidecar beside the same age file.
+    pub(super) fn of_sidecar(sidecar: Sidecar, old: Vec<u8>) -> Self {
+        Self {
+            sidecar,
+            beside: None,
+            sealed: None,
+            old_age: None,
+            old_sidecar: Some(old),
+        }
+    }
+
+    /// Opens the staged file with the writer's own identity and compares it with what went in. Adds what
+    /// is then to be verified, and gives the pin.
     pub(super) fn verify(
         &mut self,
         vault: &Vault,
         openers: &[&dyn Opener],
-    ) -> Result<Claim, Error> {
+        claims: &mut Vec<Claim>,
+    ) -> Result<DocumentPin, Error> {
         let path = self.sidecar.path.clone();
-        let printed = self.sidecar.print();
+        let not_verified = || VaultError::NotVerified(path.to_string());
+        let printed = self.print()?;
         if Sidecar::parse(printed.as_bytes(), &path)? != self.sidecar {
-            return Err(VaultError::NotVerified(path.to_string()).into());
+            return Err(not_verified().into());
         }
         let rights = vault.rights(path.as_str())?;
-        let (claim, _) = vault.claim_of_sidecar(&self.sidecar, &rights)?;
+        let (claim, mark) = vault.claim_of_sidecar(&self.sidecar, &rights)?;
+        claims.push(claim);
+        let pin = DocumentPin {
+            path: path.to_string(),
+            values: [(FILE_RECORD.to_owned(), mark)].into(),
+            ..DocumentPin::default()
+        };
+        if let Some(Beside::Is(pending, plain)) = &self.beside {
+            let read = PendingFile::of(printed.as_bytes(), &self.sidecar)?;
+            if read.as_ref() != Some(pending) || !pending.open(openers)?.same_as(plain) {
+                return Err(not_verified().into());
+            }
+            claims.push(vault.claim_of_pending_file(pending, &rights)?);
+        }
         let Some(sealed) = self.sealed.as_mut().filter(|sealed| !sealed.is_read_back) else {
-            return Ok(claim);
+            return Ok(pin);
         };
         let file = sealed.staged.file()?;
         let read = with_each(openers, |identities| {
@@ -382,24 +428,35 @@ impl FileDraft {
         sealed.staged.finish()?;
         sealed.is_read_back = read == sealed.passed;
         if sealed.is_read_back {
-            Ok(claim)
+            Ok(pin)
         } else {
             Err(explain(&path, SealingError::Differs))
         }
     }
 
-    pub(super) fn pin(&self, vault: &Vault, signer: &PublicKey) -> DocumentPin {
-        let message = self.sidecar.message(vault.id(), signer);
-        DocumentPin {
-            path: self.sidecar.path.to_string(),
-            values: [(FILE_RECORD.to_owned(), self.sidecar.mark(&message))].into(),
-            ..DocumentPin::default()
-        }
+    /// The sidecar's text; what is beside the content stays where nothing becomes of it.
+    fn print(&self) -> Result<String, VaultError> {
+        let beside = self.beside.as_ref().map(|beside| match beside {
+            Beside::Is(pending, _) => Some(pending.print()),
+            Beside::Goes => None,
+        });
+        let mut tables = lines::Changes::new();
+        tables.insert(("file", None), Some(self.sidecar.table()));
+        tables.extend(beside.map(|beside| (("pending", None), beside)));
+        let Some(old) = &self.old_sidecar else {
+            let tables: Vec<String> = tables.into_values().flatten().collect();
+            return Ok(lines::render("", &tables));
+        };
+        let parsed = lines::scan(old, &SIDECAR_SCHEMA).map_err(|error| VaultError::Line {
+            file: self.sidecar.path.to_sidecar(),
+            error,
+        })?;
+        Ok(lines::apply(&parsed, &tables))
     }
 
-    pub(super) fn into_edits(self) -> Vec<Edit> {
+    pub(super) fn into_edits(self) -> Result<Vec<Edit>, VaultError> {
         let path = &self.sidecar.path;
-        let printed = New::Bytes(self.sidecar.print().into_bytes());
+        let printed = New::Bytes(self.print()?.into_bytes());
         let mut edits = vec![Edit::of(
             path.to_sidecar(),
             self.old_sidecar.as_deref(),
@@ -416,7 +473,7 @@ impl FileDraft {
             was: self.old_age,
             new,
         }));
-        edits
+        Ok(edits)
     }
 }
 

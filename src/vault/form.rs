@@ -12,6 +12,7 @@ use crate::name::SecretPath;
 use super::document::{DOCUMENT_SCHEMA, Document};
 use super::listing::Listed;
 use super::open::Vault;
+use super::pending_file::PendingFile;
 use super::sidecar::{SIDECAR_SCHEMA, Sidecar};
 use super::{Found, VaultError};
 
@@ -104,7 +105,14 @@ impl Vault {
     /// Whether two texts hold the same records, wraps and signatures.
     fn says_the_same(&self, item: &Listed, a: &[u8], b: &[u8]) -> Result<bool, VaultError> {
         match item {
-            Listed::File(path) => Ok(Sidecar::parse(a, path)? == Sidecar::parse(b, path)?),
+            Listed::File(path) => {
+                let whole = |bytes: &[u8]| {
+                    let sidecar = Sidecar::parse(bytes, path)?;
+                    let pending = PendingFile::of(bytes, &sidecar)?;
+                    Ok::<_, VaultError>((sidecar, pending))
+                };
+                Ok(whole(a)? == whole(b)?)
+            }
             Listed::Document(path) => {
                 let (a, b) = (
                     Document::parse(a, path, self.id())?,

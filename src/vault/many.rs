@@ -132,6 +132,10 @@ impl Change<'_> {
         let reader =
             Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?.holding_lock();
         let judged = reader.judge_file(path)?;
+        if judged.has_pending {
+            // It has two contents, which are sealed anew together.
+            return Ok(None);
+        }
         self.log_ahead([path])?;
         let (content, sidecar) = (judged.content, judged.sidecar);
         let mut policy = sidecar.policy.clone();

@@ -6,6 +6,40 @@ use crate::crypto::List;
 use crate::lines::{LineError, Table, Value};
 use crate::time::Moment;
 
+/// So many days before its end a value is named: time enough for an order, or a certificate.
+const AHEAD: i64 = 30;
+
+const DAY: i64 = 86_400;
+
+/// An end that has come, or comes within 30 days.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ending {
+    /// The day: `2026-12-24`.
+    pub day: String,
+    /// The day since which it is named.
+    pub since: String,
+    /// Whether it has come.
+    pub has_come: bool,
+}
+
+impl Ending {
+    /// An end on `day`; none if it is far from `now`, or that is no day.
+    #[must_use]
+    pub fn of(day: &str, now: Moment) -> Option<Self> {
+        let end: Moment = format!("{day}T00:00:00Z").parse().ok()?;
+        let has_come = end.seconds() <= now.seconds();
+        let since = match has_come {
+            true => end,
+            false => Moment::from_seconds(end.seconds() - AHEAD * DAY),
+        };
+        (since.seconds() <= now.seconds()).then(|| Self {
+            day: day.to_owned(),
+            since: since.date(),
+            has_come,
+        })
+    }
+}
+
 /// The keys of policy, in their order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[expect(
@@ -104,6 +138,12 @@ impl Policy {
             }
         }
         all
+    }
+
+    /// Its end, if that is near or over.
+    #[must_use]
+    pub fn ending(&self, now: Moment) -> Option<Ending> {
+        Ending::of(self.value(PolicyKey::Expires)?, now)
     }
 
     /// The day on which a value that was given at `changed` is due: its end, or so many days later as its

@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
         Ok((judged.mark, judged.order))
     }
 
-    fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {
+    pub(super) fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {
         if self.openers.is_empty() {
             return Err(VaultError::NoIdentity {
                 name: document.place.path.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{List, field, hex, sha256};
-use crate::lines::{self, Kind, Schema, Value};
+use crate::lines::{self, Kind, LineError, Schema, Table, Value};
 use crate::name::FilePath;
 use crate::time::Moment;
 use crate::trust::RecordMark;
@@ -14,34 +14,63 @@ use super::policy::Policy;
 /// The tables and keys of a sidecar.
 pub static SIDECAR_SCHEMA: Schema = Schema {
     what: "sidecar",
-    kinds: &[Kind {
-        name: "file",
-        named: false,
-        keys: &[
-            "format",
-            "id",
-            "path",
-            "state",
-            "mode",
-            "size",
-            "sha256",
-            "readers",
-            "rev",
-            "seq",
-            "changed",
-            "author",
-            "expires",
-            "exposed",
-            "moved_to",
-            "no_print",
-            "note",
-            "owner",
-            "rotate_every",
-            "rotator",
-            "sig",
-        ],
-    }],
+    kinds: &[
+        Kind {
+            name: "file",
+            named: false,
+            keys: &[
+                "format",
+                "id",
+                "path",
+                "state",
+                "mode",
+                "size",
+                "sha256",
+                "readers",
+                "rev",
+                "seq",
+                "changed",
+                "author",
+                "expires",
+                "exposed",
+                "moved_to",
+                "no_print",
+                "note",
+                "owner",
+                "rotate_every",
+                "rotator",
+                "sig",
+            ],
+        },
+        Kind {
+            name: "pending",
+            named: false,
+            keys: &[
+                "age", "mode", "size", "readers", "rev", "seq", "changed", "author", "exposed",
+                "sig",
+            ],
+        },
+    ],
 };
+
+/// Which of the two contents of a sealed file is signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Part {
+    /// `[file]`, the content that is given out.
+    File,
+    /// `[pending]`, the other content of a rotation.
+    Pending,
+}
+
+impl Part {
+    /// The tag of the message: neither can be passed off as the other.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::File => "clws.v1.file",
+            Self::Pending => "clws.v1.file-pending",
+        }
+    }
+}
 
 /// What is signed about a sealed file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -98,7 +127,16 @@ impl Unsigned {
         vault: &[u8; 32],
         signer: &dyn Signs,
     ) -> Result<Sidecar, crate::error::Error> {
-        let message = self.message(vault, signer.public());
+        self.sign_as(Part::File, vault, signer)
+    }
+
+    pub(super) fn sign_as(
+        self,
+        part: Part,
+        vault: &[u8; 32],
+        signer: &dyn Signs,
+    ) -> Result<Sidecar, crate::error::Error> {
+        let message = self.message(part, vault, signer.public());
         let signed = signer.sign(Namespace::File, &message)?;
         let Self {
             id,
@@ -126,8 +164,9 @@ impl Unsigned {
     }
 
     /// `L("clws.v1.file", vault, id, path, scope, state, mode, u64(size), SHA-256(age file),
-    /// u64(rev), u64(seq), changed, author, readers, policy, signer blob)`.
-    fn message(&self, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+    /// u64(rev), u64(seq), changed, author, readers, policy, signer blob)`, with another tag for a
+    /// pending one.
+    fn message(&self, part: Part, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
         let (state, mode, size, hash) = match &self.content {
             Some(Content { mode, size, sha256 }) => {
                 ("live", mode_text(*mode), *size, sha256.as_slice())
@@ -138,7 +177,7 @@ impl Unsigned {
             .readers
             .iter()
             .fold(List::new("readers"), |list, name| list.text(name));
-        List::new("clws.v1.file")
+        List::new(part.tag())
             .bytes(vault)
             .bytes(&self.id)
             .text(self.path.as_str())
@@ -156,6 +195,14 @@ impl Unsigned {
             .bytes(signer.blob())
             .encode()
     }
+}
+
+/// The permission bits that a table says.
+pub(super) fn mode_of(table: &Table<'_>) -> Result<u32, LineError> {
+    let mode = table.text("mode")?;
+    let bits = u32::from_str_radix(mode, 8).ok();
+    let bits = bits.filter(|bits| mode_text(*bits) == mode);
+    bits.ok_or_else(|| table.wrong("mode", "four octal digits are wanted".to_owned()))
 }
 
 /// `0600`.
@@ -184,18 +231,11 @@ impl Sidecar {
                 Some(_) => {
                     return Err(table.wrong("state", "removed, or nothing, is wanted".to_owned()));
                 }
-                None => {
-                    let mode = table.text("mode")?;
-                    let bits = u32::from_str_radix(mode, 8).ok();
-                    let bits = bits.filter(|bits| mode_text(*bits) == mode);
-                    Some(Content {
-                        mode: bits.ok_or_else(|| {
-                            table.wrong("mode", "four octal digits are wanted".to_owned())
-                        })?,
-                        size: table.number("size")?,
-                        sha256: table.hex("sha256")?,
-                    })
-                }
+                None => Some(Content {
+                    mode: mode_of(&table)?,
+                    size: table.number("size")?,
+                    sha256: table.hex("sha256")?,
+                }),
             };
             Ok(Self {
                 id: table.hex("id")?,
@@ -221,9 +261,14 @@ impl Sidecar {
         }
     }
 
-    /// Prints the file.
+    /// Prints the file, without what lies beside the content.
     #[must_use]
     pub fn print(&self) -> String {
+        lines::render("", &[self.table()])
+    }
+
+    /// Prints `[file]`.
+    pub(super) fn table(&self) -> String {
         let mut fields: Vec<(&str, Value)> = vec![
             ("format", Value::Integer(1)),
             ("id", hex(&self.id).into()),
@@ -244,12 +289,16 @@ impl Sidecar {
         fields.push(("author", self.author.as_str().into()));
         fields.extend(self.policy.fields());
         fields.push(("sig", self.signed.to_string().into()));
-        lines::render("", &[lines::print("file", None, &fields)])
+        lines::print("file", None, &fields)
     }
 
     /// The message that the signature is over, for the key that it names.
     #[must_use]
     pub fn message(&self, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+        self.message_as(Part::File, vault, signer)
+    }
+
+    pub(super) fn message_as(&self, part: Part, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
         let Self {
             id,
             path,
@@ -273,7 +322,7 @@ impl Sidecar {
             author,
             policy,
         }
-        .message(vault, signer)
+        .message(part, vault, signer)
     }
 
     /// What it is compared by, given the message that was signed.
@@ -287,5 +336,54 @@ impl Sidecar {
             changed: self.changed,
             hash: sha256(&bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::sshsig::SigningKey;
+
+    /// The vector of the specification.
+    #[test]
+    fn neither_content_is_passed_off_as_the_other() {
+        let bytes = |from: u8| move |at| from + u8::try_from(at).unwrap();
+        let vault: [u8; 32] = std::array::from_fn(bytes(0));
+        let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
+        let unsigned = Unsigned {
+            id: std::array::from_fn(bytes(0x40)),
+            path: "prod/tls/site.key".parse().unwrap(),
+            content: Some(Content {
+                mode: 0o600,
+                size: 7,
+                sha256: std::array::from_fn(bytes(0xc0)),
+            }),
+            readers: vec!["ada".into(), "ben".into()],
+            rev: 7,
+            seq: 12,
+            changed: "2026-11-24T10:00:00Z".parse().unwrap(),
+            author: "ada".into(),
+            policy: Policy::default(),
+        };
+        let given_out = unsigned.message(Part::File, &vault, signing.public());
+        let beside = unsigned.message(Part::Pending, &vault, signing.public());
+        assert_eq!(
+            hex(&sha256(&given_out)),
+            "1ed7e5f9cbe7d9748e6a0e99734de8316e94f72d25f45bd5cfbc9aea4f9dc5b3"
+        );
+        assert_eq!(
+            hex(&sha256(&beside)),
+            "0424954983ee64bd4e81d85407a95bfa254c350e00dd9a86f43b998a9b4a2bb3"
+        );
+        let signature = signing.sign(Namespace::File, &given_out);
+        let verify = |message| {
+            signing
+                .public()
+                .verify(Namespace::File, message, &signature)
+        };
+        verify(&given_out).unwrap();
+        assert!(verify(&beside).is_err());
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct JudgedFile {
     pub(super) text: Vec<u8>,
     /// What the sidecar says of the age file.
     pub(super) content: Content,
+    /// Whether something lies beside the content, for a rotation.
+    pub(super) has_pending: bool,
     pub(super) pin: Option<DocumentPin>,
     seen: (RecordMark, Order),
 }
@@ -141,6 +143,7 @@ impl Reader<'_> {
     /// Judges a sealed file by its sidecar.
     pub(super) fn judge_file(&self, path: &FilePath) -> Result<JudgedFile, Error> {
         let (sidecar, text, pin) = self.sidecar(path)?;
+        let has_pending = memchr::memmem::find(&text, b"\n[pending]\n").is_some();
         let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
         let rights = self.vault.rights(path.as_str())?;
         let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
@@ -157,6 +160,7 @@ impl Reader<'_> {
             sidecar,
             text,
             content,
+            has_pending,
             pin,
             seen,
         })

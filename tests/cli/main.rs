@@ -22,6 +22,7 @@ mod a_policy_is_signed_beside_the_value;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_scan_finds_what_lies_in_clear;
+mod a_sealed_file_is_rotated;
 mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
 mod a_value_and_a_file_are_edited_as_they_are;

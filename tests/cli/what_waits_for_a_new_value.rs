@@ -134,3 +134,73 @@ fn a_value_made_by_hand_is_taken_at_a_prompt_and_the_steps_are_numbered() {
     assert_eq!(token(), "made elsewhere");
     lab.clws("check --full").succeeds();
 }
+
+/// A certificate that holds for so many days.
+fn certificate(days: &str) -> String {
+    let made = std::process::Command::new(crate::tool::tool("openssl"))
+        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt"])
+        .args(["ec_paramgen_curve:P-256", "-subj", "/CN=web.example"])
+        .args(["-keyout", "/dev/null", "-days", days])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).unwrap()
+}
+
+#[test]
+fn certificates_say_themselves_when_they_end() {
+    let lab = lab();
+    for (path, days) in [("dev/tls/near.crt", "20"), ("dev/tls/far.crt", "90")] {
+        lab.clws(&format!("secret set {path} --type file"))
+            .stdin(certificate(days).as_bytes())
+            .succeeds();
+    }
+    lab.clws("secret set dev/web/CHAIN")
+        .stdin(format!("{}{}", certificate("90"), certificate("10")).as_bytes())
+        .succeeds();
+    let hooks = lab.vault().join("hooks/front/tls");
+    std::fs::create_dir_all(&hooks).unwrap();
+    std::fs::write(hooks.join("ca.pem"), certificate("15")).unwrap();
+    std::fs::write(hooks.join("other-ca.pem"), certificate("900")).unwrap();
+    let ends = [
+        ("dev/tls/near.crt", "clws secret set dev/tls/near.crt"),
+        ("dev/web/CHAIN", "clws secret set dev/web/CHAIN"),
+        (
+            "hooks/front/tls/ca.pem",
+            "put a new one there, then clws hook sign front",
+        ),
+    ];
+    assert_eq!(
+        waiting(&lab, ""),
+        ends.map(|(path, _)| found(path, "expiring"))
+    );
+    assert_eq!(waiting(&lab, "dev/tls"), [found(ends[0].0, "expiring")]);
+    let checked = lab.clws("check --json").succeeds().json();
+    let noted: Vec<(String, String)> = checked["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|found| found["kind"] == "due")
+        .map(|found| {
+            let text = |key: &str| found[key].as_str().unwrap().to_owned();
+            assert!(text("why").contains("expires on 2"), "{found}");
+            (text("path"), text("next"))
+        })
+        .collect();
+    assert_eq!(
+        noted,
+        ends.map(|(path, next)| (path.to_owned(), next.to_owned()))
+    );
+
+    // A new one takes it off the list, by whichever way it comes.
+    lab.clws("secret set dev/tls/near.crt")
+        .stdin(certificate("365").as_bytes())
+        .succeeds();
+    lab.clws("secret policy dev/web/CHAIN --rotator by-hand")
+        .succeeds();
+    lab.clws("rotate dev/web/CHAIN --yes")
+        .stdin(certificate("365").as_bytes())
+        .succeeds();
+    std::fs::write(hooks.join("ca.pem"), certificate("365")).unwrap();
+    assert_eq!(waiting(&lab, ""), []);
+}

@@ -7,12 +7,24 @@ use crate::trial::Side;
 
 const OLD: &str = "old-hunter2-token";
 
-fn token(lab: &Lab) -> String {
-    lab.clws("secret get dev/web/TOKEN").succeeds().text()
+/// What is rotated, and the file in which the other value lies meanwhile.
+struct Secret {
+    path: &'static str,
+    file: &'static str,
 }
 
+const VALUE: Secret = Secret {
+    path: "dev/web/TOKEN",
+    file: "secrets/dev/web.toml",
+};
+
+const FILE: Secret = Secret {
+    path: "dev/web-keys/token",
+    file: "secrets/dev/web-keys/token.age.toml",
+};
+
 /// The value, and whether all that was written counts.
-fn look(lab: &Lab, what: &str) -> Side {
+fn look(lab: &Lab, secret: &Secret, what: &str) -> Side {
     for command in ["check --full", "audit verify"] {
         let ran = lab.clws(command).run();
         assert_eq!(
@@ -23,7 +35,8 @@ fn look(lab: &Lab, what: &str) -> Side {
             ran.err
         );
     }
-    match token(lab) {
+    let get = lab.clws(&format!("secret get {}", secret.path));
+    match get.succeeds().text() {
         old if old == OLD => Side::Old,
         new => {
             assert_eq!(new.len(), 32, "{what}: neither old nor new");
@@ -32,19 +45,16 @@ fn look(lab: &Lab, what: &str) -> Side {
     }
 }
 
-fn is_settled(lab: &Lab, what: &str) {
-    let document = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
-    assert!(
-        !document.contains("[pending."),
-        "{what}: two values are left"
-    );
+fn is_settled(lab: &Lab, secret: &Secret, what: &str) {
+    let text = std::fs::read_to_string(lab.vault().join(secret.file)).unwrap();
+    assert!(!text.contains("[pending"), "{what}: two values are left");
     let listed = lab.clws("rotate --resume").run();
     assert_eq!(listed.code, 18, "{what}: {}", listed.err);
 }
 
 /// Fails one in nine of the calls that change something, in each way, and leads on from each.
-fn rotate(name: &str, lab: &Lab, lead_on: &dyn Fn(Side, &str)) {
-    let command = || lab.clws("rotate dev/web/TOKEN --yes");
+fn rotate(name: &str, lab: &Lab, secret: &Secret, lead_on: &dyn Fn(Side, &str)) {
+    let command = || lab.clws(&format!("rotate {} --yes", secret.path));
     let (root, strace) = (lab.root(), Strace::new());
     let old = Tree::read(root);
     let calls = strace.record(&command());
@@ -62,7 +72,7 @@ fn rotate(name: &str, lab: &Lab, lead_on: &dyn Fn(Side, &str)) {
                 assert!(!ended.err.contains("panicked"), "{what}");
                 if ended.hit {
                     hit += 1;
-                    let side = look(lab, &what);
+                    let side = look(lab, secret, &what);
                     new += usize::from(side == Side::New);
                     lead_on(side, &what);
                 }
@@ -77,35 +87,46 @@ fn rotate(name: &str, lab: &Lab, lead_on: &dyn Fn(Side, &str)) {
     );
 }
 
-fn lab() -> Lab {
-    let lab = Lab::founded().secret("dev/web/TOKEN", OLD);
-    lab.clws("secret policy dev/web/TOKEN --rotator random")
+fn lab(secret: &Secret) -> Lab {
+    let lab = Lab::founded();
+    let kind = if secret.file.ends_with(".age.toml") {
+        "--type file"
+    } else {
+        ""
+    };
+    lab.clws(&format!("secret set {} {kind}", secret.path))
+        .stdin(OLD.as_bytes())
+        .succeeds();
+    lab.clws(&format!("secret policy {} --rotator random", secret.path))
         .succeeds();
     lab
 }
 
-#[test]
-fn a_rotation_that_was_killed_is_gone_on_with() {
-    let lab = lab();
-    rotate("rotate, then --resume", &lab, &|side, what| {
+fn gone_on_with(secret: &Secret) {
+    let lab = lab(secret);
+    let name = format!("rotate {}, then --resume", secret.path);
+    rotate(&name, &lab, secret, &|side, what| {
         let ran = lab.clws("rotate --resume --yes").run();
         match (ran.code, side) {
             (0, _) | (18, Side::New) => {}
             // Nothing was written down yet.
-            (18, Side::Old) => drop(lab.clws("rotate dev/web/TOKEN --yes").succeeds()),
+            (18, Side::Old) => {
+                let again = lab.clws(&format!("rotate {} --yes", secret.path));
+                drop(again.succeeds());
+            }
             (code, _) => panic!("{what}: {code}: {}", ran.err),
         }
-        assert_eq!(look(&lab, what), Side::New, "{what}");
-        is_settled(&lab, what);
+        assert_eq!(look(&lab, secret, what), Side::New, "{what}");
+        is_settled(&lab, secret, what);
     });
 }
 
-#[test]
-fn a_rotation_that_was_killed_is_led_back() {
-    let lab = lab();
-    rotate("rotate, then --undo", &lab, &|side, what| {
+fn led_back(secret: &Secret) {
+    let lab = lab(secret);
+    let name = format!("rotate {}, then --undo", secret.path);
+    rotate(&name, &lab, secret, &|side, what| {
         let ran = lab.clws("rotate --undo --yes").run();
-        let now = look(&lab, what);
+        let now = look(&lab, secret, what);
         match (ran.code, side) {
             (0, _) => {}
             // Nothing was written down yet, or all of it was done.
@@ -115,6 +136,26 @@ fn a_rotation_that_was_killed_is_led_back() {
         if side == Side::Old {
             assert_eq!(now, Side::Old, "{what}");
         }
-        is_settled(&lab, what);
+        is_settled(&lab, secret, what);
     });
+}
+
+#[test]
+fn a_rotation_that_was_killed_is_gone_on_with() {
+    gone_on_with(&VALUE);
+}
+
+#[test]
+fn a_rotation_that_was_killed_is_led_back() {
+    led_back(&VALUE);
+}
+
+#[test]
+fn a_rotation_of_a_file_that_was_killed_is_gone_on_with() {
+    gone_on_with(&FILE);
+}
+
+#[test]
+fn a_rotation_of_a_file_that_was_killed_is_led_back() {
+    led_back(&FILE);
 }

@@ -168,6 +168,29 @@ impl Sshd {
         let _output = command.arg("-KILL").arg(self.listener.to_string()).output();
     }
 
+    /// Listens again on its port, as a host that comes back.
+    pub fn comes_back(&mut self) {
+        let _waited = self.child.wait();
+        let at = |name: &str| self.folder.path().join(name);
+        let listens = |log: &str| log.matches("Server listening on").count();
+        let before = listens(&self.log());
+        let mut command = Command::new(PROGRAM);
+        command.arg("-D").arg("-f").arg(at("sshd_config"));
+        command.arg("-E").arg(at("log")).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.child = child.unwrap();
+        self.listener = self.child.id();
+        let until = Instant::now() + Duration::from_secs(20);
+        while listens(&self.log()) == before {
+            assert!(
+                Instant::now() < until,
+                "sshd does not listen: {}",
+                self.log()
+            );
+            sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Kills its sessions, as a host that goes down does; it goes on listening.
     pub fn kill_sessions(&self) {
         self.signal_sessions("-KILL");

@@ -56,6 +56,11 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts one that shows the pair and has these locations.
     pub(crate) fn start(pair: &Pair, locations: &str) -> Self {
+        Self::start_by(|program| Command::new(program), pair, locations)
+    }
+
+    /// The same, with the program started in a way of the caller's.
+    pub(crate) fn start_by(starts: impl Fn(&str) -> Command, pair: &Pair, locations: &str) -> Self {
         let folder = TempDir::with_prefix("clws-nginx-").unwrap();
         let (plain, secure) = (free_port(), free_port());
         let path = folder.path().display().to_string();
@@ -70,7 +75,7 @@ impl Nginx {
         std::fs::write(folder.path().join("crt"), &pair.chain).unwrap();
         std::fs::write(folder.path().join("key"), &pair.key).unwrap();
         std::fs::write(folder.path().join("conf"), config).unwrap();
-        let server = Command::new(tool("nginx"))
+        let server = starts(tool("nginx").to_str().unwrap())
             .args(["-e", &format!("{path}/log"), "-c", &format!("{path}/conf")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -43,16 +43,17 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
             .line(&format!("  next: {}", last.unwrap_or_default()))?;
     }
     let word = if paths == 1 { "waits" } else { "wait" };
-    cx.ui.say(&format!(
-        "{} {word} for a new value",
-        count(paths, "secret")
-    ));
+    cx.ui
+        .say(&format!("{} {word} for a new value", count(paths, "path")));
     Ok(())
 }
 
 fn users_of(due: &Due, users: &Users) -> Vec<String> {
     let users = users.of_secret(&due.path).into_iter();
-    users.map(ToString::to_string).collect()
+    users
+        .map(ToString::to_string)
+        .chain(due.in_hook.clone())
+        .collect()
 }
 
 /// Who looks after it, what rotates it, who uses it; as far as that is said.
@@ -68,14 +69,21 @@ fn about(due: &Due, users: &Users) -> String {
 /// The command that gives it a new value. A new end is for a person to say.
 fn next(due: &Due) -> String {
     let path = &due.path;
+    if let Some(component) = &due.in_hook {
+        return format!("put a new one there, then clws hook sign {component}");
+    }
     let new = match due.rotator.as_deref() {
-        Some(_) if !due.is_file => format!("clws rotate {path}"),
+        Some(_) => format!("clws rotate {path}"),
         _ => format!("clws secret set {path}"),
     };
     match due.reason {
-        Reason::Expired | Reason::Expiring => {
-            format!("{new}; then clws secret policy {path} --expires DATE")
+        // A certificate says itself until when it holds.
+        Reason::Expired | Reason::Expiring if due.rotator.as_deref() != Some("tls") => {
+            format!(
+                "{new}; then clws secret policy {path} --expires DATE, unless it says so itself"
+            )
         }
+        Reason::Expired | Reason::Expiring => new,
         Reason::Exposed | Reason::Overdue => new,
     }
 }

@@ -1,29 +1,37 @@
 //! `clws rotate`: new values for old ones.
 
 mod due;
+mod hosts;
 mod take;
 
 use std::process::ExitCode;
 
 use clap::Args;
 
+use self::hosts::OverSsh;
 use self::take::Deploys;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, as_openers};
+use crate::cli::deploy::user_here;
+use crate::cli::login::Ways;
 use crate::cli::ui::Ui;
 use crate::deploy::signed_script;
 use crate::error::Error;
-use crate::name::{Component, SecretName, SecretPath};
-use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, planned};
+use crate::fs::Sync;
+use crate::name::{Component, SecretPath};
+use crate::rotate::{
+    Hosts, Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending, planned,
+};
 use crate::secret::Plain;
 use crate::text::list;
-use crate::vault::{Change, MAX_VALUE, Vault};
+use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 
 /// Give values new ones, and take those into use
 ///
 /// The new value is sealed beside the old one, becomes the one that is given out, and every component whose
 /// hook uses it is deployed again; when all of them answer, the old one is dropped. What is cut off is gone
 /// on with by `--resume` or led back by `--undo`: the old value is then issued again as the newest. A value's
-/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `by-hand`, where a person
+/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `ssh-key` for a key
+/// that logs in to hosts; `tls` for a server's key, together with its certificate; `by-hand`, where a person
 /// makes it elsewhere and gives it here; or the
 /// NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere (docs/rotation.md).
 ///
@@ -31,7 +39,7 @@ use crate::vault::{Change, MAX_VALUE, Vault};
 /// is older than its policy lets it be, and what ends within 30 days. That needs no private key.
 #[derive(Args, Debug)]
 pub(crate) struct RotateArgs {
-    /// Values; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
+    /// Values and sealed files; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
     #[arg(required_unless_present_any = ["due", "resume", "undo"])]
     paths: Vec<SecretPath>,
     /// What waits for a new value
@@ -62,8 +70,17 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.change_with(&bundles, &vault, "rotate", |change| make(change))
     };
     let say = |line: &str| cx.ui.say(line);
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(&vault, as_openers(&mine), "rotate", Sync::Disk)?;
+    let user = user_here(cx);
+    let over_ssh = OverSsh {
+        cx,
+        vault: &vault,
+        ways: Ways::new(cx, &vault, &reader, &bundles, &user),
+    };
     let means = Means {
         scripts: &Signed { vault: &vault },
+        hosts: &over_ssh,
         person: &cx.ui,
     };
     let run = Run {
@@ -80,6 +97,11 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         let values = planned(&vault, &args.paths, means)?;
         for value in &values {
             cx.ui.say(&format!("{}, by {}", value.path, value.rotator));
+            if value.rotator == SSH_KEY {
+                let hosts = over_ssh.of(&value.path)?;
+                cx.ui
+                    .say(&format!("  where it is listed of {}", list(&hosts)));
+            }
         }
         let paths: Vec<String> = values.iter().map(|value| value.path.clone()).collect();
         // Whatever is missing for a deploy is said before anything is changed.
@@ -107,6 +129,9 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The rotator whose hosts the plan names.
+const SSH_KEY: &str = "ssh-key";
+
 /// The scripts of rotators: `hooks/NAME/rotate.sh`, signed as any hook.
 struct Signed<'a> {
     vault: &'a Vault,
@@ -118,6 +143,12 @@ impl Scripts for Signed<'_> {
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         signed_script(self.vault, &component, "rotate.sh", &secret)
     }
+
+    fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error> {
+        let component = name.parse::<Component>()?;
+        let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
+        signed_script(self.vault, &component, "issue.sh", &secret)
+    }
 }
 
 impl Person for Ui {
@@ -126,6 +157,17 @@ impl Person for Ui {
         self.tell("  1. make a new value where it comes from; leave the old one accepted there");
         self.tell("  2. give the new value here");
         self.value(path, MAX_VALUE)
+    }
+
+    fn certifies(&self, path: &str, request: &str) -> Result<Option<Plain>, Error> {
+        self.tell(&format!("by hand, for {path}:"));
+        self.tell("  1. have this request signed by your CA; a new pair with a key of its own will do too");
+        self.data(request.as_bytes())?;
+        self.tell("  2. give the certificate here, behind it those that lead to the CA, as PEM; end with ^D");
+        self.tell("     (nothing, if it comes later)");
+        let given = self.text(path, MAX_VALUE)?;
+        let is_empty = given.with(|given| given.trim_ascii().is_empty());
+        Ok((!is_empty).then_some(given))
     }
 
     fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {
@@ -176,19 +218,18 @@ fn drop_alone(
 ) -> Result<(), Error> {
     let mut values = Vec::new();
     for path in paths {
-        match vault.find_secret(path)? {
-            SecretName::Value(path, name) if vault.has_pending(&path, &name)? => {
-                values.push((path, name));
-            }
-            _ => return Err(RotateError::NotBegun.into()),
+        let secret = vault.find_secret(path)?;
+        if !has_pending(vault, &secret)? {
+            return Err(RotateError::NotBegun.into());
         }
+        values.push(secret);
     }
     cx.ui
         .warn("it was begun on another machine: the value that is given out stays, the other goes");
     cx.ui.confirm("drop the value beside it?")?;
     (run.change)(&mut |change| {
         let mut each = values.iter();
-        each.try_for_each(|(path, name)| change.drop_pending(path, name))
+        each.try_for_each(|secret| change.drop_pending(secret))
     })?;
     cx.ui.say("dropped");
     Ok(())

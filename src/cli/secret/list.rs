@@ -11,8 +11,8 @@ use crate::name::SecretPath;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError};
 use crate::vault::{
-    Document, Judged, Listed, Past, Pending, Policy, PolicyKey, Record, Sidecar, State, Vault,
-    VaultError, Vouched, is_jump,
+    Document, Judged, Listed, Past, Pending, PendingFile, Policy, PolicyKey, Record, Sidecar,
+    State, Vault, VaultError, Vouched, is_jump,
 };
 
 /// List secrets: name, rev, age, due date, readers, writer
@@ -193,12 +193,17 @@ impl Look<'_> {
                 let bytes = self.past.read(&path.to_sidecar())?.unwrap_or_default();
                 let sidecar = Sidecar::parse(&bytes, path)?;
                 let pin = self.seen(|pins| pins.file(&sidecar.id, path.as_str()));
+                let pending = PendingFile::of(&bytes, &sidecar)?;
+                let mark = match self.mark_of_file(&sidecar, &pin) {
+                    "" if pending.is_some() => "pending",
+                    mark => mark,
+                };
                 Ok(vec![Row {
                     path: path.to_string(),
                     rev: sidecar.rev,
                     changed: sidecar.changed,
                     due: due(&sidecar.policy, sidecar.changed),
-                    mark: self.mark_of_file(&sidecar, &pin),
+                    mark,
                     readers: sidecar.readers,
                     author: sidecar.author,
                     removed: sidecar.content.is_none(),

@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{FilePath, SecretName, SecretPath};
+use crate::plaintext::certificate::{end_of, end_of_stream, set_end};
 use crate::secret::Plain;
 use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, VaultError};
 
@@ -102,7 +103,9 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                 if change.only_submits(document).unwrap_or(false) {
                     return change.submit(document, name, &new).map(|()| None);
                 }
-                change.set(document, name, new, |_| {}).map(Some)
+                let end = end_of(&new.plain);
+                let rev = change.set(document, name, new, |policy| set_end(policy, end));
+                rev.map(Some)
             })?;
             cx.ui.say(&match rev {
                 Some(rev) => format!("sealed {wanted}, rev {rev}"),
@@ -121,9 +124,12 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                 }
                 None => (Box::new(std::io::stdin().lock()), 0o600),
             };
+            let read = end_of_stream(input);
+            let (end, input) =
+                read.map_err(FsError::io("read", std::path::Path::new(path.as_str())))?;
             let new = NewFile { mode, input };
             let passed = cx.change(&vault, "secret set", |change| {
-                change.set_file(path, new, |_| {})
+                change.set_file(path, new, |policy| set_end(policy, end))
             })?;
             cx.ui
                 .say(&format!("sealed {wanted}, {} bytes", passed.size));

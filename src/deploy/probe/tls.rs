@@ -18,8 +18,7 @@ use crate::deploy::hook::Text;
 use crate::deploy::plan::template_text;
 use crate::deploy::probe_hook::{CertificateProbe, Probe};
 use crate::deploy::step::Surroundings;
-use crate::plaintext::blocks;
-use crate::plaintext::certificate::Certificate;
+use crate::plaintext::certificate::{Certificate, certificates};
 use crate::time::Moment;
 
 /// Speaks TLS over a stream and judges the certificate.
@@ -107,13 +106,6 @@ fn leaf_of(around: &Surroundings<'_>, secret: &str) -> Result<Vec<u8>, String> {
         .ok()
         .and_then(|text| certificates(&text).into_iter().next());
     leaf.ok_or_else(|| format!("`{secret}` holds no certificate"))
-}
-
-fn certificates(text: &str) -> Vec<Vec<u8>> {
-    let all = blocks(text).into_iter();
-    all.filter(|block| block.label == "CERTIFICATE")
-        .filter_map(|block| block.content.map(|content| content.to_vec()))
-        .collect()
 }
 
 fn ca_text(around: &Surroundings<'_>, ca: &Text) -> Result<String, String> {

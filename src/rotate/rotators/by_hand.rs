@@ -24,7 +24,7 @@ impl<'a> ByHand<'a> {
 }
 
 impl Rotator for ByHand<'_> {
-    fn prepare(&mut self, path: &str) -> Result<(), Error> {
+    fn prepare(&mut self, _: &World, path: &str) -> Result<(), Error> {
         self.given = Some(self.person.gives(path)?);
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Rotator for ByHand<'_> {
     fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
         match which {
             // It was made so.
-            Accepted::Both => Ok(()),
+            Accepted::Both | Accepted::BothAgain => Ok(()),
             Accepted::New => self.person.withdraws("old", both.path),
             Accepted::Old => self.person.withdraws("new", both.path),
         }

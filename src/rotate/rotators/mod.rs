@@ -1,12 +1,18 @@
 //! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
 
+mod authorized;
 mod by_hand;
+mod fit;
 mod random;
 mod script;
+mod ssh_key;
+mod tls;
 
 use self::by_hand::ByHand;
 use self::random::Random;
 use self::script::Script;
+use self::ssh_key::SshKey;
+use self::tls::Tls;
 use super::RotateError;
 use crate::error::Error;
 use crate::secret::Plain;
@@ -15,12 +21,30 @@ use crate::world::World;
 
 /// What makes a new value, and has it accepted outside of the vault.
 pub trait Rotator {
+    /// Whether it sees what there is before it asks anybody.
+    fn begins(&self) -> bool {
+        false
+    }
+
+    /// Sees it.
+    ///
+    /// # Errors
+    /// [`RotateError::NotMade`] for what it does not know.
+    fn begin(&mut self, _path: &str, _old: &Old<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Asks whom it has to ask, before anybody waits for it.
     ///
     /// # Errors
-    /// If nobody answers.
-    fn prepare(&mut self, _path: &str) -> Result<(), Error> {
+    /// If nobody answers; [`RotateError::Awaited`] if the answer comes later.
+    fn prepare(&mut self, _: &World, _path: &str) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// What is to be kept for the answer that comes later.
+    fn begun(&self, _path: &str) -> Option<Plain> {
+        None
     }
 
     /// A new value of the same type, in place of `old`. `path` is for messages.
@@ -48,12 +72,32 @@ pub trait Rotator {
 /// Which values are to be accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Accepted {
-    /// The new one as well as the old one.
+    /// The new one as well as the old one, before the new one is given out.
     Both,
+    /// The old one as well as the new one, before the old one is given out again.
+    BothAgain,
     /// The new one alone.
     New,
     /// The old one alone.
     Old,
+}
+
+/// What there is of a value before there is a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct Old<'a> {
+    /// The value.
+    pub value: &'a Plain,
+    /// What was kept beside it when an answer was to come later.
+    pub beside: Option<&'a Plain>,
+}
+
+/// Who issues certificates. (A place for servers that do, such as a PKI of OpenBao.)
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Issuer {
+    /// A person, at whatever CA.
+    Person,
+    /// The script `hooks/NAME/issue.sh`.
+    Script(String),
 }
 
 /// The two values of a rotation.
@@ -74,6 +118,50 @@ pub trait Scripts {
     /// # Errors
     /// If there is none, or nobody who counts signed it.
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error>;
+
+    /// The script that has certificates issued, in the same way.
+    ///
+    /// # Errors
+    /// As for [`Self::script`].
+    fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error>;
+}
+
+/// The hosts of the vault, for a key that logs in to them.
+pub trait Hosts {
+    /// The hosts on which a secret's key may be listed: those of its scope, and of each scope whose hosts
+    /// it logs in to.
+    ///
+    /// # Errors
+    /// If the rules do not read.
+    fn of(&self, secret: &str) -> Result<Vec<String>, Error>;
+
+    /// Runs a script on a host, logged in with one of `keys`, or as for a deploy. Gives what it printed.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or the script fails.
+    fn run(
+        &self,
+        host: &str,
+        keys: [&Plain; 2],
+        script: &str,
+        arguments: &[String],
+        input: &str,
+    ) -> Result<String, Error>;
+
+    /// Whether a key alone logs in to a host.
+    ///
+    /// # Errors
+    /// If the host cannot be reached.
+    fn lets_in(&self, host: &str, key: &Plain) -> Result<bool, Error>;
+
+    /// The party that signs with a key, given by its public line.
+    ///
+    /// # Errors
+    /// If the rules do not read.
+    fn signs_for(&self, line: &str) -> Result<Option<String>, Error>;
+
+    /// Tells what is done.
+    fn tell(&self, line: &str);
 }
 
 /// Who does by hand what nothing else does.
@@ -83,6 +171,13 @@ pub trait Person {
     /// # Errors
     /// If nobody can be asked.
     fn gives(&self, path: &str) -> Result<Plain, Error>;
+
+    /// Has a certificate issued for a request (PEM), and hands it in with those that lead to its CA; none if
+    /// it is not there yet.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    fn certifies(&self, path: &str, request: &str) -> Result<Option<Plain>, Error>;
 
     /// Withdraws the `old` or the `new` value where it comes from.
     ///
@@ -96,6 +191,8 @@ pub trait Person {
 pub struct Means<'a> {
     /// Has their scripts.
     pub scripts: &'a dyn Scripts,
+    /// Reaches hosts.
+    pub hosts: &'a dyn Hosts,
     /// Does by hand what they cannot.
     pub person: &'a dyn Person,
 }
@@ -112,6 +209,14 @@ pub(super) fn rotator<'a>(
     match name {
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
+        Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
+        Some(name) if is_tls(name) => {
+            let issuer = match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
+                "" | by_hand::NAME => Issuer::Person,
+                name => Issuer::Script(name.to_owned()),
+            };
+            Ok(Box::new(Tls::new(means, issuer)))
+        }
         Some(name) => Ok(Box::new(Script::new(
             name,
             means.scripts.script(name, path)?,
@@ -121,4 +226,13 @@ pub(super) fn rotator<'a>(
         }
         .into()),
     }
+}
+
+pub(super) const BY_HAND: &str = by_hand::NAME;
+pub(super) const TLS: &str = tls::NAME;
+
+/// Whether a rotator is `tls`, with whatever issuer: it sees all of its values at once.
+pub(super) fn is_tls(name: &str) -> bool {
+    let issuer = name.strip_prefix(tls::NAME);
+    issuer.is_some_and(|issuer| issuer.is_empty() || issuer.starts_with(':'))
 }

@@ -35,10 +35,16 @@ pub(super) fn make(
     if kind != ValueType::String {
         return Err(not("only a string can be made at random").into());
     }
-    let (alphabet, length) = old
-        .with(|old| shape(old))
-        .ok_or_else(|| not("it is no password: several lines, or a long one"))?;
-    Ok(generate(world, alphabet, length)?)
+    let (line, end) = old.with(|old| match old.strip_suffix(b"\n") {
+        Some(line) => (shape(line), "\n"),
+        None => (shape(old), ""),
+    });
+    let (alphabet, length) =
+        line.ok_or_else(|| not("it is no password: several lines, or a long one"))?;
+    let mut new = generate(world, alphabet, length)?;
+    // A file that ended with a line end is read by something that may want one.
+    new.with_mut(|new| new.extend_from_slice(end.as_bytes()));
+    Ok(new)
 }
 
 /// What a value in place of `old` is made of, and its length; none if `old` is no password.

@@ -3,8 +3,12 @@
 //! It gets the old value on descriptor 3 and the new one on descriptor 4, and one word: `both`, `new` or
 //! `old`, for what is to be accepted from then on. It says done by exiting with 0. All three files lie on
 //! memory alone, and are gone before the script runs.
+//!
+//! `hooks/NAME/issue.sh` has certificates issued: the request comes on standard input, and the certificate
+//! with those that lead to its CA is what it prints.
 
-use std::process::{Command, Stdio};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
 use super::{Accepted, Both, Rotator};
 use crate::error::Error;
@@ -40,7 +44,7 @@ impl Rotator for Script {
 
     fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
         let word = match which {
-            Accepted::Both => "both",
+            Accepted::Both | Accepted::BothAgain => "both",
             Accepted::New => "new",
             Accepted::Old => "old",
         };
@@ -58,19 +62,8 @@ impl Rotator for Script {
         ] {
             folder.put(name, value, 0o600)?;
         }
-        let shown = VARIABLES
-            .iter()
-            .filter_map(|name| Some((name, world.variable(name)?)));
-        let ran = Command::new("/bin/sh")
-            .args(["-c", DRIVER, "clws"])
-            .arg(folder.path())
-            .args([word, both.path])
-            .env_clear()
-            .envs(shown)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| failed(error.to_string()))?;
+        let ran = run(world, &folder, DRIVER, &[word, both.path], b"");
+        let ran = ran.map_err(|error| failed(error.to_string()))?;
         if ran.status.success() {
             return Ok(());
         }
@@ -79,12 +72,73 @@ impl Rotator for Script {
         redactor.learn(both.new);
         let mut said = redactor.push(&ran.stderr);
         said.extend(redactor.finish());
-        let said = crate::text::clean(String::from_utf8_lossy(&said).trim());
-        let ended = ran.status.to_string();
-        Err(failed(match said.as_str() {
-            "" => ended,
-            said => format!("{ended}: {said}"),
-        })
-        .into())
+        Err(failed(ended(&ran, &said)).into())
+    }
+}
+
+/// Opens the script, takes it away, and becomes it.
+const ISSUING: &str =
+    r#"exec 5<"$1/script" && rm -- "$1/script" && shift && exec /bin/sh /proc/self/fd/5 "$@""#;
+
+/// Has a certificate issued by a script: what it prints.
+pub(super) fn issue(
+    world: &World,
+    name: &str,
+    script: &Plain,
+    path: &str,
+    request: &str,
+) -> Result<Plain, Error> {
+    let failed = |why: String| RotateError::Script {
+        path: path.to_owned(),
+        rotator: name.to_owned(),
+        word: "a certificate",
+        why,
+    };
+    let folder = RamDir::new(world)?;
+    folder.put("script", script, 0o600)?;
+    let ran = run(world, &folder, ISSUING, &[path], request.as_bytes());
+    let ran = ran.map_err(|error| failed(error.to_string()))?;
+    match ran.status.success() {
+        true => Ok(Plain::new(ran.stdout)),
+        false => Err(failed(ended(&ran, &ran.stderr)).into()),
+    }
+}
+
+/// Runs what lies in a folder by `driver`.
+fn run(
+    world: &World,
+    folder: &RamDir,
+    driver: &str,
+    words: &[&str],
+    input: &[u8],
+) -> std::io::Result<Output> {
+    let shown = VARIABLES
+        .iter()
+        .filter_map(|name| Some((name, world.variable(name)?)));
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", driver, "clws"])
+        .arg(folder.path())
+        .args(words)
+        .env_clear()
+        .envs(shown)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A script that does not read it closes the pipe; that is its right. A request fits into the pipe.
+        drop(stdin.write_all(input));
+    }
+    child.wait_with_output()
+}
+
+/// How it ended, and what it said.
+fn ended(ran: &Output, said: &[u8]) -> String {
+    let said = crate::text::clean(String::from_utf8_lossy(said).trim());
+    let ended = ran.status.to_string();
+    match said.as_str() {
+        "" => ended,
+        said => format!("{ended}: {said}"),
     }
 }

@@ -4,11 +4,11 @@ use super::draft::Draft;
 use super::{Change, NewValue};
 use crate::crypto::DataKey;
 use crate::error::Error;
-use crate::name::{DocumentPath, ValueName};
+use crate::name::{DocumentPath, SecretName, ValueName};
 use crate::secret::Plain;
 use crate::vault::document::Document;
 use crate::vault::open::{Signs, Vault};
-use crate::vault::pending::Pending;
+use crate::vault::pending::{Given, Pending};
 use crate::vault::policy::{Policy, PolicyKey};
 use crate::vault::record::{Part, Record, State, Unsigned, seal_value};
 use crate::vault::transfer::Origin;
@@ -16,12 +16,93 @@ use crate::vault::{ValueType, VaultError};
 
 impl Change<'_> {
     /// Seals a new value beside the one that is given out, for a rotation; one that is there already
-    /// gives way. `make` gives it for the old one and its type, which stays. Gives the record that is
-    /// given out, and the one beside it.
+    /// gives way. `make` gives it for the old one and its type, which stays; a sealed file is a string
+    /// if it is UTF-8. Gives which is given out, and which lies beside it.
     ///
     /// # Errors
     /// [`VaultError::NotFound`] if there is no such value, [`VaultError`].
     pub fn set_pending(
+        &mut self,
+        secret: &SecretName,
+        make: impl FnOnce(ValueType, &Plain) -> Result<Plain, Error>,
+    ) -> Result<(Given, Given), Error> {
+        match secret {
+            SecretName::Value(path, name) => {
+                let (live, pending) = self.set_pending_value(path, name, make)?;
+                Ok((Given::of(&live), Given::of(pending.record())))
+            }
+            SecretName::File(path) => self.set_pending_file(path, |old| {
+                let is_text = old.with(|old| std::str::from_utf8(old).is_ok());
+                let kind = if is_text {
+                    ValueType::String
+                } else {
+                    ValueType::Bytes
+                };
+                make(kind, old)
+            }),
+        }
+    }
+
+    /// Makes the pending value the one that is given out, as the newest, and that one the pending one.
+    /// Done twice, the value from before is the newest again. Who is known to know either stays with it;
+    /// `known` says what else is known of the one that is now given out.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if nothing is pending, [`VaultError`] if it does not count or open.
+    pub fn swap_pending(
+        &mut self,
+        secret: &SecretName,
+        known: impl FnOnce(&Plain, &mut Policy),
+    ) -> Result<(), Error> {
+        match secret {
+            SecretName::Value(path, name) => self.swap_pending_value(path, name, known),
+            SecretName::File(path) => self.swap_pending_file(path, known),
+        }
+    }
+
+    /// Opens the value that is given out; whoever asks has logged it.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if there is no such value, [`VaultError`].
+    pub fn open_given_out(&mut self, secret: &SecretName) -> Result<Plain, Error> {
+        match secret {
+            SecretName::Value(path, name) => {
+                let vault = self.vault;
+                let draft = self.draft(path)?;
+                let live = draft.live(vault, name)?;
+                open(draft, vault, &live)
+            }
+            SecretName::File(path) => Ok(self.open_live(path)?.1),
+        }
+    }
+
+    /// Opens the value that is given out and the one beside it, and changes nothing; whoever asks has
+    /// logged it.
+    ///
+    /// # Errors
+    /// As [`Self::swap_pending`].
+    pub fn open_both(&mut self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
+        match secret {
+            SecretName::Value(path, name) => self.open_both_values(path, name),
+            SecretName::File(path) => self.open_both_files(path),
+        }
+    }
+
+    /// Ends a rotation: the value that is given out is the only one.
+    ///
+    /// # Errors
+    /// [`VaultError`] if this author may not write here.
+    pub fn drop_pending(&mut self, secret: &SecretName) -> Result<(), Error> {
+        match secret {
+            SecretName::Value(path, name) => {
+                self.draft(path)?.drop_pending(name);
+                Ok(())
+            }
+            SecretName::File(path) => self.drop_pending_file(path),
+        }
+    }
+
+    fn set_pending_value(
         &mut self,
         path: &DocumentPath,
         name: &ValueName,
@@ -57,13 +138,12 @@ impl Change<'_> {
         Ok((live, pending))
     }
 
-    /// Makes the pending value the one that is given out, as the newest, and that one the pending one.
-    /// Done twice, the value from before is the newest again. Who is known to know either stays with it.
-    /// Gives the rev.
-    ///
-    /// # Errors
-    /// [`VaultError::NotFound`] if nothing is pending, [`VaultError`] if it does not count or open.
-    pub fn swap_pending(&mut self, path: &DocumentPath, name: &ValueName) -> Result<u64, Error> {
+    fn swap_pending_value(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        known: impl FnOnce(&Plain, &mut Policy),
+    ) -> Result<(), Error> {
         let (vault, signer) = (self.vault, self.author.signer);
         let draft = self.draft(path)?;
         let live = draft.live(vault, name)?;
@@ -84,19 +164,17 @@ impl Change<'_> {
             return Err(VaultError::NotVerified(format!("{path}/{name}")).into());
         };
         let exposed = policy.value(PolicyKey::Exposed).map(str::to_owned);
+        let seen = new.duplicate();
         let new = NewValue { kind, plain: new };
         let origin = Origin { author, changed };
         self.set_from(path, name, new, origin, |kept| {
             kept.set(PolicyKey::Exposed, exposed);
-        })
+            known(&seen, kept);
+        })?;
+        Ok(())
     }
 
-    /// Opens the value that is given out and the one beside it, and changes nothing; whoever asks has
-    /// logged it.
-    ///
-    /// # Errors
-    /// As [`Self::swap_pending`].
-    pub fn open_both(
+    fn open_both_values(
         &mut self,
         path: &DocumentPath,
         name: &ValueName,
@@ -106,15 +184,6 @@ impl Change<'_> {
         let live = draft.live(vault, name)?;
         let (_, beside) = draft.pending(vault, name)?;
         Ok((open(draft, vault, &live)?, beside))
-    }
-
-    /// Ends a rotation: the value that is given out is the only one.
-    ///
-    /// # Errors
-    /// [`VaultError`] if this author may not write here.
-    pub fn drop_pending(&mut self, path: &DocumentPath, name: &ValueName) -> Result<(), Error> {
-        self.draft(path)?.drop_pending(name);
-        Ok(())
     }
 }
 

@@ -157,7 +157,7 @@ impl Change<'_> {
             origin: opened.origin,
         };
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
-        Ok(())
+        self.reseal_pending_file(path, before, &left)
     }
 }
 
