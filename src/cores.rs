@@ -39,8 +39,9 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// What a thread that panicked held is whole; the panic itself goes on in `scope`.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+/// Takes what threads share. What a thread that panicked held is whole; the panic itself goes on where it is
+/// joined.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

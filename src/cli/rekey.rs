@@ -70,7 +70,7 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
                 Listed::File(path) => files.push((path, others.as_slice())),
             }
         }
-        for sealed in change.rekey_files(&files, &vault) {
+        for sealed in change.rekey_files(&files, &vault)? {
             sealed?;
         }
         Ok(notices)

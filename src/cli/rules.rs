@@ -173,7 +173,7 @@ pub(crate) fn change_with(
         resealed.map(|concern| &concern.item),
     )?;
     let files: Vec<_> = concerned.iter().filter_map(Concern::file_anew).collect();
-    let sealed = change.rekey_files(&files, vault);
+    let sealed = change.rekey_files(&files, vault)?;
     let sealed = files
         .iter()
         .zip(sealed)

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::private::{Sync, read_private, remove_private, write_private};
 use super::staged::{Staged, is_stale_name};
 use super::{FsError, Tree};
+use crate::cores;
 use crate::crypto::{hex, sha256};
 use crate::world::World;
 
@@ -56,6 +57,24 @@ pub enum New {
 
 /// A step that is ready: path, old hash, staged file, new hash.
 type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
+
+/// Writes what is new beside its target.
+fn prepare(tree: &Tree, world: &World, edit: Edit) -> Result<Prepared, FsError> {
+    let mut staged = match edit.new {
+        New::Gone => None,
+        New::Staged(staged) => Some(staged),
+        New::Bytes(bytes) => {
+            let mut staged = Staged::new(tree, &edit.path, world)?;
+            staged
+                .file()?
+                .write_all(&bytes)
+                .map_err(FsError::io("write", &tree.join(&edit.path)))?;
+            Some(staged)
+        }
+    };
+    let hash = staged.as_mut().map(Staged::finish).transpose()?;
+    Ok((edit.path, edit.was, staged, hash))
+}
 
 /// The journal of one vault. The caller holds the vault's lock.
 #[derive(Debug)]
@@ -119,29 +138,8 @@ impl Journal {
     /// is written nothing has changed; after it, the next [`Self::recover`] finishes.
     pub fn commit(&self, tree: &Tree, world: &World, edits: Vec<Edit>) -> Result<(), FsError> {
         clear_stale(tree, &edits)?;
-        let mut steps: Vec<Prepared> = Vec::new();
-        for edit in edits {
-            let staged = match edit.new {
-                New::Gone => None,
-                New::Staged(staged) => Some(staged),
-                New::Bytes(bytes) => {
-                    let mut staged = Staged::new(tree, &edit.path, world)?;
-                    staged
-                        .file()?
-                        .write_all(&bytes)
-                        .map_err(FsError::io("write", &tree.join(&edit.path)))?;
-                    Some(staged)
-                }
-            };
-            let (staged, hash) = match staged {
-                None => (None, None),
-                Some(mut staged) => {
-                    let hash = staged.finish()?;
-                    (Some(staged), Some(hash))
-                }
-            };
-            steps.push((edit.path, edit.was, staged, hash));
-        }
+        let prepared = cores::each(edits, MANY, |edit| prepare(tree, world, edit));
+        let mut steps: Vec<Prepared> = prepared.into_iter().collect::<Result<_, _>>()?;
         sync_staged(
             tree,
             steps
@@ -149,11 +147,14 @@ impl Journal {
                 .filter_map(|(_, _, staged, _)| staged.as_mut())
                 .collect(),
         )?;
-        for (path, was, _, _) in &steps {
-            if current(tree, path)? != *was {
-                return Err(FsError::Changed {
-                    path: tree.join(path),
-                });
+        let changed = cores::each(
+            steps.iter().collect(),
+            MANY,
+            |(path, was, ..): &Prepared| Ok((current(tree, path)? != *was).then(|| tree.join(path))),
+        );
+        for changed in changed {
+            if let Some(path) = changed? {
+                return Err(FsError::Changed { path });
             }
         }
         if steps.len() == 1 {

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
-use crate::name::FilePath;
-use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, Vault};
+use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ToSeal, Vault};
 
 use super::compare::demand_same;
 use super::plan::{Action, NewDocument, NewSealed, Plan};
@@ -116,11 +115,10 @@ fn file_of<'s>(
     source: &'s Source,
     vault: &Vault,
 ) -> Result<
-    (
-        FilePath,
+    ToSeal<
         impl FnOnce() -> Result<NewFile<File>, Error> + Send + use<'s>,
         impl FnOnce(&mut Policy) + use<>,
-    ),
+    >,
     Error,
 > {
     let path = file.path.clone();
@@ -131,5 +129,5 @@ fn file_of<'s>(
         Ok(NewFile { mode, input })
     };
     let policy = noted(file.note.take(), Some(exposed), file.expires.take());
-    Ok((path, open, policy))
+    Ok(ToSeal { path, open, policy })
 }

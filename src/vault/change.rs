@@ -34,7 +34,7 @@ use super::read::Opener;
 use super::record::{State, Unsigned, seal_value};
 use super::sealing::Keys;
 use super::transfer::Origin;
-use super::{VaultError, file::FileDraft};
+use super::{VaultError, file_draft::FileDraft};
 
 /// Turns a party's public recipient into what age seals to: plugins need the person's leave.
 pub type ToRecipient<'a> =

@@ -69,7 +69,7 @@ impl Claim {
 }
 
 /// Below this a thread costs more than it saves: 32 signatures take 2 ms.
-const WORTH_A_THREAD: usize = 32;
+pub(super) const WORTH_A_THREAD: usize = 32;
 
 /// The claims that do not hold, by name; verified on all cores.
 #[must_use]

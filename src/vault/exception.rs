@@ -3,10 +3,11 @@
 //! First everything that is older is gathered and named to the person. Once confirmed, that and nothing
 //! else passes. No pin moves in such a run, neither back nor forward.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
 
 use crate::audit::Event;
+use crate::cores::lock;
 use crate::error::Error;
 use crate::fs::Sync;
 
@@ -26,16 +27,25 @@ enum Stage {
 
 /// The exception of one run.
 #[derive(Debug, Default)]
-pub(super) struct Exception {
-    stage: Cell<Stage>,
-    /// What is older, by name: a secret, or a document whose own record is. With how it is older.
-    older: RefCell<BTreeMap<String, String>>,
+pub(super) struct Exception(Mutex<Older>);
+
+#[derive(Debug, Default)]
+struct Older {
+    stage: Stage,
+    /// By name: a secret, or a document whose own record is older. With how it is older.
+    named: BTreeMap<String, String>,
+}
+
+impl Exception {
+    fn older(&self) -> MutexGuard<'_, Older> {
+        lock(&self.0)
+    }
 }
 
 impl Vault {
     /// Begins the exception: what is older than seen is no error from now on, and is written down.
     pub fn gather_older(&self) {
-        self.exception.stage.set(Stage::Gathering);
+        self.exception.older().stage = Stage::Gathering;
     }
 
     /// Ends the gathering: what was not written down until now is refused again.
@@ -55,31 +65,31 @@ impl Vault {
             more,
         };
         self.log().record(self.world(), &event, Sync::Disk)?;
-        self.exception.stage.set(Stage::Confirmed);
+        self.exception.older().stage = Stage::Confirmed;
         Ok(())
     }
 
     /// What is older than seen and passes, by name, with how it is older.
     #[must_use]
     pub fn older(&self) -> BTreeMap<String, String> {
-        self.exception.older.borrow().clone()
+        self.exception.older().named.clone()
     }
 
     /// Whether pins may move.
     pub(crate) fn moves_pins(&self) -> bool {
-        self.exception.stage.get() == Stage::None
+        self.exception.older().stage == Stage::None
     }
 
     /// Whether what is older passes all the same.
     pub(super) fn passes(&self, name: &str, how: impl FnOnce() -> String) -> bool {
-        let mut older = self.exception.older.borrow_mut();
-        match self.exception.stage.get() {
+        let mut older = self.exception.older();
+        match older.stage {
             Stage::None => false,
             Stage::Gathering => {
-                older.insert(name.to_owned(), how());
+                older.named.insert(name.to_owned(), how());
                 true
             }
-            Stage::Confirmed => older.contains_key(name),
+            Stage::Confirmed => older.named.contains_key(name),
         }
     }
 }

@@ -165,6 +165,31 @@ impl Vault {
         })
     }
 
+    /// The id of what is founded at a path, and what was seen under it.
+    ///
+    /// What lay there before and is gone without a tombstone keeps its id, so that its numbers go on.
+    /// Under a fresh id they would begin anew, and whoever brings the old one back would not be seen.
+    pub(super) fn id_for(
+        &self,
+        path: &str,
+        kind: SeenKind,
+    ) -> Result<([u8; 16], DocumentPin), Error> {
+        let pins = &self.trust().pins;
+        let mut seen = Vec::new();
+        for id in pins.ids_at(path, kind)? {
+            let pin = pins.seen(kind, &id)?.filter(|pin| pin.path == path);
+            seen.extend(pin.map(|pin| (id, pin)));
+        }
+        // Of several, founded on branches that did not know each other, the one that everybody goes by.
+        let newest = seen
+            .into_iter()
+            .max_by_key(|(id, pin)| (pin.values.get(FILE_RECORD).copied(), pin.seq, *id));
+        match newest {
+            Some(newest) => Ok(newest),
+            None => Ok((self.world().random()?, DocumentPin::default())),
+        }
+    }
+
     /// What a document line that is older than seen leads to: it is one from before its data key was
     /// changed.
     ///

@@ -1,73 +1,95 @@
 //! Many sealed files at once, on all cores: new ones, and those that are sealed anew.
 //!
-//! What a thread does is in [`super::sealing`]. What is signed and what is committed is put together here,
-//! one after the other.
+//! A thread does all that is to be done for one file before the commit. It needs a vault, keys of age and a
+//! signing key, all of them plain data. Plugins ask a person or a token, and agents sign one after the
+//! other: where one of them is needed, files go one after the other too.
 
 use std::io::Read;
 use std::sync::Arc;
 
+use crate::cores;
 use crate::crypto::stream;
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{FilePath, PartyName};
 use crate::recipients::PublicRecipient;
 
-use super::change::{Change, Purpose, Work};
+use super::change::{Change, Work};
 use super::exposure::expose;
-use super::file::{NewFile, Renewed, There, afresh, explain};
-use super::open::Vault;
+use super::file::{NewFile, afresh, explain};
+use super::file_draft::{FileDraft, News, Renewed, There};
+use super::open::{KeyInMemory, Vault};
 use super::policy::Policy;
 use super::read::{Opener, Reader};
-use super::sealing::{self, Job, Keys, SealedFile};
+use super::sealing::{self, Keys};
 use super::transfer::Origin;
 use super::unseal::intact;
 
 /// After so many files it is told how far the work is, and given up if one of them was not sealed.
 const PIECE: usize = 256;
 
+/// A file to be sealed.
+#[derive(Debug)]
+pub struct ToSeal<F, P> {
+    /// Where.
+    pub path: FilePath,
+    /// Gives its mode and content.
+    pub open: F,
+    /// Says what is known about it.
+    pub policy: P,
+}
+
 /// A file to be sealed anew, and those who could read it and may not any more.
 pub type Anew<'a> = (&'a FilePath, &'a [PartyName]);
 
-/// A piece of work for the threads, and what is signed once it is done.
-type Prepared<J, S> = (Job<J>, S);
+/// Fewer files than this are done before a thread has started.
+const FEW: usize = 16;
 
-/// What is signed of a file that is sealed anew.
-struct Again {
+/// What a thread needs to know of a file, and cannot find out alone.
+struct Job {
     readers: Vec<String>,
-    renewed: Renewed,
-    policy: Policy,
-    there: There,
+    keys: Arc<Keys>,
 }
 
 impl Change<'_> {
-    /// Seals many files. Each is opened by the thread that seals it: `open` gives its mode and content.
+    /// Seals many files. Each is opened by the thread that seals it.
     ///
     /// # Errors
     /// [`super::VaultError`], [`crate::fs::FsError`], what `open` says.
-    pub fn set_files<R: Read, F, P>(&mut self, files: Vec<(FilePath, F, P)>) -> Result<(), Error>
+    pub fn set_files<R: Read, F, P>(&mut self, files: Vec<ToSeal<F, P>>) -> Result<(), Error>
     where
         F: FnOnce() -> Result<NewFile<R>, Error> + Send,
-        P: FnOnce(&mut Policy),
+        P: FnOnce(&mut Policy) + Send,
     {
+        let (vault, signer) = (self.vault, self.author.signer.for_threads()?);
+        let origin = Origin::here(self);
         let mut files = files.into_iter().peekable();
         while files.peek().is_some() {
-            let (mut jobs, mut rest) = (Vec::new(), Vec::new());
-            for (path, open, policy) in files.by_ref().take(PIECE) {
-                let (readers, recipients) = self.readers_of(&path)?;
-                let Some(keys) = self.keys(recipients)? else {
-                    self.set_file(&path, open()?, policy)?;
-                    self.done(Work::Sealed);
-                    continue;
-                };
-                let target = path.to_file();
-                jobs.push(Job { open, target, keys });
-                rest.push((path, readers, policy));
+            let mut jobs = Vec::new();
+            for file in files.by_ref().take(PIECE) {
+                match (self.job(&file.path)?, &signer) {
+                    (Some(job), Some(signer)) => jobs.push((file, job, signer)),
+                    _ => {
+                        self.set_file(&file.path, (file.open)()?, file.policy)?;
+                        self.done(Work::Sealed);
+                    }
+                }
             }
-            let all = sealing::seal_all(jobs, self.vault.tree(), self.vault.world());
-            for (sealed, (path, readers, policy)) in all.into_iter().zip(rest) {
+            let drafts = cores::each(jobs, FEW, |(file, job, signer)| {
+                let ToSeal { path, open, policy } = file;
+                let sealed = sealing::seal(open()?, &path, &job.keys, vault);
                 let sealed = sealed.map_err(|error| explain(&path, error))?;
-                let renewed = Renewed::Content(Origin::here(self));
-                self.push(&path, Some(sealed), readers, renewed, afresh(policy))?;
+                let news = News {
+                    readers: job.readers,
+                    renewed: Renewed::Content(origin.clone()),
+                    policy: afresh(policy),
+                };
+                let there = There::at(vault, &path)?;
+                let draft = FileDraft::over((vault, signer), &path, there, Some(sealed), news);
+                draft?.made_ready(vault)
+            });
+            for draft in drafts {
+                self.files.push(draft?);
                 self.done(Work::Sealed);
             }
         }
@@ -77,29 +99,35 @@ impl Change<'_> {
     /// Seals files anew, to the readers of their rules and nobody else; content, number and author stay.
     /// `before` is the vault under the rules so far, by which what is there must count. Gives for each
     /// whether it was, in their order.
-    pub fn rekey_files(&mut self, files: &[Anew<'_>], before: &Vault) -> Vec<Result<(), Error>> {
+    ///
+    /// # Errors
+    /// Those of logging that they are opened.
+    pub fn rekey_files(
+        &mut self,
+        files: &[Anew<'_>],
+        before: &Vault,
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        self.log_ahead(files.iter().map(|(path, _)| *path))?;
+        let (vault, signer) = (self.vault, self.author.signer.for_threads()?);
         let mut results = Vec::with_capacity(files.len());
         for piece in files.chunks(PIECE) {
-            let (jobs, rest): (Vec<_>, Vec<_>) = piece
-                .iter()
-                .map(|file| match self.prepare_again(*file, before) {
-                    Ok(Some((job, again))) => (Some(job), Ok(Some(again))),
-                    Ok(None) => (None, Ok(None)),
-                    Err(error) => (None, Err(error)),
-                })
-                .unzip();
-            let jobs = jobs.into_iter().flatten().collect();
-            let mut sealed =
-                sealing::seal_all(jobs, self.vault.tree(), self.vault.world()).into_iter();
-            for (file, again) in piece.iter().zip(rest) {
-                let result = match again {
-                    Ok(Some(again)) => match sealed.next() {
-                        Some(Ok(sealed)) => self.push_again(file.0, sealed, again),
-                        // What no thread could open is opened in the way that can ask and explain.
-                        _ => self.rekey_file(file.0, before, file.1),
-                    },
-                    Ok(None) => self.rekey_file(file.0, before, file.1),
-                    Err(error) => Err(error),
+            let mut jobs = Vec::new();
+            for file in piece {
+                // What keeps it from being one is said by the way that can ask and explain.
+                let job = self.job(file.0).ok().flatten();
+                jobs.push((*file, job.zip(signer)));
+            }
+            let drafts = cores::each(jobs, FEW, |(file, job)| {
+                let (job, signer) = job?;
+                again(file, job, (vault, before), &signer).ok().flatten()
+            });
+            for (file, draft) in piece.iter().zip(drafts) {
+                let result = match draft {
+                    Some(draft) => {
+                        self.files.push(draft);
+                        Ok(())
+                    }
+                    None => self.rekey_file(file.0, before, file.1),
                 };
                 if result.is_ok() {
                     self.done(Work::Sealed);
@@ -107,89 +135,14 @@ impl Change<'_> {
                 results.push(result);
             }
         }
-        results
+        Ok(results)
     }
 
-    /// What a thread needs to seal a file anew; nothing if its keys are none for threads.
-    fn prepare_again<'b>(
-        &mut self,
-        (path, left): Anew<'b>,
-        before: &'b Vault,
-    ) -> Result<
-        Option<
-            Prepared<
-                impl FnOnce() -> Result<NewFile<Box<dyn Read>>, Error> + Send + use<'b>,
-                Again,
-            >,
-        >,
-        Error,
-    > {
-        self.writable(path.as_str(), Purpose::Write)?;
+    /// For a thread, if keys of any thread are all that is needed.
+    fn job(&mut self, path: &FilePath) -> Result<Option<Job>, Error> {
         let (readers, recipients) = self.readers_of(path)?;
-        let Some(keys) = self.keys(recipients)? else {
-            return Ok(None);
-        };
-        let reader =
-            Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?.holding_lock();
-        let judged = reader.judge_file(path)?;
-        if judged.has_pending {
-            // It has two contents, which are sealed anew together.
-            return Ok(None);
-        }
-        self.log_ahead([path])?;
-        let (content, sidecar) = (judged.content, judged.sidecar);
-        let mut policy = sidecar.policy.clone();
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        expose(&mut policy, &left, self.vault.world().now());
-        let again = Again {
-            readers,
-            renewed: Renewed::Seal {
-                rev: sidecar.rev,
-                origin: Origin {
-                    author: sidecar.author.clone(),
-                    changed: sidecar.changed,
-                },
-            },
-            policy,
-            there: There {
-                sidecar: Some(sidecar),
-                text: Some(judged.text),
-                // The thread that opens it finds that it is this one.
-                age: Some(content.sha256),
-                pin: judged.pin,
-            },
-        };
-        let (target, identities, tree) = (path.to_file(), Arc::clone(&keys), before.tree());
-        let open = move || {
-            let file = intact(tree, path, &content)?;
-            let each = identities
-                .identities
-                .iter()
-                .map(|key| key as &dyn age::Identity);
-            let opened = stream::verified_reader(file, each);
-            let (_, input) = opened.map_err(|error| explain(path, error.into()))?;
-            Ok(NewFile {
-                mode: content.mode,
-                input,
-            })
-        };
-        Ok(Some((Job { open, target, keys }, again)))
-    }
-
-    fn push_again(
-        &mut self,
-        path: &FilePath,
-        sealed: SealedFile,
-        again: Again,
-    ) -> Result<(), Error> {
-        let Again {
-            readers,
-            renewed,
-            policy,
-            there,
-        } = again;
-        let policy = |kept: &mut Policy| *kept = policy;
-        self.push_over(path, there, Some(sealed), readers, renewed, policy)
+        let keys = self.keys(recipients)?;
+        Ok(keys.map(|keys| Job { readers, keys }))
     }
 
     /// What any thread can seal with for these recipients, if all of them, and one of the writer's own
@@ -221,4 +174,48 @@ impl Change<'_> {
         self.keys = Some((recipients, keys.clone()));
         Ok(keys)
     }
+}
+
+/// Opens a file and seals it anew; nothing if it is one that a thread does not understand alone.
+fn again(
+    (path, left): Anew<'_>,
+    job: Job,
+    (vault, before): (&Vault, &Vault),
+    signer: &KeyInMemory<'_>,
+) -> Result<Option<FileDraft>, Error> {
+    let reader = Reader::new(before, Vec::new(), "rekey", Sync::Lazy)?.holding_lock();
+    let judged = reader.judge_file(path)?;
+    if judged.has_pending {
+        // It has two contents, which are sealed anew together.
+        return Ok(None);
+    }
+    let (content, sidecar) = (judged.content, judged.sidecar);
+    let file = intact(before.tree(), path, &content)?;
+    let opened = stream::verified_reader(file, job.keys.age());
+    let (_, input) = opened.map_err(|error| explain(path, error.into()))?;
+    let mode = content.mode;
+    let sealed = sealing::seal(NewFile { mode, input }, path, &job.keys, vault);
+    let sealed = sealed.map_err(|error| explain(path, error))?;
+    let mut policy = sidecar.policy.clone();
+    let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+    expose(&mut policy, &left, vault.world().now());
+    let news = News {
+        readers: job.readers,
+        renewed: Renewed::Seal {
+            rev: sidecar.rev,
+            origin: Origin {
+                author: sidecar.author.clone(),
+                changed: sidecar.changed,
+            },
+        },
+        policy: |kept: &mut Policy| *kept = policy,
+    };
+    let there = There {
+        sidecar: Some(sidecar),
+        text: Some(judged.text),
+        age: Some(content.sha256),
+        pin: judged.pin,
+    };
+    let draft = FileDraft::over((vault, signer), path, there, Some(sealed), news)?;
+    Ok(Some(draft.made_ready(vault)?))
 }

@@ -1,11 +1,11 @@
 //! A vault: its files, its rules, and the parties behind them.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use crate::audit::{Event, Log};
+use crate::cores::lock;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy, SigningKey};
 use crate::error::Error;
 use crate::fs::{Journal, Lock, Sync, Tree};
@@ -85,7 +85,7 @@ pub struct Vault {
     world: World,
     trust: Trust,
     log: Log,
-    parties: RefCell<BTreeMap<PartyName, Rc<Party>>>,
+    parties: Mutex<BTreeMap<PartyName, Arc<Party>>>,
     pub(super) exception: Exception,
 }
 
@@ -118,7 +118,7 @@ impl Vault {
             world: world.clone(),
             trust,
             log,
-            parties: RefCell::default(),
+            parties: Mutex::default(),
             exception: Exception::default(),
         })
     }
@@ -145,7 +145,7 @@ impl Vault {
                     world: world.clone(),
                     trust,
                     log: Log::of(world)?,
-                    parties: RefCell::default(),
+                    parties: Mutex::default(),
                     exception: Exception::default(),
                 },
                 Some(fault),
@@ -177,7 +177,7 @@ impl Vault {
             world,
             trust,
             log,
-            parties: RefCell::default(),
+            parties: Mutex::default(),
             exception: Exception::default(),
         })
     }
@@ -224,14 +224,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`TrustError`].
-    pub fn party(&self, name: &PartyName) -> Result<Rc<Party>, TrustError> {
-        if let Some(party) = self.parties.borrow().get(name) {
-            return Ok(Rc::clone(party));
+    pub fn party(&self, name: &PartyName) -> Result<Arc<Party>, TrustError> {
+        if let Some(party) = lock(&self.parties).get(name) {
+            return Ok(Arc::clone(party));
         }
-        let party = Rc::new(self.trust.accepted.party(name)?);
-        self.parties
-            .borrow_mut()
-            .insert(name.clone(), Rc::clone(&party));
+        let party = Arc::new(self.trust.accepted.party(name)?);
+        lock(&self.parties).insert(name.clone(), Arc::clone(&party));
         Ok(party)
     }
 
@@ -239,7 +237,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`TrustError`] if that cannot be told: a file that cannot be read is no missing party.
-    pub fn party_if_known(&self, name: &PartyName) -> Result<Option<Rc<Party>>, TrustError> {
+    pub fn party_if_known(&self, name: &PartyName) -> Result<Option<Arc<Party>>, TrustError> {
         match self.party(name) {
             Err(TrustError::NoParty(_)) => Ok(None),
             other => other.map(Some),

@@ -1,23 +1,17 @@
-//! Sealing whole files on all cores.
+//! Sealing a whole file with native keys of age: plain data goes in and comes out, so that any thread can.
 //!
 //! What takes long about a small file is the arithmetic of X25519: once to wrap its key for each
-//! reader, once to open what was sealed. Where all keys are native ones of age this needs nothing but
-//! plain data, so any thread can do it. Plugins ask a person or a token, and go one after the other.
+//! reader, once to open what was sealed.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use age::x25519::{Identity, Recipient};
 
 use super::file::NewFile;
-use crate::cores;
+use super::open::Vault;
 use crate::crypto::stream::{self, Passed, StreamError};
-use crate::error::Error;
-use crate::fs::{FsError, Staged, Tree};
-use crate::world::World;
-
-/// Fewer files than this are done before a thread has started.
-const FEW: usize = 16;
+use crate::fs::{FsError, Staged};
+use crate::name::FilePath;
 
 /// Who can open a file, and with what its writer reads it back.
 pub(super) struct Keys {
@@ -27,14 +21,11 @@ pub(super) struct Keys {
     pub(super) identities: Vec<Identity>,
 }
 
-/// A file that is to be sealed.
-pub(super) struct Job<F> {
-    /// Opens its plaintext. Until then nothing of it is open: of thousands, no more than there are cores.
-    pub(super) open: F,
-    /// Where it goes, below the vault.
-    pub(super) target: String,
-    /// For whom.
-    pub(super) keys: Arc<Keys>,
+impl Keys {
+    /// The identities, as age takes them.
+    pub(super) fn age(&self) -> impl Iterator<Item = &dyn age::Identity> + Clone {
+        self.identities.iter().map(|key| key as &dyn age::Identity)
+    }
 }
 
 /// A file that was sealed beside its place.
@@ -53,8 +44,6 @@ pub(super) struct SealedFile {
 /// Why a file was not sealed.
 #[derive(Debug)]
 pub(super) enum SealingError {
-    /// The plaintext could not be opened.
-    Closed(Error),
     /// The plaintext could not be read, or the age file not written or not opened again.
     Stream(StreamError),
     /// The file beside its place.
@@ -75,35 +64,27 @@ impl From<FsError> for SealingError {
     }
 }
 
-impl<R: Read, F: FnOnce() -> Result<NewFile<R>, Error>> Job<F> {
-    /// Seals it, opens it again, and compares.
-    fn run(self, tree: &Tree, world: &World) -> Result<SealedFile, SealingError> {
-        let Self { open, target, keys } = self;
-        let NewFile { mode, mut input } = open().map_err(SealingError::Closed)?;
-        let mut staged = Staged::new(tree, &target, world)?;
-        let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
-        let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
-        drop(input);
-        let identities = keys.identities.iter().map(|key| key as &dyn age::Identity);
-        if stream::verify_file(staged.file()?, identities)? != passed {
-            return Err(SealingError::Differs);
-        }
-        let sha256 = staged.finish()?;
-        Ok(SealedFile {
-            staged,
-            mode,
-            passed,
-            sha256,
-            is_read_back: true,
-        })
+/// Seals a file beside its place, opens it again, and compares.
+pub(super) fn seal<R: Read>(
+    new: NewFile<R>,
+    path: &FilePath,
+    keys: &Keys,
+    vault: &Vault,
+) -> Result<SealedFile, SealingError> {
+    let NewFile { mode, mut input } = new;
+    let mut staged = Staged::new(vault.tree(), &path.to_file(), vault.world())?;
+    let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
+    let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
+    drop(input);
+    if stream::verify_file(staged.file()?, keys.age())? != passed {
+        return Err(SealingError::Differs);
     }
-}
-
-/// Seals files, on all cores if they are many. Gives the results in the order of the jobs.
-pub(super) fn seal_all<R: Read, F: FnOnce() -> Result<NewFile<R>, Error> + Send>(
-    jobs: Vec<Job<F>>,
-    tree: &Tree,
-    world: &World,
-) -> Vec<Result<SealedFile, SealingError>> {
-    cores::each(jobs, FEW, |job| job.run(tree, world))
+    let sha256 = staged.finish()?;
+    Ok(SealedFile {
+        staged,
+        mode,
+        passed,
+        sha256,
+        is_read_back: true,
+    })
 }

@@ -10,7 +10,8 @@ use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
 use crate::time::Moment;
 
 use super::change::{Change, NewValue};
-use super::file::{NewFile, Renewed};
+use super::file::NewFile;
+use super::file_draft::Renewed;
 use super::read::Reader;
 use super::{Document, Notice, Sidecar, State, Vault, VaultError};
 

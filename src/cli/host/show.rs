@@ -75,7 +75,7 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
 }
 
 /// A party that is a host.
-pub(super) fn host(vault: &Vault, name: &PartyName) -> Result<std::rc::Rc<Party>, Error> {
+pub(super) fn host(vault: &Vault, name: &PartyName) -> Result<std::sync::Arc<Party>, Error> {
     let party = vault.party(name)?;
     match party.kind {
         Kind::Host => Ok(party),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cores;
 use crate::crypto::{DataKey, hex};
 use crate::error::Error;
 use crate::lines::{self, Header, MAX_FILE};
@@ -10,7 +11,7 @@ use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::trust::{DocumentPin, RecordMark};
 use crate::vault::VaultError;
-use crate::vault::claim::Claim;
+use crate::vault::claim::{Claim, WORTH_A_THREAD};
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
 use crate::vault::judge::demand_no_jump;
@@ -257,10 +258,8 @@ impl Draft {
         if document.head != self.head {
             return Err(wrong().into());
         }
-        for (name, record) in &self.records {
+        let read_back = |(name, record): (&ValueName, &Record)| {
             let read = document.record(name)?.ok_or_else(wrong)?;
-            let (claim, mark) = vault.claim_of_record(&document, &read, &self.rights)?;
-            claims.push(claim);
             if read != *record {
                 return Err(wrong().into());
             }
@@ -270,6 +269,12 @@ impl Draft {
                     return Err(wrong().into());
                 }
             }
+            Ok::<_, Error>(vault.claim_of_record(&document, &read, &self.rights)?)
+        };
+        let read = cores::each(self.records.iter().collect(), WORTH_A_THREAD, read_back);
+        for (name, read) in self.records.keys().zip(read) {
+            let (claim, mark) = read?;
+            claims.push(claim);
             pin.values.insert(name.to_string(), mark);
             done();
         }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, PartyName};
 use crate::recipients::{PublicRecipient, Rights};
-use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
+use crate::trust::{DocumentPin, SeenKind};
 use crate::vault::VaultError;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::head::Head;
@@ -74,31 +74,6 @@ impl Change<'_> {
         })
     }
 
-    /// The id of what is founded at a path, and what was seen under it.
-    ///
-    /// What lay there before and is gone without a tombstone keeps its id, so that its numbers go on.
-    /// Under a fresh id they would begin anew, and whoever brings the old one back would not be seen.
-    pub(in crate::vault) fn id_for(
-        &self,
-        path: &str,
-        kind: SeenKind,
-    ) -> Result<([u8; 16], DocumentPin), Error> {
-        let pins = &self.vault.trust().pins;
-        let mut seen = Vec::new();
-        for id in pins.ids_at(path, kind)? {
-            let pin = pins.seen(kind, &id)?.filter(|pin| pin.path == path);
-            seen.extend(pin.map(|pin| (id, pin)));
-        }
-        // Of several, founded on branches that did not know each other, the one that everybody goes by.
-        let newest = seen
-            .into_iter()
-            .max_by_key(|(id, pin)| (pin.values.get(FILE_RECORD).copied(), pin.seq, *id));
-        match newest {
-            Some(newest) => Ok(newest),
-            None => Ok((self.vault.world().random()?, DocumentPin::default())),
-        }
-    }
-
     /// A new document: a fresh data key, a wrap for every recipient of every reader.
     fn create(&self, path: &DocumentPath, rights: Rights) -> Result<Draft, Error> {
         for (taken, why) in [
@@ -114,7 +89,7 @@ impl Change<'_> {
             }
         }
         let world = self.vault.world();
-        let (id, pin) = self.id_for(path.as_str(), SeenKind::Document)?;
+        let (id, pin) = self.vault.id_for(path.as_str(), SeenKind::Document)?;
         let place = Place {
             vault: *self.vault.id(),
             id,

@@ -16,7 +16,8 @@ use crate::time::Moment;
 use crate::trust::DocumentPin;
 use crate::vault::document::{Document, Wrap};
 use crate::vault::exposure::expose;
-use crate::vault::file::{NewFile, Renewed};
+use crate::vault::file::NewFile;
+use crate::vault::file_draft::Renewed;
 use crate::vault::head::Head;
 use crate::vault::open::{Signs, Vault};
 use crate::vault::read::Reader;
@@ -62,8 +63,7 @@ impl Change<'_> {
 
         let mut draft = self.draft_by(&document, rights, pin, head_hash, &old)?;
         let notices = gone(&document, &draft.pin);
-        let mut turning = Vec::new();
-        for record in document.records()? {
+        let judge = |record: Record| {
             let name = format!("{path}/{}", record.name);
             let known = draft.pin.values.get(record.name.as_str());
             let judged = before.judge_record(&document, &record, &old_rights, known)?;
@@ -73,13 +73,15 @@ impl Change<'_> {
             let mut gone = left.clone();
             gone.extend(document.left_with(&record).into_iter().flatten());
             let salt = world.random()?;
-            turning.push(Turning {
+            Ok::<_, Error>(Turning {
                 record,
                 seq,
                 gone,
                 salt,
-            });
-        }
+            })
+        };
+        let turning = cores::each(document.records()?, FEW, judge).into_iter();
+        let turning = turning.collect::<Result<Vec<Turning>, Error>>()?;
         let keys = Keys {
             document: &document,
             old: &old,
