@@ -15,5 +15,8 @@ pub use due::{Due, Reason, WorkList, work_list};
 pub use error::RotateError;
 pub use plan::planned;
 pub use record::{Numbers, Records, Rotation, Step, Turning};
-pub use rotators::{Accepted, Both, Hosts, Means, Old, Person, Rotator, Scripts};
+pub use rotators::{
+    Accepted, Accounts, Both, Database, Hosts, Means, Old, Outside, Person, Refusal, Rotator, Rows,
+    Scripts,
+};
 pub use run::{Changing, Run, TakeIntoUse, has_pending};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Old, Rotator, is_tls, rotator};
+use super::rotators::{Accepted, Both, Means, Old, Outside, Rotator, is_tls, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
@@ -271,10 +271,23 @@ impl Run<'_> {
             };
             let path = &value.path;
             let which = which.unwrap_or(given_out);
-            rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
+            let outside = rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
+            let was_asked = outside == Outside::AsAsked;
             (self.say)(match which {
-                Accepted::Both => "outside, the new value is accepted beside the old one",
-                Accepted::BothAgain => "outside, the old value is accepted beside the new one",
+                Accepted::Both if was_asked => {
+                    "outside, the new value is accepted beside the old one"
+                }
+                Accepted::BothAgain if was_asked => {
+                    "outside, the old value is accepted beside the new one"
+                }
+                Accepted::Both => {
+                    "outside, the new value is accepted in place of the old one: until the deploy is \
+                     done, what runs with the old one cannot log in anew"
+                }
+                Accepted::BothAgain => {
+                    "outside, the old value is accepted in place of the new one: until the deploy is \
+                     done, what runs with the new one cannot log in anew"
+                }
                 Accepted::New => "outside, the new value alone is accepted",
                 Accepted::Old => "outside, the old value alone is accepted",
             });

@@ -1,5 +1,6 @@
 //! `clws rotate`: new values for old ones.
 
+mod accounts;
 mod due;
 mod hosts;
 mod take;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use self::accounts::Hooked;
 use self::hosts::OverSsh;
 use self::take::Deploys;
 use crate::cli::context::{Context, as_openers};
@@ -78,9 +80,15 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         vault: &vault,
         ways: Ways::new(cx, &vault, &reader, &bundles, &user),
     };
+    let accounts = Hooked {
+        cx,
+        vault: &vault,
+        bundles: &bundles,
+    };
     let means = Means {
         scripts: &Signed { vault: &vault },
         hosts: &over_ssh,
+        accounts: &accounts,
         person: &cx.ui,
     };
     let run = Run {

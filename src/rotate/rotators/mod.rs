@@ -2,13 +2,19 @@
 
 mod authorized;
 mod by_hand;
+mod codalab_user;
 mod fit;
+mod mysql;
 mod random;
 mod script;
 mod ssh_key;
 mod tls;
 
+pub use self::mysql::{Database, Refusal, Rows};
+
 use self::by_hand::ByHand;
+use self::codalab_user::CodalabUser;
+use self::mysql::Mysql;
 use self::random::Random;
 use self::script::Script;
 use self::ssh_key::SshKey;
@@ -64,8 +70,8 @@ pub trait Rotator {
     ///
     /// # Errors
     /// If it is not done; what was accepted before then still is.
-    fn accept(&self, _world: &World, _which: Accepted, _both: &Both<'_>) -> Result<(), Error> {
-        Ok(())
+    fn accept(&self, _: &World, _which: Accepted, _both: &Both<'_>) -> Result<Outside, Error> {
+        Ok(Outside::AsAsked)
     }
 }
 
@@ -98,6 +104,15 @@ pub(super) enum Issuer {
     Person,
     /// The script `hooks/NAME/issue.sh`.
     Script(String),
+}
+
+/// What came of a change outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outside {
+    /// What was asked for is accepted.
+    AsAsked,
+    /// Only one at a time is accepted there: both were asked for, and it is the one that comes.
+    InPlace,
 }
 
 /// The two values of a rotation.
@@ -164,6 +179,27 @@ pub trait Hosts {
     fn tell(&self, line: &str);
 }
 
+/// The accounts outside of the vault whose passwords are secrets.
+pub trait Accounts {
+    /// Looks that there is an account for a rotator, as those signed it who may deploy it.
+    ///
+    /// # Errors
+    /// If there is none, or it is for another rotator.
+    fn demand(&self, rotator: &str, secret: &str) -> Result<(), Error>;
+
+    /// The servers on which the secret is a password.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; if one cannot be reached.
+    fn databases(&self, secret: &str) -> Result<Vec<Box<dyn Database + '_>>, Error>;
+
+    /// Gives the root user of CodaLab a password, by its server's own user update.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; if the server does not do it.
+    fn update_codalab_user(&self, secret: &str, password: &Plain) -> Result<(), Error>;
+}
+
 /// Who does by hand what nothing else does.
 pub trait Person {
     /// Makes a new value where it comes from, and gives it.
@@ -193,6 +229,8 @@ pub struct Means<'a> {
     pub scripts: &'a dyn Scripts,
     /// Reaches hosts.
     pub hosts: &'a dyn Hosts,
+    /// Knows the accounts.
+    pub accounts: &'a dyn Accounts,
     /// Does by hand what they cannot.
     pub person: &'a dyn Person,
 }
@@ -216,6 +254,14 @@ pub(super) fn rotator<'a>(
                 name => Issuer::Script(name.to_owned()),
             };
             Ok(Box::new(Tls::new(means, issuer)))
+        }
+        Some(mysql::NAME) => {
+            means.accounts.demand(mysql::NAME, path)?;
+            Ok(Box::new(Mysql::new(means.accounts)))
+        }
+        Some(codalab_user::NAME) => {
+            means.accounts.demand(codalab_user::NAME, path)?;
+            Ok(Box::new(CodalabUser::new(means.accounts)))
         }
         Some(name) => Ok(Box::new(Script::new(
             name,

@@ -10,7 +10,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use super::{Accepted, Both, Rotator};
+use super::{Accepted, Both, Outside, Rotator};
 use crate::error::Error;
 use crate::fs::RamDir;
 use crate::rotate::RotateError;
@@ -42,7 +42,7 @@ impl Rotator for Script {
         true
     }
 
-    fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
+    fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let word = match which {
             Accepted::Both | Accepted::BothAgain => "both",
             Accepted::New => "new",
@@ -65,7 +65,7 @@ impl Rotator for Script {
         let ran = run(world, &folder, DRIVER, &[word, both.path], b"");
         let ran = ran.map_err(|error| failed(error.to_string()))?;
         if ran.status.success() {
-            return Ok(());
+            return Ok(Outside::AsAsked);
         }
         let mut redactor = Redactor::new();
         redactor.learn(both.old);
