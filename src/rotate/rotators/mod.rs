@@ -2,6 +2,7 @@
 
 mod authorized;
 mod by_hand;
+mod child;
 mod codalab_user;
 mod fit;
 mod mysql;
