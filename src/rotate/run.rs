@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Old, Outside, Rotator, is_tls, rotator};
+use super::rotators::{Accepted, Both, Means, Old, Outside, Rotator, is_tls, make_as, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
@@ -141,7 +141,8 @@ impl Run<'_> {
         self.show(rotation, &mut rotators)?;
         let mut awaited = None;
         for value in &rotation.values {
-            if let Some(rotator) = rotators.get_mut(value.shares())
+            if value.like.is_none()
+                && let Some(rotator) = rotators.get_mut(value.shares())
                 && let Err(error) = rotator.prepare(world, &value.path)
             {
                 awaited = Some(error);
@@ -156,13 +157,21 @@ impl Run<'_> {
         }
         (self.change)(&mut |change| {
             made.clear();
+            let mut leaders: BTreeMap<&str, Plain> = BTreeMap::new();
             for value in &rotation.values {
                 let Some(rotator) = rotators.get(value.shares()) else {
                     continue;
                 };
                 let secret = secret(self.vault, value)?;
                 let (old, new) = change.set_pending(&secret, |kind, old| {
-                    rotator.make(world, &value.path, (kind, old))
+                    let like = value.like.as_deref().and_then(|path| leaders.get(path));
+                    let new = match (like, value.shape) {
+                        (Some(leader), _) => leader.duplicate(),
+                        (None, Some(shape)) => make_as(world, &value.path, (kind, old), shape)?,
+                        (None, None) => rotator.make(world, &value.path, (kind, old))?,
+                    };
+                    leaders.insert(&value.path, new.duplicate());
+                    Ok(new)
                 })?;
                 made.push((Numbers::of(&old), Numbers::of(&new)));
             }

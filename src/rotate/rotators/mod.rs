@@ -17,6 +17,7 @@ use self::by_hand::ByHand;
 use self::codalab_user::CodalabUser;
 use self::mysql::Mysql;
 use self::random::Random;
+pub(super) use self::random::make_as;
 use self::script::Script;
 use self::ssh_key::SshKey;
 use self::tls::Tls;
@@ -25,6 +26,27 @@ use crate::error::Error;
 use crate::secret::Plain;
 use crate::vault::ValueType;
 use crate::world::World;
+
+/// The rotator of what nothing outside of the vault knows.
+pub(super) const RANDOM: &str = random::NAME;
+
+/// Whether a rotator asks somebody.
+#[must_use]
+pub fn needs_person(rotator: &str) -> bool {
+    rotator == by_hand::NAME || is_tls(rotator) && issuer_of(rotator) == Issuer::Person
+}
+
+/// Whether a rotator makes new values at random, to any length.
+#[must_use]
+pub fn is_random(rotator: &str) -> bool {
+    !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator))
+}
+
+/// Whether it is the rotator of keys that log in to hosts.
+#[must_use]
+pub fn is_ssh_key(rotator: &str) -> bool {
+    rotator == ssh_key::NAME
+}
 
 /// What makes a new value, and has it accepted outside of the vault.
 pub trait Rotator {
@@ -249,13 +271,7 @@ pub(super) fn rotator<'a>(
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
         Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
-        Some(name) if is_tls(name) => {
-            let issuer = match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
-                "" | by_hand::NAME => Issuer::Person,
-                name => Issuer::Script(name.to_owned()),
-            };
-            Ok(Box::new(Tls::new(means, issuer)))
-        }
+        Some(name) if is_tls(name) => Ok(Box::new(Tls::new(means, issuer_of(name)))),
         Some(mysql::NAME) => {
             means.accounts.demand(mysql::NAME, path)?;
             Ok(Box::new(Mysql::new(means.accounts)))
@@ -279,7 +295,16 @@ pub(super) const BY_HAND: &str = by_hand::NAME;
 pub(super) const TLS: &str = tls::NAME;
 
 /// Whether a rotator is `tls`, with whatever issuer: it sees all of its values at once.
-pub(super) fn is_tls(name: &str) -> bool {
+#[must_use]
+pub fn is_tls(name: &str) -> bool {
     let issuer = name.strip_prefix(tls::NAME);
     issuer.is_some_and(|issuer| issuer.is_empty() || issuer.starts_with(':'))
+}
+
+/// Who issues the certificates of a rotator `tls`.
+fn issuer_of(name: &str) -> Issuer {
+    match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
+        "" | by_hand::NAME => Issuer::Person,
+        name => Issuer::Script(name.to_owned()),
+    }
 }
