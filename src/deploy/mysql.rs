@@ -451,7 +451,71 @@ mod tests {
         );
     }
 
+    /// What a statement is answered with when the server says these bytes after a login.
+    fn answered(bytes: &[u8]) -> Result<MysqlRows, String> {
+        run(async {
+            let (near, mut far) = tokio::io::duplex(1 << 20);
+            far.write_all(&packets(&[&greeting(), &[0, 0, 0]]))
+                .await
+                .unwrap();
+            far.write_all(bytes).await.unwrap();
+            far.shutdown().await.unwrap();
+            let password = Plain::from("hunter2");
+            let login = Session::login(Box::new(near), "root", &password, None).await;
+            let asked = login.unwrap().query(&Plain::from("SELECT 1")).await;
+            asked.map_err(|error| error.to_string())
+        })
+    }
+
+    /// Packets of an answer, numbered from 1.
+    fn answer_of(all: &[&[u8]]) -> Vec<u8> {
+        let numbered = (1_u8..).zip(all);
+        let whole = numbered.flat_map(|(number, packet)| {
+            let [a, b, ..] = packet.len().to_le_bytes();
+            [&[a, b, 0, number][..], packet].concat()
+        });
+        whole.collect()
+    }
+
+    #[test]
+    fn rows_are_texts_or_nothing() {
+        let end = &[0xfe, 0, 0, 2, 0][..];
+        let long = [&[0xfc, 0x2c, 0x01][..], &[b'x'; 300]].concat();
+        let rows = [
+            &[2][..],
+            b"a",
+            b"b",
+            end,
+            b"\x01%\xfb",
+            &[&long[..], b"\x00"].concat(),
+            end,
+        ];
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            answered(&answer_of(&rows)),
+            Ok(vec![
+                vec![text("%"), None],
+                vec![text(&"x".repeat(300)), text("")]
+            ])
+        );
+        assert_eq!(answered(&answer_of(&[&[0, 0, 0, 2, 0, 0, 0]])), Ok(vec![]));
+        let refused = answered(&answer_of(&[b"\xff\x76\x04#42000Access denied"]));
+        assert_eq!(refused.unwrap_err(), "error 1142: Access denied");
+        // A row that says more than it has, or less.
+        for row in [&b"\x05%"[..], b"\x01%\x01%\x01%", b"\x01%", b""] {
+            let rows = [&[2][..], b"a", b"b", end, row, end];
+            assert!(answered(&answer_of(&rows)).is_err(), "{row:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_answer_is_rows_or_an_error(bytes: Vec<u8>, columns in 0..5_u8) {
+            drop(answered(&bytes));
+            let packet = &bytes[..bytes.len().min(200)];
+            drop(answered(&answer_of(&[&[columns], packet, packet, packet, packet, packet])));
+        }
+
         #[test]
         fn any_bytes_give_an_answer(bytes: Vec<u8>, at in 0..80_usize, byte: u8) {
             drop(Greeting::read(&bytes));

@@ -202,7 +202,9 @@ fn one_account_has_two_passwords_for_a_while_and_no_log_has_one() {
         .clws("rotate prod/web/TOKEN --dry-run")
         .succeeds();
     assert!(
-        planned.err.contains("prod/web/TOKEN, by mysql"),
+        planned
+            .err
+            .contains("prod/web/TOKEN, by mysql\n    at db on box"),
         "{}",
         planned.err
     );
@@ -307,4 +309,32 @@ fn an_account_that_is_another_one_is_not_touched() {
         "{}",
         refused.err
     );
+}
+
+#[test]
+fn a_server_that_is_away_is_gone_on_with_when_it_is_back() {
+    let scene = built_in(KEEPER);
+    let old = scene.server.password().to_owned();
+    let hook = scene.site.lab.vault().join("hooks/db.toml");
+    let right = std::fs::read_to_string(&hook).unwrap();
+    let port = scene.server.port().to_string();
+    scene.site.hook("db", &right.replace(&port, "1"), &[]);
+    let failed = scene.site.clws("rotate prod/web/TOKEN --yes").exits(22);
+    for part in ["db on box: ", "clws rotate --resume prod/web/TOKEN"] {
+        assert!(failed.err.contains(part), "no {part}: {}", failed.err);
+    }
+    assert_eq!(scene.token(), old);
+    scene.logs_in();
+    // The host itself says no more.
+    scene.site.hook(
+        "db",
+        &right.replace("\"127.0.0.1\"", "\"{{ container.address }}\""),
+        &[],
+    );
+    scene.site.clws("rotate --resume").exits(17);
+    scene.site.hook("db", &right, &[]);
+    scene.site.clws("rotate --resume").succeeds();
+    let new = scene.token();
+    assert!(new != old && scene.takes(&new) && !scene.takes(&old));
+    scene.logs_in();
 }

@@ -8,13 +8,13 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::{runtime, user_here};
 use crate::cli::login::Ways;
-use crate::deploy::{AccountHook, MysqlAccount, MysqlError, Reached, accounts};
+use crate::deploy::{Account, AccountHook, MysqlAccount, MysqlError, Reached, accounts};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host};
 use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::{SecretName, SecretPath};
-use crate::rotate::{Accounts, Database, Refusal, Rows};
+use crate::rotate::{Accounts, Database, Refusal, Rows, has_account};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
 
@@ -26,7 +26,16 @@ pub(super) struct Hooked<'a> {
 }
 
 impl Hooked<'_> {
-    fn find(&self, secret: &str) -> Result<Vec<crate::deploy::Account>, Error> {
+    /// Where the accounts are that a rotator changes; nowhere for one that changes none.
+    pub(super) fn places(&self, rotator: &str, secret: &str) -> Result<Vec<String>, Error> {
+        let found = match has_account(rotator) {
+            true => self.find(secret)?,
+            false => Vec::new(),
+        };
+        Ok(found.iter().map(Account::name).collect())
+    }
+
+    fn find(&self, secret: &str) -> Result<Vec<Account>, Error> {
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         accounts(self.vault, &secret)
     }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use super::accounts::Hooked;
 use super::take::Deploys;
 use super::{RotateArgs, due};
 use crate::cli::context::{Context, as_openers};
 use crate::cli::secret::shape;
 use crate::deploy::is_interruption;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Problem};
 use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::SecretPath;
@@ -25,6 +26,7 @@ pub(super) struct Begin<'a> {
     pub(super) vault: &'a Vault,
     pub(super) bundles: &'a [Bundle],
     pub(super) take: &'a Deploys<'a>,
+    pub(super) accounts: &'a Hooked<'a>,
     pub(super) run: &'a Run<'a>,
 }
 
@@ -43,7 +45,8 @@ impl Begin<'_> {
         }
         let ui = &self.cx.ui;
         ui.confirm(&format!("give {} a new value?", list(&paths)))?;
-        self.run.begin(values)?;
+        let begun = self.run.begin(values);
+        begun.map_err(|error| self.with_ways_on(error, &paths))?;
         ui.say(&format!("rotated {}", list(&paths)));
         Ok(ExitCode::SUCCESS)
     }
@@ -93,7 +96,7 @@ impl Begin<'_> {
                     ui.say(&format!("rotated {}", crate::text::list(&paths)));
                 }
                 Err(error) if is_interruption(&error) => return Err(error),
-                Err(error) => failed.push(error),
+                Err(error) => failed.push(self.with_ways_on(error, &paths)),
             }
         }
         for error in &failed {
@@ -105,6 +108,26 @@ impl Begin<'_> {
             Some(_) if done > 0 => Code::Partial.into(),
             Some(error) => error.code().into(),
         })
+    }
+
+    /// An error, with how one goes on where a rotation is left half done.
+    fn with_ways_on(&self, error: Error, paths: &[String]) -> Error {
+        let left = self.run.records.all().unwrap_or_default();
+        let is_left = left.iter().any(|rotation| rotation.paths() == paths);
+        let is_said = error
+            .hints()
+            .iter()
+            .any(|hint| hint.contains("rotate --resume"));
+        if !is_left || is_said {
+            return error;
+        }
+        let paths = paths.join(" ");
+        Problem::of(&error)
+            .hint(format!("`clws rotate --resume {paths}` goes on with it"))
+            .hint(format!(
+                "`clws rotate --undo {paths}` leads back to the old value"
+            ))
+            .into()
     }
 
     /// Puts values that are the same into groups, with all others that are; as they are with `--apart`.
@@ -143,10 +166,14 @@ impl Begin<'_> {
         let ui = &self.cx.ui;
         for value in values {
             let Turning { path, rotator, .. } = value;
+            let places = self.accounts.places(rotator, path)?;
             ui.say(&match &value.like {
                 None => format!("{path}, by {rotator}"),
                 Some(like) => format!("{path}, which has the same value as {like}, by {rotator}"),
             });
+            for place in places {
+                ui.say(&format!("    at {place}"));
+            }
             if is_ssh_key(rotator) {
                 let hosts = self.run.means.hosts.of(path)?;
                 ui.say(&format!("  where it is listed of {}", list(&hosts)));

@@ -120,6 +120,7 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         vault: &vault,
         bundles: &bundles,
         take: &take,
+        accounts: &accounts,
         run: &run,
     };
     match args.due {

@@ -37,8 +37,7 @@ pub fn needs_person(rotator: &str) -> bool {
 }
 
 /// Whether a rotator makes new values at random, to any length.
-#[must_use]
-pub fn is_random(rotator: &str) -> bool {
+pub(super) fn is_random(rotator: &str) -> bool {
     !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator))
 }
 
@@ -46,6 +45,12 @@ pub fn is_random(rotator: &str) -> bool {
 #[must_use]
 pub fn is_ssh_key(rotator: &str) -> bool {
     rotator == ssh_key::NAME
+}
+
+/// Whether a rotator changes an account that a hook names.
+#[must_use]
+pub fn has_account(rotator: &str) -> bool {
+    matches!(rotator, mysql::NAME | codalab_user::NAME)
 }
 
 /// What makes a new value, and has it accepted outside of the vault.
