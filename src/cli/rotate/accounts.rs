@@ -25,6 +25,13 @@ pub(super) struct Hooked<'a> {
     pub(super) bundles: &'a [Bundle],
 }
 
+/// An account that can be spoken to, and what it is changed with, if that is another one's password.
+struct Connected {
+    runtime: Rc<Runtime>,
+    reached: Reached,
+    admin: Option<Plain>,
+}
+
 impl Hooked<'_> {
     /// Where the accounts are that a rotator changes; nowhere for one that changes none.
     pub(super) fn places(&self, rotator: &str, secret: &str) -> Result<Vec<String>, Error> {
@@ -41,7 +48,7 @@ impl Hooked<'_> {
     }
 
     /// Connects to each account's host, and opens what it is changed with.
-    fn reach(&self, secret: &str) -> Result<Vec<(Rc<Runtime>, Reached, Option<Plain>)>, Error> {
+    fn reach(&self, secret: &str) -> Result<Vec<Connected>, Error> {
         let mine = self.cx.openers(self.bundles);
         let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
         let user = user_here(self.cx);
@@ -54,7 +61,11 @@ impl Hooked<'_> {
             let reached = runtime.block_on(account.reach(self.vault, &way))?;
             // Only now: the host has proved itself.
             let admin = admin.map(|name| open(&reader, &name)).transpose()?;
-            all.push((Rc::clone(&runtime), reached, admin));
+            all.push(Connected {
+                runtime: Rc::clone(&runtime),
+                reached,
+                admin,
+            });
         }
         for notice in reader.take_notices() {
             self.cx.ui.warn(&notice);
@@ -92,17 +103,20 @@ impl Accounts for Hooked<'_> {
 
     fn databases(&self, secret: &str) -> Result<Vec<Box<dyn Database + '_>>, Error> {
         let mut all: Vec<Box<dyn Database>> = Vec::new();
-        for (runtime, reached, admin) in self.reach(secret)? {
-            let AccountHook::Mysql(hook) = reached.account().hook().clone() else {
+        for connected in self.reach(secret)? {
+            let AccountHook::Mysql(hook) = connected.reached.account().hook().clone() else {
                 continue;
             };
-            all.push(Box::new(Server::new(runtime, reached, &hook, admin)?));
+            all.push(Box::new(Server::new(connected, &hook)?));
         }
         Ok(all)
     }
 
     fn update_codalab_user(&self, secret: &str, password: &Plain) -> Result<(), Error> {
-        for (runtime, reached, _) in self.reach(secret)? {
+        for Connected {
+            runtime, reached, ..
+        } in self.reach(secret)?
+        {
             runtime.block_on(async {
                 let updated = reached.update_codalab_user(password).await;
                 reached.close().await;
@@ -124,12 +138,12 @@ struct Server {
 }
 
 impl Server {
-    fn new(
-        runtime: Rc<Runtime>,
-        reached: Reached,
-        hook: &MysqlAccount,
-        admin: Option<Plain>,
-    ) -> Result<Self, Error> {
+    fn new(connected: Connected, hook: &MysqlAccount) -> Result<Self, Error> {
+        let Connected {
+            runtime,
+            reached,
+            admin,
+        } = connected;
         let port = reached.filled(hook.port.as_deref().unwrap_or("3306"))?;
         let admin = match (&hook.admin, admin) {
             (Some(admin), Some(password)) => Some((reached.filled(&admin.user)?, password)),

@@ -226,7 +226,8 @@ impl Login {
     fn of_json(host: String, json: &str) -> Option<Self> {
         let whole: Value = serde_json::from_str(json).ok()?;
         let own = [whole.clone()];
-        let ways = whole["auth_or"].as_array().map_or(&own[..], Vec::as_slice);
+        let ways = whole.get("auth_or").and_then(Value::as_array);
+        let ways = ways.map_or(&own[..], Vec::as_slice);
         let of = |way: &Value, key: &str| {
             let way = match way.get("plugin") {
                 Some(_) => way,
