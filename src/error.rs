@@ -205,6 +205,17 @@ impl Problem {
         }
     }
 
+    /// The same facts as an error has, for more to be said of it.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        Self {
+            code: error.code(),
+            message: error.message(),
+            notes: error.notes(),
+            hints: error.hints(),
+        }
+    }
+
     /// Adds a line on what was tried or is known.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {

@@ -24,7 +24,12 @@ pub(super) const PLACE: &str = "clws.place";
 
 /// Connects to the target's engine: this machine's, or a host's through its SSH connection.
 pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
-    Ok(match &target.channel {
+    connect_over(&target.channel, target.host.name.as_str()).await
+}
+
+/// Connects to the engine at the other end of a channel to `host`.
+pub(super) async fn connect_over(channel: &Channel, host: &str) -> Result<Engine, Error> {
+    Ok(match channel {
         Channel::Local(_) => Engine::connect(None).await?,
         Channel::Ssh(session) => {
             let session = Arc::clone(session);
@@ -32,7 +37,7 @@ pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
                 let session = Arc::clone(&session);
                 async move { session.open_unix(SOCKET).await.map_err(unopened) }
             };
-            Engine::over(target.host.name.as_str(), Clocks::default(), open).await?
+            Engine::over(host, Clocks::default(), open).await?
         }
     })
 }

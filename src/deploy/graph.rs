@@ -299,6 +299,7 @@ mod tests {
                 settings: Map::new(),
                 secrets: Map::new(),
                 for_the_pull: BTreeSet::new(),
+                passing: BTreeSet::new(),
                 rollback: None,
             }
         };

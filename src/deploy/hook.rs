@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
 use super::probe_hook::Probe;
+use super::rotate_hook::AccountHook;
 use crate::name::{Component, PartyName, Scope};
 
 /// A hook as it was written, not yet trusted.
@@ -48,6 +49,9 @@ pub struct Hook {
     /// How one knows that it runs.
     #[serde(default)]
     pub probe: Vec<Probe>,
+    /// What has a secret as its password, by the secret.
+    #[serde(default)]
+    pub rotate: BTreeMap<String, AccountHook>,
     /// Whether its files may lie on a disk, where the target has no memory-backed folder.
     #[serde(default)]
     pub allow_disk: bool,
@@ -108,6 +112,9 @@ pub struct SecretEnv {
     /// Whether it goes into the container's configuration, where `docker inspect` shows it.
     #[serde(default)]
     pub visible: bool,
+    /// Whether the program reads it at its very first start alone: another value replaces nothing.
+    #[serde(default)]
+    pub initial: bool,
 }
 
 /// `{ secret = "rest-server/DB_PASSWORD" }`, in the scope that is deployed; `shared/…` is written out.
@@ -337,6 +344,7 @@ impl Hook {
         let steps = steps.flat_map(Step::texts);
         steps
             .chain(self.probe.iter().flat_map(Probe::texts))
+            .chain(self.rotate.values().flat_map(AccountHook::texts))
             .map(String::as_str)
     }
 
@@ -361,6 +369,43 @@ impl Hook {
             .filter_map(|step| Some(step.stdin.as_ref()?.secret.as_str()));
         let probes = self.probe.iter().flat_map(Probe::secrets);
         env.chain(files).chain(stdin).chain(probes).collect()
+    }
+
+    /// Those of them that are in use where another value replaces nothing that runs: what is read at the
+    /// first start alone, and what probes ask with.
+    pub(super) fn passing_secrets(&self) -> BTreeSet<&str> {
+        let mut passing: BTreeSet<&str> = self.probe.iter().flat_map(Probe::secrets).collect();
+        let mut staying = BTreeSet::new();
+        for value in self.env.values() {
+            match value {
+                EnvValue::Secret(secret) if secret.initial => {
+                    passing.insert(secret.secret.as_str());
+                }
+                EnvValue::Secret(secret) => drop(staying.insert(secret.secret.as_str())),
+                EnvValue::Plain(_) => {}
+            }
+        }
+        staying.extend(self.file.values().filter_map(|file| file.secret.as_deref()));
+        staying.extend(
+            self.steps()
+                .filter_map(|step| Some(step.stdin.as_ref()?.secret.as_str())),
+        );
+        passing.retain(|name| !staying.contains(name));
+        passing
+    }
+
+    /// What has `secret`, a full path, as its password in a scope.
+    pub(super) fn rotates(&self, scope: &Scope, secret: &str) -> Option<&AccountHook> {
+        let own = secret.strip_prefix(scope.as_str());
+        let own = own.and_then(|rest| rest.strip_prefix('/'));
+        let named = own.or(secret.starts_with("shared/").then_some(secret))?;
+        self.rotate.get(named)
+    }
+
+    /// The secrets that are named for rotators alone: whoever signs must be a deployer of those, too.
+    pub(super) fn rotated_secrets(&self) -> impl Iterator<Item = &str> {
+        let admins = self.rotate.values().filter_map(AccountHook::admin);
+        self.rotate.keys().map(String::as_str).chain(admins)
     }
 }
 

@@ -54,6 +54,8 @@ pub enum HookError {
     NotAFile { file: String },
     #[error("the components {} wait for each other", list(.0))]
     Circle(Vec<String>),
+    #[error("no hook says what has `{secret}` as its password")]
+    NoAccount { secret: String },
     #[error("`{component}` comes after `{after}`, for which there is no hook")]
     AfterNothing { component: String, after: String },
 }
@@ -61,7 +63,10 @@ pub enum HookError {
 impl Explain for HookError {
     fn code(&self) -> Code {
         match self {
-            Self::Wrong { .. } | Self::Circle(_) | Self::AfterNothing { .. } => Code::Config,
+            Self::Wrong { .. }
+            | Self::Circle(_)
+            | Self::NoAccount { .. }
+            | Self::AfterNothing { .. } => Code::Config,
             Self::NotFound(_) => Code::NotFound,
             Self::Unsigned(_) | Self::Changed { .. } | Self::NoDeployer { .. } => Code::Trust,
             Self::NotAFile { .. } => Code::Trust,
@@ -95,6 +100,13 @@ impl Explain for HookError {
             Self::Changed { component, .. } => vec![
                 format!("`clws hook diff {component}` shows what differs"),
                 format!("if it is meant, a deployer runs `clws hook sign {component}`"),
+            ],
+            Self::NoAccount { secret } => vec![
+                format!(
+                    "`[rotate.\"{}\"]` in the hook of its server says so (docs/rotation.md)",
+                    secret.split_once('/').map_or("", |(_, rest)| rest)
+                ),
+                "its component must run on some host of that environment".into(),
             ],
             Self::Older { .. } => vec!["git merge main".into()],
             Self::Sibling { component, .. } => vec![

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Source;
+use super::container_hook::ContainerHook;
+use super::plan::ComponentPlan;
 use super::step::Surroundings;
 use super::{docker, engine, place};
 use crate::error::Error;
@@ -12,6 +14,23 @@ use crate::secret::Plain;
 
 /// The name under which texts know where the component's container is reached from the target.
 pub(super) const ADDRESS: &str = "container.address";
+
+/// The address of a container in the first of its networks; empty if it does not run.
+pub(super) async fn address_of(
+    engine: &docker::Engine,
+    plan: &ComponentPlan,
+    hook: &ContainerHook,
+    names: &BTreeMap<String, String>,
+    container: &str,
+) -> Result<String, Error> {
+    let seen = engine.look(container).await?;
+    let addresses = seen.map(|seen| seen.addresses).unwrap_or_default();
+    let first = match hook.networks.first() {
+        Some(network) => addresses.get(&place::fill(plan, names, network)?),
+        None => addresses.values().next(),
+    };
+    Ok(first.map(ToString::to_string).unwrap_or_default())
+}
 
 impl Surroundings<'_> {
     /// Runs a command in another container, if that runs: what does not run need not be told.
@@ -63,14 +82,9 @@ impl Surroundings<'_> {
         let wanted = hook.later_texts().any(|text| text.contains(ADDRESS));
         if let (Some(hook), Some(engine), true) = (&hook.container, self.engine, wanted) {
             let own = self.container();
-            let seen = engine.look(running.unwrap_or(&own)).await?;
-            let addresses = seen.map(|seen| seen.addresses).unwrap_or_default();
-            let first = match hook.networks.first() {
-                Some(network) => addresses.get(&place::fill(self.plan, &names, network)?),
-                None => addresses.values().next(),
-            };
+            let running = running.unwrap_or(&own);
             // One that has ended has none; that it did not stay is what is said then.
-            let address = first.map(ToString::to_string).unwrap_or_default();
+            let address = address_of(engine, self.plan, hook, &names, running).await?;
             names.insert(ADDRESS.into(), address);
         }
         Ok(names)

@@ -6,8 +6,8 @@
 //! on the target and hands them what is secret on their standard input. [`Channel`] is the way to a
 //! target, [`Local`] or [`ssh`]. `ssh` alone knows russh, `docker` alone bollard.
 
+mod account;
 mod argument;
-
 mod channel;
 mod child;
 mod chunk;
@@ -25,6 +25,7 @@ mod inside;
 mod leftover;
 mod limit;
 mod local;
+mod mysql;
 mod outline;
 mod output;
 mod place;
@@ -37,11 +38,13 @@ mod receipt;
 mod record;
 mod replacing;
 mod results;
+mod rotate_hook;
 mod run;
 mod script;
 mod session;
 mod signature;
 mod step;
+mod stream;
 mod switch;
 mod target;
 mod template;
@@ -52,6 +55,7 @@ pub mod boot;
 pub mod docker;
 pub mod ssh;
 
+pub use account::{Account, Reached, accounts};
 pub use argument::{ShownArgument, shown_arguments};
 pub use channel::{Channel, Held, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
@@ -62,10 +66,12 @@ pub use hook::Hook;
 pub use hook_error::HookError;
 pub use limit::{HOST_TIME, Signals};
 pub use local::Local;
+pub use mysql::{MysqlError, MysqlRows};
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
 pub use receipt::{Receipt, Rollback};
 pub use record::Record;
 pub use results::{Fate, Row, is_interruption, outcome};
+pub use rotate_hook::{AccountHook, MysqlAccount};
 pub use run::{Event, FindWay, Run, Stopped};
 pub use script::signed_script;
 pub use session::{Injected, InjectedFile, Sitting, SittingError, attend};

@@ -132,6 +132,8 @@ impl ComponentPlan {
             if let EnvValue::Secret(secret) = value {
                 let way = if secret.visible {
                     "in the container's configuration, visible"
+                } else if secret.initial {
+                    "environment through a file, for its first start alone"
                 } else {
                     "environment through a file"
                 };

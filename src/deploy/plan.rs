@@ -56,8 +56,10 @@ pub struct ComponentPlan {
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and rev.
     pub secrets: BTreeMap<String, (SecretName, u64)>,
-    /// Those of them that only its image is fetched with: another rev changes nothing that runs.
+    /// Those of them that only its image is fetched with.
     pub for_the_pull: BTreeSet<String>,
+    /// Those of them of which another rev changes nothing that runs.
+    pub passing: BTreeSet<String>,
     /// What of it is older than seen, and is brought all the same.
     pub rollback: Option<Rollback>,
 }
@@ -114,11 +116,11 @@ impl ComponentPlan {
         sha256(&list.encode())
     }
 
-    /// The secrets that it is given, by full name, with their revs.
+    /// The secrets that it runs with, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
         let given = self.secrets.iter();
         given
-            .filter(|(name, _)| !self.for_the_pull.contains(*name))
+            .filter(|(name, _)| !self.passing.contains(*name))
             .map(|(_, (name, rev))| (name.to_string(), *rev))
             .collect()
     }
@@ -214,6 +216,20 @@ struct Draft {
     hook: Arc<TrustedHook>,
     secrets: BTreeMap<String, (SecretName, u64)>,
     for_the_pull: BTreeSet<String>,
+    passing: BTreeSet<String>,
+}
+
+/// One component on one host.
+///
+/// # Errors
+/// As for [`plan`].
+pub(super) fn on_host(
+    vault: &Vault,
+    component: &Component,
+    host: &Host,
+) -> Result<ComponentPlan, Error> {
+    let draft = Shared::new(vault).draft(component, &host.scope)?;
+    Ok(draft.at(host)?)
 }
 
 impl<'a> Shared<'a> {
@@ -251,6 +267,8 @@ impl<'a> Shared<'a> {
         let given = secrets_of(component, &hook.hook, &hook.files)?;
         let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
         for_the_pull.retain(|name| !given.contains(name));
+        let mut passing = passing_secrets(component, &hook.hook, &hook.files)?;
+        passing.extend(for_the_pull.iter().cloned());
         for name in given.into_iter().chain(for_the_pull.clone()) {
             let full = resolve(self.vault, scope, &name)?;
             let (rev, notice) = self.vault.peek(&full)?;
@@ -261,6 +279,7 @@ impl<'a> Shared<'a> {
             hook,
             secrets,
             for_the_pull,
+            passing,
         };
         self.drafts.insert(key, draft.clone());
         Ok(draft)
@@ -286,6 +305,7 @@ impl Draft {
             hook,
             secrets,
             for_the_pull,
+            passing,
         } = self;
         let settings = hook.hook.settings_for(&host.scope, &host.name);
         let mut names: BTreeMap<String, String> = settings
@@ -302,6 +322,7 @@ impl Draft {
             settings,
             secrets,
             for_the_pull,
+            passing,
             rollback: None,
         };
         plan.check_names()?;
@@ -319,7 +340,8 @@ fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<Tr
     trusted_hook(vault, component, scope.as_str(), |hook, files| {
         let mut reaches = vec![scope.to_string()];
         let given = secrets_of(component, hook, files)?;
-        for name in given.into_iter().chain(hook.pull_secrets()) {
+        let rotated = hook.rotated_secrets().map(str::to_owned);
+        for name in given.into_iter().chain(hook.pull_secrets()).chain(rotated) {
             reaches.push(resolve(vault, scope, &name)?.ruled_path().to_owned());
         }
         Ok(reaches)
@@ -350,6 +372,24 @@ pub(super) fn secrets_of(
     Ok(names)
 }
 
+/// Those of them of which another value replaces nothing that runs.
+fn passing_secrets(
+    component: &Component,
+    hook: &Hook,
+    files: &HookFiles,
+) -> Result<BTreeSet<String>, Error> {
+    let mut passing = hook.passing_secrets();
+    let templates = hook.file.values().filter_map(|file| file.template.as_ref());
+    for template in templates {
+        // It read a moment ago.
+        let text = template_text(component, files, template)?;
+        for name in template::secrets_in(text).unwrap_or_default() {
+            passing.remove(name);
+        }
+    }
+    Ok(passing.into_iter().map(str::to_owned).collect())
+}
+
 /// The text of a template among a hook's files.
 pub(super) fn template_text<'a>(
     component: &Component,
@@ -368,7 +408,7 @@ pub(super) fn template_text<'a>(
 }
 
 /// A secret as a hook writes it, in the scope that is deployed; `shared/…` is written out.
-fn resolve(vault: &Vault, scope: &Scope, name: &str) -> Result<SecretName, Error> {
+pub(super) fn resolve(vault: &Vault, scope: &Scope, name: &str) -> Result<SecretName, Error> {
     let full = if name.starts_with("shared/") {
         name.to_owned()
     } else {

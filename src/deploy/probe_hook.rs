@@ -85,7 +85,7 @@ pub struct MysqlProbe {
 }
 
 /// Reads a number as its text.
-fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(
         untagged,

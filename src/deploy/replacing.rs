@@ -283,7 +283,7 @@ impl Bringing<'_> {
         error: Error,
     ) -> Error {
         let output = self.output(around, running).await;
-        let mut problem = copy_of(&error);
+        let mut problem = Problem::of(&error);
         let shown = around.redacted(&output);
         let lines = shown.lines().filter(|line| !line.trim().is_empty());
         for line in lines {
@@ -325,7 +325,7 @@ impl Bringing<'_> {
         error: Error,
     ) -> Error {
         let back = self.undo(around, running, old, new).await;
-        let problem = copy_of(&error);
+        let problem = Problem::of(&error);
         let problem = match back {
             Ok(true) => problem.note("the old one runs again, with its old secrets"),
             Ok(false) => problem.note("nothing of it runs"),
@@ -380,16 +380,4 @@ impl Bringing<'_> {
         }
         Ok(back)
     }
-}
-
-/// An error as one that more can be said on.
-pub(super) fn copy_of(error: &Error) -> Problem {
-    let mut problem = Problem::new(error.code(), error.message());
-    for note in error.notes() {
-        problem = problem.note(note);
-    }
-    for hint in error.hints() {
-        problem = problem.hint(hint);
-    }
-    problem
 }

@@ -18,7 +18,6 @@ use super::output::Quota;
 use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
-use super::replacing::copy_of;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
@@ -372,5 +371,5 @@ fn with_what_became(error: &Error, restored: Result<bool, Error>) -> Error {
             other.message()
         ),
     };
-    copy_of(error).note(note).into()
+    Problem::of(error).note(note).into()
 }

@@ -24,6 +24,16 @@ pub enum RotateError {
         /// How it ended, and what it said, without the values.
         why: String,
     },
+    /// Somewhere outside a value is not accepted as it should be.
+    #[error("`{path}`: {place}: {why}")]
+    Outside {
+        /// The secret.
+        path: String,
+        /// Where.
+        place: String,
+        /// Why, without the values.
+        why: String,
+    },
     /// Some hosts do not have what is given out.
     #[error("`{path}`: {} not done: {}", count(left.len(), "host"), left.iter().map(|(host, why)| format!("{host} ({why})")).collect::<Vec<_>>().join(", "))]
     Hosts {
@@ -109,7 +119,10 @@ impl Explain for RotateError {
         match self {
             Self::NoRotator { .. } | Self::NotMade { .. } => Code::Usage,
             Self::Hosts { done: 1.., .. } => Code::Partial,
-            Self::Script { .. } | Self::Hosts { .. } | Self::OnHost { .. } => Code::Remote,
+            Self::Script { .. }
+            | Self::Outside { .. }
+            | Self::Hosts { .. }
+            | Self::OnHost { .. } => Code::Remote,
             Self::UnderWay { .. } | Self::Moved { .. } | Self::SignsFor { .. } => Code::Conflict,
             Self::DoesNotFit { .. } => Code::DataErr,
             Self::Busy | Self::Awaited { .. } => Code::TempFail,
@@ -148,6 +161,7 @@ impl Explain for RotateError {
             ],
             Self::UnderWay { path }
             | Self::Script { path, .. }
+            | Self::Outside { path, .. }
             | Self::Hosts { path, .. }
             | Self::OnHost { path, .. } => vec![
                 format!("`clws rotate --resume {path}` goes on with it"),

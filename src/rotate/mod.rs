@@ -10,10 +10,15 @@ mod plan;
 mod record;
 mod rotators;
 mod run;
+mod sharing;
 
 pub use due::{Due, Reason, WorkList, work_list};
 pub use error::RotateError;
-pub use plan::planned;
-pub use record::{Numbers, Records, Rotation, Step, Turning};
-pub use rotators::{Accepted, Both, Hosts, Means, Old, Person, Rotator, Scripts};
+pub use plan::{give_shape, planned};
+pub use record::{Numbers, Records, Rotation, Shape, Step, Turning};
+pub use rotators::{
+    Accepted, Accounts, Both, Database, Hosts, Means, Old, Outside, Person, Refusal, Rotator, Rows,
+    Scripts, has_account, is_ssh_key, is_tls, needs_person,
+};
 pub use run::{Changing, Run, TakeIntoUse, has_pending};
+pub use sharing::{Sharing, sharing};

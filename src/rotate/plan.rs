@@ -1,8 +1,9 @@
 //! What a rotation will do, before anything is opened.
 
+use super::RotateError;
 use super::pairing::pair_of;
-use super::record::Turning;
-use super::rotators::{Means, rotator};
+use super::record::{Shape, Turning};
+use super::rotators::{Means, RANDOM, is_random, is_tls, rotator};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
@@ -47,6 +48,35 @@ pub fn planned(
     }
     all.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(all)
+}
+
+/// Says what the new values are to be that are made at random.
+///
+/// # Errors
+/// [`RotateError::NotMade`] for one that comes from elsewhere.
+pub fn give_shape(values: &mut [Turning], shape: Shape) -> Result<(), RotateError> {
+    for value in values.iter_mut().filter(|value| value.like.is_none()) {
+        if !is_random(&value.rotator) {
+            let path = value.path.clone();
+            let why = "its rotator makes it, or a person, to no length of your choosing";
+            return Err(RotateError::NotMade { path, why });
+        }
+        value.shape = Some(shape);
+    }
+    Ok(())
+}
+
+/// A value that gets the new one of another, with its own rotator. Nothing has to be accepted anywhere if it has
+/// none, or one of a pair, which is nowhere but in the vault.
+///
+/// # Errors
+/// As for [`planned`].
+pub(super) fn follower(vault: &Vault, path: &str, means: Means<'_>) -> Result<Turning, Error> {
+    let policy = policy_of(vault, &vault.find_secret(&path.parse::<SecretPath>()?)?)?;
+    let named = policy.value(PolicyKey::Rotator);
+    let named = named.filter(|named| !is_tls(named)).unwrap_or(RANDOM);
+    rotator(path, Some(named), means)?;
+    Ok(Turning::new(path.to_owned(), named.to_owned()))
 }
 
 /// What is known about a secret, by itself or its document.

@@ -10,6 +10,7 @@ use super::rotators::is_tls;
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
 use crate::fs::{self, FsError, Lock, Sync};
+use crate::secret::Alphabet;
 use crate::vault::Given;
 
 /// 10,000 values are 3 MB.
@@ -56,6 +57,15 @@ impl Numbers {
     }
 }
 
+/// What a value that is made at random is to be.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Shape {
+    /// What it is made of.
+    pub alphabet: Alphabet,
+    /// How many characters, or words.
+    pub length: usize,
+}
+
 /// One value of a rotation.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Turning {
@@ -63,6 +73,12 @@ pub struct Turning {
     pub path: String,
     /// The rotator.
     pub rotator: String,
+    /// The path of the value that it shares; that one's new value is this one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+    /// What the new value is to be; as the old one without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
     /// The old value and the new one, once that is made.
     pub(super) numbers: Option<(Numbers, Numbers)>,
 }
@@ -74,6 +90,8 @@ impl Turning {
         Self {
             path,
             rotator,
+            like: None,
+            shape: None,
             numbers: None,
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Old, Rotator, is_tls, rotator};
+use super::rotators::{Accepted, Both, Means, Old, Outside, Rotator, is_tls, make_as, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
@@ -141,7 +141,8 @@ impl Run<'_> {
         self.show(rotation, &mut rotators)?;
         let mut awaited = None;
         for value in &rotation.values {
-            if let Some(rotator) = rotators.get_mut(value.shares())
+            if value.like.is_none()
+                && let Some(rotator) = rotators.get_mut(value.shares())
                 && let Err(error) = rotator.prepare(world, &value.path)
             {
                 awaited = Some(error);
@@ -156,13 +157,21 @@ impl Run<'_> {
         }
         (self.change)(&mut |change| {
             made.clear();
+            let mut leaders: BTreeMap<&str, Plain> = BTreeMap::new();
             for value in &rotation.values {
                 let Some(rotator) = rotators.get(value.shares()) else {
                     continue;
                 };
                 let secret = secret(self.vault, value)?;
                 let (old, new) = change.set_pending(&secret, |kind, old| {
-                    rotator.make(world, &value.path, (kind, old))
+                    let like = value.like.as_deref().and_then(|path| leaders.get(path));
+                    let new = match (like, value.shape) {
+                        (Some(leader), _) => leader.duplicate(),
+                        (None, Some(shape)) => make_as(world, &value.path, (kind, old), shape)?,
+                        (None, None) => rotator.make(world, &value.path, (kind, old))?,
+                    };
+                    leaders.insert(&value.path, new.duplicate());
+                    Ok(new)
                 })?;
                 made.push((Numbers::of(&old), Numbers::of(&new)));
             }
@@ -271,10 +280,23 @@ impl Run<'_> {
             };
             let path = &value.path;
             let which = which.unwrap_or(given_out);
-            rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
+            let outside = rotator.accept(self.vault.world(), which, &Both { path, old, new })?;
+            let was_asked = outside == Outside::AsAsked;
             (self.say)(match which {
-                Accepted::Both => "outside, the new value is accepted beside the old one",
-                Accepted::BothAgain => "outside, the old value is accepted beside the new one",
+                Accepted::Both if was_asked => {
+                    "outside, the new value is accepted beside the old one"
+                }
+                Accepted::BothAgain if was_asked => {
+                    "outside, the old value is accepted beside the new one"
+                }
+                Accepted::Both => {
+                    "outside, the new value is accepted in place of the old one: until the deploy is \
+                     done, what runs with the old one cannot log in anew"
+                }
+                Accepted::BothAgain => {
+                    "outside, the old value is accepted in place of the new one: until the deploy is \
+                     done, what runs with the new one cannot log in anew"
+                }
                 Accepted::New => "outside, the new value alone is accepted",
                 Accepted::Old => "outside, the old value alone is accepted",
             });

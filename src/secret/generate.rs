@@ -3,6 +3,7 @@
 //! Every character is drawn with the same chance: a draw that does not fit the alphabet is thrown
 //! away, never folded back into it.
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Plain;
@@ -15,7 +16,8 @@ const HEX: &[u8] = b"0123456789abcdef";
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// What a generated value is made of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Alphabet {
     /// `[A-Za-z0-9_-]`, a letter first: needs no quoting in a shell, a URL, an ini file or SQL.
     Safe,

@@ -54,6 +54,7 @@ mod two_branches_change_the_rules;
 mod two_people_edit_one_document;
 mod untidy_files_are_sorted_without_touching_a_signature;
 mod uses_are_logged_in_a_chain;
+mod values_that_are_the_same_are_rotated_together;
 mod vim_keeps_nothing_of_what_it_edits;
 mod what_a_program_prints_is_redacted;
 mod what_waits_for_a_new_value;

@@ -7,7 +7,10 @@ use std::process::Command;
 
 /// What each component is given, by the table of CodaLab's facts; names below the scope.
 const GIVEN: &[(&str, &[&str])] = &[
-    ("mysql", &["mysql/PASSWORD", "mysql/ROOT_PASSWORD"]),
+    (
+        "mysql",
+        &["mysql/CODALAB_MYSQL_PASSWORD", "mysql/ROOT_PASSWORD"],
+    ),
     ("ws-server", &[]),
     (
         "rest-server",
@@ -16,7 +19,7 @@ const GIVEN: &[(&str, &[&str])] = &[
             "codalab/PASSWORD",
             "email/PASSWORD",
             "gcp/bundles.json",
-            "mysql/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
             "rest-server/RECAPTCHA_SECRET_KEY",
             "rest-server/SECRET_KEY",
             "rest-server/SENTRY_INGEST_URL",
@@ -27,14 +30,18 @@ const GIVEN: &[(&str, &[&str])] = &[
         &[
             "azure/BLOB_CONNECTION_STRING",
             "gcp/bundles.json",
-            "mysql/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
         ],
     ),
     ("frontend", &[]),
     ("nginx", &["tls/codalab.crt", "tls/codalab.key"]),
     (
         "monitor",
-        &["codalab/PASSWORD", "email/PASSWORD", "mysql/PASSWORD"],
+        &[
+            "codalab/PASSWORD",
+            "email/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
+        ],
     ),
     ("worker", &["codalab/PASSWORD"]),
     ("gpuworker", &["codalab/PASSWORD"]),
@@ -186,7 +193,7 @@ fn it_holds_by_its_own_check_and_opens() {
     // What is on call cannot read what belongs to the newcomer alone.
     let (code, out, _) = repository.clws("secret get demo/greeter/TOKEN");
     assert_eq!((code, out.as_str()), (11, ""));
-    let (code, out, err) = repository.clws("secret get prod/mysql/PASSWORD");
+    let (code, out, err) = repository.clws("secret get prod/mysql/CODALAB_MYSQL_PASSWORD");
     assert_eq!(code, 0, "{err}");
     assert_eq!(
         out.len(),

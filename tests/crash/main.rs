@@ -22,6 +22,7 @@ mod import;
 mod leaving;
 mod restore;
 mod rotate;
+mod rotate_account;
 mod rules;
 mod set;
 mod strace;

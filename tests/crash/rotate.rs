@@ -5,15 +5,15 @@ use crate::strace::{CALLS, How, Strace};
 use crate::tree::Tree;
 use crate::trial::Side;
 
-const OLD: &str = "old-hunter2-token";
+pub(crate) const OLD: &str = "old-hunter2-token";
 
 /// What is rotated, and the file in which the other value lies meanwhile.
-struct Secret {
+pub(crate) struct Secret {
     path: &'static str,
     file: &'static str,
 }
 
-const VALUE: Secret = Secret {
+pub(crate) const VALUE: Secret = Secret {
     path: "dev/web/TOKEN",
     file: "secrets/dev/web.toml",
 };
@@ -24,7 +24,7 @@ const FILE: Secret = Secret {
 };
 
 /// The value, and whether all that was written counts.
-fn look(lab: &Lab, secret: &Secret, what: &str) -> Side {
+pub(crate) fn look(lab: &Lab, secret: &Secret, what: &str) -> Side {
     for command in ["check --full", "audit verify"] {
         let ran = lab.clws(command).run();
         assert_eq!(
@@ -45,7 +45,7 @@ fn look(lab: &Lab, secret: &Secret, what: &str) -> Side {
     }
 }
 
-fn is_settled(lab: &Lab, secret: &Secret, what: &str) {
+pub(crate) fn is_settled(lab: &Lab, secret: &Secret, what: &str) {
     let text = std::fs::read_to_string(lab.vault().join(secret.file)).unwrap();
     assert!(!text.contains("[pending"), "{what}: two values are left");
     let listed = lab.clws("rotate --resume").run();

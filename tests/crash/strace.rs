@@ -53,6 +53,19 @@ pub(crate) const CALLS: &[&str] = &[
     "close",
 ];
 
+/// The calls with which one speaks to a server.
+pub(crate) const NETWORK: &[&str] = &[
+    "socket",
+    "connect",
+    "sendto",
+    "sendmsg",
+    "recvfrom",
+    "recvmsg",
+    "epoll_wait",
+    "epoll_pwait",
+    "shutdown",
+];
+
 /// Of these, those that change what lies on a disk or who holds a lock; besides opening to create.
 const CHANGING: &[&str] = &[
     "write",
@@ -178,8 +191,18 @@ impl Strace {
     /// Runs the program undisturbed; gives the lines of each call in their order. Those of the loader
     /// are empty.
     pub(crate) fn record(&self, run: &Run<'_>) -> BTreeMap<&'static str, Vec<String>> {
+        self.record_all(run, CALLS)
+    }
+
+    /// The same for other calls.
+    pub(crate) fn record_all(
+        &self,
+        run: &Run<'_>,
+        calls: &'static [&'static str],
+    ) -> BTreeMap<&'static str, Vec<String>> {
+        let wanted = calls;
         // A call that this architecture does not have is none to be traced.
-        let all: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
+        let all: Vec<String> = wanted.iter().map(|call| format!("?{call}")).collect();
         let traced = format!("trace=prctl,{}", all.join(","));
         let (ended, trace) = self.run(run, &["-e", &traced]);
         assert_eq!(ended.code, Some(0), "undisturbed: {}", ended.err);
@@ -190,7 +213,7 @@ impl Strace {
             is_ours |= line.contains("PR_SET_DUMPABLE");
             let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
             let name = line.split('(').next().unwrap_or_default();
-            if let Some(call) = CALLS.iter().find(|call| **call == name) {
+            if let Some(call) = wanted.iter().find(|call| **call == name) {
                 calls.entry(*call).or_default().push(if is_ours {
                     line.to_owned()
                 } else {

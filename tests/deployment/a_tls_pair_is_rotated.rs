@@ -330,3 +330,18 @@ fn a_certificate_that_comes_later_is_taken_when_it_fits() {
     rotate().stdin(&pair).succeeds();
     served.is_settled();
 }
+
+#[test]
+fn what_ends_is_replaced_with_all_that_waits_where_a_script_issues_it() {
+    let served = Served::new();
+    let before = served.served();
+    // A person would have to be asked.
+    let left = served.site.clws("rotate --due --yes").succeeds().text();
+    assert!(left.contains(&format!("{CRT}\n  expiring since")), "{left}");
+    assert_eq!(served.served(), before);
+    served.has_an_issuer();
+    let left = served.site.clws("rotate --due --yes").succeeds().text();
+    assert!(!left.contains(CRT), "{left}");
+    assert_ne!(served.served(), before);
+    served.is_settled();
+}

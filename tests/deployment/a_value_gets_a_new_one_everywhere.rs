@@ -34,14 +34,16 @@ fn document(site: &Site) -> String {
 fn every_component_that_uses_it_runs_with_the_new_one() {
     let site = site();
     let other = site.pid("other");
-    let planned = site.clws("rotate prod/web/TOKEN --dry-run").succeeds();
+    let planned = site
+        .clws("rotate prod/web/TOKEN --apart --dry-run")
+        .succeeds();
     assert!(
         planned.err.contains("prod/web/TOKEN, by random"),
         "{}",
         planned.err
     );
     assert_eq!(token(&site), OLD);
-    site.clws("rotate prod/web/TOKEN --yes").succeeds();
+    site.clws("rotate prod/web/TOKEN --apart --yes").succeeds();
     let new = token(&site);
     assert_ne!(new, OLD);
     assert_eq!(
@@ -80,7 +82,7 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     let hook = server_hook("api", "").replace("api/TOKEN", "web/TOKEN");
     site.hook("api", &hook, &[("serve.sh", SERVE)]);
     site.deploy().succeeds();
-    let failed = site.clws("rotate prod/web/TOKEN --yes").run();
+    let failed = site.clws("rotate prod/web/TOKEN --apart --yes").run();
     assert_ne!(failed.code, 0);
     assert!(
         failed.err.contains("clws rotate --undo prod/web/TOKEN"),
@@ -105,7 +107,7 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
         checked.contains("clws rotate --resume prod/web/TOKEN"),
         "{checked}"
     );
-    let refused = site.clws("rotate prod/web/TOKEN --yes").exits(16);
+    let refused = site.clws("rotate prod/web/TOKEN --apart --yes").exits(16);
     assert!(refused.err.contains("is not done"), "{}", refused.err);
     // A new data key in between takes both along.
     site.clws("rekey --yes").succeeds();
@@ -128,7 +130,7 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     site.clws("rotate --undo prod/web/TOKEN --yes").succeeds();
     assert_eq!((document(&site), token(&site)), (now, OLD.into()));
     // The check is put right, and the same goes through.
-    site.clws("rotate prod/web/TOKEN --yes").run();
+    site.clws("rotate prod/web/TOKEN --apart --yes").run();
     let new = token(&site);
     site.set("prod/api/CHECK", &new);
     site.clws("rotate --resume").succeeds();

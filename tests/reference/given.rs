@@ -9,7 +9,11 @@ use crate::town::{SERVER, Town, WORKER};
 
 /// The components in the order of their start, where each runs, and what it is given.
 pub(crate) const GIVEN: [(&str, &str, &[&str]); 8] = [
-    ("mysql", SERVER, &["mysql/PASSWORD", "mysql/ROOT_PASSWORD"]),
+    (
+        "mysql",
+        SERVER,
+        &["mysql/CODALAB_MYSQL_PASSWORD", "mysql/ROOT_PASSWORD"],
+    ),
     ("ws-server", SERVER, &[]),
     (
         "rest-server",
@@ -19,7 +23,7 @@ pub(crate) const GIVEN: [(&str, &str, &[&str]); 8] = [
             "codalab/PASSWORD",
             "email/PASSWORD",
             "gcp/bundles.json",
-            "mysql/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
             "rest-server/RECAPTCHA_SECRET_KEY",
             "rest-server/SECRET_KEY",
             "rest-server/SENTRY_INGEST_URL",
@@ -31,7 +35,7 @@ pub(crate) const GIVEN: [(&str, &str, &[&str]); 8] = [
         &[
             "azure/BLOB_CONNECTION_STRING",
             "gcp/bundles.json",
-            "mysql/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
         ],
     ),
     ("frontend", SERVER, &[]),
@@ -39,7 +43,11 @@ pub(crate) const GIVEN: [(&str, &str, &[&str]); 8] = [
     (
         "monitor",
         SERVER,
-        &["codalab/PASSWORD", "email/PASSWORD", "mysql/PASSWORD"],
+        &[
+            "codalab/PASSWORD",
+            "email/PASSWORD",
+            "mysql/CODALAB_MYSQL_PASSWORD",
+        ],
     ),
     ("worker", WORKER, &["codalab/PASSWORD"]),
 ];

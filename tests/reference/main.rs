@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a helper of a test fails that test"
@@ -18,6 +19,7 @@ mod engine;
 mod given;
 mod host;
 mod images;
+mod its_passwords_are_rotated_while_everybody_logs_in;
 mod processes;
 mod the_reference_comes_up_whole_and_nobody_else_sees_its_secrets;
 mod the_watcher_finds_what_is_planted;

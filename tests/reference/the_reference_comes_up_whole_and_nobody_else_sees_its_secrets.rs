@@ -71,7 +71,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     {
         wanted.add(name, value);
     }
-    wanted.add("mysql/PASSWORD", WRONG);
+    wanted.add("mysql/CODALAB_MYSQL_PASSWORD", WRONG);
     let watcher = Watcher::start(&town, &wanted);
     let mut said = Vec::new();
 
@@ -92,7 +92,10 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     assert_eq!(ids(&town), before);
     said.push(ran);
 
-    said.push(town.clws_with("secret set test/mysql/PASSWORD", WRONG.as_bytes()));
+    said.push(town.clws_with(
+        "secret set test/mysql/CODALAB_MYSQL_PASSWORD",
+        WRONG.as_bytes(),
+    ));
     a_migration_with_the_wrong_password_ends_before_anything_is_touched(&town, &mut said);
     // As after a migration that was done before; and nobody waits for a minute here.
     hook(&town, "rest-server", |text| {

@@ -1,5 +1,7 @@
 //! `clws rotate`: new values for old ones.
 
+mod accounts;
+mod begin;
 mod due;
 mod hosts;
 mod take;
@@ -8,19 +10,20 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use self::accounts::Hooked;
+use self::begin::Begin;
 use self::hosts::OverSsh;
 use self::take::Deploys;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::user_here;
 use crate::cli::login::Ways;
+use crate::cli::secret::GenerateAlphabet;
 use crate::cli::ui::Ui;
 use crate::deploy::signed_script;
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{Component, SecretPath};
-use crate::rotate::{
-    Hosts, Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending, planned,
-};
+use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending};
 use crate::secret::Plain;
 use crate::text::list;
 use crate::vault::{Change, MAX_VALUE, Reader, Vault};
@@ -30,34 +33,45 @@ use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 /// The new value is sealed beside the old one, becomes the one that is given out, and every component whose
 /// hook uses it is deployed again; when all of them answer, the old one is dropped. What is cut off is gone
 /// on with by `--resume` or led back by `--undo`: the old value is then issued again as the newest. A value's
-/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `ssh-key` for a key
-/// that logs in to hosts; `tls` for a server's key, together with its certificate; `by-hand`, where a person
-/// makes it elsewhere and gives it here; or the
-/// NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere (docs/rotation.md).
+/// policy says how: `clws secret policy PATH --rotator random`, where only the components compare it; `mysql`
+/// or `codalab-user`, where a hook says which account has it; `ssh-key` for a key that logs in to hosts; `tls`
+/// for a server's key, together with its certificate; `by-hand`, where a person makes it elsewhere and gives it
+/// here; or the NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere
+/// (docs/rotation.md). Other names that have the same value get the same new one.
 ///
 /// `--due --dry-run` is the work list: what others may know since somebody left or it was imported, what
-/// is older than its policy lets it be, and what ends within 30 days. That needs no private key.
+/// is older than its policy lets it be, and what ends within 30 days. That needs no private key. `--due` alone
+/// rotates what of it needs no person, and lists the rest.
 #[derive(Args, Debug)]
 pub(crate) struct RotateArgs {
     /// Values and sealed files; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
     #[arg(required_unless_present_any = ["due", "resume", "undo"])]
     paths: Vec<SecretPath>,
-    /// What waits for a new value
-    #[arg(long, requires = "dry_run")]
+    /// What waits for a new value: all of it that needs nobody, one rotation after the other
+    #[arg(long, conflicts_with_all = ["length", "alphabet"])]
     due: bool,
+    /// How many characters, or words, of a value that is made at random; as the old one without
+    #[arg(long, value_name = "N")]
+    length: Option<usize>,
+    /// What such a value is made of
+    #[arg(long, value_enum)]
+    alphabet: Option<GenerateAlphabet>,
+    /// Leave values alone that others have too: each that is named gets one of its own
+    #[arg(long)]
+    apart: bool,
     /// Show what is to be done, and touch nothing
     #[arg(long)]
     dry_run: bool,
     /// Go on with what was cut off
-    #[arg(long, conflicts_with_all = ["due", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["due", "dry_run", "length", "alphabet", "apart"])]
     resume: bool,
     /// Lead what was cut off back to the old value
-    #[arg(long, conflicts_with_all = ["due", "dry_run", "resume"])]
+    #[arg(long, conflicts_with_all = ["due", "dry_run", "resume", "length", "alphabet", "apart"])]
     undo: bool,
 }
 
 pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
-    if args.due {
+    if args.due && args.dry_run {
         return due::print(args, cx).map(|()| ExitCode::SUCCESS);
     }
     let vault = cx.trusted_vault()?;
@@ -78,9 +92,15 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         vault: &vault,
         ways: Ways::new(cx, &vault, &reader, &bundles, &user),
     };
+    let accounts = Hooked {
+        cx,
+        vault: &vault,
+        bundles: &bundles,
+    };
     let means = Means {
         scripts: &Signed { vault: &vault },
         hosts: &over_ssh,
+        accounts: &accounts,
         person: &cx.ui,
     };
     let run = Run {
@@ -92,45 +112,22 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
         say: &say,
     };
     if args.resume || args.undo {
-        go_on(args, cx, &vault, &run)?;
-    } else {
-        let values = planned(&vault, &args.paths, means)?;
-        for value in &values {
-            cx.ui.say(&format!("{}, by {}", value.path, value.rotator));
-            if value.rotator == SSH_KEY {
-                let hosts = over_ssh.of(&value.path)?;
-                cx.ui
-                    .say(&format!("  where it is listed of {}", list(&hosts)));
-            }
-        }
-        let paths: Vec<String> = values.iter().map(|value| value.path.clone()).collect();
-        // Whatever is missing for a deploy is said before anything is changed.
-        let plans = take.plans(&paths)?;
-        for plan in &plans {
-            for notice in plan.notices.iter().chain(&plan.warnings) {
-                cx.ui.warn(notice);
-            }
-            for line in plan.lines() {
-                cx.ui.say(&line);
-            }
-        }
-        if plans.is_empty() {
-            cx.ui
-                .say("no component on any host uses it: nothing is deployed");
-        }
-        if args.dry_run {
-            return Ok(ExitCode::SUCCESS);
-        }
-        cx.ui
-            .confirm(&format!("give {} a new value?", list(&paths)))?;
-        run.begin(values)?;
-        cx.ui.say(&format!("rotated {}", list(&paths)));
+        return go_on(args, cx, &vault, &run).map(|()| ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    let begin = Begin {
+        args,
+        cx,
+        vault: &vault,
+        bundles: &bundles,
+        take: &take,
+        accounts: &accounts,
+        run: &run,
+    };
+    match args.due {
+        true => begin.due(),
+        false => begin.named(),
+    }
 }
-
-/// The rotator whose hosts the plan names.
-const SSH_KEY: &str = "ssh-key";
 
 /// The scripts of rotators: `hooks/NAME/rotate.sh`, signed as any hook.
 struct Signed<'a> {

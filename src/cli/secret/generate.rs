@@ -44,7 +44,7 @@ pub(crate) struct GenerateArgs {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum GenerateAlphabet {
+pub(crate) enum GenerateAlphabet {
     /// Letters, digits, `_` and `-`, a letter first: needs no quoting anywhere
     Safe,
     /// `0-9 a-f`
@@ -174,8 +174,22 @@ fn make(args: &GenerateArgs, cx: &Context, secret: &SecretName) -> Result<Made, 
 }
 
 fn password(args: &GenerateArgs, cx: &Context) -> Result<Made, Error> {
-    let alphabet = Alphabet::from(args.alphabet.unwrap_or(GenerateAlphabet::Safe));
-    let length = args.length.unwrap_or(alphabet.usual_length());
+    let (alphabet, length) = shape(args.length, args.alphabet, cx)?;
+    Ok(Made {
+        plain: generate(&cx.world, alphabet, length)?,
+        what: count(length, alphabet.unit()),
+        public: None,
+    })
+}
+
+/// What a value is to be made of, and how long it is to be; warns of one that can be guessed.
+pub(crate) fn shape(
+    length: Option<usize>,
+    alphabet: Option<GenerateAlphabet>,
+    cx: &Context,
+) -> Result<(Alphabet, usize), Error> {
+    let alphabet = Alphabet::from(alphabet.unwrap_or(GenerateAlphabet::Safe));
+    let length = length.unwrap_or(alphabet.usual_length());
     if !(1..=MOST).contains(&length) {
         let wrong = format!("a length from 1 to {MOST} is wanted");
         return Err(crate::cli::usage(wrong).into());
@@ -189,9 +203,5 @@ fn password(args: &GenerateArgs, cx: &Context) -> Result<Made, Error> {
             alphabet.bits(usual)
         ));
     }
-    Ok(Made {
-        plain: generate(&cx.world, alphabet, length)?,
-        what: count(length, alphabet.unit()),
-        public: None,
-    })
+    Ok((alphabet, length))
 }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(crate) use self::generate::{GenerateAlphabet, shape};
 use crate::error::Error;
 use crate::vault::Transfer;
 

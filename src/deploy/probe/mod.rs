@@ -11,16 +11,14 @@ mod tls;
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Channel;
 use super::docker::Health;
 use super::hook::{PROBE, parse_duration};
 use super::place::{fill, fill_all};
 use super::probe_hook::{Probe, Question};
 use super::step::Surroundings;
+use super::stream::Stream;
 use crate::error::Error;
 
 /// Between two questions.
@@ -136,19 +134,7 @@ impl Surroundings<'_> {
 
     /// Opens a stream from the target.
     async fn open(&self, address: &str) -> Result<Box<dyn Stream>, String> {
-        let (host, port) = address.rsplit_once(':').ok_or("no HOST:PORT")?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port: u16 = port.parse().map_err(|_| "no HOST:PORT".to_owned())?;
-        match &self.target.channel {
-            Channel::Local(_) => match TcpStream::connect((host, port)).await {
-                Ok(stream) => Ok(Box::new(stream)),
-                Err(error) => Err(error.to_string()),
-            },
-            Channel::Ssh(session) => match session.open_tcp(host, port).await {
-                Ok(stream) => Ok(Box::new(stream)),
-                Err(error) => Err(error.to_string()),
-            },
-        }
+        self.target.channel.open_tcp(address).await
     }
 
     /// What a stranger said, as it may be shown: one line, cut.
@@ -178,7 +164,3 @@ fn short(text: &str) -> String {
     }
     short
 }
-
-/// A stream from the target.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}

@@ -1,7 +1,7 @@
 //! `by-hand`: a person makes the new value where it comes from, a provider's console say, and withdraws the
 //! old one there.
 
-use super::{Accepted, Both, Person, Rotator};
+use super::{Accepted, Both, Outside, Person, Rotator};
 use crate::error::Error;
 use crate::rotate::RotateError;
 use crate::secret::Plain;
@@ -46,12 +46,13 @@ impl Rotator for ByHand<'_> {
         true
     }
 
-    fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
+    fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         match which {
             // It was made so.
-            Accepted::Both | Accepted::BothAgain => Ok(()),
-            Accepted::New => self.person.withdraws("old", both.path),
-            Accepted::Old => self.person.withdraws("new", both.path),
+            Accepted::Both | Accepted::BothAgain => {}
+            Accepted::New => self.person.withdraws("old", both.path)?,
+            Accepted::Old => self.person.withdraws("new", both.path)?,
         }
+        Ok(Outside::AsAsked)
     }
 }

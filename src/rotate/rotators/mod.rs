@@ -2,14 +2,22 @@
 
 mod authorized;
 mod by_hand;
+mod child;
+mod codalab_user;
 mod fit;
+mod mysql;
 mod random;
 mod script;
 mod ssh_key;
 mod tls;
 
+pub use self::mysql::{Database, Refusal, Rows};
+
 use self::by_hand::ByHand;
+use self::codalab_user::CodalabUser;
+use self::mysql::Mysql;
 use self::random::Random;
+pub(super) use self::random::make_as;
 use self::script::Script;
 use self::ssh_key::SshKey;
 use self::tls::Tls;
@@ -18,6 +26,32 @@ use crate::error::Error;
 use crate::secret::Plain;
 use crate::vault::ValueType;
 use crate::world::World;
+
+/// The rotator of what nothing outside of the vault knows.
+pub(super) const RANDOM: &str = random::NAME;
+
+/// Whether a rotator asks somebody.
+#[must_use]
+pub fn needs_person(rotator: &str) -> bool {
+    rotator == by_hand::NAME || is_tls(rotator) && issuer_of(rotator) == Issuer::Person
+}
+
+/// Whether a rotator makes new values at random, to any length.
+pub(super) fn is_random(rotator: &str) -> bool {
+    !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator))
+}
+
+/// Whether it is the rotator of keys that log in to hosts.
+#[must_use]
+pub fn is_ssh_key(rotator: &str) -> bool {
+    rotator == ssh_key::NAME
+}
+
+/// Whether a rotator changes an account that a hook names.
+#[must_use]
+pub fn has_account(rotator: &str) -> bool {
+    matches!(rotator, mysql::NAME | codalab_user::NAME)
+}
 
 /// What makes a new value, and has it accepted outside of the vault.
 pub trait Rotator {
@@ -64,8 +98,8 @@ pub trait Rotator {
     ///
     /// # Errors
     /// If it is not done; what was accepted before then still is.
-    fn accept(&self, _world: &World, _which: Accepted, _both: &Both<'_>) -> Result<(), Error> {
-        Ok(())
+    fn accept(&self, _: &World, _which: Accepted, _both: &Both<'_>) -> Result<Outside, Error> {
+        Ok(Outside::AsAsked)
     }
 }
 
@@ -98,6 +132,15 @@ pub(super) enum Issuer {
     Person,
     /// The script `hooks/NAME/issue.sh`.
     Script(String),
+}
+
+/// What came of a change outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outside {
+    /// What was asked for is accepted.
+    AsAsked,
+    /// Only one at a time is accepted there: both were asked for, and it is the one that comes.
+    InPlace,
 }
 
 /// The two values of a rotation.
@@ -164,6 +207,27 @@ pub trait Hosts {
     fn tell(&self, line: &str);
 }
 
+/// The accounts outside of the vault whose passwords are secrets.
+pub trait Accounts {
+    /// Looks that there is an account for a rotator, as those signed it who may deploy it.
+    ///
+    /// # Errors
+    /// If there is none, or it is for another rotator.
+    fn demand(&self, rotator: &str, secret: &str) -> Result<(), Error>;
+
+    /// The servers on which the secret is a password.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; if one cannot be reached.
+    fn databases(&self, secret: &str) -> Result<Vec<Box<dyn Database + '_>>, Error>;
+
+    /// Gives the root user of CodaLab a password, by its server's own user update.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; if the server does not do it.
+    fn update_codalab_user(&self, secret: &str, password: &Plain) -> Result<(), Error>;
+}
+
 /// Who does by hand what nothing else does.
 pub trait Person {
     /// Makes a new value where it comes from, and gives it.
@@ -193,6 +257,8 @@ pub struct Means<'a> {
     pub scripts: &'a dyn Scripts,
     /// Reaches hosts.
     pub hosts: &'a dyn Hosts,
+    /// Knows the accounts.
+    pub accounts: &'a dyn Accounts,
     /// Does by hand what they cannot.
     pub person: &'a dyn Person,
 }
@@ -210,12 +276,14 @@ pub(super) fn rotator<'a>(
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
         Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
-        Some(name) if is_tls(name) => {
-            let issuer = match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
-                "" | by_hand::NAME => Issuer::Person,
-                name => Issuer::Script(name.to_owned()),
-            };
-            Ok(Box::new(Tls::new(means, issuer)))
+        Some(name) if is_tls(name) => Ok(Box::new(Tls::new(means, issuer_of(name)))),
+        Some(mysql::NAME) => {
+            means.accounts.demand(mysql::NAME, path)?;
+            Ok(Box::new(Mysql::new(means.accounts)))
+        }
+        Some(codalab_user::NAME) => {
+            means.accounts.demand(codalab_user::NAME, path)?;
+            Ok(Box::new(CodalabUser::new(means.accounts)))
         }
         Some(name) => Ok(Box::new(Script::new(
             name,
@@ -232,7 +300,16 @@ pub(super) const BY_HAND: &str = by_hand::NAME;
 pub(super) const TLS: &str = tls::NAME;
 
 /// Whether a rotator is `tls`, with whatever issuer: it sees all of its values at once.
-pub(super) fn is_tls(name: &str) -> bool {
+#[must_use]
+pub fn is_tls(name: &str) -> bool {
     let issuer = name.strip_prefix(tls::NAME);
     issuer.is_some_and(|issuer| issuer.is_empty() || issuer.starts_with(':'))
+}
+
+/// Who issues the certificates of a rotator `tls`.
+fn issuer_of(name: &str) -> Issuer {
+    match name.trim_start_matches(tls::NAME).trim_start_matches(':') {
+        "" | by_hand::NAME => Issuer::Person,
+        name => Issuer::Script(name.to_owned()),
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::Rotator;
 use crate::error::Error;
-use crate::rotate::RotateError;
+use crate::rotate::{RotateError, Shape};
 use crate::secret::{Alphabet, Plain, generate};
 use crate::vault::ValueType;
 use crate::world::World;
@@ -28,23 +28,33 @@ pub(super) fn make(
     path: &str,
     (kind, old): (ValueType, &Plain),
 ) -> Result<Plain, Error> {
-    let not = |why: &'static str| RotateError::NotMade {
-        path: path.to_owned(),
-        why,
-    };
+    let why = "it is no password: several lines, or a long one";
+    let line = old.with(|old| shape(old.strip_suffix(b"\n").unwrap_or(old)));
+    let (alphabet, length) = line.ok_or_else(|| not(path, why))?;
+    make_as(world, path, (kind, old), Shape { alphabet, length })
+}
+
+/// Makes a value in place of `old`, of a shape that somebody asked for.
+pub(crate) fn make_as(
+    world: &World,
+    path: &str,
+    (kind, old): (ValueType, &Plain),
+    shape: Shape,
+) -> Result<Plain, Error> {
     if kind != ValueType::String {
-        return Err(not("only a string can be made at random").into());
+        return Err(not(path, "only a string can be made at random").into());
     }
-    let (line, end) = old.with(|old| match old.strip_suffix(b"\n") {
-        Some(line) => (shape(line), "\n"),
-        None => (shape(old), ""),
-    });
-    let (alphabet, length) =
-        line.ok_or_else(|| not("it is no password: several lines, or a long one"))?;
-    let mut new = generate(world, alphabet, length)?;
+    let mut new = generate(world, shape.alphabet, shape.length)?;
     // A file that ended with a line end is read by something that may want one.
-    new.with_mut(|new| new.extend_from_slice(end.as_bytes()));
+    if old.with(|old| old.ends_with(b"\n")) {
+        new.with_mut(|new| new.push(b'\n'));
+    }
     Ok(new)
+}
+
+fn not(path: &str, why: &'static str) -> RotateError {
+    let path = path.to_owned();
+    RotateError::NotMade { path, why }
 }
 
 /// What a value in place of `old` is made of, and its length; none if `old` is no password.

@@ -6,11 +6,16 @@
 //!
 //! `hooks/NAME/issue.sh` has certificates issued: the request comes on standard input, and the certificate
 //! with those that lead to its CA is what it prints.
+//!
+//! Either has five minutes, and is ended then with all that it started in its process group.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use super::{Accepted, Both, Rotator};
+use super::child::{Ran, end};
+use super::{Accepted, Both, Outside, Rotator};
 use crate::error::Error;
 use crate::fs::RamDir;
 use crate::rotate::RotateError;
@@ -23,6 +28,9 @@ shift && exec /bin/sh /proc/self/fd/5 "$@""#;
 
 /// What it sees of our environment.
 const VARIABLES: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "SSH_AUTH_SOCK"];
+
+/// A provider may take minutes to make a key; what takes longer hangs.
+const WITHIN: Duration = Duration::from_secs(300);
 
 /// The rotator.
 pub(super) struct Script {
@@ -42,7 +50,7 @@ impl Rotator for Script {
         true
     }
 
-    fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
+    fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let word = match which {
             Accepted::Both | Accepted::BothAgain => "both",
             Accepted::New => "new",
@@ -64,13 +72,13 @@ impl Rotator for Script {
         }
         let ran = run(world, &folder, DRIVER, &[word, both.path], b"");
         let ran = ran.map_err(|error| failed(error.to_string()))?;
-        if ran.status.success() {
-            return Ok(());
+        if ran.status.is_some_and(|status| status.success()) {
+            return Ok(Outside::AsAsked);
         }
         let mut redactor = Redactor::new();
         redactor.learn(both.old);
         redactor.learn(both.new);
-        let mut said = redactor.push(&ran.stderr);
+        let mut said = redactor.push(&ran.err);
         said.extend(redactor.finish());
         Err(failed(ended(&ran, &said)).into())
     }
@@ -98,9 +106,9 @@ pub(super) fn issue(
     folder.put("script", script, 0o600)?;
     let ran = run(world, &folder, ISSUING, &[path], request.as_bytes());
     let ran = ran.map_err(|error| failed(error.to_string()))?;
-    match ran.status.success() {
-        true => Ok(Plain::new(ran.stdout)),
-        false => Err(failed(ended(&ran, &ran.stderr)).into()),
+    match ran.status.is_some_and(|status| status.success()) {
+        true => Ok(Plain::new(ran.out)),
+        false => Err(failed(ended(&ran, &ran.err)).into()),
     }
 }
 
@@ -111,7 +119,7 @@ fn run(
     driver: &str,
     words: &[&str],
     input: &[u8],
-) -> std::io::Result<Output> {
+) -> std::io::Result<Ran> {
     let shown = VARIABLES
         .iter()
         .filter_map(|name| Some((name, world.variable(name)?)));
@@ -122,6 +130,7 @@ fn run(
         .env_clear()
         .envs(shown)
         .current_dir("/")
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -130,13 +139,16 @@ fn run(
         // A script that does not read it closes the pipe; that is its right. A request fits into the pipe.
         drop(stdin.write_all(input));
     }
-    child.wait_with_output()
+    end(child, WITHIN)
 }
 
 /// How it ended, and what it said.
-fn ended(ran: &Output, said: &[u8]) -> String {
+fn ended(ran: &Ran, said: &[u8]) -> String {
     let said = crate::text::clean(String::from_utf8_lossy(said).trim());
-    let ended = ran.status.to_string();
+    let ended = match ran.status {
+        Some(status) => status.to_string(),
+        None => format!("no end within {} minutes", WITHIN.as_secs() / 60),
+    };
     match said.as_str() {
         "" => ended,
         said => format!("{ended}: {said}"),

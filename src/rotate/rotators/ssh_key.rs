@@ -5,7 +5,7 @@
 //! then both keys lie in the vault, and clws logs in with either.
 
 use super::authorized::{Listed, READ, WRITE};
-use super::{Accepted, Both, Hosts, Rotator};
+use super::{Accepted, Both, Hosts, Outside, Rotator};
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::identity::{KeyPair, LoginKey};
@@ -48,7 +48,7 @@ impl Rotator for SshKey<'_> {
         true
     }
 
-    fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<(), Error> {
+    fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let turn = Turn::of(self.hosts, which, both)?;
         turn.demand_signer()?;
         let (mut done, mut left) = (0, Vec::new());
@@ -68,7 +68,7 @@ impl Rotator for SshKey<'_> {
             self.hosts.tell(&format!("{host} is left for later: {why}"));
         }
         if can_wait || left.is_empty() {
-            return Ok(());
+            return Ok(Outside::AsAsked);
         }
         let path = both.path.to_owned();
         Err(RotateError::Hosts { path, done, left }.into())

@@ -41,14 +41,21 @@ class Database:
         self.file = self.socket.makefile("rb")
         greeting = self.receive()
         rest = greeting[greeting.index(0, 1) + 5 :]
-        seed = rest[:8] + rest[27:39]
-        once = hashlib.sha1(password.encode()).digest()
-        mask = hashlib.sha1(seed + hashlib.sha1(once).digest()).digest()
-        proof = bytes(a ^ b for a, b in zip(once, mask))
+        proof = self.proof(password, rest[:8] + rest[27:39])
         head = struct.pack("<IIB23x", 0x8A209, 1 << 24, 45)
         name, base = user.encode(), at.path.lstrip("/").encode()
         self.send(1, head + name + b"\0\x14" + proof + base + b"\0mysql_native_password\0")
-        self.receive()
+        answer = self.receive()
+        if answer[:1] == b"\xfe":
+            # Where an account has two passwords, the second one is asked for with another seed.
+            self.send(3, self.proof(password, answer[1:].split(b"\0", 1)[1][:20]))
+            self.receive()
+
+    @staticmethod
+    def proof(password, seed):
+        once = hashlib.sha1(password.encode()).digest()
+        mask = hashlib.sha1(seed + hashlib.sha1(once).digest()).digest()
+        return bytes(a ^ b for a, b in zip(once, mask))
 
     def send(self, number, payload):
         self.socket.sendall(struct.pack("<I", len(payload))[:3] + bytes([number]) + payload)

@@ -1,0 +1,141 @@
+//! A child that has its time. What it says is kept up to a limit, and when its time is over it is ended with
+//! all that it started in its process group.
+
+use std::io::{ErrorKind, Read};
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Between two looks at whether it has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long what it started in the background may hold its output open.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// So much of each stream is kept.
+const MOST_SAID: usize = 64 << 10;
+
+/// How a child ended, and what it said.
+pub(super) struct Ran {
+    /// None if it was ended when its time was over.
+    pub(super) status: Option<ExitStatus>,
+    /// Standard output, if it is a pipe.
+    pub(super) out: Vec<u8>,
+    /// Standard error, in the same way.
+    pub(super) err: Vec<u8>,
+}
+
+/// Waits for the end of a child that leads a process group of its own, and ends that when its time is over.
+pub(super) fn end(mut child: Child, within: Duration) -> std::io::Result<Ran> {
+    let out = child.stdout.take().map(hear);
+    let err = child.stderr.take().map(hear);
+    let until = Instant::now() + within;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break Some(status),
+            None if Instant::now() < until => thread::sleep(PAUSE),
+            None => {
+                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+                // One that has just ended needs no end.
+                let _ended = group.map(|group| kill_process_group(group, Signal::KILL));
+                child.wait()?;
+                break None;
+            }
+        }
+    };
+    let until = Instant::now() + LINGER;
+    Ok(Ran {
+        status,
+        out: out.map(|heard| gather(&heard, until)).unwrap_or_default(),
+        err: err.map(|heard| gather(&heard, until)).unwrap_or_default(),
+    })
+}
+
+/// Reads a stream in a thread that nobody waits for: what the child leaves running may hold it open. It is read to
+/// its end, since nobody is to hang on a full pipe.
+fn hear(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    drop(thread::spawn(move || {
+        let (mut piece, mut room) = (vec![0; 4096], MOST_SAID);
+        while let Ok(length @ 1..) = retried(|| stream.read(&mut piece)) {
+            let said = piece.get(..length.min(room)).unwrap_or_default();
+            room -= said.len();
+            // What is said later is heard by nobody.
+            sender.send(said.to_vec()).unwrap_or_default();
+        }
+    }));
+    receiver
+}
+
+fn gather(heard: &Receiver<Vec<u8>>, until: Instant) -> Vec<u8> {
+    let left = || until.saturating_duration_since(Instant::now());
+    let mut said = Vec::new();
+    while let Ok(piece) = heard.recv_timeout(left()) {
+        said.extend(piece);
+    }
+    said
+}
+
+fn retried<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn run(script: &str, within: u64) -> Ran {
+        let child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .process_group(0)
+            .stderr(Stdio::piped())
+            .spawn();
+        end(child.unwrap(), Duration::from_millis(within)).unwrap()
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended_with_all_that_it_started() {
+        let mark = tempfile::tempdir().unwrap();
+        let file = mark.path().join("pid");
+        let script = format!(
+            "sleep 1000 & echo $! >{}; echo waits >&2; wait",
+            file.display()
+        );
+        let ran = run(&script, 500);
+        assert!(ran.status.is_none());
+        assert_eq!(ran.err, b"waits\n");
+        let pid = std::fs::read_to_string(file).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        assert!(
+            state.is_err() || state.unwrap().contains(") Z "),
+            "it still sleeps"
+        );
+    }
+
+    #[test]
+    fn what_goes_on_in_the_background_holds_nothing_up() {
+        let ran = run("sleep 1000 & echo $! >&2; exit 3", 60_000);
+        assert_eq!(ran.status.unwrap().code(), Some(3));
+        let pid = String::from_utf8(ran.err).unwrap();
+        let ended = Command::new("kill").arg(pid.trim()).status();
+        assert!(ended.unwrap().success(), "it still runs");
+    }
+
+    #[test]
+    fn any_amount_may_be_said() {
+        let ran = run("head -c 1000000 /dev/zero >&2", 60_000);
+        assert!(ran.status.unwrap().success());
+        assert_eq!(ran.err.len(), 64 << 10);
+    }
+}

@@ -1,0 +1,217 @@
+//! `clws rotate` of a value that other names have too, of all that waits, and to a length that somebody wants.
+
+use crate::lab::Lab;
+
+const SHARED: &str = "one-password-for-all-of-them";
+
+/// Ada decides; ben reads and writes dev alone. Four names have one value, one of them where ben cannot look.
+fn lab() -> Lab {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/TOKEN", SHARED)
+        .secret("dev/web/OTHER", "something-else-entirely")
+        .secret("dev/api/TOKEN", SHARED)
+        .secret("dev/api/USER", "codalab")
+        .secret("prod/web/TOKEN", SHARED);
+    lab.clws("access grant ben dev --read --write --yes")
+        .succeeds();
+    lab.clws("secret policy dev/web/TOKEN --rotator random")
+        .succeeds();
+    lab
+}
+
+fn value(lab: &Lab, path: &str) -> String {
+    lab.clws(&format!("secret get {path}")).succeeds().text()
+}
+
+#[test]
+fn all_who_have_a_value_get_the_same_new_one() {
+    let lab = lab();
+    let planned = lab.clws("rotate dev/web/TOKEN --dry-run").succeeds();
+    for line in [
+        "dev/web/TOKEN, by random",
+        "dev/api/TOKEN, which has the same value as dev/web/TOKEN, by random",
+        "prod/web/TOKEN, which has the same value as dev/web/TOKEN, by random",
+    ] {
+        assert!(planned.err.contains(line), "no {line}: {}", planned.err);
+    }
+    assert!(!planned.err.contains("OTHER") && !planned.err.contains(SHARED));
+    assert_eq!(value(&lab, "dev/web/TOKEN"), SHARED);
+    lab.clws("rotate dev/web/TOKEN --yes").succeeds();
+    let new = value(&lab, "dev/web/TOKEN");
+    assert_ne!(new, SHARED);
+    for path in ["dev/api/TOKEN", "prod/web/TOKEN"] {
+        assert_eq!(value(&lab, path), new, "{path}");
+    }
+    assert_eq!(value(&lab, "dev/web/OTHER"), "something-else-entirely");
+    lab.clws("check --full").succeeds();
+    lab.clws("audit verify").succeeds();
+    lab.nowhere(&[new]);
+}
+
+#[test]
+fn who_cannot_look_somewhere_is_told_so_and_who_wants_one_alone_says_so() {
+    let lab = lab();
+    let shown = lab.clws("trust show --json").succeeds().json();
+    let expect = format!("secret list --expect {}", shown["head"].as_str().unwrap());
+    lab.clws(&expect).by("ben").succeeds();
+    let rotated = lab
+        .clws("rotate dev/web/TOKEN --yes --verbose")
+        .by("ben")
+        .succeeds();
+    assert!(
+        rotated.err.contains(
+            "not looked for in what you cannot open, prod/web: others with the same value"
+        ),
+        "{}",
+        rotated.err
+    );
+    let new = value(&lab, "dev/web/TOKEN");
+    assert_eq!(value(&lab, "dev/api/TOKEN"), new);
+    assert_eq!(value(&lab, "prod/web/TOKEN"), SHARED);
+    lab.clws("rotate dev/web/TOKEN --apart --yes").succeeds();
+    assert_ne!(value(&lab, "dev/web/TOKEN"), new);
+    assert_eq!(value(&lab, "dev/api/TOKEN"), new);
+}
+
+#[test]
+fn a_short_value_is_the_same_by_chance() {
+    let lab = lab().secret("dev/web/USER", "codalab");
+    lab.clws("secret policy dev/web/USER --rotator random")
+        .succeeds();
+    let rotated = lab.clws("rotate dev/web/USER --yes").succeeds();
+    assert!(
+        rotated
+            .err
+            .contains("`dev/api/USER` has the same value, which is too short"),
+        "{}",
+        rotated.err
+    );
+    assert_ne!(value(&lab, "dev/web/USER"), "codalab");
+    assert_eq!(value(&lab, "dev/api/USER"), "codalab");
+}
+
+#[test]
+fn what_a_person_makes_for_one_is_for_all() {
+    let lab = lab();
+    lab.clws("secret policy dev/api/TOKEN --rotator by-hand")
+        .succeeds();
+    let rotated = lab
+        .clws("rotate dev/web/TOKEN --yes")
+        .stdin(b"what-the-provider-made")
+        .succeeds();
+    assert!(
+        rotated
+            .err
+            .contains("dev/web/TOKEN, which has the same value as dev/api/TOKEN"),
+        "{}",
+        rotated.err
+    );
+    for path in ["dev/web/TOKEN", "dev/api/TOKEN", "prod/web/TOKEN"] {
+        assert_eq!(value(&lab, path), "what-the-provider-made", "{path}");
+    }
+}
+
+#[test]
+fn what_waits_and_needs_nobody_is_rotated_and_the_rest_is_listed() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/TOKEN", SHARED)
+        .secret("dev/api/TOKEN", SHARED)
+        .secret("dev/web/KEY", "made-in-a-console-somewhere")
+        .secret("dev/web/ALONE", "nobody-knows-what-makes-it")
+        .secret("dev/web/ENDS", "it-ends-on-some-day-soon")
+        .secret("dev/web/NEW", "nobody-has-seen-this-one");
+    for (name, policy) in [
+        ("TOKEN", "--rotator random"),
+        ("KEY", "--rotator by-hand"),
+        ("ENDS", "--rotator random --expires 2001-01-01"),
+        ("NEW", "--rotator random"),
+    ] {
+        lab.clws(&format!("secret policy dev/web/{name} {policy}"))
+            .succeeds();
+    }
+    let values = || {
+        let of = |name: &str| value(&lab, &format!("dev/{name}"));
+        ["web/KEY", "web/ALONE", "web/ENDS", "web/NEW"].map(of)
+    };
+    let before = values();
+    // All but what is given later was readable by him.
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    lab.clws("recipient remove ben --yes").succeeds();
+    lab.clws("secret set dev/web/NEW")
+        .stdin(b"nobody-has-seen-this-one-either")
+        .succeeds();
+    let ran = lab.clws("rotate --due --yes").succeeds();
+    let new = value(&lab, "dev/web/TOKEN");
+    assert_ne!(new, SHARED);
+    assert_eq!(value(&lab, "dev/api/TOKEN"), new);
+    let after = values();
+    assert_eq!(after[..2], before[..2], "nobody is asked");
+    assert_ne!(after[2], before[2], "he knew it, whenever it ends");
+    assert_eq!(after[3], "nobody-has-seen-this-one-either");
+    // What is left, each with what a person is to do.
+    let left = ran.text();
+    for part in [
+        "dev/web/KEY\n  exposed",
+        "  next: clws rotate dev/web/KEY\n",
+        "dev/web/ALONE\n  exposed",
+        "  next: clws secret set dev/web/ALONE\n",
+        "dev/web/ENDS\n  expired since 2001-01-01",
+    ] {
+        assert!(left.contains(part), "no {part}: {left}");
+    }
+    assert!(!left.contains("TOKEN") && !left.contains("NEW"), "{left}");
+    // Once more there is nothing that needs nobody.
+    lab.clws("rotate --due --yes").succeeds();
+    assert_eq!((value(&lab, "dev/web/TOKEN"), values()), (new, after));
+    lab.clws("check --full").succeeds();
+}
+
+#[test]
+fn one_that_fails_holds_no_other_up() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/A", "the-first-of-the-two-values")
+        .secret("dev/web/B", "the-second-of-the-two-values");
+    lab.clws("secret policy dev/web/A --rotator mysql")
+        .succeeds();
+    lab.clws("secret policy dev/web/B --rotator random")
+        .succeeds();
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    lab.clws("recipient remove ben --yes").succeeds();
+    let ran = lab.clws("rotate --due --yes").exits(23);
+    assert!(
+        ran.err
+            .contains("no hook says what has `dev/web/A` as its password"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.text().contains("dev/web/A\n") && !ran.text().contains("dev/web/B\n"));
+    assert_eq!(value(&lab, "dev/web/A"), "the-first-of-the-two-values");
+    assert_ne!(value(&lab, "dev/web/B"), "the-second-of-the-two-values");
+}
+
+#[test]
+fn a_new_value_is_as_long_as_somebody_wants() {
+    let lab = lab();
+    lab.clws("rotate dev/web/TOKEN --length 40 --alphabet hex --yes")
+        .succeeds();
+    let new = value(&lab, "dev/web/TOKEN");
+    assert_eq!(new.len(), 40);
+    assert!(new.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(value(&lab, "dev/api/TOKEN"), new);
+    lab.clws("secret policy dev/web/OTHER --rotator by-hand")
+        .succeeds();
+    let refused = lab
+        .clws("rotate dev/web/OTHER --length 40 --yes")
+        .stdin(b"from-a-console")
+        .exits(2);
+    assert!(
+        refused.err.contains("to no length of your choosing"),
+        "{}",
+        refused.err
+    );
+    lab.clws("rotate dev/web/TOKEN --length 0 --yes").exits(2);
+    lab.clws("rotate --due --length 9").exits(2);
+}
