@@ -329,6 +329,70 @@ fn a_certificate_that_comes_later_is_taken_when_it_fits() {
     let pair = [read("new.crt"), served.get(KEY).into_bytes()].concat();
     rotate().stdin(&pair).succeeds();
     served.is_settled();
+
+    // Values of a document are a pair by their names, and either name means both.
+    let values = ["TLS_KEY", "TLS_CERT"].map(|name| format!("prod/front/{name}"));
+    for (path, half) in values.iter().zip(["old.key", "old.crt"]) {
+        let set = served.site.clws(&format!("secret set {path}"));
+        set.stdin(&read(half)).succeeds();
+    }
+    let [key, certificate] = &values;
+    served
+        .site
+        .clws(&format!("secret policy {key} --rotator tls"))
+        .succeeds();
+    served
+        .site
+        .clws(&format!("rotate {certificate} --yes"))
+        .stdin(&pair)
+        .succeeds();
+    assert_eq!(served.get(key), served.get(KEY));
+    assert_eq!(served.get(certificate), served.get(CRT));
+    served.is_settled();
+}
+
+#[test]
+fn a_key_that_somebody_put_back_gets_no_certificate() {
+    let served = Served::new();
+    let waits = |words: &str| {
+        served
+            .site
+            .clws(&format!("rotate {words} --yes"))
+            .exits(31)
+            .out
+    };
+    let table = || {
+        let [key, _] = served.sidecars();
+        let at = key.find("[pending]").unwrap();
+        key[at..].split("\n\n").next().unwrap().to_owned()
+    };
+    let key_of = |request: Vec<u8>| {
+        std::fs::write(served.ca.path().join("csr"), request).unwrap();
+        openssl(
+            served.ca.path(),
+            "openssl req -in csr -noout -pubkey -out pub",
+        );
+        std::fs::read(served.ca.path().join("pub")).unwrap()
+    };
+    let first = key_of(waits(KEY));
+    let known = table();
+    served.site.clws("rotate --undo --yes").succeeds();
+    // What was made is known by its number and its second.
+    std::thread::sleep(Duration::from_millis(1100));
+    let second = key_of(waits(KEY));
+    assert_ne!(first, second);
+    // The first one may have got about since. It was signed, and lies there again.
+    let file = served
+        .site
+        .lab
+        .vault()
+        .join(format!("secrets/{KEY}.age.toml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace(&table(), &known)).unwrap();
+    let third = key_of(waits("--resume"));
+    assert!(third != first && third != second);
+    assert_ne!(table(), known);
+    assert_eq!(key_of(waits("--resume")), third);
 }
 
 #[test]
