@@ -423,7 +423,7 @@ enum Stand {
 }
 
 fn secret(vault: &Vault, value: &Turning) -> Result<SecretName, Error> {
-    Ok(vault.find_secret(&value.path.parse::<SecretPath>()?)?)
+    vault.find_secret(&value.path.parse::<SecretPath>()?)
 }
 
 /// Whether something lies beside a value, for a rotation.
