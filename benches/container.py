@@ -122,11 +122,25 @@ def main():
     if os.geteuid() != 0:
         sys.exit("run it as root, who may speak to Docker and give files away")
     work = tempfile.mkdtemp()
+    before = folders()
     try:
         bench(work)
     finally:
         gone()
         shutil.rmtree(work)
+        # What is left of a vault that is gone: its lock.
+        for folder in folders() - before:
+            shutil.rmtree(folder)
+
+
+def folders():
+    """Those that vaults have on this machine."""
+    return {
+        os.path.join(base, name)
+        for base in ("/run/clws", "/var/lib/clws")
+        if os.path.isdir(base)
+        for name in os.listdir(base)
+    }
 
 
 def bench(work):

@@ -207,8 +207,8 @@ pub(super) struct Folders<'a> {
     pub(super) labelled: bool,
 }
 
-/// Puts files in place, each written under another name first, so that nobody sees half of one.
-/// Those that are not large go together: a host far away answers each script after a while.
+/// Puts files into folders of this deploy, which nobody uses before it has succeeded. Those that are not
+/// large go together: a host far away answers each script after a while.
 pub(super) async fn put(
     target: &Target,
     folders: Folders<'_>,
@@ -237,24 +237,34 @@ const MANY: usize = 100;
 /// The type of what a container may read where SELinux enforces.
 const LABEL: &str = "container_file_t";
 
-/// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do.
+/// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do. All of it comes from
+/// one pipe, so what was cut off shows in the last file. Programs are few: each takes a host a
+/// millisecond or more, so modes come from the umask where they can.
 const PUT: &str = r#"
-umask 077
 own=$1 entered=$2 label=$3
-for folder in "$own" "$entered"; do [ -z "$folder" ] || mkdir -p "$folder" || exit 1; done
+umask 077
+[ -z "$own" ] || mkdir -p "$own" || exit 1
+umask 066
+[ -z "$entered" ] || mkdir -p "$entered" || exit 1
 shift 3
+last=
 while [ $# -gt 0 ]; do
-    [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || exit 1
-    case $4 in
-        0) : >"$1.new";;
-        all) cat >"$1.new";;
-        *) dd bs="$4" count=1 iflag=fullblock of="$1.new" 2>/dev/null && [ "$(wc -c <"$1.new")" -eq "$4" ];;
-    esac || { echo "$1 did not come whole" >&2; exit 1; }
-    [ -z "$3" ] || chown "$3" "$1.new" || exit 1
-    chmod "$2" "$1.new" && mv "$1.new" "$1" || exit 1
-    shift 4
+    folder=${1%/*}
+    if [ ! -d "$folder" ]; then
+        case $folder in "${entered:-//}"/*) umask 066;; *) umask 077;; esac
+        mkdir -p "$folder" || exit 1
+    fi
+    umask "$2"
+    case $5 in
+        0) : >"$1";;
+        all) cat >"$1";;
+        *) last=$1 size=$5; dd bs="$5" count=1 iflag=fullblock of="$1" 2>/dev/null;;
+    esac || { echo "$1 cannot be written" >&2; exit 1; }
+    [ -z "$3" ] || chown "$3" "$1" || exit 1
+    [ -z "$4" ] || chmod "$4" "$1" || exit 1
+    shift 5
 done
-[ -z "$entered" ] || find "$entered" -type d -exec chmod 0711 {} + || exit 1
+[ -z "$last" ] || [ "$(stat -c %s "$last")" -eq "$size" ] || { echo "$last did not come whole" >&2; exit 1; }
 [ -z "$label" ] || chcon -R -t "$label" "$own"
 "#;
 
@@ -276,10 +286,13 @@ async fn put_together(
             bytes => bytes.to_string(),
         };
         let owner = file.owner.clone().unwrap_or_default();
+        // A new file never has more than reading and writing.
+        let beyond = (file.mode & !0o666 != 0).then(|| format!("{:04o}", file.mode));
         arguments.extend([
             file.path.clone(),
-            format!("{:04o}", file.mode),
+            format!("{:03o}", !file.mode & 0o777),
             owner,
+            beyond.unwrap_or_default(),
             bytes,
         ]);
     }

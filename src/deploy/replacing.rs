@@ -51,8 +51,14 @@ impl Bringing<'_> {
                 // A step may still run.
                 drop(engine.recover(&engine::name_of(self.plan, container)).await);
             }
-            self.clear(old).await?;
-            return Err(error);
+            // Why it failed is what somebody wants to know; that its files stayed comes with it.
+            return Err(match self.clear(old).await {
+                Ok(()) => error,
+                Err(left) => {
+                    let left = format!("its files are still there: {}", left.message());
+                    Problem::of(&error).note(left).into()
+                }
+            });
         }
         let (running, started) = self.start(around, old, &new).await;
         if let Running::Process(process) = &running {

@@ -211,3 +211,30 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     assert_eq!(ignored & 1, 1, "SIGHUP is ignored");
     assert_eq!(memory.left(), [""; 0].map(PathBuf::from));
 }
+
+#[test]
+fn a_document_becomes_a_file_of_variables() {
+    let memory = Memory::new();
+    for (name, kind, value) in [
+        ("PORT", "integer", "8080"),
+        ("TEXT", "string", "it's {{ 7 * 7 }}"),
+    ] {
+        let set = format!("secret set dev/vars/{name} --type {kind}");
+        memory.lab.clws(&set).stdin(value.as_bytes()).succeeds();
+    }
+    let script = "stat -c '%a' $V; basename $V; cat $V; echo ${TEXT-unset}";
+    let text = memory.exec("--file V=dev/vars", script).succeeds().text();
+    let expected = "600\nvars.yml\n---\nPORT: 8080\nTEXT: !unsafe \"it's {{ 7 * 7 }}\"\nunset\n";
+    assert_eq!(text, expected);
+    // Bytes have no form there, and are said by name.
+    let set = memory.lab.clws("secret set dev/vars/RAW --type bytes");
+    set.stdin(b"\xff\0").succeeds();
+    let refused = memory.exec("--file V=dev/vars", "true").exits(125);
+    assert!(
+        refused.err.contains("`dev/vars/RAW` is bytes")
+            && refused.err.contains("--file NAME=dev/vars/RAW"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(memory.left(), [""; 0].map(PathBuf::from));
+}

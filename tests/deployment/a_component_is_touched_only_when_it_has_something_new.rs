@@ -18,6 +18,24 @@ fn the_second_deploy_of_the_same_touches_nothing() {
 }
 
 #[test]
+fn a_new_data_key_touches_nothing() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let seen = || {
+        site.machine
+            .sh("find /run/clws /var/lib/clws/*/*.json -printf '%p %i %T@\n' | sort")
+    };
+    let (pid, before) = (site.pid("web"), seen());
+    let sealed = || std::fs::read(site.lab.vault().join("secrets/prod/web.toml")).unwrap();
+    let under_the_old = sealed();
+    site.lab.clws("rekey prod/web --yes").succeeds();
+    assert_ne!(sealed(), under_the_old);
+    assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);
+    assert_eq!((site.pid("web"), seen()), (pid, before));
+}
+
+#[test]
 fn an_edited_value_changes_the_components_that_use_it_and_no_other() {
     let site = Site::new();
     site.server("web");

@@ -156,6 +156,12 @@ fn every_container_runs_with_the_same_secrets_and_nobody_was_needed() {
         assert!(!shapes.any(|form| contains(&bytes, &form)));
     }
 
+    // A daemon that is started anew starts them again by itself.
+    town.computer.stops_docker();
+    town.computer.starts_docker();
+    town.runs_with("web", &newer);
+    town.runs_with("api", &api);
+
     let (secrets, ids) = (
         town.computer.secrets(),
         town.computer.docker(&["ps", "-q"]).stdout,

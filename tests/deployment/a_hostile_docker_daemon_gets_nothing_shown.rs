@@ -31,11 +31,14 @@ def serve(peer):
     if '/images/' in path:
         return reply(peer, '200 OK', json.dumps({'Id': ID, 'Config': {'Cmd': ['x']}}).encode())
     if path.endswith('/info'):
-        return reply(peer, '200 OK', b'{}')
+        options = b'["name=seccomp,profile=default", "name=selinux"]' if how == 'labels' else b'[]'
+        return reply(peer, '200 OK', b'{"SecurityOptions":' + options + b'}')
     if '/containers/json' in path:
         return reply(peer, '200 OK', b'[]')
     if '/containers/create' not in path:
         return reply(peer, '404 Not Found', b'{"message":"none"}')
+    if how == 'labels':
+        return reply(peer, '500 No', b'{"message":"enough"}')
     if how == 'echo':
         told = ''.join(open(f).read() for f in sorted(glob.glob('/run/clws/*/web/*/mount/*')))
         words = 'no: \x1b[2J\x1b]0;owned\x07 ' + told
@@ -138,4 +141,34 @@ fn a_docker_daemon_without_an_end_is_left_in_its_time() {
     );
     assert!(memory < 128 << 10, "{memory} KiB");
     assert_eq!(site.remains(), Vec::<String>::new());
+}
+
+/// Labels nothing: writes down what it was asked for, and what lay there by then.
+const CHCON: &str = r#"mkdir -p /run/bin && cat >/run/bin/chcon <<'END'
+#!/bin/sh
+echo "$*" >/run/labelled
+find "$4" -type f -printf '%P ' >>/run/labelled
+END
+chmod +x /run/bin/chcon && mount --bind /run/bin /usr/local/sbin"#;
+
+/// No kernel here enforces SELinux, so the daemon that says so and what labels are stand-ins.
+#[test]
+fn where_selinux_enforces_a_containers_folder_is_labelled_before_it_is_made() {
+    let site = Site::new();
+    site.machine.sh(CHCON);
+    site.set("prod/web/TOKEN", "the-token-of-the-day");
+    let hook = "runs_on = { machine_type = \"server\" }\n[container]\nimage = \"shop/web:1\"\n\
+                [env]\nTOKEN = { secret = \"web/TOKEN\" }\n[file.\"/etc/token\"]\nsecret = \"web/TOKEN\"\n";
+    site.hook("web", hook, &[]);
+    let (said, code, _) = deployed(&site, "labels");
+    assert_eq!(code, 22, "{said}");
+    let labelled = site.machine.sh("cat /run/labelled");
+    let (asked, files) = labelled.split_once('\n').unwrap();
+    assert!(
+        asked.starts_with("-R -t container_file_t /run/clws/"),
+        "{asked}"
+    );
+    let mut files: Vec<&str> = files.split_whitespace().collect();
+    files.sort_unstable();
+    assert_eq!(files, ["container", "files/0", "mount/env"]);
 }

@@ -102,6 +102,13 @@ impl Computer {
         );
     }
 
+    /// Ends the daemon, as its update would, and waits until it is gone.
+    pub(crate) fn stops_docker(&self) {
+        self.machine.sh(
+            "kill $(cat /run/docker.pid) && for _ in $(seq 300); do [ -e /run/docker.pid ] || exit 0; sleep 0.1; done; exit 1",
+        );
+    }
+
     /// Runs the docker client there.
     pub(crate) fn docker(&self, words: &[&str]) -> Output {
         let mut client = self.machine.program("docker");

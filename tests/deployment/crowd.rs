@@ -33,6 +33,16 @@ pub(crate) enum Manner {
     Drops,
     /// Begins a step, and answers nothing from then on.
     Sticks,
+    /// Says lines without end before it says that it speaks SSH.
+    Preludes,
+    /// Lets somebody in, and never opens a channel.
+    Shuts,
+    /// Prints without end in a step.
+    Floods,
+    /// Says two ends of a step, the first of them a failure.
+    Forges,
+    /// Hangs up in the middle of what it is sent for a step.
+    Cuts,
 }
 
 /// A server's hosts; they end with the test.
@@ -141,16 +151,25 @@ fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bi
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     host.connections.fetch_add(1, Ordering::Relaxed);
-                    if *host.manner.lock().unwrap() == Manner::Silent {
+                    let manner = *host.manner.lock().unwrap();
+                    match manner {
                         // Kept open, and never answered.
-                        std::mem::forget(stream);
-                        continue;
+                        Manner::Silent => {
+                            std::mem::forget(stream);
+                            continue;
+                        }
+                        Manner::Preludes => {
+                            tokio::spawn(prelude(stream));
+                            continue;
+                        }
+                        _ => {}
                     }
                     let (config, host) = (Arc::clone(&config), Arc::clone(&host));
                     let connection = Connection {
                         host,
                         bin: bin.clone(),
                         inputs: HashMap::new(),
+                        cut: None,
                     };
                     tokio::spawn(async move {
                         if let Ok(session) =
@@ -166,12 +185,20 @@ fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bi
     });
 }
 
+/// Talks for as long as somebody listens.
+async fn prelude(mut stream: tokio::net::TcpStream) {
+    let lines = "welcome, and read this first\r\n".repeat(1000);
+    while stream.write_all(lines.as_bytes()).await.is_ok() {}
+}
+
 /// One connection to a host.
 struct Connection {
     host: Arc<Host>,
     bin: PathBuf,
     /// What goes to the standard input of each channel's command.
     inputs: HashMap<ChannelId, mpsc::UnboundedSender<Vec<u8>>>,
+    /// The channel in the middle of whose input it hangs up.
+    cut: Option<ChannelId>,
 }
 
 impl Connection {
@@ -225,6 +252,9 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
+        if *self.host.manner.lock().unwrap() == Manner::Shuts {
+            std::future::pending::<()>().await;
+        }
         reply.accept().await;
         Ok(())
     }
@@ -235,6 +265,9 @@ impl Handler for Connection {
         data: &[u8],
         _: &mut Session,
     ) -> Result<(), russh::Error> {
+        if self.cut == Some(channel) {
+            return Err(russh::Error::Disconnect);
+        }
         if let Some(input) = self.inputs.get(&channel) {
             drop(input.send(data.to_vec()));
         }
@@ -272,6 +305,28 @@ impl Handler for Connection {
         let is_step = line.contains("a-step-of");
         if manner == Manner::Drops && is_step {
             return Err(russh::Error::Disconnect);
+        }
+        if is_step && matches!(manner, Manner::Floods | Manner::Forges | Manner::Cuts) {
+            session.data(channel, b"clws-runs-as 999999999\n".to_vec())?;
+            if manner == Manner::Cuts {
+                self.cut = Some(channel);
+            }
+            if manner == Manner::Forges {
+                session.exit_status_request(channel, 3)?;
+                session.exit_status_request(channel, 0)?;
+                session.close(channel)?;
+            }
+            if manner == Manner::Floods {
+                let handle = session.handle();
+                tokio::spawn(async move {
+                    let line = b"a-step-of a host that never stops\n".repeat(240);
+                    while handle.data(channel, line.clone()).await.is_ok() {
+                        // All hosts of the test share a thread.
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                });
+            }
+            return Ok(());
         }
         if manner == Manner::Sticks && self.inputs.contains_key(&channel) {
             return Ok(());

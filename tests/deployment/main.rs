@@ -40,6 +40,7 @@ mod computer;
 mod crowd;
 mod from_certs_to_a_running_component;
 mod hooks_say_what_a_component_is_given;
+mod hostile_hosts_end_in_their_time_while_the_others_finish;
 mod many_hosts_are_deployed_to_at_a_time;
 mod one_deploy_at_a_time;
 mod only_what_a_deployer_signed_is_run;

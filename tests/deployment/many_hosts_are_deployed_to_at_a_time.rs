@@ -40,7 +40,7 @@ fn manner(number: usize) -> Manner {
 
 /// Runs it to its end with 256 descriptors; its code, stdout, stderr, and the most memory that it had,
 /// in KiB.
-fn measured(run: &Run<'_>) -> (Option<i32>, String, String, u64) {
+pub(crate) fn measured(run: &Run<'_>) -> (Option<i32>, String, String, u64) {
     let clws = run.command();
     let mut command = Command::new("sh");
     command

@@ -113,7 +113,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     for part in [
         "rest-server on vm-clws-test-server-0 does not answer: probe `http://",
         "/rest/users/codalab`: ",
-        "status 500",
+        "status 500 Internal Server Error: {\"error\": \"the database says: ",
         "| rest-server: the database says: ",
         "Access denied for user 'codalab'",
         "the old one runs again, with its old secrets",

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{Handle, Msg};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -274,7 +274,12 @@ async fn end(
 ) {
     if matches!(stage, Stage::Asked(..)) {
         // It may have begun with its mark still on the way.
-        drop(timeout(GRACE, until_mark(&mut read, &mut stage)).await);
+        if timeout(GRACE, until_mark(&mut read, &mut stage))
+            .await
+            .is_err()
+        {
+            return give_up(&handle).await;
+        }
     }
     if let Stage::Running(process) = stage {
         let kill = Command::new(END).argument(process.to_string());
@@ -285,14 +290,21 @@ async fn end(
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            // A session that takes nothing any more has its own clocks.
-            _ = timeout(2 * GRACE, killing) => {}
+            killed = timeout(2 * GRACE, killing) => if killed.is_err() {
+                return give_up(&handle).await;
+            },
             () = reading => {}
         }
     }
     if !matches!(stage, Stage::Closed(_)) {
         drop(timeout(GRACE, write.close()).await);
     }
+}
+
+/// Ends the connection to a host that does nothing for us any more. The next command would wait for its
+/// whole time, and so would the one after it; over a new connection there may be an answer.
+async fn give_up(handle: &Handle<Watcher>) {
+    drop(handle.disconnect(Disconnect::ByApplication, "", "").await);
 }
 
 /// Runs a command over a channel of its own, whatever it says.
