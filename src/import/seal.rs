@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ToSeal, Vault};
 
 use super::compare::demand_same;
-use super::plan::{Action, NewDocument, NewSealed, Plan};
+use super::plan::{Action, NewDocument, Plan};
 use super::source::Source;
 
 /// After so many it is told how far the work is.
@@ -38,7 +38,13 @@ impl Plan {
             match &mut item.action {
                 Action::Document(document) => seal_document(document, &exposed, vault, change)?,
                 Action::File(file) if !file.unchanged => {
-                    files.push(file_of(file, &item.source, &exposed, source, vault)?);
+                    let path = file.path.clone();
+                    demand_same(vault, &path.to_sidecar(), file.there, path.as_str())?;
+                    files.push(ToSeal {
+                        path,
+                        open: opening(&item.source, source),
+                        policy: noted(file.note.take(), Some(&exposed), file.expires.take()),
+                    });
                     if files.len() == AT_ONCE {
                         change.set_files(std::mem::take(&mut files))?;
                         (0..AT_ONCE).for_each(|_| step());
@@ -107,27 +113,14 @@ fn seal_document(
     Ok(())
 }
 
-/// A file as it is given to the change: where it goes, how its source is opened, what is known about it.
-fn file_of<'s>(
-    file: &mut NewSealed,
+/// How a source is opened.
+fn opening<'s>(
     from: &'s str,
-    exposed: &str,
     source: &'s Source,
-    vault: &Vault,
-) -> Result<
-    ToSeal<
-        impl FnOnce() -> Result<NewFile<File>, Error> + Send + use<'s>,
-        impl FnOnce(&mut Policy) + use<>,
-    >,
-    Error,
-> {
-    let path = file.path.clone();
-    demand_same(vault, &path.to_sidecar(), file.there, path.as_str())?;
-    let open = move || {
+) -> impl FnOnce() -> Result<NewFile<File>, Error> + Send {
+    move || {
         let (input, about) = source.open_file(from)?;
         let mode = about.permissions().mode();
         Ok(NewFile { mode, input })
-    };
-    let policy = noted(file.note.take(), Some(exposed), file.expires.take());
-    Ok(ToSeal { path, open, policy })
+    }
 }

@@ -87,7 +87,7 @@ pub(super) struct There {
 /// What becomes of the other content of a rotation.
 pub(super) enum Beside {
     /// This is it, and its plaintext.
-    Is(PendingFile, Plain),
+    Is(Box<PendingFile>, Plain),
     /// It goes.
     Goes,
 }
@@ -240,7 +240,7 @@ impl FileDraft {
         };
         if let Some(Beside::Is(pending, plain)) = &self.beside {
             let read = PendingFile::of(printed.as_bytes(), &self.sidecar)?;
-            if read.as_ref() != Some(pending) || !pending.open(openers)?.same_as(plain) {
+            if read.as_ref() != Some(&**pending) || !pending.open(openers)?.same_as(plain) {
                 return Err(not_verified().into());
             }
             claims.push(vault.claim_of_pending_file(pending, &rights)?);

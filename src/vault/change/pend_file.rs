@@ -231,7 +231,10 @@ impl Change<'_> {
             policy: other.policy,
         };
         let record = unsigned.sign_as(Part::Pending, self.vault.id(), self.author.signer)?;
-        Ok(Beside::Is(PendingFile { record, age }, other.plain))
+        Ok(Beside::Is(
+            Box::new(PendingFile { record, age }),
+            other.plain,
+        ))
     }
 }
 
