@@ -5,6 +5,7 @@
 
 mod due;
 mod error;
+mod making;
 mod pairing;
 mod plan;
 mod record;

@@ -2,11 +2,9 @@
 //! is killed anywhere is gone on with, or led back. At no moment is there neither value, since both lie in
 //! the vault from the first step to the last, and which one is given out changes in one journaled commit.
 
-use std::collections::BTreeMap;
-
 use super::RotateError;
 use super::record::{Numbers, Records, Rotation, Step, Turning};
-use super::rotators::{Accepted, Both, Means, Old, Outside, Rotator, is_tls, make_as, rotator};
+use super::rotators::{Accepted, Both, Means, Outside, Rotator, is_tls, rotator};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{SecretName, SecretPath};
@@ -132,128 +130,7 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the new values, beside the old ones. `is_certain` is whether nothing of it was committed, if
-    /// it fails.
-    fn make(&self, rotation: &mut Rotation, is_certain: &mut bool) -> Result<(), Error> {
-        let world = self.vault.world();
-        let mut made = Vec::new();
-        let mut rotators = self.rotators(rotation)?;
-        self.show(rotation, &mut rotators)?;
-        let mut awaited = None;
-        for value in &rotation.values {
-            if value.like.is_none()
-                && let Some(rotator) = rotators.get_mut(value.shares())
-                && let Err(error) = rotator.prepare(world, &value.path)
-            {
-                awaited = Some(error);
-                break;
-            }
-        }
-        if let Some(error) = awaited {
-            if let Some(RotateError::Awaited { .. }) = error.downcast_ref() {
-                self.keep(rotation, &rotators, is_certain)?;
-            }
-            return Err(error);
-        }
-        (self.change)(&mut |change| {
-            made.clear();
-            let mut leaders: BTreeMap<&str, Plain> = BTreeMap::new();
-            for value in &rotation.values {
-                let Some(rotator) = rotators.get(value.shares()) else {
-                    continue;
-                };
-                let secret = secret(self.vault, value)?;
-                let (old, new) = change.set_pending(&secret, |kind, old| {
-                    let like = value.like.as_deref().and_then(|path| leaders.get(path));
-                    let new = match (like, value.shape) {
-                        (Some(leader), _) => leader.duplicate(),
-                        (None, Some(shape)) => make_as(world, &value.path, (kind, old), shape)?,
-                        (None, None) => rotator.make(world, &value.path, (kind, old))?,
-                    };
-                    leaders.insert(&value.path, new.duplicate());
-                    Ok(new)
-                })?;
-                made.push((Numbers::of(&old), Numbers::of(&new)));
-            }
-            *is_certain = false;
-            Ok(())
-        })?;
-        for (value, numbers) in rotation.values.iter_mut().zip(made) {
-            value.numbers = Some(numbers);
-        }
-        (self.say)("a new value lies beside the old one");
-        rotation.step = Step::Made;
-        self.records.write(rotation)
-    }
-
-    /// A rotator for each value, or one for several that it has to see together.
-    fn rotators(&self, rotation: &Rotation) -> Result<Rotators<'_>, Error> {
-        let each = rotation.values.iter();
-        each.map(|value| Ok((value.shares().to_owned(), self.rotator(value)?)))
-            .collect()
-    }
-
-    /// Shows the old values to the rotators that have to see them, with what this rotation kept beside them.
-    fn show(&self, rotation: &Rotation, rotators: &mut Rotators<'_>) -> Result<(), Error> {
-        for value in &rotation.values {
-            let Some(rotator) = rotators.get_mut(value.shares()) else {
-                continue;
-            };
-            if !rotator.begins() {
-                continue;
-            }
-            let secret = secret(self.vault, value)?;
-            // Only what was written down is ours: anything else may have been put there.
-            let is_kept = value.numbers.is_some() && self.stand(value)? == Stand::Old;
-            let (live, beside) = match is_kept && has_pending(self.vault, &secret)? {
-                true => self
-                    .open(&secret)
-                    .map(|(live, beside)| (live, Some(beside)))?,
-                false => (self.open_given_out(&secret)?, None),
-            };
-            let (value_of, beside) = (&live, beside.as_ref());
-            rotator.begin(
-                &value.path,
-                &Old {
-                    value: value_of,
-                    beside,
-                },
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Keeps what rotators have begun beside the old values, and writes down that it is theirs.
-    fn keep(
-        &self,
-        rotation: &mut Rotation,
-        rotators: &Rotators<'_>,
-        is_certain: &mut bool,
-    ) -> Result<(), Error> {
-        let mut kept = Vec::new();
-        (self.change)(&mut |change| {
-            kept.clear();
-            for (at, value) in rotation.values.iter().enumerate() {
-                let rotator = rotators.get(value.shares());
-                let Some(begun) = rotator.and_then(|rotator| rotator.begun(&value.path)) else {
-                    continue;
-                };
-                let secret = secret(self.vault, value)?;
-                let (old, new) = change.set_pending(&secret, |_, _| Ok(begun.duplicate()))?;
-                kept.push((at, (Numbers::of(&old), Numbers::of(&new))));
-            }
-            *is_certain = false;
-            Ok(())
-        })?;
-        for (at, numbers) in kept {
-            if let Some(value) = rotation.values.get_mut(at) {
-                value.numbers = Some(numbers);
-            }
-        }
-        self.records.write(rotation)
-    }
-
-    fn rotator(&self, value: &Turning) -> Result<Box<dyn Rotator + '_>, Error> {
+    pub(super) fn rotator(&self, value: &Turning) -> Result<Box<dyn Rotator + '_>, Error> {
         rotator(&value.path, Some(&value.rotator), self.means)
     }
 
@@ -305,7 +182,7 @@ impl Run<'_> {
     }
 
     /// The value that is given out.
-    fn open_given_out(&self, secret: &SecretName) -> Result<Plain, Error> {
+    pub(super) fn open_given_out(&self, secret: &SecretName) -> Result<Plain, Error> {
         let mut live = None;
         (self.change)(&mut |change| {
             live = Some(change.open_given_out(secret)?);
@@ -315,7 +192,7 @@ impl Run<'_> {
     }
 
     /// Both values of one name.
-    fn open(&self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
+    pub(super) fn open(&self, secret: &SecretName) -> Result<(Plain, Plain), Error> {
         self.vault
             .record_use("rotate", &[secret.to_string()], Sync::Disk)?;
         let mut both = None;
@@ -377,7 +254,7 @@ impl Run<'_> {
     }
 
     /// Which of its values is given out, as the vault has it now.
-    fn stand(&self, value: &Turning) -> Result<Stand, Error> {
+    pub(super) fn stand(&self, value: &Turning) -> Result<Stand, Error> {
         let Some((old, new)) = &value.numbers else {
             return Ok(Stand::Old);
         };
@@ -399,9 +276,6 @@ impl Run<'_> {
     }
 }
 
-/// Rotators, by what their values share.
-type Rotators<'a> = BTreeMap<String, Box<dyn Rotator + 'a>>;
-
 fn missing(secret: &SecretName) -> Error {
     let (name, nearest) = (secret.to_string(), None);
     VaultError::NotFound { name, nearest }.into()
@@ -409,7 +283,7 @@ fn missing(secret: &SecretName) -> Error {
 
 /// Which value is given out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stand {
+pub(super) enum Stand {
     /// The old one.
     Old,
     /// The new one, and the old one lies beside it.
@@ -422,7 +296,7 @@ enum Stand {
     Other,
 }
 
-fn secret(vault: &Vault, value: &Turning) -> Result<SecretName, Error> {
+pub(super) fn secret(vault: &Vault, value: &Turning) -> Result<SecretName, Error> {
     vault.find_secret(&value.path.parse::<SecretPath>()?)
 }
 
