@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::site::{Site, write};
+use crate::support::bao::{Bao, TOKEN};
 use crate::support::tool::tool;
 use crate::support::web::{Nginx, Pair};
 
@@ -407,5 +408,59 @@ fn what_ends_is_replaced_with_all_that_waits_where_a_script_issues_it() {
     let left = served.site.clws("rotate --due --yes").succeeds().text();
     assert!(!left.contains(CRT), "{left}");
     assert_ne!(served.served(), before);
+    served.is_settled();
+}
+
+/// The script is the one of docs/rotation.md, with another address.
+#[test]
+fn a_pki_of_openbao_issues_the_certificate() {
+    let served = Served::new();
+    let before = served.served();
+    let bao = Bao::start();
+    let ca = ["ca.key", "ca.crt"].map(|name| std::fs::read(served.ca.path().join(name)).unwrap());
+    bao.bao(&["secrets", "enable", "pki"], b"");
+    bao.bao(&["secrets", "tune", "-max-lease-ttl=8760h", "pki"], b"");
+    bao.bao(&["write", "pki/config/ca", "pem_bundle=-"], &ca.concat());
+    let role = [
+        "write",
+        "pki/roles/web",
+        "allowed_domains=codalab.example",
+        "allow_subdomains=true",
+        "key_type=any",
+        "ttl=2160h",
+    ];
+    bao.bao(&role, b"");
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rotation.md"));
+    let docs = docs.unwrap();
+    let lines = docs
+        .lines()
+        .skip_while(|line| !line.contains("# hooks/pki/issue.sh"));
+    let script: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    let script = script
+        .join("\n")
+        .replace("https://bao.example:8200", &bao.address);
+    assert!(
+        script.contains(&bao.address) && script.contains("pki/sign/web"),
+        "{script}"
+    );
+    write(&served.site.lab, "hooks/pki.toml", "");
+    write(&served.site.lab, "hooks/pki/issue.sh", &script);
+    served.site.clws("hook sign pki --yes").succeeds();
+    served
+        .site
+        .clws(&format!("secret policy {CRT} --rotator pki"))
+        .succeeds();
+
+    // Nobody is logged in there yet.
+    let failed = served.site.clws(&format!("rotate {KEY} --yes")).run();
+    assert_ne!(failed.code, 0);
+    assert_eq!(served.served(), before);
+
+    let token = served.site.lab.home("ada").join(".vault-token");
+    std::fs::write(token, TOKEN).unwrap();
+    let rotated = served.site.clws(&format!("rotate {KEY} --yes")).succeeds();
+    assert!(!format!("{}{}", rotated.text(), rotated.err).contains(TOKEN));
+    assert_ne!(served.served(), before);
+    assert_eq!(leaf(&served.get(CRT)), served.served());
     served.is_settled();
 }

