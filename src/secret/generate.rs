@@ -50,6 +50,15 @@ impl Alphabet {
         }
     }
 
+    /// The greatest length whose values have no more than so many bytes; no word has more than 8.
+    #[must_use]
+    pub fn longest_within(self, bytes: usize) -> usize {
+        match self {
+            Self::Words => (bytes + 1) / 9,
+            _ => bytes,
+        }
+    }
+
     /// Bits of chance in a value of this length, rounded down.
     #[must_use]
     pub fn bits(self, length: usize) -> usize {
@@ -211,5 +220,7 @@ mod tests {
             .map(|word| word.get(..4).unwrap_or(word))
             .collect();
         assert_eq!((list.len(), beginnings.len()), (2048, 2048));
+        assert_eq!(list.iter().map(|word| word.len()).max(), Some(8));
+        assert_eq!(Alphabet::Words.longest_within(72), 8);
     }
 }

@@ -2,12 +2,14 @@
 
 mod forms;
 mod generate;
+mod htpasswd;
 mod plain;
 mod redact;
 mod wipe;
 
 pub use forms::{Form, forms};
 pub use generate::{Alphabet, generate};
+pub use htpasswd::{HtpasswdError, HtpasswdLine, HtpasswdUser, MAX_HASHED};
 pub use plain::Plain;
 pub use redact::Redactor;
 pub use wipe::WipingAllocator;

@@ -7,6 +7,7 @@ mod pend;
 mod pend_file;
 mod rekey;
 mod restore;
+mod rewrite;
 mod submit;
 mod vouch;
 

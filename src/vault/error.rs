@@ -89,7 +89,9 @@ pub enum VaultError {
     CannotWrap { recipient: String },
     #[error("`{name}` would be {size} bytes, and a value has at most {MAX_VALUE}")]
     TooLarge { name: String, size: usize },
-    #[error("`{name}` has {size} bytes, and only a file of up to 64 KiB is rotated")]
+    #[error(
+        "`{name}` has {size} bytes, and only a file of up to 64 KiB is rotated or changed in part"
+    )]
     TooLargeToRotate { name: String, size: u64 },
     #[error("`{document}` would be larger than 16 MiB")]
     DocumentTooLarge { document: String },

@@ -75,6 +75,7 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ),
     ("saphyr_parser", Kind::Crate, &["plaintext/format/yaml"]),
     ("aes", Kind::Crate, &["plaintext"]),
+    ("bcrypt", Kind::Crate, &["secret"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
     ("print", Kind::Macro, &["cli"]),

@@ -7,9 +7,9 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::identity::KeyPair;
 use crate::name::{FilePath, SecretName, SecretPath};
-use crate::secret::{Alphabet, Plain, generate};
+use crate::secret::{Alphabet, HtpasswdLine, HtpasswdUser, MAX_HASHED, Plain, generate};
 use crate::text::count;
-use crate::vault::{Found, NewFile, NewValue, ValueType, Vault, VaultError};
+use crate::vault::{Change, Found, NewFile, NewValue, ValueType, Vault, VaultError};
 
 /// Fewer bits of chance can be guessed by whoever gets hold of a hash (NIST SP 800-131A asks 112 of
 /// keys; a password behind a login that counts attempts may do with less).
@@ -24,7 +24,8 @@ const FILE_MODE: u32 = 0o600;
 /// Make a new value from the system's random generator, and seal it
 ///
 /// Nothing secret is printed. Of a key pair the private half is sealed, in the form that `ssh -i` or
-/// `age -d -i` takes, and the public half printed.
+/// `age -d -i` takes, and the public half printed. With `--htpasswd` the same change puts the
+/// password's hash, for nginx, Apache or a registry, into a second secret.
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
     /// The secret, as `scope/document/name` or `scope/folder/file`
@@ -41,6 +42,12 @@ pub(crate) struct GenerateArgs {
     /// Seal it as a value or as a file; else as what the path is
     #[arg(long = "type", value_enum, value_name = "TYPE")]
     form: Option<GenerateForm>,
+    /// Put `USER:HASH` (bcrypt) into this secret too, for USER's line; others stay
+    #[arg(long, value_name = "PATH", requires = "user")]
+    htpasswd: Option<SecretPath>,
+    /// Whose line of htpasswd it is
+    #[arg(long, requires = "htpasswd")]
+    user: Option<HtpasswdUser>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -91,7 +98,8 @@ struct Made {
 
 pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
-    let secret = wanted(args, &vault)?;
+    let secret = wanted(&vault, &args.path, args.form)?;
+    let line_for = line_for(args, &vault, &secret)?;
     let made = make(args, cx, &secret)?;
     if vault.is_live(&secret)? {
         cx.ui
@@ -102,29 +110,34 @@ pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
         what,
         public,
     } = made;
-    match &secret {
-        SecretName::Value(document, name) => {
-            let kind = ValueType::String;
-            cx.change(&vault, "secret generate", |change| {
-                change.set(document, name, NewValue { kind, plain }, |_| {})
-            })?;
-        }
-        SecretName::File(path) => {
-            cx.change(&vault, "secret generate", |change| {
-                plain.with(|bytes| {
-                    let new = NewFile {
-                        mode: FILE_MODE,
-                        input: bytes.as_slice(),
-                    };
-                    change.set_file(path, new, |_| {})
-                })
-            })?;
-        }
+    let line = match &line_for {
+        Some((_, user)) => Some(HtpasswdLine::new(&cx.world, user.clone(), &plain)?),
+        None => None,
+    };
+    let notices = cx.change(&vault, "secret generate", |change| {
+        let notices = match (&line_for, &line) {
+            (Some((users, _)), Some(line)) => change.rewrite(users, |text| line.put_into(text))?,
+            _ => Vec::new(),
+        };
+        seal(change, &secret, plain)?;
+        Ok(notices)
+    })?;
+    for notice in notices {
+        cx.ui.warn(&notice);
     }
     cx.ui.say(&format!("generated {secret}: {what}"));
+    if let Some((users, user)) = &line_for {
+        cx.ui
+            .say(&format!("{users} has its hash for `{}`", user.as_str()));
+    }
     match public {
         _ if cx.ui.is_json() => {
-            let report = json!({ "path": secret.to_string(), "kind": what, "public": public });
+            let report = json!({
+                "path": secret.to_string(),
+                "kind": what,
+                "public": public,
+                "htpasswd": line_for.map(|(users, _)| users.to_string()),
+            });
             cx.ui.json(&report)
         }
         Some(public) => cx.ui.line(&public),
@@ -132,9 +145,51 @@ pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
     }
 }
 
-fn wanted(args: &GenerateArgs, vault: &Vault) -> Result<SecretName, Error> {
-    let found = vault.find(&args.path)?;
-    match (found, args.form) {
+fn seal(change: &mut Change<'_>, secret: &SecretName, plain: Plain) -> Result<(), Error> {
+    match secret {
+        SecretName::Value(document, name) => {
+            let kind = ValueType::String;
+            change.set(document, name, NewValue { kind, plain }, |_| {})?;
+        }
+        SecretName::File(path) => {
+            plain.with(|bytes| {
+                let new = NewFile {
+                    mode: FILE_MODE,
+                    input: bytes.as_slice(),
+                };
+                change.set_file(path, new, |_| {})
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The other secret that gets a line of htpasswd, and whose line.
+fn line_for(
+    args: &GenerateArgs,
+    vault: &Vault,
+    secret: &SecretName,
+) -> Result<Option<(SecretName, HtpasswdUser)>, Error> {
+    let (Some(path), Some(user)) = (&args.htpasswd, &args.user) else {
+        return Ok(None);
+    };
+    if args.kind != GenerateKind::Password {
+        return Err(crate::cli::usage("a key pair has no line in htpasswd").into());
+    }
+    let users = wanted(vault, path, None)?;
+    if users == *secret {
+        let wrong = "the password and its hash need a secret each";
+        return Err(crate::cli::usage(wrong).into());
+    }
+    Ok(Some((users, user.clone())))
+}
+
+fn wanted(
+    vault: &Vault,
+    path: &SecretPath,
+    form: Option<GenerateForm>,
+) -> Result<SecretName, Error> {
+    match (vault.find(path)?, form) {
         (Found::File(file), Some(GenerateForm::String)) => {
             Err(crate::cli::usage(format!("`{file}` is a sealed file, without a type")).into())
         }
@@ -143,7 +198,7 @@ fn wanted(args: &GenerateArgs, vault: &Vault) -> Result<SecretName, Error> {
             Ok(SecretName::Value(document, name))
         }
         (Found::Value(..) | Found::Document(_), Some(GenerateForm::File)) => {
-            Ok(SecretName::File(args.path.as_str().parse::<FilePath>()?))
+            Ok(SecretName::File(path.as_str().parse::<FilePath>()?))
         }
         (Found::Document(document), _) => Err(VaultError::IsDocument(document.to_string()).into()),
         (Found::Folder(folder), _) => Err(crate::cli::usage(format!("`{folder}` is a folder"))
@@ -175,6 +230,13 @@ fn make(args: &GenerateArgs, cx: &Context, secret: &SecretName) -> Result<Made, 
 
 fn password(args: &GenerateArgs, cx: &Context) -> Result<Made, Error> {
     let (alphabet, length) = shape(args.length, args.alphabet, cx)?;
+    let most = alphabet.longest_within(MAX_HASHED);
+    if args.htpasswd.is_some() && length > most {
+        let wrong = format!("a hash of htpasswd counts {MAX_HASHED} bytes of a password, no more");
+        return Err(crate::cli::usage(wrong)
+            .hint(format!("--length {most}, or shorter"))
+            .into());
+    }
     Ok(Made {
         plain: generate(&cx.world, alphabet, length)?,
         what: count(length, alphabet.unit()),
