@@ -23,7 +23,8 @@ pub(crate) struct Bao {
 impl Bao {
     pub(crate) fn start() -> Self {
         let folder = TempDir::with_prefix("clws-bao-").unwrap();
-        // Its cluster port is the next one.
+        // It takes the port behind its own as well. Those that the kernel gives here are odd.
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
         let port = (0..100)
             .map(|_| {
                 TcpListener::bind("127.0.0.1:0")
@@ -32,7 +33,8 @@ impl Bao {
                     .unwrap()
                     .port()
             })
-            .find(|port| port % 2 == 0)
+            .map(|port| (port & !1).saturating_add(2))
+            .find(free)
             .unwrap();
         let listen = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
