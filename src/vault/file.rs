@@ -51,6 +51,7 @@ impl Change<'_> {
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let (readers, recipients) = self.readers_of(path)?;
+        self.refuse_documents(path)?;
         let recipients: Result<Vec<_>, Error> = recipients
             .iter()
             .map(|recipient| (self.to_recipient)(recipient))
@@ -77,7 +78,6 @@ impl Change<'_> {
         path: &FilePath,
     ) -> Result<(Vec<String>, Vec<PublicRecipient>), Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
-        self.refuse_documents(path)?;
         let mut recipients = Vec::new();
         for reader in &rights.readers {
             recipients.extend_from_slice(&self.vault.party(reader)?.recipients);
@@ -107,7 +107,7 @@ impl Change<'_> {
     }
 
     /// A document and a folder or file may not share a name.
-    fn refuse_documents(&self, path: &FilePath) -> Result<(), Error> {
+    pub(super) fn refuse_documents(&self, path: &FilePath) -> Result<(), Error> {
         let mut name = path.as_str();
         while name.contains('/') {
             if self.vault.tree().exists(&format!("secrets/{name}.toml"))? {

@@ -283,13 +283,12 @@ impl FileDraft {
     }
 
     /// What is to be written.
-    pub(super) fn into_edits(self) -> Result<Vec<Edit>, VaultError> {
-        let printed = self.print()?;
-        let path = &self.sidecar.path;
-        let sidecar = match (self.ready, &self.beside) {
-            (Some(ready), None) => New::Staged(ready.staged),
-            _ => New::Bytes(printed.into_bytes()),
+    pub(super) fn into_edits(mut self) -> Result<Vec<Edit>, VaultError> {
+        let sidecar = match self.ready.take().filter(|_| self.beside.is_none()) {
+            Some(ready) => New::Staged(ready.staged),
+            None => New::Bytes(self.print()?.into_bytes()),
         };
+        let path = &self.sidecar.path;
         let mut edits = vec![Edit::of(
             path.to_sidecar(),
             self.old_sidecar.as_deref(),

@@ -67,7 +67,9 @@ impl Change<'_> {
         while files.peek().is_some() {
             let mut jobs = Vec::new();
             for file in files.by_ref().take(PIECE) {
-                match (self.job(&file.path)?, &signer) {
+                let job = self.job(&file.path)?;
+                self.refuse_documents(&file.path)?;
+                match (job, &signer) {
                     (Some(job), Some(signer)) => jobs.push((file, job, signer)),
                     _ => {
                         self.set_file(&file.path, (file.open)()?, file.policy)?;
