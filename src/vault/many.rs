@@ -187,6 +187,7 @@ fn again(
 ) -> Result<Option<FileDraft>, Error> {
     let reader = Reader::new(before, Vec::new(), "rekey", Sync::Lazy)?.holding_lock();
     let judged = reader.judge_file(path)?;
+    judged.demand_newest(before, path)?;
     if judged.has_pending {
         // It has two contents, which are sealed anew together.
         return Ok(None);

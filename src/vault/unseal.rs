@@ -12,6 +12,8 @@ use crate::name::FilePath;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark};
 
 use super::VaultError;
+use super::judge::Judged;
+use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
 use super::read::{Opener, Reader};
 use super::sidecar::{Content, Sidecar};
@@ -42,6 +44,21 @@ pub(super) struct JudgedFile {
     pub(super) has_pending: bool,
     pub(super) pin: Option<DocumentPin>,
     seen: (RecordMark, Order),
+}
+
+impl JudgedFile {
+    /// Refuses what is older than seen, in every scope: sealed anew it would be carried on as the newest.
+    ///
+    /// # Errors
+    /// [`VaultError::Older`], [`VaultError::Jump`].
+    pub(super) fn demand_newest(&self, vault: &Vault, path: &FilePath) -> Result<(), VaultError> {
+        let pinned = self
+            .pin
+            .as_ref()
+            .and_then(|pin| pin.values.get(FILE_RECORD));
+        let (mark, order) = self.seen;
+        vault.demand_newest(path.as_str(), &Judged { order, mark }, pinned)
+    }
 }
 
 /// The age file that a sidecar speaks of, open.

@@ -250,3 +250,18 @@ fn rules_that_are_older() {
         ],
     );
 }
+
+#[test]
+fn an_older_file_is_not_sealed_anew_where_a_scope_only_warns() {
+    let lab = lab();
+    lab.clws("secret set dev/keys/web.key")
+        .stdin(b"second")
+        .succeeds();
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "HEAD~1", "--", "secrets/dev/keys"]);
+    let shown = lab.clws("secret get dev/keys/web.key").succeeds();
+    assert!(shown.err.contains("older than"), "{}", shown.err);
+    lab.clws("rekey dev/keys --yes").exits(14);
+    lab.git(&["checkout", "-q", "HEAD", "--", "secrets/dev/keys"]);
+    lab.clws("rekey dev/keys --yes").succeeds();
+}

@@ -143,10 +143,9 @@ impl Change<'_> {
         self.writable(path.as_str(), Purpose::Write)?;
         let reader = Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?;
         let logged = self.logged.take(path.as_str());
-        let opened = reader
-            .having_logged(logged)
-            .holding_lock()
-            .open_file(path)?;
+        let reader = reader.having_logged(logged).holding_lock();
+        reader.judge_file(path)?.demand_newest(before, path)?;
+        let opened = reader.open_file(path)?;
         let new = NewFile {
             mode: opened.content.mode,
             input: opened.reader,
