@@ -127,3 +127,23 @@ fn what_no_line_can_hold_is_refused() {
     generate(&format!("{users} --user admin --kind ed25519")).exits(2);
     assert!(!lab.vault().join("secrets/dev").exists());
 }
+
+#[test]
+fn lines_that_others_know_stay_exposed_until_none_of_them_is_left() {
+    let lab = Lab::new();
+    let tree = tempfile::tempdir().unwrap();
+    std::fs::write(tree.path().join("users"), format!("{OTHERS}\n")).unwrap();
+    let from = tree.path().display();
+    lab.clws(&format!("import {from} --scope dev --as file --yes"))
+        .succeeds();
+    let due = || lab.clws("rotate --due --dry-run").succeeds().text();
+    assert!(due().contains("dev/users"), "{}", due());
+    generated(&lab, "dev/users", "");
+    assert!(
+        due().contains("dev/users"),
+        "bob's line was imported in the clear"
+    );
+    lab.clws("secret set dev/users --yes").stdin(b"").succeeds();
+    generated(&lab, "dev/users", "");
+    assert!(!due().contains("dev/users"), "{}", due());
+}
