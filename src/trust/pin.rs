@@ -194,11 +194,12 @@ pub(super) fn damaged(path: &Path, why: &str) -> TrustError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::world::Clock;
 
-    fn pins() -> (tempfile::TempDir, Pins) {
+    /// Pins of a vault, in a state folder of their own.
+    pub(in crate::trust) fn pins() -> (tempfile::TempDir, Pins) {
         let dir = tempfile::tempdir().unwrap();
         let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
         let world = World::new(Clock::System, environment, "/".into());

@@ -272,15 +272,7 @@ fn parse_mark(text: &str) -> Option<RecordMark> {
 mod tests {
     use super::*;
     use crate::time::Moment;
-    use crate::world::{Clock, World};
-
-    fn pins() -> (tempfile::TempDir, Pins) {
-        let dir = tempfile::tempdir().unwrap();
-        let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
-        let world = World::new(Clock::System, environment, "/".into());
-        let pins = Pins::of(&world, &[1; 32]).unwrap();
-        (dir, pins)
-    }
+    use crate::trust::pin::tests::pins;
 
     #[test]
     fn one_value_of_many_is_found_and_reads_back() {
