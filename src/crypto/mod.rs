@@ -13,6 +13,7 @@ mod private_key;
 pub mod sshsig;
 pub mod stream;
 mod wrap;
+pub mod x25519;
 
 pub use aead::{SALT_LEN, open, seal};
 pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};

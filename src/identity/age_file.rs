@@ -8,6 +8,7 @@ use std::io::{Read as _, Write as _};
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 
+use super::Native;
 use super::file::MOST;
 use crate::error::{Code, Explain, Hint};
 use crate::secret::Plain;
@@ -107,7 +108,7 @@ impl Entry<'_> {
     pub(super) fn recipient(&self, label: &str) -> Result<Option<String>, AgeFileError> {
         match (self.claimed, self.key) {
             (Some(claimed), _) => Ok(Some(claimed.to_owned())),
-            (None, Key::Native(key)) => Ok(Some(native(key, label)?.to_public().to_string())),
+            (None, Key::Native(key)) => Ok(Some(native(key, label)?.public().to_owned())),
             (None, Key::Plugin(_)) => Ok(None),
         }
     }
@@ -196,24 +197,31 @@ fn claim(comment: &str) -> Option<&str> {
 ///
 /// # Errors
 /// [`AgeFileError::Damaged`] if its checksum or length is wrong.
-pub(super) fn native(key: &str, label: &str) -> Result<age::x25519::Identity, AgeFileError> {
-    key.parse().map_err(|_| AgeFileError::Damaged {
+pub(super) fn native(key: &str, label: &str) -> Result<Native, AgeFileError> {
+    Native::parse(key).ok_or_else(|| AgeFileError::Damaged {
         label: label.to_owned(),
     })
 }
 
+/// A new identity, drawn by age from the system's generator: the text of its file in the clear, and its
+/// public half.
+pub(super) fn generate(created: Moment) -> (Plain, String) {
+    let identity = age::x25519::Identity::generate();
+    let public = identity.to_public().to_string();
+    let text = compose(identity.to_string().expose_secret(), &public, created);
+    (text, public)
+}
+
 /// The text of a new file in the clear.
-pub(super) fn compose(identity: &age::x25519::Identity, created: Moment) -> Plain {
-    let secret = identity.to_string();
-    let public = identity.to_public();
+pub(super) fn compose(secret: &str, public: &str, created: Moment) -> Plain {
     let mut text = Plain::new(Vec::with_capacity(256));
     text.with_mut(|bytes| {
         bytes.extend_from_slice(b"# created: ");
         bytes.extend_from_slice(created.to_string().as_bytes());
         bytes.extend_from_slice(b"\n# public key: ");
-        bytes.extend_from_slice(public.to_string().as_bytes());
+        bytes.extend_from_slice(public.as_bytes());
         bytes.push(b'\n');
-        bytes.extend_from_slice(secret.expose_secret().as_bytes());
+        bytes.extend_from_slice(secret.as_bytes());
         bytes.push(b'\n');
     });
     text
@@ -337,22 +345,14 @@ mod tests {
 
     #[test]
     fn what_is_composed_reads_back() {
-        let identity = age::x25519::Identity::generate();
-        let text = compose(&identity, "2026-11-24T10:00:00Z".parse().unwrap());
+        let (text, public) = generate("2026-11-24T10:00:00Z".parse().unwrap());
         text.with(|bytes| {
             let entry = one_entry(bytes, "f").unwrap();
-            assert_eq!(
-                entry.claimed,
-                Some(identity.to_public().to_string().as_str())
-            );
+            assert_eq!(entry.claimed, Some(public.as_str()));
             let Key::Native(key) = entry.key else {
                 panic!()
             };
-            let again = native(key, "f").unwrap();
-            assert_eq!(
-                again.to_public().to_string(),
-                identity.to_public().to_string()
-            );
+            assert_eq!(native(key, "f").unwrap().public(), public);
             assert!(bytes.starts_with(b"# created: 2026-11-24T10:00:00Z\n# public key: age1"));
         });
     }

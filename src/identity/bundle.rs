@@ -357,7 +357,7 @@ impl Bundle {
             }
             Key::Native(text) => age_file::native(text, label)?,
         };
-        let public = key.to_public().to_string();
+        let public = key.public();
         for claimed in [entry.claimed, self.recipient()].into_iter().flatten() {
             if claimed != public {
                 return Err(IdentityError::Mismatch {

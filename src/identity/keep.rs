@@ -128,10 +128,10 @@ pub fn import(
 }
 
 fn new_age(world: &World) -> AgeHalf {
-    let identity = age::x25519::Identity::generate();
+    let (text, public) = age_file::generate(world.now());
     AgeHalf {
-        text: age_file::compose(&identity, world.now()),
-        recipient: Some(identity.to_public().to_string()),
+        text,
+        recipient: Some(public),
         not_for_keyring: None,
     }
 }
@@ -157,7 +157,7 @@ fn age_of(world: &World, text: &Plain, label: &str) -> Result<AgeHalf, IdentityE
     text.with(|bytes| {
         let entry = age_file::one_entry(bytes, label)?;
         let key = match entry.key {
-            Key::Native(key) => age_file::native(key, label)?,
+            Key::Native(key) => key,
             Key::Plugin(_) => {
                 return Ok(AgeHalf {
                     text: Plain::new(bytes.clone()),
@@ -166,10 +166,10 @@ fn age_of(world: &World, text: &Plain, label: &str) -> Result<AgeHalf, IdentityE
                 });
             }
         };
-        let public = key.to_public().to_string();
+        let public = age_file::native(key, label)?.public().to_owned();
         let text = match entry.claimed {
             Some(claimed) if claimed == public => Plain::new(bytes.clone()),
-            None => age_file::compose(&key, world.now()),
+            None => age_file::compose(key, &public, world.now()),
             Some(claimed) => {
                 return Err(IdentityError::Mismatch {
                     label: label.to_owned(),

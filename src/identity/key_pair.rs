@@ -35,10 +35,7 @@ impl KeyPair {
     /// An age identity file. age draws it from the system's generator itself.
     #[must_use]
     pub fn x25519(world: &World) -> Self {
-        let identity = age::x25519::Identity::generate();
-        Self {
-            public: identity.to_public().to_string(),
-            private: age_file::compose(&identity, world.now()),
-        }
+        let (private, public) = age_file::generate(world.now());
+        Self { public, private }
     }
 }

@@ -3,8 +3,9 @@
 //! Opening one may ask a person, or take a second of scrypt; a command that opens a thousand files opens
 //! it once, and lends it out.
 
-use age::x25519;
 use age_core::format::{FileKey, Stanza};
+
+use crate::crypto::x25519;
 
 /// A private half of age's own kind: plain data, which is wiped when dropped.
 pub type Native = x25519::Identity;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::crypto::x25519;
 use crate::error::{Code, Explain};
 
 /// One way in which a party receives secrets, `[recipient.laptop]`.
@@ -70,7 +71,7 @@ impl RecipientKey {
         {
             return Err(RecipientError::SshKey(kind.to_owned()));
         }
-        if text.parse::<age::x25519::Recipient>().is_ok() {
+        if x25519::Recipient::parse(text).is_some() {
             return Ok(Self::Age(text.to_owned()));
         }
         match text.parse::<age::plugin::Recipient>() {
@@ -85,11 +86,11 @@ impl RecipientKey {
     ///
     /// # Errors
     /// [`RecipientError::NotARecipient`].
-    pub fn x25519(&self) -> Result<Option<age::x25519::Recipient>, RecipientError> {
+    pub fn x25519(&self) -> Result<Option<x25519::Recipient>, RecipientError> {
         match self {
-            Self::Age(text) => match text.parse() {
-                Ok(key) => Ok(Some(key)),
-                Err(_) => Err(RecipientError::NotARecipient(text.clone())),
+            Self::Age(text) => match x25519::Recipient::parse(text) {
+                Some(key) => Ok(Some(key)),
+                None => Err(RecipientError::NotARecipient(text.clone())),
             },
             Self::Plugin(_) => Ok(None),
         }

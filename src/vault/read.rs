@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::crypto::DataKey;
+use crate::crypto::{DataKey, x25519};
 use crate::error::Error;
 use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
@@ -40,7 +40,7 @@ pub trait Opener {
     ///
     /// # Errors
     /// As [`Self::age`].
-    fn native(&self) -> Result<Option<age::x25519::Identity>, Error>;
+    fn native(&self) -> Result<Option<x25519::Identity>, Error>;
 }
 
 /// An opened value.

@@ -5,11 +5,10 @@
 
 use std::io::Read;
 
-use age::x25519::{Identity, Recipient};
-
 use super::file::NewFile;
 use super::open::Vault;
 use crate::crypto::stream::{self, Passed, StreamError};
+use crate::crypto::x25519::{Identity, Recipient};
 use crate::fs::{FsError, Staged};
 use crate::name::FilePath;
 

@@ -30,7 +30,7 @@ impl Opener for Mine {
         Ok(Box::new(native))
     }
 
-    fn native(&self) -> Result<Option<age::x25519::Identity>, clws::error::Error> {
+    fn native(&self) -> Result<Option<clws::crypto::x25519::Identity>, clws::error::Error> {
         Ok(self.0.open_age(&Nobody)?.native())
     }
 }

@@ -9,6 +9,7 @@ use std::io::{Cursor, Read as _};
 use std::path::Path;
 
 use clws::crypto::stream::{StreamError, open_file};
+use clws::crypto::x25519::Identity;
 use clws::crypto::{hex, sha256};
 
 /// How many vectors there are; one that is lost must not go unseen.
@@ -147,9 +148,9 @@ impl Vector {
         let mut identities: Vec<Box<dyn age::Identity>> = Vec::new();
         let mut unreadable = 0;
         for text in &self.identities {
-            match text.parse::<age::x25519::Identity>() {
-                Ok(identity) => identities.push(Box::new(identity)),
-                Err(_) => unreadable += 1,
+            match Identity::parse(text) {
+                Some(identity) => identities.push(Box::new(identity)),
+                None => unreadable += 1,
             }
         }
         for passphrase in &self.passphrases {
