@@ -10,6 +10,7 @@ mod kdf;
 mod pad;
 mod pair;
 mod private_key;
+pub mod ssh_ed25519;
 pub mod sshsig;
 pub mod stream;
 mod wrap;

@@ -126,6 +126,12 @@ impl PublicKey {
         &self.blob
     }
 
+    /// Whether its private half never leaves a piece of hardware, and signs alone.
+    #[must_use]
+    pub fn is_of_hardware(&self) -> bool {
+        self.application.is_some()
+    }
+
     /// The 32 bytes of the Ed25519 key.
     #[must_use]
     pub fn point(&self) -> &[u8; 32] {

@@ -63,26 +63,14 @@ impl Identity {
     }
 
     fn open(&self, stanza: &Stanza) -> Result<Option<FileKey>, DecryptError> {
-        let share = match &*stanza.args {
-            [share] => STANDARD_NO_PAD.decode(share).ok(),
-            _ => None,
+        let [share] = &*stanza.args else {
+            return Err(DecryptError::InvalidHeader);
         };
-        let share: [u8; 32] = share
-            .and_then(|share| share.try_into().ok())
-            .filter(|_| stanza.body.len() == BODY)
-            .ok_or(DecryptError::InvalidHeader)?;
-        let shared = Point::new(share)
+        let share = Share::parse(share, &stanza.body)?;
+        let shared = Point::new(share.0)
             .times(&self.secret)
             .ok_or(DecryptError::InvalidHeader)?;
-        let key = wrapping_key(&share, &self.public, &shared);
-        // One that is somebody else's looks the same, and is no fault of the file.
-        let Ok(opened) = aead_decrypt(&key, FILE_KEY_BYTES, &stanza.body) else {
-            return Ok(None);
-        };
-        let opened = Zeroizing::new(opened);
-        Ok(Some(FileKey::init_with_mut(|file_key| {
-            file_key.copy_from_slice(&opened);
-        })))
+        Ok(share.open(LABEL, &self.public, &shared, &stanza.body))
     }
 }
 
@@ -139,20 +127,12 @@ impl age::Recipient for Recipient {
         &self,
         file_key: &FileKey,
     ) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        let mut secret = Zeroizing::new([0; 32]);
-        let refused = |why| EncryptError::Io(std::io::Error::other(why));
-        SystemRandom::new()
-            .fill(secret.as_mut_slice())
-            .map_err(|_| refused("the system gives no random bytes"))?;
-        let share = MontgomeryPoint::mul_base_clamped(*secret).to_bytes();
-        let shared = self
-            .times(&secret)
-            .ok_or_else(|| refused("the recipient is of small order: anybody could open it"))?;
-        let key = wrapping_key(&share, &self.public, &shared);
+        let (secret, share) = Share::draw()?;
+        let shared = self.times(&secret).ok_or_else(small_order)?;
         let stanza = Stanza {
             tag: TAG.to_owned(),
-            args: vec![STANDARD_NO_PAD.encode(share)],
-            body: aead_encrypt(&key, file_key.expose_secret()),
+            args: vec![share.text()],
+            body: share.seal(LABEL, &self.public, &shared, file_key),
         };
         Ok((vec![stanza], HashSet::new()))
     }
@@ -166,15 +146,95 @@ impl std::fmt::Debug for Recipient {
     }
 }
 
+/// What is to be said of a recipient whose secrets anybody could work out.
+pub(super) fn small_order() -> EncryptError {
+    refused("the recipient is of small order: anybody could open it")
+}
+
+fn refused(why: &str) -> EncryptError {
+    EncryptError::Io(std::io::Error::other(why))
+}
+
+/// The public half of a key pair that is drawn for one stanza.
+pub(super) struct Share(pub(super) [u8; 32]);
+
+impl Share {
+    /// A new pair: its private half, and this.
+    ///
+    /// # Errors
+    /// [`EncryptError::Io`] if the system gives no random bytes.
+    pub(super) fn draw() -> Result<(Zeroizing<[u8; 32]>, Self), EncryptError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        SystemRandom::new()
+            .fill(secret.as_mut_slice())
+            .map_err(|_| refused("the system gives no random bytes"))?;
+        let share = MontgomeryPoint::mul_base_clamped(*secret).to_bytes();
+        Ok((secret, Self(share)))
+    }
+
+    /// Out of a stanza's argument, beside a body of the one right length.
+    ///
+    /// # Errors
+    /// [`DecryptError::InvalidHeader`].
+    pub(super) fn parse(text: &str, body: &[u8]) -> Result<Self, DecryptError> {
+        let bytes = STANDARD_NO_PAD.decode(text).ok();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        let bytes = bytes.filter(|_| body.len() == BODY);
+        bytes.map(Self).ok_or(DecryptError::InvalidHeader)
+    }
+
+    /// As a stanza's argument.
+    pub(super) fn text(&self) -> String {
+        STANDARD_NO_PAD.encode(self.0)
+    }
+
+    /// The body of a stanza.
+    pub(super) fn seal(
+        &self,
+        label: &[u8],
+        public: &[u8; 32],
+        shared: &[u8; 32],
+        file_key: &FileKey,
+    ) -> Vec<u8> {
+        let key = self.wrapping_key(label, public, shared);
+        aead_encrypt(&key, file_key.expose_secret())
+    }
+
+    /// What is in a body. One that is somebody else's looks the same, and is no fault of the file: `None`.
+    pub(super) fn open(
+        &self,
+        label: &[u8],
+        public: &[u8; 32],
+        shared: &[u8; 32],
+        body: &[u8],
+    ) -> Option<FileKey> {
+        let key = self.wrapping_key(label, public, shared);
+        let opened = Zeroizing::new(aead_decrypt(&key, FILE_KEY_BYTES, body).ok()?);
+        Some(FileKey::init_with_mut(|file_key| {
+            file_key.copy_from_slice(&opened);
+        }))
+    }
+
+    fn wrapping_key(
+        &self,
+        label: &[u8],
+        public: &[u8; 32],
+        shared: &[u8; 32],
+    ) -> Zeroizing<[u8; 32]> {
+        let salt = [self.0.as_slice(), public].concat();
+        Zeroizing::new(hkdf(&salt, label, shared))
+    }
+}
+
 /// What 32 bytes of a public half stand for.
 #[derive(Debug)]
-enum Point {
+pub(super) enum Point {
     Curve(EdwardsPoint),
     Twist(MontgomeryPoint),
 }
 
 impl Point {
-    fn new(bytes: [u8; 32]) -> Self {
+    pub(super) fn new(bytes: [u8; 32]) -> Self {
         let point = MontgomeryPoint(bytes);
         // Both points above one `u` have multiples above the same `u`.
         match point.to_edwards(0) {
@@ -184,7 +244,7 @@ impl Point {
     }
 
     /// X25519 (RFC 7748, 5); `None` if the result says nothing about the secret.
-    fn times(&self, secret: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    pub(super) fn times(&self, secret: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
         contributory(match self {
             Self::Curve(point) => point.mul_clamped(*secret).to_montgomery(),
             Self::Twist(point) => point.mul_clamped(*secret),
@@ -197,11 +257,6 @@ fn contributory(point: MontgomeryPoint) -> Option<Zeroizing<[u8; 32]>> {
     let shared = Zeroizing::new(point.to_bytes());
     let any = shared.iter().fold(0, |any, byte| any | byte);
     (any != 0).then_some(shared)
-}
-
-fn wrapping_key(share: &[u8; 32], public: &[u8; 32], shared: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    let salt = [share.as_slice(), public].concat();
-    Zeroizing::new(hkdf(&salt, LABEL, shared))
 }
 
 fn from_bech32(prefix: &str, text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -213,7 +213,7 @@ pub fn boot_key(party: &Party) -> Option<&str> {
     match &own.key {
         RecipientKey::Age(key) => Some(key),
         // A plugin needs somebody there.
-        RecipientKey::Plugin(_) => None,
+        RecipientKey::Ssh(_) | RecipientKey::Plugin(_) => None,
     }
 }
 

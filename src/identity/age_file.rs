@@ -1,5 +1,7 @@
 //! The text of an age identity file, in the clear or under a passphrase.
 //!
+//! As for `age -d -i`, an OpenSSH private key is one too; it has its own passphrase.
+//!
 //! It is what `age-keygen` writes and `age -d -i` reads: comment lines, the public key in one of
 //! them, then `AGE-SECRET-KEY-1…` or, for a plugin, `AGE-PLUGIN-NAME-1…`. Under a passphrase the
 //! whole text is an age file with an scrypt stanza, as `age -p` makes it.
@@ -8,8 +10,9 @@ use std::io::{Read as _, Write as _};
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 
-use super::Native;
 use super::file::MOST;
+use super::ssh_key::KeyFile;
+use super::{IdentityError, Native};
 use crate::error::{Code, Explain, Hint};
 use crate::secret::Plain;
 use crate::time::Moment;
@@ -101,12 +104,15 @@ pub(super) enum Key<'a> {
     Native(&'a str),
     /// `AGE-PLUGIN-NAME-1…`
     Plugin(&'a str),
+    /// A whole OpenSSH private key, perhaps under a passphrase.
+    Ssh(&'a [u8]),
 }
 
 impl Entry<'_> {
     /// The public half; `None` for a plugin's identity whose comments do not show it.
-    pub(super) fn recipient(&self, label: &str) -> Result<Option<String>, AgeFileError> {
+    pub(super) fn recipient(&self, label: &str) -> Result<Option<String>, IdentityError> {
         match (self.claimed, self.key) {
+            (_, Key::Ssh(text)) => Ok(Some(KeyFile::parse(text, label)?.public()?.to_string())),
             (Some(claimed), _) => Ok(Some(claimed.to_owned())),
             (None, Key::Native(key)) => Ok(Some(native(key, label)?.public().to_owned())),
             (None, Key::Plugin(_)) => Ok(None),
@@ -122,6 +128,13 @@ pub(super) fn is_sealed(bytes: &[u8]) -> bool {
             .starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
+/// Whether the bytes are an OpenSSH private key.
+pub(super) fn is_openssh(bytes: &[u8]) -> bool {
+    bytes
+        .trim_ascii_start()
+        .starts_with(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+}
+
 /// Reads all identities of a file in the clear.
 ///
 /// # Errors
@@ -130,6 +143,12 @@ pub(super) fn entries<'a>(bytes: &'a [u8], label: &str) -> Result<Vec<Entry<'a>>
     let mut entries = Vec::new();
     let mut claimed = None;
     let (mut from, mut to) = (0, 0);
+    if is_openssh(bytes) {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let key = Key::Ssh(bytes);
+        entries.push(Entry { claimed, key, text });
+        return Ok(entries);
+    }
     let text = std::str::from_utf8(bytes).unwrap_or_else(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
         std::str::from_utf8(valid).unwrap_or_default()

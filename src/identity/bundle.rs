@@ -296,7 +296,12 @@ impl Bundle {
         match &self.age {
             Some(Half {
                 kept: Kept::File, ..
-            }) => Ok(self.age_text()?.with(|bytes| age_file::is_sealed(bytes))),
+            }) => self.age_text()?.with(|bytes| {
+                if age_file::is_openssh(bytes) {
+                    return Ok(KeyFile::parse(bytes, &self.age_label())?.is_sealed());
+                }
+                Ok(age_file::is_sealed(bytes))
+            }),
             _ => Ok(false),
         }
     }
@@ -355,18 +360,29 @@ impl Bundle {
                 let plugin = self.reach.plugins.identity(text, ask)?;
                 return Ok(Opening::Other(Box::new(plugin)));
             }
+            Key::Ssh(text) => return self.open_ssh(text, label, ask),
             Key::Native(text) => age_file::native(text, label)?,
         };
-        let public = key.public();
         for claimed in [entry.claimed, self.recipient()].into_iter().flatten() {
-            if claimed != public {
-                return Err(IdentityError::Mismatch {
-                    label: label.to_owned(),
-                    public: claimed.to_owned(),
-                });
-            }
+            demand_same(claimed, key.public(), label)?;
         }
         Ok(Opening::Native(key))
+    }
+
+    fn open_ssh<'a>(
+        &self,
+        text: &[u8],
+        label: &str,
+        ask: &dyn Ask,
+    ) -> Result<Opening<'a>, IdentityError> {
+        let mut key = KeyFile::parse(text, label)?;
+        if key.is_sealed() {
+            key = self.with_passphrase(label, ask, |passphrase| Ok(key.unseal(passphrase)?))?;
+        }
+        let (public, identity) = key.age_identity()?;
+        let claimed = self.recipient().unwrap_or_default();
+        demand_same(claimed, &public.to_string(), label)?;
+        Ok(Opening::Other(Box::new(identity)))
     }
 
     /// What signs: the key itself, or the agent that holds it.
@@ -484,4 +500,15 @@ impl Bundle {
         *kept = Some(passphrase);
         Ok(opened)
     }
+}
+
+/// What a file shows in the clear must be what its private half gives.
+fn demand_same(claimed: &str, public: &str, label: &str) -> Result<(), IdentityError> {
+    if claimed == public {
+        return Ok(());
+    }
+    Err(IdentityError::Mismatch {
+        label: label.to_owned(),
+        public: claimed.to_owned(),
+    })
 }

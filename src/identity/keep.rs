@@ -69,6 +69,7 @@ struct SignHalf {
 
 const SEALED: &str = "an age identity or signing key under a passphrase";
 const PLUGIN: &str = "the identity of an age plugin";
+const SSH: &str = "an OpenSSH private key that opens";
 
 /// Makes a new identity; it is on the disk, or read back from the keyring, when this returns.
 ///
@@ -110,7 +111,7 @@ pub fn import(
         None => new_age(world),
         Some(path) => age_from(world, path, ask)?,
     };
-    let age = seal_age(age, passphrase)?;
+    let age = seal_age(world, age, passphrase)?;
     let sign = match from.signing {
         None => sign_of(&KeyFile::generate(
             &Zeroizing::new(world.random()?),
@@ -158,6 +159,14 @@ fn age_of(world: &World, text: &Plain, label: &str) -> Result<AgeHalf, IdentityE
         let entry = age_file::one_entry(bytes, label)?;
         let key = match entry.key {
             Key::Native(key) => key,
+            Key::Ssh(key) => {
+                let key = KeyFile::parse(key, label)?;
+                return Ok(AgeHalf {
+                    text: Plain::new(bytes.clone()),
+                    recipient: Some(key.public()?.to_string()),
+                    not_for_keyring: Some(if key.is_sealed() { SEALED } else { SSH }),
+                });
+            }
             Key::Plugin(_) => {
                 return Ok(AgeHalf {
                     text: Plain::new(bytes.clone()),
@@ -185,8 +194,21 @@ fn age_of(world: &World, text: &Plain, label: &str) -> Result<AgeHalf, IdentityE
     })
 }
 
-fn seal_age(half: AgeHalf, passphrase: Option<&Plain>) -> Result<AgeHalf, IdentityError> {
+fn seal_age(
+    world: &World,
+    half: AgeHalf,
+    passphrase: Option<&Plain>,
+) -> Result<AgeHalf, IdentityError> {
     match passphrase {
+        // It keeps its own form, which has room for a passphrase.
+        Some(passphrase) if half.not_for_keyring == Some(SSH) => {
+            let key = half.text.with(|text| KeyFile::parse(text, "age.txt"))?;
+            Ok(AgeHalf {
+                text: key.seal(passphrase, world.random()?)?.text()?,
+                not_for_keyring: Some(SEALED),
+                ..half
+            })
+        }
         Some(passphrase) if half.not_for_keyring != Some(SEALED) => Ok(AgeHalf {
             text: age_file::seal(&half.text, passphrase)
                 .map_err(|_| IdentityError::BadPassphrase)?,

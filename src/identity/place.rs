@@ -100,8 +100,8 @@ impl Where {
         };
         match half {
             "age" if self.age.is_none() && place != Kept::Agent => {
-                let spelled =
-                    public.starts_with("age1") && public.bytes().all(|b| b.is_ascii_graphic());
+                let spelled = public.parse::<PublicKey>().is_ok()
+                    || public.starts_with("age1") && public.bytes().all(|b| b.is_ascii_graphic());
                 self.age = Some((place, spelled.then(|| public.to_owned())?));
             }
             "sign" if self.sign.is_none() => self.sign = Some((place, public.parse().ok()?)),

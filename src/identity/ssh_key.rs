@@ -7,6 +7,7 @@ use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Algorithm, Cipher, Kdf, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
+use crate::crypto::ssh_ed25519;
 use crate::crypto::sshsig::{PublicKey, SigningKey};
 use crate::error::{Code, Explain, Hint};
 use crate::secret::Plain;
@@ -31,7 +32,7 @@ pub enum KeyError {
         pem: bool,
     },
     /// It is a key of another kind.
-    #[error("`{label}` is a key of the kind {kind}, and only ssh-ed25519 signs here")]
+    #[error("`{label}` is a key of the kind {kind}, and only ssh-ed25519 is used here")]
     OtherKind {
         /// The file.
         label: String,
@@ -209,6 +210,20 @@ impl KeyFile {
         };
         let seed = Zeroizing::new(pair.private.to_bytes());
         SigningKey::from_seed(&seed).map_err(|_| self.broken())
+    }
+
+    /// What opens age files that were sealed to this SSH key, and the public half that the seed gives.
+    ///
+    /// # Errors
+    /// As [`Self::signing_key`].
+    pub(super) fn age_identity(&self) -> Result<(PublicKey, ssh_ed25519::Identity), KeyError> {
+        let public = self.signing_key()?.public().clone();
+        let KeypairData::Ed25519(pair) = self.key.key_data() else {
+            return Err(self.broken());
+        };
+        let seed = Zeroizing::new(pair.private.to_bytes());
+        let identity = ssh_ed25519::Identity::new(&seed, &public);
+        Ok((public, identity.ok_or_else(|| self.broken())?))
     }
 
     fn broken(&self) -> KeyError {

@@ -344,6 +344,9 @@ fn parse_recipient(table: &Table<'_>) -> Result<PublicRecipient, LineError> {
         if let Some(text) = table.optional(field)? {
             let key =
                 RecipientKey::parse(text).map_err(|error| table.wrong(field, error.to_string()))?;
+            if key.as_str() != text {
+                return Err(table.wrong(field, "the key alone, without a comment".to_owned()));
+            }
             if key.field() != field {
                 return Err(table.wrong(field, format!("this belongs under `{}`", key.field())));
             }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::crypto::x25519;
+use crate::crypto::sshsig::PublicKey;
+use crate::crypto::{ssh_ed25519, x25519};
 use crate::error::{Code, Explain};
 
 /// One way in which a party receives secrets, `[recipient.laptop]`.
@@ -19,6 +20,8 @@ pub struct PublicRecipient {
 pub enum RecipientKey {
     /// A native age recipient, `age1…` (X25519).
     Age(String),
+    /// An SSH key, `ssh-ed25519 AAAA…` without a comment.
+    Ssh(String),
     /// A recipient of an age plugin, `age1NAME1…`.
     Plugin(String),
 }
@@ -35,9 +38,12 @@ pub enum RecipientError {
     /// A private key where a public one is wanted. The text is not repeated.
     #[error("this is a private key; a recipient is the public half, `age1…`")]
     PrivateKey,
-    /// `ssh-ed25519` and `ssh-rsa` recipients are not sealed to by this version.
-    #[error("`{0}` keys sign and log in, but nothing is sealed to them")]
-    SshKey(String),
+    /// An SSH key of another kind.
+    #[error("nothing is sealed to SSH keys of the kind {}", crate::text::clean(.0))]
+    OtherSshKey(String),
+    /// An SSH key that does not read.
+    #[error("this `ssh-ed25519` key is cut or damaged")]
+    DamagedSshKey,
 }
 
 impl Explain for RecipientError {
@@ -46,15 +52,22 @@ impl Explain for RecipientError {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec![
+        let mut hints = vec![
             "`clws identity new NAME` makes an identity, `clws identity show` its public half"
-                .into(),
-        ]
+                .to_owned(),
+        ];
+        if let Self::OtherSshKey(_) = self {
+            hints.insert(
+                0,
+                "ssh-keygen -t ed25519 makes a key that can be sealed to".to_owned(),
+            );
+        }
+        hints
     }
 }
 
 impl RecipientKey {
-    /// Reads `age1…`.
+    /// Reads `age1…`, or a line of a `.pub` file.
     ///
     /// # Errors
     /// [`RecipientError`] for anything else, private keys named as such.
@@ -64,12 +77,12 @@ impl RecipientKey {
         {
             return Err(RecipientError::PrivateKey);
         }
-        if let Some(kind) = text
-            .split(' ')
-            .next()
-            .filter(|kind| kind.starts_with("ssh-"))
-        {
-            return Err(RecipientError::SshKey(kind.to_owned()));
+        if let Some(kind) = text.split(' ').next().filter(|kind| {
+            ["ssh-", "ecdsa-", "sk-"]
+                .iter()
+                .any(|start| kind.starts_with(start))
+        }) {
+            return Self::parse_ssh(kind, text);
         }
         if x25519::Recipient::parse(text).is_some() {
             return Ok(Self::Age(text.to_owned()));
@@ -82,7 +95,21 @@ impl RecipientKey {
         }
     }
 
-    /// The key itself, for a native recipient; `None` for one that a plugin seals to.
+    fn parse_ssh(kind: &str, text: &str) -> Result<Self, RecipientError> {
+        if kind != "ssh-ed25519" {
+            return Err(RecipientError::OtherSshKey(kind.to_owned()));
+        }
+        // What follows the key is a comment.
+        let words: Vec<&str> = text.split_whitespace().take(2).collect();
+        let key = words.join(" ").parse::<PublicKey>();
+        let key = key.map_err(|_| RecipientError::DamagedSshKey)?;
+        match ssh_ed25519::Recipient::new(&key) {
+            Some(_) => Ok(Self::Ssh(key.to_string())),
+            None => Err(RecipientError::DamagedSshKey),
+        }
+    }
+
+    /// The key itself, for one of age's own kind.
     ///
     /// # Errors
     /// [`RecipientError::NotARecipient`].
@@ -92,23 +119,32 @@ impl RecipientKey {
                 Some(key) => Ok(Some(key)),
                 None => Err(RecipientError::NotARecipient(text.clone())),
             },
-            Self::Plugin(_) => Ok(None),
+            Self::Ssh(_) | Self::Plugin(_) => Ok(None),
         }
     }
 
-    /// What age seals to, for a native recipient; `None` for one that a plugin seals to.
+    /// What age seals to; `None` for one that a plugin seals to.
     ///
     /// # Errors
     /// [`RecipientError::NotARecipient`].
     pub fn native(&self) -> Result<Option<Sealing<'static>>, RecipientError> {
-        Ok(self.x25519()?.map(|key| Box::new(key) as Sealing<'static>))
+        let Self::Ssh(text) = self else {
+            return Ok(self.x25519()?.map(|key| Box::new(key) as Sealing<'static>));
+        };
+        let key = text
+            .parse()
+            .ok()
+            .as_ref()
+            .and_then(ssh_ed25519::Recipient::new);
+        let key = key.ok_or(RecipientError::DamagedSshKey)?;
+        Ok(Some(Box::new(key)))
     }
 
     /// The public key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Age(text) | Self::Plugin(text) => text,
+            Self::Age(text) | Self::Ssh(text) | Self::Plugin(text) => text,
         }
     }
 
@@ -117,6 +153,7 @@ impl RecipientKey {
     pub fn field(&self) -> &'static str {
         match self {
             Self::Age(_) => "age",
+            Self::Ssh(_) => "ssh",
             Self::Plugin(_) => "plugin",
         }
     }

@@ -32,6 +32,7 @@ mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;
 mod an_import_writes_no_plaintext;
+mod an_ssh_key_opens_secrets;
 mod any_tree_can_be_imported;
 mod any_tree_comes_back;
 mod checking;

@@ -15,3 +15,4 @@ mod lab;
 mod order;
 mod passphrase;
 mod plugin;
+mod ssh;

@@ -16,7 +16,7 @@ use crate::identity::{self, IdentityName, Import, SigningSource};
 pub(crate) struct ImportArgs {
     /// Its name
     name: IdentityName,
-    /// An age identity file, also of an age plugin, or under a passphrase
+    /// An age identity file, also of an age plugin, or under a passphrase; or an OpenSSH Ed25519 private key
     #[arg(long, value_name = "FILE")]
     age: Option<PathBuf>,
     /// An OpenSSH Ed25519 private key to sign with

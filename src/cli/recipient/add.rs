@@ -25,6 +25,9 @@ pub(crate) struct AddArgs {
     /// A public key to seal to, `age1…`
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "file")]
     age: Vec<String>,
+    /// An OpenSSH Ed25519 public key to seal to
+    #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
+    ssh: Vec<String>,
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
     sign_key: Vec<String>,
@@ -71,7 +74,8 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
 fn from_flags(args: &AddArgs) -> Result<Party, Error> {
     let kind = args.kind.as_deref().unwrap_or("person").parse::<Kind>();
     let kind = kind.map_err(|why| Problem::new(Code::Usage, format!("--kind: {why}")))?;
-    if args.age.is_empty() && args.sign_key.is_empty() {
+    let seal_to = [args.age.as_slice(), &args.ssh].concat();
+    if seal_to.is_empty() && args.sign_key.is_empty() {
         return Err(crate::cli::usage("a party file or a key is wanted")
             .hint(format!(
                 "clws recipient add {} FILE, where FILE is what their `clws identity show` printed",
@@ -80,13 +84,17 @@ fn from_flags(args: &AddArgs) -> Result<Party, Error> {
             .into());
     }
     let mut party = Party::new(args.name.clone(), kind);
-    add_keys(&mut party, &args.age, &args.sign_key)?;
+    add_keys(&mut party, &seal_to, &args.sign_key)?;
     Ok(party)
 }
 
 /// Adds keys to a party, under the first free labels.
-pub(crate) fn add_keys(party: &mut Party, age: &[String], sign: &[String]) -> Result<(), Error> {
-    for text in age {
+pub(crate) fn add_keys(
+    party: &mut Party,
+    seal_to: &[String],
+    sign: &[String],
+) -> Result<(), Error> {
+    for text in seal_to {
         let key = RecipientKey::parse(text.trim())?;
         if party
             .recipients

@@ -23,8 +23,11 @@ pub(crate) struct UpdateArgs {
     /// A party file with the keys to add; `-` for stdin
     file: Option<PathBuf>,
     /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "sign_key", "drop"])]
+    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "sign_key", "drop"])]
     age: Vec<String>,
+    /// An OpenSSH Ed25519 public key to seal to
+    #[arg(long, value_name = "PUBLIC-KEY")]
+    ssh: Vec<String>,
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY")]
     sign_key: Vec<String>,
@@ -41,10 +44,11 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut party = new.party(&args.name)?;
-    let (mut age, mut sign) = (args.age.clone(), args.sign_key.clone());
+    let mut seal_to = [args.age.as_slice(), &args.ssh].concat();
+    let mut sign = args.sign_key.clone();
     if let Some(file) = &args.file {
         let more = from_file(&args.name, file)?;
-        age.extend(
+        seal_to.extend(
             more.recipients
                 .iter()
                 .map(|recipient| recipient.key.to_string()),
@@ -54,7 +58,7 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
             party.add_host_key(&host_key.name, host_key.key);
         }
     }
-    add_keys(&mut party, &age, &sign)?;
+    add_keys(&mut party, &seal_to, &sign)?;
     for key in &args.drop {
         let count =
             |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();
