@@ -20,6 +20,7 @@ mod a_first_use_is_asked_on_a_terminal;
 mod a_password_comes_with_its_htpasswd_line;
 mod a_plaintext_tree_becomes_a_vault;
 mod a_policy_is_signed_beside_the_value;
+mod a_post_quantum_reader_stands_beside_classic_ones;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_scan_finds_what_lies_in_clear;
