@@ -20,7 +20,8 @@ use crate::vault::Reader;
 /// Seal a plaintext tree, such as a folder of certificates and passwords
 ///
 /// Files of values (dotenv, JSON, TOML, INI, YAML, and what Ansible sealed) become documents where they
-/// can be given back byte for byte; every other file is sealed whole, with its mode. What is public
+/// can be given back byte for byte; every other file is sealed whole, with its mode. What SOPS and age sealed
+/// is opened with your identities first. What is public
 /// (certificates, public keys, known_hosts) stays where it is. What a path says (`prod/…`, `…/dev/…`,
 /// `vm-clws-prod-gpuworker-2`) gives the scope. The plan is shown and asked about, with what was found;
 /// then everything is sealed or nothing is, opened again, and compared with the source. A secret that

@@ -14,6 +14,9 @@ use crate::plaintext::layout::Step;
 /// What a suffix is where no rule is given.
 pub(super) const SUFFIX: &str = "_unencrypted";
 
+/// As many wraps are tried as a team has members; each takes some 0.1 ms.
+const MOST_WRAPS: usize = 1000;
+
 /// Longer expressions are nobody's; compiling one takes memory in proportion to it.
 const LONGEST_RULE: usize = 4096;
 
@@ -83,6 +86,11 @@ impl Metadata {
         };
         let mut age = Vec::new();
         while let Some(enc) = text(&format!("age__list_{}__map_enc", age.len())) {
+            if age.len() == MOST_WRAPS {
+                return Err(Fault::new(
+                    "its data key is wrapped for more than 1,000 recipients",
+                ));
+            }
             let recipient = text(&format!("age__list_{}__map_recipient", age.len()));
             age.push((recipient.unwrap_or_default().to_owned(), enc.to_owned()));
         }

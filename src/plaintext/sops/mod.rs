@@ -107,8 +107,13 @@ impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Others { recipients, why } => {
-                let recipients: Vec<String> = recipients.iter().map(|r| clean_line(r)).collect();
-                write!(f, "it is sealed to {}, and {why}", list(&recipients))
+                const SHOWN: usize = 3;
+                let mut names: Vec<String> = recipients.iter().map(|r| clean_line(r)).collect();
+                if names.len() > SHOWN {
+                    names.truncate(SHOWN);
+                    names.push(format!("{} more", recipients.len() - SHOWN));
+                }
+                write!(f, "it is sealed to {}, and {why}", list(&names))
             }
             Self::Unsupported(what) => write!(f, "clws does not open {what}"),
             Self::Forged(fault) | Self::Malformed(fault) => f.write_str(&fault.why),
@@ -182,4 +187,58 @@ fn data_key(metadata: &Metadata, openers: &[&dyn Opener]) -> Result<Key, Closed>
             why,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FORMS: [Form; 5] = [
+        Form::Yaml,
+        Form::Json,
+        Form::Dotenv,
+        Form::Ini,
+        Form::Binary,
+    ];
+
+    /// Of each form, as SOPS writes them, under nobody's key.
+    const WHOLE: [&str; 4] = [
+        "a:\n    # b\n    - ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]\nsops:\n    age:\n        - recipient: age1\n          enc: |\n            x\n    lastmodified: \"2026\"\n    mac: ENC[AES256_GCM,data:x]\n",
+        "{\"a\": [null, \"ENC[AES256_GCM,data:eA==]\"], \"sops\": {\"age\": [{\"enc\": \"x\"}], \"lastmodified\": \"2\", \"mac\": \"x\"}}",
+        "#ENC[AES256_GCM,data:x]\nA=ENC[AES256_GCM,data:x]\nsops_age__list_0__map_enc=x\nsops_lastmodified=2\nsops_mac=x\n",
+        "[a]\n; ENC[AES256_GCM,data:x]\nb = ENC[AES256_GCM,data:x]\n[sops]\nage__list_0__map_enc = x\nlastmodified = 2\nmac = x\n",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_is_opened_or_refused(text in "\\PC{0,200}|[\\n -~é]{0,300}", form in 0..5_usize) {
+            prop_assert!(open(&text, FORMS[form], &[]).is_err());
+        }
+
+        #[test]
+        fn a_file_with_a_piece_cut_out_or_put_in_is_refused(
+            of in 0..4_usize, from in 0..400_usize, cut in 0..40_usize, put in "[\\n:\\-{}\\[\\]\"#=é]{0,4}",
+        ) {
+            let text: Vec<char> = WHOLE[of].chars().collect();
+            let from = from % text.len();
+            let rest = text.iter().skip(from + cut);
+            let text: String = text.iter().take(from).copied().chain(put.chars()).chain(rest.copied()).collect();
+            for form in FORMS {
+                prop_assert!(open(&text, form, &[]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn each_form_is_taken_apart_before_a_key_is_wanted() {
+        for (text, form) in WHOLE.iter().zip(FORMS) {
+            let closed = open(text, form, &[]).map(|_| ()).unwrap_err();
+            assert!(
+                matches!(closed, Closed::Others { .. }),
+                "{form:?}: {closed:?}"
+            );
+        }
+    }
 }
