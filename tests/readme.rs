@@ -63,6 +63,39 @@ fn the_page_about_ansible_is_true() {
     lab.nowhere(&["of-the-team".to_owned()]);
 }
 
+/// From files of SOPS to the vault, and back to files that SOPS opens.
+#[test]
+fn the_page_about_sops_is_true() {
+    let lab = Lab::empty();
+    for program in ["sops", "age-keygen"] {
+        support::tool::tool(program);
+    }
+    run_page(&lab, "docs/sops.md");
+    let values = ["live-4f9d2c81", "Xk2-ahn9-Qu4e"].map(str::to_owned);
+    lab.nowhere(&values);
+}
+
+/// From stores of age files and of pass to the vault, and back.
+#[test]
+fn the_page_about_pass_is_true() {
+    let lab = Lab::empty();
+    for program in ["age", "pass", "gpg"] {
+        support::tool::tool(program);
+    }
+    run_page(&lab, "docs/pass.md");
+    let values = ["Xk2-ahn9-Qu4e", "hunter2-of-ada"].map(str::to_owned);
+    lab.nowhere(&values);
+}
+
+fn run_page(lab: &Lab, page: &str) {
+    let page = std::fs::read_to_string(page).expect("the page");
+    let mut blocks = page.split("```console\n").skip(1).peekable();
+    assert!(blocks.peek().is_some(), "the page has no transcript");
+    for block in blocks {
+        run(lab, block.split("```").next().unwrap_or_default());
+    }
+}
+
 /// Plays `az`: writes down each line, and what it has of the environment and of the file that it is led to.
 const AZ: &str = r#"#!/bin/sh
 log=$(dirname "$0")/log

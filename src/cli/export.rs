@@ -22,9 +22,10 @@ use crate::vault::Reader;
 /// `dir` gives a tree back as it was imported: names, modes, comments, byte for byte where nothing
 /// changed since, and with new values in the old places where something did. `dotenv`, `json` and
 /// `ansible` write a file for each document, and sealed files as they are. `age` writes an age file for
-/// each value and file, which every reader opens with `age -d`.
+/// each value and file, which every reader opens with `age -d`; `sops` a file for each document and
+/// file, which every reader opens with `sops -d`.
 ///
-/// All but `age` is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
+/// All but `age` and `sops` is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
 /// memory such as /dev/shm; a disk is refused without `--allow-disk`. If anything fails or stops it,
 /// nothing stays.
 #[derive(Args, Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct ExportArgs {
     /// A scope, a document, a folder or a file; everything without one
     #[arg(value_name = "TARGET")]
     targets: Vec<SecretPath>,
-    /// age, dotenv, json, ansible or dir
+    /// age, dotenv, json, ansible, sops or dir
     #[arg(long, value_parser = format)]
     format: As,
     /// The folder to write to; `-` prints one document
@@ -50,7 +51,7 @@ fn format(text: &str) -> Result<As, &'static str> {
     let found = As::ALL.iter().find(|(name, _)| *name == text);
     found
         .map(|(_, format)| *format)
-        .ok_or("age, dotenv, json, ansible or dir is wanted")
+        .ok_or("age, dotenv, json, ansible, sops or dir is wanted")
 }
 
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
@@ -60,9 +61,12 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     let mine = cx.openers(&bundles);
     let to_stdout = args.out == Path::new("-");
     if to_stdout && matches!(args.format, As::Age | As::Dir) {
-        return Err(usage("`--out -` prints one document, as dotenv, json or ansible").into());
+        return Err(
+            usage("`--out -` prints one document, as dotenv, json, ansible or sops").into(),
+        );
     }
-    if to_stdout && cx.ui.shows_to_terminal() && !args.show {
+    let is_plaintext = !args.format.is_sealed();
+    if to_stdout && is_plaintext && cx.ui.shows_to_terminal() && !args.show {
         return Err(Problem::new(
             Code::Denied,
             "stdout is a terminal, where others may look on",
@@ -72,12 +76,14 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     }
     let reader = Reader::new(&vault, as_openers(&mine), "export", Sync::Lazy)?.for_programs();
     if to_stdout {
-        let text = export::one(&vault, &reader, &chosen, args.format)?;
+        let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+        let wanted = (chosen.as_slice(), args.format);
+        let text = export::one(&vault, &reader, &to_recipient, wanted)?;
         warn(cx, &reader);
         return cx.ui.data(text.as_bytes());
     }
     let disk = match args.format {
-        As::Age => Disk::Allow,
+        format if format.is_sealed() => Disk::Allow,
         _ if args.allow_disk => Disk::Allow,
         _ => Disk::Refuse,
     };

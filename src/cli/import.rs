@@ -11,7 +11,7 @@ use super::context::{Context, as_openers};
 use super::ui::columns;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Gone, Sync};
-use crate::import::{self, Action, As, Finding, Item, Matter, Plan, Source, Wanted};
+use crate::import::{self, Action, As, Finding, Item, Keys, Matter, Plan, Source, Wanted};
 use crate::name::{FilePath, Scope};
 use crate::plaintext::Passwords;
 use crate::text::{clean_line, count};
@@ -20,7 +20,8 @@ use crate::vault::Reader;
 /// Seal a plaintext tree, such as a folder of certificates and passwords
 ///
 /// Files of values (dotenv, JSON, TOML, INI, YAML, and what Ansible sealed) become documents where they
-/// can be given back byte for byte; every other file is sealed whole, with its mode. What is public
+/// can be given back byte for byte; every other file is sealed whole, with its mode. What SOPS and age sealed
+/// is opened with your identities first. What is public
 /// (certificates, public keys, known_hosts) stays where it is. What a path says (`prod/…`, `…/dev/…`,
 /// `vm-clws-prod-gpuworker-2`) gives the scope. The plan is shown and asked about, with what was found;
 /// then everything is sealed or nothing is, opened again, and compared with the source. A secret that
@@ -99,10 +100,19 @@ fn passwords(args: &ImportArgs, cx: &Context) -> Result<Passwords, Error> {
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
+    let bundles = match cx.bundles() {
+        // Whoever only looks need not have one.
+        Err(error) if args.plan && error.code() == Code::NoKey => Vec::new(),
+        bundles => bundles?,
+    };
+    let mine = cx.openers(&bundles);
     let wanted = Wanted {
         scope: args.scope.clone(),
         whole: args.whole,
-        passwords: passwords(args, cx)?,
+        keys: Keys {
+            passwords: passwords(args, cx)?,
+            openers: as_openers(&mine),
+        },
     };
     let mut plan = import::plan(&source, &vault, &wanted)?;
     if args.plan {
@@ -119,8 +129,6 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
             Code::Found.into()
         });
     }
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "import", Sync::Lazy)?;
     plan.compare(&source, &vault, &reader)?;
     warn(cx, &reader);
@@ -155,7 +163,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
         let reader = Reader::new(&fresh, as_openers(&mine), "import, verifying", Sync::Lazy)?;
         let mut progress = cx.ui.progress("comparing", of);
         let step = &mut || progress.step();
-        let verified = plan.verify(&source, &wanted.passwords, &reader, step)?;
+        let verified = plan.verify(&source, &wanted.keys, &reader, step)?;
         drop(progress);
         warn(cx, &reader);
         shred(cx, &source, verified);

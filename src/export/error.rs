@@ -29,6 +29,8 @@ pub enum ExportError {
         name: String,
         why: &'static str,
     },
+    #[error("`{secret}` is larger than the 64 MiB that are sealed for SOPS")]
+    TooLarge { secret: String },
     #[error("`{document}` does not come back as it is in this format")]
     Differs { document: String },
     #[error("`{inventory}` names a path that leads elsewhere: `{}`", clean(.path))]
@@ -51,6 +53,7 @@ impl Explain for ExportError {
             Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
             Self::Unprintable { .. }
+            | Self::TooLarge { .. }
             | Self::Differs { .. }
             | Self::Path { .. }
             | Self::Inventory { .. } => Code::DataErr,
@@ -77,7 +80,10 @@ impl Explain for ExportError {
             }
             Self::InVault { .. } => "name a folder outside the vault".into(),
             Self::Taken { .. } => "name a folder that is not there, or is empty".into(),
-            Self::NoPrint { .. } => "`--format age` exports it sealed".into(),
+            Self::NoPrint { .. } => "`--format age` and `--format sops` export it sealed".into(),
+            Self::TooLarge { secret } => {
+                format!("`clws export {secret} --format age` writes it as an age file")
+            }
             Self::Unprintable { document, .. } | Self::Differs { document } => {
                 format!(
                     "`clws export {document} --format json` has more types, and `--format age` all"

@@ -1,16 +1,17 @@
 //! Gives secrets back as ordinary files: nobody is locked in.
 //!
-//! [`choose`] finds what is meant. A document is written as dotenv, JSON or Ansible's variables, each
-//! value as an age file, or ([`As::Dir`]) as the very file that it was imported from: its layout,
+//! [`choose`] finds what is meant. A document is written as dotenv, JSON, Ansible's variables or what SOPS
+//! opens, each value as an age file, or ([`As::Dir`]) as the very file that it was imported from: its layout,
 //! names and mode are in the scope's inventory. Sealed files come back byte for byte.
 //!
-//! What is written is plaintext (age files aside), so it goes to a folder of its own, 0700, on memory
+//! What is written is plaintext (age and SOPS aside), so it goes to a folder of its own, 0700, on memory
 //! unless a disk is allowed, and is gone again if anything fails on the way.
 
 mod error;
 mod folder;
 mod origin;
 mod render;
+mod sops;
 mod write;
 
 pub use error::ExportError;
@@ -29,25 +30,35 @@ pub enum As {
     Json,
     /// A file of variables for Ansible.
     Ansible,
+    /// What SOPS opens.
+    Sops,
     /// The tree that was imported.
     Dir,
 }
 
 impl As {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("age", Self::Age),
         ("dotenv", Self::Dotenv),
         ("json", Self::Json),
         ("ansible", Self::Ansible),
+        ("sops", Self::Sops),
         ("dir", Self::Dir),
     ];
+
+    /// Whether what is written is sealed.
+    #[must_use]
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::Age | Self::Sops)
+    }
 
     /// The end of a document's file name.
     fn ending(self) -> &'static str {
         match self {
             Self::Dotenv => ".env",
             Self::Ansible => ".yml",
+            Self::Sops => ".yaml",
             _ => ".json",
         }
     }

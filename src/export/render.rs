@@ -6,7 +6,7 @@ use super::{As, ExportError};
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::plaintext::{
-    Ansible, Dotenv, Format, Json, Node, Passwords, Record, Unprintable, entries_of, format_named,
+    Ansible, Dotenv, Format, Json, Node, Passwords, Record, Unprintable, entries_of, format_within,
 };
 use crate::vault::Opened;
 
@@ -71,13 +71,8 @@ pub(super) fn source(
     values: &[Opened],
     record: &Record,
 ) -> Result<(String, Form), Error> {
-    let kind = match record.kind.as_str() {
-        "service-account" => "json",
-        "ansible-vault" | "kubeconfig" => "yaml",
-        kind => kind,
-    };
     let entries = entries(document, values, &record.keys)?;
-    let Some(format) = format_named(kind) else {
+    let Some(format) = format_within(&record.kind) else {
         return Err(ExportError::Inventory {
             path: super::Origins::inventory_of(document),
         }

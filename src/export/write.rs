@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Cursor, Read, Write as _};
+
+use zeroize::Zeroizing;
 
 use super::folder::is_below;
 use super::render::{self, Form};
+use super::sops;
 use super::{As, ExportError, Folder, Origins};
+use crate::crypto::hex;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{DocumentPath, FilePath, Scope, SecretPath};
 use crate::plaintext::Record;
 use crate::text::{clean_line, count, list};
-use crate::vault::{Found, Listed, PolicyKey, Reader, ToRecipient, Vault};
+use crate::vault::{Found, Listed, Opened, PolicyKey, Reader, ToRecipient, Vault};
 
 /// What was written, and what a person should know about it.
 #[derive(Debug, Default)]
@@ -70,8 +74,8 @@ fn origins(vault: &Vault, reader: &Reader<'_>, chosen: &[Listed]) -> Result<Orig
 pub fn one(
     vault: &Vault,
     reader: &Reader<'_>,
-    chosen: &[Listed],
-    format: As,
+    to_recipient: &ToRecipient<'_>,
+    (chosen, format): (&[Listed], As),
 ) -> Result<String, Error> {
     let [Listed::Document(path)] = chosen else {
         return Err(ExportError::NotOneDocument {
@@ -81,7 +85,22 @@ pub fn one(
     };
     let origins = origins(vault, reader, chosen)?;
     let values = reader.document(path)?;
-    render::values(path.as_str(), &values, origins.of(path.as_str()), format)
+    let record = origins.of(path.as_str());
+    if format == As::Sops {
+        return sealed(vault, to_recipient, path, &values, record);
+    }
+    render::values(path.as_str(), &values, record, format)
+}
+
+fn sealed(
+    vault: &Vault,
+    to_recipient: &ToRecipient<'_>,
+    path: &DocumentPath,
+    values: &[Opened],
+    record: Option<&Record>,
+) -> Result<String, Error> {
+    let keys = record.map(|record| record.keys.clone()).unwrap_or_default();
+    sops::document(vault, to_recipient, path.as_str(), values, &keys)
 }
 
 /// Writes everything that was chosen into a folder. `step` is called before each, and can stop it.
@@ -178,6 +197,10 @@ impl Work<'_, '_, '_> {
                 self.note(path, record, form);
                 (self.place(record, path.as_str())?, mode_of(record), text)
             }
+            None if self.format == As::Sops => {
+                let text = sealed(self.vault, self.to_recipient, path, &values, record)?;
+                (format!("{path}{}", self.format.ending()), 0o600, text)
+            }
             None => {
                 // A document that no file was made into: variables if it can be, else JSON.
                 let format = match self.format {
@@ -209,9 +232,7 @@ impl Work<'_, '_, '_> {
             Form::Ours => notes.push(format!(
                 "{source} is written anew, without its comments: `{path}` has other values than its layout"
             )),
-            Form::Unsealed => notes.push(format!(
-                "{source} is no longer sealed by Ansible, since `{path}` changed: seal it again"
-            )),
+            Form::Unsealed => notes.push(unsealed(record, path.as_str())),
         }
     }
 
@@ -219,25 +240,52 @@ impl Work<'_, '_, '_> {
         if self.is_removed(path)? {
             return Ok(());
         }
-        let mut opened = self.reader.open_file(path)?;
-        if opened.policy.value(PolicyKey::NoPrint).is_some() {
+        let opened = self.reader.open_file(path)?;
+        if !self.format.is_sealed() && opened.policy.value(PolicyKey::NoPrint).is_some() {
             return Err(ExportError::NoPrint {
                 secret: path.to_string(),
             }
             .into());
         }
         let record = self.origins.of(path.as_str());
-        let relative = match record.filter(|_| self.format == As::Dir) {
-            Some(record) => self.place(record, path.as_str())?,
-            None => path.to_string(),
-        };
-        let mode = match self.format {
-            As::Dir => opened.content.mode,
-            _ => 0o600,
-        };
+        let (mut relative, mut mode) = (path.to_string(), 0o600);
+        let mut content: Box<dyn Read> = opened.reader;
+        match (self.format, record) {
+            (As::Sops, _) => {
+                if opened.content.size > MOST {
+                    return Err(ExportError::TooLarge {
+                        secret: path.to_string(),
+                    }
+                    .into());
+                }
+                let text =
+                    sops::file(self.vault, self.to_recipient, path.as_str(), &all(content)?)?;
+                relative.push_str(".sops");
+                content = Box::new(Cursor::new(text.into_bytes()));
+            }
+            (As::Dir, Some(record)) => {
+                (relative, mode) = (self.place(record, path.as_str())?, opened.content.mode);
+                if record.kind == "age" {
+                    self.written.notes.push(unsealed(record, path.as_str()));
+                    relative = relative
+                        .strip_suffix(".age")
+                        .unwrap_or(&relative)
+                        .to_owned();
+                } else if let Some(envelope) = &record.envelope {
+                    let (_, passed) = self.reader.file_sum(path)?;
+                    if hex(&passed.sha256) == envelope.of {
+                        content = Box::new(Cursor::new(envelope.text.clone().into_bytes()));
+                    } else {
+                        self.written.notes.push(unsealed(record, path.as_str()));
+                    }
+                }
+            }
+            (As::Dir, None) => mode = opened.content.mode,
+            _ => {}
+        }
         let mut output = self.folder.create(&relative, path.as_str())?;
         let fail = FsError::io("write", std::path::Path::new(&relative));
-        std::io::copy(&mut opened.reader, &mut output).map_err(fail)?;
+        std::io::copy(&mut content, &mut output).map_err(fail)?;
         self.end(&output, mode, &relative)
     }
 
@@ -299,6 +347,32 @@ impl Work<'_, '_, '_> {
         rustix::fs::fchmod(output, mode).map_err(FsError::errno("write", path))?;
         self.written.files += 1;
         Ok(())
+    }
+}
+
+/// Bytes. SOPS holds a file in memory several times over, as we do for it.
+const MOST: u64 = 64 * 1024 * 1024;
+
+fn all(content: impl Read) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = content.take(MOST).read_to_end(&mut bytes);
+    read.map_err(FsError::io("read", std::path::Path::new("a sealed file")))?;
+    Ok(bytes)
+}
+
+/// What another program had sealed and is open now.
+fn unsealed(record: &Record, path: &str) -> String {
+    let source = clean_line(&record.source);
+    match record.kind.as_str() {
+        "age" => format!("{source} is written open: `clws export {path} --format age` seals it"),
+        "ansible-vault" => {
+            format!(
+                "{source} is no longer sealed by Ansible, since `{path}` changed: seal it again"
+            )
+        }
+        _ => format!(
+            "{source} is no longer sealed by SOPS, since `{path}` changed: `clws export {path} --format sops` seals it"
+        ),
     }
 }
 

@@ -164,7 +164,11 @@ fn compare_file(
     let Some((sum, mode)) = existing(&file.path, file.there, reader)? else {
         return Ok(());
     };
-    if (sum, mode) == read_source(source, &item.source)? {
+    let (mut wanted, wanted_mode) = read_source(source, &item.source)?;
+    if let Some(opened) = &file.opened {
+        wanted = opened.with(|bytes| sum_of(bytes));
+    }
+    if (sum, mode) == (wanted, wanted_mode) {
         file.unchanged = true;
         item.find(Matter::Unchanged, "unchanged");
     } else {
@@ -194,6 +198,14 @@ pub(super) fn read_source(source: &Source, path: &str) -> Result<(Sum, u32), Err
     use std::os::unix::fs::PermissionsExt as _;
     let (file, about) = source.open_file(path)?;
     Ok((sum(file, path)?, about.permissions().mode() & 0o777))
+}
+
+/// Of a content at hand.
+pub(super) fn sum_of(content: &[u8]) -> Sum {
+    (
+        u64::try_from(content.len()).unwrap_or(u64::MAX),
+        sha256(content),
+    )
 }
 
 /// Reads to the end, in constant memory.

@@ -42,6 +42,18 @@ pub enum ImportError {
         /// `path: reason`.
         sources: Vec<String>,
     },
+    /// Sources that are not what was sealed.
+    #[error("{} not what was sealed", is_are(sources.len()))]
+    Forged {
+        /// `path: reason`.
+        sources: Vec<String>,
+    },
+    /// Sources that another program sealed, and that it could not open either.
+    #[error("{} damaged, or no file of the program that seems to have sealed it", is_are(sources.len()))]
+    Malformed {
+        /// `path: reason`.
+        sources: Vec<String>,
+    },
     /// Scopes that nobody may write, with a path in each.
     #[error("no rule covers {}", list(&scopes.iter().map(|(scope, _)| format!("`{scope}`")).collect::<Vec<_>>()))]
     NoRule {
@@ -78,6 +90,11 @@ pub enum ImportError {
     },
 }
 
+fn is_are(sources: usize) -> String {
+    let verb = if sources == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(sources, "source"))
+}
+
 /// Longer lists are in the plan.
 const SHOWN: usize = 10;
 
@@ -86,8 +103,12 @@ impl Explain for ImportError {
         match self {
             Self::NoSource { missing: true, .. } => Code::NotFound,
             Self::NoSource { missing: false, .. } | Self::Vault { .. } => Code::Usage,
-            Self::TooMany { .. } | Self::TooDeep { .. } | Self::NoDocument { .. } => Code::DataErr,
+            Self::TooMany { .. }
+            | Self::TooDeep { .. }
+            | Self::Malformed { .. }
+            | Self::NoDocument { .. } => Code::DataErr,
             Self::Unreadable { .. } | Self::Differs { .. } => Code::IoErr,
+            Self::Forged { .. } => Code::Auth,
             Self::NoRule { .. } => Code::Trust,
             Self::Conflict { .. } | Self::Changed { .. } => Code::Conflict,
         }
@@ -95,7 +116,10 @@ impl Explain for ImportError {
 
     fn notes(&self) -> Vec<String> {
         let all = match self {
-            Self::Unreadable { sources } | Self::NoDocument { sources } => sources.clone(),
+            Self::Unreadable { sources }
+            | Self::Forged { sources }
+            | Self::Malformed { sources }
+            | Self::NoDocument { sources } => sources.clone(),
             Self::Conflict { secrets } => secrets.clone(),
             Self::NoRule { scopes } => scopes
                 .iter()
@@ -118,6 +142,12 @@ impl Explain for ImportError {
                 .iter()
                 .map(|(scope, _)| format!("an administrator runs `clws access grant NAME {scope} --write`"))
                 .collect(),
+            Self::Forged { .. } => vec![
+                "nothing was changed; find who wrote them last (`git log -p FILE`), and take them from where they are intact".into(),
+            ],
+            Self::Malformed { .. } => vec![
+                "nothing was changed; take them from where they are intact, or seal them as they are: `--as file`".into(),
+            ],
             Self::Conflict { .. } => vec![
                 "nothing was changed; `clws secret remove` them, or move the sources out of the tree".into(),
             ],

@@ -4,13 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{FilePath, Scope};
 use crate::plaintext::{
-    Envelope, Fault, Finding, Kind, Matter, Passwords, Read, format_named, recognise, suspect,
+    Envelope, Fault, Finding, Kind, Matter, Read, format_named, recognise, suspect,
 };
+use crate::secret::Plain;
 use crate::vault::Vault;
 
 use super::names::{Named, Names, fits};
@@ -19,6 +19,7 @@ use super::record;
 use super::scope::{Placed, Scopes};
 use super::source::{HEAD, Met, Source, What};
 use super::survey::{Seen, Survey};
+use super::unseal::{Keys, Unsealed, other_program, unseal};
 
 /// What a person wants all sources to become.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,14 +32,14 @@ pub enum As {
 
 /// How to import.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// For the sources whose paths say no scope; without it the name of the folder says it, else they
     /// are `shared`.
     pub scope: Option<Scope>,
     /// What all sources become, instead of what is best for each.
     pub whole: Option<As>,
-    /// For what Ansible sealed.
-    pub passwords: Passwords,
+    /// For what other programs sealed.
+    pub keys: Keys<'a>,
 }
 
 /// A source that was read, before it has a name.
@@ -57,14 +58,22 @@ enum Content {
     Nothing,
     Clear,
     Whole,
+    /// A file as well, of what was inside of what another program had sealed.
+    Opened(Plain, Option<Envelope>),
     Document(Read, Option<Envelope>),
+}
+
+impl Content {
+    fn is_file(&self) -> bool {
+        matches!(self, Self::Whole | Self::Opened(..))
+    }
 }
 
 /// Goes through the source, reads what is understood, and gives everything a place.
 ///
 /// # Errors
 /// [`super::ImportError`] for a tree without bounds; what cannot be read is a finding.
-pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted) -> Result<Plan, Error> {
+pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted<'_>) -> Result<Plan, Error> {
     let mut survey = Survey::new(vault.world())?;
     let mut drafts = Vec::new();
     for met in source.walk()? {
@@ -90,7 +99,7 @@ pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted) -> Result<Plan, Err
     Ok(Plan { items, inventories })
 }
 
-fn draft(source: &Source, met: Met, wanted: &Wanted, survey: &Survey) -> Draft {
+fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Draft {
     let (other, finding) = match met.what {
         What::File(head) => return read(source, met.path, &head, wanted, survey),
         What::Link => (
@@ -132,7 +141,7 @@ fn draft(source: &Source, met: Met, wanted: &Wanted, survey: &Survey) -> Draft {
 const LOOKED_INTO: usize = 1024 * 1024;
 
 /// Reads a file as far as its kind asks for.
-fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted, survey: &Survey) -> Draft {
+fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted<'_>, survey: &Survey) -> Draft {
     let name = path
         .rsplit_once('/')
         .map_or(path.as_str(), |(_, name)| name)
@@ -146,9 +155,9 @@ fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted, survey: &Su
         findings: Vec::new(),
         seen: Seen::default(),
     };
-    let most = match draft.kind.format() {
-        Some(_) => MAX_FILE,
-        None => LOOKED_INTO,
+    let most = match draft.kind.format().is_some() || draft.kind.is_sealed() {
+        true => MAX_FILE,
+        false => LOOKED_INTO,
     };
     let whole = if head.len() < HEAD {
         Ok(Some(Zeroizing::new(head.to_vec())))
@@ -174,11 +183,11 @@ fn understand(
     draft: &mut Draft,
     name: &str,
     whole: Option<Zeroizing<Vec<u8>>>,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
     survey: &Survey,
 ) {
     let Some(whole) = whole else {
-        if draft.kind.format().is_some() {
+        if draft.kind.format().is_some() || draft.kind.is_sealed() {
             let text = "sealed whole: it is larger than the 16 MiB of a document";
             draft.findings.push(Finding::new(Matter::SealedWhole, text));
         }
@@ -237,6 +246,9 @@ fn understand(
         draft.findings.push(found);
         return;
     }
+    draft
+        .findings
+        .extend(other_program(draft.kind, &draft.source));
     let as_document = match wanted.whole {
         Some(As::File) => false,
         Some(As::Document) => true,
@@ -249,47 +261,67 @@ fn understand(
         }
         return;
     }
-    let Some(format) = draft.kind.format().and_then(format_named) else {
-        if wanted.whole == Some(As::Document) {
-            cannot(draft, &Fault::new("its values have no names"));
+    let opened = if draft.kind.is_sealed() {
+        match unseal(draft.kind, &draft.source, &whole, &wanted.keys) {
+            Ok(opened) => opened,
+            Err(closed) => return draft.findings.push(closed),
         }
-        return;
+    } else {
+        Unsealed {
+            inner: whole,
+            envelope: None,
+        }
     };
-    let (inner, envelope) = match draft.kind {
-        Kind::AnsibleVault => match wanted.passwords.open(&whole) {
-            Ok(plain) => {
-                let inner = plain.with(|bytes| Zeroizing::new(bytes.clone()));
-                let envelope = Envelope {
-                    text: String::from_utf8_lossy(&whole).into_owned(),
-                    of: hex(&sha256(&inner)),
-                };
-                (inner, Some(envelope))
-            }
-            Err(why) => {
-                let text = format!("sealed whole, still under Ansible's password: {why}");
-                draft
-                    .findings
-                    .push(Finding::new(Matter::AnsibleVault, text));
+    values(draft, opened, wanted, survey);
+}
+
+/// Makes a document of what holds values, if it can.
+fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Survey) {
+    let Unsealed { inner, envelope } = opened;
+    // Ansible's files alone are no files of their own once they are open.
+    let is_file = draft.kind.is_sealed() && draft.kind != Kind::AnsibleVault;
+    let fault = match draft.kind.format().and_then(format_named) {
+        None => Fault::new("its values have no names"),
+        Some(format) => match Read::of(&inner, format, &wanted.keys.passwords) {
+            Ok(read) => {
+                draft.seen.values(survey, &read);
+                draft.content = Content::Document(read, envelope);
                 return;
             }
+            Err(fault) => {
+                let text = format!(
+                    "sealed whole, and no document of {}: {}",
+                    format.kind(),
+                    fault.why
+                );
+                if wanted.whole != Some(As::Document) {
+                    let found = Finding::new(Matter::SealedWhole, text).at(fault.line);
+                    draft.findings.push(found);
+                }
+                fault
+            }
         },
-        _ => (whole, None),
     };
-    match Read::of(&inner, format, &wanted.passwords) {
-        Ok(read) => {
-            draft.seen.values(survey, &read);
-            draft.content = Content::Document(read, envelope);
-        }
-        Err(fault) if wanted.whole == Some(As::Document) => cannot(draft, &fault),
-        Err(fault) => {
-            let text = format!(
-                "sealed whole, and no document of {}: {}",
-                format.kind(),
-                fault.why
-            );
-            let found = Finding::new(Matter::SealedWhole, text).at(fault.line);
-            draft.findings.push(found);
-        }
+    if wanted.whole == Some(As::Document) {
+        cannot(draft, &fault);
+    } else if is_file {
+        let name = file_name(draft.kind, &draft.source);
+        let kind = recognise(name, &inner);
+        // It lay there sealed, whoever could read the file.
+        draft.seen = survey.look(kind, &inner, 0o600, &mut draft.findings);
+        draft.content = Content::Opened(Plain::new(inner.to_vec()), envelope);
+    }
+}
+
+/// The name of a file once it is open.
+fn file_name(kind: Kind, source: &str) -> &str {
+    let name = source.rsplit('/').next().unwrap_or_default();
+    match kind {
+        Kind::Age => name
+            .strip_suffix(".age")
+            .filter(|name| !name.is_empty())
+            .unwrap_or(name),
+        _ => name,
     }
 }
 
@@ -326,13 +358,9 @@ fn name_all(
         let place = scopes.place(&folders, name, &parts);
         placed.push((draft, place));
     }
-    let name_of = |draft: &Draft| {
-        draft
-            .source
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+    let name_of = |draft: &Draft| match draft.content {
+        Content::Opened(..) => file_name(draft.kind, &draft.source).to_owned(),
+        _ => file_name(Kind::File, &draft.source).to_owned(),
     };
     let scope_of = |place: &Placed| place.scope.clone().unwrap_or_else(|| default.clone());
     for (_, place) in &placed {
@@ -341,9 +369,9 @@ fn name_all(
     let mut files: Vec<Option<Named<FilePath>>> = placed.iter().map(|_| None).collect();
     let folders: Vec<Named<String>> = placed
         .iter()
-        .map(|(draft, place)| match draft.content {
-            Content::Whole => names.folder(&scope_of(place), &place.folders),
-            _ => Named {
+        .map(|(draft, place)| match draft.content.is_file() {
+            true => names.folder(&scope_of(place), &place.folders),
+            false => Named {
                 path: scope_of(place).to_string(),
                 renamed: false,
             },
@@ -353,7 +381,7 @@ fn name_all(
         let each = placed.iter().zip(&folders).zip(&mut files);
         for (((draft, place), folder), file) in each {
             let name = name_of(draft);
-            if matches!(draft.content, Content::Whole) && fits(&place.folders, &name) == fitting {
+            if draft.content.is_file() && fits(&place.folders, &name) == fitting {
                 *file = Some(names.file(folder, &name)?);
             }
         }
@@ -368,18 +396,28 @@ fn name_all(
             scope: scope_of(&place),
             mode: draft.mode,
             keys: std::collections::BTreeMap::new(),
+            sealed: None,
             layout: None,
             envelope: None,
             record: None,
         };
         match (draft.content, file) {
             (Content::Document(read, envelope), _) => {
+                item.sealed = draft.kind.is_sealed().then_some(draft.kind);
                 let parts = [place.folders.clone(), place.parts.clone()].concat();
                 let named = names.document(&item.scope, &parts)?;
                 document(&mut item, read, named);
                 item.envelope = envelope;
             }
-            (Content::Whole, Some(named)) => {
+            (content @ (Content::Whole | Content::Opened(..)), Some(named)) => {
+                let opened = match content {
+                    Content::Opened(plain, envelope) => {
+                        item.sealed = Some(draft.kind);
+                        item.envelope = envelope;
+                        Some(plain)
+                    }
+                    _ => None,
+                };
                 if named.renamed {
                     item.find(
                         Matter::Renamed,
@@ -389,6 +427,7 @@ fn name_all(
                 item.action = Action::File(NewSealed {
                     note: named.renamed.then(|| item.source.clone()),
                     path: named.path,
+                    opened,
                     expires: None,
                     there: None,
                     unchanged: false,

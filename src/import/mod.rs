@@ -23,6 +23,7 @@ mod scope;
 mod seal;
 mod source;
 mod survey;
+mod unseal;
 mod verify;
 
 pub use crate::plaintext::{Finding, Matter};
@@ -31,4 +32,5 @@ pub use gather::{As, Wanted, plan};
 pub use ignore::ignore;
 pub use plan::{Action, Item, Plan};
 pub use source::Source;
+pub use unseal::Keys;
 pub use verify::{Shredded, Verified, shred};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::name::{DocumentPath, FilePath, Scope};
-use crate::plaintext::{Envelope, Finding, Format, Layout, Matter, Value, format_named};
+use crate::plaintext::{Envelope, Finding, Format, Kind, Layout, Matter, Value, format_within};
+use crate::secret::Plain;
 
 use super::ImportError;
 use super::record::NewInventory;
@@ -31,6 +32,8 @@ pub struct Item {
     pub(super) scope: Scope,
     pub(super) mode: Option<u32>,
     pub(super) keys: BTreeMap<String, String>,
+    /// By what it was sealed, where that was opened.
+    pub(super) sealed: Option<Kind>,
     pub(super) layout: Option<Layout>,
     pub(super) envelope: Option<Envelope>,
     /// The sealed file that holds what is kept about it.
@@ -65,6 +68,8 @@ pub struct NewDocument {
 pub struct NewSealed {
     /// Its path.
     pub path: FilePath,
+    /// Its content, where that is what was inside of the source.
+    pub(super) opened: Option<Plain>,
     /// The source's own path, where the name could not be kept.
     pub(super) note: Option<String>,
     /// The day when the certificate of this key ends.
@@ -103,12 +108,12 @@ impl Item {
 
     /// The format that its document was read by.
     pub(super) fn format(&self) -> Option<&'static dyn Format> {
-        let kind = match self.kind {
-            "service-account" => "json",
-            "ansible-vault" | "kubeconfig" => "yaml",
-            kind => kind,
-        };
-        format_named(kind)
+        format_within(self.kind)
+    }
+
+    /// Whether it lay in the clear, so that whoever could read it may know what it holds.
+    pub(super) fn was_in_clear(&self) -> bool {
+        !matches!(self.sealed, Some(Kind::Sops(_) | Kind::Age))
     }
 
     /// Whether the vault holds all of it already.
@@ -126,7 +131,8 @@ impl Plan {
     /// Refuses a plan with a finding that stands against it.
     ///
     /// # Errors
-    /// [`ImportError::Unreadable`], [`ImportError::NoRule`], [`ImportError::Conflict`].
+    /// [`ImportError::Unreadable`], [`ImportError::Forged`], [`ImportError::Malformed`],
+    /// [`ImportError::NoRule`], [`ImportError::NoDocument`], [`ImportError::Conflict`].
     pub fn demand_ready(&self) -> Result<(), ImportError> {
         let with = |matter: Matter| {
             self.items.iter().filter_map(move |item| {
@@ -139,6 +145,20 @@ impl Plan {
             .collect();
         if !sources.is_empty() {
             return Err(ImportError::Unreadable { sources });
+        }
+        let named = |matter| {
+            let found = with(matter);
+            found.map(|(item, finding)| {
+                format!("{}: {finding}", crate::text::clean_line(&item.source))
+            })
+        };
+        let sources: Vec<String> = named(Matter::Forged).collect();
+        if !sources.is_empty() {
+            return Err(ImportError::Forged { sources });
+        }
+        let sources: Vec<String> = named(Matter::Malformed).collect();
+        if !sources.is_empty() {
+            return Err(ImportError::Malformed { sources });
         }
         let mut scopes: Vec<(String, String)> = Vec::new();
         for (item, _) in with(Matter::NoRule) {

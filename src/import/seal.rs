@@ -1,9 +1,11 @@
 //! Carrying a plan out: everything into one change, which is committed whole or not at all.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::error::Error;
+use crate::secret::Plain;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ToSeal, Vault};
 
 use super::compare::demand_same;
@@ -35,15 +37,16 @@ impl Plan {
         let exposed = format!("import {}", vault.world().now().date());
         let mut files = Vec::with_capacity(AT_ONCE);
         for item in &mut self.items {
+            let exposed = item.was_in_clear().then_some(exposed.as_str());
             match &mut item.action {
-                Action::Document(document) => seal_document(document, &exposed, vault, change)?,
+                Action::Document(document) => seal_document(document, exposed, vault, change)?,
                 Action::File(file) if !file.unchanged => {
                     let path = file.path.clone();
                     demand_same(vault, &path.to_sidecar(), file.there, path.as_str())?;
                     files.push(ToSeal {
                         path,
-                        open: opening(&item.source, source),
-                        policy: noted(file.note.take(), Some(&exposed), file.expires.take()),
+                        open: opening(&item.source, source, file.opened.take()),
+                        policy: noted(file.note.take(), exposed, file.expires.take()),
                     });
                     if files.len() == AT_ONCE {
                         change.set_files(std::mem::take(&mut files))?;
@@ -96,14 +99,14 @@ fn noted(
 
 fn seal_document(
     document: &mut NewDocument,
-    exposed: &str,
+    exposed: Option<&str>,
     vault: &Vault,
     change: &mut Change<'_>,
 ) -> Result<(), Error> {
     let path = &document.path;
     demand_same(vault, &path.to_file(), document.there, path.as_str())?;
     for value in document.values.drain(..) {
-        let exposed = (!value.is_setting).then_some(exposed);
+        let exposed = exposed.filter(|_| !value.is_setting);
         let new = NewValue {
             kind: value.kind,
             plain: value.plain,
@@ -113,14 +116,38 @@ fn seal_document(
     Ok(())
 }
 
-/// How a source is opened.
+/// What a file is sealed of.
+enum Input {
+    Source(File),
+    Opened(Plain, usize),
+}
+
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Source(file) => file.read(out),
+            Self::Opened(plain, at) => {
+                let length = plain.with(|bytes| bytes.get(*at..).unwrap_or_default().read(out))?;
+                *at += length;
+                Ok(length)
+            }
+        }
+    }
+}
+
+/// How a source is opened; `opened` is what was inside of it, where that is sealed.
 fn opening<'s>(
     from: &'s str,
     source: &'s Source,
-) -> impl FnOnce() -> Result<NewFile<File>, Error> + Send {
+    opened: Option<Plain>,
+) -> impl FnOnce() -> Result<NewFile<Input>, Error> + Send {
     move || {
         let (input, about) = source.open_file(from)?;
         let mode = about.permissions().mode();
+        let input = match opened {
+            Some(plain) => Input::Opened(plain, 0),
+            None => Input::Source(input),
+        };
         Ok(NewFile { mode, input })
     }
 }

@@ -4,19 +4,18 @@
 //! will go once more, with a vault and sources that are opened anew, and only what passes it may be
 //! removed from where it lay in the clear.
 
-use zeroize::Zeroizing;
-
 use crate::error::Error;
 use crate::fs::{FsError, Gone, Stamp};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
-use crate::plaintext::{Passwords, entries_of};
+use crate::plaintext::entries_of;
 use crate::vault::Reader;
 
 use super::ImportError;
-use super::compare::{read_inventory, read_source};
+use super::compare::{Sum, read_inventory, read_source, sum_of};
 use super::plan::{Action, Item, NewDocument, Plan};
 use super::source::Source;
+use super::unseal::{Keys, unseal};
 
 /// A source whose whole content the vault holds.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl Plan {
     pub fn verify(
         &self,
         source: &Source,
-        passwords: &Passwords,
+        keys: &Keys<'_>,
         reader: &Reader<'_>,
         step: &mut dyn FnMut(),
     ) -> Result<Vec<Verified>, Error> {
@@ -66,11 +65,9 @@ impl Plan {
             let (_, about) = source.open_file(&item.source)?;
             let stamp = Stamp::of(&about);
             let fault = match &item.action {
-                Action::Document(document) => {
-                    document_fault(item, document, passwords, source, reader)?
-                }
+                Action::Document(document) => document_fault(item, document, keys, source, reader)?,
                 Action::File(file) => {
-                    file_fault(&file.path, read_source(source, &item.source)?, reader)?
+                    file_fault(&file.path, content_of(item, source, keys)?, reader)?
                 }
                 Action::Clear | Action::Skipped => None,
             };
@@ -106,7 +103,7 @@ impl Plan {
 fn document_fault(
     item: &Item,
     document: &NewDocument,
-    passwords: &Passwords,
+    keys: &Keys<'_>,
     source: &Source,
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
@@ -114,9 +111,9 @@ fn document_fault(
     let Some(bytes) = source.read(&item.source, MAX_FILE)? else {
         return changed;
     };
-    let bytes = match &item.envelope {
-        Some(_) => match passwords.open(&bytes) {
-            Ok(plain) => plain.with(|bytes| Zeroizing::new(bytes.clone())),
+    let bytes = match item.sealed {
+        Some(kind) => match unseal(kind, &item.source, &bytes, keys) {
+            Ok(opened) => opened.inner,
             Err(_) => return changed,
         },
         None => bytes,
@@ -141,6 +138,19 @@ fn document_fault(
         Some(text) if text.as_bytes() != bytes.as_slice() => Some("a value is another one"),
         Some(_) => None,
     })
+}
+
+/// What a sealed file should hold by its source as it is now, and its mode.
+fn content_of(item: &Item, source: &Source, keys: &Keys<'_>) -> Result<(Sum, u32), Error> {
+    let (sum, mode) = read_source(source, &item.source)?;
+    let Some(kind) = item.sealed else {
+        return Ok((sum, mode));
+    };
+    let whole = source.read(&item.source, MAX_FILE)?.unwrap_or_default();
+    let opened = unseal(kind, &item.source, &whole, keys);
+    // What stays closed now is another source: no sum is its own.
+    let sum = opened.map_or((0, [0; 32]), |opened| sum_of(&opened.inner));
+    Ok((sum, mode))
 }
 
 fn file_fault(

@@ -31,6 +31,9 @@ pub enum Matter {
     Conflict,
     Doubtful,
     AnsibleVault,
+    StillSealed,
+    Forged,
+    Malformed,
     KeepsPath,
     Backup,
     Junk,
@@ -76,6 +79,9 @@ impl Matter {
             Self::Conflict => "conflict",
             Self::Doubtful => "doubtful",
             Self::AnsibleVault => "ansible-vault",
+            Self::StillSealed => "still-sealed",
+            Self::Forged => "forged",
+            Self::Malformed => "malformed",
             Self::KeepsPath => "keeps-path",
             Self::Backup => "backup",
             Self::Junk => "junk",
@@ -103,6 +109,8 @@ impl Matter {
             self,
             Self::Unreadable
                 | Self::NotUtf8Name
+                | Self::Forged
+                | Self::Malformed
                 | Self::NoRule
                 | Self::Conflict
                 | Self::CannotBeDocument

@@ -5,7 +5,9 @@
 
 use super::ansible_vault;
 use super::der;
+use super::open_age::is_age;
 use super::pem;
+use super::sops::Form;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -18,6 +20,10 @@ pub enum Kind {
     MyCnf,
     Yaml,
     AnsibleVault,
+    Sops(Form),
+    Age,
+    Gpg,
+    Dotenvx,
     ServiceAccount,
     Kubeconfig,
     PrivateKey,
@@ -50,6 +56,14 @@ impl Kind {
             Self::MyCnf => "my.cnf",
             Self::Yaml => "yaml",
             Self::AnsibleVault => "ansible-vault",
+            Self::Sops(Form::Yaml) => "sops-yaml",
+            Self::Sops(Form::Json) => "sops-json",
+            Self::Sops(Form::Dotenv) => "sops-dotenv",
+            Self::Sops(Form::Ini) => "sops-ini",
+            Self::Sops(Form::Binary) => "sops",
+            Self::Age => "age",
+            Self::Gpg => "gpg",
+            Self::Dotenvx => "dotenvx",
             Self::ServiceAccount => "service-account",
             Self::Kubeconfig => "kubeconfig",
             Self::PrivateKey => "private-key",
@@ -81,6 +95,7 @@ impl Kind {
             // Programs want these as a file, but they can be read.
             Self::ServiceAccount => Some("json"),
             Self::Kubeconfig | Self::AnsibleVault => Some("yaml"),
+            Self::Sops(form) => form.format(),
             _ => None,
         }
     }
@@ -89,6 +104,12 @@ impl Kind {
     #[must_use]
     pub fn is_wanted_whole(self) -> bool {
         matches!(self, Self::ServiceAccount | Self::Kubeconfig)
+    }
+
+    /// Whether another program sealed it, so that all of it is needed to see what is inside.
+    #[must_use]
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::AnsibleVault | Self::Sops(_) | Self::Age)
     }
 
     /// Whether everybody may read it.
@@ -101,7 +122,7 @@ impl Kind {
     #[must_use]
     pub fn stem(self, name: &str) -> Vec<&str> {
         let mut parts: Vec<&str> = name.split('.').filter(|part| !part.is_empty()).collect();
-        if self == Self::Dotenv {
+        if matches!(self, Self::Dotenv | Self::Sops(Form::Dotenv)) {
             let is_marker = |part: &&str| part.eq_ignore_ascii_case("env");
             // `.env.local` has its marker in front, `local.env` behind.
             let marker = if name.starts_with('.') {
@@ -114,6 +135,10 @@ impl Kind {
             }
         } else if parts.len() > 1 {
             parts.pop();
+        }
+        // `secrets.enc.yaml` says that it is sealed, which it is no more.
+        if matches!(self, Self::Sops(_)) && parts.len() > 1 {
+            parts.retain(|part| !matches!(*part, "enc" | "encrypted" | "sops"));
         }
         parts
     }
@@ -133,10 +158,19 @@ pub fn recognise(name: &str, head: &[u8]) -> Kind {
         return Kind::Backup;
     }
     let ends = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
+    if is_age(head) {
+        return Kind::Age;
+    }
+    if let Some(form) = Form::of(&lower, head) {
+        return Kind::Sops(form);
+    }
     let text = text_of(head);
     if let Some(text) = text {
         if text.starts_with(ansible_vault::MARK) {
             return Kind::AnsibleVault;
+        }
+        if text.starts_with("-----BEGIN PGP MESSAGE-----") {
+            return Kind::Gpg;
         }
         if let Some(kind) = of_pem(text) {
             return kind;
@@ -144,7 +178,18 @@ pub fn recognise(name: &str, head: &[u8]) -> Kind {
     }
     let dotenv = lower == ".env" || lower.starts_with(".env.") || lower.ends_with(".env");
     if dotenv && !head.contains(&0) {
-        return Kind::Dotenv;
+        let sealed = |line: &str| {
+            let value = line.split_once('=').map(|(_, value)| value.trim_start());
+            value.is_some_and(|value| {
+                value
+                    .trim_start_matches(['"', '\''])
+                    .starts_with("encrypted:")
+            })
+        };
+        return match text.is_some_and(|text| text.lines().any(sealed)) {
+            true => Kind::Dotenvx,
+            false => Kind::Dotenv,
+        };
     }
     let Some(text) = text else {
         return of_binary(&lower, head);
@@ -243,6 +288,9 @@ fn of_pem(text: &str) -> Option<Kind> {
 }
 
 fn of_binary(name: &str, head: &[u8]) -> Kind {
+    if name.ends_with(".gpg") {
+        return Kind::Gpg;
+    }
     // PFX (RFC 7292): a sequence that begins with version 3 and a content info.
     let pfx = head.starts_with(&[der::SEQUENCE]) && {
         let skipped = match head.get(1) {
@@ -299,7 +347,9 @@ fn of_lines(name: &str, text: &str) -> Kind {
             .is_some_and(|word| TYPES.iter().any(|t| word.starts_with(t)));
         typed && words.next().is_some_and(|word| word.starts_with("AAAA"))
     };
-    if lines().all(is_key) {
+    // `.age-recipients` has one a line.
+    let is_recipient = |line: &str| line.starts_with("age1") && !line.contains([' ', '=', ':']);
+    if lines().all(|line| is_key(line) || is_recipient(line)) {
         return Kind::PublicKey;
     }
     let host = |line: &str| {
@@ -390,6 +440,31 @@ mod tests {
                 "-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
                 Kind::PrivateKey,
             ),
+            (
+                "a.yaml",
+                "a: ENC[AES256_GCM,data:x\n",
+                Kind::Sops(Form::Yaml),
+            ),
+            (
+                "a.env",
+                "a=ENC[AES256_GCM,data:x\n",
+                Kind::Sops(Form::Dotenv),
+            ),
+            (
+                "key.pem",
+                "{\"data\": \"ENC[AES256_GCM,data:x\", \"sops\": {}}",
+                Kind::Sops(Form::Binary),
+            ),
+            ("notes.md", "such as ENC[AES256_GCM,data:x\n", Kind::Text),
+            ("db.age", "age-encryption.org/v1\n", Kind::Age),
+            ("db", "-----BEGIN AGE ENCRYPTED FILE-----\n", Kind::Age),
+            ("db.asc", "-----BEGIN PGP MESSAGE-----\n", Kind::Gpg),
+            (
+                ".age-recipients",
+                "# us\nage1abc\nssh-ed25519 AAAAC3 a\n",
+                Kind::PublicKey,
+            ),
+            (".env", "A=\"encrypted:BD8\"\n", Kind::Dotenvx),
             ("run", "#!/bin/sh\n", Kind::Script),
             ("web.env~", "A=1", Kind::Backup),
             (".web.env.swp", "b0VIM", Kind::Backup),
@@ -425,6 +500,9 @@ mod tests {
             (Kind::Json, "principal.json", &["principal"]),
             (Kind::Yaml, "dev.yml", &["dev"]),
             (Kind::Json, "config", &["config"]),
+            (Kind::Sops(Form::Yaml), "web.enc.yaml", &["web"]),
+            (Kind::Sops(Form::Yaml), "sops.yaml", &["sops"]),
+            (Kind::Sops(Form::Dotenv), "web.sops.env", &["web"]),
         ] {
             assert_eq!(kind.stem(name), stem, "{name}");
         }

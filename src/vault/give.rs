@@ -29,16 +29,43 @@ impl Vault {
             }
         }
         let each = recipients.iter().map(|recipient| &**recipient);
-        match stream::seal_file(each, input, output) {
-            Ok(_) => Ok(()),
-            Err(stream::StreamError::Io(source)) => {
-                Err(FsError::io("write", std::path::Path::new(path))(source).into())
+        let sealed = stream::seal_file(each, input, output);
+        sealed.map(drop).map_err(|error| given(path, error))
+    }
+
+    /// Seals a few bytes to each recipient of everybody who reads a path, one age file each: for tools that
+    /// keep them apart. Gives each recipient with its file.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn seal_to_each_reader(
+        &self,
+        path: &str,
+        to_recipient: &ToRecipient<'_>,
+        bytes: &[u8],
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let mut sealed = Vec::new();
+        for reader in &self.rights(path)?.readers {
+            for recipient in &self.party(reader)?.recipients {
+                let (to, mut file) = (to_recipient(recipient)?, Vec::new());
+                stream::seal_file(std::iter::once(&*to), bytes, &mut file)
+                    .map_err(|error| given(path, error))?;
+                sealed.push((recipient.key.to_string(), file));
             }
-            Err(other) => Err(VaultError::BadFile {
-                name: path.to_owned(),
-                why: other.to_string(),
-            }
-            .into()),
         }
+        Ok(sealed)
+    }
+}
+
+fn given(path: &str, error: stream::StreamError) -> Error {
+    match error {
+        stream::StreamError::Io(source) => {
+            FsError::io("write", std::path::Path::new(path))(source).into()
+        }
+        other => VaultError::BadFile {
+            name: path.to_owned(),
+            why: other.to_string(),
+        }
+        .into(),
     }
 }

@@ -10,7 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{desk, fixture, lab, terminal, tool};
+use support::{desk, fixture, lab, sops, terminal, tool};
 
 mod a_bad_edit_keeps_the_text_and_says_why;
 mod a_check_holds_readers_and_rules_together;
@@ -20,6 +20,7 @@ mod a_first_use_is_asked_on_a_terminal;
 mod a_password_comes_with_its_htpasswd_line;
 mod a_plaintext_tree_becomes_a_vault;
 mod a_policy_is_signed_beside_the_value;
+mod a_post_quantum_reader_stands_beside_classic_ones;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_scan_finds_what_lies_in_clear;
@@ -28,6 +29,7 @@ mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_team_shares_a_document;
 mod a_value_and_a_file_are_edited_as_they_are;
 mod a_value_is_handed_in_by_who_cannot_read;
+mod an_age_store_comes_in_and_goes_back;
 mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;
@@ -36,6 +38,7 @@ mod an_ssh_key_opens_secrets;
 mod any_tree_can_be_imported;
 mod any_tree_comes_back;
 mod checking;
+mod damaged_sops_files_are_refused;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
 mod findings_say_what_to_do;
@@ -49,6 +52,7 @@ mod plaintext_is_gone_on_every_way_out;
 mod reading_a_vault_starts_no_process;
 mod several_administrators_decide_together;
 mod somebody_leaves;
+mod sops_files_come_in_and_go_back;
 mod ten_thousand_variables_are_one_document;
 mod the_reference_deployment_gives_each_component_its_own;
 mod three_people_live_with_a_vault;

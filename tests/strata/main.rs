@@ -75,6 +75,8 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ),
     ("saphyr_parser", Kind::Crate, &["plaintext/format/yaml"]),
     ("aes", Kind::Crate, &["plaintext"]),
+    ("aes_gcm", Kind::Crate, &["plaintext/sops"]),
+    ("regex_lite", Kind::Crate, &["plaintext/sops"]),
     ("bcrypt", Kind::Crate, &["secret"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),

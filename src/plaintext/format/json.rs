@@ -3,7 +3,7 @@
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Entry, Format, Lines, Parsed, Unprintable, below};
+use super::{Entry, Format, Leaf, Lines, Parsed, Unprintable, below};
 use crate::plaintext::layout::{Step, Style};
 use crate::plaintext::node::Node;
 use crate::plaintext::{DEEPEST, Fault, Passwords};
@@ -69,6 +69,35 @@ impl Format for Json {
     }
 }
 
+/// The scalars of a text in their order, `null` among them, and where the values at the top begin and
+/// end.
+///
+/// # Errors
+/// [`Fault`] with the line.
+pub(in crate::plaintext) fn leaves(text: &str) -> Result<(Vec<Leaf>, Vec<Top>), Fault> {
+    let raw: &RawValue = serde_json::from_str(text)
+        .map_err(|error| Fault::at(error.line(), "it does not read as JSON"))?;
+    if !raw.get().starts_with('{') {
+        return Err(Fault::new("it is no object, and its values have no names"));
+    }
+    let (lines, mut parsed) = (Lines::new(text), Parsed::default());
+    let reader = Reader {
+        text,
+        lines: &lines,
+        parsed: &mut parsed,
+    };
+    let (mut leaves, mut tops) = (Vec::new(), Vec::new());
+    for (key, raw) in reader.members(raw.get(), 0)? {
+        let at = reader.place(raw);
+        reader.leaves(raw, &[Step::Key(key.clone())], 1, &mut leaves)?;
+        tops.push((key, at..at + raw.get().len()));
+    }
+    Ok((leaves, tops))
+}
+
+/// A name at the top of a text, and where its value stands.
+pub(in crate::plaintext) type Top = (String, std::ops::Range<usize>);
+
 struct Reader<'t> {
     text: &'t str,
     lines: &'t Lines,
@@ -100,6 +129,51 @@ impl<'t> Reader<'t> {
         Ok(members)
     }
 
+    fn items(&self, text: &'t str, at: usize) -> Result<Vec<&'t RawValue>, Fault> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        json.deserialize_seq(Items)
+            .map_err(|_| self.fault(at, "it does not read as JSON"))
+    }
+
+    fn leaves(
+        &self,
+        raw: &'t RawValue,
+        path: &[Step],
+        depth: usize,
+        leaves: &mut Vec<Leaf>,
+    ) -> Result<(), Fault> {
+        let (at, text) = (self.place(raw), raw.get());
+        if depth > DEEPEST {
+            return Err(self.fault(at, "it is nested too deeply"));
+        }
+        let (style, scalar) = match text.as_bytes().first() {
+            Some(b'{') => {
+                for (key, raw) in self.members(text, at)? {
+                    self.leaves(raw, &below(path, Step::Key(key)), depth + 1, leaves)?;
+                }
+                return Ok(());
+            }
+            Some(b'[') => {
+                for (index, raw) in self.items(text, at)?.into_iter().enumerate() {
+                    self.leaves(raw, &below(path, Step::Index(index)), depth + 1, leaves)?;
+                }
+                return Ok(());
+            }
+            Some(b'"') => {
+                let half = |_| self.fault(at, "a text with half a character");
+                (Style::Double, serde_json::from_str(text).map_err(half)?)
+            }
+            _ => (Style::Bare, text.to_owned()),
+        };
+        leaves.push(Leaf {
+            path: path.to_vec(),
+            span: at..at + text.len(),
+            style,
+            text: scalar,
+        });
+        Ok(())
+    }
+
     fn node(&mut self, raw: &'t RawValue, path: &[Step], depth: usize) -> Result<Node, Fault> {
         let at = self.place(raw);
         let text = raw.get();
@@ -119,10 +193,7 @@ impl<'t> Reader<'t> {
                 Node::Table(entries)
             }
             Some(b'[') => {
-                let mut json = serde_json::Deserializer::from_str(text);
-                let raws: Vec<&'t RawValue> = json
-                    .deserialize_seq(Items)
-                    .map_err(|_| self.fault(at, "it does not read as JSON"))?;
+                let raws = self.items(text, at)?;
                 let mut items = Vec::new();
                 for (index, raw) in raws.into_iter().enumerate() {
                     items.push(self.node(raw, &below(path, Step::Index(index)), depth + 1)?);
@@ -240,7 +311,7 @@ pub(super) fn string(out: &mut String, text: &str) {
 }
 
 /// A TOML literal as JSON has it.
-pub(super) fn literal(kind: ValueType, text: &str) -> Result<String, &'static str> {
+pub(in crate::plaintext) fn literal(kind: ValueType, text: &str) -> Result<String, &'static str> {
     let plain = text.replace('_', "");
     let number = plain.trim_start_matches('+');
     match kind {

@@ -13,7 +13,9 @@ use crate::secret::Plain;
 
 pub use dotenv::Dotenv;
 pub use json::Json;
+pub(super) use json::{leaves as json_leaves, literal as json_literal};
 pub use yaml::{Ansible, Tree};
+pub(super) use yaml::{SEVERAL, leaves as yaml_leaves, text_of as yaml_text};
 
 /// Why a document cannot be written in a format.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +62,16 @@ const FORMATS: &[&dyn Format] = &[
 #[must_use]
 pub fn named(kind: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.kind() == kind)
+}
+
+/// The format that reads what plans call so, or what is inside of it.
+#[must_use]
+pub fn within(kind: &str) -> Option<&'static dyn Format> {
+    named(match kind {
+        "service-account" => "json",
+        "ansible-vault" | "kubeconfig" => "yaml",
+        kind => kind.strip_prefix("sops-").unwrap_or(kind),
+    })
 }
 
 /// What a format found in a text.
@@ -164,6 +176,16 @@ impl Lines {
             .and_then(|start| text.get(start..end))
             .unwrap_or_default()
     }
+}
+
+/// A scalar where it stands, of a text that is read leniently: one that SOPS sealed.
+pub(super) struct Leaf {
+    pub(super) path: Vec<Step>,
+    pub(super) span: std::ops::Range<usize>,
+    /// `Bare` is a word or number, anything else a text.
+    pub(super) style: Style,
+    /// Without quotes and escapes.
+    pub(super) text: String,
 }
 
 /// A path with one step more.

@@ -7,6 +7,7 @@
 //!
 //! The parser gives events, so how deep a file nests costs no stack; the limits are ours.
 
+mod leaves;
 mod read;
 mod tree;
 mod word;
@@ -17,6 +18,7 @@ use crate::plaintext::layout::Style;
 use crate::plaintext::node::Node;
 use crate::plaintext::{Fault, Finding, Matter, Passwords};
 use crate::vault::ValueType;
+pub(in crate::plaintext) use leaves::{SEVERAL, leaves};
 use read::Reader;
 pub use tree::Tree;
 use word::{Word, resolve};
@@ -136,7 +138,7 @@ fn yaml_float(text: &str) -> Result<String, &'static str> {
     Ok(format!("{mantissa}{point}e{sign}{exponent}"))
 }
 
-fn text_of(text: &str) -> String {
+pub(in crate::plaintext) fn text_of(text: &str) -> String {
     if is_plain(text) {
         text.to_owned()
     } else {
