@@ -63,6 +63,19 @@ fn the_page_about_ansible_is_true() {
     lab.nowhere(&["of-the-team".to_owned()]);
 }
 
+/// What shells and readers of manuals make of it.
+#[test]
+fn the_page_about_shells_is_true() {
+    for program in ["fish", "man", "mandoc"] {
+        support::tool::tool(program);
+    }
+    let lab = Lab::empty();
+    let page = std::fs::read_to_string("docs/shells.md").expect("the page");
+    for block in page.split("```console\n").skip(1) {
+        run(&lab, block.split("```").next().unwrap_or_default());
+    }
+}
+
 /// Plays `az`: writes down each line, and what it has of the environment and of the file that it is led to.
 const AZ: &str = r#"#!/bin/sh
 log=$(dirname "$0")/log

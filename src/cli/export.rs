@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{Context, as_openers};
@@ -33,7 +34,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "TARGET")]
     targets: Vec<SecretPath>,
     /// age, dotenv, json, ansible or dir
-    #[arg(long, value_parser = format)]
+    #[arg(long, value_parser = formats())]
     format: As,
     /// The folder to write to; `-` prints one document
     #[arg(long, value_name = "DIR|-")]
@@ -46,11 +47,11 @@ pub(crate) struct ExportArgs {
     show: bool,
 }
 
-fn format(text: &str) -> Result<As, &'static str> {
-    let found = As::ALL.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, format)| *format)
-        .ok_or("age, dotenv, json, ansible or dir is wanted")
+fn formats() -> impl TypedValueParser<Value = As> {
+    PossibleValuesParser::new(As::ALL.map(|(name, _)| name)).try_map(|text| {
+        let found = As::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|(_, format)| *format).ok_or("no such format")
+    })
 }
 
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {

@@ -1,13 +1,17 @@
 //! `clws exec`: a program with secrets.
 
+mod runner;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error};
-use crate::exec::{self, FileRequest, Given, Output, Plan, Rename, Request, VariableName};
+use crate::exec::{
+    self, FileRequest, Given, Output, Plan, Rename, Request, VariableName, for_github,
+};
 use crate::fs::Sync;
 use crate::name::{SecretPath, ValueName};
 use crate::text::list;
@@ -41,9 +45,23 @@ pub(crate) struct ExecArgs {
     /// Take the values out of what the program prints; a best effort
     #[arg(long)]
     redact: bool,
+    /// Have a CI job's log show none of the values
+    ///
+    /// `github` tells the runner each line of them, on the step's own output before the program starts,
+    /// and is refused where none reads it. GitLab's runner takes no such word from a job, so `gitlab`
+    /// takes them out of the program's output, as `--redact` does.
+    #[arg(long, value_enum, value_name = "CI")]
+    mask: Option<Ci>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+/// Whose log is masked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Ci {
+    Github,
+    Gitlab,
 }
 
 /// The exit code is the program's, so errors of clws itself have codes of their own.
@@ -74,6 +92,9 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
         allowed: args.allow.clone(),
     };
     let plan = Plan::of(&vault, &request)?;
+    if args.mask == Some(Ci::Github) {
+        runner::demand(&cx.world)?;
+    }
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?.for_programs();
@@ -81,8 +102,11 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
+    if args.mask == Some(Ci::Github) {
+        runner::tell(&for_github(&given))?;
+    }
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let output = if args.redact {
+    let output = if args.redact || args.mask == Some(Ci::Gitlab) {
         let large = given.large_files();
         if !large.is_empty() {
             cx.ui.warn(&format!(
