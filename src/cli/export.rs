@@ -63,13 +63,9 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     if to_stdout && matches!(args.format, As::Age | As::Dir) {
         return Err(usage("`--out -` prints one document, as dotenv, json or ansible").into());
     }
-    if to_stdout && cx.ui.shows_to_terminal() && !args.show {
-        return Err(Problem::new(
-            Code::Denied,
-            "stdout is a terminal, where others may look on",
-        )
-        .hint("`--show` prints it all the same")
-        .into());
+    if to_stdout {
+        let instead = "`--out DIR` writes files; `clws exec --file` gives one to a program";
+        cx.ui.demand_eyes(args.show.into(), instead)?;
     }
     let reader = Reader::new(&vault, as_openers(&mine), "export", Sync::Lazy)?.for_programs();
     if to_stdout {

@@ -90,6 +90,9 @@ struct Global {
     /// Where pins, locks, journals and the audit log lie
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
     state_dir: Option<PathBuf>,
+    /// Print no value and take none but from a person's terminal: a program acts for a person here
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    agent: bool,
     /// Print lists, reports and errors as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
@@ -206,6 +209,7 @@ pub fn main() -> ExitCode {
         expect,
         config_dir,
         state_dir,
+        agent,
         json,
         yes,
         no_input,
@@ -225,7 +229,10 @@ pub fn main() -> ExitCode {
     {
         world = world.with_variable(name, folder);
     }
-    let ui = Ui::new(talk, json, !no_input, yes);
+    if agent {
+        world = world.with_variable(env::AGENT, "1");
+    }
+    let ui = Ui::new(talk, json, !no_input, yes).for_agent(world.is_for_agent());
     let cx = Context {
         world,
         ui,

@@ -64,6 +64,7 @@ mod tests {
                 ("C".parse().unwrap(), value("abc")),
             ],
             files: Vec::new(),
+            no_print: false,
         };
         for_github(&given).with(|text| {
             let text = String::from_utf8_lossy(text);

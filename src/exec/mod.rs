@@ -47,7 +47,9 @@ pub fn run(
     output: Output<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Error> {
-    let Given { variables, files } = given;
+    let Given {
+        variables, files, ..
+    } = given;
     if files.is_empty() && matches!(output, Output::Direct) {
         let command = child::command(world, words, &variables)?;
         return Err(child::replace(command, words, inherited).into());

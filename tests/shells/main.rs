@@ -13,6 +13,8 @@ mod support;
 
 mod a_log_shows_no_value;
 mod a_planted_name_is_never_offered;
+mod a_policy_keeps_a_value_from_eyes;
+mod an_agent_sees_no_value;
 mod every_shell_completes_names;
 mod shell;
 mod the_manual_has_a_page_for_each_command;

@@ -1,11 +1,14 @@
 //! `clws exec`: a program with secrets.
 
+mod redaction;
 mod runner;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+
+pub(crate) use redaction::Redaction;
 
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error};
@@ -42,9 +45,8 @@ pub(crate) struct ExecArgs {
     /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH
     #[arg(long, value_name = "NAME")]
     allow: Vec<VariableName>,
-    /// Take the values out of what the program prints; a best effort
-    #[arg(long)]
-    redact: bool,
+    #[command(flatten)]
+    redaction: Redaction,
     /// Have a CI job's log show none of the values
     ///
     /// `github` tells the runner each line of them, on the step's own output before the program starts,
@@ -83,6 +85,7 @@ pub(crate) fn run(args: &ExecArgs, cx: &Context) -> ExitCode {
 }
 
 fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
+    args.redaction.demand(cx)?;
     let vault = cx.trusted_vault()?;
     let request = Request {
         paths: args.paths.clone(),
@@ -106,7 +109,8 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
         runner::tell(&for_github(&given))?;
     }
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let output = if args.redact || args.mask == Some(Ci::Gitlab) {
+    let redacts = args.redaction.is_wanted(cx, given.no_print);
+    let output = if redacts || args.mask == Some(Ci::Gitlab) {
         let large = given.large_files();
         if !large.is_empty() {
             cx.ui.warn(&format!(
