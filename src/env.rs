@@ -8,5 +8,7 @@ pub const IDENTITY: &str = "CLWS_IDENTITY";
 pub const CONFIG_DIR: &str = "CLWS_CONFIG_DIR";
 /// Where pins, locks, journals and the audit log lie, instead of `$XDG_STATE_HOME/clws`.
 pub const STATE_DIR: &str = "CLWS_STATE_DIR";
+/// Whether somebody's agent is at work, which sees and gives no value; `--agent`. `0` says no.
+pub const AGENT: &str = "CLWS_AGENT";
 /// What a first use on this machine may trust, `FINGERPRINT@N`; `--expect`.
 pub const TRUST: &str = "CLWS_TRUST";

@@ -125,6 +125,12 @@ impl World {
             .filter(|v| !v.is_empty())
     }
 
+    /// Whether an agent is at work: a program that acts for a person, and keeps or sends on what it sees.
+    #[must_use]
+    pub fn is_for_agent(&self) -> bool {
+        self.variable(env::AGENT).is_some_and(|says| says != "0")
+    }
+
     /// All variables, for children that get them.
     pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.environment

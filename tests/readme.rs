@@ -87,6 +87,15 @@ fn the_page_about_pass_is_true() {
     lab.nowhere(&values);
 }
 
+/// What shells and readers of manuals make of it.
+#[test]
+fn the_page_about_shells_is_true() {
+    for program in ["fish", "man", "mandoc"] {
+        support::tool::tool(program);
+    }
+    run_page(&Lab::empty(), "docs/shells.md");
+}
+
 fn run_page(lab: &Lab, page: &str) {
     let page = std::fs::read_to_string(page).expect("the page");
     let mut blocks = page.split("```console\n").skip(1).peekable();

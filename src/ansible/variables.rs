@@ -45,11 +45,23 @@ pub fn variables(
         };
         let variables = all.entry(group).or_default();
         for value in &opened {
+            if value.no_print {
+                return Err(not_printed(&format!("{document}/{}", value.name)).into());
+            }
             let name = checked(document.as_str(), &value.name)?;
             variables.insert(name, of_value(document.as_str(), value)?);
         }
     }
     Ok(all)
+}
+
+/// An inventory is printed; a program can have the value by a file.
+fn not_printed(path: &str) -> Problem {
+    Problem::new(Code::Denied, format!("`{path}` is not to be printed"))
+        .note("its policy says no_print")
+        .hint(format!(
+            "`clws exec --file NAME={path} -- CMD` puts it into a file for a program"
+        ))
 }
 
 /// A name that Ansible takes for a variable.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{Context, as_openers};
@@ -34,7 +35,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "TARGET")]
     targets: Vec<SecretPath>,
     /// age, dotenv, json, ansible, sops or dir
-    #[arg(long, value_parser = format)]
+    #[arg(long, value_parser = formats())]
     format: As,
     /// The folder to write to; `-` prints one document
     #[arg(long, value_name = "DIR|-")]
@@ -47,11 +48,11 @@ pub(crate) struct ExportArgs {
     show: bool,
 }
 
-fn format(text: &str) -> Result<As, &'static str> {
-    let found = As::ALL.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, format)| *format)
-        .ok_or("age, dotenv, json, ansible, sops or dir is wanted")
+fn formats() -> impl TypedValueParser<Value = As> {
+    PossibleValuesParser::new(As::ALL.map(|(name, _)| name)).try_map(|text| {
+        let found = As::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|(_, format)| *format).ok_or("no such format")
+    })
 }
 
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
@@ -65,14 +66,9 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
             usage("`--out -` prints one document, as dotenv, json, ansible or sops").into(),
         );
     }
-    let is_plaintext = !args.format.is_sealed();
-    if to_stdout && is_plaintext && cx.ui.shows_to_terminal() && !args.show {
-        return Err(Problem::new(
-            Code::Denied,
-            "stdout is a terminal, where others may look on",
-        )
-        .hint("`--show` prints it all the same")
-        .into());
+    if to_stdout && !args.format.is_sealed() {
+        let instead = "`--out DIR` writes files; `clws exec --file` gives one to a program";
+        cx.ui.demand_eyes(args.show.into(), instead)?;
     }
     let reader = Reader::new(&vault, as_openers(&mine), "export", Sync::Lazy)?.for_programs();
     if to_stdout {

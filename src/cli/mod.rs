@@ -6,6 +6,8 @@ mod access;
 mod ansible;
 mod audit;
 mod check;
+mod complete;
+mod completions;
 mod context;
 mod deploy;
 mod exec;
@@ -20,6 +22,7 @@ mod identity;
 mod import;
 mod init;
 mod login;
+mod man;
 mod merge;
 mod progress;
 mod recipient;
@@ -36,7 +39,7 @@ mod ui;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::env;
 use crate::error::{Code, Error, Problem};
@@ -68,7 +71,7 @@ struct Cli {
 #[derive(Args, Debug)]
 struct Global {
     /// The vault's folder; else the nearest parent with a clws.toml that belongs to you
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
     vault: Option<PathBuf>,
     /// An identity's folder, or an age identity file for reading only
     #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
@@ -82,11 +85,14 @@ struct Global {
     )]
     expect: Option<String>,
     /// Where identities and config.toml lie
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
     config_dir: Option<PathBuf>,
     /// Where pins, locks, journals and the audit log lie
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
     state_dir: Option<PathBuf>,
+    /// Print no value and take none but from a person's terminal: a program acts for a person here
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    agent: bool,
     /// Print lists, reports and errors as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
@@ -144,6 +150,10 @@ enum Command {
     Ansible(ansible::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    #[command(hide = true)]
+    Complete(complete::CompleteArgs),
 }
 
 fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
@@ -170,6 +180,9 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Git(command) => git::run(command, cx),
         Command::Ansible(command) => ansible::run(command, cx).map(|()| ExitCode::SUCCESS),
         Command::Audit(command) => audit::run(command, cx),
+        Command::Completions(args) => completions::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Man(args) => man::run(args, cx).map(|()| ExitCode::SUCCESS),
+        Command::Complete(args) => complete::run(args, cx).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -196,6 +209,7 @@ pub fn main() -> ExitCode {
         expect,
         config_dir,
         state_dir,
+        agent,
         json,
         yes,
         no_input,
@@ -215,7 +229,10 @@ pub fn main() -> ExitCode {
     {
         world = world.with_variable(name, folder);
     }
-    let ui = Ui::new(talk, json, !no_input, yes);
+    if agent {
+        world = world.with_variable(env::AGENT, "1");
+    }
+    let ui = Ui::new(talk, json, !no_input, yes).for_agent(world.is_for_agent());
     let cx = Context {
         world,
         ui,

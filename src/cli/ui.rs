@@ -26,6 +26,30 @@ pub(crate) enum Talk {
     Verbose,
 }
 
+/// Whether somebody asked for values on a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Show {
+    /// With `--show`.
+    Asked,
+    /// Not.
+    Unasked,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// Standard input: a terminal or a pipe.
+    Input,
+    /// A file.
+    File,
+}
+
+impl From<bool> for Show {
+    fn from(show: bool) -> Self {
+        if show { Self::Asked } else { Self::Unasked }
+    }
+}
+
 /// The person at the other end, or a script.
 #[derive(Debug)]
 pub(crate) struct Ui {
@@ -33,6 +57,7 @@ pub(crate) struct Ui {
     json: bool,
     ask: bool,
     yes: bool,
+    agent: bool,
 }
 
 impl Ui {
@@ -42,7 +67,19 @@ impl Ui {
             json,
             ask,
             yes,
+            agent: false,
         }
+    }
+
+    /// The same for somebody who must see and give no value.
+    pub(crate) fn for_agent(mut self, agent: bool) -> Self {
+        self.agent = agent;
+        self
+    }
+
+    /// Whether an agent reads what is printed.
+    pub(crate) fn is_for_agent(&self) -> bool {
+        self.agent
     }
 
     /// Whether lists and reports are to be JSON.
@@ -63,6 +100,57 @@ impl Ui {
     /// Whether stdout is a terminal.
     pub(crate) fn shows_to_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// Refuses to print values: for an agent always, on a terminal without `--show`. `instead` is the
+    /// way out for an agent.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_eyes(&self, show: Show, instead: &str) -> Result<(), Error> {
+        self.demand_no_agent(instead)?;
+        if show == Show::Asked || !self.shows_to_terminal() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Denied,
+            "stdout is a terminal, where others may look on",
+        )
+        .hint("`--show` prints values all the same")
+        .into())
+    }
+
+    /// Refuses to show values to an agent.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_no_agent(&self, instead: &str) -> Result<(), Error> {
+        if !self.agent {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Denied, "an agent is shown no value")
+            .note("CLWS_AGENT or `--agent` says that one is at work")
+            .hint(instead)
+            .into())
+    }
+
+    /// Refuses a value that an agent could give: it would know it, and whoever it sends on what it knows.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_typed(&self, what: &str, from: Source) -> Result<(), Error> {
+        if !self.agent || from == Source::Input && self.can_ask() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Denied, "an agent gives no value")
+            .note("CLWS_AGENT or `--agent` says that one is at work")
+            .hint(format!(
+                "`clws secret generate {what}` makes a value that nobody sees"
+            ))
+            .hint(format!(
+                "a person types one on a terminal: `clws secret set {what}`"
+            ))
+            .into())
     }
 
     /// Prints bytes as they are.
@@ -232,6 +320,7 @@ impl Ui {
     /// # Errors
     /// DENIED where stdin is a terminal and nobody may be asked; IOERR; DATAERR above `most` bytes.
     pub(crate) fn value(&self, what: &str, most: usize) -> Result<Plain, Error> {
+        self.demand_typed(what, Source::Input)?;
         if io::stdin().is_terminal() {
             if !self.ask {
                 return Err(

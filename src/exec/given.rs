@@ -13,7 +13,7 @@ use crate::fs::FsError;
 use crate::name::{DocumentPath, FilePath, SecretName};
 use crate::plaintext::{Ansible, Format as _, entries_of};
 use crate::secret::Plain;
-use crate::vault::{MAX_VALUE, Opened, Reader};
+use crate::vault::{MAX_VALUE, Opened, PolicyKey, Reader};
 
 /// Values in the clear and files that were verified: the program's, by the names of its variables.
 pub struct Given {
@@ -21,6 +21,8 @@ pub struct Given {
     pub variables: Vec<(VariableName, Plain)>,
     /// Variables that get the path of a file.
     pub files: Vec<(VariableName, GivenFile)>,
+    /// Whether a policy says of one of them that it is not to be printed.
+    pub no_print: bool,
 }
 
 /// A file that is to be placed.
@@ -50,19 +52,32 @@ impl Given {
         let mut given = Self {
             variables: Vec::new(),
             files: Vec::new(),
+            no_print: false,
         };
         for (document, picked) in &plan.documents {
             given.take(document, picked, reader)?;
         }
         for (variable, secret) in &plan.files {
             let file = match secret {
-                FileSource::One(SecretName::Value(document, name)) => GivenFile {
-                    name: name.to_string(),
-                    mode: VALUE_MODE,
-                    content: Content::Small(reader.value(document, name)?.value),
-                },
-                FileSource::One(SecretName::File(path)) => GivenFile::open(path, reader)?,
-                FileSource::Document(document) => GivenFile::of_document(document, reader)?,
+                FileSource::One(SecretName::Value(document, name)) => {
+                    let opened = reader.value(document, name)?;
+                    given.no_print |= opened.no_print;
+                    GivenFile {
+                        name: name.to_string(),
+                        mode: VALUE_MODE,
+                        content: Content::Small(opened.value),
+                    }
+                }
+                FileSource::One(SecretName::File(path)) => {
+                    let (file, no_print) = GivenFile::open(path, reader)?;
+                    given.no_print |= no_print;
+                    file
+                }
+                FileSource::Document(document) => {
+                    let opened = reader.document(document)?;
+                    given.no_print |= opened.iter().any(|value| value.no_print);
+                    GivenFile::of_document(document, &opened)?
+                }
             };
             given.files.push((variable.clone(), file));
         }
@@ -83,7 +98,14 @@ impl Given {
                 .map(|name| reader.value(document, name))
                 .collect::<Result<_, _>>()?
         };
-        for Opened { name, value, .. } in opened {
+        for opened in opened {
+            let Opened {
+                name,
+                value,
+                no_print,
+                ..
+            } = opened;
+            self.no_print |= no_print;
             if value.with(|bytes| bytes.contains(&0)) {
                 let path = format!("{document}/{name}");
                 return Err(ExecError::Nul { path }.into());
@@ -127,8 +149,7 @@ impl GivenFile {
     }
 
     /// Text that looks like a template is marked as none.
-    fn of_document(document: &DocumentPath, reader: &Reader<'_>) -> Result<Self, Error> {
-        let opened = reader.document(document)?;
+    fn of_document(document: &DocumentPath, opened: &[Opened]) -> Result<Self, Error> {
         let values = opened
             .iter()
             .map(|value| (value.name.as_str(), value.kind, &value.value));
@@ -145,8 +166,9 @@ impl GivenFile {
         })
     }
 
-    fn open(path: &FilePath, reader: &Reader<'_>) -> Result<Self, Error> {
+    fn open(path: &FilePath, reader: &Reader<'_>) -> Result<(Self, bool), Error> {
         let mut opened = reader.open_file(path)?;
+        let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
         let content = if opened.content.size <= u64::try_from(MAX_VALUE).unwrap_or(0) {
             let mut plain = Plain::new(Vec::with_capacity(MAX_VALUE));
             plain
@@ -156,10 +178,11 @@ impl GivenFile {
         } else {
             Content::Large(opened.reader)
         };
-        Ok(Self {
+        let file = Self {
             name: path.name().to_owned(),
             mode: opened.content.mode,
             content,
-        })
+        };
+        Ok((file, no_print))
     }
 }

@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod files;
 mod given;
+mod mask;
 mod output;
 mod plan;
 mod request;
@@ -21,6 +22,7 @@ mod variable;
 pub use child::Inherited;
 pub use error::ExecError;
 pub use given::Given;
+pub use mask::for_github;
 pub use output::Output;
 pub use plan::Plan;
 pub use request::{FileRequest, Rename, Request, ValueRef};
@@ -45,7 +47,9 @@ pub fn run(
     output: Output<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Error> {
-    let Given { variables, files } = given;
+    let Given {
+        variables, files, ..
+    } = given;
     if files.is_empty() && matches!(output, Output::Direct) {
         let command = child::command(world, words, &variables)?;
         return Err(child::replace(command, words, inherited).into());

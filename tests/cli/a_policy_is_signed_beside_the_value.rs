@@ -58,8 +58,9 @@ fn no_print_keeps_a_value_off_the_screen_and_gives_it_to_programs() {
         .succeeds();
     let refused = lab.clws("secret get dev/web/TOKEN").exits(15);
     assert!(refused.err.contains("clws exec dev/web"), "{}", refused.err);
-    let ran = lab.clws("exec dev/web -- sh -c").word("printf %s $TOKEN");
-    assert_eq!(ran.succeeds().text(), "hunter2");
+    let program = r#"[ "$TOKEN" = hunter2 ] && printf "has $TOKEN""#;
+    let ran = lab.clws("exec dev/web -- sh -c").word(program);
+    assert_eq!(ran.succeeds().text(), "has [redacted]");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use super::demand_hidden;
 use crate::ansible::{Inventory, Variables, variables};
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
@@ -45,7 +44,9 @@ pub(crate) fn run(args: &InventoryArgs, cx: &Context) -> Result<(), Error> {
     }
     let mut given = Variables::new();
     if !args.with.is_empty() {
-        demand_hidden(cx, args.show)?;
+        let instead =
+            "`clws exec --file VARS=DOCUMENT -- CMD` puts them into a file for `-e @\"$VARS\"`";
+        cx.ui.demand_eyes(args.show.into(), instead)?;
         let bundles = cx.bundles()?;
         let mine = cx.openers(&bundles);
         let what = "ansible inventory";

@@ -2,14 +2,13 @@
 
 use clap::Args;
 
-use super::demand_hidden;
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
-use crate::fs::Sync;
+use crate::fs::{FsError, Sync};
 use crate::name::SecretName;
 use crate::text::list;
 use crate::trust::SETTINGS_FILE;
-use crate::vault::Reader;
+use crate::vault::{PolicyKey, Reader};
 
 /// Print the password that Ansible's vault files of an id are sealed with
 ///
@@ -27,7 +26,9 @@ pub(crate) struct VaultPasswordArgs {
 }
 
 pub(crate) fn run(args: &VaultPasswordArgs, cx: &Context) -> Result<(), Error> {
-    demand_hidden(cx, args.show)?;
+    let instead =
+        "`clws exec --file PW=PATH -- CMD` puts it into a file for `--vault-password-file`";
+    cx.ui.demand_eyes(args.show.into(), instead)?;
     let vault = cx.trusted_vault()?;
     let settings = vault.trust().accepted.settings();
     let Some(path) = settings.ansible.get(&args.vault_id) else {
@@ -56,11 +57,16 @@ pub(crate) fn run(args: &VaultPasswordArgs, cx: &Context) -> Result<(), Error> {
     match &secret {
         SecretName::Value(document, name) => {
             let opened = reader.value(document, name)?;
+            refuse_no_print(cx, opened.no_print, &secret)?;
             opened.value.with(|bytes| cx.ui.data(bytes))?;
         }
         SecretName::File(file) => {
+            let mut opened = reader.open_file(file)?;
+            let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
+            refuse_no_print(cx, no_print, &secret)?;
             let mut bytes = zeroize::Zeroizing::new(Vec::new());
-            reader.file(file, &mut *bytes)?;
+            std::io::Read::read_to_end(&mut opened.reader, &mut bytes)
+                .map_err(FsError::io("open", std::path::Path::new(file.as_str())))?;
             cx.ui.data(&bytes)?;
         }
     }
@@ -68,4 +74,17 @@ pub(crate) fn run(args: &VaultPasswordArgs, cx: &Context) -> Result<(), Error> {
         cx.ui.warn(&notice);
     }
     Ok(())
+}
+
+/// Ansible is a program; a terminal is not.
+fn refuse_no_print(cx: &Context, no_print: bool, secret: &SecretName) -> Result<(), Error> {
+    if !(no_print && cx.ui.shows_to_terminal()) {
+        return Ok(());
+    }
+    Err(
+        Problem::new(Code::Denied, format!("`{secret}` is not to be printed"))
+            .note("its policy says no_print")
+            .hint("Ansible gets it, by `--vault-id` and this program")
+            .into(),
+    )
 }

@@ -18,7 +18,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::user_here;
 use crate::cli::login::Ways;
 use crate::cli::secret::GenerateAlphabet;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Source, Ui};
 use crate::deploy::signed_script;
 use crate::error::Error;
 use crate::fs::Sync;
@@ -163,6 +163,10 @@ impl Person for Ui {
         self.tell("  2. give the certificate here, behind it those that lead to the CA, as PEM; end with ^D");
         self.tell("     (nothing, if it comes later)");
         let given = self.text(path, MAX_VALUE)?;
+        // A certificate is for everybody, a pair is not.
+        if given.with(|given| memchr::memmem::find(given, b"PRIVATE KEY").is_some()) {
+            self.demand_typed(path, Source::Input)?;
+        }
         let is_empty = given.with(|given| given.trim_ascii().is_empty());
         Ok((!is_empty).then_some(given))
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::{Context, as_openers};
-use crate::error::{Code, Error, Problem};
+use crate::error::{Code, Error};
 use crate::fs::FsError;
 use crate::history::{Changed, Difference, diff, shortened};
 use crate::lines::MAX_FILE;
@@ -43,13 +43,9 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
     if let Some(file) = &args.textconv {
         return textconv(file, cx);
     }
-    if args.values && cx.ui.shows_to_terminal() && !args.show {
-        return Err(Problem::new(
-            Code::Denied,
-            "stdout is a terminal, where others may look on",
-        )
-        .hint("`--show` prints values all the same")
-        .into());
+    if args.values {
+        let instead = "without `--values` it says which ones changed";
+        cx.ui.demand_eyes(args.show.into(), instead)?;
     }
     let vault = match args.values {
         true => cx.trusted_vault()?,

@@ -33,6 +33,10 @@ pub(crate) struct EditArgs {
 }
 
 pub(crate) fn run(args: &EditArgs, cx: &Context) -> Result<(), Error> {
+    let path = &args.path;
+    cx.ui.demand_no_agent(&format!(
+        "a person types a new one on a terminal: `clws secret set {path}`"
+    ))?;
     let bundles = cx.bundles()?;
     let desk = AtTerminal {
         cx,

@@ -31,17 +31,9 @@ pub(crate) struct GetArgs {
 }
 
 pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
-    if cx.ui.shows_to_terminal() && !args.show {
-        return Err(Problem::new(
-            Code::Denied,
-            "stdout is a terminal, where others may look on",
-        )
-        .hint(format!(
-            "`clws secret get {} --show` prints it all the same",
-            args.path
-        ))
-        .into());
-    }
+    let path = &args.path;
+    let instead = format!("`clws exec {path} -- CMD` gives it to a program");
+    cx.ui.demand_eyes(args.show.into(), &instead)?;
     let vault = cx.trusted_vault()?;
     if args.at.is_some() || args.unvouched {
         return look_back(args, cx, &vault);

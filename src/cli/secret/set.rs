@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::context::Context;
+use crate::cli::ui::Source;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{FilePath, SecretName, SecretPath};
@@ -62,6 +63,11 @@ impl SetType {
 }
 
 pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
+    let from = match args.from_file {
+        Some(_) => Source::File,
+        None => Source::Input,
+    };
+    cx.ui.demand_typed(args.path.as_str(), from)?;
     let vault = cx.trusted_vault()?;
     let wanted = match (vault.find(&args.path)?, args.kind) {
         (Found::File(file), None | Some(SetType::File)) => SecretName::File(file),

@@ -14,6 +14,7 @@ use self::console::Signals;
 use self::sit::sit;
 use super::context::{Context, as_openers};
 use super::deploy::{cannot_start, runtime, user_here};
+use super::exec::Redaction;
 use super::login::Ways;
 use super::usage;
 use crate::deploy::ssh::{Limits, connect_through};
@@ -58,15 +59,15 @@ pub(crate) struct SshArgs {
     /// Run CMD on a terminal of its own
     #[arg(long, short)]
     tty: bool,
-    /// Take the values out of the output; a best effort
-    #[arg(long)]
-    redact: bool,
+    #[command(flatten)]
+    redaction: Redaction,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
 pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
+    args.redaction.demand(cx)?;
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let (host, endpoint) = host(args, &vault)?;
@@ -98,13 +99,17 @@ pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
             let way = ways.to(Some(&host.scope), &endpoint)?;
             let session = connect_through(&way, &Limits::default()).await?;
             // Only now: the host has proved itself.
-            let given = match &plan {
-                Some(plan) => injected(Given::open(plan, &giving)?)?,
-                None => Injected::default(),
+            let (given, no_print) = match &plan {
+                Some(plan) => {
+                    let given = Given::open(plan, &giving)?;
+                    let no_print = given.no_print;
+                    (injected(given)?, no_print)
+                }
+                None => (Injected::default(), false),
             };
-            Ok::<_, Error>((Arc::new(session), given))
+            Ok::<_, Error>((Arc::new(session), given, no_print))
         };
-        let (session, given) = tokio::select! {
+        let (session, given, no_print) = tokio::select! {
             ready = ready => ready?,
             number = signals.end() => return Ok(128 + number),
         };
@@ -126,7 +131,7 @@ pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
             &session,
             &sitting,
             given,
-            args.redact,
+            args.redaction.is_wanted(cx, no_print),
             &mut signals,
         )
         .await

@@ -27,6 +27,16 @@ use crate::secret::Plain;
 use crate::vault::ValueType;
 use crate::world::World;
 
+/// The names of the rotators that clws has; any other name is a hook's.
+pub const ROTATORS: &[&str] = &[
+    by_hand::NAME,
+    codalab_user::NAME,
+    mysql::NAME,
+    random::NAME,
+    ssh_key::NAME,
+    tls::NAME,
+];
+
 /// The rotator of what nothing outside of the vault knows.
 pub(super) const RANDOM: &str = random::NAME;
 

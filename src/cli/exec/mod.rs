@@ -1,13 +1,20 @@
 //! `clws exec`: a program with secrets.
 
+mod redaction;
+mod runner;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+pub(crate) use redaction::Redaction;
 
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error};
-use crate::exec::{self, FileRequest, Given, Output, Plan, Rename, Request, VariableName};
+use crate::exec::{
+    self, FileRequest, Given, Output, Plan, Rename, Request, VariableName, for_github,
+};
 use crate::fs::Sync;
 use crate::name::{SecretPath, ValueName};
 use crate::text::list;
@@ -38,12 +45,25 @@ pub(crate) struct ExecArgs {
     /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH
     #[arg(long, value_name = "NAME")]
     allow: Vec<VariableName>,
-    /// Take the values out of what the program prints; a best effort
-    #[arg(long)]
-    redact: bool,
+    #[command(flatten)]
+    redaction: Redaction,
+    /// Have a CI job's log show none of the values
+    ///
+    /// `github` tells the runner each line of them, on the step's own output before the program starts,
+    /// and is refused where none reads it. GitLab's runner takes no such word from a job, so `gitlab`
+    /// takes them out of the program's output, as `--redact` does.
+    #[arg(long, value_enum, value_name = "CI")]
+    mask: Option<Ci>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+/// Whose log is masked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Ci {
+    Github,
+    Gitlab,
 }
 
 /// The exit code is the program's, so errors of clws itself have codes of their own.
@@ -65,6 +85,7 @@ pub(crate) fn run(args: &ExecArgs, cx: &Context) -> ExitCode {
 }
 
 fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
+    args.redaction.demand(cx)?;
     let vault = cx.trusted_vault()?;
     let request = Request {
         paths: args.paths.clone(),
@@ -74,6 +95,9 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
         allowed: args.allow.clone(),
     };
     let plan = Plan::of(&vault, &request)?;
+    if args.mask == Some(Ci::Github) {
+        runner::demand(&cx.world)?;
+    }
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?.for_programs();
@@ -81,8 +105,12 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
+    if args.mask == Some(Ci::Github) {
+        runner::tell(&for_github(&given))?;
+    }
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let output = if args.redact {
+    let redacts = args.redaction.is_wanted(cx, given.no_print);
+    let output = if redacts || args.mask == Some(Ci::Gitlab) {
         let large = given.large_files();
         if !large.is_empty() {
             cx.ui.warn(&format!(

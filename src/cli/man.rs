@@ -1,0 +1,92 @@
+//! `clws man`: the manual, a page for each command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, CommandFactory as _, ValueHint};
+
+use super::context::Context;
+use super::{Cli, usage};
+use crate::error::Error;
+use crate::fs::FsError;
+
+/// Print the manual page of a command, or write those of all commands
+///
+/// `clws man secret get | man -l -` shows one. `clws man --out ~/.local/share/man/man1` writes them where
+/// `man clws-secret-get` finds them.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The command; clws itself without one
+    #[arg(conflicts_with = "out")]
+    command: Vec<String>,
+    /// Write all pages into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &ManArgs, cx: &Context) -> Result<(), Error> {
+    // The pages say what `help` says.
+    let mut root = Cli::command().disable_help_subcommand(true);
+    root.build();
+    if let Some(dir) = &args.out {
+        let dir = cx.world.folder().join(dir);
+        std::fs::create_dir_all(&dir).map_err(FsError::io("make", &dir))?;
+        let count = write_all(&root, "clws", &dir)?;
+        cx.ui.say(&format!("wrote {count} pages"));
+        return Ok(());
+    }
+    let mut command = &root;
+    for word in &args.command {
+        let below = command
+            .find_subcommand(word)
+            .filter(|below| is_shown(below));
+        command = below.ok_or_else(|| {
+            let known = command.get_subcommands().filter(|below| is_shown(below));
+            let known: Vec<&str> = known.map(Command::get_name).collect();
+            let problem = usage(format!("there is no command `{word}`"));
+            problem.hint(format!("`clws man` knows {}", known.join(", ")))
+        })?;
+    }
+    let name = ["clws"]
+        .into_iter()
+        .chain(args.command.iter().map(String::as_str));
+    let name: Vec<&str> = name.collect();
+    cx.ui.data(&page(command, &name.join("-"))?)
+}
+
+fn is_shown(command: &Command) -> bool {
+    !command.is_hide_set()
+}
+
+fn write_all(command: &Command, name: &str, dir: &std::path::Path) -> Result<usize, Error> {
+    let path = dir.join(format!("{name}.1"));
+    std::fs::write(&path, page(command, name)?).map_err(FsError::io("write", &path))?;
+    let mut count = 1;
+    for below in command.get_subcommands().filter(|below| is_shown(below)) {
+        count += write_all(below, &format!("{name}-{}", below.get_name()), dir)?;
+    }
+    Ok(count)
+}
+
+/// A page as clap_mangen makes it, with a title of its own and without what readers of pages warn of.
+fn page(command: &Command, name: &str) -> Result<Vec<u8>, Error> {
+    let mut made = Vec::new();
+    let man = clap_mangen::Man::new(command.clone());
+    man.render(&mut made).map_err(super::ui::written)?;
+    let made = String::from_utf8_lossy(&made);
+    let lines: Vec<&str> = made.lines().map(str::trim_end).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    let mut page = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| lines.get(at));
+        let beside_gap = [before, lines.get(at + 1)].contains(&Some(&""));
+        if line.starts_with(".TH ") {
+            let name = name.to_uppercase();
+            // Without a date: the same source gives the same page.
+            page.push_str(&format!(".TH {name} 1 \"\" \"clws {version}\" \"clws\"\n"));
+        } else if !(*line == ".br" && beside_gap) {
+            page.push_str(line);
+            page.push('\n');
+        }
+    }
+    Ok(page.into_bytes())
+}
