@@ -8,11 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
-use super::{ChannelError, Command, Ended, Local, Outcome, Source, Streamed, ssh};
+use super::{ChannelError, Command, Ended, Held, Local, Outcome, Source, Streamed, ssh};
 use crate::error::Error;
 use crate::fleet::{Endpoint, Host, Reach};
 use crate::secret::Plain;
@@ -35,35 +33,6 @@ pub enum Holding {
     Held(String, Held),
     /// The script ended before it printed a line.
     Ended(Outcome),
-}
-
-/// A script that waits on the target for its standard input to end.
-///
-/// Dropping it ends that input, and with it what the script holds. It also ends when the connection
-/// does, or this process.
-#[derive(Debug)]
-pub struct Held {
-    release: oneshot::Sender<()>,
-    watcher: JoinHandle<()>,
-}
-
-impl Held {
-    /// `watcher` lets go of the script when the other end of `release` is dropped.
-    pub(super) fn new(release: oneshot::Sender<()>, watcher: JoinHandle<()>) -> Self {
-        Self { release, watcher }
-    }
-
-    /// Whether the script still runs, as far as is known here.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        !self.watcher.is_finished()
-    }
-
-    /// Ends the script's input and waits, for some seconds at most, until it has ended.
-    pub async fn close(self) {
-        drop(self.release);
-        drop(self.watcher.await);
-    }
 }
 
 /// The way to a target.

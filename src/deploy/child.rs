@@ -9,10 +9,11 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::channel::{AfterInput, GRACE, LINGER, Sink, piece};
+use super::conversation::Ask;
 use super::{Ended, Source};
 use crate::secret::Plain;
 
@@ -96,19 +97,29 @@ impl Running {
         Ok(())
     }
 
-    /// Waits for the release, ends the input, and sees to it that the command ends.
-    pub(super) async fn watch(mut self, released: oneshot::Receiver<()>) {
+    /// Passes on what is asked until nobody can ask any more, then ends the input, and sees to it that
+    /// the command ends.
+    pub(super) async fn watch(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut nowhere = |_, _: &[u8]| ControlFlow::Continue(());
         let nothing = Plain::new(Vec::new());
         let mut ended = None;
-        let by_itself = tokio::select! {
-            _ = released => false,
-            _ = self.follow(&nothing, AfterInput::KeepOpen, &mut nowhere, &mut ended) => true,
-        };
-        if !by_itself {
-            drop(self.stdin.take());
-            let rest = self.follow(&nothing, AfterInput::End, &mut nowhere, &mut ended);
-            drop(timeout(GRACE, rest).await);
+        loop {
+            let asked = tokio::select! {
+                asked = asks.recv() => asked,
+                _ = self.follow(&nothing, AfterInput::KeepOpen, &mut nowhere, &mut ended) => break,
+            };
+            let Some(mut ask) = asked else {
+                drop(self.stdin.take());
+                let rest = self.follow(&nothing, AfterInput::End, &mut nowhere, &mut ended);
+                drop(timeout(GRACE, rest).await);
+                break;
+            };
+            let mut sink = |source, bytes: &[u8]| ask.answer.push(source, bytes);
+            let following = self.follow(&ask.input, AfterInput::KeepOpen, &mut sink, &mut ended);
+            let followed = timeout(ask.within, following).await;
+            if ask.finish(&followed).is_break() {
+                break;
+            }
         }
         if ended.is_none() {
             self.group.end().await;

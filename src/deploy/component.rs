@@ -75,7 +75,7 @@ impl Bringing<'_> {
         if let Some(old) = &old {
             self.refuse_older(old)?;
         }
-        if !self.target.memory && !self.plan.hook.hook.allow_disk {
+        if !self.target.facts.memory && !self.plan.hook.hook.allow_disk {
             return Err(TargetError::NoMemory {
                 host: self.target.host.name.to_string(),
             }
@@ -208,7 +208,7 @@ impl Bringing<'_> {
     pub(super) fn names(&self, folder: &str) -> BTreeMap<String, String> {
         let mut names = self.plan.names.clone();
         names.insert("place".into(), folder.to_owned());
-        names.insert("run".into(), self.target.run.clone());
+        names.insert("run".into(), self.target.facts.run.clone());
         names
     }
 
@@ -251,7 +251,7 @@ impl Bringing<'_> {
     /// The receipt as it will be, without the run itself. Its folder is none of those in use: two
     /// deploys may begin in one second.
     async fn receipt(&self, engine: Option<&Engine>, stays: &[String]) -> Result<Receipt, Error> {
-        let folder = format!("{}/{}", self.target.run, self.plan.component());
+        let folder = format!("{}/{}", self.target.facts.run, self.plan.component());
         let numbers = std::iter::once(String::new()).chain((2..).map(|n| format!("-{n}")));
         let mut deploys = numbers.map(|number| format!("{}{number}", self.deploy));
         let taken = |deploy: &String| stays.contains(&format!("{folder}/{deploy}"));

@@ -146,7 +146,7 @@ pub(super) async fn prepare(
             path: format!("{mount}/env"),
             mode: 0o400,
             // Without root nothing can be given to another user; the file then stays ours.
-            owner: (target.uid == 0).then_some(uid),
+            owner: (target.facts.uid == 0).then_some(uid),
             content: environment,
         });
     }
@@ -233,7 +233,7 @@ fn health(
 pub(super) fn names(plan: &ComponentPlan, target: &Target) -> BTreeMap<String, String> {
     let mut names = plan.names.clone();
     names.insert("place".into(), IN_CONTAINER.into());
-    names.insert("run".into(), target.run.clone());
+    names.insert("run".into(), target.facts.run.clone());
     names
 }
 

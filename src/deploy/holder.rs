@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::facts::Facts;
 use super::session::{Injected, SittingError};
 use super::ssh::Session;
-use super::target::Target;
 use super::{Channel, Command, Held, Holding};
 use crate::error::Error;
 use crate::fleet::Host;
@@ -54,18 +54,19 @@ pub(super) async fn hold(
     warn: &dyn Fn(&str),
 ) -> Result<(String, Held), Error> {
     let name = host.name.to_string();
-    let target = Target::prepare(host, Channel::Ssh(Arc::clone(session)), SESSIONS).await?;
-    if !target.memory {
+    let channel = Channel::Ssh(Arc::clone(session));
+    let facts = Facts::ask(host, &channel, SESSIONS).await?;
+    if !facts.memory {
         return Err(SittingError::NoMemory { host: name }.into());
     }
-    if target.swap {
+    if facts.swap {
         warn(&format!(
             "{name} swaps, and its kernel may write what lies in {} to the disk",
-            target.run
+            facts.run
         ));
     }
     let mut command = Command::new(HOLD)
-        .argument(&target.run)
+        .argument(&facts.run)
         .within(Duration::from_secs(60));
     let lines = lines(given);
     let mut input = Zeroizing::new(Vec::new());
@@ -82,7 +83,7 @@ pub(super) async fn hold(
         file.content.with(|bytes| add(path, file.mode, bytes));
     }
     let command = command.input(Plain::new(std::mem::take(&mut *input)));
-    match target.channel.hold(&command).await? {
+    match channel.hold(&command).await? {
         Holding::Held(folder, held) => Ok((folder, held)),
         Holding::Ended(outcome) => Err(SittingError::NotHeld {
             host: name,

@@ -6,39 +6,36 @@
 //! it can be found and ended, and nothing else in its place.
 
 use super::Command;
-use super::process::PROC;
 use super::receipt::{MAX_RECEIPT, Receipt};
 use super::target::{Target, empty};
 use crate::error::Error;
 use crate::name::Component;
-use crate::secret::Plain;
 
 /// What there is of a component: whether a step wrote down who it is, its folders with the containers
 /// that they are for, its receipt.
-const LOOK: &str = r#"
-[ ! -f "$3" ] || echo step
-if cd "$2" 2>/dev/null; then
-    for folder in *; do
-        [ -d "$folder" ] || continue
-        name=
-        [ ! -f "$folder/container" ] || read -r name <"$folder/container"
-        printf 'folder\t%s\t%s\n' "$folder" "$name"
-    done
-fi
-echo receipt
-[ ! -e "$1" ] || cat "$1"
+pub(super) const LOOK: &str = r#"
+look() {
+    [ ! -f "$3" ] || echo step
+    if cd "$2" 2>/dev/null; then
+        for folder in *; do
+            [ -d "$folder" ] || continue
+            name=
+            [ ! -f "$folder/container" ] || read -r name <"$folder/container"
+            printf 'folder\t%s\t%s\n' "$folder" "$name"
+        done
+    fi
+    echo receipt
+    [ ! -e "$1" ] || cat "$1"
+}
 "#;
 
-/// Writes a receipt from standard input, whole or not at all, if `$3` names one. Then ends what runs in
-/// a component's folders and removes them, but for those that are to stay.
-const CLEAR: &str = r#"
-component=$1 step=$2
-if [ -n "$3" ]; then (umask 077; cat >"$3.new" && sync "$3.new" && mv "$3.new" "$3") || exit 1; fi
-shift 3
-read -r boot </proc/sys/kernel/random/boot_id
+/// Ends what runs in the folders of a component, `$1`, and in its step, `$2`, and removes them, but for
+/// the folders that are to stay.
+pub(super) const CLEAR: &str = r#"
 alive() { fields "$pid" && [ "$start" = "$began" ]; }
 end() {
     read -r pid began when <"$1" || return 0
+    read -r boot </proc/sys/kernel/random/boot_id
     [ "$when" = "$boot" ] && alive || return 0
     kill -s TERM -- "-$group" 2>/dev/null
     tries=0
@@ -53,21 +50,29 @@ end() {
         sleep 0.05
     done
 }
-if [ -f "$step" ]; then end "$step"; rm -f "$step"; fi
-cd "$component" 2>/dev/null || exit 0
-for folder in *; do
-    [ -d "$folder" ] || continue
-    for stays; do [ "$stays" != "$folder" ] || continue 2; done
-    [ ! -f "$folder/pid" ] || end "$folder/pid"
-    rm -rf -- "$folder" || exit 1
-done
-cd / && rmdir -- "$component" 2>/dev/null
-exit 0
+clear() {
+    component=$1 step=$2 left=
+    shift 2
+    stays=$#
+    if [ -f "$step" ]; then end "$step"; else step=; fi
+    if cd "$component" 2>/dev/null; then
+        for folder in *; do
+            [ -d "$folder" ] || continue
+            for other; do [ "$other" != "$folder" ] || { left=yes; continue 2; }; done
+            [ ! -f "$folder/pid" ] || end "$folder/pid"
+            set -- "$@" "$folder"
+        done
+    fi
+    shift "$stays"
+    [ -z "$step$*" ] || rm -rf -- ${step:+"$step"} "$@" || exit 1
+    [ -n "$left" ] || { cd / && rmdir -- "$component" 2>/dev/null; }
+    return 0
+}
 "#;
 
 /// Where a step or probe of a component writes down who it is.
 pub(super) fn step_file(target: &Target, component: &Component) -> String {
-    format!("{}/{component}.step", target.state)
+    format!("{}/{component}.step", target.facts.state)
 }
 
 /// The name of the container that a folder is for lies in this file of it.
@@ -106,14 +111,14 @@ impl Found {
 /// # Errors
 /// [`super::target::TargetError`], [`super::ChannelError`].
 pub(super) async fn look(target: &Target, component: &Component) -> Result<Found, Error> {
-    let all = format!("{}/{component}", target.run);
+    let all = format!("{}/{component}", target.facts.run);
     let step = step_file(target, component);
-    let command = Command::new(LOOK)
+    let command = Command::new(r#"look "$@""#)
         .argument(target.receipt_file(component))
         .argument(&all)
         .argument(step)
         .output_cap(2 * MAX_RECEIPT);
-    let text = target.ask("look at what there is", &command).await?;
+    let text = target.ask("look at what there is", command).await?;
     let (listed, receipt) = text.split_once("receipt\n").unwrap_or((&text, ""));
     let folder = |line: &str| {
         let (folder, name) = line.strip_prefix("folder\t")?.split_once('\t')?;
@@ -138,22 +143,29 @@ pub(super) async fn clear(
     stays: &[&str],
     receipt: Option<&Receipt>,
 ) -> Result<(), Error> {
-    let all = format!("{}/{component}", target.run);
+    let all = format!("{}/{component}", target.facts.run);
     let names = stays.iter().filter_map(|path| {
         let (folder, name) = path.rsplit_once('/')?;
         (folder == all).then_some(name)
     });
     let step = step_file(target, component);
-    let file = receipt.map(|_| target.receipt_file(component));
-    let first = [all.as_str(), &step, file.as_deref().unwrap_or_default()];
-    let arguments: Vec<&str> = first.into_iter().chain(names).collect();
-    let script = format!("{PROC}{CLEAR}");
-    let doing = match receipt {
-        Some(_) => "keep its receipt and remove what is left over",
-        None => "remove what is left over",
-    };
-    let input = receipt.map_or_else(empty, |receipt| Plain::new(receipt.print().into_bytes()));
-    target.sh(doing, &script, &arguments, input).await.map(drop)
+    let mut script = String::new();
+    let mut arguments = Vec::new();
+    let mut doing = String::new();
+    if let Some(receipt) = receipt {
+        script.push_str(r#"keep "$1" "$2"; shift 2; "#);
+        arguments.extend([target.receipt_file(component), receipt.print()]);
+        doing.push_str("keep its receipt and ");
+    }
+    script.push_str(r#"clear "$@""#);
+    doing.push_str("remove what is left over");
+    arguments.extend([all.clone(), step]);
+    arguments.extend(names.map(str::to_owned));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    target
+        .sh(&doing, &script, &arguments, empty())
+        .await
+        .map(drop)
 }
 
 /// The components that have folders here.
@@ -163,7 +175,7 @@ pub(super) async fn clear(
 pub(super) async fn components(target: &Target) -> Result<Vec<Component>, Error> {
     let script = r#"cd "$1" && for f in *; do [ ! -d "$f" ] || echo "$f"; done"#;
     let text = target
-        .sh("list its folders", script, &[&target.run], empty())
+        .sh("list its folders", script, &[&target.facts.run], empty())
         .await?;
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }

@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::channel::{AfterInput, Kept, Sink};
@@ -94,9 +93,8 @@ impl Local {
         let followed = timeout(command.within, following).await;
         match (followed, ended, kept.line()) {
             (Ok(Ok(_)), None, Some(line)) => {
-                let (release, released) = oneshot::channel();
-                let watcher = tokio::spawn(running.watch(released));
-                Ok(Holding::Held(line, Held::new(release, watcher)))
+                let held = Held::new(Self::NAME, |asks| running.watch(asks));
+                Ok(Holding::Held(line, held))
             }
             (_, Some(ended), _) => Ok(Holding::Ended(kept.ended(ended))),
             (Ok(Err(error)), None, _) => Err(unusable(error)),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversation::MAX_INPUT;
 use super::docker::Visible;
 use super::hook::{EnvValue, FileHook, parse_mode};
 use super::hook_error::HookError;
@@ -228,8 +229,11 @@ pub(super) async fn put(
     put_together(target, folders, together).await
 }
 
-/// How many bytes go in one script: what `dd` on the target takes as one block.
-const TOGETHER: usize = 1 << 20;
+/// How many bytes go in one script: with the line behind them what a conversation takes.
+const TOGETHER: usize = MAX_INPUT - END.len();
+
+/// What comes behind the files: where it is read, nothing was cut off.
+const END: &[u8] = b"whole\n";
 
 /// How many files go in one script: their paths are arguments of it, and those have a limit.
 const MANY: usize = 100;
@@ -237,35 +241,36 @@ const MANY: usize = 100;
 /// The type of what a container may read where SELinux enforces.
 const LABEL: &str = "container_file_t";
 
-/// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do. All of it comes from
-/// one pipe, so what was cut off shows in the last file. Programs are few: each takes a host a
-/// millisecond or more, so modes come from the umask where they can.
-const PUT: &str = r#"
-own=$1 entered=$2 label=$3
-umask 077
-[ -z "$own" ] || mkdir -p "$own" || exit 1
-umask 066
-[ -z "$entered" ] || mkdir -p "$entered" || exit 1
-shift 3
-last=
-while [ $# -gt 0 ]; do
-    folder=${1%/*}
-    if [ ! -d "$folder" ]; then
-        case $folder in "${entered:-//}"/*) umask 066;; *) umask 077;; esac
-        mkdir -p "$folder" || exit 1
-    fi
-    umask "$2"
-    case $5 in
-        0) : >"$1";;
-        all) cat >"$1";;
-        *) last=$1 size=$5; dd bs="$5" count=1 iflag=fullblock of="$1" 2>/dev/null;;
-    esac || { echo "$1 cannot be written" >&2; exit 1; }
-    [ -z "$3" ] || chown "$3" "$1" || exit 1
-    [ -z "$4" ] || chmod "$4" "$1" || exit 1
-    shift 5
-done
-[ -z "$last" ] || [ "$(stat -c %s "$last")" -eq "$size" ] || { echo "$last did not come whole" >&2; exit 1; }
-[ -z "$label" ] || chcon -R -t "$label" "$own"
+/// `dd` reads exactly the bytes of one file from the pipe, which `head` need not do. Programs are few:
+/// each takes a host a millisecond or more, so modes come from the umask where they can.
+pub(super) const PUT: &str = r#"
+take() {
+    blocks=$(($1 / 65536)) rest=$(($1 % 65536))
+    [ "$blocks" -eq 0 ] || dd bs=65536 count="$blocks" iflag=fullblock 2>/dev/null || return 1
+    [ "$rest" -eq 0 ] || dd bs="$rest" count=1 iflag=fullblock 2>/dev/null
+}
+put() {
+    own=$1 entered=$2 label=$3
+    umask 077
+    [ -z "$own" ] || mkdir -p "$own" || exit 1
+    umask 066
+    [ -z "$entered" ] || mkdir -p "$entered" || exit 1
+    shift 3
+    while [ $# -gt 0 ]; do
+        folder=${1%/*}
+        if [ ! -d "$folder" ]; then
+            case $folder in "${entered:-//}"/*) umask 066;; *) umask 077;; esac
+            mkdir -p "$folder" || exit 1
+        fi
+        umask "$2"
+        take "$5" >"$1" || { echo "$1 cannot be written" >&2; exit 1; }
+        [ -z "$3" ] || chown "$3" "$1" || exit 1
+        [ -z "$4" ] || chmod "$4" "$1" || exit 1
+        shift 5
+    done
+    read -r end && [ "$end" = whole ] || { echo "they did not come whole" >&2; exit 1; }
+    [ -z "$label" ] || chcon -R -t "$label" "$own"
+}
 "#;
 
 async fn put_together(
@@ -274,17 +279,15 @@ async fn put_together(
     files: Vec<File>,
 ) -> Result<(), Error> {
     let size = |file: &File| file.content.with(|bytes| bytes.len());
-    let mut input = zeroize::Zeroizing::new(Vec::with_capacity(files.iter().map(size).sum()));
+    let mut input = zeroize::Zeroizing::new(Vec::with_capacity(
+        files.iter().map(size).sum::<usize>() + END.len(),
+    ));
     let label = if folders.labelled { LABEL } else { "" };
     let mut arguments: Vec<String> = [folders.own, folders.entered, label]
         .map(str::to_owned)
         .into();
     for file in &files {
         file.content.with(|bytes| input.extend_from_slice(bytes));
-        let bytes = match size(file) {
-            large if large > TOGETHER => "all".to_owned(),
-            bytes => bytes.to_string(),
-        };
         let owner = file.owner.clone().unwrap_or_default();
         // A new file never has more than reading and writing.
         let beyond = (file.mode & !0o666 != 0).then(|| format!("{:04o}", file.mode));
@@ -293,13 +296,14 @@ async fn put_together(
             format!("{:03o}", !file.mode & 0o777),
             owner,
             beyond.unwrap_or_default(),
-            bytes,
+            size(file).to_string(),
         ]);
     }
+    input.extend_from_slice(END);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let input = Plain::new(std::mem::take(&mut *input));
     target
-        .sh("place its files", PUT, &arguments, input)
+        .sh("place its files", r#"put "$@""#, &arguments, input)
         .await
         .map(drop)
 }
@@ -308,7 +312,7 @@ async fn put_together(
 /// a program still has a file open.
 pub(super) async fn remove_folder(target: &Target, path: &str) -> Result<(), Error> {
     // Never anything that is not below the vault's own folder there.
-    if !path.starts_with(&format!("{}/", target.run)) || path.contains("/../") {
+    if !path.starts_with(&format!("{}/", target.facts.run)) || path.contains("/../") {
         return Ok(());
     }
     let script = r#"rm -rf -- "$1" && rmdir -- "${1%/*}" 2>/dev/null; exit 0"#;

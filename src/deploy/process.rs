@@ -14,8 +14,16 @@ const OUTPUT: u64 = 1024 * 1024;
 /// Shell functions on `/proc`: a zombie counts as gone, since only its parent has not looked yet.
 /// `known FILE` writes down who this shell is, and whatever it becomes.
 pub(super) const PROC: &str = r#"
-known() { (umask 077; fields $$; echo "$$ $start $(cat /proc/sys/kernel/random/boot_id)" >"$1"); }
-fields() { stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; set -- ${stat##*) }; state=$1 group=$3 start=${20}; [ "$state" != Z ]; }
+known() { (umask 077; fields $$ && read -r boot </proc/sys/kernel/random/boot_id && echo "$$ $start $boot" >"$1"); }
+fields() {
+    stat=
+    # Whose name has line ends in it has several lines.
+    while IFS= read -r line; do stat="$stat$line "; done 2>/dev/null <"/proc/$1/stat"
+    set -- ${stat##*) }
+    [ $# -ge 20 ] || return 1
+    state=$1 group=$3 start=${20}
+    [ "$state" != Z ]
+}
 "#;
 
 /// `dd` with blocks of one byte, because `head` keeps what it read until it has much of it, and what
@@ -78,10 +86,9 @@ pub(super) fn quote(word: &str) -> String {
 /// # Errors
 /// [`super::target::TargetError`] if it does not start.
 pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error> {
-    let script = format!("{PROC}{START}");
     let cap = OUTPUT.to_string();
     let text = target
-        .sh("start it", &script, &[place, &cap], empty())
+        .sh("start it", START, &[place, &cap], empty())
         .await?;
     let numbers = text.trim().split_once(' ');
     let parsed = numbers.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
@@ -93,7 +100,7 @@ pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error
     Ok(Process {
         pid,
         start,
-        boot: target.boot.clone(),
+        boot: target.facts.boot.clone(),
     })
 }
 
@@ -102,10 +109,9 @@ pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error
 /// # Errors
 /// [`super::ChannelError`].
 pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool, Error> {
-    let script = format!("{PROC}{ALIVE}");
     let [pid, start, boot] = arguments(process);
     let text = target
-        .sh("look at it", &script, &[&pid, &start, &boot], empty())
+        .sh("look at it", ALIVE, &[&pid, &start, &boot], empty())
         .await?;
     Ok(text.trim() == "alive")
 }
@@ -115,10 +121,9 @@ pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool,
 /// # Errors
 /// [`super::ChannelError`].
 pub(super) async fn stop(target: &Target, process: &Process) -> Result<(), Error> {
-    let script = format!("{PROC}{STOP}");
     let [pid, start, boot] = arguments(process);
     target
-        .sh("stop it", &script, &[&pid, &start, &boot], empty())
+        .sh("stop it", STOP, &[&pid, &start, &boot], empty())
         .await
         .map(drop)
 }

@@ -36,18 +36,33 @@ impl As {
     }
 }
 
-/// Prints the mark, then reads a POSIX command from its `$0` and becomes it.
-const START: &str = r#"sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$0")"'"#;
+/// Prints the mark, then runs the script that it is given.
+const START: &str = r#"sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$1")"'"#;
 
-/// The line for a login shell that ends in `sh -c SCRIPT clws ARGUMENTS…`.
+/// The line for a login shell that has a `sh` of the name [`NAME`] run the script with its arguments.
 pub(super) fn line(command: &Command, who: As) -> String {
-    let mut posix = String::from("exec sh -c ");
-    push_quoted(&mut posix, &command.script);
-    for word in std::iter::once(NAME).chain(command.arguments.iter().map(String::as_str)) {
+    let script = for_printf(&script(command));
+    format!("{} {START} {NAME} '{script}'", who.prefix())
+}
+
+/// The script with its arguments as one word of a POSIX shell and one line, for `eval`; `$nl` there is a
+/// line end.
+pub(super) fn word(command: &Command) -> String {
+    let mut word = String::new();
+    push_quoted(&mut word, &script(command));
+    word.replace('\n', r#"'"$nl"'"#)
+}
+
+/// The script with its arguments.
+fn script(command: &Command) -> String {
+    let mut posix = String::from("set --");
+    for word in &command.arguments {
         posix.push(' ');
         push_quoted(&mut posix, word);
     }
-    format!("{} {START} '{}'", who.prefix(), for_printf(&posix))
+    posix.push('\n');
+    posix.push_str(&command.script);
+    posix
 }
 
 /// The process number of the mark in the output of a [`line`], and the output that follows it.
@@ -104,6 +119,7 @@ mod tests {
         let line = line(&command, As::Login);
         let encoded = line.strip_prefix("exec ").unwrap();
         let encoded = encoded.strip_prefix(START).unwrap();
+        let encoded = encoded.strip_prefix(" clws ").unwrap();
         assert!(
             !encoded.contains(['!', '\n']) && encoded.is_ascii(),
             "{encoded}"

@@ -21,7 +21,7 @@ use super::record::Record;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
-use super::{Channel, ChannelError, Held, leftover};
+use super::{Channel, ChannelError, leftover};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host};
@@ -120,16 +120,15 @@ impl Run<'_> {
         let began = Instant::now();
         let limit = Limit::new(plan, self.host_time, self.signals.clone());
         match limit.run(self.reach(plan)).await {
-            Ok((target, lock)) => {
-                if target.swap {
+            Ok(target) => {
+                if target.facts.swap {
                     (self.warn)(&format!(
                         "{} swaps, and its kernel may write what lies in {} to the disk",
-                        plan.host.name, target.run
+                        plan.host.name, target.facts.run
                     ));
                 }
                 self.work(at, plan, deploy, table, (&target, &limit)).await;
-                lock.close().await;
-                target.channel.close().await;
+                target.close().await;
             }
             Err(error) => table.unreached(at, error, began),
         }
@@ -179,14 +178,13 @@ impl Run<'_> {
                     // One that went down for good is not waited for.
                     let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
                     let restored = again.run(async {
-                        let (target, lock) = self.reach(plan).await?;
+                        let target = self.reach(plan).await?;
                         let over = Bringing {
                             target: &target,
                             ..bringing
                         };
                         let restored = over.restore().await?;
-                        lock.close().await;
-                        target.channel.close().await;
+                        target.close().await;
                         Ok(restored)
                     });
                     Err(with_what_became(&error, restored.await))
@@ -237,7 +235,7 @@ impl Run<'_> {
     ) -> Result<usize, Error> {
         let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
         let reaching = self.reach_by(host, || format!("{} stops", self.by));
-        let (target, lock) = limit.run(reaching).await?;
+        let target = limit.run(reaching).await?;
         let mut stopped = 0;
         let mut components = target.receipts().await?;
         // What a killed run left has no receipt.
@@ -251,13 +249,12 @@ impl Run<'_> {
                 stopped += 1;
             }
         }
-        lock.close().await;
-        target.channel.close().await;
+        target.close().await;
         Ok(stopped)
     }
 
     /// Connects, makes the folders, and takes the lock, for a deploy.
-    async fn reach(&self, plan: &HostPlan) -> Result<(Target, Held), Error> {
+    async fn reach(&self, plan: &HostPlan) -> Result<Target, Error> {
         let components = plan.components.iter().map(ComponentPlan::component);
         let components: Vec<&str> = components.map(Component::as_str).collect();
         self.reach_by(&plan.host, || {
@@ -270,11 +267,7 @@ impl Run<'_> {
 
     /// Connects, makes the folders, and takes the lock; once more if the connection broke while it
     /// was made. Nothing secret has gone out then.
-    async fn reach_by(
-        &self,
-        host: &Host,
-        doing: impl Fn() -> String,
-    ) -> Result<(Target, Held), Error> {
+    async fn reach_by(&self, host: &Host, doing: impl Fn() -> String) -> Result<Target, Error> {
         match self.reach_once(host, &doing()).await {
             Err(error) if broke_early(&error) => {
                 sleep(PAUSE).await;
@@ -284,13 +277,13 @@ impl Run<'_> {
         }
     }
 
-    async fn reach_once(&self, host: &Host, doing: &str) -> Result<(Target, Held), Error> {
+    async fn reach_once(&self, host: &Host, doing: &str) -> Result<Target, Error> {
         let way = |endpoint: &Endpoint| (self.way)(host, endpoint);
         let channel = Channel::open(host, self.vault.world(), way, &self.limits).await?;
         // Two vaults may deploy to one host; each has its folders.
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
         let by = format!("{doing} since {}", self.vault.world().now());
-        Target::take(host, channel, &vault, &by).await
+        Target::take(host, channel, self.vault.world(), &vault, &by).await
     }
 
     /// Opens the secrets of one component: all judged first, then logged and synced in one line.

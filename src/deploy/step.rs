@@ -24,6 +24,9 @@ const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd
 /// What a probe says; its last line is shown.
 const MAX_ANSWER: usize = 64 * 1024;
 
+/// The command has no variables, nor anything to read.
+const ALONE: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
+
 /// The command reads standard input itself.
 const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
 
@@ -127,9 +130,11 @@ impl Surroundings<'_> {
         let (script, input) = match input {
             Some(input) => (WITH_INPUT, input),
             None => {
-                let variables =
-                    place::environment(self.plan, self.names, self.opened, Given::Only(needs))?;
-                (WITH_VARIABLES, variables.unwrap_or_else(empty))
+                let given = Given::Only(needs);
+                match place::environment(self.plan, self.names, self.opened, given)? {
+                    Some(variables) => (WITH_VARIABLES, variables),
+                    None => (ALONE, empty()),
+                }
             }
         };
         // The component's folder is on the target alone.

@@ -1,97 +1,56 @@
-//! A target made ready: where its memory-backed folders lie, its lock, its receipts.
+//! A target made ready: its folders, its lock, its receipts.
 //!
-//! Everything here is a small POSIX script; nothing of ours is installed on the target. Files of one
-//! vault lie below `<base>/<vault>/`, `base` being `/run/clws` for root (a tmpfs of our own where
-//! `/run` is an ordinary disk), else the user's runtime folder or `/dev/shm`. That it is memory is
-//! asked of the kernel and not assumed.
+//! Everything here is a small POSIX script; nothing of ours is installed on the target. The shell that
+//! holds the lock runs them, see [`super::conversation`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::conversation::{MAX_INPUT, SERVE};
+use super::facts::{FACTS, FOLDERS, Facts};
+use super::leftover::{CLEAR, LOOK};
+use super::place::PUT;
+use super::process::PROC;
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::{Channel, ChannelError, Command, Ended, Held, Holding, Outcome};
+use super::{Channel, Command, Ended, Held, Holding, Outcome};
+use crate::crypto::hex;
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
-use crate::name::Component;
+use crate::name::{Component, PartyName};
 use crate::secret::Plain;
 use crate::text::clean;
-
-/// Finds or makes the folders of `$1`.
-const FOLDERS: &str = r#"
-set -u
-umask 077
-uid=$(id -u)
-goes=-
-memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
-base=
-if [ "$uid" = 0 ]; then
-    mkdir -p -m 0700 /run/clws 2>/dev/null
-    if [ -d /run/clws ] && ! memory /run/clws; then
-        mount -t tmpfs -o mode=0700,nosuid,nodev,noswap clws /run/clws 2>/dev/null ||
-        mount -t tmpfs -o mode=0700,nosuid,nodev clws /run/clws 2>/dev/null
-    fi
-    memory /run/clws && base=/run/clws
-    state=/var/lib/clws
-else
-    [ -n "${XDG_RUNTIME_DIR:-}" ] && memory "$XDG_RUNTIME_DIR" && base=$XDG_RUNTIME_DIR/clws
-    # With an account's last session logind takes its runtime folder away, and what it owns in /dev/shm
-    # (RemoveIPC, but for system accounts), unless the account lingers.
-    case ${base:-/run/user/} in /run/user/*)
-        account=$(id -un)
-        if [ -d /run/systemd/sessions ] && [ ! -e "/var/lib/systemd/linger/$account" ]; then
-            [ "$uid" -lt 1000 ] || goes=$account
-            case $(busctl --timeout=3 get-property org.freedesktop.login1 /org/freedesktop/login1 \
-                org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) in 'b false') goes=-;; esac
-            if [ "$goes" = - ] && memory /dev/shm; then base=/dev/shm/clws-$uid; else goes=$account; fi
-        fi;;
-    esac
-    state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
-fi
-kind=memory
-if [ -z "$base" ] && memory /dev/shm; then base=/dev/shm/clws-$uid; fi
-if [ -z "$base" ]; then kind=disk; goes=-; base=$state/place; fi
-for folder in "$base" "$base/$1" "$state" "$state/$1"; do
-    [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
-    if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
-done
-chmod 0700 "$base" "$base/$1" "$state/$1"
-swap=no
-{ read -r _; read -r device; } </proc/swaps 2>/dev/null || device=
-if [ "$kind" = memory ] && [ -n "$device" ]; then
-    # The last mount on a point is the one that is seen.
-    options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
-    case $options in *noswap*) ;; *) swap=yes;; esac
-fi
-"#;
+use crate::world::World;
 
 /// Takes the lock for `$2`. Says who holds it otherwise.
 const LOCK: &str = r#"
-exec 9>>"$state/$1/lock" || exit 1
+lock=$state/$1/lock silence=$3
+exec 9>>"$lock" || exit 1
 if ! flock -n 9; then cat "$state/$1/lock.by" >&2; exit 75; fi
 printf '%s\n' "$2" >"$state/$1/lock.by"
 "#;
 
-/// Prints `key=value` in one line.
-const FACTS: &str = r#"
-read -r boot </proc/sys/kernel/random/boot_id
-printf 'goes=%s\tswap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$goes" "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+/// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
+/// no more than input: all of it is there, or the script is not run.
+const KEEP: &str = r#"
+keep() { (umask 077; printf %s "$2" >"$1.new") && sync "$1.new" && mv "$1.new" "$1" || exit 1; }
 "#;
 
-/// Holds the lock until standard input ends.
-///
-/// `$3` is how many seconds of silence on standard input end it, too: a network that swallows
-/// everything never ends it by itself. Where there is no `timeout`, it waits as long as sshd does.
-const HOLD: &str = r#"
-if [ "$3" != 0 ] && command -v timeout >/dev/null; then
-    while [ "$(timeout "$3" head -c 1 9>&- | wc -c 9>&-)" -gt 0 ]; do :; done
-    exit 0
-fi
-exec cat >/dev/null
-"#;
+/// The functions that each script of ours finds on the target, so that they go there once.
+const FUNCTIONS: [&str; 5] = [PROC, LOOK, PUT, CLEAR, KEEP];
+
+/// The script that makes the folders, takes the lock, says where it is, and serves.
+fn taking(vault: &str, by: &str, silence: Duration) -> Command {
+    let functions = FUNCTIONS.concat();
+    Command::new(format!("{functions}{FOLDERS}{LOCK}{FACTS}{SERVE}"))
+        .argument(vault)
+        .argument(by)
+        .argument(silence.as_secs().to_string())
+        .output_cap(MAX_ANSWER)
+}
 
 /// How long a host hears nothing of whoever holds its lock before it frees it: more than the silence
-/// after which the other end gives up, so that nobody works without the lock.
-const SILENCE: Duration = Duration::from_secs(45);
+/// after which the other end gives up, so that nobody works without the lock, and more than a script of
+/// ours may take, during which nothing is heard.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// What a script of ours prints is no longer; a receipt may be.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -168,116 +127,69 @@ impl Explain for TargetError {
     }
 }
 
-/// A target that is ready.
+/// A target that is ready, and locked: the lock ends with it, with this process, or with the connection.
 #[derive(Debug)]
 pub(super) struct Target {
     /// The host.
     pub(super) host: Host,
-    /// The way to it.
+    /// The way to it, for commands of hooks.
     pub(super) channel: Channel,
-    /// The vault's memory-backed folder there.
-    pub(super) run: String,
-    /// The vault's state folder there.
-    pub(super) state: String,
-    /// The user's number there.
-    pub(super) uid: u32,
-    /// The boot's id.
-    pub(super) boot: String,
-    /// Whether `run` is memory.
-    pub(super) memory: bool,
-    /// The account whose memory is taken away when it is not logged in any more, if it is.
-    goes: Option<String>,
-    /// Whether the kernel may write that memory to a swap device.
-    pub(super) swap: bool,
+    /// What it says of itself.
+    pub(super) facts: Facts,
+    /// The shell there that holds the lock and runs our scripts.
+    talk: Held,
+    /// What says that a script has ended.
+    word: String,
 }
 
 impl Target {
-    /// Makes a target ready and takes its lock, which ends with this process or its connection.
-    /// `vault` is the name of the vault's folders there, `by` says who holds the lock, why and since
-    /// when.
+    /// Makes a target ready and takes its lock. `vault` is the name of the vault's folders there, `by`
+    /// says who holds the lock, why and since when.
     ///
     /// # Errors
     /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`super::ChannelError`].
     pub(super) async fn take(
         host: &Host,
         channel: Channel,
+        world: &World,
         vault: &str,
         by: &str,
-    ) -> Result<(Self, Held), Error> {
+    ) -> Result<Self, Error> {
         // A pipe of this machine ends with whoever holds the other end.
         let silence = match &channel {
-            Channel::Local(_) => 0,
-            Channel::Ssh(_) => SILENCE.as_secs(),
+            Channel::Local(_) => Duration::ZERO,
+            Channel::Ssh(_) => SILENCE,
         };
-        let command = Command::new(format!("{FOLDERS}{LOCK}{FACTS}{HOLD}"))
-            .argument(vault)
-            .argument(by)
-            .argument(silence.to_string())
-            .output_cap(MAX_ANSWER)
-            .within(Duration::from_secs(30));
-        let script = |doing: &str, said: &str| TargetError::Script {
-            host: host.name.to_string(),
-            doing: doing.into(),
-            said: clean(said.trim()),
-        };
-        let (line, held) = match channel.hold(&command).await? {
-            Holding::Held(line, held) => (line, held),
+        let command = taking(vault, by, silence).within(Duration::from_secs(30));
+        let (line, talk) = match channel.hold(&command).await? {
+            Holding::Held(line, talk) => (line, talk),
             Holding::Ended(outcome) => {
                 let text = String::from_utf8_lossy(&outcome.err).into_owned();
+                let host = host.name.to_string();
                 return Err(match outcome.ended {
                     Ended::Exit(75) => TargetError::Locked {
-                        host: host.name.to_string(),
+                        host,
                         said: clean(text.trim()),
                     },
-                    _ => script("make its folders and take its lock", &last_lines(&text)),
+                    _ => TargetError::Script {
+                        host,
+                        doing: "make its folders and take its lock".into(),
+                        said: clean(&last_lines(&text)),
+                    },
                 }
                 .into());
             }
         };
-        Ok((Self::of(host, channel, &line)?, held))
-    }
-
-    /// Makes the folders of `name` ready on a target, which many may do at the same time.
-    ///
-    /// # Errors
-    /// [`TargetError::Script`], [`super::ChannelError`].
-    pub(super) async fn prepare(host: &Host, channel: Channel, name: &str) -> Result<Self, Error> {
-        let command = Command::new(format!("{FOLDERS}{FACTS}")).argument(name);
-        let outcome = channel.run(&command.output_cap(MAX_ANSWER)).await?;
-        let line = said(&host.name, "make its folders", outcome)?;
-        Self::of(host, channel, line.trim_end())
-    }
-
-    /// What a target says of itself.
-    fn of(host: &Host, channel: Channel, line: &str) -> Result<Self, Error> {
-        let facts: BTreeMap<&str, &str> = line
-            .split('\t')
-            .filter_map(|fact| fact.split_once('='))
-            .collect();
-        let fact = |name: &str| {
-            let value = facts.get(name).filter(|value| !value.is_empty());
-            value
-                .map(|value| (*value).to_owned())
-                .ok_or_else(|| TargetError::Script {
-                    host: host.name.to_string(),
-                    doing: "say where its folders are".into(),
-                    said: clean(line.trim()),
-                })
-        };
         Ok(Self {
-            run: fact("run")?,
-            state: fact("state")?,
-            uid: fact("uid")?.parse().unwrap_or(u32::MAX),
-            boot: fact("boot")?,
-            memory: fact("kind")? == "memory",
-            goes: Some(fact("goes")?).filter(|account| account != "-"),
-            swap: fact("swap")? == "yes",
+            facts: Facts::parse(host, &line)?,
             host: host.clone(),
             channel,
+            talk,
+            word: hex(&world.random::<8>()?),
         })
     }
 
-    /// Runs a script; its standard output.
+    /// Runs a script of ours, as [`Target::ask`] does; its standard output.
     ///
     /// # Errors
     /// [`TargetError::Script`] with what it said, if it does not exit with 0.
@@ -290,15 +202,20 @@ impl Target {
     ) -> Result<String, Error> {
         let mut command = Command::new(script).input(input).output_cap(MAX_ANSWER);
         command.arguments = arguments.iter().map(ToString::to_string).collect();
-        self.ask(doing, &command).await
+        self.ask(doing, command).await
     }
 
-    /// Runs a command; its standard output.
+    /// Runs a script of ours; its standard output. It finds the functions of [`FUNCTIONS`].
     ///
     /// # Errors
     /// [`TargetError::Script`] with what it said, if it does not exit with 0.
-    pub(super) async fn ask(&self, doing: &str, command: &Command) -> Result<String, Error> {
-        let outcome = self.channel.run(command).await?;
+    pub(super) async fn ask(&self, doing: &str, mut command: Command) -> Result<String, Error> {
+        let outcome = if command.input.with(|input| input.len() > MAX_INPUT) {
+            command.script.insert_str(0, &FUNCTIONS.concat());
+            self.channel.run(&command).await?
+        } else {
+            self.talk.ask(&self.word, &command).await?
+        };
         said(&self.host.name, doing, outcome)
     }
 
@@ -307,7 +224,7 @@ impl Target {
     /// # Errors
     /// [`TargetError::Goes`].
     pub(super) fn demand_stays(&self) -> Result<(), TargetError> {
-        match (&self.channel, &self.goes) {
+        match (&self.channel, &self.facts.goes) {
             (Channel::Ssh(_), Some(account)) => Err(TargetError::Goes {
                 host: self.host.name.to_string(),
                 account: clean(account),
@@ -316,10 +233,15 @@ impl Target {
         }
     }
 
-    /// Whether the connection to it ended.
+    /// Whether nothing can be done there any more without connecting again.
     pub(super) async fn is_lost(&self) -> bool {
-        let asked = self.channel.run(&Command::new(":")).await;
-        matches!(asked, Err(ChannelError::Lost { .. }))
+        self.talk.ask(&self.word, &Command::new(":")).await.is_err()
+    }
+
+    /// Frees it and takes leave.
+    pub(super) async fn close(self) {
+        self.talk.close().await;
+        self.channel.close().await;
     }
 
     /// Reads the receipt of a component, if its text is not empty.
@@ -351,7 +273,7 @@ impl Target {
     pub(super) async fn receipts(&self) -> Result<Vec<Component>, Error> {
         let script = r#"cd "$1" && for f in *.json; do [ ! -f "$f" ] || echo "${f%.json}"; done"#;
         let text = self
-            .sh("list its receipts", script, &[&self.state], empty())
+            .sh("list its receipts", script, &[&self.facts.state], empty())
             .await?;
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
@@ -365,10 +287,9 @@ impl Target {
         component: &Component,
         receipt: &Receipt,
     ) -> Result<(), Error> {
-        let script = r#"umask 077; cat >"$1.new" && sync "$1.new" && mv "$1.new" "$1""#;
         let path = self.receipt_file(component);
-        let input = Plain::new(receipt.print().into_bytes());
-        self.sh("keep its receipt", script, &[&path], input)
+        let arguments = [path.as_str(), &receipt.print()];
+        self.sh("keep its receipt", r#"keep "$@""#, &arguments, empty())
             .await
             .map(drop)
     }
@@ -386,12 +307,12 @@ impl Target {
 
     /// The name of the vault's folders there.
     pub(super) fn vault(&self) -> &str {
-        self.run.rsplit('/').next().unwrap_or_default()
+        self.facts.run.rsplit('/').next().unwrap_or_default()
     }
 
     /// Where the receipt of a component lies.
     pub(super) fn receipt_file(&self, component: &Component) -> String {
-        format!("{}/{component}.json", self.state)
+        format!("{}/{component}.json", self.facts.state)
     }
 }
 
@@ -400,7 +321,7 @@ pub(super) fn empty() -> Plain {
 }
 
 /// What a script printed, if it ended well; else an error with what it complained of.
-fn said(host: &crate::name::PartyName, doing: &str, outcome: Outcome) -> Result<String, Error> {
+pub(super) fn said(host: &PartyName, doing: &str, outcome: Outcome) -> Result<String, Error> {
     if outcome.ended.is_success() {
         return Ok(String::from_utf8_lossy(&outcome.out).into_owned());
     }
@@ -443,22 +364,26 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let world = World::new(Clock::System, variables, folder.path().into());
         let channel = Channel::Local(Local::new(&world));
-        let take = |silence: &str| {
-            Command::new(format!("{FOLDERS}{LOCK}{FACTS}{HOLD}"))
-                .argument("vault")
-                .argument("ada deploys web")
-                .argument(silence)
-        };
+        let take = |silence| taking("vault", "ada deploys web", Duration::from_secs(silence));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let Holding::Held(line, held) = channel.hold(&take("2")).await.unwrap() else {
+            let Holding::Held(line, held) = channel.hold(&take(5)).await.unwrap() else {
                 panic!("not held");
             };
             assert!(line.contains("\tkind=memory\t"), "{line}");
-            let Holding::Ended(second) = channel.hold(&take("2")).await.unwrap() else {
+            let script = Command::new("cat; echo \"$1\" >&2; exit 3")
+                .argument("it's")
+                .input("in".into());
+            let answer = held.ask("0f", &script).await.unwrap();
+            assert_eq!(answer.ended, Ended::Exit(3));
+            assert_eq!(
+                (answer.out, answer.err),
+                (b"in".to_vec(), b"it's\n".to_vec())
+            );
+            let Holding::Ended(second) = channel.hold(&take(5)).await.unwrap() else {
                 panic!("held twice");
             };
             assert_eq!(second.ended, Ended::Exit(75));
@@ -467,7 +392,7 @@ mod tests {
             while held.is_held() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            let third = channel.hold(&take("0")).await.unwrap();
+            let third = channel.hold(&take(0)).await.unwrap();
             assert!(matches!(third, Holding::Held(..)), "{third:?}");
         });
     }

@@ -268,6 +268,10 @@ impl Handler for Connection {
         if self.cut == Some(channel) {
             return Err(russh::Error::Disconnect);
         }
+        let manner = *self.host.manner.lock().unwrap();
+        if manner == Manner::Sticks && self.host.folder.join("stuck").exists() {
+            return Ok(());
+        }
         if let Some(input) = self.inputs.get(&channel) {
             drop(input.send(data.to_vec()));
         }

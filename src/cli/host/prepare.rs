@@ -69,7 +69,8 @@ fn on_host<T>(
     let result = runtime.block_on(async {
         let way = |endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
         let channel = Channel::open(&host, vault.world(), way, &Limits::default()).await?;
-        let preparing = Preparing::begin(&host, channel, &name_of(vault), &by).await?;
+        let preparing =
+            Preparing::begin(&host, channel, vault.world(), &name_of(vault), &by).await?;
         let result = work(&preparing).await;
         preparing.end().await;
         result

@@ -101,7 +101,7 @@ impl Bringing<'_> {
         let (component, host) = (self.plan.component().as_str(), target.host.name.as_str());
         let boot = Places::new(target.vault()).folder;
         let arguments = [
-            &target.run,
+            &target.facts.run,
             &boot,
             component,
             &receipt.deploy,

@@ -1,12 +1,13 @@
 //! Preparing a host: a key of its own, made there, and what opens bundles at a boot.
 
+use super::super::Channel;
 use super::super::target::{Target, TargetError, empty};
-use super::super::{Channel, Held};
 use super::{Places, unit};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::recipients::RecipientKey;
 use crate::text::clean;
+use crate::world::World;
 
 /// Says in one line what there is: `missing=…`, `install=…`, `key=…` and so on, between tabs.
 const LOOK: &str = r#"
@@ -115,7 +116,6 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Preparing {
     target: Target,
-    lock: Held,
     places: Places,
     opener: String,
     unit: String,
@@ -127,21 +127,26 @@ impl Preparing {
     ///
     /// # Errors
     /// [`PreparingError::NotRoot`], [`TargetError`], [`super::super::ChannelError`].
-    pub async fn begin(host: &Host, way: Channel, vault: &str, by: &str) -> Result<Self, Error> {
-        let (target, lock) = Target::take(host, way, vault, by).await?;
+    pub async fn begin(
+        host: &Host,
+        way: Channel,
+        world: &World,
+        vault: &str,
+        by: &str,
+    ) -> Result<Self, Error> {
+        let target = Target::take(host, way, world, vault, by).await?;
         let name = || host.name.to_string();
-        if target.uid != 0 {
+        if target.facts.uid != 0 {
             return Err(PreparingError::NotRoot { host: name() }.into());
         }
-        if !target.memory {
+        if !target.facts.memory {
             return Err(TargetError::NoMemory { host: name() }.into());
         }
         let places = Places::new(vault);
         Ok(Self {
-            opener: unit::opener(&target.run, &places.folder),
+            opener: unit::opener(&target.facts.run, &places.folder),
             unit: unit::unit(&places.folder),
             target,
-            lock,
             places,
         })
     }
@@ -196,8 +201,7 @@ impl Preparing {
 
     /// Lets the host go.
     pub async fn end(self) {
-        self.lock.close().await;
-        self.target.channel.close().await;
+        self.target.close().await;
     }
 
     async fn run(&self, doing: &str, script: &str) -> Result<String, Error> {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use russh::client::Msg;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::running::{Running, Stopped};
@@ -43,9 +42,8 @@ impl Session {
         match (followed, running.ended(), kept.line()) {
             (Ok(Err(stopped)), ..) => Err(self.explain(stopped)),
             (Ok(Ok(())), None, Some(line)) => {
-                let (release, released) = oneshot::channel();
-                let watcher = tokio::spawn(running.watch(released));
-                Ok(Holding::Held(line, Held::new(release, watcher)))
+                let held = Held::new(self.target(), |asks| running.watch(asks));
+                Ok(Holding::Held(line, held))
             }
             (_, Some(ended), _) => Ok(Holding::Ended(kept.ended(ended))),
             (Ok(Ok(())), None, None) => Err(self.explain(Stopped::NoStatus)),

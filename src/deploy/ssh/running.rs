@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::error::short;
 use super::watcher::Watcher;
 use crate::deploy::channel::{AfterInput, GRACE, LINGER, Sink, piece};
+use crate::deploy::conversation::Ask;
 use crate::deploy::quoting::{self, As};
 use crate::deploy::{Command, Ended, Source};
 use crate::secret::Plain;
@@ -154,13 +155,23 @@ impl Running {
         }
     }
 
-    /// Waits for the release, ends the input, and sees to it that the command ends.
-    pub(super) async fn watch(mut self, released: oneshot::Receiver<()>) {
+    /// Passes on what is asked until nobody can ask any more, then ends the input, and sees to it that
+    /// the command ends.
+    pub(super) async fn watch(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut nowhere = |_, _: &[u8]| ControlFlow::Continue(());
         let nothing = Plain::new(Vec::new());
-        tokio::select! {
-            _ = released => {}
-            _ = self.follow(&nothing, AfterInput::KeepOpen, &mut nowhere) => return,
+        loop {
+            let asked = tokio::select! {
+                asked = asks.recv() => asked,
+                _ = self.follow(&nothing, AfterInput::KeepOpen, &mut nowhere) => return,
+            };
+            let Some(mut ask) = asked else { break };
+            let mut sink = |source, bytes: &[u8]| ask.answer.push(source, bytes);
+            let following = self.follow(&ask.input, AfterInput::KeepOpen, &mut sink);
+            let followed = timeout(ask.within, following).await;
+            if ask.finish(&followed).is_break() {
+                return self.end().await;
+            }
         }
         let rest = self.follow(&nothing, AfterInput::End, &mut nowhere);
         drop(timeout(GRACE, rest).await);

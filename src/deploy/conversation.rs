@@ -1,0 +1,312 @@
+//! A conversation with a target: the shell that holds its lock also runs our small scripts.
+//!
+//! Each command over SSH costs a channel, a login shell and a round trip or two, and a host does most
+//! of the work of a deploy: so what clws itself has to say there goes to one shell, a line each. A line
+//! is the script with its arguments, so that no other account sees them; what is secret follows it and
+//! reaches the script's standard input alone. Commands of hooks have channels of their own, with their
+//! own output, clock and end.
+//!
+//! The shell ends when its input does. A script that is slow, or a shell that goes away, ends the
+//! conversation, and with it the lock: a deploy then connects again.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use memchr::memmem;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+
+use super::{ChannelError, Command, Ended, Outcome, Source, quoting};
+use crate::secret::Plain;
+
+/// The most that goes to a script's standard input in a conversation, in bytes: what `dd` on the target
+/// takes as one block.
+pub(super) const MAX_INPUT: usize = 1 << 20;
+
+/// Runs what is asked for until standard input ends. `9` is the lock, in its file `$lock`, which no
+/// script keeps open. `$mask` is the umask of the login, `$silence` how many seconds of silence end
+/// it, 0 for none.
+///
+/// A line is `SIZE WORD SCRIPT`: how many bytes follow it as the script's input, what says on both
+/// outputs that the script has ended, and the script as a word. An empty line is a sign of life.
+/// A network that swallows everything ends no input, so signs of life are counted by a second shell:
+/// each line leaves one in the lock's file, and without any the group is ended.
+pub(super) const SERVE: &str = r#"
+set +u
+umask "$mask"
+nl='
+'
+guard=
+if [ "$silence" != 0 ]; then
+    (
+        quiet=0
+        while [ "$quiet" -lt 5 ]; do
+            sleep "$((silence / 5))" || exit
+            if [ -s "$lock" ]; then : >"$lock"; quiet=0; else quiet=$((quiet + 1)); fi
+        done
+        kill -KILL "-$$" || kill -KILL "$$"
+    ) </dev/null >/dev/null 2>&1 9>&- &
+    guard=$!
+fi
+while read -r size word script; do
+    echo >&9
+    case $size in
+        '') continue;;
+        0) (eval "eval $script") </dev/null 9>&-;;
+        # All of the input is read, whatever becomes of the script.
+        *) dd bs="$size" count=1 iflag=fullblock 2>/dev/null 9>&- | (eval "eval $script") 9>&-;;
+    esac
+    set -- "$?"
+    echo "$word $1"
+    echo "$word $1" >&2
+done
+[ -n "$guard" ] || exit 0
+trap '' TERM
+kill -TERM "-$$" 2>/dev/null || kill -TERM "$guard"
+exit 0
+"#;
+
+/// A script that waits on the target for its standard input to end.
+///
+/// Dropping it ends that input, and with it what the script holds. It also ends when the connection
+/// does, or this process.
+#[derive(Debug)]
+pub struct Held {
+    target: String,
+    asks: mpsc::Sender<Ask>,
+    watcher: JoinHandle<()>,
+}
+
+impl Held {
+    /// `watch` is given what is asked, and lets go of the script when nobody can ask any more.
+    pub(super) fn new<W>(target: &str, watch: impl FnOnce(mpsc::Receiver<Ask>) -> W) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let (asks, asked) = mpsc::channel(1);
+        Self {
+            target: target.to_owned(),
+            asks,
+            watcher: tokio::spawn(watch(asked)),
+        }
+    }
+
+    /// Whether the script still runs, as far as is known here.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.watcher.is_finished()
+    }
+
+    /// Ends the script's input and waits, for some seconds at most, until it has ended.
+    pub async fn close(self) {
+        drop(self.asks);
+        drop(self.watcher.await);
+    }
+
+    /// Has a script that ends in [`SERVE`] run a command, after those that were asked for before. It is
+    /// run to its end, also if nobody waits for that any more. `word` is nothing that a script prints.
+    ///
+    /// # Errors
+    /// [`ChannelError::Slow`] and [`ChannelError::Lost`]; both are the end of the conversation.
+    pub(super) async fn ask(&self, word: &str, command: &Command) -> Result<Outcome, ChannelError> {
+        command.check(&self.target)?;
+        let (reply, replied) = oneshot::channel();
+        let ask = Ask {
+            input: message(word, command),
+            within: command.within,
+            answer: Answer::new(word, command.output_cap),
+            reply,
+        };
+        let reply = match self.asks.send(ask).await {
+            Ok(()) => replied.await,
+            Err(_) => Ok(Err(Unanswered::Gone)),
+        };
+        let target = self.target.clone();
+        reply
+            .unwrap_or(Err(Unanswered::Gone))
+            .map_err(|why| match why {
+                Unanswered::Slow => ChannelError::Slow {
+                    target,
+                    within: command.within,
+                },
+                Unanswered::Gone => ChannelError::Lost {
+                    target,
+                    reason: None,
+                },
+            })
+    }
+}
+
+/// A command as it goes to [`SERVE`].
+fn message(word: &str, command: &Command) -> Plain {
+    command.input.with(|input| {
+        let script = quoting::word(command);
+        let mut bytes = Vec::with_capacity(script.len() + word.len() + input.len() + 12);
+        bytes.extend_from_slice(format!("{} {word} {script}\n", input.len()).as_bytes());
+        bytes.extend_from_slice(input);
+        Plain::new(bytes)
+    })
+}
+
+/// What is asked of a script that is held.
+#[derive(Debug)]
+pub(super) struct Ask {
+    /// What goes to its standard input.
+    pub(super) input: Plain,
+    /// How long the answer may take.
+    pub(super) within: Duration,
+    /// What came of the answer.
+    pub(super) answer: Answer,
+    reply: oneshot::Sender<Result<Outcome, Unanswered>>,
+}
+
+/// Why there is no answer, nor will there be one to what is asked later.
+#[derive(Debug)]
+enum Unanswered {
+    Slow,
+    Gone,
+}
+
+impl Ask {
+    /// Hands the answer on; breaks off if there is no whole one.
+    pub(super) fn finish<T>(self, followed: &Result<T, Elapsed>) -> ControlFlow<()> {
+        let (reply, flow) = match (self.answer.whole(), followed) {
+            (Some(outcome), _) => (Ok(outcome), ControlFlow::Continue(())),
+            (None, Err(_)) => (Err(Unanswered::Slow), ControlFlow::Break(())),
+            (None, Ok(_)) => (Err(Unanswered::Gone), ControlFlow::Break(())),
+        };
+        // Whoever asked may not wait for it any more.
+        drop(self.reply.send(reply));
+        flow
+    }
+}
+
+/// An answer as it comes: both outputs, each up to the word.
+#[derive(Debug)]
+pub(super) struct Answer {
+    out: Part,
+    err: Part,
+}
+
+impl Answer {
+    fn new(word: &str, cap: usize) -> Self {
+        let part = || Part {
+            mark: format!("{word} ").into_bytes(),
+            cap,
+            kept: Vec::new(),
+            rest: Vec::new(),
+            truncated: false,
+            ended: None,
+        };
+        Self {
+            out: part(),
+            err: part(),
+        }
+    }
+
+    /// Takes output; asks to stop when all of it is there.
+    pub(super) fn push(&mut self, source: Source, bytes: &[u8]) -> ControlFlow<()> {
+        match source {
+            Source::Out => self.out.push(bytes),
+            Source::Err => self.err.push(bytes),
+        }
+        match (self.out.ended, self.err.ended) {
+            (Some(_), Some(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn whole(self) -> Option<Outcome> {
+        let code = self.out.ended.filter(|_| self.err.ended.is_some())?;
+        Some(Outcome {
+            ended: Ended::Exit(code),
+            truncated: self.out.truncated || self.err.truncated,
+            out: self.out.kept,
+            err: self.err.kept,
+        })
+    }
+}
+
+/// One output of a script.
+#[derive(Debug)]
+struct Part {
+    mark: Vec<u8>,
+    cap: usize,
+    kept: Vec<u8>,
+    /// What may be the beginning of the mark.
+    rest: Vec<u8>,
+    truncated: bool,
+    /// The exit code that stood behind the mark.
+    ended: Option<i32>,
+}
+
+impl Part {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.rest.extend_from_slice(bytes);
+        let Some(at) = memmem::find(&self.rest, &self.mark) else {
+            let sure = self.rest.len().saturating_sub(self.mark.len());
+            self.keep(sure);
+            return;
+        };
+        self.keep(at);
+        let code = self.rest.get(self.mark.len()..).unwrap_or_default();
+        if let Some(end) = memchr::memchr(b'\n', code) {
+            let code = code.get(..end).and_then(|code| str::from_utf8(code).ok());
+            self.ended = Some(code.and_then(|code| code.parse().ok()).unwrap_or(-1));
+        }
+    }
+
+    /// Keeps the first bytes of the rest, as far as there is room.
+    fn keep(&mut self, sure: usize) {
+        let sure: Vec<u8> = self.rest.drain(..sure).collect();
+        let fits = sure.get(..self.cap - self.kept.len()).unwrap_or(&sure);
+        self.kept.extend_from_slice(fits);
+        self.truncated |= fits.len() < sure.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_with_the_word_on_both_outputs_however_it_is_cut() {
+        let out = b"a word in it\nand no line end0f 7\n";
+        for size in 1..out.len() {
+            let mut answer = Answer::new("0f", 100);
+            for piece in out.chunks(size) {
+                assert!(answer.push(Source::Out, piece).is_continue());
+            }
+            assert!(answer.push(Source::Err, b"why0f").is_continue());
+            assert!(answer.push(Source::Err, b" 7\n").is_break());
+            let whole = answer.whole().unwrap();
+            assert_eq!(whole.ended, Ended::Exit(7));
+            assert_eq!(whole.out, b"a word in it\nand no line end");
+            assert_eq!(
+                (whole.err.as_slice(), whole.truncated),
+                (&b"why"[..], false)
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_beyond_the_cap_is_dropped_and_its_end_still_found() {
+        let mut answer = Answer::new("0f", 5);
+        for _ in 0..1000 {
+            assert!(answer.push(Source::Out, b"more and more").is_continue());
+        }
+        assert!(answer.out.rest.len() < 20);
+        assert!(answer.push(Source::Err, b"0f 0\n").is_continue());
+        assert!(answer.push(Source::Out, b"0f 0\n").is_break());
+        let whole = answer.whole().unwrap();
+        assert_eq!(
+            (whole.out.as_slice(), whole.truncated),
+            (&b"more "[..], true)
+        );
+        assert!(Answer::new("0f", 5).whole().is_none());
+    }
+}

@@ -1,0 +1,133 @@
+//! What a target says of itself: where its memory-backed folders lie, who one is there, which boot it is.
+//!
+//! Files of one vault lie below `<base>/<vault>/`, `base` being `/run/clws` for root (a tmpfs of our own
+//! where `/run` is an ordinary disk), else the user's runtime folder or `/dev/shm`. That it is memory is
+//! asked of the kernel and not assumed.
+
+use std::collections::BTreeMap;
+
+use super::target::{TargetError, said};
+use super::{Channel, Command};
+use crate::error::Error;
+use crate::fleet::Host;
+use crate::text::clean;
+
+/// Finds or makes the folders of `$1`; `$mask` is the umask that was.
+pub(super) const FOLDERS: &str = r#"
+set -u
+mask=$(umask)
+umask 077
+uid=$(id -u)
+goes=-
+memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
+base=
+if [ "$uid" = 0 ]; then
+    mkdir -p -m 0700 /run/clws 2>/dev/null
+    if [ -d /run/clws ] && ! memory /run/clws; then
+        mount -t tmpfs -o mode=0700,nosuid,nodev,noswap clws /run/clws 2>/dev/null ||
+        mount -t tmpfs -o mode=0700,nosuid,nodev clws /run/clws 2>/dev/null
+    fi
+    memory /run/clws && base=/run/clws
+    state=/var/lib/clws
+else
+    [ -n "${XDG_RUNTIME_DIR:-}" ] && memory "$XDG_RUNTIME_DIR" && base=$XDG_RUNTIME_DIR/clws
+    # With an account's last session logind takes its runtime folder away, and what it owns in /dev/shm
+    # (RemoveIPC, but for system accounts), unless the account lingers.
+    case ${base:-/run/user/} in /run/user/*)
+        account=$(id -un)
+        if [ -d /run/systemd/sessions ] && [ ! -e "/var/lib/systemd/linger/$account" ]; then
+            [ "$uid" -lt 1000 ] || goes=$account
+            case $(busctl --timeout=3 get-property org.freedesktop.login1 /org/freedesktop/login1 \
+                org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) in 'b false') goes=-;; esac
+            if [ "$goes" = - ] && memory /dev/shm; then base=/dev/shm/clws-$uid; else goes=$account; fi
+        fi;;
+    esac
+    state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
+fi
+kind=memory
+if [ -z "$base" ] && memory /dev/shm; then base=/dev/shm/clws-$uid; fi
+if [ -z "$base" ]; then kind=disk; goes=-; base=$state/place; fi
+for folder in "$base" "$base/$1" "$state" "$state/$1"; do
+    [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
+    if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
+done
+chmod 0700 "$base" "$base/$1" "$state/$1"
+swap=no
+{ read -r _; read -r device; } </proc/swaps 2>/dev/null || device=
+if [ "$kind" = memory ] && [ -n "$device" ]; then
+    # The last mount on a point is the one that is seen.
+    options=$(point=$(stat -c %m "$base"); while read -r _ at _ options _; do [ "$at" != "$point" ] || echo "$options"; done </proc/mounts | tail -n 1)
+    case $options in *noswap*) ;; *) swap=yes;; esac
+fi
+"#;
+
+/// Prints `key=value` in one line.
+pub(super) const FACTS: &str = r#"
+read -r boot </proc/sys/kernel/random/boot_id
+printf 'goes=%s\tswap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$goes" "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+"#;
+
+/// The line is no longer.
+const MAX_LINE: usize = 16 * 1024;
+
+/// What a target says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The vault's memory-backed folder there.
+    pub(super) run: String,
+    /// The vault's state folder there.
+    pub(super) state: String,
+    /// The user's number there.
+    pub(super) uid: u32,
+    /// The boot's id.
+    pub(super) boot: String,
+    /// Whether `run` is memory.
+    pub(super) memory: bool,
+    /// The account whose memory is taken away when it is not logged in any more, if it is.
+    pub(super) goes: Option<String>,
+    /// Whether the kernel may write that memory to a swap device.
+    pub(super) swap: bool,
+}
+
+impl Facts {
+    /// Makes the folders of `name` ready on a host, which many may do at the same time.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`], [`super::ChannelError`].
+    pub(super) async fn ask(host: &Host, channel: &Channel, name: &str) -> Result<Self, Error> {
+        let command = Command::new(format!("{FOLDERS}{FACTS}")).argument(name);
+        let outcome = channel.run(&command.output_cap(MAX_LINE)).await?;
+        let line = said(&host.name, "make its folders", outcome)?;
+        Ok(Self::parse(host, line.trim_end())?)
+    }
+
+    /// Reads the line that [`FACTS`] prints.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`] if something is missing.
+    pub(super) fn parse(host: &Host, line: &str) -> Result<Self, TargetError> {
+        let facts: BTreeMap<&str, &str> = line
+            .split('\t')
+            .filter_map(|fact| fact.split_once('='))
+            .collect();
+        let fact = |name: &str| {
+            let value = facts.get(name).filter(|value| !value.is_empty());
+            value
+                .map(|value| (*value).to_owned())
+                .ok_or_else(|| TargetError::Script {
+                    host: host.name.to_string(),
+                    doing: "say where its folders are".into(),
+                    said: clean(line.trim()),
+                })
+        };
+        Ok(Self {
+            run: fact("run")?,
+            state: fact("state")?,
+            uid: fact("uid")?.parse().unwrap_or(u32::MAX),
+            boot: fact("boot")?,
+            memory: fact("kind")? == "memory",
+            goes: Some(fact("goes")?).filter(|account| account != "-"),
+            swap: fact("swap")? == "yes",
+        })
+    }
+}
