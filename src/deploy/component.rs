@@ -70,7 +70,16 @@ impl Bringing<'_> {
     /// # Errors
     /// What failed; the old one then runs again with its old secrets, if there was one.
     pub(super) async fn bring(&self) -> Result<Done, Error> {
-        let found = leftover::look(self.target, self.plan.component()).await?;
+        // The daemon takes a while to say its version; nothing is asked of it before the rest is judged.
+        let connecting = async {
+            match self.plan.hook.hook.container {
+                Some(_) => Some(engine::connect(self.target).await),
+                None => None,
+            }
+        };
+        let looking = leftover::look(self.target, self.plan.component());
+        let (found, engine) = tokio::join!(looking, connecting);
+        let found = found?;
         let old = found.receipt.clone();
         if let Some(old) = &old {
             self.refuse_older(old)?;
@@ -82,10 +91,7 @@ impl Bringing<'_> {
             .into());
         }
         self.target.demand_stays()?;
-        let engine = match self.plan.hook.hook.container {
-            Some(_) => Some(engine::connect(self.target).await?),
-            None => None,
-        };
+        let engine = engine.transpose()?;
         let engine = engine.as_ref();
         let stays = self.settle(&found, engine).await?;
         let new = self.receipt(engine, &stays).await?;

@@ -271,7 +271,102 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::deploy::{Channel, Holding, Local};
+    use crate::world::{Clock, World};
+
+    /// Has a shell of this machine hold a lock of its own, and talks to it.
+    fn talk<W: Future<Output = ()>>(with: impl FnOnce(Held, std::path::PathBuf) -> W) {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        let world = World::new(
+            Clock::System,
+            [("PATH".into(), "/usr/bin:/bin".into())],
+            folder.path().into(),
+        );
+        let channel = Channel::Local(Local::new(&world));
+        let take =
+            r#"mask=022 silence=0 lock=$1; exec 9>>"$lock"; flock -n 9 && echo held || exit"#;
+        let command = Command::new(format!("{take}\n{SERVE}")).argument(lock.display().to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let Holding::Held(line, held) = channel.hold(&command).await.unwrap() else {
+                panic!("not held");
+            };
+            assert_eq!(line, "held");
+            with(held, lock).await;
+        });
+    }
+
+    fn is_free(lock: &std::path::Path) -> bool {
+        let mut flock = std::process::Command::new("flock");
+        flock
+            .arg("-n")
+            .arg(lock)
+            .arg("true")
+            .status()
+            .unwrap()
+            .success()
+    }
+
+    #[test]
+    fn each_script_has_its_own_arguments_input_and_end() {
+        talk(async |held, lock| {
+            let odd = "it's\n`x` $HOME \\ \"q\" ö ";
+            let print = Command::new("printf '%s|' \"$@\"\nexit 3")
+                .argument(odd)
+                .argument("");
+            let answer = held.ask("0f", &print).await.unwrap();
+            assert_eq!(answer.out, format!("{odd}||").into_bytes());
+            assert_eq!(answer.ended, Ended::Exit(3));
+            // What it does not read is not taken for the next line.
+            let mut input = vec![b'x'; MAX_INPUT - 9];
+            input.extend_from_slice(b"\n0 0f echo");
+            for script in ["exit 0", "head -c 1 >/dev/null", "cat | wc -c"] {
+                let command = Command::new(script).input(Plain::new(input.clone()));
+                assert!(held.ask("0f", &command).await.unwrap().ended.is_success());
+            }
+            // It changes nothing for the next one, and what it leaves running does not keep the lock.
+            let leaves = Command::new("cd /; set -u; umask 0; sleep 5 >/dev/null 2>&1 &");
+            assert!(held.ask("0f", &leaves).await.unwrap().ended.is_success());
+            let there = held
+                .ask("0f", &Command::new("umask; pwd; read -r x || echo end"))
+                .await;
+            let there = String::from_utf8(there.unwrap().out).unwrap();
+            assert!(
+                there.starts_with("0022\n/") && there.ends_with("\nend\n"),
+                "{there}"
+            );
+            assert!(!is_free(&lock));
+            held.close().await;
+            assert!(is_free(&lock));
+        });
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_run_to_its_end_and_what_is_slow_ends_all() {
+        talk(async |held, lock| {
+            let slow = Command::new("sleep 0.3; echo late; echo >\"$1\"");
+            let done = lock.with_extension("done");
+            let slow = slow.argument(done.display().to_string());
+            let asking = timeout(Duration::from_millis(50), held.ask("0f", &slow));
+            assert!(asking.await.is_err());
+            let next = held.ask("0f", &Command::new("echo next")).await.unwrap();
+            assert_eq!((next.out, done.exists()), (b"next\n".to_vec(), true));
+            let hangs = Command::new("sleep 100").within(Duration::from_millis(50));
+            let error = held.ask("0f", &hangs).await.unwrap_err();
+            assert!(matches!(error, ChannelError::Slow { .. }), "{error}");
+            let error = held.ask("0f", &Command::new(":")).await.unwrap_err();
+            assert!(matches!(error, ChannelError::Lost { .. }), "{error}");
+            held.close().await;
+            assert!(is_free(&lock));
+        });
+    }
 
     #[test]
     fn an_answer_ends_with_the_word_on_both_outputs_however_it_is_cut() {

@@ -10,11 +10,13 @@ use super::docker::{
 };
 use super::hook::parse_duration;
 use super::hook_error::HookError;
+use super::leftover;
 use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
 use super::target::Target;
 use super::{Channel, ChannelError};
 use crate::error::Error;
+use crate::secret::Plain;
 
 /// Where a Docker daemon listens on every host that we know.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -70,7 +72,17 @@ pub(super) fn restart_of(hook: &ContainerHook) -> Restart {
     }
 }
 
-/// Places a container's files below `folder` and says what the container is.
+/// The file in a deploy's folder that says which container it is for.
+pub(super) fn mark(plan: &ComponentPlan, hook: &ContainerHook, folder: &str) -> File {
+    File {
+        path: format!("{folder}/{}", leftover::CONTAINER),
+        mode: 0o600,
+        owner: None,
+        content: Plain::from(name_of(plan, hook).as_str()),
+    }
+}
+
+/// Places a container's files below `folder`, and those that come along, and says what the container is.
 pub(super) async fn prepare(
     target: &Target,
     engine: &Engine,
@@ -78,6 +90,7 @@ pub(super) async fn prepare(
     folder: &str,
     opened: &Opened,
     given: Given<'_>,
+    mut placed: Vec<File>,
 ) -> Result<Container, Error> {
     let hook = plan
         .hook
@@ -112,7 +125,6 @@ pub(super) async fn prepare(
         }
     };
     let mut mounted = Vec::new();
-    let mut placed = Vec::new();
     for (number, file) in place::files(plan, &names, opened, given)?
         .into_iter()
         .enumerate()

@@ -22,12 +22,14 @@ goes=-
 memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
 base=
 if [ "$uid" = 0 ]; then
-    mkdir -p -m 0700 /run/clws 2>/dev/null
-    if [ -d /run/clws ] && ! memory /run/clws; then
+    if [ -d /run/clws ] && memory /run/clws; then
+        base=/run/clws
+    elif mkdir -p -m 0700 /run/clws 2>/dev/null; then
+        memory /run/clws ||
         mount -t tmpfs -o mode=0700,nosuid,nodev,noswap clws /run/clws 2>/dev/null ||
         mount -t tmpfs -o mode=0700,nosuid,nodev clws /run/clws 2>/dev/null
+        memory /run/clws && base=/run/clws
     fi
-    memory /run/clws && base=/run/clws
     state=/var/lib/clws
 else
     [ -n "${XDG_RUNTIME_DIR:-}" ] && memory "$XDG_RUNTIME_DIR" && base=$XDG_RUNTIME_DIR/clws

@@ -133,9 +133,11 @@ impl Bringing<'_> {
             content,
         };
         if let Some(container) = &hook.container {
-            let name = engine::name_of(self.plan, container);
-            let name = own(leftover::CONTAINER, 0o600, Plain::from(name.as_str()));
-            return place::put(self.target, folders, vec![name]).await;
+            if hook.before.is_empty() {
+                return Ok(());
+            }
+            let mark = engine::mark(self.plan, container, folder);
+            return place::put(self.target, folders, vec![mark]).await;
         }
         let prefix = format!("{}/", self.plan.component());
         let templates: Vec<&str> = hook
@@ -212,6 +214,8 @@ impl Bringing<'_> {
         around: &Surroundings<'_>,
         engine: &Engine,
     ) -> Result<Replacement, Error> {
+        let hook = self.plan.hook.hook.container.iter();
+        let mark = hook.map(|hook| engine::mark(self.plan, hook, around.folder));
         let container = engine::prepare(
             self.target,
             engine,
@@ -219,6 +223,7 @@ impl Bringing<'_> {
             around.folder,
             around.opened,
             Given::All,
+            mark.collect(),
         )
         .await?;
         for network in &container.networks {

@@ -166,8 +166,16 @@ impl Surroundings<'_> {
         // A folder of its own: the step sees the files and variables that it names, no others.
         let folder = format!("{}/step-{number}", self.folder);
         let given = Given::Only(&step.needs);
-        let mut container =
-            engine::prepare(self.target, engine, self.plan, &folder, self.opened, given).await?;
+        let mut container = engine::prepare(
+            self.target,
+            engine,
+            self.plan,
+            &folder,
+            self.opened,
+            given,
+            Vec::new(),
+        )
+        .await?;
         let words = fill_all(self.plan, &self.names_inside(), &step.run)?;
         let (first, rest) = words
             .split_first()

@@ -303,6 +303,8 @@ fn a_second_signal_ends_it_at_once_and_the_next_deploy_heals_it() {
     site.machine.sh("touch /run/go");
     assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
     assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
+    // Its probe asks for nothing of it.
+    waits(&site, "pgrep -fx 'sleep 1000'");
     let asleep = site.processes();
     let asleep = asleep.iter().filter(|args| *args == "sleep 1000");
     assert_eq!(asleep.count(), 1);

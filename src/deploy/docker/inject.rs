@@ -10,6 +10,7 @@
 use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
 
 use super::client::Engine;
+use super::container::Container;
 use super::error::DockerError;
 use super::image::Image;
 
@@ -88,11 +89,43 @@ pub fn health_with_environment(file: &str, test: &[String]) -> Vec<String> {
 }
 
 impl Engine {
+    /// Refuses a container that was created and cannot have its variables, since there is no shell to
+    /// read them.
+    pub(super) async fn demand_shell(
+        &self,
+        id: &str,
+        container: &Container,
+    ) -> Result<(), DockerError> {
+        let variables = container.secrets.as_ref().is_some_and(|s| s.environment);
+        if !variables || self.has_shell(id).await? {
+            return Ok(());
+        }
+        let image = container.image.clone();
+        Err(DockerError::NoShell { image })
+    }
+
+    /// Why a container was not started: what the daemon said, or that the image has no shell, if nobody
+    /// has asked before.
+    pub(super) async fn why_not_started(
+        &self,
+        id: &str,
+        container: &Container,
+        said: DockerError,
+    ) -> DockerError {
+        if !matches!(said, DockerError::Refused { .. }) {
+            return said;
+        }
+        match self.demand_shell(id, container).await {
+            Err(no_shell @ DockerError::NoShell { .. }) => no_shell,
+            _ => said,
+        }
+    }
+
     /// Whether a container that was created, and need not run, has a shell that can be executed.
     ///
     /// The daemon follows links in the folders of a path but shows the last one as a link, as in
     /// `/bin/sh → dash`; that one is followed here.
-    pub(super) async fn has_shell(&self, container: &str) -> Result<bool, DockerError> {
+    async fn has_shell(&self, container: &str) -> Result<bool, DockerError> {
         let mut path = SHELL.to_owned();
         // Two links are usual (/bin/sh → bash → bash5), a circle is possible.
         for _ in 0..5 {

@@ -90,6 +90,15 @@ impl Snapshot {
     }
 }
 
+/// How it is found out whether there is the shell that a container's variables need.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Shell {
+    /// It is looked for before anything else is touched.
+    Asked,
+    /// Starting tells, and nothing is lost if it is not there.
+    Tried,
+}
+
 /// What becomes of the volumes that the daemon made for a container.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Volumes {
@@ -139,20 +148,20 @@ impl Engine {
         }
     }
 
-    /// Creates a container under `name` and joins it to its networks; gives its id.
-    ///
-    /// A container that cannot have its variables, because its image has no shell, is removed again.
+    /// Creates a container under `name` and joins it to its networks; gives its id. If that cannot be,
+    /// it is removed again; so is one that cannot have its variables, where that is asked for.
     pub(super) async fn create(
         &self,
         name: &str,
         container: &Container,
         body: ContainerCreateBody,
+        shell: Shell,
     ) -> Result<String, DockerError> {
         let options = CreateContainerOptionsBuilder::default().name(name).build();
         let doing = format!("create the container `{name}`");
         let call = self.docker.create_container(Some(options), body);
         let id = checked_id(&doing, Some(self.ask(&doing, call).await?.id))?;
-        let made = self.furnish(&id, container).await;
+        let made = self.furnish(&id, container, shell).await;
         if made.is_err() {
             // The first error is the one that tells something.
             let _unused = self.remove(&id, Volumes::Remove).await;
@@ -160,11 +169,14 @@ impl Engine {
         made.map(|()| id)
     }
 
-    async fn furnish(&self, id: &str, container: &Container) -> Result<(), DockerError> {
-        let environment = container.secrets.as_ref().is_some_and(|s| s.environment);
-        if environment && !self.has_shell(id).await? {
-            let image = container.image.clone();
-            return Err(DockerError::NoShell { image });
+    async fn furnish(
+        &self,
+        id: &str,
+        container: &Container,
+        shell: Shell,
+    ) -> Result<(), DockerError> {
+        if shell == Shell::Asked {
+            self.demand_shell(id, container).await?;
         }
         // Up to API 1.43 a container is created with one network only.
         for network in container.networks.iter().skip(1) {

@@ -29,7 +29,7 @@
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::DockerError;
-use super::lifecycle::Volumes;
+use super::lifecycle::{Shell, Volumes};
 use super::standing::{Listed, Standing};
 
 /// The id of the container that this one replaced, or `none`.
@@ -66,6 +66,15 @@ pub enum Recovery {
     PutBack,
 }
 
+/// What there is after what was half done is undone.
+struct Settled {
+    recovery: Recovery,
+    /// How starting the old container went. One that does not start again is no reason against a new one.
+    started: Result<(), DockerError>,
+    /// What has the name.
+    current: Option<Listed>,
+}
+
 impl Replacement {
     /// The id of the new container.
     #[must_use]
@@ -88,22 +97,25 @@ impl Engine {
     /// If the new one cannot be created or started; then the old one is back as it was, or the error
     /// is [`DockerError::NeitherRuns`].
     pub async fn replace(&self, container: &Container) -> Result<Replacement, DockerError> {
-        // An old container that does not start again is no reason against a new one.
-        let (_, _started) = self.settle(&container.name).await?;
-        let replacement = self.create_beside(container).await?;
+        let settled = self.settle(&container.name).await?;
+        let replacement = self.create_next_to(settled.current, container).await?;
         let done = async {
             self.step_aside(&replacement).await?;
             self.step_in(&replacement).await
         };
         match done.await {
             Ok(()) => Ok(replacement),
-            Err(first) => Err(match self.put_back(replacement).await {
-                Ok(()) => first,
-                Err(second) => DockerError::NeitherRuns {
-                    first: Box::new(first),
-                    second: Box::new(second),
-                },
-            }),
+            Err(said) => {
+                let first = self.why_not_started(&replacement.new, container, said);
+                let first = first.await;
+                Err(match self.put_back(replacement).await {
+                    Ok(()) => first,
+                    Err(second) => DockerError::NeitherRuns {
+                        first: Box::new(first),
+                        second: Box::new(second),
+                    },
+                })
+            }
         }
     }
 
@@ -114,12 +126,28 @@ impl Engine {
     /// [`DockerError::NoImage`], [`DockerError::NoShell`], or what the daemon refuses.
     pub async fn create_beside(&self, container: &Container) -> Result<Replacement, DockerError> {
         let name = checked_name("the container", &container.name)?;
+        let current = self.standing(name).await?.current;
+        self.create_next_to(current, container).await
+    }
+
+    /// The same where one knows what there is.
+    async fn create_next_to(
+        &self,
+        current: Option<Listed>,
+        container: &Container,
+    ) -> Result<Replacement, DockerError> {
+        let name = checked_name("the container", &container.name)?;
         let image = self.image(&container.image).await?;
         let mut body = container.body(&image)?;
-        let old = self.look(name).await?.map(|seen| Old {
-            ran: seen.is_up(),
+        let old = current.map(|seen| Old {
+            ran: seen.is_up,
             id: seen.id,
         });
+        // Without an old one nothing is lost by starting it to see; but an init starts without one.
+        let shell = match old {
+            None if !container.init => Shell::Tried,
+            _ => Shell::Asked,
+        };
         let ran = old
             .as_ref()
             .map_or("no", |old| if old.ran { "yes" } else { "no" });
@@ -128,7 +156,7 @@ impl Engine {
             (REPLACES.to_owned(), replaces.to_owned()),
             (REPLACED_RAN.to_owned(), ran.to_owned()),
         ]);
-        let new = self.create(&beside(name), container, body).await?;
+        let new = self.create(&beside(name), container, body, shell).await?;
         let name = name.to_owned();
         Ok(Replacement {
             name,
@@ -143,12 +171,14 @@ impl Engine {
     /// # Errors
     /// If the new one cannot be created or started; then it is gone again.
     pub async fn start_beside(&self, container: &Container) -> Result<Replacement, DockerError> {
-        let (_, _started) = self.settle(&container.name).await?;
-        let mut replacement = self.create_beside(container).await?;
+        let settled = self.settle(&container.name).await?;
+        let mut replacement = self.create_next_to(settled.current, container).await?;
         replacement.both = true;
         match self.start(&replacement.new).await {
             Ok(()) => Ok(replacement),
-            Err(error) => {
+            Err(said) => {
+                let error = self.why_not_started(&replacement.new, container, said);
+                let error = error.await;
                 // The first error is the one that tells something.
                 let _unused = self.remove(&replacement.new, Volumes::Remove).await;
                 Err(error)
@@ -239,8 +269,8 @@ impl Engine {
     /// [`DockerError::Tangled`] if the containers are not those of one replacement; or if the old
     /// one does not start, or the daemon does not answer.
     pub async fn recover(&self, name: &str) -> Result<Recovery, DockerError> {
-        let (recovery, started) = self.settle(name).await?;
-        started.map(|()| recovery)
+        let settled = self.settle(name).await?;
+        settled.started.map(|()| settled.recovery)
     }
 
     /// Stops the new container and gives the names back.
@@ -266,8 +296,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The work of `recover`; how starting the old container went comes apart from the rest.
-    async fn settle(&self, name: &str) -> Result<(Recovery, Result<(), DockerError>), DockerError> {
+    /// The work of `recover`.
+    async fn settle(&self, name: &str) -> Result<Settled, DockerError> {
         let name = checked_name("the container", name)?;
         let Standing {
             current,
@@ -279,7 +309,13 @@ impl Engine {
             self.remove(&step.id, Volumes::Remove).await?;
         }
         let (new, old) = match (current, new, old) {
-            (_, None, None) => return Ok((Recovery::Clean, Ok(()))),
+            (current, None, None) => {
+                return Ok(Settled {
+                    recovery: Recovery::Clean,
+                    started: Ok(()),
+                    current,
+                });
+            }
             // In or before step 2, or at the end of putting back.
             (Some(current), Some(new), None) => {
                 let stopped = replaces(&new, &current) && !current.is_up;
@@ -321,7 +357,11 @@ impl Engine {
             Some(_) => Recovery::PutBack,
             None => Recovery::Discarded,
         };
-        Ok((recovery, started))
+        Ok(Settled {
+            recovery,
+            started,
+            current: self.standing(name).await?.current,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use super::body::no_health;
 use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::{DockerError, checked_id};
-use super::lifecycle::{State, Volumes};
+use super::lifecycle::{Shell, State, Volumes};
 use super::output::{Tail, converse};
 use super::replace::step;
 use crate::secret::Plain;
@@ -127,6 +127,7 @@ impl Engine {
         }
         // The stream may end a moment before the daemon has noted the exit code, and a program may
         // close its output and go on.
+        let mut pause = Duration::from_millis(5);
         loop {
             let seen = self.ask(&doing, self.docker.inspect_exec(&id)).await?;
             if seen.running != Some(true)
@@ -137,7 +138,8 @@ impl Engine {
             if Instant::now() >= until {
                 return Ok(ended(tail, Ended::Overdue));
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(Duration::from_millis(50));
         }
     }
 
@@ -173,7 +175,7 @@ impl Engine {
             });
         }
         self.remove(&name, Volumes::Remove).await?;
-        let id = self.create(&name, &container, body).await?;
+        let id = self.create(&name, &container, body, Shell::Asked).await?;
         let ran = self.run_to_end(&id, stdin, within).await;
         // Also ends what is overdue. A step that is done counts even if its remains stay.
         let removed = self.remove(&id, Volumes::Remove).await;

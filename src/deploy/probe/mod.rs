@@ -102,6 +102,12 @@ impl Surroundings<'_> {
         let (Some(engine), Some(hook)) = (self.engine, &self.plan.hook.hook.container) else {
             return Ok(Ok(()));
         };
+        let image = engine
+            .image(&fill(self.plan, self.names, &hook.image)?)
+            .await?;
+        if hook.healthcheck.off || hook.healthcheck.command.is_none() && image.health.is_empty() {
+            return Ok(Ok(()));
+        }
         let within = hook.healthcheck.within().map_err(|why| self.wrong(why))?;
         let until = Instant::now() + patience.of(within);
         loop {
