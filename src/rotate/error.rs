@@ -55,13 +55,13 @@ pub enum RotateError {
         why: String,
     },
     /// The key is a party's, which the rules say.
-    #[error("`{path}`: {party} signs with this key, and the rules have to say with which one")]
-    SignsFor {
+    #[error("`{path}` is a key of the party {party}, and the rules have to say which one counts")]
+    OfParty {
         /// The secret.
         path: String,
         /// The party.
         party: String,
-        /// What is to be done with a key there: `--sign-key` or `--drop`.
+        /// What is to be done with a key there: `--sign-key`, `--ssh` or `--drop`.
         option: &'static str,
         /// That key's public line.
         line: String,
@@ -123,7 +123,7 @@ impl Explain for RotateError {
             | Self::Outside { .. }
             | Self::Hosts { .. }
             | Self::OnHost { .. } => Code::Remote,
-            Self::UnderWay { .. } | Self::Moved { .. } | Self::SignsFor { .. } => Code::Conflict,
+            Self::UnderWay { .. } | Self::Moved { .. } | Self::OfParty { .. } => Code::Conflict,
             Self::DoesNotFit { .. } => Code::DataErr,
             Self::Busy | Self::Awaited { .. } => Code::TempFail,
             Self::NotBegun => Code::NotFound,
@@ -147,7 +147,7 @@ impl Explain for RotateError {
             Self::NotMade { path, .. } => {
                 vec![format!("`clws secret set {path}` takes a new one")]
             }
-            Self::SignsFor {
+            Self::OfParty {
                 path,
                 party,
                 option,

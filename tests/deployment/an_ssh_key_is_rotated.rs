@@ -72,7 +72,10 @@ const OTHER: &str =
 
 impl Fleet {
     fn new(kind: &str) -> Self {
-        let lab = Lab::new();
+        Self::of(Lab::new(), kind)
+    }
+
+    fn of(lab: Lab, kind: &str) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let file = keys.path().join("first");
         let mut keygen = Command::new("ssh-keygen");
@@ -305,30 +308,96 @@ fn killed_anywhere_it_is_gone_on_with_or_led_back() {
     assert!(begun > 2);
 }
 
-#[test]
-fn a_party_that_signs_with_it_is_not_left_behind() {
-    let fleet = Fleet::new("ed25519");
-    let lab = &fleet.lab;
+/// A service that signs with the key, and reads with it. Gives its public line.
+fn bot(fleet: &Fleet) -> String {
     let public = fs::read_to_string(fleet.first().with_extension("pub")).unwrap();
-    let words: Vec<&str> = public.split(' ').take(2).collect();
-    lab.clws("recipient update ada --yes --sign-key")
-        .word(words.join(" "))
+    let line = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let lab = &fleet.lab;
+    lab.clws("recipient add bot --yes --kind service --ssh")
+        .word(&line)
+        .word("--sign-key")
+        .word(&line)
         .succeeds();
+    lab.clws("access grant bot prod --read --yes").succeeds();
+    line
+}
+
+fn of_bot(lab: &Lab) -> String {
+    fs::read_to_string(lab.vault().join("recipients/bot.toml")).unwrap()
+}
+
+fn reads(lab: &Lab, key: &Path) -> i32 {
+    let get = lab.clws(&format!("secret get {PATH} --identity"));
+    get.word(key.to_str().unwrap()).run().code
+}
+
+#[test]
+fn the_rules_follow_where_it_is_a_key_of_a_party() {
+    let mut fleet = Fleet::new("ed25519");
+    let (lab, line) = (&fleet.lab, bot(&fleet));
+    assert_eq!(reads(lab, &fleet.first()), 0);
+    let ran = lab.clws(&format!("rotate {PATH} --yes")).succeeds();
+    assert_eq!(
+        ran.err.matches("signed trust version").count(),
+        3,
+        "{}",
+        ran.err
+    );
+    let party = of_bot(lab);
+    assert!(!party.contains(&line), "{party}");
+    assert_eq!(party.matches("ssh-ed25519 AAAA").count(), 2, "{party}");
+    let second = fleet.given_out("second");
+    assert_eq!((reads(lab, &second), reads(lab, &fleet.first())), (0, 11));
+    assert_eq!(fleet.opened_by(&second), [true; 3]);
+    fleet.is_settled();
+    // And back, while a host is down and the rules know both keys.
+    fleet.hosts[2].server.kill_listener();
+    let lab = &fleet.lab;
+    lab.clws(&format!("rotate {PATH} --yes")).exits(23);
+    fleet.hosts[2].server.comes_back();
+    let lab = &fleet.lab;
+    lab.clws(&format!("rotate {PATH} --undo --yes")).succeeds();
+    assert_eq!(reads(lab, &second), 0);
+    assert_eq!(of_bot(lab).matches("ssh-ed25519 AAAA").count(), 2);
+    assert_eq!(fleet.opened_by(&second), [true; 3]);
+    fleet.is_settled();
+}
+
+#[test]
+fn it_waits_where_others_must_sign_the_rules_too() {
+    let lab = Lab::new().people(&["ben"]);
+    let head = |lab: &Lab| {
+        let shown = lab.clws("trust show --json").succeeds().json();
+        shown["head"].as_str().unwrap().to_owned()
+    };
+    lab.clws("trust accept --expect")
+        .word(head(&lab))
+        .by("ben")
+        .succeeds();
+    let fleet = Fleet::of(lab, "ed25519");
+    let (lab, line) = (&fleet.lab, bot(&fleet));
+    lab.clws("trust sign --admin ben --threshold 2 --yes")
+        .succeeds();
+    let both_signed = || {
+        lab.clws("trust sign --yes").by("ben").succeeds();
+        lab.clws("trust accept").succeeds();
+    };
+    both_signed();
     let mut ran = lab.clws(&format!("rotate {PATH} --yes")).exits(16);
-    for option in ["--sign-key", "--drop"] {
-        let todo = format!("`clws recipient update ada {option} \"");
-        let (_, line) = ran
-            .err
-            .split_once(&todo)
-            .unwrap_or_else(|| panic!("{}", ran.err));
-        lab.clws(&format!("recipient update ada --yes {option}"))
-            .word(line.split('"').next().unwrap())
-            .succeeds();
-        ran = lab.clws("rotate --resume").run();
+    for option in ["--sign-key", "--ssh", "--drop"] {
+        let todo = format!("`clws recipient update bot {option} \"ssh-ed25519 ");
+        assert!(ran.err.contains(&todo), "{}", ran.err);
+        assert!(
+            ran.err.contains("counts for nothing until ben"),
+            "{}",
+            ran.err
+        );
+        assert!(of_bot(lab).contains(&line));
+        both_signed();
+        ran = lab.clws("rotate --resume --yes").run();
     }
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let party = fs::read_to_string(lab.vault().join("recipients/ada.toml")).unwrap();
-    assert!(!party.contains(&words.join(" ")), "{party}");
+    assert!(!of_bot(lab).contains(&line));
     let second = fleet.given_out("second");
     assert_eq!(fleet.opened_by(&second), [true; 3]);
     fleet.is_settled();

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(crate) use self::update::{Keys, update_keys};
 use super::context::Context;
 use crate::error::Error;
 

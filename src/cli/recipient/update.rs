@@ -22,32 +22,57 @@ pub(crate) struct UpdateArgs {
     name: PartyName,
     /// A party file with the keys to add; `-` for stdin
     file: Option<PathBuf>,
-    /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "sign_key", "drop"])]
-    age: Vec<String>,
-    /// An OpenSSH Ed25519 public key to seal to
-    #[arg(long, value_name = "PUBLIC-KEY")]
-    ssh: Vec<String>,
-    /// An OpenSSH Ed25519 public key that it signs with
-    #[arg(long, value_name = "PUBLIC-KEY")]
-    sign_key: Vec<String>,
-    /// Drop a key, by its name in the party's file or as it is; several times for several
-    #[arg(long, value_name = "KEY")]
-    drop: Vec<String>,
+    #[command(flatten)]
+    keys: Keys,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
 }
 
+/// What changes about a party's keys.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Keys {
+    /// A public key to seal to, `age1…`
+    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "sign_key", "drop"])]
+    pub(crate) age: Vec<String>,
+    /// An OpenSSH Ed25519 public key to seal to
+    #[arg(long, value_name = "PUBLIC-KEY")]
+    pub(crate) ssh: Vec<String>,
+    /// An OpenSSH Ed25519 public key that it signs with
+    #[arg(long, value_name = "PUBLIC-KEY")]
+    pub(crate) sign_key: Vec<String>,
+    /// Drop a key, by its name in the party's file or as it is; several times for several
+    #[arg(long, value_name = "KEY")]
+    pub(crate) drop: Vec<String>,
+}
+
 pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
+    let more = match &args.file {
+        Some(file) => Some(from_file(&args.name, file)?),
+        None => None,
+    };
+    update(cx, &args.name, more, &args.keys, Run::from(args.dry_run))
+}
+
+/// Changes keys of a party.
+pub(crate) fn update_keys(cx: &Context, name: &PartyName, keys: &Keys) -> Result<(), Error> {
+    update(cx, name, None, keys, Run::Real)
+}
+
+fn update(
+    cx: &Context,
+    name: &PartyName,
+    more: Option<Party>,
+    keys: &Keys,
+    run: Run,
+) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
-    let mut party = new.party(&args.name)?;
-    let mut seal_to = [args.age.as_slice(), &args.ssh].concat();
-    let mut sign = args.sign_key.clone();
-    if let Some(file) = &args.file {
-        let more = from_file(&args.name, file)?;
+    let mut party = new.party(name)?;
+    let mut seal_to = [keys.age.as_slice(), &keys.ssh].concat();
+    let mut sign = keys.sign_key.clone();
+    if let Some(more) = more {
         seal_to.extend(
             more.recipients
                 .iter()
@@ -59,7 +84,7 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
         }
     }
     add_keys(&mut party, &seal_to, &sign)?;
-    for key in &args.drop {
+    for key in &keys.drop {
         let count =
             |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();
         let before = count(&party);
@@ -74,12 +99,12 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
             .retain(|host_key| host_key.name != *key && host_key.key != *key);
         if before == count(&party) {
             return Err(
-                Problem::new(Code::NotFound, format!("{} has no key `{key}`", args.name))
-                    .hint(format!("`clws recipient show {}` shows them", args.name))
+                Problem::new(Code::NotFound, format!("{name} has no key `{key}`"))
+                    .hint(format!("`clws recipient show {name}` shows them"))
                     .into(),
             );
         }
     }
     new.set_party(&party);
-    rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+    rules::change(cx, &vault, &new, &[], run)
 }

@@ -10,7 +10,7 @@ use crate::deploy::{Channel, Command};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, Reach, hosts};
 use crate::name::SecretPath;
-use crate::rotate::Hosts;
+use crate::rotate::{Held, Hosts};
 use crate::secret::Plain;
 use crate::text::clean;
 use crate::vault::Vault;
@@ -115,15 +115,17 @@ impl Hosts for OverSsh<'_> {
         }
     }
 
-    fn signs_for(&self, line: &str) -> Result<Option<String>, Error> {
+    fn party_of(&self, line: &str) -> Result<Option<Held>, Error> {
         for name in self.vault.trust().accepted.party_names()? {
             let party = self.vault.party(&name)?;
-            if party
-                .signing
-                .iter()
-                .any(|known| known.key.to_string() == line)
-            {
-                return Ok(Some(name.to_string()));
+            let (mut signing, mut recipients) = (party.signing.iter(), party.recipients.iter());
+            let held = Held {
+                party: name.to_string(),
+                signs: signing.any(|known| known.key.to_string() == line),
+                opens: recipients.any(|known| known.key.as_str() == line),
+            };
+            if held.signs || held.opens {
+                return Ok(Some(held));
             }
         }
         Ok(None)

@@ -4,6 +4,7 @@ mod accounts;
 mod begin;
 mod due;
 mod hosts;
+mod party;
 mod take;
 
 use std::process::ExitCode;
@@ -42,7 +43,7 @@ use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 /// `--due --dry-run` is the work list: what others may know since somebody left or it was imported, what
 /// is older than its policy lets it be, and what ends within 30 days. That needs no private key. `--due` alone
 /// rotates what of it needs no person, and lists the rest.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RotateArgs {
     /// Values and sealed files; with `--due` also what they lie in, with `--resume` and `--undo` those of one rotation
     #[arg(required_unless_present_any = ["due", "resume", "undo"])]
@@ -71,6 +72,27 @@ pub(crate) struct RotateArgs {
 }
 
 pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
+    let mut result = once(args, cx);
+    // A party's key: the rules follow, and the rotation goes on, until nothing is left to be followed.
+    let mut followed = Vec::new();
+    while let Err(error) = &result
+        && let Some(todo) = party::Todo::of(error)
+        && !followed.contains(&todo)
+    {
+        if let Err(why) = todo.follow(cx) {
+            cx.ui.warn(&why.message());
+            break;
+        }
+        result = once(&args.going_on(&todo), cx);
+        if args.due && result.is_ok() {
+            result = once(args, cx);
+        }
+        followed.push(todo);
+    }
+    result
+}
+
+fn once(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.due && args.dry_run {
         return due::print(args, cx).map(|()| ExitCode::SUCCESS);
     }

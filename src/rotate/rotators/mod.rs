@@ -207,14 +207,25 @@ pub trait Hosts {
     /// If the host cannot be reached.
     fn lets_in(&self, host: &str, key: &Plain) -> Result<bool, Error>;
 
-    /// The party that signs with a key, given by its public line.
+    /// The party whose key this is, given by its public line, and what the rules say that it is for.
     ///
     /// # Errors
     /// If the rules do not read.
-    fn signs_for(&self, line: &str) -> Result<Option<String>, Error>;
+    fn party_of(&self, line: &str) -> Result<Option<Held>, Error>;
 
     /// Tells what is done.
     fn tell(&self, line: &str);
+}
+
+/// What a party's key is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Held {
+    /// The party.
+    pub party: String,
+    /// Its signatures count.
+    pub signs: bool,
+    /// Secrets are sealed to it.
+    pub opens: bool,
 }
 
 /// The accounts outside of the vault whose passwords are secrets.

@@ -5,7 +5,7 @@
 //! then both keys lie in the vault, and clws logs in with either.
 
 use super::authorized::{Listed, READ, WRITE};
-use super::{Accepted, Both, Hosts, Outside, Rotator};
+use super::{Accepted, Both, Held, Hosts, Outside, Rotator};
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::identity::{KeyPair, LoginKey};
@@ -50,7 +50,7 @@ impl Rotator for SshKey<'_> {
 
     fn accept(&self, _: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let turn = Turn::of(self.hosts, which, both)?;
-        turn.demand_signer()?;
+        turn.demand_party()?;
         let (mut done, mut left) = (0, Vec::new());
         for host in self.hosts.of(both.path)? {
             match turn.on_host(&host) {
@@ -119,23 +119,29 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Where the key is a party's for signing, the rules must list the one that is given out, and in the
-    /// end that one alone: what the other signs would count for ever.
-    fn demand_signer(&self) -> Result<(), Error> {
-        let Some(party) = self.hosts.signs_for(&self.other.listed.line())? else {
+    /// Where the key is a party's, the rules must list the one that is given out for all that the other is for,
+    /// and in the end that one alone: what the other signs would count for ever, and it would open.
+    fn demand_party(&self) -> Result<(), Error> {
+        let (wanted, other) = (self.wanted.listed.line(), self.other.listed.line());
+        let Some(held) = self.hosts.party_of(&other)? else {
             return Ok(());
         };
-        let is_listed = self.hosts.signs_for(&self.wanted.listed.line())?.is_some();
-        let todo = match (is_listed, self.gone) {
-            (false, _) => ("--sign-key", self.wanted.listed.line()),
-            (true, Some(_)) => ("--drop", self.other.listed.line()),
-            (true, None) => return Ok(()),
+        let new = self.hosts.party_of(&wanted)?;
+        let lacks = |is: fn(&Held) -> bool| is(&held) && !new.as_ref().is_some_and(is);
+        let (option, line) = if lacks(|held| held.signs) {
+            ("--sign-key", wanted)
+        } else if lacks(|held| held.opens) {
+            ("--ssh", wanted)
+        } else if self.gone.is_some() {
+            ("--drop", other)
+        } else {
+            return Ok(());
         };
-        Err(RotateError::SignsFor {
+        Err(RotateError::OfParty {
             path: self.path.to_owned(),
-            party,
-            option: todo.0,
-            line: todo.1,
+            party: held.party,
+            option,
+            line,
         }
         .into())
     }
