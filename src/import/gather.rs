@@ -284,6 +284,10 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
         None => Fault::new("its values have no names"),
         Some(format) => match Read::of(&inner, format, &wanted.keys.passwords) {
             Ok(read) => {
+                if draft.kind == Kind::AnsibleVault {
+                    let text = "all of it was under Ansible's password, and is not any more";
+                    draft.findings.push(Finding::new(Matter::Rekeyed, text));
+                }
                 draft.seen.values(survey, &read);
                 draft.content = Content::Document(read, envelope);
                 return;
