@@ -6,17 +6,16 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::{FilePath, Scope};
-use crate::plaintext::{
-    Envelope, Fault, Finding, Kind, Matter, Read, format_named, recognise, suspect,
-};
+use crate::name::Scope;
+use crate::plaintext::{Fault, Finding, Kind, Matter, Read, format_named, recognise, suspect};
 use crate::secret::Plain;
 use crate::vault::Vault;
 
-use super::names::{Named, Names, fits};
-use super::plan::{Action, Item, NewDocument, NewSealed, Plan};
+use super::draft::{Content, Draft, file_name};
+use super::place::{check_rule, name_all};
+use super::plan::Plan;
 use super::record;
-use super::scope::{Placed, Scopes};
+use super::scope::Scopes;
 use super::source::{HEAD, Met, Source, What};
 use super::survey::{Seen, Survey};
 use super::unseal::{Keys, Unsealed, other_program, unseal};
@@ -40,33 +39,6 @@ pub struct Wanted<'a> {
     pub whole: Option<As>,
     /// For what other programs sealed.
     pub keys: Keys<'a>,
-}
-
-/// A source that was read, before it has a name.
-struct Draft {
-    source: String,
-    kind: Kind,
-    /// For what is no file.
-    other: Option<&'static str>,
-    mode: Option<u32>,
-    content: Content,
-    findings: Vec<Finding>,
-    seen: Seen,
-}
-
-enum Content {
-    Nothing,
-    Clear,
-    Whole,
-    /// A file as well, of what was inside of what another program had sealed.
-    Opened(Plain, Option<Envelope>),
-    Document(Read, Option<Envelope>),
-}
-
-impl Content {
-    fn is_file(&self) -> bool {
-        matches!(self, Self::Whole | Self::Opened(..))
-    }
 }
 
 /// Goes through the source, reads what is understood, and gives everything a place.
@@ -187,7 +159,10 @@ fn understand(
     survey: &Survey,
 ) {
     let Some(whole) = whole else {
-        if draft.kind.format().is_some() || draft.kind.is_sealed() {
+        if draft.kind.is_sealed() {
+            let text = "sealed whole, still as it was sealed: it is larger than 16 MiB";
+            draft.findings.push(Finding::new(Matter::StillSealed, text));
+        } else if draft.kind.format().is_some() {
             let text = "sealed whole: it is larger than the 16 MiB of a document";
             draft.findings.push(Finding::new(Matter::SealedWhole, text));
         }
@@ -284,6 +259,10 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
         None => Fault::new("its values have no names"),
         Some(format) => match Read::of(&inner, format, &wanted.keys.passwords) {
             Ok(read) => {
+                if draft.kind == Kind::AnsibleVault {
+                    let text = "all of it was under Ansible's password, and is not any more";
+                    draft.findings.push(Finding::new(Matter::Rekeyed, text));
+                }
                 draft.seen.values(survey, &read);
                 draft.content = Content::Document(read, envelope);
                 return;
@@ -313,18 +292,6 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
     }
 }
 
-/// The name of a file once it is open.
-fn file_name(kind: Kind, source: &str) -> &str {
-    let name = source.rsplit('/').next().unwrap_or_default();
-    match kind {
-        Kind::Age => name
-            .strip_suffix(".age")
-            .filter(|name| !name.is_empty())
-            .unwrap_or(name),
-        _ => name,
-    }
-}
-
 fn skip(draft: &mut Draft, matter: Matter, text: &str) {
     draft.content = Content::Nothing;
     draft.findings.push(Finding::new(matter, text));
@@ -334,156 +301,4 @@ fn cannot(draft: &mut Draft, fault: &Fault) {
     let text = format!("cannot become a document: {}", fault.why);
     let found = Finding::new(Matter::CannotBeDocument, text).at(fault.line);
     draft.findings.push(found);
-}
-
-/// Folders get their names first, then files, those whose own names fit before the others, then
-/// documents. So what a person would look for is where they would look for it.
-fn name_all(
-    drafts: Vec<Draft>,
-    scopes: &Scopes,
-    default: &Scope,
-    vault: &Vault,
-    survey: &mut Survey,
-) -> Result<Vec<Item>, Error> {
-    let mut names = Names::of(&vault.list(None)?);
-    let mut placed: Vec<(Draft, Placed)> = Vec::new();
-    for draft in drafts {
-        let mut folders: Vec<&str> = draft.source.split('/').collect();
-        let name = folders.pop().unwrap_or_default();
-        let parts = match &draft.content {
-            Content::Document(..) => draft.kind.stem(name),
-            // `dev.yml`, but not `codalab.dev.key`, which may be a host of that domain.
-            _ => name.split('.').take(1).collect(),
-        };
-        let place = scopes.place(&folders, name, &parts);
-        placed.push((draft, place));
-    }
-    let name_of = |draft: &Draft| match draft.content {
-        Content::Opened(..) => file_name(draft.kind, &draft.source).to_owned(),
-        _ => file_name(Kind::File, &draft.source).to_owned(),
-    };
-    let scope_of = |place: &Placed| place.scope.clone().unwrap_or_else(|| default.clone());
-    for (_, place) in &placed {
-        names.keep(&format!("{}/{}", scope_of(place), record::NAME));
-    }
-    let mut files: Vec<Option<Named<FilePath>>> = placed.iter().map(|_| None).collect();
-    let folders: Vec<Named<String>> = placed
-        .iter()
-        .map(|(draft, place)| match draft.content.is_file() {
-            true => names.folder(&scope_of(place), &place.folders),
-            false => Named {
-                path: scope_of(place).to_string(),
-                renamed: false,
-            },
-        })
-        .collect();
-    for fitting in [true, false] {
-        let each = placed.iter().zip(&folders).zip(&mut files);
-        for (((draft, place), folder), file) in each {
-            let name = name_of(draft);
-            if draft.content.is_file() && fits(&place.folders, &name) == fitting {
-                *file = Some(names.file(folder, &name)?);
-            }
-        }
-    }
-    let mut items = Vec::new();
-    for ((draft, place), file) in placed.into_iter().zip(files) {
-        let mut item = Item {
-            source: draft.source,
-            kind: draft.other.unwrap_or(draft.kind.as_str()),
-            action: Action::Skipped,
-            findings: draft.findings,
-            scope: scope_of(&place),
-            mode: draft.mode,
-            keys: std::collections::BTreeMap::new(),
-            sealed: None,
-            layout: None,
-            envelope: None,
-            record: None,
-        };
-        match (draft.content, file) {
-            (Content::Document(read, envelope), _) => {
-                item.sealed = draft.kind.is_sealed().then_some(draft.kind);
-                let parts = [place.folders.clone(), place.parts.clone()].concat();
-                let named = names.document(&item.scope, &parts)?;
-                document(&mut item, read, named);
-                item.envelope = envelope;
-            }
-            (content @ (Content::Whole | Content::Opened(..)), Some(named)) => {
-                let opened = match content {
-                    Content::Opened(plain, envelope) => {
-                        item.sealed = Some(draft.kind);
-                        item.envelope = envelope;
-                        Some(plain)
-                    }
-                    _ => None,
-                };
-                if named.renamed {
-                    item.find(
-                        Matter::Renamed,
-                        "its name cannot be a secret's, and is kept in the note",
-                    );
-                }
-                item.action = Action::File(NewSealed {
-                    note: named.renamed.then(|| item.source.clone()),
-                    path: named.path,
-                    opened,
-                    expires: None,
-                    there: None,
-                    unchanged: false,
-                });
-            }
-            (Content::Clear, _) => item.action = Action::Clear,
-            _ => {}
-        }
-        if let (Some(other), Some(_)) = (place.other, item.action.secret()) {
-            item.find(Matter::OtherScope, format!("its path also names `{other}`"));
-        }
-        survey.add(draft.seen);
-        items.push(item);
-    }
-    Ok(items)
-}
-
-fn document(item: &mut Item, read: Read, named: Named<crate::name::DocumentPath>) {
-    let Read {
-        mut values,
-        layout,
-        keys,
-        findings,
-    } = read;
-    item.findings.extend(findings);
-    if named.renamed {
-        item.find(
-            Matter::Renamed,
-            "its name cannot be a document's, and is kept in a note",
-        );
-        if let Some(first) = values.first_mut() {
-            let note = first.note.take().map(|note| format!("\n{note}"));
-            first.note = Some(item.source.clone() + &note.unwrap_or_default());
-        }
-    }
-    if !keys.is_empty() {
-        let text = format!(
-            "{} cannot be a secret's, and its own is kept in the note",
-            crate::text::count(keys.len(), "name")
-        );
-        item.find(Matter::Renamed, text);
-    }
-    item.keys = keys;
-    item.layout = Some(layout);
-    item.action = Action::Document(NewDocument {
-        path: named.path,
-        values,
-        there: None,
-    });
-}
-
-fn check_rule(item: &mut Item, vault: &Vault) {
-    let Some(path) = item.action.secret().map(str::to_owned) else {
-        return;
-    };
-    if vault.rights(&path).is_err() {
-        item.find(Matter::NoRule, format!("no rule covers `{path}`"));
-    }
 }

@@ -13,10 +13,12 @@
 //! plaintext is written anywhere.
 
 mod compare;
+mod draft;
 mod error;
 mod gather;
 mod ignore;
 mod names;
+mod place;
 mod plan;
 mod record;
 mod scope;

@@ -19,14 +19,14 @@ const PLAN: &[(&str, &str, &str, &str, &[&str])] = &[
         "yaml",
         "document",
         "dev/ansible-group_vars",
-        &[],
+        &["rekeyed"],
     ),
     (
         "ansible/secrets.yml",
         "ansible-vault",
         "document",
         "shared/ansible-secrets",
-        &[],
+        &["rekeyed"],
     ),
     (
         "azure/principal.json",

@@ -253,6 +253,30 @@ fn a_large_file_is_opened_in_its_time() {
     assert_eq!(got, "value-2999");
 }
 
+/// As with plaintext: what a document cannot hold is a file, and what is not looked at to its end stays as it is.
+#[test]
+fn what_is_too_large_is_kept_whole() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let value = "x".repeat(100_000);
+    let sealed = sops.seal("yaml", &format!("a: {value}\n"), &[]);
+    let ran = import(&lab, "value.yaml", &sealed);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("larger than the 64 KiB"), "{}", ran.err);
+    let inside = lab.clws("secret get shared/value.yaml").succeeds().text();
+    assert_eq!(inside, format!("a: {value}\n"));
+    let huge = format!("{sealed}{}", "# more\n".repeat(2_600_000));
+    let ran = import(&lab, "huge.yaml", &huge);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("still as it was sealed: it is larger than 16 MiB"),
+        "{}",
+        ran.err
+    );
+    assert!(lab.clws("secret get shared/huge.yaml").succeeds().out == huge.as_bytes());
+}
+
 #[test]
 fn what_is_not_opened_here_is_named_and_the_rest_goes_on() {
     let lab = Lab::new().people(&["ben"]);

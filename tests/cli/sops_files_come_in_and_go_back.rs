@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::lab::{Lab, find_below};
 use crate::sops::Sops;
+use crate::tool::{run, run_by, said as said_by, tool};
 use crate::what_was_imported_can_be_exported::{Memory, tree};
 
 const CANARY: &str = "wUgLi4Ohsh-sops-canary";
@@ -305,6 +307,61 @@ fn what_goes_back_is_opened_by_sops_and_comes_in_again_equal() {
     );
     lab.clws("export shared/files --format sops --out -")
         .exits(2);
+}
+
+/// SOPS seals to OpenSSH's keys too.
+#[test]
+fn an_ssh_key_opens_in_both_directions() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let key = lab.root().join("id_ed25519");
+    let words = ["-q", "-t", "ed25519", "-C", "x", "-N", "", "-f"];
+    let made = run("ssh-keygen", words.into_iter().chain(key.to_str()), b"");
+    assert!(made.status.success(), "{}", said_by(&made));
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    let source = lab.root().join("dev/web.yaml");
+    // Of two flags the later one counts.
+    write(
+        &source,
+        &sops.seal("yaml", "token: by-ssh-key\n", &["--age", public.trim()]),
+    );
+    let text = fs::read_to_string(&source).unwrap();
+    assert!(
+        text.contains("recipient: ssh-ed25519 ") && !text.contains("recipient: age1"),
+        "{text}"
+    );
+    let import_key = lab.clws("identity import ssh --keep file --age");
+    import_key.word(key.to_str().unwrap()).succeeds();
+    import(&lab, &lab.root().join("dev"));
+    assert_eq!(json_of(&lab, "dev/web")["token"], "by-ssh-key");
+    lab.clws("recipient add ben --yes --ssh")
+        .word(public.trim())
+        .succeeds();
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    let back = lab
+        .clws("export dev/web --format sops --out -")
+        .succeeds()
+        .text();
+    let mut by_ssh = Command::new(tool("sops"));
+    by_ssh
+        .env_clear()
+        .env("HOME", lab.root())
+        .env("SOPS_AGE_SSH_PRIVATE_KEY_FILE", &key);
+    let words = [
+        "decrypt",
+        "--input-type",
+        "yaml",
+        "--output-type",
+        "yaml",
+        "/dev/stdin",
+    ];
+    let opened = run_by(by_ssh, words, back.as_bytes());
+    assert_eq!(
+        opened.stdout,
+        b"token: by-ssh-key\n",
+        "{}",
+        said_by(&opened)
+    );
 }
 
 #[test]

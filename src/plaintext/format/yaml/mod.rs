@@ -16,7 +16,9 @@ use super::json::{literal, string};
 use super::{Format, Lines, Parsed, Unprintable};
 use crate::plaintext::layout::Style;
 use crate::plaintext::node::Node;
+use crate::plaintext::prose::looks_random;
 use crate::plaintext::{Fault, Finding, Matter, Passwords};
+use crate::text::{clean_line, list};
 use crate::vault::ValueType;
 pub(in crate::plaintext) use leaves::{SEVERAL, leaves};
 use read::Reader;
@@ -39,6 +41,10 @@ impl Format for Yaml {
         let mut reader = Reader::new(text, &lines, passwords);
         reader.read()?;
         let mut parsed = reader.parsed;
+        if !reader.vaulted.is_empty() {
+            let (at, places): (Vec<usize>, Vec<String>) = reader.vaulted.into_iter().unzip();
+            parsed.findings.push(rekeyed(&places).at(at));
+        }
         if !reader.doubtful.is_empty() {
             let text =
                 "YAML readers do not agree on what this is; kept as the text that stands there";
@@ -63,6 +69,27 @@ impl Format for Yaml {
     fn print(&self, entries: &[(String, Node)]) -> Result<String, Unprintable> {
         print(entries, false)
     }
+}
+
+/// Names the values that Ansible had sealed one by one.
+fn rekeyed(places: &[String]) -> Finding {
+    const SHOWN: usize = 5;
+    // A name that looks like a credential makes no document, and is not repeated.
+    let shown = places
+        .iter()
+        .filter(|place| !looks_random(place))
+        .take(SHOWN);
+    let mut names: Vec<String> = shown
+        .map(|place| format!("`{}`", clean_line(place)))
+        .collect();
+    let more = places.len() - names.len();
+    names.extend((more > 0).then(|| format!("{more} more")));
+    let verb = if places.len() == 1 { "was" } else { "were" };
+    let text = format!(
+        "{} {verb} under Ansible's password, and not any more",
+        list(&names)
+    );
+    Finding::new(Matter::Rekeyed, text)
 }
 
 impl Format for Ansible {

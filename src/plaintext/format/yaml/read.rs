@@ -19,6 +19,8 @@ pub(super) struct Reader<'t> {
     pub(super) parsed: Parsed,
     /// The lines of words on which readers differ.
     pub(super) doubtful: Vec<usize>,
+    /// Line and place of what Ansible had sealed.
+    pub(super) vaulted: Vec<(usize, String)>,
 }
 
 /// A list or mapping that is being read.
@@ -43,6 +45,7 @@ impl<'t> Reader<'t> {
             bytes: (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect()),
             parsed: Parsed::default(),
             doubtful: Vec::new(),
+            vaulted: Vec::new(),
         }
     }
 
@@ -267,6 +270,12 @@ impl<'t> Reader<'t> {
             let Ok(plain) = plain else {
                 return self.fault(start, "a value sealed by Ansible that is no text");
             };
+            let steps = path.iter().map(|step| match step {
+                Step::Key(key) => key.clone(),
+                Step::Index(at) => at.to_string(),
+            });
+            let place = steps.collect::<Vec<_>>().join(".");
+            self.vaulted.push((self.lines.of(start), place));
             self.parsed.stands(start..end, path, Style::Other);
             return Ok(Node::Text(plain));
         }
