@@ -26,6 +26,9 @@ pub(crate) enum Talk {
     Verbose,
 }
 
+/// No key is longer than this many bytes.
+const MAX_LINE: u64 = 64 * 1024;
+
 /// Whether somebody asked for values on a terminal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Show {
@@ -337,6 +340,34 @@ impl Ui {
             return Ok(value);
         }
         self.text(what, most)
+    }
+
+    /// Takes a value that is there already: without echo, or the next line of stdin.
+    ///
+    /// # Errors
+    /// As [`Self::value`]; DATAERR if stdin has no such line.
+    pub(crate) fn line_of(&self, path: &str, what: &str) -> Result<Plain, Error> {
+        self.demand_typed(path, Source::Input)?;
+        if io::stdin().is_terminal() {
+            if !self.ask {
+                let problem = Problem::new(Code::Denied, format!("{what}: nobody can be asked"));
+                return Err(problem.into());
+            }
+            return hidden::ask(&format!("{what}: "));
+        }
+        let mut line = zeroize::Zeroizing::new(Vec::new());
+        io::stdin()
+            .lock()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(read)?;
+        if line.is_empty() {
+            let problem = Problem::new(Code::DataErr, format!("{what} is not on stdin"));
+            return Err(problem
+                .hint("a line each, in the order of the steps")
+                .into());
+        }
+        Ok(Plain::new(line.trim_ascii_end().to_vec()))
     }
 
     /// All of stdin, also what is typed on a terminal.

@@ -302,6 +302,15 @@ impl Hook {
     /// The settings for one host: those for all, overridden by environment, then by host.
     #[must_use]
     pub fn settings_for(&self, scope: &Scope, host: &PartyName) -> BTreeMap<String, String> {
+        self.settings_by(&[scope.as_str(), host.as_str()])
+    }
+
+    /// The settings of an environment, where no host is meant.
+    pub(super) fn settings_in(&self, scope: &Scope) -> BTreeMap<String, String> {
+        self.settings_by(&[scope.as_str()])
+    }
+
+    fn settings_by(&self, tables: &[&str]) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         let mut add = |table: &toml::Table| {
             for (key, value) in table {
@@ -313,8 +322,8 @@ impl Hook {
             }
         };
         add(&self.settings);
-        for name in [scope.as_str(), host.as_str()] {
-            if let Some(toml::Value::Table(table)) = self.settings.get(name) {
+        for name in tables {
+            if let Some(toml::Value::Table(table)) = self.settings.get(*name) {
                 add(table);
             }
         }
@@ -398,8 +407,9 @@ impl Hook {
     pub(super) fn rotates(&self, scope: &Scope, secret: &str) -> Option<&AccountHook> {
         let own = secret.strip_prefix(scope.as_str());
         let own = own.and_then(|rest| rest.strip_prefix('/'));
-        let named = own.or(secret.starts_with("shared/").then_some(secret))?;
-        self.rotate.get(named)
+        let shared = secret.starts_with("shared/").then_some(secret);
+        let mut names = own.into_iter().chain(shared);
+        names.find_map(|name| self.rotate.get(name))
     }
 
     /// The secrets that are named for rotators alone: whoever signs must be a deployer of those, too.

@@ -8,6 +8,7 @@
 
 mod account;
 mod argument;
+mod azure;
 mod channel;
 mod child;
 mod chunk;
@@ -59,6 +60,7 @@ pub mod ssh;
 
 pub use account::{Account, Reached, accounts};
 pub use argument::{ShownArgument, shown_arguments};
+pub use azure::{KeyOfAzure, azure_account};
 pub use channel::{Channel, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
 pub use component::Done;
