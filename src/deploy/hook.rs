@@ -12,7 +12,7 @@ use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
 use super::probe_hook::Probe;
 use super::rotate_hook::AccountHook;
-use crate::name::{Component, PartyName, Scope};
+use crate::name::{Component, Scope};
 
 /// A hook as it was written, not yet trusted.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -297,37 +297,6 @@ impl Hook {
             Some(here) => Some(&here.machine_type),
             None => self.runs_on.machine_type.as_deref(),
         }
-    }
-
-    /// The settings for one host: those for all, overridden by environment, then by host.
-    #[must_use]
-    pub fn settings_for(&self, scope: &Scope, host: &PartyName) -> BTreeMap<String, String> {
-        self.settings_by(&[scope.as_str(), host.as_str()])
-    }
-
-    /// The settings of an environment, where no host is meant.
-    pub(super) fn settings_in(&self, scope: &Scope) -> BTreeMap<String, String> {
-        self.settings_by(&[scope.as_str()])
-    }
-
-    fn settings_by(&self, tables: &[&str]) -> BTreeMap<String, String> {
-        let mut settings = BTreeMap::new();
-        let mut add = |table: &toml::Table| {
-            for (key, value) in table {
-                match value {
-                    toml::Value::Table(_) => {}
-                    toml::Value::String(text) => drop(settings.insert(key.clone(), text.clone())),
-                    other => drop(settings.insert(key.clone(), other.to_string())),
-                }
-            }
-        };
-        add(&self.settings);
-        for name in tables {
-            if let Some(toml::Value::Table(table)) = self.settings.get(*name) {
-                add(table);
-            }
-        }
-        settings
     }
 
     /// Every text that names are filled into before the component runs, template files aside.

@@ -45,6 +45,7 @@ mod rotate_hook;
 mod run;
 mod script;
 mod session;
+mod settings;
 mod signature;
 mod step;
 mod stream;
