@@ -12,6 +12,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
+use support::azure::{Azure, CLIENT, PASSWORD, TENANT};
 use support::fixture::{Certs, leaks};
 use support::lab::{Lab, find_below};
 
@@ -105,74 +106,45 @@ fn run_page(lab: &Lab, page: &str) {
     }
 }
 
-/// Plays `az`: writes down each line, and what it has of the environment and of the file that it is led to.
-const AZ: &str = r#"#!/bin/sh
-log=$(dirname "$0")/log
-{ echo "$*"; env | grep -a AZURE_; } >>"$log"
-case "$1 $2" in
-    'login --service-principal')
-        [ "$3 $5 $7" = '-u -p --tenant' ] || exit 2
-        case $6 in @*) ;; *) echo 'a password as an argument' >&2; exit 2;; esac
-        [ "$(stat -f -c %T "${6#@}") $(stat -c %a "${6#@}")" = 'tmpfs 600' ] || exit 2
-        [ "$4 $(cat "${6#@}") $8" = "$(cat "$(dirname "$0")/right")" ] || { echo AADSTS7000215 >&2; exit 1; }
-        # As the real one does: all of it in the clear.
-        mkdir -p "$AZURE_CONFIG_DIR" && cat "${6#@}" >"$AZURE_CONFIG_DIR/service_principal_entries.json";;
-    'account show') [ -s "$AZURE_CONFIG_DIR/service_principal_entries.json" ] && echo codalab;;
-    'vm list') [ -s "$AZURE_CONFIG_DIR/service_principal_entries.json" ] || exit 1
-        echo '[{"name": "vm-clws-prod-server-0", "osProfile": {"adminUsername": "azureuser"}, "privateIps": "10.1.0.4",
-            "publicIps": "20.50.0.4", "storageProfile": {"osDisk": {"osType": "Linux"}}}]';;
-    *) exit 2;;
-esac
-"#;
-
-/// A service principal logs in out of the vault, and leaves nothing.
+/// A service principal logs in out of the vault, and leaves nothing; keys of an account are turned.
 #[test]
 fn the_page_about_azure_is_true() {
-    use std::os::unix::fs::PermissionsExt;
     let lab = Lab::empty();
-    let programs = lab.root().join("programs");
-    std::fs::create_dir(&programs).expect("a folder");
-    let az = programs.join("az");
-    std::fs::write(&az, AZ).expect("a program");
-    std::fs::set_permissions(&az, PermissionsExt::from_mode(0o755)).expect("a mode");
-    let secret = "kO8Q~of.a-service_principal-that~was-made-up";
-    let (id, tenant) = (
-        "0c0ffee0-0000-4000-8000-000000000001",
-        "0c0ffee0-0000-4000-8000-000000000002",
-    );
-    for (name, text) in [("appId", id), ("tenant", tenant), ("password", secret)] {
+    let azure = Azure::new(lab.root(), "codalabfiles");
+    let [key, _] = azure.keys();
+    for (name, text) in [
+        ("appId", CLIENT),
+        ("tenant", TENANT),
+        ("password", PASSWORD),
+        ("key1", &key),
+    ] {
         std::fs::write(lab.root().join(name), text).expect("a file");
     }
     let page = std::fs::read_to_string("docs/azure.md").expect("the page");
-    let mut blocks = page.split("```console\n").skip(1);
-    let block = |text: Option<&str>| {
-        text.and_then(|text| text.split("```").next())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    run(&lab, &block(blocks.next()));
-    // Only the stand-in knows it, to tell whether it is right.
-    std::fs::write(programs.join("right"), format!("{id} {secret} {tenant}")).expect("a file");
-    for text in blocks {
-        run_with(&lab, &block(Some(text)), Some(&programs));
+    for text in page.split("```console\n").skip(1) {
+        let block = text.split("```").next().unwrap_or_default();
+        run_with(&lab, block, Some(azure.folder()));
     }
-    let log = std::fs::read_to_string(programs.join("log")).expect("a log");
-    assert_eq!(log.matches("login --service-principal").count(), 2, "{log}");
+    let log = azure.log();
+    // For two commands, and for the steps of a rotation.
+    assert_eq!(log.matches("login --service-principal").count(), 5, "{log}");
     assert!(
-        log.contains("AZURE_CLIENT_ID=") && !log.contains(secret),
+        log.contains("AZURE_CLIENT_ID=") && !log.contains(PASSWORD),
         "{log}"
     );
     // What it wrote down itself went with the folder.
-    let folder = log
+    let folders = log
         .lines()
-        .find_map(|line| line.strip_prefix("AZURE_CONFIG_DIR="));
-    let folder = folder.expect("a folder in memory");
-    assert!(
-        folder.contains("clws-ram-") && !std::path::Path::new(folder).exists(),
-        "{folder}"
-    );
-    std::fs::remove_file(programs.join("right")).expect("the file");
-    lab.nowhere(&[secret.to_owned()]);
+        .filter_map(|line| line.strip_prefix("AZURE_CONFIG_DIR="));
+    for folder in folders {
+        assert!(
+            folder.contains("clws-ram-") && !std::path::Path::new(folder).exists(),
+            "{folder}"
+        );
+    }
+    assert_eq!(azure.renewed(), ["key2", "key1"]);
+    azure.forgets();
+    lab.nowhere(&[PASSWORD.to_owned(), key]);
 }
 
 /// Of who decides and who may read, a person alone is shown one line.

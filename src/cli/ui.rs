@@ -3,6 +3,8 @@
 //! Data goes to stdout; everything else to stderr. Whatever comes from outside is made safe first,
 //! unless it is the very bytes that were asked for. A closed pipe is a quiet end.
 
+mod values;
+
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use crate::error::{Code, Error, Problem};
@@ -13,6 +15,7 @@ use crate::text::{clean, clean_json, clean_line};
 
 use super::hidden;
 use super::progress::Progress;
+pub(crate) use values::Source;
 
 /// How much is said beside the data.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,30 +27,6 @@ pub(crate) enum Talk {
     Normal,
     /// More.
     Verbose,
-}
-
-/// Whether somebody asked for values on a terminal.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Show {
-    /// With `--show`.
-    Asked,
-    /// Not.
-    Unasked,
-}
-
-/// Where a value comes from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Source {
-    /// Standard input: a terminal or a pipe.
-    Input,
-    /// A file.
-    File,
-}
-
-impl From<bool> for Show {
-    fn from(show: bool) -> Self {
-        if show { Self::Asked } else { Self::Unasked }
-    }
 }
 
 /// The person at the other end, or a script.
@@ -100,57 +79,6 @@ impl Ui {
     /// Whether stdout is a terminal.
     pub(crate) fn shows_to_terminal(&self) -> bool {
         io::stdout().is_terminal()
-    }
-
-    /// Refuses to print values: for an agent always, on a terminal without `--show`. `instead` is the
-    /// way out for an agent.
-    ///
-    /// # Errors
-    /// DENIED.
-    pub(crate) fn demand_eyes(&self, show: Show, instead: &str) -> Result<(), Error> {
-        self.demand_no_agent(instead)?;
-        if show == Show::Asked || !self.shows_to_terminal() {
-            return Ok(());
-        }
-        Err(Problem::new(
-            Code::Denied,
-            "stdout is a terminal, where others may look on",
-        )
-        .hint("`--show` prints values all the same")
-        .into())
-    }
-
-    /// Refuses to show values to an agent.
-    ///
-    /// # Errors
-    /// DENIED.
-    pub(crate) fn demand_no_agent(&self, instead: &str) -> Result<(), Error> {
-        if !self.agent {
-            return Ok(());
-        }
-        Err(Problem::new(Code::Denied, "an agent is shown no value")
-            .note("CLWS_AGENT or `--agent` says that one is at work")
-            .hint(instead)
-            .into())
-    }
-
-    /// Refuses a value that an agent could give: it would know it, and whoever it sends on what it knows.
-    ///
-    /// # Errors
-    /// DENIED.
-    pub(crate) fn demand_typed(&self, what: &str, from: Source) -> Result<(), Error> {
-        if !self.agent || from == Source::Input && self.can_ask() {
-            return Ok(());
-        }
-        Err(Problem::new(Code::Denied, "an agent gives no value")
-            .note("CLWS_AGENT or `--agent` says that one is at work")
-            .hint(format!(
-                "`clws secret generate {what}` makes a value that nobody sees"
-            ))
-            .hint(format!(
-                "a person types one on a terminal: `clws secret set {what}`"
-            ))
-            .into())
     }
 
     /// Prints bytes as they are.
@@ -313,30 +241,6 @@ impl Ui {
         } else {
             Err(Problem::new(Code::Usage, "the two are not the same").into())
         }
-    }
-
-    /// Takes a value from stdin, or asks for it without echo.
-    ///
-    /// # Errors
-    /// DENIED where stdin is a terminal and nobody may be asked; IOERR; DATAERR above `most` bytes.
-    pub(crate) fn value(&self, what: &str, most: usize) -> Result<Plain, Error> {
-        self.demand_typed(what, Source::Input)?;
-        if io::stdin().is_terminal() {
-            if !self.ask {
-                return Err(
-                    Problem::new(Code::Denied, format!("no value for {what} on stdin"))
-                        .hint("pipe it in, or leave out `--no-input`")
-                        .into(),
-                );
-            }
-            let value = hidden::ask(&format!("value for {what}: "))?;
-            let again = hidden::ask("once more: ")?;
-            if !value.same_as(&again) {
-                return Err(Problem::new(Code::Usage, "the two are not the same").into());
-            }
-            return Ok(value);
-        }
-        self.text(what, most)
     }
 
     /// All of stdin, also what is typed on a terminal.

@@ -12,7 +12,7 @@ use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
 use super::probe_hook::Probe;
 use super::rotate_hook::AccountHook;
-use crate::name::{Component, PartyName, Scope};
+use crate::name::{Component, Scope};
 
 /// A hook as it was written, not yet trusted.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -299,28 +299,6 @@ impl Hook {
         }
     }
 
-    /// The settings for one host: those for all, overridden by environment, then by host.
-    #[must_use]
-    pub fn settings_for(&self, scope: &Scope, host: &PartyName) -> BTreeMap<String, String> {
-        let mut settings = BTreeMap::new();
-        let mut add = |table: &toml::Table| {
-            for (key, value) in table {
-                match value {
-                    toml::Value::Table(_) => {}
-                    toml::Value::String(text) => drop(settings.insert(key.clone(), text.clone())),
-                    other => drop(settings.insert(key.clone(), other.to_string())),
-                }
-            }
-        };
-        add(&self.settings);
-        for name in [scope.as_str(), host.as_str()] {
-            if let Some(toml::Value::Table(table)) = self.settings.get(name) {
-                add(table);
-            }
-        }
-        settings
-    }
-
     /// Every text that names are filled into before the component runs, template files aside.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let container = self.container.iter().flat_map(ContainerHook::texts);
@@ -398,8 +376,9 @@ impl Hook {
     pub(super) fn rotates(&self, scope: &Scope, secret: &str) -> Option<&AccountHook> {
         let own = secret.strip_prefix(scope.as_str());
         let own = own.and_then(|rest| rest.strip_prefix('/'));
-        let named = own.or(secret.starts_with("shared/").then_some(secret))?;
-        self.rotate.get(named)
+        let shared = secret.starts_with("shared/").then_some(secret);
+        let mut names = own.into_iter().chain(shared);
+        names.find_map(|name| self.rotate.get(name))
     }
 
     /// The secrets that are named for rotators alone: whoever signs must be a deployer of those, too.

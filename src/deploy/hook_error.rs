@@ -56,6 +56,8 @@ pub enum HookError {
     Circle(Vec<String>),
     #[error("no hook says what has `{secret}` as its password")]
     NoAccount { secret: String },
+    #[error("no hook says which account of Azure's has `{secret}` as a key")]
+    NoAzureAccount { secret: String },
     #[error("`{component}` comes after `{after}`, for which there is no hook")]
     AfterNothing { component: String, after: String },
 }
@@ -66,6 +68,7 @@ impl Explain for HookError {
             Self::Wrong { .. }
             | Self::Circle(_)
             | Self::NoAccount { .. }
+            | Self::NoAzureAccount { .. }
             | Self::AfterNothing { .. } => Code::Config,
             Self::NotFound(_) => Code::NotFound,
             Self::Unsigned(_) | Self::Changed { .. } | Self::NoDeployer { .. } => Code::Trust,
@@ -101,6 +104,10 @@ impl Explain for HookError {
                 format!("`clws hook diff {component}` shows what differs"),
                 format!("if it is meant, a deployer runs `clws hook sign {component}`"),
             ],
+            Self::NoAzureAccount { secret } => vec![format!(
+                "`[rotate.\"{}\".azure-key]` in a hook says so (docs/azure.md)",
+                secret.split_once('/').map_or("", |(_, rest)| rest)
+            )],
             Self::NoAccount { secret } => vec![
                 format!(
                     "`[rotate.\"{}\"]` in the hook of its server says so (docs/rotation.md)",

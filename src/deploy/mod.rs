@@ -8,6 +8,7 @@
 
 mod account;
 mod argument;
+mod azure;
 mod channel;
 mod child;
 mod chunk;
@@ -44,6 +45,7 @@ mod rotate_hook;
 mod run;
 mod script;
 mod session;
+mod settings;
 mod signature;
 mod step;
 mod stream;
@@ -59,6 +61,7 @@ pub mod ssh;
 
 pub use account::{Account, Reached, accounts};
 pub use argument::{ShownArgument, shown_arguments};
+pub use azure::{KeyOfAzure, azure_account};
 pub use channel::{Channel, Holding};
 pub use command::{Command, Ended, OUTPUT_CAP, Outcome, Source, Streamed};
 pub use component::Done;

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::azure::AzureKeyHook;
 use super::hook::SecretRef;
 use super::probe_hook::port;
 
@@ -12,6 +13,8 @@ use super::probe_hook::port;
 pub enum AccountHook {
     /// An account of a MySQL or MariaDB server.
     Mysql(MysqlAccount),
+    /// A storage or batch account of Azure's.
+    AzureKey(AzureKeyHook),
     /// The root user of CodaLab, in the server that this component is.
     CodalabUser(CodalabUser),
 }
@@ -52,30 +55,34 @@ impl AccountHook {
     pub fn rotator(&self) -> &'static str {
         match self {
             Self::Mysql(_) => "mysql",
+            Self::AzureKey(_) => "azure-key",
             Self::CodalabUser(_) => "codalab-user",
         }
     }
 
     /// Every text that names are filled into.
     pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
-        let mysql = match self {
-            Self::Mysql(account) => Some(account),
-            Self::CodalabUser(_) => None,
+        let (mysql, azure) = match self {
+            Self::Mysql(account) => (Some(account), None),
+            Self::AzureKey(key) => (None, Some(key)),
+            Self::CodalabUser(_) => (None, None),
         };
-        mysql.into_iter().flat_map(|account| {
+        let azure = azure.into_iter().flat_map(AzureKeyHook::texts);
+        let mysql = mysql.into_iter().flat_map(|account| {
             let admin = account.admin.iter().map(|admin| &admin.user);
             [&account.host, &account.user]
                 .into_iter()
                 .chain(&account.port)
                 .chain(admin)
-        })
+        });
+        mysql.chain(azure)
     }
 
     /// The password of who changes it.
     pub(super) fn admin(&self) -> Option<&str> {
         match self {
             Self::Mysql(account) => Some(account.admin.as_ref()?.password.secret.as_str()),
-            Self::CodalabUser(_) => None,
+            Self::AzureKey(_) | Self::CodalabUser(_) => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `~/.ssh/config` adds what the party leaves out, and their `known_hosts` takes keys away. What comes
 //! of it is a [`Hop`] for each server on the way, plain data that nothing has connected to yet.
 
+mod azure;
 mod host;
 mod host_key;
 pub mod inventory;
@@ -13,6 +14,7 @@ mod route;
 mod select;
 mod ssh_config;
 
+pub use azure::{AzureAccount, AzureNameError, AzureService};
 pub use host::{BOOT, Endpoint, FleetError, Host, LOCAL, Reach, boot_key, place_of};
 pub use host_key::{HostKeyError, HostKeyText};
 pub use known_hosts::Revoked;

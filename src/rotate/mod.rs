@@ -18,8 +18,9 @@ pub use error::RotateError;
 pub use plan::{give_shape, planned};
 pub use record::{Numbers, Records, Rotation, Shape, Step, Turning};
 pub use rotators::{
-    Accepted, Accounts, Both, Database, Held, Hosts, Means, Old, Outside, Person, ROTATORS,
-    Refusal, Rotator, Rows, Scripts, has_account, is_ssh_key, is_tls, needs_person,
+    Accepted, Accounts, AzureLogin, Both, Database, Held, Hosts, Means, Old, Outside, Person,
+    ROTATORS, Refusal, Rotator, Rows, Scripts, Steps, has_account, is_azure_key, is_ssh_key,
+    is_tls, needs_person,
 };
 pub use run::{Changing, Run, TakeIntoUse, has_pending};
 pub use sharing::{Sharing, sharing};

@@ -85,12 +85,29 @@ impl Run<'_> {
         let was_given_out = rotation.values.iter().try_fold(false, |any, value| {
             Ok::<_, Error>(any || matches!(self.stand(value)?, Stand::New | Stand::Back))
         })?;
+        self.demand_ways_back(&rotation)?;
         rotation.step = match was_given_out {
             true => Step::Returning,
             false => Step::Used,
         };
         self.records.write(&rotation)?;
         self.go_on(rotation)
+    }
+
+    /// Refuses to lead back to what cannot be accepted any more: going forward is all that is left.
+    fn demand_ways_back(&self, rotation: &Rotation) -> Result<(), Error> {
+        for value in &rotation.values {
+            let rotator = self.rotator(value)?;
+            let stand = self.stand(value)?;
+            if !rotator.is_one_way() || stand != Stand::New {
+                continue;
+            }
+            let (live, pending) = self.open(&secret(self.vault, value)?)?;
+            let (path, old, new) = (&value.path, &pending, &live);
+            let both = Both { path, old, new };
+            rotator.accept(self.vault.world(), Accepted::BothAgain, &both)?;
+        }
+        Ok(())
     }
 
     fn go_on(&self, mut rotation: Rotation) -> Result<(), Error> {

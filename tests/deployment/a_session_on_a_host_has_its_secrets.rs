@@ -167,6 +167,24 @@ fn values_are_taken_out_of_the_output_on_request() {
 }
 
 #[test]
+fn an_agent_and_a_policy_have_them_taken_out_unasked() {
+    let remote = Remote::new("");
+    let print = ["sh", "-c", "echo \"a $TOKEN b\""];
+    let agent = |words: &str| remote.ssh(words, &print).env("CLWS_AGENT", "1");
+    assert_eq!(agent("box prod/web").succeeds().text(), "a [redacted] b\n");
+    let refused = agent("box prod/web --no-redact").exits(15);
+    assert!(!refused.text().contains(&remote.token));
+    let lab = &remote.site.lab;
+    lab.clws("secret policy prod/web/TOKEN --no-print")
+        .succeeds();
+    let ran = remote.ssh("box prod/web", &print).succeeds();
+    assert_eq!(ran.text(), "a [redacted] b\n");
+    assert!(ran.err.contains("a policy says no_print"), "{}", ran.err);
+    let ran = remote.ssh("box prod/web --no-redact", &print).succeeds();
+    assert_eq!(ran.text(), format!("a {} b\n", remote.token));
+}
+
+#[test]
 fn a_server_sets_what_it_accepts_and_the_rest_comes_all_the_same() {
     let remote = Remote::new("AcceptEnv TOKEN\n");
     let script = "echo \"$TOKEN ${#OTHER}\"; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c ^TOKEN=; true";

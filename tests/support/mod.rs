@@ -12,6 +12,7 @@
     reason = "a helper of tests fails the test that called it"
 )]
 
+pub(crate) mod azure;
 pub(crate) mod bao;
 pub(crate) mod desk;
 pub(crate) mod docker_image;

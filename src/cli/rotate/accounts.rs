@@ -8,13 +8,15 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::{runtime, user_here};
 use crate::cli::login::Ways;
-use crate::deploy::{Account, AccountHook, MysqlAccount, MysqlError, Reached, accounts};
+use crate::deploy::{
+    Account, AccountHook, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts, azure_account,
+};
 use crate::error::{Code, Error, Problem};
-use crate::fleet::{Endpoint, Host};
+use crate::fleet::{AzureAccount, Endpoint, Host};
 use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::{SecretName, SecretPath};
-use crate::rotate::{Accounts, Database, Refusal, Rows, has_account};
+use crate::rotate::{Accounts, AzureLogin, Database, Refusal, Rows, has_account, is_azure_key};
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
 
@@ -35,6 +37,12 @@ struct Connected {
 impl Hooked<'_> {
     /// Where the accounts are that a rotator changes; nowhere for one that changes none.
     pub(super) fn places(&self, rotator: &str, secret: &str) -> Result<Vec<String>, Error> {
+        if is_azure_key(rotator) {
+            let account = self.azure(secret)?;
+            return Ok(vec![format!(
+                "{account}, whose other key is made anew: nobody is to use that"
+            )]);
+        }
         let found = match has_account(rotator) {
             true => self.find(secret)?,
             false => Vec::new(),
@@ -84,6 +92,15 @@ fn open(reader: &Reader<'_>, secret: &SecretName) -> Result<Plain, Error> {
     }
 }
 
+impl Hooked<'_> {
+    fn azure_key(&self, secret: &str) -> Result<KeyOfAzure, Error> {
+        azure_account(
+            self.vault,
+            &self.vault.find_secret(&secret.parse::<SecretPath>()?)?,
+        )
+    }
+}
+
 impl Accounts for Hooked<'_> {
     fn demand(&self, rotator: &str, secret: &str) -> Result<(), Error> {
         let other = self.find(secret)?.into_iter().find_map(|account| {
@@ -110,6 +127,39 @@ impl Accounts for Hooked<'_> {
             all.push(Box::new(Server::new(connected, &hook)?));
         }
         Ok(all)
+    }
+
+    fn azure(&self, secret: &str) -> Result<AzureAccount, Error> {
+        Ok(self.azure_key(secret)?.account)
+    }
+
+    fn azure_login(&self, secret: &str) -> Result<Option<AzureLogin>, Error> {
+        let Some(document) = self.azure_key(secret)?.login else {
+            return Ok(None);
+        };
+        let mine = self.cx.openers(self.bundles);
+        let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
+        let value = |name: &str| -> Result<Plain, Error> {
+            Ok(reader.value(&document, &name.parse()?)?.value)
+        };
+        let text = |name: &str| -> Result<String, Error> {
+            let text = value(name)?.with(|bytes| String::from_utf8(bytes.clone()).ok());
+            // It becomes an argument, and must not be taken for a flag.
+            let sound = |text: &String| !text.starts_with('-') && !text.contains(char::is_control);
+            text.filter(sound).ok_or_else(|| {
+                let what = format!("`{document}/{name}` is no id of Azure's");
+                Problem::new(Code::Config, what).into()
+            })
+        };
+        let login = AzureLogin {
+            client: text("AZURE_CLIENT_ID")?,
+            tenant: text("AZURE_TENANT_ID")?,
+            secret: value("AZURE_CLIENT_SECRET")?,
+        };
+        for notice in reader.take_notices() {
+            self.cx.ui.warn(&notice);
+        }
+        Ok(Some(login))
     }
 
     fn update_codalab_user(&self, secret: &str, password: &Plain) -> Result<(), Error> {

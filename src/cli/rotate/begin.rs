@@ -76,7 +76,8 @@ impl Begin<'_> {
             groups = others;
             let own = own.concat();
             // One of them may be made by a person.
-            if !own.is_empty() && !own.iter().any(|value| needs_person(&value.rotator)) {
+            let world = &self.cx.world;
+            if !own.is_empty() && !own.iter().any(|value| needs_person(world, &value.rotator)) {
                 rotations.push(own);
             }
         }

@@ -24,7 +24,9 @@ use crate::deploy::signed_script;
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{Component, SecretPath};
-use crate::rotate::{Means, Person, Records, RotateError, Rotation, Run, Scripts, has_pending};
+use crate::rotate::{
+    Means, Person, Records, RotateError, Rotation, Run, Scripts, Steps, has_pending,
+};
 use crate::secret::Plain;
 use crate::text::list;
 use crate::vault::{Change, MAX_VALUE, Reader, Vault};
@@ -171,11 +173,22 @@ impl Scripts for Signed<'_> {
 }
 
 impl Person for Ui {
-    fn gives(&self, path: &str) -> Result<Plain, Error> {
-        self.tell(&format!("by hand, for {path}:"));
-        self.tell("  1. make a new value where it comes from; leave the old one accepted there");
-        self.tell("  2. give the new value here");
+    fn gives(&self, path: &str, (first, steps): Steps<'_>) -> Result<Plain, Error> {
+        self.told(path, (first, steps));
+        let last = first + steps.len();
+        self.tell(&format!("  {last}. give the new value here"));
         self.value(path, MAX_VALUE)
+    }
+
+    fn told(&self, path: &str, (first, steps): Steps<'_>) {
+        self.tell(&format!("by hand, for {path}:"));
+        for (number, step) in (first..).zip(steps) {
+            self.tell(&format!("  {number}. {step}"));
+        }
+    }
+
+    fn shows(&self, path: &str, what: &str) -> Result<Plain, Error> {
+        self.line_of(path, what)
     }
 
     fn certifies(&self, path: &str, request: &str) -> Result<Option<Plain>, Error> {
@@ -193,11 +206,13 @@ impl Person for Ui {
         Ok((!is_empty).then_some(given))
     }
 
-    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {
-        self.tell(&format!("by hand, for {path}:"));
-        self.tell(&format!(
-            "  3. withdraw the {which} value where it comes from"
-        ));
+    fn withdraws(
+        &self,
+        which: &str,
+        path: &str,
+        (number, step): (usize, &str),
+    ) -> Result<(), Error> {
+        self.told(path, (number, &[step]));
         self.confirm(&format!("is the {which} value withdrawn?"))
     }
 }

@@ -10,6 +10,8 @@ use crate::world::World;
 
 pub(super) const NAME: &str = "by-hand";
 
+const MAKE: &str = "make a new value where it comes from; leave the old one accepted there";
+
 /// The rotator.
 pub(super) struct ByHand<'a> {
     person: &'a dyn Person,
@@ -21,11 +23,16 @@ impl<'a> ByHand<'a> {
         let given = None;
         Self { person, given }
     }
+
+    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error> {
+        let step = format!("withdraw the {which} value where it comes from");
+        self.person.withdraws(which, path, (3, &step))
+    }
 }
 
 impl Rotator for ByHand<'_> {
     fn prepare(&mut self, _: &World, path: &str) -> Result<(), Error> {
-        self.given = Some(self.person.gives(path)?);
+        self.given = Some(self.person.gives(path, (1, &[MAKE]))?);
         Ok(())
     }
 
@@ -50,8 +57,8 @@ impl Rotator for ByHand<'_> {
         match which {
             // It was made so.
             Accepted::Both | Accepted::BothAgain => {}
-            Accepted::New => self.person.withdraws("old", both.path)?,
-            Accepted::Old => self.person.withdraws("new", both.path)?,
+            Accepted::New => self.withdraws("old", both.path)?,
+            Accepted::Old => self.withdraws("new", both.path)?,
         }
         Ok(Outside::AsAsked)
     }

@@ -1,6 +1,7 @@
 //! What makes a new value, and has it accepted outside of the vault; by the name in the secret's policy.
 
 mod authorized;
+mod azure_key;
 mod by_hand;
 mod child;
 mod codalab_user;
@@ -11,8 +12,10 @@ mod script;
 mod ssh_key;
 mod tls;
 
+pub use self::azure_key::AzureLogin;
 pub use self::mysql::{Database, Refusal, Rows};
 
+use self::azure_key::AzureKey;
 use self::by_hand::ByHand;
 use self::codalab_user::CodalabUser;
 use self::mysql::Mysql;
@@ -23,12 +26,14 @@ use self::ssh_key::SshKey;
 use self::tls::Tls;
 use super::RotateError;
 use crate::error::Error;
+use crate::fleet::AzureAccount;
 use crate::secret::Plain;
 use crate::vault::ValueType;
 use crate::world::World;
 
 /// The names of the rotators that clws has; any other name is a hook's.
 pub const ROTATORS: &[&str] = &[
+    azure_key::NAME,
     by_hand::NAME,
     codalab_user::NAME,
     mysql::NAME,
@@ -40,15 +45,23 @@ pub const ROTATORS: &[&str] = &[
 /// The rotator of what nothing outside of the vault knows.
 pub(super) const RANDOM: &str = random::NAME;
 
-/// Whether a rotator asks somebody.
+/// Whether a rotator asks somebody, on this machine.
 #[must_use]
-pub fn needs_person(rotator: &str) -> bool {
-    rotator == by_hand::NAME || is_tls(rotator) && issuer_of(rotator) == Issuer::Person
+pub fn needs_person(world: &World, rotator: &str) -> bool {
+    rotator == by_hand::NAME
+        || is_tls(rotator) && issuer_of(rotator) == Issuer::Person
+        || is_azure_key(rotator) && azure_key::is_by_hand(world)
 }
 
 /// Whether a rotator makes new values at random, to any length.
 pub(super) fn is_random(rotator: &str) -> bool {
-    !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator))
+    !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator) || is_azure_key(rotator))
+}
+
+/// Whether it is the rotator of keys that Azure makes.
+#[must_use]
+pub fn is_azure_key(rotator: &str) -> bool {
+    rotator == azure_key::NAME
 }
 
 /// Whether it is the rotator of keys that log in to hosts.
@@ -101,6 +114,12 @@ pub trait Rotator {
 
     /// Whether anything outside of the vault has to change.
     fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// Whether a value that was withdrawn outside can never be accepted there again. Before it leads back, it is
+    /// asked for both then, and changes nothing.
+    fn is_one_way(&self) -> bool {
         false
     }
 
@@ -242,6 +261,18 @@ pub trait Accounts {
     /// As for [`Self::demand`]; if one cannot be reached.
     fn databases(&self, secret: &str) -> Result<Vec<Box<dyn Database + '_>>, Error>;
 
+    /// The account of Azure's that has the secret as a key, by a hook of those who may deploy it.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; for names that are none.
+    fn azure(&self, secret: &str) -> Result<AzureAccount, Error>;
+
+    /// What its hook says to log in with; none for the person's own login.
+    ///
+    /// # Errors
+    /// What keeps it closed.
+    fn azure_login(&self, secret: &str) -> Result<Option<AzureLogin>, Error>;
+
     /// Gives the root user of CodaLab a password, by its server's own user update.
     ///
     /// # Errors
@@ -251,11 +282,20 @@ pub trait Accounts {
 
 /// Who does by hand what nothing else does.
 pub trait Person {
-    /// Makes a new value where it comes from, and gives it.
+    /// Does the steps, at the end of which there is a new value, and gives it.
     ///
     /// # Errors
     /// If nobody can be asked.
-    fn gives(&self, path: &str) -> Result<Plain, Error>;
+    fn gives(&self, path: &str, steps: Steps<'_>) -> Result<Plain, Error>;
+
+    /// Is told what to do.
+    fn told(&self, path: &str, steps: Steps<'_>);
+
+    /// Gives a value that is there already, to be compared.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    fn shows(&self, path: &str, what: &str) -> Result<Plain, Error>;
 
     /// Has a certificate issued for a request (PEM), and hands it in with those that lead to its CA; none if
     /// it is not there yet.
@@ -268,8 +308,11 @@ pub trait Person {
     ///
     /// # Errors
     /// If nobody says that it is done.
-    fn withdraws(&self, which: &str, path: &str) -> Result<(), Error>;
+    fn withdraws(&self, which: &str, path: &str, step: (usize, &str)) -> Result<(), Error>;
 }
+
+/// What a person does by hand, and the number of the first of it.
+pub type Steps<'a> = (usize, &'a [&'a str]);
 
 /// What rotators work with.
 #[derive(Clone, Copy)]
@@ -296,6 +339,10 @@ pub(super) fn rotator<'a>(
     match name {
         Some(random::NAME) => Ok(Box::new(Random)),
         Some(by_hand::NAME) => Ok(Box::new(ByHand::new(means.person))),
+        Some(azure_key::NAME) => {
+            means.accounts.azure(path)?;
+            Ok(Box::new(AzureKey::new(means.accounts, means.person)))
+        }
         Some(ssh_key::NAME) => Ok(Box::new(SshKey::new(means.hosts))),
         Some(name) if is_tls(name) => Ok(Box::new(Tls::new(means, issuer_of(name)))),
         Some(mysql::NAME) => {

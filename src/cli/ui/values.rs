@@ -1,0 +1,142 @@
+//! Who may see values, and who may give them.
+//!
+//! Nobody sees one on a terminal unasked. An agent sees none at all, and gives none: a program that acts for a
+//! person keeps what it knows, and sends it on.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+
+use super::{Ui, hidden, read};
+use crate::error::{Code, Error, Problem};
+use crate::secret::Plain;
+
+/// No key is longer than this many bytes.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// Whether somebody asked for values on a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Show {
+    /// With `--show`.
+    Asked,
+    /// Not.
+    Unasked,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// Standard input: a terminal or a pipe.
+    Input,
+    /// A file.
+    File,
+}
+
+impl From<bool> for Show {
+    fn from(show: bool) -> Self {
+        if show { Self::Asked } else { Self::Unasked }
+    }
+}
+
+impl Ui {
+    /// Refuses to print values: for an agent always, on a terminal without `--show`. `instead` is the
+    /// way out for an agent.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_eyes(&self, show: Show, instead: &str) -> Result<(), Error> {
+        self.demand_no_agent(instead)?;
+        if show == Show::Asked || !self.shows_to_terminal() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Denied,
+            "stdout is a terminal, where others may look on",
+        )
+        .hint("`--show` prints values all the same")
+        .into())
+    }
+
+    /// Refuses to show values to an agent.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_no_agent(&self, instead: &str) -> Result<(), Error> {
+        if !self.agent {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Denied, "an agent is shown no value")
+            .note("CLWS_AGENT or `--agent` says that one is at work")
+            .hint(instead)
+            .into())
+    }
+
+    /// Refuses a value that an agent could give: it would know it, and whoever it sends on what it knows.
+    ///
+    /// # Errors
+    /// DENIED.
+    pub(crate) fn demand_typed(&self, what: &str, from: Source) -> Result<(), Error> {
+        if !self.agent || from == Source::Input && self.can_ask() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Denied, "an agent gives no value")
+            .note("CLWS_AGENT or `--agent` says that one is at work")
+            .hint(format!(
+                "`clws secret generate {what}` makes a value that nobody sees"
+            ))
+            .hint(format!(
+                "a person types one on a terminal: `clws secret set {what}`"
+            ))
+            .into())
+    }
+
+    /// Takes a value from stdin, or asks for it without echo.
+    ///
+    /// # Errors
+    /// DENIED where stdin is a terminal and nobody may be asked; IOERR; DATAERR above `most` bytes.
+    pub(crate) fn value(&self, what: &str, most: usize) -> Result<Plain, Error> {
+        self.demand_typed(what, Source::Input)?;
+        if io::stdin().is_terminal() {
+            if !self.ask {
+                return Err(
+                    Problem::new(Code::Denied, format!("no value for {what} on stdin"))
+                        .hint("pipe it in, or leave out `--no-input`")
+                        .into(),
+                );
+            }
+            let value = hidden::ask(&format!("value for {what}: "))?;
+            let again = hidden::ask("once more: ")?;
+            if !value.same_as(&again) {
+                return Err(Problem::new(Code::Usage, "the two are not the same").into());
+            }
+            return Ok(value);
+        }
+        self.text(what, most)
+    }
+
+    /// Takes a value that is there already: without echo, or the next line of stdin.
+    ///
+    /// # Errors
+    /// As [`Self::value`]; DATAERR if stdin has no such line.
+    pub(crate) fn line_of(&self, path: &str, what: &str) -> Result<Plain, Error> {
+        self.demand_typed(path, Source::Input)?;
+        if io::stdin().is_terminal() {
+            if !self.ask {
+                let problem = Problem::new(Code::Denied, format!("{what}: nobody can be asked"));
+                return Err(problem.into());
+            }
+            return hidden::ask(&format!("{what}: "));
+        }
+        let mut line = zeroize::Zeroizing::new(Vec::new());
+        io::stdin()
+            .lock()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(read)?;
+        if line.is_empty() {
+            let problem = Problem::new(Code::DataErr, format!("{what} is not on stdin"));
+            return Err(problem
+                .hint("a line each, in the order of the steps")
+                .into());
+        }
+        Ok(Plain::new(line.trim_ascii_end().to_vec()))
+    }
+}
