@@ -51,7 +51,7 @@ impl From<bool> for Show {
 }
 
 /// The person at the other end, or a script.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ui {
     talk: Talk,
     json: bool,

@@ -10,10 +10,14 @@
 mod support;
 
 mod a_hostile_server_gets_and_draws_nothing;
+mod a_hostile_store_is_shown_harmless;
+mod a_leader_dies_in_a_push;
 mod a_person_logs_in;
 mod a_run_is_somebody_at_the_server;
+mod documents_go_there_and_back;
 mod hostile;
 mod nothing_is_logged;
+mod team;
 mod the_client_knows_the_real_server;
 mod three_nodes_are_one_server;
 mod with;

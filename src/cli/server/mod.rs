@@ -1,5 +1,8 @@
 //! `clws server`: a Vault or OpenBao server.
 
+mod at;
+mod diff;
+mod exchange;
 mod login;
 mod logout;
 mod status;
@@ -12,7 +15,7 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use crate::error::Error;
 use crate::identity::{Config, Keyring};
-use crate::server::{Flags, Kept, Settings};
+use crate::server::{Client, Flags, Kept, Kv, Settings};
 
 /// A Vault or OpenBao server: log in there, compare, and bring documents there and back
 #[derive(Debug, Subcommand)]
@@ -20,15 +23,23 @@ pub(crate) enum Command {
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Status(status::StatusArgs),
+    Diff(diff::DiffArgs),
+    Push(exchange::PushArgs),
+    Pull(exchange::PullArgs),
+    Sync(exchange::SyncArgs),
 }
 
 pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     match command {
-        Command::Login(args) => login::run(args, cx),
-        Command::Logout(args) => logout::run(args, cx),
-        Command::Status(args) => status::run(args, cx),
+        Command::Login(args) => login::run(args, cx)?,
+        Command::Logout(args) => logout::run(args, cx)?,
+        Command::Status(args) => status::run(args, cx)?,
+        Command::Diff(args) => return args.run(cx),
+        Command::Push(args) => return args.run(cx),
+        Command::Pull(args) => return args.run(cx),
+        Command::Sync(args) => return args.run(cx),
     }
-    .map(|()| ExitCode::SUCCESS)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Which server.
@@ -58,5 +69,22 @@ impl ServerArgs {
 
     fn kept(cx: &Context, settings: &Settings) -> Kept {
         Kept::of(Keyring::of(&cx.world), settings)
+    }
+}
+
+/// Where documents lie there.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceArgs {
+    /// A mount of a key-value store, and what stands before the documents' paths there; else `kv` in [server] of
+    /// your config.toml, else `secret`
+    #[arg(long, value_name = "MOUNT[/PREFIX]")]
+    kv: Option<String>,
+}
+
+impl PlaceArgs {
+    async fn store(&self, cx: &Context, client: &Client) -> Result<Kv, Error> {
+        let config = Config::read(&cx.world)?;
+        let place = self.kv.clone().or(config.server.kv);
+        Ok(Kv::find(client, place.as_deref().unwrap_or("secret")).await?)
     }
 }
