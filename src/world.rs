@@ -198,3 +198,19 @@ impl World {
         Ok(base.join("clws"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_variable() {
+        let variables = [("VAULT_TOKEN".into(), "hunter2".into())];
+        let world = World::new(Clock::System, variables, PathBuf::from("/w"));
+        let shown = format!("{world:?}");
+        assert!(
+            shown.contains("/w") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+}

@@ -313,3 +313,40 @@ fn a_run_that_logs_in_by_itself_leaves_no_token() {
     run("server push prod/nothing --yes").exits(18);
     assert_eq!(accessors(), before);
 }
+
+#[test]
+fn references_say_where_values_lie_and_open_nothing() {
+    let team = Team::new();
+    team.set("prod/web/A", VALUE);
+    team.set("prod/web/GONE", "x");
+    team.lab
+        .clws("secret remove prod/web/GONE --yes")
+        .succeeds();
+    let file = team.lab.clws("secret set prod/tls/key --type file");
+    file.stdin(b"key").succeeds();
+    team.clws("server push prod --kv secret/team --yes")
+        .succeeds();
+    let words = "export prod/web --format vault-references --kv secret/team --out -";
+    let references = team.lab.clws(words).succeeds().json();
+    assert_eq!(
+        references,
+        json!({ "A": "ref+vault://secret/team/prod/web#/A" })
+    );
+    let (path, field) = ("team/prod/web", "-field=A");
+    let there = team
+        .bao
+        .bao(&["kv", "get", field, "-mount=secret", path], b"");
+    assert_eq!(there.trim(), VALUE);
+    let words = "export prod/tls/key --format vault-references --out -";
+    let references = team.lab.clws(words).succeeds().json();
+    assert_eq!(
+        references,
+        json!({ "content": "ref+vault://secret/prod/tls/key#/content" })
+    );
+    team.lab
+        .clws("export prod --format vault-references --out -")
+        .exits(2);
+    team.lab
+        .clws("export prod/web --format vault-references --out x")
+        .exits(2);
+}
