@@ -1,7 +1,5 @@
 //! Becoming somebody at a server: by a token, an AppRole, a JWT of a CI system, a certificate.
 
-use std::str::FromStr;
-
 use rustify::enums::RequestMethod;
 use serde::Deserialize;
 use serde_json::json;
@@ -31,6 +29,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Token, Self::Approle, Self::Jwt, Self::Cert];
+
     /// As flags have it; where the method is mounted unless something else is said.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -40,17 +41,6 @@ impl Method {
             Self::Jwt => "jwt",
             Self::Cert => "cert",
         }
-    }
-}
-
-impl FromStr for Method {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Token, Self::Approle, Self::Jwt, Self::Cert]
-            .into_iter()
-            .find(|method| method.as_str() == text)
-            .ok_or("token, approle, jwt or cert is wanted")
     }
 }
 

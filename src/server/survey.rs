@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::Client;
 use super::kv::{Kv, There};
 use super::mark::{Here, Mark, What};
 use crate::error::{Code, Error, Problem};
 use crate::name::{DocumentPath, FilePath, SecretPath};
 use crate::vault::{Found, Listed, Vault};
+
+/// So many secrets are looked at at a time: a look is a moment's wait for the network, and no work of ours.
+const AT_ONCE: usize = 16;
 
 /// How a document and its secret stand to each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -185,13 +190,12 @@ pub async fn survey(
             }
         }
     }
-    let mut items = Vec::with_capacity(all.len());
-    for (_, secret) in all {
-        let item = Item::look(client, kv, vault, secret).await?;
-        if item.here.is_some() || item.there.is_some() {
-            items.push(item);
-        }
-    }
+    let looks = all
+        .into_values()
+        .map(|secret| Item::look(client, kv, vault, secret));
+    let looked: Vec<Item> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+    let is_any = |item: &Item| item.here.is_some() || item.there.is_some();
+    let items: Vec<Item> = looked.into_iter().filter(is_any).collect();
     if items.is_empty() {
         let names: Vec<&str> = paths.iter().map(SecretPath::as_str).collect();
         let why = format!(

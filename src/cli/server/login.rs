@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::ServerArgs;
 use crate::cli::context::Context;
@@ -28,7 +29,7 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// token, approle, jwt or cert
-    #[arg(long, value_parser = clap::value_parser!(Method))]
+    #[arg(long, value_parser = methods())]
     method: Method,
     /// Where the method is mounted, if not under its own name
     #[arg(long)]
@@ -42,6 +43,14 @@ pub(crate) struct LoginArgs {
     /// secret-ids are made, ends with an alarm.
     #[arg(long)]
     wrapped: bool,
+}
+
+fn methods() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::as_str)).try_map(|text| {
+        let mut all = Method::ALL.into_iter();
+        all.find(|method| method.as_str() == text)
+            .ok_or("no such method")
+    })
 }
 
 pub(super) fn run(args: &LoginArgs, cx: &Context) -> Result<(), Error> {
