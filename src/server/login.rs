@@ -214,6 +214,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_environment_says_who_a_run_is() {
+        use crate::world::Clock;
+        let of = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+            let world = World::new(Clock::System, variables, "/".into());
+            way_of(&world).unwrap().map(|(way, credential)| {
+                let credential = credential.with(|bytes| String::from_utf8(bytes.clone()).unwrap());
+                (way.method, way.role, way.is_wrapped, way.mount, credential)
+            })
+        };
+        let some = |method, role: &str, wrapped, mount: Option<&str>, credential: &str| {
+            let mount = mount.map(str::to_owned);
+            Some((
+                method,
+                Some(role.to_owned()),
+                wrapped,
+                mount,
+                credential.to_owned(),
+            ))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("VAULT_ROLE_ID", "r")]), None);
+        let approle = [("VAULT_ROLE_ID", "r"), ("BAO_SECRET_ID", "s")];
+        assert_eq!(of(&approle), some(Method::Approle, "r", false, None, "s"));
+        let wrapped = [("VAULT_ROLE_ID", "r"), ("VAULT_WRAPPED_SECRET_ID", "w")];
+        assert_eq!(of(&wrapped), some(Method::Approle, "r", true, None, "w"));
+        let jwt = [
+            ("VAULT_JWT", "j"),
+            ("VAULT_ROLE", "r"),
+            ("VAULT_AUTH_MOUNT", "ci"),
+        ];
+        assert_eq!(of(&jwt), some(Method::Jwt, "r", false, Some("ci"), "j"));
+    }
+
+    #[test]
     fn a_secret_id_is_made_by_a_role_of_its_mount() {
         assert!(is_secret_id_of("auth/approle/role/ci/secret-id", "approle"));
         assert!(is_secret_id_of("auth/a/b/role/ci/custom-secret-id", "a/b"));

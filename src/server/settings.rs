@@ -78,13 +78,23 @@ impl Settings {
             path.map(|path| read_file(&path)).transpose()
         };
         let certificate = file(variable("CLIENT_CERT")?)?;
+        let client_certificate = match (certificate, file(variable("CLIENT_KEY")?)?) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                return Err(ServerError::BadFile {
+                    path: "VAULT_CLIENT_CERT".to_owned(),
+                    why: "and VAULT_CLIENT_KEY belong together".to_owned(),
+                });
+            }
+        };
         Ok(Self {
             cluster,
             namespace: namespace
                 .map(|namespace| namespace.trim_matches('/').to_owned())
                 .filter(|namespace| !namespace.is_empty()),
             ca: ca.map(|file| world.folder().join(file)),
-            client_certificate: certificate.zip(file(variable("CLIENT_KEY")?)?),
+            client_certificate,
             asks_to_skip: variable("SKIP_VERIFY")?.is_some(),
         })
     }

@@ -1,6 +1,8 @@
 //! Logging in by each method of the real OpenBao, being kept alive, and leaving nothing behind.
 
-use std::time::Duration;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use clws::error::{Code, Explain as _};
 use clws::identity::ServerConfig;
@@ -10,8 +12,10 @@ use clws::server::{
 };
 use serde_json::{Value, json};
 
+use crate::hostile::{Hostile, whole};
 use crate::support::bao::{Bao, TOKEN};
 use crate::support::bao_cluster::BaoCluster;
+use crate::support::lab::Lab;
 use crate::support::tool::run as run_tool;
 use crate::with::{client, run, world};
 
@@ -136,6 +140,42 @@ fn a_wrapped_secret_id_is_opened_once_and_by_nobody_else() {
     // It was looked at and not opened.
     let text = swapped.with(|bytes| String::from_utf8(bytes.clone()).unwrap());
     bao.bao(&["unwrap", &text], b"");
+}
+
+/// Stopped while the server keeps it waiting.
+#[test]
+fn a_run_that_is_stopped_gives_its_token_back() {
+    let hostile = Hostile::start(|asked, _, stream| {
+        let text = if asked.line.contains("auth/approle/login") {
+            json!({ "auth": { "client_token": "s.ofTheRun0123456789", "lease_duration": 60 } })
+        } else if asked.line.contains("revoke-self") {
+            json!({})
+        } else {
+            std::thread::sleep(Duration::from_secs(60));
+            json!({})
+        };
+        stream.write_all(whole("200 OK", "", &text.to_string()).as_bytes())
+    });
+    let lab = Lab::new().secret("prod/web/A", "one");
+    let run = lab.clws("server push prod --yes");
+    let run = run.env("VAULT_ADDR", &hostile.address);
+    let run = run
+        .env("VAULT_ROLE_ID", "role")
+        .env("VAULT_SECRET_ID", "secret");
+    let mut command = run.command();
+    let mut running = command.stdin(Stdio::null()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while hostile.asked().len() < 2 {
+        assert!(Instant::now() < until, "{:?}", hostile.asked());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let stop = ["-INT".to_owned(), running.id().to_string()];
+    assert!(run_tool("kill", stop, b"").status.success());
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    let asked = hostile.asked();
+    let last = asked.last().unwrap();
+    assert!(last.line.contains("revoke-self"), "{}", last.line);
+    assert!(last.all.contains("s.ofTheRun0123456789"));
 }
 
 #[test]
