@@ -1,7 +1,7 @@
 //! clws keeps a team's secrets encrypted in git and injects them where they are needed.
 //!
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
-//! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`) each do one thing that a person wants
+//! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`, `server`) each do one thing that a person wants
 //! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
 //! the base (`text`, `secret`, `crypto`, `fs`, `git`, `lines`) knows no vault at all.
 
@@ -56,6 +56,7 @@ pub mod rotate;
 pub mod scan;
 
 pub mod ansible;
+pub mod server;
 
 // cli
 pub mod cli;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SecureRandom as _;
@@ -55,11 +56,22 @@ pub enum Clock {
 }
 
 /// The clock, randomness, environment and folders that the library works with.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` does not show the environment, where tokens lie.
+#[derive(Clone)]
 pub struct World {
     clock: Clock,
     environment: BTreeMap<OsString, OsString>,
     folder: PathBuf,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("clock", &self.clock)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -184,5 +196,21 @@ impl World {
                 variable: ours,
             })?;
         Ok(base.join("clws"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_variable() {
+        let variables = [("VAULT_TOKEN".into(), "hunter2".into())];
+        let world = World::new(Clock::System, variables, PathBuf::from("/w"));
+        let shown = format!("{world:?}");
+        assert!(
+            shown.contains("/w") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }

@@ -13,7 +13,9 @@ mod support;
 use std::process::{Command, Stdio};
 
 use support::azure::{Azure, CLIENT, PASSWORD, TENANT};
+use support::bao::Bao;
 use support::fixture::{Certs, leaks};
+use support::keyring::Keyring;
 use support::lab::{Lab, find_below};
 
 #[test]
@@ -106,6 +108,44 @@ fn run_page(lab: &Lab, page: &str) {
     }
 }
 
+/// From a server to the vault, and back, with a token that lies in a keyring.
+#[test]
+fn the_page_about_servers_is_true() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::empty();
+    lab.git(&["init", "-q", "-b", "main"]);
+    let (bao, keyring) = (Bao::start(), Keyring::start());
+    // The one for `bao` itself, which is the server's administrator.
+    let programs = lab.root().join("programs");
+    std::fs::create_dir(&programs).expect("a folder");
+    let program = programs.join("bao");
+    let real = support::tool::tool("bao");
+    let text = format!(
+        "#!/bin/sh\nBAO_ADDR={} BAO_TOKEN={} exec {} \"$@\"\n",
+        bao.address,
+        support::bao::TOKEN,
+        real.display()
+    );
+    std::fs::write(&program, text).expect("a program");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("a mode");
+    let policy = br#"path "secret/*" { capabilities = ["create", "read", "update", "list"] }"#;
+    bao.bao(&["policy", "write", "clws", "-"], policy);
+    let token = ["token", "create", "-field=token", "-policy=clws", "-ttl=1h"];
+    let token = bao.bao(&token, b"").trim().to_owned();
+    std::fs::write(lab.root().join("token"), &token).expect("a file");
+    let config = lab.home("ada").join(".config/clws");
+    std::fs::create_dir_all(&config).expect("a folder");
+    let settings = format!("[server]\naddress = \"{}\"\n", bao.address);
+    std::fs::write(config.join("config.toml"), settings).expect("a file");
+    let page = std::fs::read_to_string("docs/server.md").expect("the page");
+    let environment = [("DBUS_SESSION_BUS_ADDRESS", keyring.bus())];
+    for block in page.split("```console\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default();
+        run_in(&lab, block, Some(&programs), &environment);
+    }
+    lab.nowhere(&["from-the-old-days".to_owned(), token]);
+}
+
 /// A service principal logs in out of the vault, and leaves nothing; keys of an account are turned.
 #[test]
 fn the_page_about_azure_is_true() {
@@ -187,6 +227,16 @@ fn run(lab: &Lab, transcript: &str) {
 
 /// The same with programs that come before all others.
 fn run_with(lab: &Lab, transcript: &str, programs: Option<&std::path::Path>) {
+    run_in(lab, transcript, programs, &[]);
+}
+
+/// The same with some variables.
+fn run_in(
+    lab: &Lab,
+    transcript: &str,
+    programs: Option<&std::path::Path>,
+    environment: &[(&str, String)],
+) {
     let home = lab.home("ada");
     std::fs::create_dir_all(&home).expect("a home");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_clws"));
@@ -206,6 +256,7 @@ fn run_with(lab: &Lab, transcript: &str, programs: Option<&std::path::Path>) {
             .env_clear()
             .env("HOME", &home)
             .env("PATH", &path)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .output()
             .expect("sh runs");

@@ -13,6 +13,7 @@ use super::usage;
 use crate::error::{Code, Error, Problem};
 use crate::export::{self, As, Disk, Folder};
 use crate::fs::Sync;
+use crate::identity::Config;
 use crate::name::SecretPath;
 use crate::recipients::PublicRecipient;
 use crate::text::{clean_line, count};
@@ -26,7 +27,10 @@ use crate::vault::Reader;
 /// each value and file, which every reader opens with `age -d`; `sops` a file for each document and
 /// file, which every reader opens with `sops -d`.
 ///
-/// All but `age` and `sops` is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
+/// `vault-references` prints where a document's values lie on a Vault or OpenBao server once they were pushed there,
+/// as vals and helmfile read it (`ref+vault://…`); nothing is opened for it.
+///
+/// All but `age`, `sops` and these is plaintext: it goes to a folder of mode 0700 that is not there yet or is empty, in
 /// memory such as /dev/shm; a disk is refused without `--allow-disk`. If anything fails or stops it,
 /// nothing stays.
 #[derive(Args, Debug)]
@@ -34,7 +38,7 @@ pub(crate) struct ExportArgs {
     /// A scope, a document, a folder or a file; everything without one
     #[arg(value_name = "TARGET")]
     targets: Vec<SecretPath>,
-    /// age, dotenv, json, ansible, sops or dir
+    /// age, dotenv, json, ansible, sops, dir or vault-references
     #[arg(long, value_parser = formats())]
     format: As,
     /// The folder to write to; `-` prints one document
@@ -46,6 +50,10 @@ pub(crate) struct ExportArgs {
     /// Print with `--out -` even when stdout is a terminal
     #[arg(long)]
     show: bool,
+    /// Where documents lie on the server, with `--format vault-references`; else `kv` in [server] of your config.toml,
+    /// else `secret`
+    #[arg(long, value_name = "MOUNT[/PREFIX]")]
+    kv: Option<String>,
 }
 
 fn formats() -> impl TypedValueParser<Value = As> {
@@ -58,9 +66,22 @@ fn formats() -> impl TypedValueParser<Value = As> {
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let chosen = export::choose(&vault, &args.targets)?;
+    let to_stdout = args.out == Path::new("-");
+    if args.format == As::References {
+        if !to_stdout {
+            return Err(usage("references are printed: `--out -`").into());
+        }
+        let kv = match &args.kv {
+            Some(kv) => kv.clone(),
+            None => Config::read(&cx.world)?
+                .server
+                .kv
+                .unwrap_or_else(|| "secret".to_owned()),
+        };
+        return cx.ui.json(&export::references(&vault, &chosen, &kv)?);
+    }
     let bundles = cx.bundles()?;
     let mine = cx.openers(&bundles);
-    let to_stdout = args.out == Path::new("-");
     if to_stdout && matches!(args.format, As::Age | As::Dir) {
         return Err(
             usage("`--out -` prints one document, as dotenv, json, ansible or sops").into(),

@@ -32,6 +32,7 @@ mod rotate;
 mod rules;
 mod scan;
 mod secret;
+mod server;
 mod ssh;
 mod trust;
 mod ui;
@@ -149,6 +150,8 @@ enum Command {
     #[command(subcommand)]
     Ansible(ansible::Command),
     #[command(subcommand)]
+    Server(server::Command),
+    #[command(subcommand)]
     Audit(audit::Command),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -179,6 +182,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Merge(args) => merge::run(args, cx),
         Command::Git(command) => git::run(command, cx),
         Command::Ansible(command) => ansible::run(command, cx).map(|()| ExitCode::SUCCESS),
+        Command::Server(command) => server::run(command, cx),
         Command::Audit(command) => audit::run(command, cx),
         Command::Completions(args) => completions::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Man(args) => man::run(args, cx).map(|()| ExitCode::SUCCESS),

@@ -30,7 +30,7 @@ pub(crate) enum Talk {
 }
 
 /// The person at the other end, or a script.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ui {
     talk: Talk,
     json: bool,

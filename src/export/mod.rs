@@ -10,6 +10,7 @@
 mod error;
 mod folder;
 mod origin;
+mod references;
 mod render;
 mod sops;
 mod write;
@@ -17,6 +18,7 @@ mod write;
 pub use error::ExportError;
 pub use folder::{Disk, Folder};
 pub use origin::Origins;
+pub use references::references;
 pub use write::{Written, choose, one, write};
 
 /// As what secrets are written.
@@ -34,17 +36,20 @@ pub enum As {
     Sops,
     /// The tree that was imported.
     Dir,
+    /// Where the values lie on a server.
+    References,
 }
 
 impl As {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("age", Self::Age),
         ("dotenv", Self::Dotenv),
         ("json", Self::Json),
         ("ansible", Self::Ansible),
         ("sops", Self::Sops),
         ("dir", Self::Dir),
+        ("vault-references", Self::References),
     ];
 
     /// Whether what is written is sealed.

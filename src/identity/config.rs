@@ -14,8 +14,9 @@ use crate::error::{Code, Explain, Hint};
 use crate::text::{clean, nearest};
 use crate::world::{World, WorldError};
 
-const TOP: [&str; 3] = ["age", "editor", "identity"];
+const TOP: [&str; 4] = ["age", "editor", "identity", "server"];
 const AGE: [&str; 1] = ["plugins"];
+const SERVER: [&str; 5] = ["address", "ca", "kv", "namespace", "nodes"];
 
 /// What is wrong with the person's configuration.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ impl Explain for ConfigError {
         match self {
             Self::File(inner) => inner.hints(),
             Self::UnknownKey { near, .. } => vec![near.as_ref().map_or_else(
-                || "known are identity, editor and age.plugins".to_owned(),
+                || "known are identity, editor, age.plugins and [server]".to_owned(),
                 |near| format!("did you mean {near}?"),
             )],
             _ => Vec::new(),
@@ -84,6 +85,23 @@ pub struct Config {
     pub editor: Option<Vec<String>>,
     /// `[age] plugins = ["yubikey"]`: the age plugins that may be started.
     pub plugins: Vec<PluginName>,
+    /// `[server]`: the Vault or OpenBao server.
+    pub server: ServerConfig,
+}
+
+/// Which Vault or OpenBao server is meant where nothing else says it.
+#[derive(Clone, Debug, Default)]
+pub struct ServerConfig {
+    /// `address = "https://bao.example.org:8200"`.
+    pub address: Option<String>,
+    /// `nodes = ["https://…"]`: other addresses of the same server, which may get its token too.
+    pub nodes: Vec<String>,
+    /// `namespace = "team"`.
+    pub namespace: Option<String>,
+    /// `ca = "/etc/ssl/ours.pem"`: who alone may have signed its certificate.
+    pub ca: Option<PathBuf>,
+    /// `kv = "secret/clws"`: where documents lie there, a mount and what stands before their paths.
+    pub kv: Option<String>,
 }
 
 impl Config {
@@ -160,6 +178,29 @@ impl Config {
                         }
                     }
                 }
+                "server" => {
+                    let table = value.as_table().ok_or_else(|| wrong("server", "a table"))?;
+                    for (key, value) in table {
+                        let text = |key| {
+                            let text = value.as_str().filter(|text| !text.is_empty());
+                            text.map(str::to_owned).ok_or_else(|| wrong(key, "a text"))
+                        };
+                        let server = &mut config.server;
+                        match key.as_str() {
+                            "address" => server.address = Some(text("server.address")?),
+                            "nodes" => {
+                                let wanted = "a list of addresses";
+                                let nodes = strings(value);
+                                server.nodes =
+                                    nodes.ok_or_else(|| wrong("server.nodes", wanted))?;
+                            }
+                            "namespace" => server.namespace = Some(text("server.namespace")?),
+                            "ca" => server.ca = Some(text("server.ca")?.into()),
+                            "kv" => server.kv = Some(text("server.kv")?),
+                            other => return Err(unknown("server.", other, &SERVER)),
+                        }
+                    }
+                }
                 other => return Err(unknown("", other, &TOP)),
             }
         }
@@ -202,7 +243,11 @@ mod tests {
         for (text, near) in [
             ("identty = \"ada\"", "did you mean identity?"),
             ("[age]\nplugin = []", "did you mean age.plugins?"),
-            ("zzz = 1", "known are identity, editor and age.plugins"),
+            ("[server]\nadress = \"a\"", "did you mean server.address?"),
+            (
+                "zzz = 1",
+                "known are identity, editor, age.plugins and [server]",
+            ),
         ] {
             assert_eq!(parse(text).unwrap_err().hints(), [near], "{text}");
         }
@@ -220,6 +265,9 @@ mod tests {
             "[age]\nplugins = [\"../../bin/sh\"]",
             "[age]\nplugins = [\".hidden\"]",
             "[age]\nplugins = \"yubikey\"",
+            "server = 1",
+            "[server]\naddress = 1",
+            "[server]\nnodes = \"https://a\"",
         ] {
             let error = parse(text).unwrap_err();
             assert!(

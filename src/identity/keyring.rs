@@ -96,6 +96,57 @@ impl Explain for KeyringError {
     }
 }
 
+/// The keyring, for what else of this person belongs into it: a server's token.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyring(Bus);
+
+impl Keyring {
+    /// The one of this session, if there is one; nothing is asked of it yet.
+    #[must_use]
+    pub fn of(world: &World) -> Self {
+        Self(Bus::of(world))
+    }
+
+    /// Whether it answers, decided within a second.
+    ///
+    /// # Errors
+    /// [`KeyringError`] says why it does not.
+    pub fn decide(self) -> Result<(), KeyringError> {
+        self.0.decide()
+    }
+
+    /// Reads an entry; the person may be asked to unlock the keyring. Nothing where there is no bus, and
+    /// where it has no such entry.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn read(self, account: &str) -> Result<Option<Plain>, KeyringError> {
+        match self.0.read(account) {
+            Ok(content) => Ok(Some(content)),
+            Err(KeyringError::NoBus | KeyringError::NotBuiltIn | KeyringError::NoEntry { .. }) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes an entry, and reads it back.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn write(self, account: &str, label: &str, content: &Plain) -> Result<(), KeyringError> {
+        self.0.write(account, label, content)
+    }
+
+    /// Removes an entry; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn remove(self, account: &str) -> Result<(), KeyringError> {
+        self.0.remove(account)
+    }
+}
+
 /// Whether a session bus is to be expected. Nothing is sent to it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Bus {

@@ -12,8 +12,12 @@ use super::tool::{run_by, said, tool};
 /// The token of its administrator.
 pub(crate) const TOKEN: &str = "root-of-the-test";
 
+/// The newest line, and the one before.
+pub(crate) const VERSIONS: [&str; 2] = ["bao", "bao-2.6"];
+
 /// A running server.
 pub(crate) struct Bao {
+    program: &'static str,
     server: Child,
     folder: TempDir,
     /// `http://127.0.0.1:PORT`.
@@ -22,23 +26,15 @@ pub(crate) struct Bao {
 
 impl Bao {
     pub(crate) fn start() -> Self {
+        Self::of("bao")
+    }
+
+    /// One of [`VERSIONS`].
+    pub(crate) fn of(program: &'static str) -> Self {
         let folder = TempDir::with_prefix("clws-bao-").unwrap();
-        // It takes the port behind its own as well. Those that the kernel gives here are odd.
-        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = (0..100)
-            .map(|_| {
-                TcpListener::bind("127.0.0.1:0")
-                    .unwrap()
-                    .local_addr()
-                    .unwrap()
-                    .port()
-            })
-            .map(|port| (port & !1).saturating_add(2))
-            .find(free)
-            .unwrap();
-        let listen = format!("127.0.0.1:{port}");
+        let listen = format!("127.0.0.1:{}", free_port());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let server = Command::new(tool("bao"))
+        let server = Command::new(tool(program))
             .args(["server", "-dev", "-dev-no-store-token"])
             .arg(format!("-dev-root-token-id={TOKEN}"))
             .arg(format!("-dev-listen-address={listen}"))
@@ -50,6 +46,7 @@ impl Bao {
             .spawn()
             .unwrap();
         let bao = Self {
+            program,
             server,
             folder,
             address: format!("http://{listen}"),
@@ -74,7 +71,7 @@ impl Bao {
     }
 
     fn client(&self) -> Command {
-        let mut command = Command::new(tool("bao"));
+        let mut command = Command::new(tool(self.program));
         command
             .env_clear()
             .env("HOME", self.folder.path())
@@ -86,6 +83,22 @@ impl Bao {
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
+}
+
+/// A port that is free, as is the one behind it: a server takes both. Those that the kernel gives here are odd.
+pub(super) fn free_port() -> u16 {
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..100)
+        .map(|_| {
+            TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port()
+        })
+        .map(|port| (port & !1).saturating_add(2))
+        .find(free)
+        .unwrap()
 }
 
 impl Drop for Bao {

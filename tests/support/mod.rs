@@ -14,9 +14,11 @@
 
 pub(crate) mod azure;
 pub(crate) mod bao;
+pub(crate) mod bao_cluster;
 pub(crate) mod desk;
 pub(crate) mod docker_image;
 pub(crate) mod fixture;
+pub(crate) mod keyring;
 pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod mariadb;

@@ -1,0 +1,274 @@
+//! One run at a server: with whose token, kept alive for as long as it takes, given back at its end.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::answer::seconds;
+use super::login::{Way, login};
+use super::{Answer, Client, Limits, ServerError, Settings, Token};
+use crate::identity::Keyring;
+use crate::secret::Plain;
+
+/// Between two tries to renew, at least.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whose token it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// The environment's.
+    Environment,
+    /// The keyring's, from `clws server login`.
+    Keyring,
+    /// This run logged in, and ends the token.
+    Run,
+}
+
+/// What a server knows of a token.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// Whose it is, not yet safe to print.
+    pub display_name: String,
+    /// What it may, not yet safe to print.
+    pub policies: Vec<String>,
+    /// Seconds that are left; 0 for one without an end.
+    #[serde(deserialize_with = "seconds")]
+    pub ttl: u64,
+    /// Seconds that it had, or was last renewed for.
+    #[serde(deserialize_with = "seconds")]
+    pub creation_ttl: u64,
+    /// Whether it can be made to last longer.
+    pub renewable: bool,
+}
+
+/// Until when a token lasts.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    renew_at: Instant,
+}
+
+impl Clock {
+    /// Two thirds of `whole` after it began, of which `left` is left.
+    fn new(whole: Duration, left: Duration) -> Self {
+        let gone = whole.saturating_sub(left);
+        let wait = (whole * 2 / 3).saturating_sub(gone).max(PAUSE);
+        let now = Instant::now();
+        Self {
+            renew_at: now.checked_add(wait).unwrap_or(now),
+        }
+    }
+}
+
+/// A run: a client with a token.
+pub struct Session {
+    client: Client,
+    origin: Origin,
+    clock: Mutex<Option<Clock>>,
+}
+
+impl Session {
+    /// Takes a token that is there. The server is asked how long it lasts.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn with_token(
+        settings: &Settings,
+        token: Token,
+        origin: Origin,
+    ) -> Result<(Self, About), ServerError> {
+        let client = Client::new(settings, Limits::default(), Some(token))?;
+        client.find_leader().await;
+        let looked: Answer<About> = client.get("auth/token/lookup-self").await?;
+        let about = looked.into_data()?;
+        let (left, whole) = (about.ttl, about.creation_ttl.max(about.ttl));
+        let clock = (about.renewable && left > 0)
+            .then(|| Clock::new(Duration::from_secs(whole), Duration::from_secs(left)));
+        let session = Self {
+            client,
+            origin,
+            clock: Mutex::new(clock),
+        };
+        Ok((session, about))
+    }
+
+    /// Logs in for this run alone.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn log_in(
+        settings: &Settings,
+        way: &Way,
+        credential: &Plain,
+    ) -> Result<Self, ServerError> {
+        let mut client = Client::new(settings, Limits::default(), None)?;
+        client.find_leader().await;
+        let login = login(&client, way, credential).await?;
+        client.set_token(Some(login.token));
+        let lasts = login.lasts.filter(|_| login.renewable);
+        Ok(Self {
+            client,
+            origin: Origin::Run,
+            clock: Mutex::new(lasts.map(|lasts| Clock::new(lasts, lasts))),
+        })
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Keeps the token beyond the run.
+    #[must_use]
+    pub fn into_token(self) -> Option<Token> {
+        self.client.into_token()
+    }
+
+    /// Whose token it is.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Does some work, and meanwhile renews the token each time that two thirds of its lease have gone.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = self.keep() => match never {},
+        }
+    }
+
+    async fn keep(&self) -> std::convert::Infallible {
+        loop {
+            let clock = self.clock.lock().ok().and_then(|clock| *clock);
+            match clock {
+                Some(clock) => tokio::time::sleep_until(clock.renew_at.into()).await,
+                None => std::future::pending().await,
+            }
+            let renewed = self.renew().await;
+            let next = match renewed {
+                Ok(Some(lasts)) => Some(Clock::new(lasts, lasts)),
+                // It ends when it ends; the work then says what it could not do.
+                Ok(None) => None,
+                Err(error) if error.status().is_some() => None,
+                Err(_) => Some(Clock {
+                    renew_at: Instant::now() + PAUSE * 5,
+                }),
+            };
+            if let Ok(mut clock) = self.clock.lock() {
+                *clock = next;
+            }
+        }
+    }
+
+    /// Renews the token; gives how long it lasts now, if it can be renewed again.
+    async fn renew(&self) -> Result<Option<Duration>, ServerError> {
+        let path = "auth/token/renew-self";
+        let answer: Answer<IgnoredAny> = self.client.post(path, &json!({})).await?;
+        let login = answer.login.filter(|login| login.renewable);
+        Ok(login.and_then(|login| login.lasts))
+    }
+
+    /// Ends the run: a token that it got itself is revoked.
+    ///
+    /// # Errors
+    /// [`ServerError`]; the token then lasts until its lease ends.
+    pub async fn end(self) -> Result<(), ServerError> {
+        match self.origin {
+            Origin::Run => revoke(&self.client).await,
+            Origin::Environment | Origin::Keyring => Ok(()),
+        }
+    }
+}
+
+/// Ends the client's own token.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn revoke(client: &Client) -> Result<(), ServerError> {
+    let path = "auth/token/revoke-self";
+    let answer: Answer<IgnoredAny> = client.post(path, &json!({})).await?;
+    drop(answer);
+    Ok(())
+}
+
+/// A token in the person's keyring, one for each server and namespace.
+pub struct Kept {
+    keyring: Keyring,
+    account: String,
+}
+
+impl Kept {
+    /// The place of this server's token.
+    #[must_use]
+    pub fn of(keyring: Keyring, settings: &Settings) -> Self {
+        let address = settings.cluster.first().map(ToString::to_string);
+        let address = address.unwrap_or_default();
+        let account = match &settings.namespace {
+            Some(namespace) => format!("server {address} namespace {namespace}"),
+            None => format!("server {address}"),
+        };
+        Self { keyring, account }
+    }
+
+    /// Refuses where no keyring answers, before a credential is used up.
+    ///
+    /// # Errors
+    /// [`ServerError::NoKeyring`].
+    pub fn demand(&self) -> Result<(), ServerError> {
+        self.keyring.decide().map_err(ServerError::NoKeyring)
+    }
+
+    /// The token, if one is there.
+    ///
+    /// # Errors
+    /// [`ServerError::NoKeyring`], [`ServerError::BadToken`].
+    pub fn read(&self) -> Result<Option<Token>, ServerError> {
+        let read = self.keyring.read(&self.account);
+        let read = read.map_err(ServerError::NoKeyring)?;
+        read.map(|text| Token::new(&text)).transpose()
+    }
+
+    /// Keeps a token.
+    ///
+    /// # Errors
+    /// [`ServerError::NoKeyring`].
+    pub fn write(&self, token: &Token) -> Result<(), ServerError> {
+        let text = token.with(|bytes| Plain::new(bytes.to_vec()));
+        let label = format!("clws token of {}", self.account);
+        let written = self.keyring.write(&self.account, &label, &text);
+        written.map_err(ServerError::NoKeyring)
+    }
+
+    /// Forgets it.
+    ///
+    /// # Errors
+    /// [`ServerError::NoKeyring`].
+    pub fn remove(&self) -> Result<(), ServerError> {
+        let removed = self.keyring.remove(&self.account);
+        removed.map_err(ServerError::NoKeyring)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_renewed_at_two_thirds() {
+        let in_seconds = |whole, left| {
+            let clock = Clock::new(Duration::from_secs(whole), Duration::from_secs(left));
+            let wait = clock.renew_at.duration_since(Instant::now());
+            wait.as_secs_f64().round() as u64
+        };
+        assert_eq!(in_seconds(3600, 3600), 2400);
+        assert_eq!(in_seconds(3600, 1800), 600);
+        assert_eq!(in_seconds(3600, 10), 1);
+        assert_eq!(in_seconds(1, 1), 1);
+    }
+}

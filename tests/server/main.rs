@@ -1,0 +1,23 @@
+//! A Vault or OpenBao server beside the vault: the real OpenBao in two versions and as three nodes, and
+//! servers that no real program plays.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails the test that called it"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod a_hostile_server_gets_and_draws_nothing;
+mod a_hostile_store_is_shown_harmless;
+mod a_leader_dies_in_a_push;
+mod a_person_logs_in;
+mod a_run_is_somebody_at_the_server;
+mod documents_go_there_and_back;
+mod hostile;
+mod nothing_is_logged;
+mod team;
+mod the_client_knows_the_real_server;
+mod three_nodes_are_one_server;
+mod with;
