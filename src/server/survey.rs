@@ -165,8 +165,11 @@ pub async fn survey(
 ) -> Result<Vec<Item>, Error> {
     let mut all: BTreeMap<String, Listed> = BTreeMap::new();
     for path in paths {
-        let listed = vault.list(Some(path.as_str()))?;
-        all.extend(listed.into_iter().map(|l| (l.path().to_owned(), l)));
+        // What an import keeps about its sources is the vault's own, unless it is named.
+        let is_meant = |found: &str| found == path.as_str() || !is_inventory(found);
+        let listed = vault.list(Some(path.as_str()))?.into_iter();
+        let listed = listed.filter(|listed| is_meant(listed.path()));
+        all.extend(listed.map(|listed| (listed.path().to_owned(), listed)));
         match vault.find(path)? {
             Found::Value(document, _) => {
                 let why = format!("`{path}` is a value: what goes to a server is a whole document");
@@ -185,7 +188,8 @@ pub async fn survey(
         }
         for found in kv.list(client, path.as_str()).await? {
             // What has no name that a vault gives is somebody else's.
-            if let (false, Some(listed)) = (all.contains_key(&found), listed_of(&found)) {
+            let is_new = is_meant(&found) && !all.contains_key(&found);
+            if let (true, Some(listed)) = (is_new, listed_of(&found)) {
                 all.insert(found, listed);
             }
         }
@@ -205,6 +209,12 @@ pub async fn survey(
         return Err(Problem::new(Code::NotFound, why).into());
     }
     Ok(items)
+}
+
+/// Whether a path is that of a scope's inventory: layouts and comments of what was imported.
+fn is_inventory(path: &str) -> bool {
+    let (_, name) = path.split_once('/').unwrap_or_default();
+    name == "import.json"
 }
 
 /// A path there as one of a vault: two levels are a document, more a file.

@@ -72,6 +72,9 @@ fn nothing_is_lost_or_doubled() {
         push("server push prod --yes").succeeds();
     }
     push("server diff prod").succeeds();
+    // What the import noted about its sources stayed at home.
+    let listed = run(asking.list("secret/metadata/prod")).unwrap();
+    assert_eq!(listed.len(), DOCUMENTS, "{listed:?}");
     run(async {
         for number in 0..DOCUMENTS {
             let path = format!("secret/data/prod/web{number}");
