@@ -2,7 +2,7 @@
 //!
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
 //! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`) each do one thing that a person wants
-//! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
+//! done, `status` lays beside each other what several of them know, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
 //! the base (`text`, `secret`, `crypto`, `fs`, `git`, `lines`) knows no vault at all.
 
 // base
@@ -56,6 +56,9 @@ pub mod rotate;
 pub mod scan;
 
 pub mod ansible;
+
+// overview
+pub mod status;
 
 // cli
 pub mod cli;

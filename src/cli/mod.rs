@@ -33,6 +33,7 @@ mod rules;
 mod scan;
 mod secret;
 mod ssh;
+mod status;
 mod trust;
 mod ui;
 
@@ -140,6 +141,7 @@ enum Command {
     Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
     Ssh(ssh::SshArgs),
+    Status(status::StatusArgs),
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
     Fmt(fmt::FmtArgs),
@@ -173,6 +175,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),
         Command::Ssh(args) => ssh::run(args, cx),
+        Command::Status(args) => status::run(args, cx),
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),

@@ -52,6 +52,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "ansible",
         ],
     ),
+    (Stratum::Overview, &["status"]),
     (Stratum::Cli, &["cli"]),
 ];
 
@@ -61,6 +62,8 @@ enum Stratum {
     Model,
     /// One thing each that a person wants done; they do not know each other.
     Features,
+    /// What several features know, side by side; it does nothing of its own.
+    Overview,
     Cli,
 }
 
