@@ -1,8 +1,9 @@
 //! clws keeps a team's secrets encrypted in git and injects them where they are needed.
 //!
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
-//! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`, `server`) each do one thing that a person wants
-//! done, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
+//! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`,
+//! `server`) each do one thing that a person wants done, `status` lays beside each other what several of them
+//! know, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
 //! the base (`text`, `secret`, `crypto`, `fs`, `git`, `lines`) knows no vault at all.
 
 // base
@@ -57,6 +58,9 @@ pub mod scan;
 
 pub mod ansible;
 pub mod server;
+
+// overview
+pub mod status;
 
 // cli
 pub mod cli;

@@ -63,7 +63,7 @@ pub(crate) struct DeployArgs {
 
 /// How many hosts at a time, where nobody says. A deploy waits for hosts far longer than it works for
 /// them, and each costs about half a megabyte.
-const PARALLEL: u16 = 32;
+pub(super) const PARALLEL: u16 = 32;
 
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;

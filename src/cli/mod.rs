@@ -34,6 +34,7 @@ mod scan;
 mod secret;
 mod server;
 mod ssh;
+mod status;
 mod trust;
 mod ui;
 
@@ -141,6 +142,7 @@ enum Command {
     Rekey(rekey::RekeyArgs),
     Deploy(deploy::DeployArgs),
     Ssh(ssh::SshArgs),
+    Status(status::StatusArgs),
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
     Fmt(fmt::FmtArgs),
@@ -176,6 +178,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Rekey(args) => rekey::run(args, cx).map(|()| ExitCode::SUCCESS),
         Command::Deploy(args) => deploy::run(args, cx),
         Command::Ssh(args) => ssh::run(args, cx),
+        Command::Status(args) => status::run(args, cx),
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),

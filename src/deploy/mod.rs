@@ -49,6 +49,7 @@ mod settings;
 mod signature;
 mod step;
 mod stream;
+mod survey;
 mod switch;
 mod target;
 mod template;
@@ -83,5 +84,9 @@ pub use script::signed_script;
 pub use session::{Injected, InjectedFile, Sitting, SittingError, attend};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use step::StepFailed;
+pub use survey::{
+    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, Survey,
+    Surveyed, There,
+};
 pub use target::TargetError;
 pub use users::Users;

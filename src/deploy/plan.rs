@@ -169,7 +169,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         let mut components = Vec::new();
         for component in shared.in_order(&host.scope, &all)? {
             if here.contains(&component) {
-                components.push(shared.draft(&component, &host.scope)?.at(&host)?);
+                components.push(shared.at(&component, &host)?);
             }
         }
         plans.push(HostPlan { host, components });
@@ -200,7 +200,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
 }
 
 /// What is the same on all hosts, read and checked once.
-struct Shared<'a> {
+pub(super) struct Shared<'a> {
     vault: &'a Vault,
     /// What the files say, whoever signed them.
     said: BTreeMap<Component, Hook>,
@@ -228,12 +228,11 @@ pub(super) fn on_host(
     component: &Component,
     host: &Host,
 ) -> Result<ComponentPlan, Error> {
-    let draft = Shared::new(vault).draft(component, &host.scope)?;
-    Ok(draft.at(host)?)
+    Shared::new(vault).at(component, host)
 }
 
 impl<'a> Shared<'a> {
-    fn new(vault: &'a Vault) -> Self {
+    pub(super) fn new(vault: &'a Vault) -> Self {
         Self {
             vault,
             said: BTreeMap::new(),
@@ -243,7 +242,8 @@ impl<'a> Shared<'a> {
         }
     }
 
-    fn runs_here(&mut self, component: &Component, host: &Host) -> Result<bool, Error> {
+    /// Whether the hook's file says that a component runs on a host, whoever signed it.
+    pub(super) fn runs_here(&mut self, component: &Component, host: &Host) -> Result<bool, Error> {
         if !self.said.contains_key(component) {
             let files = super::signature::read_files(self.vault.tree(), component)?;
             let own = files
@@ -255,6 +255,15 @@ impl<'a> Shared<'a> {
         let hook = self.said.get(component);
         let machine_type = hook.and_then(|hook| hook.machine_type(&host.scope));
         Ok(machine_type == Some(host.machine_type.as_str()))
+    }
+
+    /// What is signed for a component, on one host.
+    pub(super) fn at(
+        &mut self,
+        component: &Component,
+        host: &Host,
+    ) -> Result<ComponentPlan, Error> {
+        Ok(self.draft(component, &host.scope)?.at(host)?)
     }
 
     fn draft(&mut self, component: &Component, scope: &Scope) -> Result<Draft, Error> {

@@ -37,7 +37,7 @@ pub type FindWay<'a> = dyn Fn(&Host, &Endpoint) -> Result<Vec<Hop<'a>>, Error> +
 
 /// How long after a connection broke early it is tried once more. A server that is asked by many at
 /// once hangs up on some of them (`MaxStartups`).
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a deploy works with.
 pub struct Run<'a> {
@@ -340,7 +340,7 @@ pub enum Stopped<'a> {
 
 /// Whether a connection broke before there was a session to speak of: nobody answered, or somebody
 /// hung up. What took too long would do so again.
-fn broke_early(error: &Error) -> bool {
+pub(super) fn broke_early(error: &Error) -> bool {
     let ssh = error
         .downcast_ref::<SshError>()
         .is_some_and(|error| match error {

@@ -57,11 +57,47 @@ pub struct Due {
     pub in_hook: Option<String>,
 }
 
+impl Due {
+    /// The command that gives it a new value. A new end is for a person to say.
+    #[must_use]
+    pub fn next(&self) -> String {
+        let path = &self.path;
+        if let Some(component) = &self.in_hook {
+            return format!("put a new one there, then clws hook sign {component}");
+        }
+        let new = match self.rotator.as_deref() {
+            Some(_) => format!("clws rotate {path}"),
+            _ => format!("clws secret set {path}"),
+        };
+        match self.reason {
+            // A certificate says itself until when it holds.
+            Reason::Expired | Reason::Expiring if self.rotator.as_deref() != Some("tls") => {
+                format!(
+                    "{new}; then clws secret policy {path} --expires DATE, unless it says so itself"
+                )
+            }
+            Reason::Expired | Reason::Expiring => new,
+            Reason::Exposed | Reason::Overdue => new,
+        }
+    }
+}
+
+/// The last day of a value, a sealed file or a certificate in clear, near or far.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct End {
+    /// The day: `2026-12-24`.
+    pub day: String,
+    /// Whose it is: a full path.
+    pub path: String,
+}
+
 /// All that waits, and what could not be looked at.
 #[derive(Debug, Default)]
 pub struct WorkList {
     /// By path, then reason.
     pub due: Vec<Due>,
+    /// Everything that has a last day, the first to end first.
+    pub ends: Vec<End>,
     /// What does not count or read, and so says nothing.
     pub faults: Vec<Error>,
 }
@@ -95,6 +131,7 @@ pub fn work_list(vault: &Vault, paths: &[SecretPath]) -> Result<WorkList, Error>
         return Err(VaultError::NotFound { name, nearest }.into());
     }
     look.found.due.sort();
+    look.found.ends.sort();
     Ok(look.found)
 }
 
@@ -178,6 +215,10 @@ impl Look<'_> {
             Err(error) => self.found.faults.push(error),
             Ok(all) => {
                 for found in all {
+                    self.found.ends.push(End {
+                        day: found.end.date(),
+                        path: clean(&found.file),
+                    });
                     let Some(ending) = Ending::of(&found.end.date(), self.today) else {
                         continue;
                     };
@@ -199,6 +240,12 @@ impl Look<'_> {
 
     /// Everything that its policy says of one value.
     fn add(&mut self, path: &str, policy: &Policy, changed: Moment) {
+        if let Some(day) = policy.value(PolicyKey::Expires) {
+            self.found.ends.push(End {
+                day: clean(day),
+                path: path.to_owned(),
+            });
+        }
         for (reason, since, why) in reasons(policy, changed, self.today) {
             self.push(path, policy, reason, since, why);
         }

@@ -13,7 +13,7 @@ mod rotators;
 mod run;
 mod sharing;
 
-pub use due::{Due, Reason, WorkList, work_list};
+pub use due::{Due, End, Reason, WorkList, work_list};
 pub use error::RotateError;
 pub use plan::{give_shape, planned};
 pub use record::{Numbers, Records, Rotation, Shape, Step, Turning};

@@ -47,3 +47,4 @@ mod only_what_a_deployer_signed_is_run;
 mod site;
 mod the_demonstration_of_this_repository_works;
 mod watcher;
+mod whoever_is_on_call_sees_what_is_wrong;

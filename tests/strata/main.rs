@@ -53,6 +53,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "server",
         ],
     ),
+    (Stratum::Overview, &["status"]),
     (Stratum::Cli, &["cli"]),
 ];
 
@@ -62,6 +63,8 @@ enum Stratum {
     Model,
     /// One thing each that a person wants done; they do not know each other.
     Features,
+    /// What several features know, side by side; it does nothing of its own.
+    Overview,
     Cli,
 }
 

@@ -6,7 +6,7 @@ use super::RotateArgs;
 use crate::cli::context::Context;
 use crate::deploy::Users;
 use crate::error::Error;
-use crate::rotate::{Due, Reason, work_list};
+use crate::rotate::{Due, work_list};
 use crate::text::count;
 
 pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
@@ -38,7 +38,7 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
             cx.ui.line(&format!("  {about}"))?;
         }
         // What ends asks for more than what is old.
-        let last = of_one.iter().map(next).max_by_key(String::len);
+        let last = of_one.iter().map(Due::next).max_by_key(String::len);
         cx.ui
             .line(&format!("  next: {}", last.unwrap_or_default()))?;
     }
@@ -66,28 +66,6 @@ fn about(due: &Due, users: &Users) -> String {
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// The command that gives it a new value. A new end is for a person to say.
-fn next(due: &Due) -> String {
-    let path = &due.path;
-    if let Some(component) = &due.in_hook {
-        return format!("put a new one there, then clws hook sign {component}");
-    }
-    let new = match due.rotator.as_deref() {
-        Some(_) => format!("clws rotate {path}"),
-        _ => format!("clws secret set {path}"),
-    };
-    match due.reason {
-        // A certificate says itself until when it holds.
-        Reason::Expired | Reason::Expiring if due.rotator.as_deref() != Some("tls") => {
-            format!(
-                "{new}; then clws secret policy {path} --expires DATE, unless it says so itself"
-            )
-        }
-        Reason::Expired | Reason::Expiring => new,
-        Reason::Exposed | Reason::Overdue => new,
-    }
-}
-
 fn to_json(due: &Due, users: &Users) -> Value {
     json!({
         "kind": due.reason.as_str(),
@@ -97,6 +75,6 @@ fn to_json(due: &Due, users: &Users) -> Value {
         "owner": due.owner,
         "rotator": due.rotator,
         "components": users_of(due, users),
-        "next": next(due),
+        "next": due.next(),
     })
 }

@@ -1,0 +1,116 @@
+//! `clws status`: what whoever is on call opens first.
+
+mod table;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::context::{Context, as_openers};
+use super::deploy::{PARALLEL, runtime, user_here};
+use super::login::Ways;
+use super::usage;
+use crate::deploy::Survey;
+use crate::deploy::ssh::Limits;
+use crate::error::{Code, Error};
+use crate::fleet::{Endpoint, Host, hosts};
+use crate::fs::Sync;
+use crate::name::Scope;
+use crate::status::Status;
+use crate::vault::{Reader, Vault};
+
+/// Show what runs where, with which revs, and what is not as it should be
+///
+/// Looks at hosts, several at a time, takes no lock and writes nothing there; one that is down hides no
+/// other. Below the table stands what is wrong, each with the command that mends it, then what is
+/// worth knowing. Needs no private key of the vault, but a way in to the hosts. Exits with 1 if
+/// something is wrong.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Environments, hosts, groups like `prod_server`, or patterns of names; several by commas; all without
+    #[arg(value_name = "ENV|HOST|GROUP|PATTERN")]
+    on: Option<String>,
+    /// How many hosts at a time
+    #[arg(long, value_name = "N", default_value_t = PARALLEL,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    parallel: u16,
+    /// On a terminal: look again every so many seconds, until ^C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "30",
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    watch: Option<u16>,
+}
+
+/// Clears a terminal and goes to its first line (ECMA-48: CUP, ED).
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
+pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
+    if args.watch.is_some() && (!cx.ui.shows_to_terminal() || cx.ui.is_json()) {
+        return Err(usage("`--watch` redraws a terminal, and is for people alone").into());
+    }
+    let vault = cx.trusted_vault()?;
+    vault.demand_pin(false)?;
+    let bundles = cx.bundles()?;
+    let mine = cx.openers(&bundles);
+    let reader = Reader::new(&vault, as_openers(&mine), "status", Sync::Disk)?;
+    let user = user_here(cx);
+    let ways = Ways::new(cx, &vault, &reader, &bundles, &user);
+    let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
+    let survey = Survey {
+        vault: &vault,
+        way: &way,
+        parallel: usize::from(args.parallel),
+        limits: Limits::default(),
+    };
+    let runtime = runtime()?;
+    let status = loop {
+        let hosts = meant(args, &vault)?;
+        let scopes = scopes(args, &hosts);
+        let surveyed = runtime.block_on(survey.look(hosts))?;
+        let status = Status::of(&vault, &surveyed, &scopes)?;
+        let Some(seconds) = args.watch else {
+            break status;
+        };
+        cx.ui.data(CLEAR)?;
+        table::print(&cx.ui, &status)?;
+        let now = vault.world().now();
+        cx.ui
+            .line(&format!("as of {now}; again in {seconds} s, ^C ends"))?;
+        std::thread::sleep(Duration::from_secs(u64::from(seconds)));
+    };
+    // A look-up of a name that hangs is not waited for.
+    runtime.shutdown_background();
+    for notice in reader.take_notices() {
+        cx.ui.warn(&notice);
+    }
+    if cx.ui.is_json() {
+        cx.ui
+            .json(&serde_json::to_value(&status).unwrap_or_default())?;
+    } else {
+        table::print(&cx.ui, &status)?;
+    }
+    Ok(match status.is_wrong() {
+        true => Code::Found.into(),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// The hosts that are meant. A vault without any has a status, too.
+fn meant(args: &StatusArgs, vault: &Vault) -> Result<Vec<Host>, Error> {
+    match (hosts(vault, args.on.as_deref().unwrap_or("*")), &args.on) {
+        (Err(error), None) if error.code() == Code::NotFound => Ok(Vec::new()),
+        (hosts, _) => hosts,
+    }
+}
+
+/// The environments that are asked about; none for all.
+fn scopes(args: &StatusArgs, hosts: &[Host]) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> = match args.on {
+        Some(_) => hosts.iter().map(|host| host.scope.clone()).collect(),
+        None => Vec::new(),
+    };
+    scopes.sort();
+    scopes.dedup();
+    scopes
+}

@@ -1,0 +1,263 @@
+//! What a fleet is like, for whoever looks at it: which components run on each host, and with what,
+//! beside what the signed hooks of this vault would bring.
+//!
+//! Looking takes no lock and writes nothing on a host: one may look while somebody deploys. What could not
+//! be seen is part of what was seen, with the reason; one host that is down hides no other.
+
+mod drift;
+mod planned;
+mod runs;
+mod script;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::time::{sleep, timeout};
+
+pub use self::drift::{Drift, Revs};
+pub use self::planned::Fault;
+pub use self::runs::{Down, Runs};
+pub use self::script::{Space, Stuff};
+
+use self::planned::{Planned, planned};
+use self::runs::Runner;
+use self::script::{Listed, list};
+use super::limit::at_once;
+use super::plan::ComponentPlan;
+use super::receipt::Receipt;
+use super::run::{FindWay, PAUSE, broke_early};
+use super::ssh::Limits;
+use super::{Channel, engine};
+use crate::crypto::hex;
+use crate::error::{Code, Error, Problem};
+use crate::fleet::{Endpoint, Host};
+use crate::name::Component;
+use crate::vault::Vault;
+
+/// How long a host may take to be looked at, connecting to it included.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Looks at hosts.
+pub struct Survey<'a> {
+    /// The vault.
+    pub vault: &'a Vault,
+    /// The way to a host over SSH, with what one logs in with.
+    pub way: &'a FindWay<'a>,
+    /// How many hosts at a time; fewer where descriptors are short.
+    pub parallel: usize,
+    /// How long a host may take to be connected to.
+    pub limits: Limits,
+}
+
+/// What a survey came to.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// The hosts, in the order in which they were asked for.
+    pub hosts: Vec<HostSeen>,
+    /// Hooks that would not be deployed as they are.
+    pub faults: Vec<Fault>,
+}
+
+/// A host.
+#[derive(Debug)]
+pub struct HostSeen {
+    /// The host.
+    pub host: Host,
+    /// Its memory and disks; or why it was not reached.
+    pub space: Result<Vec<Space>, Error>,
+    /// The components that are there or should be, by name.
+    pub components: Vec<ComponentSeen>,
+}
+
+/// A component on a host.
+#[derive(Debug)]
+pub struct ComponentSeen {
+    /// The component.
+    pub component: Component,
+    /// Whether hooks say that it runs there.
+    pub meant: Meant,
+    /// What is there of it.
+    pub there: There,
+}
+
+/// What the hooks of this vault say about a component on a host.
+#[derive(Debug)]
+pub enum Meant {
+    /// It is to run there, like this.
+    Runs(Box<ComponentPlan>),
+    /// It is to run there, and its hook is a [`Fault`].
+    Faulty,
+    /// No hook says so.
+    Nowhere,
+}
+
+/// What there is of a component on a host.
+#[derive(Debug)]
+pub enum There {
+    /// The host was not reached.
+    Unseen,
+    /// Nothing.
+    Nothing,
+    /// A receipt that does not read.
+    BadReceipt,
+    /// What a receipt says.
+    Deployed(Box<Deployed>),
+}
+
+/// A component that was deployed.
+#[derive(Debug)]
+pub struct Deployed {
+    /// What the host remembers of it.
+    pub receipt: Receipt,
+    /// Whether it runs.
+    pub runs: Runs,
+    /// Whether the folder of its files is there; a reboot takes it away.
+    pub has_folder: bool,
+    /// In what it differs from what a deploy would bring; nothing where that is not known.
+    pub drift: Option<Drift>,
+}
+
+impl Survey<'_> {
+    /// Looks at hosts, several at a time.
+    ///
+    /// # Errors
+    /// What keeps the hooks from being listed. What is wrong with one of them, or with a host, is part
+    /// of the result.
+    pub async fn look(&self, hosts: Vec<Host>) -> Result<Surveyed, Error> {
+        let most = at_once(self.parallel, hosts.as_slice());
+        let Planned { hosts, faults } = planned(self.vault, hosts)?;
+        let looking = hosts.into_iter().map(|(host, meant)| self.at(host, meant));
+        let seen = pin!(stream::iter(looking).buffered(most));
+        let mut hosts: Vec<HostSeen> = seen.collect().await;
+        // Where it is to run is not known of a hook that does not hold.
+        let is_faulty = |name: &Component| faults.iter().any(|fault| fault.component == *name);
+        for component in hosts.iter_mut().flat_map(|host| &mut host.components) {
+            if matches!(component.meant, Meant::Nowhere) && is_faulty(&component.component) {
+                component.meant = Meant::Faulty;
+            }
+        }
+        Ok(Surveyed { hosts, faults })
+    }
+
+    async fn at(&self, host: Host, meant: Vec<(Component, Meant)>) -> HostSeen {
+        let looked = match timeout(LOOK, self.inside(&host, &meant)).await {
+            Ok(looked) => looked,
+            Err(_) => Err(Problem::new(
+                Code::Host,
+                format!(
+                    "{} was not looked at within {} s",
+                    host.name,
+                    LOOK.as_secs()
+                ),
+            )
+            .into()),
+        };
+        let (space, mut there) = match looked {
+            Ok((space, there)) => (Ok(space), there),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let mut components: Vec<ComponentSeen> = Vec::new();
+        for (component, meant) in meant {
+            let at = there.iter().position(|(name, _)| *name == component);
+            let there = match (at, &space) {
+                (Some(at), _) => there.swap_remove(at).1,
+                (None, Ok(_)) => There::Nothing,
+                (None, Err(_)) => There::Unseen,
+            };
+            components.push(ComponentSeen {
+                component,
+                meant,
+                there,
+            });
+        }
+        components.extend(there.into_iter().map(|(component, there)| ComponentSeen {
+            component,
+            meant: Meant::Nowhere,
+            there,
+        }));
+        components.sort_by(|one, other| one.component.cmp(&other.component));
+        HostSeen {
+            host,
+            space,
+            components,
+        }
+    }
+
+    /// Connects to a host and looks: its space, and what there is of each component.
+    async fn inside(
+        &self,
+        host: &Host,
+        meant: &[(Component, Meant)],
+    ) -> Result<(Vec<Space>, Vec<(Component, There)>), Error> {
+        let channel = self.connect(host).await?;
+        let vault: String = hex(self.vault.id()).chars().take(12).collect();
+        let Listed {
+            space,
+            clock,
+            receipts,
+        } = list(host, &channel, &vault).await?;
+        let plan_of = |component: &Component| {
+            let found = meant.iter().find(|(name, _)| name == component);
+            match found {
+                Some((_, Meant::Runs(plan))) => Some(&**plan),
+                _ => None,
+            }
+        };
+        let has_containers = receipts
+            .iter()
+            .any(|(_, receipt)| matches!(receipt, Some(receipt) if receipt.container.is_some()));
+        let engine = match has_containers {
+            true => Some(engine::connect_over(&channel, host.name.as_str()).await),
+            false => None,
+        };
+        let runner = Runner::ask(host, &channel, &clock, &receipts).await?;
+        let mut there = Vec::new();
+        for (component, receipt) in receipts {
+            let Some(receipt) = receipt else {
+                there.push((component, There::BadReceipt));
+                continue;
+            };
+            let engine = engine.as_ref().map(Result::as_ref);
+            let runs = runner.runs(&component, &receipt, engine).await;
+            let plan = plan_of(&component);
+            let drift = match plan {
+                Some(plan) => {
+                    let engine = engine.and_then(Result::ok);
+                    Some(Drift::between(&receipt, plan, engine).await)
+                }
+                None => None,
+            };
+            let has_folder = runner.has_folder(&component);
+            there.push((
+                component,
+                There::Deployed(Box::new(Deployed {
+                    receipt,
+                    runs,
+                    has_folder,
+                    drift,
+                })),
+            ));
+        }
+        // What holds the connection open goes first.
+        drop(engine);
+        channel.close().await;
+        Ok((space, there))
+    }
+
+    /// Connects; once more if the connection broke while it was made, as a deploy does.
+    async fn connect(&self, host: &Host) -> Result<Channel, Error> {
+        let once = || {
+            let way = |endpoint: &Endpoint| (self.way)(host, endpoint);
+            Channel::open(host, self.vault.world(), way, &self.limits)
+        };
+        match once().await {
+            Err(error) if broke_early(&error) => {
+                sleep(PAUSE).await;
+                once().await
+            }
+            other => other,
+        }
+    }
+}

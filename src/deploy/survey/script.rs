@@ -1,0 +1,199 @@
+//! What a host says of itself to whoever only looks: its receipts, its space, its clock.
+
+use std::collections::BTreeMap;
+
+use crate::deploy::receipt::{MAX_RECEIPT, Receipt};
+use crate::deploy::target::{TargetError, said};
+use crate::deploy::{Channel, Command};
+use crate::error::Error;
+use crate::fleet::Host;
+use crate::name::Component;
+use crate::text::clean;
+use crate::time::Moment;
+
+/// Finds the folders of the vault `$1` where [`super::super::facts`] makes them, and makes none. Prints
+/// `clock`, `space` and `receipt` lines; behind one of a receipt its text, of as many bytes as it says.
+const LIST: &str = r#"
+LC_ALL=C
+export LC_ALL
+uid=$(id -u)
+if [ "$uid" = 0 ]; then
+    base=/run/clws state=/var/lib/clws
+else
+    base=${XDG_RUNTIME_DIR:-/dev/shm} state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
+fi
+memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
+memory "$base" || base=/dev/shm
+since=$(while read -r key value _; do [ "$key" != btime ] || echo "$value"; done </proc/stat)
+printf 'clock\t%s\t%s\n' "$since" "$(getconf CLK_TCK 2>/dev/null || echo 100)"
+space() { printf 'space\t%s\t%s\t%s\n' "$1" "$2" "$(stat -f -c '%S %b %a' "$2" 2>/dev/null)"; }
+memory "$base" && space memory "$base"
+space disk /
+point=$(stat -c %m /var/lib/docker 2>/dev/null)
+case $point in ''|/) ;; *) space disk "$point";; esac
+cd "$state/$1" 2>/dev/null || exit 0
+for file in *.json; do
+    [ -f "$file" ] || continue
+    text=$(cat "./$file") || continue
+    printf 'receipt\t%s\t%s\n%s\n' "${file%.json}" "${#text}" "$text"
+done
+exit 0
+"#;
+
+/// Many receipts of ordinary length: what a host may print.
+const MAX_LIST: usize = 4 * MAX_RECEIPT;
+
+/// What a folder lies on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stuff {
+    /// Memory.
+    Memory,
+    /// A disk.
+    Disk,
+}
+
+/// How much room there is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Space {
+    /// On what.
+    pub stuff: Stuff,
+    /// Where: a folder of the host, foreign text.
+    pub path: String,
+    /// All of it, in bytes.
+    pub size: u64,
+    /// What is free for the account that deploys, in bytes.
+    pub free: u64,
+}
+
+/// The clock of a host, by which its processes are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clock {
+    /// The moment of the boot, in seconds since 1970.
+    since: i64,
+    /// Clock ticks a second.
+    ticks: u64,
+}
+
+impl Clock {
+    /// The moment so many ticks after the boot.
+    pub(super) fn at(&self, ticks: u64) -> Option<Moment> {
+        let seconds = i64::try_from(ticks.checked_div(self.ticks)?).ok()?;
+        Some(Moment::from_seconds(self.since.checked_add(seconds)?))
+    }
+}
+
+/// What a host has.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) space: Vec<Space>,
+    pub(super) clock: Clock,
+    /// The receipts; none for one that does not read.
+    pub(super) receipts: BTreeMap<Component, Option<Receipt>>,
+}
+
+/// Asks a host for what it has of a vault.
+///
+/// # Errors
+/// [`TargetError::Script`], [`super::super::ChannelError`].
+pub(super) async fn list(host: &Host, channel: &Channel, vault: &str) -> Result<Listed, Error> {
+    let command = Command::new(LIST).argument(vault).output_cap(MAX_LIST);
+    let outcome = channel.run(&command).await?;
+    let is_cut = outcome.truncated;
+    let text = said(&host.name, "say what it has", outcome)?;
+    let listed = parse(&text).filter(|_| !is_cut);
+    listed.ok_or_else(|| {
+        TargetError::Script {
+            host: host.name.to_string(),
+            doing: "say what it has".into(),
+            said: clean(text.lines().next().unwrap_or_default()),
+        }
+        .into()
+    })
+}
+
+/// Reads what [`LIST`] prints; nothing if it is something else.
+fn parse(text: &str) -> Option<Listed> {
+    let mut listed = Listed::default();
+    let mut has_clock = false;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, behind) = rest.split_once('\n')?;
+        rest = behind;
+        let fields: Vec<&str> = line.split('\t').collect();
+        match fields.as_slice() {
+            ["clock", since, ticks] => {
+                has_clock = true;
+                listed.clock = Clock {
+                    since: since.parse().unwrap_or_default(),
+                    ticks: ticks.parse().unwrap_or_default(),
+                };
+            }
+            ["space", stuff, path, numbers] => listed.space.extend(space(stuff, path, numbers)),
+            ["receipt", name, length] => {
+                let length: usize = length.parse().ok()?;
+                let (receipt, behind) = rest.split_at_checked(length)?;
+                rest = behind.strip_prefix('\n')?;
+                // What has no component's name was not written by clws.
+                if let Ok(component) = name.parse() {
+                    let fits = length <= MAX_RECEIPT;
+                    let read = fits.then(|| Receipt::parse(receipt.as_bytes())).flatten();
+                    listed.receipts.insert(component, read);
+                }
+            }
+            _ => return None,
+        }
+    }
+    has_clock.then_some(listed)
+}
+
+fn space(stuff: &str, path: &str, numbers: &str) -> Option<Space> {
+    let numbers: Vec<u64> = numbers
+        .split(' ')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let [block, blocks, free] = numbers.as_slice() else {
+        return None;
+    };
+    Some(Space {
+        stuff: match stuff {
+            "memory" => Stuff::Memory,
+            _ => Stuff::Disk,
+        },
+        path: path.to_owned(),
+        size: block.saturating_mul(*blocks),
+        free: block.saturating_mul(*free),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_is_read_and_rubbish_is_none_of_it() {
+        let text = "clock\t1000\t100\nspace\tmemory\t/run/clws\t4096 100 50\n\
+                    space\tdisk\t/\t\nreceipt\tweb\t2\n{}\nreceipt\tno such\t3\na\nb\n";
+        let listed = parse(text).unwrap();
+        assert_eq!(listed.clock.at(250), Some(Moment::from_seconds(1002)));
+        assert_eq!(listed.space.len(), 1);
+        assert_eq!(
+            (listed.space[0].size, listed.space[0].free),
+            (409_600, 204_800)
+        );
+        let names: Vec<_> = listed.receipts.iter().collect();
+        assert_eq!(names.len(), 1);
+        assert!(names[0].1.is_none());
+        for rubbish in [
+            "",
+            "hello\n",
+            "clock\t1\t1\nreceipt\tweb\t9\n{}\n",
+            "clock\t1\t1\nreceipt\tweb\t1\né\n",
+            "clock\t1\t1",
+        ] {
+            assert!(parse(rubbish).is_none(), "{rubbish}");
+        }
+        // A host without a clock to speak of only does not know since when.
+        assert_eq!(parse("clock\t\t0\n").unwrap().clock.at(5), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Something that is not as it should be, with the command that mends it.
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::check;
+use crate::rotate::Reason;
+
+/// What kind of thing it is. The names are part of `--json` and stay; of what [`crate::check`] and
+/// [`crate::rotate`] find they are theirs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// A host was not reached.
+    Unreachable,
+    /// Something on a host could not be seen.
+    Unseen,
+    /// A component does not run.
+    Stopped,
+    /// A container is started again and again.
+    Restarting,
+    /// A container's health check says no.
+    Unhealthy,
+    /// A component is not there.
+    Absent,
+    /// A component's files are gone, as after a reboot.
+    Emptied,
+    /// A component was deployed that no hook says should be there.
+    LeftOver,
+    /// A component has older values than the vault.
+    OldRev,
+    /// A component has something newer than this vault.
+    NewerThere,
+    /// A deploy would bring a component anew: another hook, image or setting.
+    Drift,
+    /// Older values than had been seen were brought on purpose.
+    Rollback,
+    /// A hook would not be deployed as it is.
+    Hook,
+    /// A memory or a disk is nearly full.
+    Full,
+    /// Something of the vault does not hold, or waits for somebody.
+    Vault(check::Kind),
+    /// A value waits for a new one.
+    Due(Reason),
+}
+
+impl Kind {
+    /// As `--json` has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Unseen => "unseen",
+            Self::Stopped => "stopped",
+            Self::Restarting => "restarting",
+            Self::Unhealthy => "unhealthy",
+            Self::Absent => "not-deployed",
+            Self::Emptied => "emptied",
+            Self::LeftOver => "left-over",
+            Self::OldRev => "old-rev",
+            Self::NewerThere => "newer-there",
+            Self::Drift => "drift",
+            Self::Rollback => "rollback",
+            Self::Hook => "hook",
+            Self::Full => "full",
+            Self::Vault(kind) => kind.as_str(),
+            Self::Due(reason) => reason.as_str(),
+        }
+    }
+
+    /// Whether it is worth knowing and nothing is wrong: what waits for a new value works until its
+    /// last day.
+    #[must_use]
+    pub fn is_note(self) -> bool {
+        match self {
+            Self::Vault(kind) => kind.is_note(),
+            Self::Due(reason) => reason != Reason::Expired,
+            _ => false,
+        }
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Finding {
+    /// Whether it is only worth knowing; what is not comes first.
+    is_note: bool,
+    /// `HOST`, `HOST/COMPONENT`, a secret, or a file of the vault.
+    pub path: String,
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// Since when, where that is known: a day or a moment.
+    pub since: Option<String>,
+    /// What is the case.
+    pub why: String,
+    /// The command that mends it, or what to look at.
+    pub next: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        kind: Kind,
+        path: impl Into<String>,
+        why: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            is_note: kind.is_note(),
+            path: path.into(),
+            kind,
+            since: None,
+            why: why.into(),
+            next: next.into(),
+        }
+    }
+
+    pub(super) fn since(mut self, since: Option<String>) -> Self {
+        self.since = since;
+        self
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Finding", 6)?;
+        fields.serialize_field("kind", self.kind.as_str())?;
+        fields.serialize_field("path", &self.path)?;
+        fields.serialize_field("since", &self.since)?;
+        fields.serialize_field("why", &self.why)?;
+        fields.serialize_field("next", &self.next)?;
+        fields.serialize_field("note", &self.is_note)?;
+        fields.end()
+    }
+}

@@ -1,0 +1,234 @@
+//! What is not as it should be on hosts, and the command that mends it.
+
+use super::finding::{Finding, Kind};
+use crate::deploy::docker::Health;
+use crate::deploy::{
+    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, There,
+};
+use crate::fleet::{Host, Reach};
+use crate::name::Component;
+use crate::text::{clean_line, list};
+
+/// Less than one part in so many is nearly nothing.
+const NEARLY_FULL: u64 = 10;
+
+/// The hooks that would not be deployed as they are.
+pub(super) fn hooks(faults: &[Fault]) -> Vec<Finding> {
+    let faults = faults.iter();
+    faults
+        .map(|Fault { component, error }| {
+            let next = match error.hints().is_empty() {
+                true => format!("clws hook diff {component}"),
+                false => error.hints().join("; "),
+            };
+            let path = format!("hooks/{component}.toml");
+            Finding::new(Kind::Hook, path, error.message(), next)
+        })
+        .collect()
+}
+
+/// Everything that is wrong with a host.
+pub(super) fn host(seen: &HostSeen, findings: &mut Vec<Finding>) {
+    let HostSeen {
+        host,
+        space,
+        components,
+    } = seen;
+    let name = host.name.as_str();
+    match space {
+        Ok(space) => findings.extend(space.iter().filter_map(|space| full(host, space))),
+        Err(error) => {
+            let next = match error.hints().is_empty() {
+                true => on(host, "true"),
+                false => error.hints().join("; "),
+            };
+            findings.push(Finding::new(Kind::Unreachable, name, error.message(), next));
+        }
+    }
+    for component in components {
+        Judge {
+            host,
+            component: &component.component,
+            findings,
+        }
+        .component(component);
+    }
+}
+
+/// A command on a host.
+fn on(host: &Host, command: &str) -> String {
+    match host.reach {
+        Reach::Local => command.to_owned(),
+        Reach::Ssh(_) => format!("clws ssh {} -- {command}", host.name),
+    }
+}
+
+fn full(host: &Host, space: &Space) -> Option<Finding> {
+    let is_full = space.free < space.size / NEARLY_FULL;
+    let what = match space.stuff {
+        Stuff::Memory => "the memory-backed folder",
+        Stuff::Disk => "the disk at",
+    };
+    let why = format!(
+        "{what} {} has {} MiB of {} MiB free",
+        clean_line(&space.path),
+        space.free >> 20,
+        space.size >> 20
+    );
+    is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, on(host, "df -h")))
+}
+
+/// One component on one host.
+struct Judge<'a> {
+    host: &'a Host,
+    component: &'a Component,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Judge<'_> {
+    fn add(&mut self, kind: Kind, why: impl Into<String>, next: String) {
+        let path = format!("{}/{}", self.host.name, self.component);
+        self.findings.push(Finding::new(kind, path, why, next));
+    }
+
+    fn deploy(&self) -> String {
+        format!("clws deploy {} --on {}", self.component, self.host.name)
+    }
+
+    fn component(&mut self, seen: &ComponentSeen) {
+        let deployed = match (&seen.there, &seen.meant) {
+            // The host itself is a finding.
+            (There::Unseen, _) => return,
+            (There::Nothing, Meant::Nowhere | Meant::Faulty) => return,
+            (There::Nothing, Meant::Runs(_)) => {
+                return self.add(Kind::Absent, "it is not there", self.deploy());
+            }
+            (There::BadReceipt, _) => {
+                let next = format!(
+                    "look at {}.json there; removing it makes the next deploy a first one",
+                    self.component
+                );
+                return self.add(Kind::Unseen, "its receipt does not read", next);
+            }
+            (There::Deployed(deployed), _) => deployed,
+        };
+        if let Meant::Nowhere = seen.meant {
+            let next = format!("{} --stop", self.deploy());
+            self.add(
+                Kind::LeftOver,
+                "it was deployed, and no hook says that it runs there",
+                next,
+            );
+            return;
+        }
+        self.runs(deployed);
+        if let Some(drift) = &deployed.drift {
+            self.drift(deployed, drift);
+        }
+        if let Some(rollback) = &deployed.receipt.rollback {
+            let why = format!(
+                "older values than had been seen were brought on purpose: {}",
+                clean_line(&rollback.reason)
+            );
+            self.add(Kind::Rollback, why, self.deploy());
+        }
+    }
+
+    fn runs(&mut self, deployed: &Deployed) {
+        // The engine took the name for one before it was asked.
+        let container = clean_line(deployed.receipt.container.as_deref().unwrap_or_default());
+        let logs = on(self.host, &format!("docker logs --tail 50 {container}"));
+        let deploy = self.deploy();
+        let emptied = "; the folder of its files is gone, as after a reboot";
+        match &deployed.runs {
+            Runs::Down(down) => {
+                let why = match down {
+                    Down::Process => "its process is gone".to_owned(),
+                    Down::NoContainer => format!("there is no container `{container}`"),
+                    Down::Other => {
+                        format!("the container `{container}` is another one than was deployed")
+                    }
+                    Down::Exited(code) => format!("its container ended with exit code {code}"),
+                    Down::Stuck => "its container is there and does not run".to_owned(),
+                };
+                let more = if deployed.has_folder { "" } else { emptied };
+                self.add(Kind::Stopped, why + more, deploy);
+            }
+            Runs::Restarting { restarts } => {
+                let why =
+                    format!("its container ends and is started again, {restarts} times by now");
+                self.add(Kind::Restarting, why, logs);
+            }
+            Runs::Unseen(why) => {
+                let why = format!("whether it runs could not be seen: {why}");
+                self.add(Kind::Unseen, why, on(self.host, "docker version"));
+            }
+            Runs::Up { health, .. } => {
+                if *health == Some(Health::Unhealthy) {
+                    self.add(Kind::Unhealthy, "its health check says no", logs);
+                }
+                self.emptied(deployed);
+            }
+            Runs::Nothing => self.emptied(deployed),
+        }
+    }
+
+    fn emptied(&mut self, deployed: &Deployed) {
+        if !deployed.has_folder {
+            let why = "the folder of its files is gone, as after a reboot";
+            self.add(Kind::Emptied, why, self.deploy());
+        }
+    }
+
+    fn drift(&mut self, deployed: &Deployed, drift: &Drift) {
+        let others = |wanted: fn(&Revs) -> bool| -> Vec<String> {
+            let others = drift.others().filter(|(_, revs)| wanted(revs));
+            others.map(|(name, revs)| said(name, revs)).collect()
+        };
+        let old = others(|revs| revs.there < revs.here);
+        if !old.is_empty() {
+            self.add(Kind::OldRev, list(&old), self.deploy());
+        }
+        let mut newer = others(|revs| revs.there > revs.here && revs.here.is_some());
+        let (there, here) = (deployed.receipt.hook_seq, drift.hook);
+        if there > here {
+            newer.push(format!(
+                "it has number {there} of its hook, this vault {here}"
+            ));
+        }
+        if !newer.is_empty() {
+            self.add(Kind::NewerThere, list(&newer), "git pull".to_owned());
+        }
+        let mut differs = others(|revs| revs.here.is_none());
+        if drift.hook_differs && there <= here {
+            differs.push(match there == here {
+                true => format!("it has another hook of number {here}"),
+                false => format!("it has number {there} of its hook, this vault {here}"),
+            });
+        }
+        if !drift.settings.is_empty() {
+            differs.push(format!("its settings {} are others", list(&drift.settings)));
+        }
+        if drift.image_differs {
+            differs.push("its image's name means another image there by now".to_owned());
+        }
+        if !differs.is_empty() {
+            let differs = clean_line(&list(&differs));
+            let next = format!("{} --dry-run", self.deploy());
+            self.add(
+                Kind::Drift,
+                differs,
+                format!("{next}; then without --dry-run"),
+            );
+        }
+    }
+}
+
+fn said(name: &str, revs: &Revs) -> String {
+    let name = clean_line(name);
+    match (revs.there, revs.here) {
+        (Some(there), Some(here)) => format!("`{name}` is rev {there}, this vault has {here}"),
+        (None, _) => format!("`{name}` is not there"),
+        (_, None) => format!("`{name}` is there, and not in its hook"),
+    }
+}
