@@ -347,7 +347,7 @@ mod tests {
             (b"AGE-SECRET-KEY-PQ-1X", 1),
             (b" AGE-SECRET-KEY-1A", 1),
             (b"# a\n\n# \xff\nAGE-SECRET-KEY-1A", 3),
-            (b"-----BEGIN OPENSSH PRIVATE KEY-----", 1),
+            (b"-----BEGIN RSA PRIVATE KEY-----", 1),
         ] {
             let error = entries(text, "f").map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(&format!("line {line} ")), "{error}");
@@ -356,6 +356,9 @@ mod tests {
                 "{error}"
             );
         }
+        let cut = entries(b"-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2", "f").unwrap();
+        let error = cut[0].recipient("f").unwrap_err().to_string();
+        assert!(error.contains("no intact OpenSSH private key"), "{error}");
         let error = one_entry(TWO.as_bytes(), "f").map(|_| ()).unwrap_err();
         assert!(matches!(error, AgeFileError::Count { count: 2, .. }));
         let error = one_entry(b"# nothing\n", "f").map(|_| ()).unwrap_err();
