@@ -17,6 +17,7 @@ use support::bao::Bao;
 use support::fixture::{Certs, leaks};
 use support::keyring::Keyring;
 use support::lab::{Lab, find_below};
+use support::machine::Machine;
 
 #[test]
 fn the_transcripts_of_the_readme_are_true() {
@@ -99,6 +100,19 @@ fn the_page_about_shells_is_true() {
     run_page(&Lab::empty(), "docs/shells.md");
 }
 
+/// What whoever is on call sees, on a machine of its own.
+#[test]
+fn the_page_about_being_on_call_is_true() {
+    let (lab, machine) = (Lab::empty(), Machine::start());
+    let page = std::fs::read_to_string("docs/oncall.md").expect("the page");
+    let mut blocks = page.split("```console\n").skip(1).peekable();
+    assert!(blocks.peek().is_some(), "the page has no transcript");
+    for block in blocks {
+        let block = block.split("```").next().unwrap_or_default();
+        run_in(&lab, block, None, &[], Some(&machine));
+    }
+}
+
 fn run_page(lab: &Lab, page: &str) {
     let page = std::fs::read_to_string(page).expect("the page");
     let mut blocks = page.split("```console\n").skip(1).peekable();
@@ -141,7 +155,7 @@ fn the_page_about_servers_is_true() {
     let environment = [("DBUS_SESSION_BUS_ADDRESS", keyring.bus())];
     for block in page.split("```console\n").skip(1) {
         let block = block.split("```").next().unwrap_or_default();
-        run_in(&lab, block, Some(&programs), &environment);
+        run_in(&lab, block, Some(&programs), &environment, None);
     }
     lab.nowhere(&["from-the-old-days".to_owned(), token]);
 }
@@ -227,15 +241,16 @@ fn run(lab: &Lab, transcript: &str) {
 
 /// The same with programs that come before all others.
 fn run_with(lab: &Lab, transcript: &str, programs: Option<&std::path::Path>) {
-    run_in(lab, transcript, programs, &[]);
+    run_in(lab, transcript, programs, &[], None);
 }
 
-/// The same with some variables.
+/// The same with some variables, and on another machine.
 fn run_in(
     lab: &Lab,
     transcript: &str,
     programs: Option<&std::path::Path>,
     environment: &[(&str, String)],
+    machine: Option<&Machine>,
 ) {
     let home = lab.home("ada");
     std::fs::create_dir_all(&home).expect("a home");
@@ -250,16 +265,19 @@ fn run_in(
     for step in transcript.split("$ ").skip(1) {
         let (command, expected) = step.split_once('\n').unwrap_or((step, ""));
         // Both streams in one, as a terminal shows them.
-        let child = Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell
             .args(["-c", &format!("exec 2>&1; {command}")])
             .current_dir(lab.vault())
             .env_clear()
             .env("HOME", &home)
             .env("PATH", &path)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .expect("sh runs");
+            .envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut shell = match machine {
+            Some(machine) => machine.runs(&shell),
+            None => shell,
+        };
+        let child = shell.stdin(Stdio::null()).output().expect("sh runs");
         let said = String::from_utf8_lossy(&child.stdout).into_owned();
         assert!(
             matches(expected.trim_end(), said.trim_end()),

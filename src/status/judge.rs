@@ -3,7 +3,8 @@
 use super::finding::{Finding, Kind};
 use crate::deploy::docker::Health;
 use crate::deploy::{
-    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, There,
+    ComponentSeen, Deployed, Down, Drift, Fault, HookError, HostSeen, Meant, Revs, Runs, Space,
+    Stuff, There,
 };
 use crate::fleet::{Host, Reach};
 use crate::name::Component;
@@ -17,9 +18,11 @@ pub(super) fn hooks(faults: &[Fault]) -> Vec<Finding> {
     let faults = faults.iter();
     faults
         .map(|Fault { component, error }| {
-            let next = match error.hints().is_empty() {
-                true => format!("clws hook diff {component}"),
-                false => error.hints().join("; "),
+            let next = match error.downcast_ref() {
+                Some(HookError::Changed { .. } | HookError::Unsigned(_)) => format!(
+                    "clws hook diff {component}; if it is meant, clws hook sign {component}"
+                ),
+                _ => error.hints().join("; "),
             };
             let path = format!("hooks/{component}.toml");
             Finding::new(Kind::Hook, path, error.message(), next)

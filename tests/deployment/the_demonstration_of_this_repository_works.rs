@@ -66,7 +66,13 @@ fn it_starts_both_changes_what_was_edited_and_stops_without_a_trace() {
     );
     let ran = demo.deploy().succeeds();
     assert_eq!(rows(&ran), ["greeter unchanged", "caller unchanged"]);
+    let well = demo.clws("status demo --json").succeeds().json();
+    assert_eq!(well["findings"], serde_json::json!([]));
     demo.set("GREETING", "good evening");
+    let ran = demo.clws("status demo").exits(1);
+    let old = "old-rev: demo/greeter: `demo/greeter/GREETING` is rev 1, this vault has 2\n  \
+               next: clws deploy greeter --on demo\n";
+    assert!(ran.text().contains(old), "{}", ran.text());
     assert_eq!(
         rows(&demo.deploy().succeeds()),
         ["greeter changed", "caller unchanged"]

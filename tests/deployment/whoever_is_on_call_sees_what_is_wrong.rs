@@ -168,7 +168,7 @@ fn an_old_rev_a_dead_process_and_a_hand_edited_hook_show_and_are_mended() {
     shows(
         &site.clws("status prod").exits(1),
         "hook: hooks/web.toml",
-        "`clws hook diff web`",
+        "clws hook diff web",
     );
 
     // Signed, it is a drift of what is elsewhere: nothing says any more that it runs here.
