@@ -1,15 +1,17 @@
 //! How a person reaches hosts over SSH, and with what they log in.
 //!
-//! Keys are tried in this order: the one that the vault keeps for the scope, those that `ssh_config`
-//! names for the host, the person's identities, the ssh-agent's. Each is opened once a run, when the
-//! first host has proved itself and wants it.
+//! Keys are tried in this order: one of the run's own, certified by the SSH CA of the scope; the one that
+//! the vault keeps for the scope, those that `ssh_config` names for the host, the person's identities, the
+//! ssh-agent's. Each is made or opened once a run, when the first host has proved itself and wants it.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::authority::{Authority, without};
 use super::context::Context;
 use crate::deploy::ssh::{Hop, KnownHost, Login};
 use crate::error::{Code, Error};
@@ -17,6 +19,7 @@ use crate::fleet::{self, Endpoint, SshFolder, expand};
 use crate::identity::{Bundle, Kept, LoginKey};
 use crate::name::{Scope, SecretName, SecretPath};
 use crate::secret::Plain;
+use crate::trust::{Principal, SshCertificate};
 use crate::vault::{Reader, Vault};
 
 /// The largest file of a key or certificate that is read; RSA with 16384 bits has 13 KiB.
@@ -31,6 +34,7 @@ pub(crate) struct Ways<'a> {
     user: &'a str,
     folder: OnceCell<SshFolder>,
     own: OnceCell<Vec<Arc<Login>>>,
+    authority: Authority<'a>,
     of_scopes: RefCell<BTreeMap<Scope, Vec<Arc<Login>>>>,
     /// By the file of the key and those of its certificates.
     of_files: RefCell<BTreeMap<Vec<PathBuf>, Arc<Login>>>,
@@ -53,6 +57,7 @@ impl<'a> Ways<'a> {
             user,
             folder: OnceCell::new(),
             own: OnceCell::new(),
+            authority: Authority::new(&cx.world),
             of_scopes: RefCell::default(),
             of_files: RefCell::default(),
         }
@@ -91,15 +96,21 @@ impl<'a> Ways<'a> {
     fn hop(&self, scope: Option<&Scope>, hop: fleet::Hop) -> Result<Hop<'_>, Error> {
         let user = hop.user.as_deref().unwrap_or(self.user);
         let known = KnownHost::new(&hop.name, &hop.address, hop.port, user, &hop.host_keys)?;
-        let scope = scope.cloned();
-        let user = user.to_owned();
+        let host = known.without(&hop.revoked)?;
+        let meant = Rc::new((scope.cloned(), user.to_owned(), hop));
         Ok(Hop {
-            host: known.without(&hop.revoked)?,
-            logins: Box::new(move || self.logins(scope.as_ref(), &hop, &user)),
+            host,
+            logins: Box::new(move || {
+                let meant = Rc::clone(&meant);
+                Box::pin(async move {
+                    let (scope, user, hop) = &*meant;
+                    self.logins(scope.as_ref(), hop, user).await
+                })
+            }),
         })
     }
 
-    fn logins(
+    async fn logins(
         &self,
         scope: Option<&Scope>,
         hop: &fleet::Hop,
@@ -107,6 +118,7 @@ impl<'a> Ways<'a> {
     ) -> Result<Vec<Arc<Login>>, Error> {
         let mut logins = Vec::new();
         if let Some(scope) = scope {
+            logins.extend(self.certified(scope, hop, user).await?);
             logins.extend(self.of_scope(scope)?);
         }
         for file in &hop.identity_files {
@@ -139,6 +151,28 @@ impl<'a> Ways<'a> {
                 .for_each(|note| self.cx.ui.say(note));
         }
         Ok(self.folder.get_or_init(|| read))
+    }
+
+    /// A key with a certificate, where the scope's hosts take those of a server.
+    async fn certified(
+        &self,
+        scope: &Scope,
+        hop: &fleet::Hop,
+        user: &str,
+    ) -> Result<Option<Arc<Login>>, Error> {
+        let settings = self.vault.trust().accepted.settings();
+        let Some(SshCertificate { path, principal }) = settings.ssh_certificates.get(scope) else {
+            return Ok(None);
+        };
+        let principal = match principal {
+            Principal::User => user,
+            Principal::Host => &hop.name,
+        };
+        // Not left out when it cannot be had: the host would then say that it refuses, and that is not why.
+        let login = self.authority.login(path, principal).await;
+        login
+            .map(Some)
+            .map_err(|error| without(&error, scope.as_str()))
     }
 
     /// The key that the vault keeps for a scope, opened in memory and logged before; while it is rotated

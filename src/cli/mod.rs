@@ -5,6 +5,7 @@
 mod access;
 mod ansible;
 mod audit;
+mod authority;
 mod check;
 mod complete;
 mod completions;

@@ -78,7 +78,7 @@ pub use plan::{ComponentPlan, HostPlan, Plan, plan};
 pub use receipt::{Receipt, Rollback};
 pub use record::Record;
 pub use results::{Fate, Row, is_interruption, outcome};
-pub use rotate_hook::{AccountHook, MysqlAccount};
+pub use rotate_hook::{AccountHook, MysqlAccount, StaticAccount};
 pub use run::{Event, FindWay, Run, Stopped};
 pub use script::signed_script;
 pub use session::{Injected, InjectedFile, Sitting, SittingError, attend};

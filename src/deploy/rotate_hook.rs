@@ -17,6 +17,8 @@ pub enum AccountHook {
     AzureKey(AzureKeyHook),
     /// The root user of CodaLab, in the server that this component is.
     CodalabUser(CodalabUser),
+    /// An account whose password a Vault or OpenBao server makes.
+    VaultStatic(StaticAccount),
 }
 
 /// An account of a MySQL or MariaDB server.
@@ -49,6 +51,14 @@ pub struct MysqlAdmin {
 #[serde(deny_unknown_fields)]
 pub struct CodalabUser {}
 
+/// An account whose password a Vault or OpenBao server makes. Which server is not the hook's to say.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticAccount {
+    /// The static role there, `MOUNT/NAME`.
+    pub role: String,
+}
+
 impl AccountHook {
     /// The rotator that speaks to it.
     #[must_use]
@@ -57,6 +67,7 @@ impl AccountHook {
             Self::Mysql(_) => "mysql",
             Self::AzureKey(_) => "azure-key",
             Self::CodalabUser(_) => "codalab-user",
+            Self::VaultStatic(_) => "vault-static",
         }
     }
 
@@ -65,7 +76,7 @@ impl AccountHook {
         let (mysql, azure) = match self {
             Self::Mysql(account) => (Some(account), None),
             Self::AzureKey(key) => (None, Some(key)),
-            Self::CodalabUser(_) => (None, None),
+            Self::CodalabUser(_) | Self::VaultStatic(_) => (None, None),
         };
         let azure = azure.into_iter().flat_map(AzureKeyHook::texts);
         let mysql = mysql.into_iter().flat_map(|account| {
@@ -82,7 +93,7 @@ impl AccountHook {
     pub(super) fn admin(&self) -> Option<&str> {
         match self {
             Self::Mysql(account) => Some(account.admin.as_ref()?.password.secret.as_str()),
-            Self::AzureKey(_) | Self::CodalabUser(_) => None,
+            Self::AzureKey(_) | Self::CodalabUser(_) | Self::VaultStatic(_) => None,
         }
     }
 }

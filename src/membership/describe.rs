@@ -7,7 +7,7 @@ use crate::crypto::sshsig::PublicKey;
 use crate::fleet::HostKeyText;
 use crate::name::PartyName;
 use crate::recipients::{Access, HostKey, Kind, Party, Right, Rights, Use};
-use crate::trust::Version;
+use crate::trust::{Principal, Settings, SshCertificate, Version};
 
 /// A sentence for each difference from `old` to `new`; none if they are the same.
 ///
@@ -60,6 +60,26 @@ pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
                     path.as_str()
                 ),
                 None => format!("hosts of `{scope}` are logged in to with no key of the vault"),
+            });
+        }
+    }
+    let scopes = before.ssh_certificates.keys();
+    for scope in scopes
+        .chain(after.ssh_certificates.keys())
+        .collect::<BTreeSet<_>>()
+    {
+        let of = |settings: &Settings| settings.ssh_certificates.get(scope).cloned();
+        let (was, is) = (of(&before), of(&after));
+        if was != is {
+            said.push(match is {
+                Some(SshCertificate { path, principal }) => {
+                    let whom = match principal {
+                        Principal::User => "the account",
+                        Principal::Host => "the host alone",
+                    };
+                    format!("hosts of `{scope}` are logged in to with certificates for {whom}, of a server's `{path}`")
+                }
+                None => format!("hosts of `{scope}` are logged in to with no certificates of a server"),
             });
         }
     }

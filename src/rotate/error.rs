@@ -100,6 +100,12 @@ pub enum RotateError {
         /// The secret.
         path: String,
     },
+    /// The old value is gone for good.
+    #[error("the server that made the new value of `{path}` does not take the old one back")]
+    OneWay {
+        /// The secret.
+        path: String,
+    },
     /// Another run of this machine.
     #[error("another rotation runs here")]
     Busy,
@@ -123,7 +129,10 @@ impl Explain for RotateError {
             | Self::Outside { .. }
             | Self::Hosts { .. }
             | Self::OnHost { .. } => Code::Remote,
-            Self::UnderWay { .. } | Self::Moved { .. } | Self::OfParty { .. } => Code::Conflict,
+            Self::UnderWay { .. }
+            | Self::Moved { .. }
+            | Self::OfParty { .. }
+            | Self::OneWay { .. } => Code::Conflict,
             Self::DoesNotFit { .. } => Code::DataErr,
             Self::Busy | Self::Awaited { .. } => Code::TempFail,
             Self::NotBegun => Code::NotFound,
@@ -171,6 +180,9 @@ impl Explain for RotateError {
                 vec![format!(
                     "`clws rotate --undo {path}` ends the rotation; the value of now stays"
                 )]
+            }
+            Self::OneWay { path } => {
+                vec![format!("`clws rotate --resume {path}` goes on with it")]
             }
             Self::Busy => vec!["wait until it is done".to_owned()],
             Self::NotBegun => vec!["`clws check` names what is under way".to_owned()],

@@ -99,11 +99,19 @@ impl Run<'_> {
         for value in &rotation.values {
             let rotator = self.rotator(value)?;
             let stand = self.stand(value)?;
-            if !rotator.is_one_way() || stand != Stand::New {
+            let secret = secret(self.vault, value)?;
+            let is_made = value.numbers.is_some() && has_pending(self.vault, &secret)?;
+            if !rotator.is_one_way() || !is_made {
                 continue;
             }
-            let (live, pending) = self.open(&secret(self.vault, value)?)?;
-            let (path, old, new) = (&value.path, &pending, &live);
+            let (live, pending) = self.open(&secret)?;
+            let (old, new) = match stand {
+                Stand::New => (&pending, &live),
+                // A server may have withdrawn it when it made the new one.
+                Stand::Old => (&live, &pending),
+                Stand::Done | Stand::Back | Stand::Other => continue,
+            };
+            let path = &value.path;
             let both = Both { path, old, new };
             rotator.accept(self.vault.world(), Accepted::BothAgain, &both)?;
         }

@@ -125,6 +125,14 @@ pub enum ServerError {
         /// Where to.
         to: String,
     },
+    /// A certificate that was not asked for.
+    #[error("the certificate that `{path}` gave is not the one that was asked for: {why}")]
+    BadCertificate {
+        /// Where it was signed.
+        path: String,
+        /// What is wrong with it, made safe.
+        why: String,
+    },
     /// More than any answer has.
     #[error("{address} answers with more than {most} bytes")]
     TooLarge {
@@ -217,7 +225,7 @@ impl Explain for ServerError {
             | Self::NotAnAnswer { .. } => Code::DataErr,
             Self::NotLoggedIn { .. } => Code::Denied,
             Self::Unreachable { .. } | Self::NoKeyring(_) => Code::Backend,
-            Self::Certificate { .. } => Code::Auth,
+            Self::Certificate { .. } | Self::BadCertificate { .. } => Code::Auth,
             Self::Elsewhere { .. } => Code::Trust,
             Self::Refused { status, .. } => match status {
                 401 | 403 => Code::Denied,
@@ -250,8 +258,8 @@ impl Explain for ServerError {
     fn hints(&self) -> Vec<Hint> {
         match self {
             Self::NoAddress => vec![
-                "`--address https://…`, VAULT_ADDR or BAO_ADDR, or in your config.toml: [server] \
-                 address = \"https://…\""
+                "VAULT_ADDR or BAO_ADDR, or in your config.toml: [server] address = \
+                 \"https://…\"; `clws server` takes `--address` too"
                     .to_owned(),
             ],
             Self::Clear { .. } => {

@@ -29,5 +29,5 @@ pub use order::{Order, RecordMark, compare};
 pub use pin::{HookPin, Pins};
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use seen::{DocumentPin, FILE_RECORD, SeenKind};
-pub use settings::{Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings};
+pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -15,7 +15,7 @@ fn hop<'a>(name: &str, server: &'a Sshd, keys: &[String]) -> Hop<'a> {
     let host = KnownHost::new(name, "127.0.0.1", server.port, &server.user, keys).unwrap();
     Hop {
         host,
-        logins: Box::new(|| Ok(vec![Arc::new(login(server))])),
+        logins: Box::new(|| Box::pin(async { Ok(vec![Arc::new(login(server))]) })),
     }
 }
 
@@ -191,10 +191,8 @@ async fn logins_are_asked_for_when_the_host_has_proved_itself() {
             host: known_by(&server, &keys),
             logins: Box::new(|| {
                 asked.set(asked.get() + 1);
-                Ok(vec![
-                    Arc::new(Login::Unusable("one".into())),
-                    Arc::new(login(&server)),
-                ])
+                let logins = [Login::Unusable("one".into()), login(&server)];
+                Box::pin(async { Ok(logins.map(Arc::new).to_vec()) })
             }),
         }];
         let session = connect_through(&way, &Limits::default()).await;

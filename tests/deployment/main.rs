@@ -27,6 +27,8 @@ mod a_hostile_docker_daemon_gets_nothing_shown;
 mod a_login_becomes_root_by_sudo;
 mod a_person_without_root_deploys_to_memory_of_their_own;
 mod a_probe_says_what_is_wrong;
+mod a_server_makes_a_database_password;
+mod a_server_signs_certificates_for_a_deploy;
 mod a_session_is_a_terminal_on_the_host;
 mod a_session_leaves_nothing_behind;
 mod a_session_on_a_host_has_its_secrets;

@@ -66,6 +66,17 @@ impl Bao {
         String::from_utf8(ran.stdout).unwrap()
     }
 
+    /// Ends it before its time.
+    pub(crate) fn stop(&self) {
+        let pid = self.server.id().to_string();
+        run_by(Command::new("kill"), [pid.as_str()], b"");
+        let until = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(self.address.trim_start_matches("http://")).is_ok() {
+            assert!(Instant::now() < until, "it does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn answers(&self) -> bool {
         run_by(self.client(), ["status"], b"").status.success()
     }

@@ -8,16 +8,19 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::{runtime, user_here};
 use crate::cli::login::Ways;
+use crate::cli::server::begin;
 use crate::deploy::{
-    Account, AccountHook, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts, azure_account,
+    Account, AccountHook, HookError, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts,
+    azure_account,
 };
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{AzureAccount, Endpoint, Host};
 use crate::fs::Sync;
-use crate::identity::Bundle;
+use crate::identity::{Bundle, Config};
 use crate::name::{SecretName, SecretPath};
 use crate::rotate::{Accounts, AzureLogin, Database, Refusal, Rows, has_account, is_azure_key};
 use crate::secret::Plain;
+use crate::server::{Client, Flags, ServerError, Settings, StaticRole};
 use crate::vault::{Reader, Vault};
 
 /// Reaches accounts as whoever rotates.
@@ -53,6 +56,18 @@ impl Hooked<'_> {
     fn find(&self, secret: &str) -> Result<Vec<Account>, Error> {
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         accounts(self.vault, &secret)
+    }
+
+    /// The role that makes the secret, which is the same on all hosts.
+    fn static_role(&self, secret: &str) -> Result<StaticRole, Error> {
+        let all = self.find(secret)?;
+        let roles = all.iter().find_map(|account| match account.hook() {
+            AccountHook::VaultStatic(hook) => Some(&hook.role),
+            _ => None,
+        });
+        let secret = secret.to_owned();
+        let role = roles.ok_or(HookError::NoAccount { secret })?;
+        Ok(StaticRole::parse(role)?)
     }
 
     /// Connects to each account's host, and opens what it is changed with.
@@ -175,6 +190,36 @@ impl Accounts for Hooked<'_> {
         }
         Ok(())
     }
+
+    fn issued(&self, secret: &str) -> Result<Plain, Error> {
+        let role = self.static_role(secret)?;
+        at_server(self.cx, async |client| role.password(client).await)
+    }
+
+    fn reissue(&self, secret: &str) -> Result<(), Error> {
+        let role = self.static_role(secret)?;
+        at_server(self.cx, async |client| role.rotate(client).await)
+    }
+}
+
+/// Does some work at the person's server, and gives back what the run got there.
+fn at_server<T>(
+    cx: &Context,
+    work: impl AsyncFnOnce(&Client) -> Result<T, ServerError>,
+) -> Result<T, Error> {
+    let config = Config::read(&cx.world)?;
+    let settings = Settings::of(&cx.world, &config.server, &Flags::default())?;
+    runtime()?.block_on(async {
+        let session = begin(&cx.world, &settings).await?;
+        let done = session.during(work(session.client())).await;
+        if let Err(error) = session.end().await {
+            cx.ui.warn(&format!(
+                "the token of this run lasts until its lease ends: {}",
+                Error::from(error).message()
+            ));
+        }
+        Ok(done?)
+    })
 }
 
 /// A MySQL or MariaDB server, with what one logs in with.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::context::Context;
 use crate::cli::deploy::runtime;
 use crate::cli::login::Ways;
-use crate::deploy::ssh::{Limits, Login, SshError, connect_through};
+use crate::deploy::ssh::{Limits, Login, Logins, SshError, connect_through};
 use crate::deploy::{Channel, Command};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, Reach, hosts};
@@ -67,13 +67,16 @@ impl Hosts for OverSsh<'_> {
         command.arguments.extend_from_slice(arguments);
         let mut way = self.ways.to(Some(&host.scope), &endpoint)?;
         if let Some(last) = way.last_mut() {
-            let usual = std::mem::replace(&mut last.logins, Box::new(|| Ok(Vec::new())));
+            let none: Logins<'_> = Box::new(|| Box::pin(async { Ok(Vec::new()) }));
+            let usual = std::mem::replace(&mut last.logins, none);
             let keys = keys.map(|key| Arc::new(Login::Key(key.duplicate())));
             last.logins = Box::new(move || {
-                let mut logins = keys.to_vec();
-                // Whoever may log in by either needs nobody's own key.
-                logins.extend(usual()?);
-                Ok(logins)
+                let (mut logins, usual) = (keys.to_vec(), usual());
+                Box::pin(async {
+                    // Whoever may log in by either needs nobody's own key.
+                    logins.extend(usual.await?);
+                    Ok(logins)
+                })
             });
         }
         let outcome = runtime()?.block_on(async {
@@ -99,7 +102,10 @@ impl Hosts for OverSsh<'_> {
         let mut way = self.ways.to(Some(&host.scope), &endpoint)?;
         let key = Arc::new(Login::Key(key.duplicate()));
         if let Some(last) = way.last_mut() {
-            last.logins = Box::new(move || Ok(vec![Arc::clone(&key)]));
+            last.logins = Box::new(move || {
+                let logins = vec![Arc::clone(&key)];
+                Box::pin(async { Ok(logins) })
+            });
         }
         let connected = runtime()?.block_on(connect_through(&way, &Limits::default()));
         match connected {

@@ -6,7 +6,9 @@ use super::ServerArgs;
 use crate::cli::context::Context;
 use crate::cli::deploy::{cannot_start, runtime};
 use crate::error::{Code, Error, Problem};
-use crate::server::{Origin, ServerError, Session, Settings, token_of, way_of};
+use crate::identity::Keyring;
+use crate::server::{Kept, Origin, ServerError, Session, Settings, token_of, way_of};
+use crate::world::World;
 
 impl ServerArgs {
     /// Does some work at the server: as the environment's token, as whom the environment can log in, or as
@@ -19,7 +21,7 @@ impl ServerArgs {
         let settings = self.settings(cx)?;
         let runtime = runtime()?;
         let done = runtime.block_on(async {
-            let session = begin(cx, &settings).await?;
+            let session = begin(&cx.world, &settings).await?;
             let mut stopped = [SignalKind::interrupt(), SignalKind::terminate()]
                 .map(|kind| signal(kind).map_err(cannot_start));
             let [interrupt, terminate] = &mut stopped;
@@ -47,15 +49,16 @@ impl ServerArgs {
     }
 }
 
-async fn begin(cx: &Context, settings: &Settings) -> Result<Session, Error> {
-    if let Some(token) = token_of(&cx.world)? {
+/// Begins a run as whom [`ServerArgs::at`] says.
+pub(in crate::cli) async fn begin(world: &World, settings: &Settings) -> Result<Session, Error> {
+    if let Some(token) = token_of(world)? {
         let begun = Session::with_token(settings, token, Origin::Environment).await;
         return Ok(begun?.0);
     }
-    if let Some((way, credential)) = way_of(&cx.world)? {
+    if let Some((way, credential)) = way_of(world)? {
         return Ok(Session::log_in(settings, &way, &credential).await?);
     }
-    if let Some(token) = ServerArgs::kept(cx, settings).read()? {
+    if let Some(token) = Kept::of(Keyring::of(world), settings).read()? {
         let begun = Session::with_token(settings, token, Origin::Keyring).await;
         return Ok(begun?.0);
     }

@@ -7,6 +7,8 @@ mod login;
 mod logout;
 mod status;
 
+pub(super) use at::begin;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

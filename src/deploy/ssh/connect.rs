@@ -12,6 +12,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use russh::client::{self, Handle};
 use russh::keys::Algorithm;
 use russh::{
@@ -57,8 +58,11 @@ pub struct Hop<'a> {
     /// The server.
     pub host: KnownHost,
     /// The ways to log in there; asked for when it has proved itself.
-    pub logins: Box<dyn Fn() -> Result<Vec<Arc<Login>>, Error> + 'a>,
+    pub logins: Logins<'a>,
 }
+
+/// Gives ways to log in, perhaps after somebody was asked for them.
+pub type Logins<'a> = Box<dyn Fn() -> LocalBoxFuture<'a, Result<Vec<Arc<Login>>, Error>> + 'a>;
 
 /// Connects to a host and logs in.
 ///
@@ -85,7 +89,7 @@ pub async fn connect_through(way: &[Hop<'_>], limits: &Limits) -> Result<Session
             None => Proved::over_socket(&hop.host, limits).await?,
             Some(before) => Proved::through(before, &hop.host, limits).await?,
         };
-        session = Some(proved.log_in(&(hop.logins)()?, limits).await?);
+        session = Some(proved.log_in(&(hop.logins)().await?, limits).await?);
     }
     session.ok_or_else(nowhere)
 }

@@ -32,6 +32,8 @@ pub enum Login {
     Key(Plain),
     /// The same, with its certificates, each as it stands in `KEY-cert.pub`.
     Certified(Plain, Vec<String>),
+    /// A private key that is nothing without this certificate, and is not shown without it.
+    Signed(Plain, String),
     /// The keys and certificates of the agent behind this socket.
     Agent(PathBuf),
     /// One key of that agent, by its public half, as it stands in `KEY.pub`.
@@ -64,8 +66,14 @@ pub(super) async fn login(
     };
     for login in logins {
         let is_in = match login.borrow() {
-            Login::Key(pem) => attempts.with_key(pem, &[]).await,
-            Login::Certified(pem, certificates) => attempts.with_key(pem, certificates).await,
+            Login::Key(pem) => attempts.with_key(pem, &[], Bare::Shown).await,
+            Login::Certified(pem, certificates) => {
+                attempts.with_key(pem, certificates, Bare::Shown).await
+            }
+            Login::Signed(pem, certificate) => {
+                let certificates = std::slice::from_ref(certificate);
+                attempts.with_key(pem, certificates, Bare::Kept).await
+            }
             Login::Agent(socket) => attempts.with_agent(socket, None).await,
             Login::AgentKey(socket, line) => attempts.with_agent(socket, Some(line)).await,
             Login::Unusable(why) => {
@@ -82,6 +90,13 @@ pub(super) async fn login(
 
 /// What is said of a key of ours that gave no signature.
 const CANNOT_SIGN: &str = "it could not sign";
+
+/// Whether a key is shown by itself too.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Bare {
+    Shown,
+    Kept,
+}
 
 struct Attempts<'a> {
     handle: &'a mut Handle<Watcher>,
@@ -100,7 +115,7 @@ enum Shown {
 }
 
 impl Attempts<'_> {
-    async fn with_key(&mut self, pem: &Plain, certificates: &[String]) -> bool {
+    async fn with_key(&mut self, pem: &Plain, certificates: &[String], bare: Bare) -> bool {
         let Ok(key) = pem.with(|pem| PrivateKey::from_openssh(pem.trim_ascii())) else {
             self.note("a key that is no OpenSSH private key");
             return false;
@@ -145,7 +160,9 @@ impl Attempts<'_> {
                 Err(_) => self.note(format!("{name}: a certificate for it cannot be read")),
             }
         }
-        if !self.may_try(&name, Shown::Key(key.public_key().key_data().clone())) {
+        if bare == Bare::Kept
+            || !self.may_try(&name, Shown::Key(key.public_key().key_data().clone()))
+        {
             return false;
         }
         let answer = match rsa {

@@ -22,7 +22,7 @@ mod watcher;
 
 use std::time::Duration;
 
-pub use connect::{Hop, Session, connect, connect_through};
+pub use connect::{Hop, Logins, Session, connect, connect_through};
 pub use error::SshError;
 pub use host_key::KnownHost;
 pub use live::{Change, Ends, Piece, Size};

@@ -11,6 +11,7 @@ mod random;
 mod script;
 mod ssh_key;
 mod tls;
+mod vault_static;
 
 pub use self::azure_key::AzureLogin;
 pub use self::mysql::{Database, Refusal, Rows};
@@ -24,6 +25,7 @@ pub(super) use self::random::make_as;
 use self::script::Script;
 use self::ssh_key::SshKey;
 use self::tls::Tls;
+use self::vault_static::VaultStatic;
 use super::RotateError;
 use crate::error::Error;
 use crate::fleet::AzureAccount;
@@ -40,6 +42,7 @@ pub const ROTATORS: &[&str] = &[
     random::NAME,
     ssh_key::NAME,
     tls::NAME,
+    vault_static::NAME,
 ];
 
 /// The rotator of what nothing outside of the vault knows.
@@ -55,7 +58,10 @@ pub fn needs_person(world: &World, rotator: &str) -> bool {
 
 /// Whether a rotator makes new values at random, to any length.
 pub(super) fn is_random(rotator: &str) -> bool {
-    !(rotator == by_hand::NAME || is_ssh_key(rotator) || is_tls(rotator) || is_azure_key(rotator))
+    !(matches!(rotator, by_hand::NAME | vault_static::NAME)
+        || is_ssh_key(rotator)
+        || is_tls(rotator)
+        || is_azure_key(rotator))
 }
 
 /// Whether it is the rotator of keys that Azure makes.
@@ -73,7 +79,10 @@ pub fn is_ssh_key(rotator: &str) -> bool {
 /// Whether a rotator changes an account that a hook names.
 #[must_use]
 pub fn has_account(rotator: &str) -> bool {
-    matches!(rotator, mysql::NAME | codalab_user::NAME)
+    matches!(
+        rotator,
+        mysql::NAME | codalab_user::NAME | vault_static::NAME
+    )
 }
 
 /// What makes a new value, and has it accepted outside of the vault.
@@ -278,6 +287,18 @@ pub trait Accounts {
     /// # Errors
     /// As for [`Self::demand`]; if the server does not do it.
     fn update_codalab_user(&self, secret: &str, password: &Plain) -> Result<(), Error>;
+
+    /// The password that a server has made for the account.
+    ///
+    /// # Errors
+    /// As for [`Self::demand`]; if the server does not give it.
+    fn issued(&self, secret: &str) -> Result<Plain, Error>;
+
+    /// Has that server make another one, in place of it.
+    ///
+    /// # Errors
+    /// As for [`Self::issued`]; it may be done all the same.
+    fn reissue(&self, secret: &str) -> Result<(), Error>;
 }
 
 /// Who does by hand what nothing else does.
@@ -352,6 +373,10 @@ pub(super) fn rotator<'a>(
         Some(codalab_user::NAME) => {
             means.accounts.demand(codalab_user::NAME, path)?;
             Ok(Box::new(CodalabUser::new(means.accounts)))
+        }
+        Some(vault_static::NAME) => {
+            means.accounts.demand(vault_static::NAME, path)?;
+            Ok(Box::new(VaultStatic::new(means.accounts)))
         }
         Some(name) => Ok(Box::new(Script::new(
             name,
