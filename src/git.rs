@@ -179,7 +179,7 @@ impl Git {
     }
 
     /// The contents of the files below a path of the folder at a commit, each of at most `most` bytes,
-    /// and of [`MAX_CONTENTS`] together.
+    /// and of `MAX_CONTENTS` together.
     ///
     /// # Errors
     /// NOTFOUND if a partial clone does not have one; as [`Objects::bytes`].

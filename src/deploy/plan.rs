@@ -23,7 +23,7 @@ pub(super) const HOST: &str = "host.name";
 /// A whole deploy.
 ///
 /// Which component waits for which follows from `after` in the hooks, on all hosts of one scope
-/// together; see [`super::graph::Graph`].
+/// together; see `graph.rs`.
 #[derive(Debug)]
 pub struct Plan {
     /// What runs where.

@@ -1,7 +1,7 @@
 //! Files that SOPS sealed for age (getsops/sops, version 3): YAML, JSON, dotenv, INI, and whole files.
 //!
 //! Names, order and form of such a file stand in the clear; each value is sealed on its own
-//! ([`value`]), under a data key that is wrapped for each recipient as an age file ([`metadata`]). A MAC,
+//! (`value.rs`), under a data key that is wrapped for each recipient as an age file (`metadata.rs`). A MAC,
 //! SHA-512 over the values in their order, is sealed with the time of the last change as its associated
 //! data. What is opened here is the text that `sops -d` would print: the file's own, with values and
 //! comments in the clear where they were sealed, and without the metadata. What comes of that is said
