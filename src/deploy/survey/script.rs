@@ -26,7 +26,7 @@ memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esa
 memory "$base" || base=/dev/shm
 since=$(while read -r key value _; do [ "$key" != btime ] || echo "$value"; done </proc/stat)
 printf 'clock\t%s\t%s\n' "$since" "$(getconf CLK_TCK 2>/dev/null || echo 100)"
-space() { printf 'space\t%s\t%s\t%s\n' "$1" "$2" "$(stat -f -c '%S %b %a' "$2" 2>/dev/null)"; }
+space() { printf 'space\t%s\t%s\t%s\n' "$1" "$2" "$(stat -f -c '%S %b %f %a' "$2" 2>/dev/null)"; }
 memory "$base" && space memory "$base"
 space disk /
 point=$(stat -c %m /var/lib/docker 2>/dev/null)
@@ -59,7 +59,7 @@ pub struct Space {
     pub stuff: Stuff,
     /// Where: a folder of the host, foreign text.
     pub path: String,
-    /// All of it, in bytes.
+    /// All of it that can be used, in bytes.
     pub size: u64,
     /// What is free for the account that deploys, in bytes.
     pub free: u64,
@@ -152,16 +152,18 @@ fn space(stuff: &str, path: &str, numbers: &str) -> Option<Space> {
         .map(str::parse)
         .collect::<Result<_, _>>()
         .ok()?;
-    let [block, blocks, free] = numbers.as_slice() else {
+    let [block, blocks, left, free] = numbers.as_slice() else {
         return None;
     };
+    // As df reckons: what is kept for root is neither used nor free.
+    let blocks = blocks.saturating_sub(*left).saturating_add(*free);
     Some(Space {
         stuff: match stuff {
             "memory" => Stuff::Memory,
             _ => Stuff::Disk,
         },
         path: path.to_owned(),
-        size: block.saturating_mul(*blocks),
+        size: block.saturating_mul(blocks),
         free: block.saturating_mul(*free),
     })
 }
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_a_host_says_is_read_and_rubbish_is_none_of_it() {
-        let text = "clock\t1000\t100\nspace\tmemory\t/run/clws\t4096 100 50\n\
+        let text = "clock\t1000\t100\nspace\tmemory\t/run/clws\t4096 110 60 50\n\
                     space\tdisk\t/\t\nreceipt\tweb\t2\n{}\nreceipt\tno such\t3\na\nb\n";
         let listed = parse(text).unwrap();
         assert_eq!(listed.clock.at(250), Some(Moment::from_seconds(1002)));
