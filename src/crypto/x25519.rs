@@ -91,7 +91,8 @@ impl std::fmt::Debug for Identity {
 /// A public half, `age1…`. It learns its multiples once it was used often.
 pub struct Recipient {
     public: [u8; 32],
-    point: Point,
+    /// Worked out when it is first sealed to: most keys of a fleet are only read.
+    point: OnceLock<Point>,
     wraps: AtomicUsize,
     multiples: OnceLock<Box<EdwardsBasepointTable>>,
 }
@@ -103,14 +104,14 @@ impl Recipient {
         let public = *from_bech32("age", text)?;
         Some(Self {
             public,
-            point: Point::new(public),
+            point: OnceLock::new(),
             wraps: AtomicUsize::new(0),
             multiples: OnceLock::new(),
         })
     }
 
     fn times(&self, secret: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
-        match &self.point {
+        match self.point.get_or_init(|| Point::new(self.public)) {
             Point::Curve(point) if self.wraps.fetch_add(1, Ordering::Relaxed) >= OFTEN => {
                 let multiples = self
                     .multiples
@@ -283,7 +284,7 @@ mod tests {
         let expected = (expected != [0; 32]).then_some(expected);
         let recipient = Recipient {
             public: point,
-            point: Point::new(point),
+            point: OnceLock::new(),
             wraps: AtomicUsize::new(OFTEN),
             multiples: OnceLock::new(),
         };
