@@ -72,20 +72,9 @@ fn a_passphrase_is_typed_unseen_and_can_be_corrected_or_given_up() {
         .clws(&format!("secret get {path} --show --identity"))
         .word(identity.to_str().unwrap());
     let shell = "\"$@\"; echo ended=$?; stty -a | grep -o ' echo '; stty -a | grep -o ' icanon '";
-    let program = run.command();
     let mut command = std::process::Command::new("sh");
-    command
-        .args(["-c", shell, "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(lab.vault())
-        .env_clear()
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-    let mut terminal = Terminal::controlling(&command);
+    command.args(["-c", shell, "sh"]);
+    let mut terminal = Terminal::controlling(&run.under(command));
     terminal.shows("passphrase").types("half of\u{3}");
     let (_, seen) = terminal.ends();
     assert!(seen.contains("ended=130"), "{seen}");

@@ -47,21 +47,11 @@ fn not_even_git() {
         "--help",
     ] {
         let traced = lab.root().join("traced");
-        let program = lab.clws(words).command();
         let mut strace = std::process::Command::new(tool("strace"));
         strace
             .args(["-f", "-qq", "-e", "trace=execve,execveat", "-o"])
-            .arg(&traced)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .current_dir(lab.vault())
-            .env_clear()
-            .envs(
-                program
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            );
-        let ran = strace.output().unwrap();
+            .arg(&traced);
+        let ran = lab.clws(words).under(strace).output().unwrap();
         assert!(
             ran.status.success(),
             "{words}: {}",

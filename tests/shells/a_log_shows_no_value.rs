@@ -93,22 +93,12 @@ fn githubs_runner_masks_each_line_of_each_value() {
 #[test]
 fn one_pipe_for_both_streams_is_told_once() {
     let lab = lab();
-    let mut run = Command::new("sh");
-    let program = lab
+    let mut shell = Command::new("sh");
+    let run = lab
         .clws("exec prod/web --only TOKEN --mask github -- true")
-        .env("GITHUB_ACTIONS", "true")
-        .command();
-    run.args(["-c", "exec \"$@\" 2>&1", "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(lab.vault())
-        .env_clear()
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-    let ran = run.output().unwrap();
+        .env("GITHUB_ACTIONS", "true");
+    shell.args(["-c", "exec \"$@\" 2>&1", "sh"]);
+    let ran = run.under(shell).output().unwrap();
     assert!(ran.status.success());
     let text = String::from_utf8(ran.stdout).unwrap();
     assert_eq!(text, "::add-mask::hunter2-100%250A%2525\n");

@@ -190,7 +190,6 @@ fn nothing_is_started_and_no_identity_is_looked_at() {
         for word in words.split(' ') {
             run = run.word(word);
         }
-        let program = run.command();
         let mut strace = std::process::Command::new(tool("strace"));
         strace
             .args([
@@ -200,17 +199,8 @@ fn nothing_is_started_and_no_identity_is_looked_at() {
                 "trace=execve,execveat,openat,openat2,clone,clone3,fork",
             ])
             .arg("-o")
-            .arg(&traced)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .current_dir(lab.vault())
-            .env_clear()
-            .envs(
-                program
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            );
-        assert!(strace.output().unwrap().status.success());
+            .arg(&traced);
+        assert!(run.under(strace).output().unwrap().status.success());
         let calls = std::fs::read_to_string(&traced).unwrap();
         assert_eq!(calls.matches("execve").count(), 1, "{words}: {calls}");
         for absent in [

@@ -284,6 +284,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The same, started by another program that takes it as its last words: strace, a shell.
+    pub(crate) fn under(&self, mut other: Command) -> Command {
+        let program = self.command();
+        let variables = program.get_envs();
+        other
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(program.get_current_dir().unwrap_or(&self.folder))
+            .env_clear()
+            .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        other
+    }
+
     /// Runs it.
     pub(crate) fn run(self) -> Ran {
         let mut child = self
