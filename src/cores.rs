@@ -5,6 +5,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// More threads than this would wait for the one folder that they write to.
 const MOST: usize = 16;
 
+/// So many jobs are worth threads where each is a line to be read or printed, a microsecond or two.
+pub const LINES: usize = 512;
+
+/// So many jobs in one go, at most: what takes a microsecond is not worth a lock each, and what takes long is
+/// not to be left to one thread at the end.
+const AT_ONCE: usize = 32;
+
 /// Finding out reads the files of control groups, ten calls each time.
 static CORES: OnceLock<usize> = OnceLock::new();
 
@@ -18,13 +25,19 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
         return jobs.into_iter().map(work).collect();
     }
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let at_once = (jobs.len() / 256).clamp(1, AT_ONCE);
+    let done = Mutex::new(Vec::with_capacity(jobs.len()));
     let queue = Mutex::new(jobs.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    let next = || lock(&queue).next();
+    let next = || -> Vec<(usize, T)> { lock(&queue).by_ref().take(at_once).collect() };
     let drain = || {
-        while let Some((number, job)) = next() {
-            let result = work(job);
-            lock(&done).push((number, result));
+        loop {
+            let jobs = next();
+            if jobs.is_empty() {
+                break;
+            }
+            let worked = jobs.into_iter().map(|(number, job)| (number, work(job)));
+            let worked: Vec<(usize, R)> = worked.collect();
+            lock(&done).extend(worked);
         }
     };
     std::thread::scope(|scope| {

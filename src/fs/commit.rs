@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,9 @@ use crate::world::World;
 /// From this many files on, all of their file system is synced: what others have written and not
 /// synced yet is synced along, which costs more than these few would.
 pub(super) const MANY: usize = 32;
+
+/// From this many folders on, threads rename in them.
+const FOLDERS: usize = 8;
 
 /// A journal of 10,000 files is about 3 MB.
 const MAX_JOURNAL: usize = 64 * 1024 * 1024;
@@ -65,10 +68,7 @@ fn prepare(tree: &Tree, world: &World, edit: Edit) -> Result<Prepared, FsError> 
         New::Staged(staged) => Some(staged),
         New::Bytes(bytes) => {
             let mut staged = Staged::new(tree, &edit.path, world)?;
-            staged
-                .file()?
-                .write_all(&bytes)
-                .map_err(FsError::io("write", &tree.join(&edit.path)))?;
+            staged.write(&bytes)?;
             Some(staged)
         }
     };
@@ -245,29 +245,31 @@ impl Journal {
     fn carry_out(&self, tree: &Tree, record: &Record, stages: &[Stage]) -> Result<(), FsError> {
         let lost = stages.iter().position(|stage| *stage == Stage::Lost);
         let begun = stages.contains(&Stage::Done);
-        // Steps of one folder follow each other.
-        let mut open: Option<(&str, OwnedFd)> = None;
-        for (step, stage) in record.steps.iter().zip(stages) {
-            match &step.staged {
-                Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
-                    remove(tree, staged)?;
-                }
-                Some(staged) => {
-                    let (path, name) = split(&step.path);
-                    let folder = match open.take() {
-                        Some((last, folder)) if last == path => folder,
-                        _ => make_folders(tree, path)?,
-                    };
-                    rustix::fs::renameat(&folder, split(staged).1, &folder, name)
-                        .map_err(|errno| tree.explain("write", &step.path, errno))?;
-                    open = Some((path, folder));
-                }
-                None if *stage == Stage::Ready && (lost.is_none() || begun) => {
-                    remove(tree, &step.path)?;
-                }
-                None => {}
+        let take = |(step, stage): (&Step, &Stage), open: &mut Option<OwnedFd>| match &step.staged {
+            Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
+                remove(tree, staged)
             }
-        }
+            Some(staged) => {
+                let (path, name) = split(&step.path);
+                let folder = match open.take() {
+                    Some(folder) => folder,
+                    None => make_folders(tree, path)?,
+                };
+                let renamed = rustix::fs::renameat(&folder, split(staged).1, &folder, name);
+                *open = Some(folder);
+                renamed.map_err(|errno| tree.explain("write", &step.path, errno))
+            }
+            None if *stage == Stage::Ready && (lost.is_none() || begun) => remove(tree, &step.path),
+            None => Ok(()),
+        };
+        // Threads wait for each other in one folder, so each takes all that follows in one.
+        let steps: Vec<(&Step, &Stage)> = record.steps.iter().zip(stages).collect();
+        let folders = steps.chunk_by(|a, b| split(&a.0.path).0 == split(&b.0.path).0);
+        let taken = cores::each(folders.collect(), FOLDERS, |steps: &[(&Step, &Stage)]| {
+            let mut open = None;
+            steps.iter().try_for_each(|step| take(*step, &mut open))
+        });
+        taken.into_iter().collect::<Result<(), FsError>>()?;
         let paths = record.steps.iter().map(|step| split(&step.path).0);
         for folder in paths.collect::<BTreeSet<&str>>() {
             sync_dir(tree, folder)?;
@@ -389,9 +391,10 @@ fn current(tree: &Tree, path: &str) -> Result<Option<[u8; 32]>, FsError> {
 pub(crate) fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
     use std::io::Seek as _;
     file.rewind()?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     // Wiped when it is freed; a larger one took longer than the file of 1 KB that it was for.
-    let mut buffer = vec![0; 16 * 1024];
+    let mut buffer = vec![0; length.saturating_add(1).clamp(512, 16 * 1024)];
     loop {
         match file.read(&mut buffer)? {
             0 => break,

@@ -9,6 +9,7 @@ mod private;
 mod ram;
 mod shred;
 mod staged;
+mod stamp;
 mod tree;
 
 pub use bisect::{find_bytes, find_sorted, read_range};
@@ -21,8 +22,9 @@ pub use private::{
     write_private,
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
-pub use shred::{Gone, Stamp};
+pub use shred::Gone;
 pub use staged::{Staged, is_stale_name};
+pub use stamp::Stamp;
 pub use tree::{Entry, EntryKind, Tree, names};
 
 pub use private::Sync;

@@ -4,36 +4,14 @@
 //! mapping, snapshots and backups keep what was: whoever removes a secret from a disk must still
 //! count on somebody's finding it.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use super::{FsError, Tree};
-
-/// Which file it is and when its content changed last, as the kernel knows it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Stamp {
-    device: u64,
-    number: u64,
-    size: u64,
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// The stamp of an open file.
-    #[must_use]
-    pub fn of(about: &Metadata) -> Self {
-        Self {
-            device: about.dev(),
-            number: about.ino(),
-            size: about.size(),
-            changed: (about.ctime(), about.ctime_nsec()),
-        }
-    }
-}
+use super::{FsError, Stamp, Tree};
 
 /// How a file went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

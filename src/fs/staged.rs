@@ -1,12 +1,14 @@
 //! A file that is written beside its place and does not count yet.
 
 use std::fs::File;
+use std::io::Write as _;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::commit::{hash_file, joined, make_folders, remove, remove_empty_folders, split};
 use super::{FsError, Tree};
-use crate::crypto::hex;
+use crate::crypto::{hex, sha256};
 use crate::world::World;
 
 /// Temporary files are known by this beginning and end; a vault has no such names.
@@ -22,6 +24,8 @@ pub struct Staged {
     target: String,
     /// The path relative to the vault.
     pub(super) path: String,
+    /// The mode that it gets.
+    mode: Mode,
     file: Option<File>,
     hash: Option<[u8; 32]>,
     /// The file system that it lies on.
@@ -35,8 +39,15 @@ impl Staged {
     /// # Errors
     /// [`FsError`], also if a folder on the way is a link.
     pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
-        let (folder_path, _) = split(path);
+        let (folder_path, target_name) = split(path);
         let folder = make_folders(tree, folder_path)?;
+        // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
+        // checkout unreadable.
+        let mode = match rustix::fs::statat(&folder, target_name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(old) => Mode::from_raw_mode(old.st_mode & 0o777),
+            Err(Errno::NOENT) => Mode::from_raw_mode(0o644),
+            Err(errno) => return Err(tree.explain("read", path, errno)),
+        };
         let random = world.random::<8>().map_err(|_| {
             FsError::io("make a name in", &tree.join(folder_path))(std::io::Error::other(
                 "no random bytes",
@@ -53,6 +64,7 @@ impl Staged {
             tree: tree.clone(),
             target,
             path,
+            mode,
             file: Some(File::from(file)),
             hash: None,
             device: 0,
@@ -76,6 +88,17 @@ impl Staged {
         Ok(self.file.insert(file))
     }
 
+    /// Writes all of its content, and finishes it.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn write(&mut self, content: &[u8]) -> Result<(), FsError> {
+        let path = self.tree.join(&self.target);
+        let written = self.file()?.write_all(content);
+        written.map_err(FsError::io("write", &path))?;
+        self.finish_with(sha256(content))
+    }
+
     /// Gives it the mode of its target and closes it. Gives the SHA-256 of its content.
     ///
     /// The commit waits for the disk, for all files at once.
@@ -87,28 +110,25 @@ impl Staged {
             self.file = None;
             return Ok(hash);
         }
-        let (tree, target) = (self.tree.clone(), self.target.clone());
-        let fail = |error| FsError::io("write", &tree.join(&target))(error);
-        // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
-        // checkout unreadable.
-        let mode = match tree.file(&target)? {
-            Some(old) => {
-                rustix::fs::fstat(&old)
-                    .map_err(|e| tree.explain("read", &target, e))?
-                    .st_mode
-                    & 0o777
-            }
-            None => 0o644,
-        };
+        let path = self.tree.join(&self.target);
+        let hash = hash_file(self.file()?).map_err(FsError::io("read", &path))?;
+        self.finish_with(hash)?;
+        Ok(hash)
+    }
+
+    /// As [`Self::finish`], where the hash of what was written is known.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn finish_with(&mut self, hash: [u8; 32]) -> Result<(), FsError> {
+        let (tree, target, mode) = (self.tree.clone(), self.target.clone(), self.mode);
         let file = self.file()?;
-        rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))
-            .map_err(|errno| tree.explain("write", &target, errno))?;
-        let hash = hash_file(file).map_err(fail)?;
+        rustix::fs::fchmod(&*file, mode).map_err(|errno| tree.explain("write", &target, errno))?;
         let about = rustix::fs::fstat(&*file).map_err(|e| tree.explain("read", &target, e))?;
         self.device = about.st_dev;
         self.hash = Some(hash);
         self.file = None;
-        Ok(hash)
+        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> Result<(), FsError> {

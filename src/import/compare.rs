@@ -6,6 +6,7 @@ use std::io::Read;
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
+use crate::cores;
 use crate::crypto::sha256;
 use crate::error::Error;
 use crate::fs::FsError;
@@ -34,12 +35,13 @@ impl Plan {
         vault: &Vault,
         reader: &Reader<'_>,
     ) -> Result<(), Error> {
+        self.look_beside(vault)?;
         for item in &mut self.items {
             // Taken out while the findings are written.
             let mut action = std::mem::replace(&mut item.action, Action::Skipped);
             match &mut action {
                 Action::Document(document) => compare_document(item, document, vault, reader)?,
-                Action::File(file) => compare_file(item, file, source, vault, reader)?,
+                Action::File(file) => compare_file(item, file, source, reader)?,
                 Action::Clear | Action::Skipped => {}
             }
             item.action = action;
@@ -48,6 +50,22 @@ impl Plan {
             compare_inventory(inventory, vault, reader)?;
         }
         Ok(())
+    }
+
+    /// What lies where files are to be sealed.
+    fn look_beside(&mut self, vault: &Vault) -> Result<(), Error> {
+        let files = self
+            .items
+            .iter_mut()
+            .filter_map(|item| match &mut item.action {
+                Action::File(file) => Some(file),
+                _ => None,
+            });
+        let looked = cores::each(files.collect(), cores::LINES, |file| {
+            file.there = hash_at(vault, &file.path.to_sidecar())?;
+            Ok(())
+        });
+        looked.into_iter().collect()
     }
 
     /// Says which names are taken, for a plan that opens nothing.
@@ -157,10 +175,8 @@ fn compare_file(
     item: &mut Item,
     file: &mut NewSealed,
     source: &Source,
-    vault: &Vault,
     reader: &Reader<'_>,
 ) -> Result<(), Error> {
-    file.there = hash_at(vault, &file.path.to_sidecar())?;
     let Some((sum, mode)) = existing(&file.path, file.there, reader)? else {
         return Ok(());
     };

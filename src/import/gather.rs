@@ -1,7 +1,5 @@
 //! From the sources to a plan: each is read as far as it is understood, and given a place.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -16,7 +14,7 @@ use super::place::{check_rule, name_all};
 use super::plan::Plan;
 use super::record;
 use super::scope::Scopes;
-use super::source::{HEAD, Met, Source, What};
+use super::source::{Begun, HEAD, Met, Source, What};
 use super::survey::{Seen, Survey};
 use super::unseal::{Keys, Unsealed, other_program, unseal};
 
@@ -73,7 +71,7 @@ pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted<'_>) -> Result<Plan,
 
 fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Draft {
     let (other, finding) = match met.what {
-        What::File(head) => return read(source, met.path, &head, wanted, survey),
+        What::File(begun) => return read(source, met.path, &begun, wanted, survey),
         What::Link => (
             "link",
             Finding::new(Matter::Link, "is a symbolic link, and not followed"),
@@ -113,7 +111,13 @@ fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Dra
 const LOOKED_INTO: usize = 1024 * 1024;
 
 /// Reads a file as far as its kind asks for.
-fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted<'_>, survey: &Survey) -> Draft {
+fn read(
+    source: &Source,
+    path: String,
+    Begun { head, mode }: &Begun,
+    wanted: &Wanted<'_>,
+    survey: &Survey,
+) -> Draft {
     let name = path
         .rsplit_once('/')
         .map_or(path.as_str(), |(_, name)| name)
@@ -122,7 +126,7 @@ fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted<'_>, survey:
         kind: recognise(&name, head),
         source: path,
         other: None,
-        mode: None,
+        mode: Some(*mode),
         content: Content::Whole,
         findings: Vec::new(),
         seen: Seen::default(),
@@ -132,16 +136,13 @@ fn read(source: &Source, path: String, head: &[u8], wanted: &Wanted<'_>, survey:
         false => LOOKED_INTO,
     };
     let whole = if head.len() < HEAD {
-        Ok(Some(Zeroizing::new(head.to_vec())))
+        Ok(Some(head.clone()))
     } else {
         source.read(&draft.source, most)
     };
-    match (whole, source.open_file(&draft.source)) {
-        (Ok(whole), Ok((_, about))) => {
-            draft.mode = Some(about.permissions().mode() & 0o7777);
-            understand(&mut draft, &name, whole, wanted, survey);
-        }
-        (Err(error), _) | (_, Err(error)) => {
+    match whole {
+        Ok(whole) => understand(&mut draft, &name, whole, wanted, survey),
+        Err(error) => {
             draft.content = Content::Nothing;
             let text = Error::from(error).message();
             draft.findings.push(Finding::new(Matter::Unreadable, text));

@@ -9,7 +9,7 @@ use crate::secret::Plain;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ToSeal, Vault};
 
 use super::compare::demand_same;
-use super::plan::{Action, NewDocument, Plan};
+use super::plan::{Action, NewDocument, NewSealed, Plan};
 use super::source::Source;
 
 /// After so many it is told how far the work is.
@@ -41,12 +41,13 @@ impl Plan {
             match &mut item.action {
                 Action::Document(document) => seal_document(document, exposed, vault, change)?,
                 Action::File(file) if !file.unchanged => {
-                    let path = file.path.clone();
-                    demand_same(vault, &path.to_sidecar(), file.there, path.as_str())?;
+                    let opened = file.opened.take();
+                    let policy = noted(file.note.take(), exposed, file.expires.take());
+                    let file: &NewSealed = file;
                     files.push(ToSeal {
-                        path,
-                        open: opening(&item.source, source, file.opened.take()),
-                        policy: noted(file.note.take(), exposed, file.expires.take()),
+                        path: file.path.clone(),
+                        open: opening(&item.source, source, opened, (vault, file)),
+                        policy,
                     });
                     if files.len() == AT_ONCE {
                         change.set_files(std::mem::take(&mut files))?;
@@ -135,13 +136,17 @@ impl Read for Input {
     }
 }
 
-/// How a source is opened; `opened` is what was inside of it, where that is sealed.
+/// How a source is opened, if its place is still as it was; `opened` is what was inside of it, where that is
+/// sealed.
 fn opening<'s>(
     from: &'s str,
     source: &'s Source,
     opened: Option<Plain>,
+    (vault, to): (&'s Vault, &'s NewSealed),
 ) -> impl FnOnce() -> Result<NewFile<Input>, Error> + Send {
     move || {
+        let secret = to.path.as_str();
+        demand_same(vault, &to.path.to_sidecar(), to.there, secret)?;
         let (input, about) = source.open_file(from)?;
         let mode = about.permissions().mode();
         let input = match opened {

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::cores;
 use crate::error::Error;
 use crate::fs::{EntryKind, FsError, Tree};
 
@@ -41,8 +43,7 @@ pub(super) struct Met {
 /// What it is.
 #[derive(Debug)]
 pub(super) enum What {
-    /// With its first bytes; none if it is empty.
-    File(Zeroizing<Vec<u8>>),
+    File(Begun),
     Link,
     Special,
     /// A folder `.git`.
@@ -51,6 +52,18 @@ pub(super) enum What {
     Unreadable(String),
     NotUtf8Name,
 }
+
+/// The beginning of a file.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// Its first bytes, a page at most; none if it is empty.
+    pub(super) head: Zeroizing<Vec<u8>>,
+    /// Its permission bits.
+    pub(super) mode: u32,
+}
+
+/// Fewer files than this are read before a thread has started.
+const FEW: usize = 64;
 
 impl Source {
     /// Opens a folder, or the folder of one file.
@@ -113,7 +126,7 @@ impl Source {
             });
             return Ok(all);
         }
-        let mut folders = vec![String::new()];
+        let (mut folders, mut files) = (vec![String::new()], Vec::new());
         let mut seen = 0;
         while let Some(folder) = folders.pop() {
             if folder.split('/').count() > DEEPEST {
@@ -146,30 +159,36 @@ impl Source {
                         folders.push(path);
                         continue;
                     }
-                    EntryKind::File => self.met(&path),
+                    EntryKind::File => {
+                        files.push(path);
+                        continue;
+                    }
                     EntryKind::Link => What::Link,
                     EntryKind::Other => self.other(&path),
                 };
                 all.push(Met { path, what });
             }
         }
+        all.extend(cores::each(files, FEW, |path| self.met(path)));
         all.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(all)
     }
 
-    fn met(&self, path: &str) -> What {
-        self.file(path)
-            .unwrap_or_else(|error| What::Unreadable(reason(&error)))
+    fn met(&self, path: String) -> Met {
+        let what = self.file(&path);
+        let what = what.unwrap_or_else(|error| What::Unreadable(reason(&error)));
+        Met { path, what }
     }
 
     fn file(&self, path: &str) -> Result<What, FsError> {
-        let (file, _) = self.open_file(path)?;
+        let (file, about) = self.open_file(path)?;
         let mut head = Zeroizing::new(Vec::with_capacity(HEAD));
         let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
         file.take(limit)
             .read_to_end(&mut head)
             .map_err(FsError::io("read", &self.tree.join(path)))?;
-        Ok(What::File(head))
+        let mode = about.permissions().mode() & 0o7777;
+        Ok(What::File(Begun { head, mode }))
     }
 
     /// A name that is not UTF-8 is listed by what it looks like, under which nothing lies.

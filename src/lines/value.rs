@@ -20,6 +20,10 @@ pub enum Value {
 impl Value {
     /// Reads a value in its one accepted spelling; `None` for any other.
     pub(super) fn parse(raw: &str) -> Option<Self> {
+        let quoted = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+        if let Some(text) = quoted.filter(|text| escaped_at(text).is_none()) {
+            return Some(Self::Text(text.to_owned()));
+        }
         let value = match raw.as_bytes().first()? {
             b'"' => {
                 let (text, rest) = take_string(raw)?;
@@ -74,15 +78,29 @@ impl fmt::Display for Value {
 
 fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')?;
-    for character in text.chars() {
-        match character {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            other if is_forbidden(other) => write!(f, "\\u{:04x}", u32::from(other))?,
-            other => f.write_char(other)?,
+    let mut rest = text;
+    while let Some(at) = escaped_at(rest) {
+        let (plain, from) = rest.split_at(at);
+        f.write_str(plain)?;
+        let mut characters = from.chars();
+        match characters.next() {
+            Some('"') => f.write_str("\\\"")?,
+            Some('\\') => f.write_str("\\\\")?,
+            other => write!(f, "\\u{:04x}", other.map_or(0, u32::from))?,
         }
+        rest = characters.as_str();
     }
+    f.write_str(rest)?;
     f.write_char('"')
+}
+
+/// Where the first character is that is not written as it is. Nearly all texts are of ASCII without any.
+fn escaped_at(text: &str) -> Option<usize> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'\\');
+    if text.as_bytes().iter().all(is_plain) {
+        return None;
+    }
+    text.find(|character| matches!(character, '"' | '\\') || is_forbidden(character))
 }
 
 /// Takes a basic string off the front; gives its text and what follows.

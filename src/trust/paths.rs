@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::pin::damaged;
 use super::register::Register;
 use super::{DocumentPin, FILE_RECORD, Pins, SeenKind, TrustError};
+use crate::cores;
 use crate::crypto::{from_hex, hex, sha256};
 
 /// A path, and the ids that were seen there.
@@ -28,7 +29,7 @@ impl Place<'_> {
 
 impl Pins {
     fn paths(&self) -> Register {
-        Register::at(self.dir().join("paths"))
+        Register::at(self.dir().join("paths"), &self.kept)
     }
 
     /// The ids under which something was seen at a path; most often one.
@@ -49,13 +50,17 @@ impl Pins {
         &self,
         pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
     ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
+        let look = |(id, pin): (&'p [u8; 16], &'p DocumentPin)| {
+            (id, pin, self.ids_at(&pin.path, pin.kind()))
+        };
+        let looked = cores::each(pins.into_iter().collect(), cores::LINES, look);
         let mut places: BTreeMap<String, Place<'_>> = BTreeMap::new();
-        for (id, pin) in pins {
+        for (id, pin, ids) in looked {
             let place = match places.entry(key(&pin.path, pin.kind())) {
                 Entry::Occupied(there) => there.into_mut(),
                 Entry::Vacant(place) => place.insert(Place {
                     path: &pin.path,
-                    ids: self.ids_at(&pin.path, pin.kind())?,
+                    ids: ids?,
                     is_new: false,
                 }),
             };

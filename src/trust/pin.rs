@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::join::Step;
-use super::register::MAX_PIN;
+use super::register::{Kept, MAX_PIN};
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{self, FsError, Sync};
@@ -19,6 +19,7 @@ use crate::world::{World, WorldError};
 #[derive(Clone, Debug)]
 pub struct Pins {
     dir: PathBuf,
+    pub(super) kept: Kept,
 }
 
 /// What was seen of one component's hook.
@@ -38,6 +39,7 @@ impl Pins {
     pub fn of(world: &World, vault: &[u8; 32]) -> Result<Self, WorldError> {
         Ok(Self {
             dir: world.state_dir()?.join("vaults").join(hex(vault)),
+            kept: Kept::default(),
         })
     }
 

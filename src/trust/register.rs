@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use super::TrustError;
 use super::pin::damaged;
+use crate::cores::lock;
 use crate::crypto::{hex, sha256};
-use crate::fs::{self, FsError};
+use crate::fs::{self, FsError, Stamp};
 
 /// 10,000 values of 128 bytes of name and 110 of marks are 2.4 MB.
 pub(super) const MAX_PIN: usize = 16 * 1024 * 1024;
@@ -18,14 +20,24 @@ pub(super) const MAX_PIN: usize = 16 * 1024 * 1024;
 /// So many digits of a key are the name of its file.
 const NAME: usize = 2;
 
+/// So many texts are kept, and none that is longer: 64 MiB at the very most.
+const KEPT: (usize, usize) = (1024, 64 * 1024);
+
+/// Files of registers that were read and are still the same: a change of thousands of keys asks for each of
+/// these files again and again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept(Arc<Mutex<BTreeMap<PathBuf, (Stamp, Arc<str>)>>>);
+
 /// A folder of such files.
 pub(super) struct Register {
     dir: PathBuf,
+    kept: Kept,
 }
 
 impl Register {
-    pub(super) fn at(dir: PathBuf) -> Self {
-        Self { dir }
+    pub(super) fn at(dir: PathBuf, kept: &Kept) -> Self {
+        let kept = kept.clone();
+        Self { dir, kept }
     }
 
     /// What stands behind a key. Other lines are not checked for it.
@@ -91,9 +103,23 @@ impl Register {
         lines.ok_or_else(|| damaged(&path, "a line does not read"))
     }
 
-    fn text(&self, path: &Path) -> Result<String, TrustError> {
+    fn text(&self, path: &Path) -> Result<Arc<str>, TrustError> {
+        // Taken before it is read: what is replaced in between is read once more the next time.
+        let Some(stamp) = Stamp::at(path)? else {
+            return Ok(Arc::from(""));
+        };
+        if let Some((_, text)) = lock(&self.kept.0).get(path).filter(|(s, _)| *s == stamp) {
+            return Ok(Arc::clone(text));
+        }
         let bytes = fs::read_private(path, MAX_PIN)?.unwrap_or_default();
-        String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text"))
+        let text = String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text"))?;
+        let text: Arc<str> = text.into();
+        let mut kept = lock(&self.kept.0);
+        let is_room = kept.len() < KEPT.0 || kept.contains_key(path);
+        if is_room && text.len() <= KEPT.1 {
+            kept.insert(path.to_owned(), (stamp, Arc::clone(&text)));
+        }
+        Ok(text)
     }
 }
 
@@ -120,7 +146,7 @@ mod tests {
     #[test]
     fn lines_are_found_and_replaced_and_damage_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let register = Register::at(dir.path().join("files"));
+        let register = Register::at(dir.path().join("files"), &Kept::default());
         let key = |number: u32| hex(&sha256(&number.to_be_bytes())[..16]);
         let write = |new: Vec<(String, String)>| {
             for (path, bytes) in register.with(new).unwrap() {

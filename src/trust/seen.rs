@@ -10,6 +10,7 @@ use super::order::RecordMark;
 use super::pin::damaged;
 use super::register::{MAX_PIN, Register, sealed_line, unsealed_line};
 use super::{Pins, TrustError};
+use crate::cores;
 use crate::crypto::{from_hex, hex};
 use crate::fs::{self, FsError, Sync};
 
@@ -182,7 +183,7 @@ impl Pins {
     }
 
     fn files(&self) -> Register {
-        Register::at(self.files_dir())
+        Register::at(self.files_dir(), &self.kept)
     }
 
     fn file_pin(&self, text: &str) -> Result<DocumentPin, TrustError> {
@@ -209,9 +210,13 @@ fn print_document(pin: &DocumentPin) -> String {
         dash(&pin.key_id),
         hex(&pin.hash)
     ));
-    for (name, mark) in &pin.values {
-        text.push_str(&sealed_line(&format!("{name} {}", print_mark(mark))));
-    }
+    let print =
+        |(name, mark): (&String, &RecordMark)| sealed_line(&format!("{name} {}", print_mark(mark)));
+    text.extend(cores::each(
+        pin.values.iter().collect(),
+        cores::LINES,
+        print,
+    ));
     text
 }
 
@@ -228,10 +233,9 @@ fn print_mark(mark: &RecordMark) -> String {
 fn parse_document(text: &str) -> Option<DocumentPin> {
     let mut lines = text.lines();
     let mut pin = parse_head(lines.next()?)?;
-    for line in lines {
-        let (name, mark) = parse_value(line)?;
-        pin.values.insert(name.to_owned(), mark);
-    }
+    let parse = |line| parse_value(line).map(|(name, mark)| (name.to_owned(), mark));
+    let values = cores::each(lines.collect(), cores::LINES, parse).into_iter();
+    pin.values = values.collect::<Option<_>>()?;
     Some(pin)
 }
 

@@ -1,5 +1,6 @@
 //! A sealed document as it lies in the vault: read, and not yet judged.
 
+use crate::cores;
 use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
 use crate::fs::FsError;
 use crate::lines::{self, Header, Kind, LineError, MAX_FILE, Parsed, Schema};
@@ -211,8 +212,11 @@ impl<'a> Document<'a> {
                 .table(header)
                 .and_then(|table| Record::parse(&table))
         };
-        let records: Result<Vec<_>, _> = self.parsed.of_kind("secret").map(parse).collect();
-        records.map_err(|error| self.at(error))
+        let headers = self.parsed.of_kind("secret").collect();
+        let records = cores::each(headers, cores::LINES, parse).into_iter();
+        records
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.at(error))
     }
 
     /// The names of all records, removed ones too, without reading them.

@@ -51,7 +51,7 @@ impl Change<'_> {
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let (readers, recipients) = self.readers_of(path)?;
-        self.refuse_documents(path)?;
+        Self::refuse_documents(self.vault, path)?;
         let recipients: Result<Vec<_>, Error> = recipients
             .iter()
             .map(|recipient| (self.to_recipient)(recipient))
@@ -107,10 +107,10 @@ impl Change<'_> {
     }
 
     /// A document and a folder or file may not share a name.
-    pub(super) fn refuse_documents(&self, path: &FilePath) -> Result<(), Error> {
+    pub(super) fn refuse_documents(vault: &Vault, path: &FilePath) -> Result<(), Error> {
         let mut name = path.as_str();
         while name.contains('/') {
-            if self.vault.tree().exists(&format!("secrets/{name}.toml"))? {
+            if vault.tree().exists(&format!("secrets/{name}.toml"))? {
                 return Err(VaultError::Clash {
                     path: path.to_string(),
                     why: format!("`{name}` is a document"),

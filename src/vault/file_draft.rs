@@ -1,10 +1,8 @@
 //! What a change makes of one sealed file: a new age file, a new sidecar, or both.
 
-use std::io::Write as _;
-
 use crate::crypto::stream;
 use crate::error::Error;
-use crate::fs::{Edit, FsError, New, Staged};
+use crate::fs::{Edit, New, Staged};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
 use crate::secret::Plain;
@@ -200,10 +198,7 @@ impl FileDraft {
         let pin = self.verify(vault, &[], &mut claims)?;
         let target = self.sidecar.path.to_sidecar();
         let mut staged = Staged::new(vault.tree(), &target, vault.world())?;
-        let text = self.print()?;
-        let written = staged.file()?.write_all(text.as_bytes());
-        written.map_err(FsError::io("write", &vault.tree().join(&target)))?;
-        staged.finish()?;
+        staged.write(self.print()?.as_bytes())?;
         self.ready = Some(Ready {
             claims,
             pin,

@@ -68,7 +68,6 @@ impl Change<'_> {
             let mut jobs = Vec::new();
             for file in files.by_ref().take(PIECE) {
                 let job = self.job(&file.path)?;
-                self.refuse_documents(&file.path)?;
                 match (job, &signer) {
                     (Some(job), Some(signer)) => jobs.push((file, job, signer)),
                     _ => {
@@ -79,6 +78,7 @@ impl Change<'_> {
             }
             let drafts = cores::each(jobs, FEW, |(file, job, signer)| {
                 let ToSeal { path, open, policy } = file;
+                Self::refuse_documents(vault, &path)?;
                 let sealed = sealing::seal(open()?, &path, &job.keys, vault);
                 let sealed = sealed.map_err(|error| explain(&path, error))?;
                 let news = News {

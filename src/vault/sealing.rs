@@ -3,7 +3,10 @@
 //! What takes long about a small file is the arithmetic of X25519: once to wrap its key for each
 //! reader, once to open what was sealed.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use ring::digest::{Context, SHA256};
 
 use super::file::NewFile;
 use super::open::Vault;
@@ -75,10 +78,12 @@ pub(super) fn seal<R: Read>(
     let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
     let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
     drop(input);
-    if stream::verify_file(staged.file()?, keys.age())? != passed {
+    let mut hashed = Hashed::of(staged.file()?);
+    if stream::verify_file(&mut hashed, keys.age())? != passed {
         return Err(SealingError::Differs);
     }
-    let sha256 = staged.finish()?;
+    let sha256 = hashed.finish().map_err(StreamError::Io)?;
+    staged.finish_with(sha256)?;
     Ok(SealedFile {
         staged,
         mode,
@@ -86,4 +91,41 @@ pub(super) fn seal<R: Read>(
         sha256,
         is_read_back: true,
     })
+}
+
+/// A file that is hashed while it is read from its beginning.
+struct Hashed<'f> {
+    file: &'f mut File,
+    hash: Context,
+}
+
+impl<'f> Hashed<'f> {
+    fn of(file: &'f mut File) -> Self {
+        let hash = Context::new(&SHA256);
+        Self { file, hash }
+    }
+
+    /// The SHA-256 of all of it, also of what was not asked for.
+    fn finish(mut self) -> io::Result<[u8; 32]> {
+        io::copy(&mut self, &mut io::sink())?;
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.hash.finish().as_ref());
+        Ok(sha256)
+    }
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(out)?;
+        self.hash.update(out.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+impl Seek for Hashed<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        // Whoever verifies begins at the beginning.
+        self.hash = Context::new(&SHA256);
+        self.file.seek(to)
+    }
 }

@@ -1,3 +1,5 @@
+use std::io::Write as _;
+
 use super::*;
 use crate::world::Clock;
 

@@ -210,9 +210,15 @@ impl Draft {
         for wrap in &self.wraps {
             changes.insert(("reader", Some(&wrap.name)), Some(wrap.print()));
         }
-        for (name, record) in &self.records {
-            changes.insert(("secret", Some(name.as_str())), Some(record.print()));
-        }
+        let records = self.records.iter().collect();
+        let printed = cores::each(
+            records,
+            cores::LINES,
+            |(name, record): (&ValueName, &Record)| {
+                (("secret", Some(name.as_str())), Some(record.print()))
+            },
+        );
+        changes.extend(printed);
         let text = match &there {
             Some(document) => {
                 if self.head_is_new {
