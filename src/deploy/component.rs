@@ -72,10 +72,10 @@ impl Bringing<'_> {
     pub(super) async fn bring(&self) -> Result<Done, Error> {
         // The daemon takes a while to say its version; nothing is asked of it before the rest is judged.
         let connecting = async {
-            match self.plan.hook.hook.container {
-                Some(_) => Some(engine::connect(self.target).await),
-                None => None,
-            }
+            self.plan.hook.hook.container.as_ref()?;
+            let engine = engine::connect(self.target).await;
+            engine.iter().for_each(Engine::ask_ahead);
+            Some(engine)
         };
         let looking = leftover::look(self.target, self.plan.component());
         let (found, engine) = tokio::join!(looking, connecting);

@@ -250,6 +250,6 @@ async fn a_daemons_traits_are_those_it_tells_others() {
         apparmor: has("apparmor"),
         ..traits.clone()
     };
-    assert_eq!(traits, expected);
+    assert_eq!(*traits, expected);
     assert!(traits.api.starts_with("1."));
 }

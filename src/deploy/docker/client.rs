@@ -13,11 +13,12 @@ use bollard::models::NetworkCreateRequest;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::container::checked_name;
 use super::error::{DockerError, one_line};
 use super::image::Image;
+use super::traits::Traits;
 use super::wire::{self, Dial, Prefix};
 
 /// Where Docker listens unless it is told otherwise.
@@ -60,6 +61,7 @@ pub struct Engine {
     pub(super) images: Arc<Mutex<BTreeMap<String, Image>>>,
     /// Docker up to API 1.43 makes two networks of one name when two ask at once.
     networks: Arc<Mutex<()>>,
+    pub(super) traits: Arc<OnceCell<Traits>>,
 }
 
 impl fmt::Debug for Engine {
@@ -119,6 +121,7 @@ impl Engine {
             prefix,
             images: Arc::default(),
             networks: Arc::default(),
+            traits: Arc::default(),
         };
         let version = engine
             .within(clocks.first, "tell its version", engine.docker.version())

@@ -24,17 +24,27 @@ pub struct Traits {
 }
 
 impl Engine {
-    /// What the daemon says about how it isolates containers.
+    /// What the daemon says about how it isolates containers; it is asked once.
     ///
     /// # Errors
     /// If the daemon does not answer.
-    pub async fn traits(&self) -> Result<Traits, DockerError> {
-        let info = self.ask("describe itself", self.docker.info()).await?;
-        Ok(Traits {
-            api: self.api().to_owned(),
-            mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
-            ..of_options(&info.security_options.unwrap_or_default())
-        })
+    pub async fn traits(&self) -> Result<&Traits, DockerError> {
+        let ask = async {
+            let info = self.ask("describe itself", self.docker.info()).await?;
+            Ok(Traits {
+                api: self.api().to_owned(),
+                mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
+                ..of_options(&info.security_options.unwrap_or_default())
+            })
+        };
+        self.traits.get_or_try_init(|| ask).await
+    }
+
+    /// Asks for the traits beside whatever comes next: a daemon counts all that it has before it answers.
+    pub fn ask_ahead(&self) {
+        let engine = self.clone();
+        // Whoever needs them asks again if this fails, and says why.
+        drop(tokio::spawn(async move { engine.traits().await.is_ok() }));
     }
 }
 
