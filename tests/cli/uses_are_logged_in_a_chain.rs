@@ -40,6 +40,43 @@ fn uses_are_shown_by_path_and_verified() {
 }
 
 #[test]
+fn what_somebody_touched_is_told_by_secret_day_and_command() {
+    let lab = Lab::new()
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/db/PASSWORD", "s3cret");
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+    lab.clws("exec dev/web -- true").succeeds();
+    let of = |arguments: &str| {
+        let shown = lab.clws(&format!("audit show --json {arguments}"));
+        shown.succeeds().json()
+    };
+    let secrets = of("--by-secret")["secrets"].clone();
+    assert_eq!(secrets.as_array().unwrap().len(), 2, "{secrets}");
+    let token = &secrets[1];
+    assert_eq!(token["secret"], "dev/web/TOKEN");
+    assert_eq!(token["times"], 3);
+    let commands = serde_json::json!(["exec", "secret get", "secret set"]);
+    assert_eq!(token["what"], commands);
+    assert!(token["first"].as_str() <= token["last"].as_str());
+    let count = |arguments: &str| of(arguments)["uses"].as_array().unwrap().len();
+    assert_eq!(count("--what exec"), 1);
+    assert_eq!(count("--what exec --what deploy"), 1);
+    assert_eq!(count("--what deploy"), 0);
+    assert_eq!(count("dev/web dev/db --here"), 4);
+    assert_eq!(count("dev/we"), 0, "a part of a name is no path");
+    let today = token["last"].as_str().unwrap().get(..10).unwrap();
+    assert_eq!(count(&format!("--since {today}")), 4);
+    assert_eq!(count("--until 2020-01-31"), 0);
+    let wrong = lab.clws("audit show --since yesterday").exits(2);
+    assert!(wrong.err.contains("is no day like"), "{}", wrong.err);
+    let table = lab.clws("audit show --by-secret dev/db").succeeds().text();
+    assert!(
+        table.contains("dev/db/PASSWORD") && !table.contains("TOKEN"),
+        "{table}"
+    );
+}
+
+#[test]
 fn no_log_is_an_empty_log() {
     let lab = Lab::empty();
     assert_eq!(lab.clws("audit show").succeeds().text(), "");

@@ -1,5 +1,7 @@
 //! `clws audit show`: what was used, when, and by which command.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -7,36 +9,137 @@ use crate::audit::{Entry, Log};
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::SecretPath;
+use crate::time::Moment;
 
 /// Show the log of uses on this machine, of all vaults
 ///
 /// Each line was written before what it speaks of happened. `clws audit verify` says whether all of
-/// them are there.
+/// them are there. With `--by-secret` it tells what somebody who gives this machine back has touched: a
+/// line for each secret, with the first and the last use.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// Only uses of this secret, or of what lies below this path
-    path: Option<SecretPath>,
+    /// Only uses of these secrets, or of what lies below these paths
+    paths: Vec<SecretPath>,
+    /// Only uses on this day (UTC) or later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = first_of)]
+    since: Option<Moment>,
+    /// Only uses on this day (UTC) or earlier
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = first_of)]
+    until: Option<Moment>,
+    /// Only what was done by these commands, as the log names them: `secret get`, `deploy`
+    #[arg(long, value_name = "COMMAND")]
+    what: Vec<String>,
+    /// Only uses in this vault
+    #[arg(long)]
+    here: bool,
     /// Only the last N of them
     #[arg(long, value_name = "N")]
     last: Option<usize>,
+    /// A line for each secret: how often it was used, first and last, and by which commands
+    #[arg(long)]
+    by_secret: bool,
+}
+
+/// The first moment of a day.
+fn first_of(day: &str) -> Result<Moment, String> {
+    let moment = format!("{day}T00:00:00Z").parse();
+    moment.map_err(|_| format!("`{day}` is no day like 2026-11-26"))
 }
 
 pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
+    let vault = match args.here {
+        true => Some(crate::crypto::hex(cx.vault()?.id())),
+        false => None,
+    };
     let mut entries = Log::of(&cx.world)?.entries()?;
-    if let Some(path) = &args.path {
-        let below = format!("{path}/");
-        let wanted = |name: &String| name == path.as_str() || name.starts_with(&below);
-        entries.retain(|entry| entry.secrets.iter().any(wanted));
+    entries.retain(|entry| args.wants(entry, vault.as_deref()));
+    for entry in &mut entries {
+        entry.secrets.retain(|name| args.wants_secret(name));
     }
     if let Some(last) = args.last {
         entries.drain(..entries.len().saturating_sub(last));
     }
+    match args.by_secret {
+        true => show_secrets(&entries, cx),
+        false => show_uses(&entries, cx),
+    }
+}
+
+impl ShowArgs {
+    fn wants(&self, entry: &Entry, vault: Option<&str>) -> bool {
+        let day = entry.at.date();
+        self.since.is_none_or(|since| day >= since.date())
+            && self.until.is_none_or(|until| day <= until.date())
+            && (self.what.is_empty() || self.what.contains(&entry.what))
+            && vault.is_none_or(|vault| entry.vault == vault)
+            && (self.paths.is_empty() || entry.secrets.iter().any(|name| self.wants_secret(name)))
+    }
+
+    fn wants_secret(&self, name: &str) -> bool {
+        let is_of = |path: &SecretPath| {
+            let below = name.strip_prefix(path.as_str());
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.paths.is_empty() || self.paths.iter().any(is_of)
+    }
+}
+
+fn show_uses(entries: &[Entry], cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
         let uses: Vec<Value> = entries.iter().map(as_json).collect();
         return cx.ui.json(&json!({ "uses": uses }));
     }
     let rows: Vec<Vec<String>> = entries.iter().map(as_row).collect();
     cx.ui.table(&["N", "AT", "WHAT", "SECRETS"], &rows)
+}
+
+/// What is known of the uses of one secret.
+struct Used<'e> {
+    times: usize,
+    first: Moment,
+    last: Moment,
+    by: BTreeSet<&'e str>,
+}
+
+fn show_secrets(entries: &[Entry], cx: &Context) -> Result<(), Error> {
+    let mut secrets: BTreeMap<(&str, &str), Used<'_>> = BTreeMap::new();
+    for entry in entries {
+        for name in &entry.secrets {
+            let used = secrets.entry((name, &entry.vault)).or_insert(Used {
+                times: 0,
+                first: entry.at,
+                last: entry.at,
+                by: BTreeSet::new(),
+            });
+            used.times += 1;
+            used.last = entry.at;
+            used.by.insert(&entry.what);
+        }
+    }
+    if cx.ui.is_json() {
+        let as_json = |((name, vault), used): (&(&str, &str), &Used<'_>)| {
+            json!({ "secret": name, "vault": vault, "times": used.times,
+                "first": used.first.to_string(), "last": used.last.to_string(), "what": used.by })
+        };
+        let secrets: Vec<Value> = secrets.iter().map(as_json).collect();
+        return cx.ui.json(&json!({ "secrets": secrets }));
+    }
+    let vaults: BTreeSet<&str> = secrets.keys().map(|(_, vault)| *vault).collect();
+    let rows = secrets.iter().map(|((name, vault), used)| {
+        vec![
+            match vaults.len() {
+                1 => (*name).to_owned(),
+                _ => format!("{name} ({})", vault.get(..8).unwrap_or(vault)),
+            },
+            used.times.to_string(),
+            used.first.to_string(),
+            used.last.to_string(),
+            used.by.iter().copied().collect::<Vec<_>>().join(", "),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    cx.ui
+        .table(&["SECRET", "TIMES", "FIRST", "LAST", "BY"], &rows)
 }
 
 fn as_json(entry: &Entry) -> Value {
