@@ -13,6 +13,7 @@ mod private_key;
 pub mod ssh_ed25519;
 pub mod sshsig;
 pub mod stream;
+pub mod transit;
 mod wrap;
 pub mod x25519;
 
