@@ -133,6 +133,32 @@ pub enum ServerError {
         /// What is wrong with it, made safe.
         why: String,
     },
+    /// A key of the transit engine that data keys are not sealed by.
+    #[error("data keys are not sealed by the server's key `{key}`: {why}")]
+    UnfitKey {
+        /// Its mount and name.
+        key: String,
+        /// Why not.
+        why: String,
+    },
+    /// A key of the transit engine that is gone, or whose old versions open nothing any more.
+    #[error("the server's key `{key}` does not open what its version {version} sealed")]
+    ClosedKey {
+        /// Its mount and name.
+        key: String,
+        /// The version.
+        version: u32,
+        /// What the server said.
+        said: Vec<String>,
+    },
+    /// Something else than what a key of the transit engine sealed, or sealed for another place.
+    #[error("the server's key `{key}` did not seal it, or not for this place")]
+    NotOfKey {
+        /// Its mount and name.
+        key: String,
+        /// What the server said.
+        said: Vec<String>,
+    },
     /// More than any answer has.
     #[error("{address} answers with more than {most} bytes")]
     TooLarge {
@@ -215,9 +241,11 @@ impl Explain for ServerError {
             | Self::NoAddress
             | Self::BadAddress { .. }
             | Self::Clear { .. }
-            | Self::BadFile { .. } => Code::Config,
+            | Self::BadFile { .. }
+            | Self::UnfitKey { .. } => Code::Config,
+            Self::ClosedKey { .. } => Code::NoKey,
             Self::BadPath { .. } | Self::NoRole { .. } => Code::Usage,
-            Self::Alarm { .. } => Code::Auth,
+            Self::Alarm { .. } | Self::NotOfKey { .. } => Code::Auth,
             Self::BadToken
             | Self::BadCredential
             | Self::TooLargeThere { .. }
@@ -241,7 +269,9 @@ impl Explain for ServerError {
             Self::Unreachable { why, .. }
             | Self::Uncertain { why, .. }
             | Self::Certificate { why, .. } => vec![why.clone()],
-            Self::Refused { said, .. } => said.clone(),
+            Self::Refused { said, .. }
+            | Self::ClosedKey { said, .. }
+            | Self::NotOfKey { said, .. } => said.clone(),
             Self::Alarm { found, .. } => {
                 let made = |path| format!("it was made at {path}");
                 found.iter().map(made).collect()
@@ -299,6 +329,23 @@ impl Explain for ServerError {
             Self::Refused { status: 403, .. } => vec![
                 "the token has ended or its policies do not allow it: `clws server status`"
                     .to_owned(),
+            ],
+            Self::UnfitKey { key, .. } => {
+                let key = key.rsplit_once('/').unwrap_or(("transit", key));
+                vec![format!(
+                    "`bao write -f {}/keys/{} type=aes256-gcm96` makes one that serves",
+                    key.0, key.1
+                )]
+            }
+            Self::ClosedKey { .. } => vec![
+                "somebody who opens it with a key of their own runs `clws rekey` on it; or the key's \
+                 `min_decryption_version` is set back until then"
+                    .to_owned(),
+            ],
+            Self::NotOfKey { .. } => vec![
+                "is it the same server that it was sealed by? `clws server status` shows which one you mean"
+                    .to_owned(),
+                "`clws check` shows whether more was changed; `clws rekey` makes wraps anew".to_owned(),
             ],
             Self::Busy { .. } => vec!["run it again in a while".to_owned()],
             Self::Uncertain { .. } => {

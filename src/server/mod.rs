@@ -29,6 +29,7 @@ mod settings;
 mod ssh;
 mod survey;
 mod token;
+pub mod transit;
 mod wire;
 
 pub use address::{Address, Cluster};
