@@ -142,7 +142,9 @@ fn the_page_about_servers_is_true() {
     );
     std::fs::write(&program, text).expect("a program");
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("a mode");
-    let policy = br#"path "secret/*" { capabilities = ["create", "read", "update", "list"] }"#;
+    let policy = br#"path "secret/*" { capabilities = ["create", "read", "update", "list"] }
+        path "transit/keys/clws" { capabilities = ["read"] }
+        path "transit/encrypt/clws" { capabilities = ["update"] }"#;
     bao.bao(&["policy", "write", "clws", "-"], policy);
     let token = ["token", "create", "-field=token", "-policy=clws", "-ttl=1h"];
     let token = bao.bao(&token, b"").trim().to_owned();
@@ -152,7 +154,10 @@ fn the_page_about_servers_is_true() {
     let settings = format!("[server]\naddress = \"{}\"\n", bao.address);
     std::fs::write(config.join("config.toml"), settings).expect("a file");
     let page = std::fs::read_to_string("docs/server.md").expect("the page");
-    let environment = [("DBUS_SESSION_BUS_ADDRESS", keyring.bus())];
+    let environment = [
+        ("DBUS_SESSION_BUS_ADDRESS", keyring.bus()),
+        ("ADDRESS", bao.address.clone()),
+    ];
     for block in page.split("```console\n").skip(1) {
         let block = block.split("```").next().unwrap_or_default();
         run_in(&lab, block, Some(&programs), &environment, None);

@@ -64,8 +64,15 @@ impl Check<'_> {
         let mut faulty = false;
         for opener in self.openers {
             match document.data_key(std::slice::from_ref(opener)) {
-                Ok(data_key) => opened = Some(data_key),
+                Ok(data_key) => {
+                    if opener.login().is_some() {
+                        self.counts.by_server = self.counts.by_server.saturating_sub(1);
+                    }
+                    opened = Some(data_key);
+                }
                 Err(error) if error.code() == Code::NoKey => {}
+                // That a server is down or refuses is no fault of the vault.
+                Err(error) if opener.login().is_some() && error.code() != Code::Auth => {}
                 Err(error) => {
                     faulty = true;
                     self.add(of_error(Kind::Wrap, path, &error));

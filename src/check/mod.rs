@@ -45,6 +45,8 @@ pub struct Counts {
     pub files: usize,
     /// Documents and files that none of the identities opens.
     pub closed: usize,
+    /// Wraps by keys of a server that no login was seen to open: whether they do cannot be seen from here.
+    pub by_server: usize,
 }
 
 /// A check under way.

@@ -52,6 +52,8 @@ impl Check<'_> {
             }
             if let Err(error) = document.check_wrap(wrap) {
                 self.add(Finding::of(Kind::Wrap, path, &error));
+            } else if wrap.is_of_server() {
+                self.counts.by_server += 1;
             }
         }
         for reader in &rights.readers {

@@ -206,7 +206,7 @@ fn is_down(error: &ServerError) -> bool {
 }
 
 /// The same error once more.
-fn again(error: &Error) -> Error {
+pub(super) fn again(error: &Error) -> Error {
     retold(error, error.message()).into()
 }
 

@@ -14,7 +14,8 @@ use crate::text::count;
 /// Verify the whole vault: form, signatures, readers, rules, and what was seen before
 ///
 /// Needs no private key. Exits with 1 if something was found that is more than a note. What a sealed
-/// file's age stanzas say cannot be seen from outside; its signed sidecar is believed.
+/// file's age stanzas say cannot be seen from outside; its signed sidecar is believed. Wraps by keys that a
+/// server keeps are looked at and counted; only `--full`, with a login there, tries them.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// Also open everything that your identities can
@@ -25,8 +26,8 @@ pub(crate) struct CheckArgs {
 pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.vault()?;
     let mut report = if args.full {
-        let bundles = cx.bundles()?;
-        let mine = cx.openers(&bundles);
+        let bundles = cx.bundles_for(&vault)?;
+        let mine = cx.openers(&vault, &bundles);
         check(&vault, Some(&as_openers(&mine)))?
     } else {
         check(&vault, None)?
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
         values,
         files,
         closed,
+        by_server,
     } = report.counts;
     cx.ui.say(&format!(
         "checked {} with {} and {}: {}, {}",
@@ -74,6 +76,12 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
     if closed > 0 {
         cx.ui
             .say(&format!("{closed} of them are not sealed to you"));
+    }
+    if by_server > 0 {
+        cx.ui.say(&format!(
+            "{} by a server's key: that they open is seen by `check --full` with a login there",
+            count(by_server, "wrap"),
+        ));
     }
     Ok(if faults.is_empty() {
         ExitCode::SUCCESS

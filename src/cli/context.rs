@@ -5,16 +5,20 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
+use crate::crypto::transit;
 use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::exec::Inherited;
 use crate::fs::FsError;
-use crate::identity::{self, Ask, Bundle, Lent, Native, Opening, PublicFolder, Signer};
-use crate::recipients::{PublicRecipient, Sealing};
+use crate::identity::{self, Ask, Bundle, IdentityError, PublicFolder, Signer};
+use crate::recipients::{PublicRecipient, RecipientKey, Sealing};
 use crate::trust::{Expectation, SETTINGS_FILE, Standing};
-use crate::vault::{Change, KeyInMemory, Opener, Signs, Vault};
+use crate::vault::{Change, KeyInMemory, Signs, Vault};
 use crate::world::World;
 
+use super::key_server::KeyServer;
+use super::opener::Mine;
+pub(crate) use super::opener::as_openers;
 use super::ui::Ui;
 
 /// What every command gets.
@@ -25,41 +29,8 @@ pub(crate) struct Context {
     pub(crate) identity: Option<PathBuf>,
     pub(crate) expect: Option<String>,
     pub(crate) inherited: Inherited,
-}
-
-/// One of the person's identities, as the vault uses it.
-pub(crate) struct Mine<'a> {
-    bundle: &'a Bundle,
-    ask: &'a dyn Ask,
-    opened: std::cell::OnceCell<Opening<'a>>,
-}
-
-impl Opener for Mine<'_> {
-    fn recipient(&self) -> Option<&str> {
-        self.bundle.recipient()
-    }
-
-    fn label(&self) -> String {
-        self.bundle.label().to_owned()
-    }
-
-    fn age(&self) -> Result<Lent<'_>, Error> {
-        Ok(self.opening()?.lend())
-    }
-
-    fn native(&self) -> Result<Option<Native>, Error> {
-        Ok(self.opening()?.native())
-    }
-}
-
-impl<'a> Mine<'a> {
-    fn opening(&self) -> Result<&Opening<'a>, Error> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let opened = self.bundle.open_age(self.ask)?;
-        Ok(self.opened.get_or_init(|| opened))
-    }
+    /// The person's server, for what its keys seal and open.
+    pub(crate) key_server: KeyServer,
 }
 
 /// One of the person's signing keys, as the vault uses it; opened when it signs.
@@ -275,15 +246,30 @@ impl Context {
         opened.is_some_and(|(party, vault)| vault.party(&party).is_ok_and(|party| party.public))
     }
 
-    /// The bundles as openers.
-    pub(crate) fn openers<'a>(&'a self, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
-        bundles
+    /// As [`Self::bundles`], to open secrets of a vault with. Where a server keeps keys for its readers, whoever is
+    /// logged in there need not have any.
+    pub(crate) fn bundles_for(&self, vault: &Vault) -> Result<Vec<Bundle>, Error> {
+        match self.bundles() {
+            Err(error)
+                if matches!(error.downcast_ref(), Some(IdentityError::NoneYet { .. }))
+                    && self.key_server.is_named()
+                    && !vault.transit_keys()?.is_empty() =>
+            {
+                Ok(Vec::new())
+            }
+            bundles => bundles,
+        }
+    }
+
+    /// The bundles as openers, and behind them the login at the person's server, if one is named.
+    pub(crate) fn openers<'a>(&'a self, vault: &'a Vault, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
+        let login = self.key_server.is_named();
+        // One that only signs says that it opens nothing, and would say so in place of the server.
+        let held = bundles
             .iter()
-            .map(|bundle| Mine {
-                bundle,
-                ask: &self.ui,
-                opened: std::cell::OnceCell::new(),
-            })
+            .filter(|bundle| !login || bundle.age_kept().is_some());
+        held.map(|bundle| Mine::of(bundle, &self.ui))
+            .chain(login.then(|| Mine::at(vault, &self.key_server)))
             .collect()
     }
 
@@ -330,7 +316,7 @@ impl Context {
         what: &str,
         make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.change_with(&self.bundles()?, vault, what, make)
+        self.change_with(&self.bundles_for(vault)?, vault, what, make)
     }
 
     /// As [`Self::change`], with identities that were found before.
@@ -341,10 +327,10 @@ impl Context {
         what: &str,
         make: impl FnOnce(&mut Change<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (mine, keys) = (self.openers(bundles), self.signers(vault, bundles)?);
+        let (mine, keys) = (self.openers(vault, bundles), self.signers(vault, bundles)?);
         let (openers, signers) = (as_openers(&mine), as_signers(&keys));
         let author = vault.author(&signers)?;
-        let to_recipient = |recipient: &PublicRecipient| self.to_recipient(recipient);
+        let to_recipient = |recipient: &PublicRecipient| self.to_recipient(vault, recipient);
         let mut change = Change::begin(vault, &author, &openers, &to_recipient, what)?;
         let made = make(&mut change)?;
         change.commit()?;
@@ -365,28 +351,28 @@ impl Context {
         Ok(None)
     }
 
-    /// What age seals to for a public recipient; plugins only with the person's leave.
+    /// What is sealed to for a public recipient; plugins only with the person's leave, keys of a server by a login.
     pub(crate) fn to_recipient<'a>(
         &'a self,
+        vault: &Vault,
         recipient: &PublicRecipient,
     ) -> Result<Sealing<'a>, Error> {
         if let Some(native) = recipient.key.native()? {
             return Ok(native);
         }
+        if let RecipientKey::Transit(key) = &recipient.key {
+            let to = transit::Recipient::new(key.clone(), &self.key_server, *vault.id());
+            return Ok(Sealing::Transit(Box::new(to)));
+        }
         let config = identity::Config::read(&self.world)?;
         let text = recipient.key.as_str();
-        Ok(Box::new(identity::plugin_recipient(
+        Ok(Sealing::Age(Box::new(identity::plugin_recipient(
             &self.world,
             &config,
             text,
             &self.ui,
-        )?))
+        )?)))
     }
-}
-
-/// Borrows openers as the vault wants them.
-pub(crate) fn as_openers<'a>(mine: &'a [Mine<'_>]) -> Vec<&'a dyn Opener> {
-    mine.iter().map(|mine| mine as &dyn Opener).collect()
 }
 
 /// Borrows signing keys as the vault wants them.

@@ -227,8 +227,8 @@ fn with_run<T>(
     asked: &Asked<'_>,
     f: impl AsyncFnOnce(&Run<'_>, &Live<'_>) -> T,
 ) -> Result<T, Error> {
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(vault)?;
+    let mine = cx.openers(vault, &bundles);
     let reader = Reader::new(vault, as_openers(&mine), "deploy", Sync::Disk)?;
     let keys = cx.signers(vault, &bundles)?;
     // Reading rights are enough to deploy; somebody without a signing key here is named by the system.

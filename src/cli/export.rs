@@ -80,8 +80,8 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
         };
         return cx.ui.json(&export::references(&vault, &chosen, &kv)?);
     }
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     if to_stdout && matches!(args.format, As::Age | As::Dir) {
         return Err(
             usage("`--out -` prints one document, as dotenv, json, ansible or sops").into(),
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     }
     let reader = Reader::new(&vault, as_openers(&mine), "export", Sync::Lazy)?.for_programs();
     if to_stdout {
-        let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+        let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(&vault, recipient);
         let wanted = (chosen.as_slice(), args.format);
         let text = export::one(&vault, &reader, &to_recipient, wanted)?;
         warn(cx, &reader);
@@ -106,7 +106,7 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     };
     let out = cx.world.folder().join(&args.out);
     let folder = Folder::make(&out, vault.tree().path(), disk)?;
-    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(&vault, recipient);
     let mut progress = cx.ui.progress("writing", chosen.len());
     let stopped = stopped_by_signal()?;
     let written = export::write(

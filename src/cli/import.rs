@@ -100,12 +100,12 @@ fn passwords(args: &ImportArgs, cx: &Context) -> Result<Passwords, Error> {
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
-    let bundles = match cx.bundles() {
+    let bundles = match cx.bundles_for(&vault) {
         // Whoever only looks need not have one.
         Err(error) if args.plan && error.code() == Code::NoKey => Vec::new(),
         bundles => bundles?,
     };
-    let mine = cx.openers(&bundles);
+    let mine = cx.openers(&vault, &bundles);
     let wanted = Wanted {
         scope: args.scope.clone(),
         whole: args.whole,

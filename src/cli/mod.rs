@@ -22,9 +22,11 @@ mod host;
 mod identity;
 mod import;
 mod init;
+mod key_server;
 mod login;
 mod man;
 mod merge;
+mod opener;
 mod progress;
 mod recipient;
 mod rekey;
@@ -50,6 +52,7 @@ use crate::fs::clear_left_behind;
 use crate::world::World;
 
 use context::Context;
+use key_server::KeyServer;
 use ui::{Talk, Ui};
 
 /// Secrets encrypted in git, injected where they are needed
@@ -242,6 +245,7 @@ pub fn main() -> ExitCode {
     }
     let ui = Ui::new(talk, json, !no_input, yes).for_agent(world.is_for_agent());
     let cx = Context {
+        key_server: KeyServer::new(world.clone()),
         world,
         ui,
         vault_dir: vault,

@@ -12,7 +12,7 @@ use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
 use crate::trust::Trust;
-use crate::vault::{Change, Listed, Vault};
+use crate::vault::{Change, Listed, Vault, VaultError};
 
 /// More documents and files than this, to which the same happens, are counted.
 const MOST_LINES: usize = 20;
@@ -126,8 +126,8 @@ pub(crate) fn change_with(
     if !differences.is_empty() {
         cx.ui.confirm("sign this as the next trust version?")?;
     }
-    let bundles = cx.bundles()?;
-    let (mine, keys) = (cx.openers(&bundles), cx.signers(vault, &bundles)?);
+    let bundles = cx.bundles_for(vault)?;
+    let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
     let (openers, signers) = (as_openers(&mine), as_signers(&keys));
     if let (Some(side), Some(there)) = (&next.side, &next.there) {
         // Before the change: what a cut-off run leaves of it is written again by the next one.
@@ -138,7 +138,7 @@ pub(crate) fn change_with(
     } else {
         Some(sign_rules(vault, new, next, &signers)?)
     };
-    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(recipient);
+    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(vault, recipient);
     if signed
         .as_ref()
         .is_some_and(|signed| !signed.lacking.is_nothing())
@@ -189,7 +189,7 @@ pub(crate) fn change_with(
         match result {
             Ok(notices) => notices.iter().for_each(|notice| cx.ui.warn(notice)),
             // Somebody who can will do it: a right that is given or taken counts from the signature on.
-            Err(error) if matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth) => {
+            Err(error) if is_for_others(&error) => {
                 left.push((path.to_owned(), error.message()));
             }
             Err(error) => return Err(error),
@@ -210,6 +210,12 @@ pub(crate) fn change_with(
         ));
     }
     Ok(())
+}
+
+/// Whether somebody else can do what this person could not, so that the rules need not wait for it.
+fn is_for_others(error: &Error) -> bool {
+    matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth)
+        || matches!(error.downcast_ref(), Some(VaultError::NotToServer { .. }))
 }
 
 /// What happens to each document and file. A person who is asked is shown who leaves, and not a

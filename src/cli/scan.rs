@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::context::{Context, as_openers};
+use crate::cli::opener::Mine;
 use crate::error::{Code, Error};
 use crate::fs::Tree;
 use crate::scan::{Finding, What, learn, staged, walk};
@@ -35,7 +36,8 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
         Err(error) if error.code() == Code::NoKey => Vec::new(),
         other => other?,
     };
-    let mine = cx.openers(&bundles);
+    // Before each commit no server is to be asked.
+    let mine: Vec<Mine<'_>> = bundles.iter().map(|one| Mine::of(one, &cx.ui)).collect();
     if mine.is_empty() {
         cx.ui
             .warn("you have no identity here, so only private keys are looked for");

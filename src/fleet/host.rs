@@ -212,8 +212,8 @@ pub fn boot_key(party: &Party) -> Option<&str> {
     let own = recipients.find(|recipient| recipient.name == BOOT)?;
     match &own.key {
         RecipientKey::Age(key) => Some(key),
-        // A plugin needs somebody there.
-        RecipientKey::Ssh(_) | RecipientKey::Plugin(_) => None,
+        // A plugin needs somebody there, and a server may not be reached yet.
+        RecipientKey::Ssh(_) | RecipientKey::Plugin(_) | RecipientKey::Transit(_) => None,
     }
 }
 

@@ -342,8 +342,8 @@ fn parse_recipient(table: &Table<'_>) -> Result<PublicRecipient, LineError> {
     let mut keys = Vec::new();
     for field in ["age", "ssh", "plugin", "transit"] {
         if let Some(text) = table.optional(field)? {
-            let key =
-                RecipientKey::parse(text).map_err(|error| table.wrong(field, error.to_string()))?;
+            let key = RecipientKey::parse_as(field, text);
+            let key = key.map_err(|error| table.wrong(field, error.to_string()))?;
             if key.as_str() != text {
                 return Err(table.wrong(field, "the key alone, without a comment".to_owned()));
             }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::crypto::sshsig::PublicKey;
+use crate::crypto::transit::{self, NoTransitKey, TransitKey};
 use crate::crypto::{ssh_ed25519, x25519};
-use crate::error::{Code, Explain};
+use crate::error::{Code, Error, Explain};
 
 /// One way in which a party receives secrets, `[recipient.laptop]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,10 +25,37 @@ pub enum RecipientKey {
     Ssh(String),
     /// A recipient of an age plugin, `age1NAME1…`.
     Plugin(String),
+    /// A key that a server keeps, `MOUNT/NAME` of its transit engine.
+    Transit(TransitKey),
 }
 
-/// What age seals to.
-pub type Sealing<'a> = Box<dyn age::Recipient + 'a>;
+/// What is sealed to.
+pub enum Sealing<'a> {
+    /// What age seals to.
+    Age(Box<dyn age::Recipient + 'a>),
+    /// A key of a server, to which age files and data keys are sealed in ways of their own.
+    Transit(Box<transit::Recipient<'a>>),
+}
+
+impl Sealing<'_> {
+    /// For an age file.
+    #[must_use]
+    pub fn age(&self) -> &dyn age::Recipient {
+        match self {
+            Self::Age(recipient) => &**recipient,
+            Self::Transit(recipient) => &**recipient,
+        }
+    }
+
+    /// The key of a server that an age file could not be sealed to, and why: age has no words for that.
+    #[must_use]
+    pub fn fault(&self) -> Option<(String, Error)> {
+        match self {
+            Self::Age(_) => None,
+            Self::Transit(recipient) => Some((recipient.key().to_string(), recipient.fault()?)),
+        }
+    }
+}
 
 /// Why a text is no recipient, or cannot be sealed to.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -44,6 +72,9 @@ pub enum RecipientError {
     /// An SSH key that does not read.
     #[error("this `ssh-ed25519` key is cut or damaged")]
     DamagedSshKey,
+    /// No place of a key at a server.
+    #[error(transparent)]
+    NoTransitKey(#[from] NoTransitKey),
 }
 
 impl Explain for RecipientError {
@@ -52,6 +83,12 @@ impl Explain for RecipientError {
     }
 
     fn hints(&self) -> Vec<String> {
+        if let Self::NoTransitKey(_) = self {
+            return vec![
+                "the transit engine is mounted as `transit` unless you named it otherwise"
+                    .to_owned(),
+            ];
+        }
         let mut hints = vec![
             "`clws identity new NAME` makes an identity, `clws identity show` its public half"
                 .to_owned(),
@@ -67,6 +104,17 @@ impl Explain for RecipientError {
 }
 
 impl RecipientKey {
+    /// Reads what a party's file has under `field`.
+    ///
+    /// # Errors
+    /// [`RecipientError`].
+    pub fn parse_as(field: &str, text: &str) -> Result<Self, RecipientError> {
+        match field {
+            "transit" => Ok(Self::Transit(text.parse()?)),
+            _ => Self::parse(text),
+        }
+    }
+
     /// Reads `age1…`, or a line of a `.pub` file.
     ///
     /// # Errors
@@ -119,17 +167,18 @@ impl RecipientKey {
                 Some(key) => Ok(Some(key)),
                 None => Err(RecipientError::NotARecipient(text.clone())),
             },
-            Self::Ssh(_) | Self::Plugin(_) => Ok(None),
+            Self::Ssh(_) | Self::Plugin(_) | Self::Transit(_) => Ok(None),
         }
     }
 
-    /// What age seals to; `None` for one that a plugin seals to.
+    /// What age seals to; `None` for one that a plugin or a server seals to.
     ///
     /// # Errors
     /// [`RecipientError::NotARecipient`].
     pub fn native(&self) -> Result<Option<Sealing<'static>>, RecipientError> {
         let Self::Ssh(text) = self else {
-            return Ok(self.x25519()?.map(|key| Box::new(key) as Sealing<'static>));
+            let key = self.x25519()?;
+            return Ok(key.map(|key| Sealing::Age(Box::new(key))));
         };
         let key = text
             .parse()
@@ -137,7 +186,7 @@ impl RecipientKey {
             .as_ref()
             .and_then(ssh_ed25519::Recipient::new);
         let key = key.ok_or(RecipientError::DamagedSshKey)?;
-        Ok(Some(Box::new(key)))
+        Ok(Some(Sealing::Age(Box::new(key))))
     }
 
     /// The public key as text.
@@ -145,6 +194,7 @@ impl RecipientKey {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Age(text) | Self::Ssh(text) | Self::Plugin(text) => text,
+            Self::Transit(key) => key.as_str(),
         }
     }
 
@@ -155,6 +205,7 @@ impl RecipientKey {
             Self::Age(_) => "age",
             Self::Ssh(_) => "ssh",
             Self::Plugin(_) => "plugin",
+            Self::Transit(_) => "transit",
         }
     }
 }

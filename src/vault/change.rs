@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::fs::{Edit, Journal, Lock, New, Sync};
 use crate::name::{DocumentPath, FilePath, ValueName};
-use crate::recipients::PublicRecipient;
+use crate::recipients::{PublicRecipient, Sealing};
 use crate::secret::Plain;
 use crate::trust::Step;
 
@@ -27,7 +27,7 @@ use self::draft::{Draft, lower};
 pub(super) use self::load::Purpose;
 use self::load::wraps_for;
 use super::claim::refused;
-use super::document::{Document, Wrap};
+use super::document::Document;
 use super::kind::ValueType;
 use super::open::{Author, Vault};
 use super::policy::{Policy, PolicyKey};
@@ -35,11 +35,12 @@ use super::read::Opener;
 use super::record::{State, Unsigned, seal_value};
 use super::sealing::Keys;
 use super::transfer::Origin;
+use super::wrap::Wrap;
 use super::{VaultError, file_draft::FileDraft};
 
-/// Turns a party's public recipient into what age seals to: plugins need the person's leave.
-pub type ToRecipient<'a> =
-    dyn Fn(&PublicRecipient) -> Result<Box<dyn age::Recipient + 'a>, Error> + 'a;
+/// Turns a party's public recipient into what is sealed to: plugins need the person's leave, a server's keys
+/// a login there.
+pub type ToRecipient<'a> = dyn Fn(&PublicRecipient) -> Result<Sealing<'a>, Error> + 'a;
 
 /// So many of its own signatures a change verifies. What it reads back is the very record that was signed,
 /// and a signature was verified when an agent gave it, or made by ring in this process; what is left to
@@ -345,13 +346,8 @@ impl<'a> Change<'a> {
                 return Ok(None);
             }
             let keys = (&draft.head.key_id, &draft.data_key);
-            let key = to_recipient(recipient)?;
-            Ok(Some(Wrap::seal(
-                name.to_owned(),
-                recipient.key.as_str(),
-                &*key,
-                keys,
-            )?))
+            let to = (recipient.key.as_str(), &to_recipient(recipient)?);
+            Ok(Some(Wrap::seal(name.to_owned(), to, &draft.place, keys)?))
         })?;
         let names = wanted.iter().map(|wrap| wrap.name.clone()).collect();
         draft.wraps.extend(wanted);

@@ -1,19 +1,19 @@
 //! A sealed document as it lies in the vault: read, and not yet judged.
 
 use crate::cores;
-use crate::crypto::{DataKey, decode_base64, encode_base64, unwrap, wrap};
+use crate::crypto::DataKey;
 use crate::fs::FsError;
 use crate::lines::{self, Header, Kind, LineError, MAX_FILE, Parsed, Schema};
 use crate::name::{DocumentPath, ValueName};
 use crate::secret::Plain;
 
+use super::VaultError;
 use super::head::{HEAD_KEYS, Head};
 use super::open::Vault;
 use super::place::Place;
 use super::record::{Record, SECRET_KEYS, kid_of};
 use super::retired::{RETIRED_KEYS, Retired};
 use super::submission::SUBMISSION_KEYS;
-use super::{Opener, VaultError};
 
 /// The tables and keys of a sealed document.
 pub static DOCUMENT_SCHEMA: Schema = Schema {
@@ -71,53 +71,6 @@ impl Vault {
             Some(text) => Ok(Some(text)),
             None => self.tree().read(&relative, MAX_FILE),
         }
-    }
-}
-
-/// The data key, wrapped for one recipient of one reader: `[reader."ada/laptop"]`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wrap {
-    /// Party and recipient: `ada/laptop`.
-    pub name: String,
-    /// The public key that it is wrapped for, as the file claims.
-    pub recipient: String,
-    /// `kid:age:base64`.
-    pub text: String,
-}
-
-impl Wrap {
-    /// Wraps a data key.
-    pub(super) fn seal(
-        name: String,
-        recipient: &str,
-        key: &dyn age::Recipient,
-        (key_id, data_key): (&[u8; 32], &DataKey),
-    ) -> Result<Self, VaultError> {
-        let bytes = wrap(data_key, key).map_err(|_| VaultError::CannotWrap {
-            recipient: recipient.to_owned(),
-        })?;
-        let text = format!("{}:age:{}", kid_of(key_id), encode_base64(&bytes));
-        Ok(Self {
-            name,
-            recipient: recipient.to_owned(),
-            text,
-        })
-    }
-
-    /// The party before the slash.
-    #[must_use]
-    pub fn party(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
-    }
-
-    /// Prints the table.
-    #[must_use]
-    pub fn print(&self) -> String {
-        let fields = [
-            ("recipient", self.recipient.as_str().into()),
-            ("key", self.text.as_str().into()),
-        ];
-        lines::print("reader", Some(&self.name), &fields)
     }
 }
 
@@ -224,130 +177,6 @@ impl<'a> Document<'a> {
         self.parsed
             .of_kind("secret")
             .filter_map(|header| header.name)
-    }
-
-    /// All wraps.
-    ///
-    /// # Errors
-    /// [`VaultError::Line`].
-    pub fn wraps(&self) -> Result<Vec<Wrap>, VaultError> {
-        let parse = |header| {
-            let table = self.parsed.table(header)?;
-            Ok(Wrap {
-                name: table.name().to_owned(),
-                recipient: table.text("recipient")?.to_owned(),
-                text: table.text("key")?.to_owned(),
-            })
-        };
-        let wraps: Result<Vec<_>, _> = self.parsed.of_kind("reader").map(parse).collect();
-        wraps.map_err(|error| self.at(error))
-    }
-
-    /// Unwraps the data key with the first of `openers` that a wrap is for, and checks it against
-    /// the commitment.
-    ///
-    /// # Errors
-    /// [`VaultError::NoKey`] if there is no wrap for any of them, [`VaultError::BadWrap`] if the
-    /// wrap does not hold this document's key.
-    pub fn data_key(&self, openers: &[&dyn Opener]) -> Result<DataKey, crate::error::Error> {
-        let wraps = self.wraps()?;
-        let mine = openers.iter().find_map(|opener| {
-            let recipient = opener.recipient()?;
-            let wrap = wraps.iter().find(|wrap| wrap.recipient == recipient)?;
-            Some((opener, wrap))
-        });
-        let Some((opener, wrap)) = mine else {
-            // A public half that only opening would show (an identity under a passphrase) is worth a
-            // try with each wrap. If that fails, why it stayed closed is what the person must know.
-            let mut closed = None;
-            for opener in openers.iter().filter(|opener| opener.recipient().is_none()) {
-                let identity = match opener.age() {
-                    Ok(identity) => identity,
-                    Err(error) => {
-                        closed = closed.or(Some(error));
-                        continue;
-                    }
-                };
-                for wrap in &wraps {
-                    if let Some(Ok(data_key)) = self.open_wrap(wrap, &*identity) {
-                        return Ok(data_key);
-                    }
-                }
-            }
-            if let Some(error) = closed {
-                return Err(error);
-            }
-            let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
-            readers.dedup();
-            return Err(VaultError::NoKey {
-                name: self.place.path.to_string(),
-                tried: openers.iter().map(|opener| opener.label()).collect(),
-                readers,
-            }
-            .into());
-        };
-        let identity = opener.age()?;
-        match self.open_wrap(wrap, &*identity) {
-            Some(opened) => Ok(opened?),
-            None => Err(self.bad_wrap(wrap).into()),
-        }
-    }
-
-    fn bad_wrap(&self, wrap: &Wrap) -> VaultError {
-        VaultError::BadWrap {
-            document: self.place.path.to_string(),
-            reader: crate::text::clean(&wrap.name),
-        }
-    }
-
-    /// The age file of a wrap that says it holds this document's key.
-    fn wrapped(&self, wrap: &Wrap) -> Result<Vec<u8>, VaultError> {
-        let mut parts = wrap.text.splitn(3, ':');
-        let (kid, form, bytes) = (parts.next(), parts.next(), parts.next());
-        let ours = kid == Some(&kid_of(&self.head.key_id)) && form == Some("age");
-        let bytes = bytes.filter(|_| ours);
-        bytes
-            .and_then(|bytes| decode_base64(bytes).ok())
-            .ok_or_else(|| self.bad_wrap(wrap))
-    }
-
-    /// Checks what shows of a wrap without a private key: that it names this document's key, and is an
-    /// age file.
-    ///
-    /// # Errors
-    /// [`VaultError::BadWrap`].
-    pub fn check_wrap(&self, wrap: &Wrap) -> Result<(), VaultError> {
-        if self
-            .wrapped(wrap)?
-            .starts_with(b"age-encryption.org/v1\n-> ")
-        {
-            Ok(())
-        } else {
-            Err(self.bad_wrap(wrap))
-        }
-    }
-
-    /// Opens one wrap and compares the key with the commitment; `None` if it is for somebody else.
-    fn open_wrap(
-        &self,
-        wrap: &Wrap,
-        identity: &dyn age::Identity,
-    ) -> Option<Result<DataKey, VaultError>> {
-        let bytes = match self.wrapped(wrap) {
-            Ok(bytes) => bytes,
-            Err(error) => return Some(Err(error)),
-        };
-        let data_key = match unwrap(&bytes, identity) {
-            Ok(data_key) => data_key,
-            Err(crate::crypto::CryptoError::NoIdentity) => return None,
-            Err(_) => return Some(Err(self.bad_wrap(wrap))),
-        };
-        let commitment = data_key.commitment(&self.place.vault, &self.place.id);
-        if commitment == Ok(self.head.key_id) {
-            Some(Ok(data_key))
-        } else {
-            Some(Err(self.bad_wrap(wrap)))
-        }
     }
 
     /// Checks that a record is sealed under this document's current key.

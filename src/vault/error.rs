@@ -1,6 +1,6 @@
 //! Why something in the vault stayed closed, or was not written.
 
-use crate::error::{Code, Explain};
+use crate::error::{Code, Error, Explain};
 use crate::lines::{Fault, LineError};
 use crate::text::{any_of, count, list};
 use crate::trust::TrustError;
@@ -115,6 +115,14 @@ pub enum VaultError {
     OtherFile { name: String },
     #[error("the age file of `{name}`: {why}")]
     BadFile { name: String, why: String },
+    #[error("the server that could open `{name}` did not: {}", error.message())]
+    NotByServer { name: String, error: Error },
+    #[error("`{path}` cannot be sealed to {reader}, whose key a server keeps: {}", error.message())]
+    NotToServer {
+        path: String,
+        reader: String,
+        error: Error,
+    },
 }
 
 impl Explain for VaultError {
@@ -154,6 +162,7 @@ impl Explain for VaultError {
             | Self::IsDocument(_) => Code::Usage,
             Self::Exists(_) => Code::Conflict,
             Self::CannotWrap { .. } => Code::Backend,
+            Self::NotByServer { error, .. } | Self::NotToServer { error, .. } => error.code(),
             Self::NotVerified(_) => Code::IoErr,
         }
     }
@@ -161,6 +170,7 @@ impl Explain for VaultError {
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Trust(error) => error.notes(),
+            Self::NotByServer { error, .. } | Self::NotToServer { error, .. } => error.notes(),
             Self::NoKey { tried, readers, .. } => {
                 vec![
                     format!("tried {}", list(tried)),
@@ -192,6 +202,15 @@ impl Explain for VaultError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Trust(error) => error.hints(),
+            Self::NotByServer { error, .. } => error.hints(),
+            Self::NotToServer { path, error, .. } => {
+                let mut hints = error.hints();
+                hints.push(format!(
+                    "new values of a document that is there need no server; only new readers, documents and data keys \
+                     do, so somebody else who has a login there may do this to `{path}`"
+                ));
+                hints
+            }
             Self::Line { file, error } if matches!(error.fault, Fault::DuplicateTable(_)) => vec![
                 format!("if a merge put them together: `clws merge {file}` joins it anew, by table"),
             ],

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::fs::{FsError, Staged};
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
-use crate::recipients::PublicRecipient;
+use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{FILE_RECORD, SeenKind};
 
 use super::VaultError;
@@ -15,6 +15,7 @@ use super::change::{Change, Purpose};
 use super::file_draft::{FileDraft, News, Renewed, There};
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
+use super::read::{is_mine, labels};
 use super::sealing::{SealedFile, SealingError};
 use super::sidecar::{Sidecar, Unsigned};
 use super::transfer::Origin;
@@ -58,9 +59,10 @@ impl Change<'_> {
             .collect();
         let mut staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
         let recipients = recipients?;
-        let each = recipients.iter().map(|recipient| &**recipient);
-        let passed = stream::seal_file(each, &mut new.input, staged.file()?)
-            .map_err(|error| explain(path, error.into()))?;
+        let each = recipients.iter().map(Sealing::age);
+        let passed = stream::seal_file(each, &mut new.input, staged.file()?).map_err(|error| {
+            not_to_server(path.as_str(), &recipients).unwrap_or_else(|| explain(path, error.into()))
+        })?;
         let sealed = SealedFile {
             sha256: staged.finish()?,
             staged,
@@ -83,16 +85,13 @@ impl Change<'_> {
             recipients.extend_from_slice(&self.vault.party(reader)?.recipients);
         }
         let readers = rights.readers.iter().map(ToString::to_string).collect();
-        let mine = |recipient: &PublicRecipient| {
-            let key = Some(recipient.key.as_str());
-            self.openers.iter().any(|opener| opener.recipient() == key)
-        };
+        let mine = |recipient: &PublicRecipient| is_mine(self.openers, recipient.key.as_str());
         if recipients.iter().any(mine) {
             return Ok((readers, recipients));
         }
         Err(VaultError::NoKey {
             name: path.to_string(),
-            tried: self.openers.iter().map(|opener| opener.label()).collect(),
+            tried: labels(self.openers),
             readers,
         }
         .into())
@@ -243,6 +242,20 @@ pub(super) fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Polic
         kept.set(PolicyKey::MovedTo, None);
         policy(kept);
     }
+}
+
+/// Why an age file was not sealed, if a server is why.
+pub(super) fn not_to_server(path: &str, recipients: &[Sealing<'_>]) -> Option<Error> {
+    let (reader, error) = recipients.iter().find_map(Sealing::fault)?;
+    let path = path.to_owned();
+    Some(
+        VaultError::NotToServer {
+            path,
+            reader,
+            error,
+        }
+        .into(),
+    )
 }
 
 pub(super) fn explain(path: &FilePath, error: SealingError) -> Error {

@@ -244,7 +244,7 @@ impl FileDraft {
             return Ok(pin);
         };
         let file = sealed.staged.file()?;
-        let read = with_each(openers, |identities| {
+        let read = with_each(openers, path.as_str(), |identities| {
             stream::verify_file(file, identities.iter().map(|identity| &**identity))
         })?
         .map_err(|error| explain(&path, error.into()))?;

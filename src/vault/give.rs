@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use crate::crypto::stream;
 use crate::error::Error;
 use crate::fs::FsError;
+use crate::recipients::{RecipientKey, Sealing};
 
 use super::VaultError;
 use super::change::ToRecipient;
@@ -25,10 +26,13 @@ impl Vault {
         let mut recipients = Vec::new();
         for reader in &self.rights(path)?.readers {
             for recipient in &self.party(reader)?.recipients {
-                recipients.push(to_recipient(recipient)?);
+                // Who opens it elsewhere has no server's leave, and needs a key of their own.
+                if !matches!(recipient.key, RecipientKey::Transit(_)) {
+                    recipients.push(to_recipient(recipient)?);
+                }
             }
         }
-        let each = recipients.iter().map(|recipient| &**recipient);
+        let each = recipients.iter().map(Sealing::age);
         let sealed = stream::seal_file(each, input, output);
         sealed.map(drop).map_err(|error| given(path, error))
     }
@@ -47,8 +51,11 @@ impl Vault {
         let mut sealed = Vec::new();
         for reader in &self.rights(path)?.readers {
             for recipient in &self.party(reader)?.recipients {
+                if matches!(recipient.key, RecipientKey::Transit(_)) {
+                    continue;
+                }
                 let (to, mut file) = (to_recipient(recipient)?, Vec::new());
-                stream::seal_file(std::iter::once(&*to), bytes, &mut file)
+                stream::seal_file(std::iter::once(to.age()), bytes, &mut file)
                     .map_err(|error| given(path, error))?;
                 sealed.push((recipient.key.to_string(), file));
             }

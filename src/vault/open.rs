@@ -1,16 +1,17 @@
 //! A vault: its files, its rules, and the parties behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::audit::{Event, Log};
 use crate::cores::lock;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy, SigningKey};
+use crate::crypto::transit::TransitKey;
 use crate::error::Error;
 use crate::fs::{Journal, Lock, Sync, Tree};
 use crate::name::PartyName;
-use crate::recipients::{Party, Rights, Use};
+use crate::recipients::{Party, RecipientKey, Rights, Use};
 use crate::trust::{self, Accepted, Expectation, Standing, Trust, TrustError};
 use crate::world::World;
 
@@ -242,6 +243,22 @@ impl Vault {
             Err(TrustError::NoParty(_)) => Ok(None),
             other => other.map(Some),
         }
+    }
+
+    /// The keys of a server that parties of the accepted rules have.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn transit_keys(&self) -> Result<Vec<TransitKey>, TrustError> {
+        let mut keys = BTreeSet::new();
+        for name in self.trust.accepted.party_names()? {
+            for recipient in &self.party(&name)?.recipients {
+                if let RecipientKey::Transit(key) = &recipient.key {
+                    keys.insert(key.clone());
+                }
+            }
+        }
+        Ok(keys.into_iter().collect())
     }
 
     /// Whether a private key may lie at this path of the vault: in the folder, below `recipients/`, of

@@ -100,7 +100,7 @@ impl PendingFile {
     pub fn open(&self, openers: &[&dyn Opener]) -> Result<Plain, Error> {
         let path = &self.record.path;
         let mut plain = Zeroizing::new(Vec::new());
-        let passed = with_each(openers, |identities| {
+        let passed = with_each(openers, path.as_str(), |identities| {
             let each = identities.iter().map(|identity| &**identity);
             plain.clear();
             stream::open_file(&mut Cursor::new(&self.age), each, &mut *plain)

@@ -11,12 +11,13 @@ use crate::crypto::{List, decode_base64, encode_base64, field, pad, sha256, unpa
 use crate::error::Error;
 use crate::lines::{self, LineError, Table, Value};
 use crate::name::ValueName;
-use crate::recipients::Rights;
+use crate::recipients::{Rights, Sealing};
 use crate::secret::Plain;
 use crate::time::Moment;
 
 use super::claim::Claim;
 use super::document::Document;
+use super::file::not_to_server;
 use super::kind::ValueType;
 use super::open::{Signs, Vault};
 use super::place::Place;
@@ -52,7 +53,7 @@ impl Submission {
         place: &Place,
         (name, kind, rev): (&ValueName, ValueType, u64),
         plain: &Plain,
-        recipients: &[Box<dyn age::Recipient + '_>],
+        recipients: &[Sealing<'_>],
         (changed, author, signer): (Moment, &str, &dyn Signs),
     ) -> Result<Self, Error> {
         let about = about(place, name, kind, rev);
@@ -60,10 +61,12 @@ impl Submission {
         field(&mut whole, &about.encode());
         plain.with(|plain| whole.extend_from_slice(&pad(plain)));
         let mut sealed = Vec::new();
-        let each = recipients.iter().map(|recipient| &**recipient);
-        seal_file(each, whole.as_slice(), &mut sealed).map_err(|error| VaultError::BadFile {
-            name: format!("{}/{name}", place.path),
-            why: error.to_string(),
+        let each = recipients.iter().map(Sealing::age);
+        seal_file(each, whole.as_slice(), &mut sealed).map_err(|error| {
+            let name = format!("{}/{name}", place.path);
+            let why = error.to_string();
+            not_to_server(&name, recipients)
+                .unwrap_or_else(|| VaultError::BadFile { name, why }.into())
         })?;
         let message = message(about, changed, &sealed, signer.public());
         Ok(Self {
@@ -123,7 +126,7 @@ impl Submission {
         let name = format!("{}/{}", place.path, self.name);
         let broken = || VaultError::Broken { name: name.clone() };
         let mut whole = zeroize::Zeroizing::new(Vec::new());
-        with_each(openers, |identities| {
+        with_each(openers, &name, |identities| {
             let each = identities.iter().map(|identity| &**identity);
             whole.clear();
             open_file(&mut Cursor::new(&self.sealed), each, &mut *whole)

@@ -15,7 +15,7 @@ use super::VaultError;
 use super::judge::Judged;
 use super::open::Vault;
 use super::policy::{Policy, PolicyKey};
-use super::read::{Opener, Reader};
+use super::read::{Opener, Reader, labels};
 use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
 
@@ -145,7 +145,7 @@ impl Reader<'_> {
         let (sidecar, content) = (judged.sidecar, judged.content);
         let file = intact(self.vault.tree(), path, &content)?;
         self.log(&[path.to_string()])?;
-        let (size, opened) = with_each(&self.openers, |identities| {
+        let (size, opened) = with_each(&self.openers, path.as_str(), |identities| {
             open(file.try_clone()?, identities)
         })?
         .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
@@ -209,7 +209,7 @@ pub(super) fn explain(
         }
         StreamError::NoIdentity | StreamError::PostQuantum(_) => VaultError::NoKey {
             name,
-            tried: openers.iter().map(|opener| opener.label()).collect(),
+            tried: labels(openers),
             readers: sidecar.readers.clone(),
         }
         .into(),
@@ -225,17 +225,20 @@ pub(super) fn explain(
 }
 
 /// Tries what a person can open a sealed file with. Its stanzas are anonymous, so all are tried:
-/// first those whose public half is known, since opening one of the others may ask for a passphrase.
+/// first those whose public half is known, since opening one of the others may ask for a passphrase, and a
+/// server, which is the last of them, for its login.
 ///
 /// # Errors
 /// Whatever keeps an identity closed; inside, what `open` says of the last try.
 pub(super) fn with_each<T>(
     openers: &[&dyn Opener],
+    name: &str,
     mut open: impl FnMut(&[Box<dyn age::Identity + '_>]) -> Result<T, StreamError>,
 ) -> Result<Result<T, StreamError>, Error> {
-    let (known, unknown): (Vec<&dyn Opener>, Vec<&dyn Opener>) = openers
+    let (known, mut unknown): (Vec<&dyn Opener>, Vec<&dyn Opener>) = openers
         .iter()
         .partition(|opener| opener.recipient().is_some());
+    unknown.sort_by_key(|opener| opener.login().is_some());
     let known: Result<Vec<_>, Error> = known.into_iter().map(|opener| opener.age()).collect();
     let mut last = open(&known?);
     let mut closed = None;
@@ -247,7 +250,15 @@ pub(super) fn with_each<T>(
             break;
         }
         match opener.age() {
-            Ok(identity) => last = open(&[identity]),
+            Ok(identity) => {
+                last = open(&[identity]);
+                let fault = opener.login().filter(|_| last.is_err());
+                let error = fault.and_then(|login| login.fault());
+                closed = closed.or(error.map(|error| {
+                    let name = name.to_owned();
+                    VaultError::NotByServer { name, error }.into()
+                }));
+            }
             Err(error) => closed = closed.or(Some(error)),
         }
     }

@@ -48,7 +48,7 @@ fn sealed(public: &str, plain: &[u8]) -> Vec<u8> {
         .unwrap()
         .unwrap();
     let mut sealed = Vec::new();
-    stream::seal_file(std::iter::once(&*recipient), plain, &mut sealed).unwrap();
+    stream::seal_file(std::iter::once(recipient.age()), plain, &mut sealed).unwrap();
     sealed
 }
 

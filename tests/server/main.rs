@@ -14,6 +14,7 @@ mod a_hostile_store_is_shown_harmless;
 mod a_leader_dies_in_a_push;
 mod a_person_logs_in;
 mod a_run_is_somebody_at_the_server;
+mod a_server_keeps_a_readers_key;
 mod documents_go_there_and_back;
 mod hostile;
 mod nothing_is_logged;

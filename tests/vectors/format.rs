@@ -4,7 +4,12 @@
 //! moves one of these bytes, it is another format.
 
 use clws::crypto::sshsig::{Namespace, SignedBy, SigningKey};
-use clws::crypto::{DataKey, Label, List, encode_base64, hex, open, pad, seal, sha256, unpad};
+use clws::crypto::transit::{Ciphertext, of_document};
+use clws::crypto::{
+    DataKey, Label, List, decode_base64, encode_base64, from_hex, hex, open, pad, seal, sha256,
+    unpad,
+};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::ssh_keygen::{Lab, armor};
 
@@ -75,6 +80,25 @@ fn the_vector_of_format_1_comes_out_to_the_byte() {
     );
     assert!(lab.verify(Namespace::Value, &message).status.success());
     assert!(!lab.verify(Namespace::File, &message).status.success());
+}
+
+/// A server's wrap, which a server of our own opens: ring, with the key that the vector names.
+#[test]
+fn the_vector_of_a_servers_wrap_opens() {
+    const WRAP: &str =
+        "vault:v1:UFFSU1RVVldYWVpbMSEqkbWq8Yq8hoCR4YQNIEx93azsY++XOmVCwSyXvqZz82HnggHCgP9CRBJoUwMD";
+    let key_id = from_hex(KEY_ID).unwrap();
+    let associated = of_document(&counting(0), &counting(0x40), &key_id);
+    let read = Ciphertext::parse(WRAP, 32).unwrap();
+    assert_eq!((read.version(), read.to_string()), (1, WRAP.to_owned()));
+    let bytes = decode_base64(WRAP.rsplit(':').next().unwrap()).unwrap();
+    let (nonce, sealed) = bytes.split_at(12);
+    let key = UnboundKey::new(&AES_256_GCM, &counting::<32>(0x20)).unwrap();
+    let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+    let mut sealed = sealed.to_vec();
+    let key = LessSafeKey::new(key);
+    let opened = key.open_in_place(nonce, Aad::from(&associated), &mut sealed);
+    assert_eq!(opened.unwrap(), counting::<32>(0x80));
 }
 
 #[test]

@@ -47,8 +47,8 @@ pub(crate) fn run(args: &InventoryArgs, cx: &Context) -> Result<(), Error> {
         let instead =
             "`clws exec --file VARS=DOCUMENT -- CMD` puts them into a file for `-e @\"$VARS\"`";
         cx.ui.demand_eyes(args.show.into(), instead)?;
-        let bundles = cx.bundles()?;
-        let mine = cx.openers(&bundles);
+        let bundles = cx.bundles_for(&vault)?;
+        let mine = cx.openers(&vault, &bundles);
         let what = "ansible inventory";
         let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
         given = variables(&vault, &reader, &args.with)?;

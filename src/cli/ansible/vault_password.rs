@@ -50,8 +50,8 @@ pub(crate) fn run(args: &VaultPasswordArgs, cx: &Context) -> Result<(), Error> {
             .into());
     };
     let secret = vault.find_secret(path)?;
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let what = "ansible vault-password";
     let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
     match &secret {

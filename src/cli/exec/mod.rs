@@ -98,10 +98,12 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     if args.mask == Some(Ci::Github) {
         runner::demand(&cx.world)?;
     }
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?.for_programs();
     let given = Given::open(&plan, &reader)?;
+    // The program may run for days; the login was for what it is given.
+    cx.key_server.end();
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }

@@ -58,8 +58,8 @@ fn on_host<T>(
     party: &Party,
     work: impl AsyncFnOnce(&Preparing) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let bundles = cx.bundles().unwrap_or_default();
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(vault).unwrap_or_default();
+    let mine = cx.openers(vault, &bundles);
     let reader = Reader::new(vault, as_openers(&mine), "host prepare", Sync::Disk)?;
     let user = user_here(cx);
     let ways = Ways::new(cx, vault, &reader, &bundles, &user);

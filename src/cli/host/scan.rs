@@ -131,8 +131,8 @@ fn meant(vault: &Vault, words: &[String]) -> Result<Vec<Party>, Error> {
 }
 
 fn look(cx: &Context, vault: &Vault, parties: &[Party]) -> Result<(Vec<Row>, Vec<Error>), Error> {
-    let bundles = cx.bundles().unwrap_or_default();
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(vault).unwrap_or_default();
+    let mine = cx.openers(vault, &bundles);
     let reader = Reader::new(vault, as_openers(&mine), "host scan", Sync::Disk)?;
     let user = user_here(cx);
     let ways = Ways::new(cx, vault, &reader, &bundles, &user);

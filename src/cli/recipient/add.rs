@@ -28,6 +28,9 @@ pub(crate) struct AddArgs {
     /// An OpenSSH Ed25519 public key to seal to
     #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
     ssh: Vec<String>,
+    /// A key of your Vault or OpenBao server to seal by: its transit engine's mount, and the key's name
+    #[arg(long, value_name = "MOUNT/KEY", conflicts_with = "file")]
+    transit: Vec<String>,
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
     sign_key: Vec<String>,
@@ -74,7 +77,7 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
 fn from_flags(args: &AddArgs) -> Result<Party, Error> {
     let kind = args.kind.as_deref().unwrap_or("person").parse::<Kind>();
     let kind = kind.map_err(|why| Problem::new(Code::Usage, format!("--kind: {why}")))?;
-    let seal_to = [args.age.as_slice(), &args.ssh].concat();
+    let seal_to = keys_of(&[args.age.as_slice(), &args.ssh].concat(), &args.transit)?;
     if seal_to.is_empty() && args.sign_key.is_empty() {
         return Err(crate::cli::usage("a party file or a key is wanted")
             .hint(format!(
@@ -84,18 +87,26 @@ fn from_flags(args: &AddArgs) -> Result<Party, Error> {
             .into());
     }
     let mut party = Party::new(args.name.clone(), kind);
-    add_keys(&mut party, &seal_to, &args.sign_key)?;
+    add_keys(&mut party, seal_to, &args.sign_key)?;
     Ok(party)
+}
+
+/// What flags say to seal to: public keys, and keys of a server.
+pub(crate) fn keys_of(public: &[String], transit: &[String]) -> Result<Vec<RecipientKey>, Error> {
+    let public = public.iter().map(|text| RecipientKey::parse(text.trim()));
+    let transit = transit
+        .iter()
+        .map(|text| RecipientKey::parse_as("transit", text.trim()));
+    Ok(public.chain(transit).collect::<Result<_, _>>()?)
 }
 
 /// Adds keys to a party, under the first free labels.
 pub(crate) fn add_keys(
     party: &mut Party,
-    seal_to: &[String],
+    seal_to: Vec<RecipientKey>,
     sign: &[String],
 ) -> Result<(), Error> {
-    for text in seal_to {
-        let key = RecipientKey::parse(text.trim())?;
+    for key in seal_to {
         if party
             .recipients
             .iter()

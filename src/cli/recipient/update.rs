@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::add::{add_keys, from_file};
+use super::add::{add_keys, from_file, keys_of};
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
@@ -33,11 +33,14 @@ pub(crate) struct UpdateArgs {
 #[derive(Args, Debug, Default)]
 pub(crate) struct Keys {
     /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "sign_key", "drop"])]
+    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "transit", "sign_key", "drop"])]
     pub(crate) age: Vec<String>,
     /// An OpenSSH Ed25519 public key to seal to
     #[arg(long, value_name = "PUBLIC-KEY")]
     pub(crate) ssh: Vec<String>,
+    /// A key of your Vault or OpenBao server to seal by: its transit engine's mount, and the key's name
+    #[arg(long, value_name = "MOUNT/KEY")]
+    pub(crate) transit: Vec<String>,
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY")]
     pub(crate) sign_key: Vec<String>,
@@ -70,20 +73,16 @@ fn update(
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut party = new.party(name)?;
-    let mut seal_to = [keys.age.as_slice(), &keys.ssh].concat();
+    let mut seal_to = keys_of(&[keys.age.as_slice(), &keys.ssh].concat(), &keys.transit)?;
     let mut sign = keys.sign_key.clone();
     if let Some(more) = more {
-        seal_to.extend(
-            more.recipients
-                .iter()
-                .map(|recipient| recipient.key.to_string()),
-        );
+        seal_to.extend(more.recipients.into_iter().map(|recipient| recipient.key));
         sign.extend(more.signing.iter().map(|signing| signing.key.to_string()));
         for host_key in more.host_keys {
             party.add_host_key(&host_key.name, host_key.key);
         }
     }
-    add_keys(&mut party, &seal_to, &sign)?;
+    add_keys(&mut party, seal_to, &sign)?;
     for key in &keys.drop {
         let count =
             |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();

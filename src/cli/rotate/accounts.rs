@@ -72,7 +72,7 @@ impl Hooked<'_> {
 
     /// Connects to each account's host, and opens what it is changed with.
     fn reach(&self, secret: &str) -> Result<Vec<Connected>, Error> {
-        let mine = self.cx.openers(self.bundles);
+        let mine = self.cx.openers(self.vault, self.bundles);
         let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
         let user = user_here(self.cx);
         let ways = Ways::new(self.cx, self.vault, &reader, self.bundles, &user);
@@ -152,7 +152,7 @@ impl Accounts for Hooked<'_> {
         let Some(document) = self.azure_key(secret)?.login else {
             return Ok(None);
         };
-        let mine = self.cx.openers(self.bundles);
+        let mine = self.cx.openers(self.vault, self.bundles);
         let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
         let value = |name: &str| -> Result<Plain, Error> {
             Ok(reader.value(&document, &name.parse()?)?.value)

@@ -136,7 +136,7 @@ impl Begin<'_> {
         if self.args.apart || values.is_empty() {
             return Ok(values.into_iter().map(|value| vec![value]).collect());
         }
-        let mine = self.cx.openers(self.bundles);
+        let mine = self.cx.openers(self.vault, self.bundles);
         let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
         let Sharing {
             groups,

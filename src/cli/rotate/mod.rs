@@ -103,12 +103,12 @@ fn once(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     vault.demand_pin(true)?;
     let records = Records::take(vault.trust().pins.dir())?;
     let take = Deploys { cx, vault: &vault };
-    let bundles = cx.bundles()?;
+    let bundles = cx.bundles_for(&vault)?;
     let change = |make: &mut dyn FnMut(&mut Change<'_>) -> Result<(), Error>| {
         cx.change_with(&bundles, &vault, "rotate", |change| make(change))
     };
     let say = |line: &str| cx.ui.say(line);
-    let mine = cx.openers(&bundles);
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "rotate", Sync::Disk)?;
     let user = user_here(cx);
     let over_ssh = OverSsh {

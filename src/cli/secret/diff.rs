@@ -69,11 +69,11 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.ui.json(&json!({ "differences": rows }))?;
     } else {
         let bundles = if args.values {
-            cx.bundles()?
+            cx.bundles_for(&vault)?
         } else {
             Vec::new()
         };
-        let mine = cx.openers(&bundles);
+        let mine = cx.openers(&vault, &bundles);
         let openers = as_openers(&mine);
         for one in &found {
             cx.ui.line(&one.line())?;

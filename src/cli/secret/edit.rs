@@ -86,7 +86,7 @@ impl Desk for AtTerminal<'_> {
         vault: &Vault,
         open: &mut dyn FnMut(&Reader<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mine = self.cx.openers(self.bundles);
+        let mine = self.cx.openers(vault, self.bundles);
         let reader = Reader::new(vault, as_openers(&mine), WHAT, Sync::Lazy)?;
         let opened = open(&reader);
         for notice in reader.take_notices() {
@@ -100,11 +100,11 @@ impl Desk for AtTerminal<'_> {
         vault: &Vault,
         make: &mut dyn FnMut(&mut Change<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mine = self.cx.openers(self.bundles);
+        let mine = self.cx.openers(vault, self.bundles);
         let keys = self.cx.signers(vault, self.bundles)?;
         let (openers, signers) = (as_openers(&mine), as_signers(&keys));
         let author = vault.author(&signers)?;
-        let to_recipient = |recipient: &PublicRecipient| self.cx.to_recipient(recipient);
+        let to_recipient = |recipient: &PublicRecipient| self.cx.to_recipient(vault, recipient);
         let mut change = Change::begin(vault, &author, &openers, &to_recipient, WHAT)?;
         make(&mut change)?;
         change.commit()

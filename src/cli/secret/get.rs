@@ -39,8 +39,8 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         return look_back(args, cx, &vault);
     }
     let secret = vault.find_secret(&args.path)?;
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "secret get", Sync::Lazy)?;
     match &secret {
         SecretName::Value(document, name) => {
@@ -74,8 +74,8 @@ fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
         true => Demand::Nobody,
         false => Demand::Writer,
     };
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(vault)?;
+    let mine = cx.openers(vault, &bundles);
     let (openers, about) = (as_openers(&mine), ("secret get", demand));
     let secret = past.find_secret(&args.path)?;
     match &secret {

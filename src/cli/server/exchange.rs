@@ -90,8 +90,8 @@ fn run(
     what: &str,
 ) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
     args.server.at(cx, async |session| {
         let client = session.client();

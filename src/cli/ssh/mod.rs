@@ -84,8 +84,8 @@ pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
     let terminal = args.tty || (words.is_empty() && on_terminal);
 
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "ssh", Sync::Disk)?;
     let giving = Reader::new(&vault, as_openers(&mine), "ssh", Sync::Disk)?.for_programs();
     let user = user_here(cx);

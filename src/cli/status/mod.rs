@@ -51,8 +51,8 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
-    let bundles = cx.bundles()?;
-    let mine = cx.openers(&bundles);
+    let bundles = cx.bundles_for(&vault)?;
+    let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "status", Sync::Disk)?;
     let user = user_here(cx);
     let ways = Ways::new(cx, &vault, &reader, &bundles, &user);

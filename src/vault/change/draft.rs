@@ -12,7 +12,7 @@ use crate::secret::Plain;
 use crate::trust::{DocumentPin, RecordMark};
 use crate::vault::VaultError;
 use crate::vault::claim::{Claim, WORTH_A_THREAD};
-use crate::vault::document::{Document, Wrap};
+use crate::vault::document::Document;
 use crate::vault::head::Head;
 use crate::vault::judge::demand_no_jump;
 use crate::vault::open::{Signs, Vault};
@@ -20,6 +20,7 @@ use crate::vault::pending::Pending;
 use crate::vault::place::Place;
 use crate::vault::policy::Policy;
 use crate::vault::record::Record;
+use crate::vault::wrap::Wrap;
 
 /// A document that is being changed.
 pub(super) struct Draft {

@@ -6,15 +6,17 @@ use super::Change;
 use super::draft::{Draft, There, lower};
 use crate::crypto::DataKey;
 use crate::error::Error;
-use crate::lines::MAX_FILE;
+use crate::lines::{self, MAX_FILE};
 use crate::name::{DocumentPath, PartyName};
 use crate::recipients::{PublicRecipient, Rights};
 use crate::trust::{DocumentPin, SeenKind};
 use crate::vault::VaultError;
-use crate::vault::document::{Document, Wrap};
+use crate::vault::document::Document;
 use crate::vault::head::Head;
 use crate::vault::open::Vault;
 use crate::vault::place::Place;
+use crate::vault::read::{is_mine, labels};
+use crate::vault::wrap::Wrap;
 
 impl Change<'_> {
     pub(super) fn load(&self, path: &DocumentPath, purpose: Purpose) -> Result<Draft, Error> {
@@ -104,29 +106,30 @@ impl Change<'_> {
         let head = Head::sign(&place, seq, key_id, Default::default(), self.author.signer)?;
         let head_hash = head.hash(&head.message(&place, self.author.signer.public()));
         let wraps = wraps_for(self.vault, &rights, |name, recipient| {
-            let key = (self.to_recipient)(recipient)?;
+            let to = (recipient.key.as_str(), &(self.to_recipient)(recipient)?);
             let keys = (&key_id, &data_key);
-            Ok(Some(Wrap::seal(
-                name.to_owned(),
-                recipient.key.as_str(),
-                &*key,
-                keys,
-            )?))
+            Ok(Some(Wrap::seal(name.to_owned(), to, &place, keys)?))
         })?;
         // Writing and reading are two rights, and a writer who cannot open what it wrote is a
         // submitter: what such a one writes could not be verified before it counts.
-        let mine = |wrap: &Wrap| {
-            self.openers
-                .iter()
-                .any(|opener| opener.recipient() == Some(&wrap.recipient))
-        };
+        let mine = |wrap: &Wrap| is_mine(self.openers, &wrap.recipient);
         if !wraps.iter().any(mine) {
             return Err(VaultError::NoKey {
                 name: path.to_string(),
-                tried: self.openers.iter().map(|opener| opener.label()).collect(),
+                tried: labels(self.openers),
                 readers: rights.readers.iter().map(ToString::to_string).collect(),
             }
             .into());
+        }
+        if !wraps.iter().any(|wrap| wrap.is_held(self.openers)) {
+            // Nothing but the server opens what is about to be written: that it does is tried first.
+            let text = lines::render(
+                "",
+                &std::iter::once(head.print())
+                    .chain(wraps.iter().map(Wrap::print))
+                    .collect::<Vec<_>>(),
+            );
+            Document::parse(text.as_bytes(), path, &place.vault)?.data_key(self.openers)?;
         }
         Ok(Draft {
             there: None,

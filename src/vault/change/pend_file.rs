@@ -9,9 +9,10 @@ use crate::crypto::stream;
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::FilePath;
+use crate::recipients::Sealing;
 use crate::secret::Plain;
 use crate::vault::exposure::expose;
-use crate::vault::file::{NewFile, explain};
+use crate::vault::file::{NewFile, explain, not_to_server};
 use crate::vault::file_draft::{Beside, FileDraft, Renewed};
 use crate::vault::open::Vault;
 use crate::vault::pending::Given;
@@ -208,12 +209,15 @@ impl Change<'_> {
             .iter()
             .map(|recipient| (self.to_recipient)(recipient));
         let recipients: Vec<_> = recipients.collect::<Result<_, Error>>()?;
-        let each = recipients.iter().map(|recipient| &**recipient);
+        let each = recipients.iter().map(Sealing::age);
         let mut age = Vec::new();
         let passed = other
             .plain
             .with(|plain| stream::seal_file(each, plain.as_slice(), &mut age))
-            .map_err(|error| explain(path, error.into()))?;
+            .map_err(|error| {
+                not_to_server(path.as_str(), &recipients)
+                    .unwrap_or_else(|| explain(path, error.into()))
+            })?;
         let content = Content {
             mode: other.mode,
             size: passed.size,

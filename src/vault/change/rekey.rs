@@ -14,7 +14,7 @@ use crate::name::{DocumentPath, FilePath, PartyName};
 use crate::secret::Plain;
 use crate::time::Moment;
 use crate::trust::DocumentPin;
-use crate::vault::document::{Document, Wrap};
+use crate::vault::document::Document;
 use crate::vault::exposure::expose;
 use crate::vault::file::NewFile;
 use crate::vault::file_draft::Renewed;
@@ -23,6 +23,7 @@ use crate::vault::open::{Signs, Vault};
 use crate::vault::read::Reader;
 use crate::vault::record::{Record, State, Unsigned, seal_value};
 use crate::vault::retired::retire;
+use crate::vault::wrap::Wrap;
 use crate::vault::{Notice, VaultError};
 
 use super::load::wraps_for;
@@ -107,14 +108,9 @@ impl Change<'_> {
         let (vaults, key) = ((self.vault, before), (&new_id, &new));
         draft.reseal_pending(vaults, &document, &old, key, &left, self.author.signer)?;
         draft.wraps = wraps_for(self.vault, &draft.rights, |name, recipient| {
-            let key = (self.to_recipient)(recipient)?;
+            let to = (recipient.key.as_str(), &(self.to_recipient)(recipient)?);
             let keys = (&new_id, &new);
-            Ok(Some(Wrap::seal(
-                name.to_owned(),
-                recipient.key.as_str(),
-                &*key,
-                keys,
-            )?))
+            Ok(Some(Wrap::seal(name.to_owned(), to, place, keys)?))
         })?;
         let (old, new) = ((&old_id, &old), (&new_id, &new));
         let retired = retire(place, &document.head.retired, old, new, left, world)?;

@@ -170,7 +170,7 @@ impl Past<'_> {
             return Err(other().into());
         }
         self.record_use(what, path.to_string())?;
-        let (passed, reader) = with_each(openers, |identities| {
+        let (passed, reader) = with_each(openers, path.as_str(), |identities| {
             let file = file.try_clone()?;
             stream::verified_reader(file, identities.iter().map(|identity| &**identity))
         })?
