@@ -69,6 +69,8 @@ impl Opener for Mine<'_> {
         match self {
             Self::Held(held) => Ok(held.opening()?.lend()),
             Self::Login(login) => {
+                // What kept it from another file is no reason here.
+                login.fault.take();
                 let (keys, vault) = (login.keys()?, *login.vault.id());
                 let identity = transit::Identity::new(keys, login.server, vault, &login.fault);
                 Ok(Box::new(identity))

@@ -120,7 +120,10 @@ impl Past<'_> {
             Ok(key) => return Ok(key),
             Err(error) => error,
         };
-        if !matches!(refused.downcast_ref(), Some(VaultError::NoKey { .. })) {
+        if !matches!(
+            refused.downcast_ref(),
+            Some(VaultError::NoKey { .. } | VaultError::NoIdentity { .. })
+        ) {
             return Err(refused);
         }
         let path = &document.place.path;
