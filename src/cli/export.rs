@@ -25,7 +25,7 @@ use crate::vault::Reader;
 /// changed since, and with new values in the old places where something did. `dotenv`, `json` and
 /// `ansible` write a file for each document, and sealed files as they are. `age` writes an age file for
 /// each value and file, which every reader opens with `age -d`; `sops` a file for each document and
-/// file, which every reader opens with `sops -d`.
+/// file, which every reader opens with `sops -d`. A reader whose key a server keeps opens neither.
 ///
 /// `vault-references` prints where a document's values lie on a Vault or OpenBao server once they were pushed there,
 /// as vals and helmfile read it (`ref+vault://…`); nothing is opened for it.

@@ -26,7 +26,7 @@ impl Vault {
         let mut recipients = Vec::new();
         for reader in &self.rights(path)?.readers {
             for recipient in &self.party(reader)?.recipients {
-                // Who opens it elsewhere has no server's leave, and needs a key of their own.
+                // A server's key opens in its vault alone.
                 if !matches!(recipient.key, RecipientKey::Transit(_)) {
                     recipients.push(to_recipient(recipient)?);
                 }

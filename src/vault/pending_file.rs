@@ -15,8 +15,8 @@ use crate::secret::Plain;
 
 use super::VaultError;
 use super::open::Vault;
+use super::opener::Opener;
 use super::policy::Policy;
-use super::read::Opener;
 use super::sidecar::{Content, SIDECAR_SCHEMA, Sidecar, mode_of, mode_text};
 use super::unseal::{explain, with_each};
 

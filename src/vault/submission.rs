@@ -20,8 +20,8 @@ use super::document::Document;
 use super::file::not_to_server;
 use super::kind::ValueType;
 use super::open::{Signs, Vault};
+use super::opener::Opener;
 use super::place::Place;
-use super::read::Opener;
 use super::unseal::with_each;
 use super::{Notice, VaultError};
 

@@ -14,8 +14,9 @@ use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark};
 use super::VaultError;
 use super::judge::Judged;
 use super::open::Vault;
+use super::opener::{Opener, labels};
 use super::policy::{Policy, PolicyKey};
-use super::read::{Opener, Reader, labels};
+use super::read::Reader;
 use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
 

@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::lines;
 use crate::recipients::Sealing;
 
+use super::VaultError;
 use super::document::Document;
+use super::opener::{Login, Opener, labels};
 use super::place::Place;
-use super::read::{Opener, labels};
 use super::record::kid_of;
-use super::{Login, VaultError};
 
 /// The bytes of a data key.
 const DATA_KEY: usize = 32;

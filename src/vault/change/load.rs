@@ -14,8 +14,8 @@ use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::head::Head;
 use crate::vault::open::Vault;
+use crate::vault::opener::{is_mine, labels};
 use crate::vault::place::Place;
-use crate::vault::read::{is_mine, labels};
 use crate::vault::wrap::Wrap;
 
 impl Change<'_> {
