@@ -16,9 +16,9 @@ use crate::trust::{Expectation, SETTINGS_FILE, Standing};
 use crate::vault::{Change, KeyInMemory, Signs, Vault};
 use crate::world::World;
 
-use super::key_server::KeyServer;
 use super::opener::Mine;
 pub(crate) use super::opener::as_openers;
+use super::server::{Beside, BesideArgs, Desk};
 use super::ui::Ui;
 
 /// What every command gets.
@@ -29,8 +29,8 @@ pub(crate) struct Context {
     pub(crate) identity: Option<PathBuf>,
     pub(crate) expect: Option<String>,
     pub(crate) inherited: Inherited,
-    /// The person's server, for what its keys seal and open.
-    pub(crate) key_server: KeyServer,
+    /// The person's server, for what lies there, and for what its keys seal and open.
+    pub(crate) beside: Beside,
 }
 
 /// One of the person's signing keys, as the vault uses it; opened when it signs.
@@ -79,6 +79,16 @@ impl MyKey<'_> {
 }
 
 impl Context {
+    /// Says which server is meant, before it is asked.
+    pub(crate) fn meant_server(&self, args: &BesideArgs) {
+        self.beside.choose(args.flags());
+    }
+
+    /// The server beside the vault; nothing is asked of it yet.
+    pub(crate) fn server(&self) -> Result<&Desk, Error> {
+        self.beside.desk()
+    }
+
     /// Refuses to work in a folder that the system cannot name.
     pub(crate) fn demand_folder(&self) -> Result<(), Error> {
         if self.world.folder().is_absolute() {
@@ -252,7 +262,7 @@ impl Context {
         match self.bundles() {
             Err(error)
                 if matches!(error.downcast_ref(), Some(IdentityError::NoneYet { .. }))
-                    && self.key_server.is_named()
+                    && self.beside.is_named()
                     && !vault.transit_keys()?.is_empty() =>
             {
                 Ok(Vec::new())
@@ -263,13 +273,13 @@ impl Context {
 
     /// The bundles as openers, and behind them the login at the person's server, if one is named.
     pub(crate) fn openers<'a>(&'a self, vault: &'a Vault, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
-        let login = self.key_server.is_named();
+        let login = self.beside.is_named();
         // One that only signs says that it opens nothing, and would say so in place of the server.
         let held = bundles
             .iter()
             .filter(|bundle| !login || bundle.age_kept().is_some());
         held.map(|bundle| Mine::of(bundle, &self.ui))
-            .chain(login.then(|| Mine::at(vault, &self.key_server)))
+            .chain(login.then(|| Mine::at(vault, &self.beside)))
             .collect()
     }
 
@@ -361,7 +371,7 @@ impl Context {
             return Ok(native);
         }
         if let RecipientKey::Transit(key) = &recipient.key {
-            let to = transit::Recipient::new(key.clone(), &self.key_server, *vault.id());
+            let to = transit::Recipient::new(key.clone(), &self.beside, *vault.id());
             return Ok(Sealing::Transit(Box::new(to)));
         }
         let config = identity::Config::read(&self.world)?;

@@ -57,7 +57,7 @@ impl<'a> Ways<'a> {
             user,
             folder: OnceCell::new(),
             own: OnceCell::new(),
-            authority: Authority::new(&cx.world),
+            authority: Authority::new(cx),
             of_scopes: RefCell::default(),
             of_files: RefCell::default(),
         }

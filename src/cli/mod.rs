@@ -22,7 +22,6 @@ mod host;
 mod identity;
 mod import;
 mod init;
-mod key_server;
 mod login;
 mod man;
 mod merge;
@@ -52,7 +51,7 @@ use crate::fs::clear_left_behind;
 use crate::world::World;
 
 use context::Context;
-use key_server::KeyServer;
+use server::Beside;
 use ui::{Talk, Ui};
 
 /// Secrets encrypted in git, injected where they are needed
@@ -245,7 +244,7 @@ pub fn main() -> ExitCode {
     }
     let ui = Ui::new(talk, json, !no_input, yes).for_agent(world.is_for_agent());
     let cx = Context {
-        key_server: KeyServer::new(world.clone()),
+        beside: Beside::new(world.clone()),
         world,
         ui,
         vault_dir: vault,

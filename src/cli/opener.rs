@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use super::key_server::KeyServer;
+use super::server::Beside;
 use crate::crypto::transit::{self, TransitKey};
 use crate::error::Error;
 use crate::identity::{Ask, Bundle, Lent, Native, Opening};
@@ -24,7 +24,7 @@ pub(crate) struct Held<'a> {
 /// A login at the person's server.
 pub(crate) struct AtServer<'a> {
     vault: &'a Vault,
-    server: &'a KeyServer,
+    server: &'a Beside,
     /// The keys that parties of the vault have there.
     keys: OnceCell<Vec<TransitKey>>,
     fault: RefCell<Option<Error>>,
@@ -40,7 +40,7 @@ impl<'a> Mine<'a> {
         })
     }
 
-    pub(crate) fn at(vault: &'a Vault, server: &'a KeyServer) -> Self {
+    pub(crate) fn at(vault: &'a Vault, server: &'a Beside) -> Self {
         Self::Login(AtServer {
             vault,
             server,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::{ServerError, Token};
 
 /// No lease is longer here. A longer one would be a mistake or a trick; clocks must not overflow by it.
-const LONGEST: u64 = 10 * 365 * 86_400;
+pub(super) const LONGEST: u64 = 10 * 365 * 86_400;
 
 /// An answer: its data, and what comes with it. Its `Debug` does not show the data.
 pub struct Answer<T> {

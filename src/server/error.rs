@@ -289,7 +289,7 @@ impl Explain for ServerError {
         match self {
             Self::NoAddress => vec![
                 "VAULT_ADDR or BAO_ADDR, or in your config.toml: [server] address = \
-                 \"https://…\"; `clws server` takes `--address` too"
+                 \"https://…\"; or `--address` of `clws server`, `--server-address` elsewhere"
                     .to_owned(),
             ],
             Self::Clear { .. } => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::crypto::{decode_base64, encode_base64};
 use crate::error::{Code, Error, Problem};
@@ -140,6 +140,19 @@ fn to_value(field: &Value, had: Option<ValueType>) -> Option<NewValue> {
     let (_, node) = parsed.into_entries().into_iter().next()?;
     let (kind, plain) = node.to_value()?;
     Some(NewValue { kind, plain })
+}
+
+/// A field as the text that a program is given; none for what is nothing.
+pub(super) fn to_text(field: Value) -> Option<Plain> {
+    match field {
+        Value::Null => None,
+        Value::String(mut text) => {
+            let plain = Plain::from(text.as_str());
+            text.zeroize();
+            Some(plain)
+        }
+        other => Some(Plain::new(other.to_string().into_bytes())),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use vaultrs::api::kv2::requests::{
     SetSecretMetadataRequest, SetSecretRequest, SetSecretRequestOptions,
 };
 
+use super::fields::to_text;
 use super::{Client, ServerError};
+use crate::secret::Plain;
 use crate::text::clean_line;
 
 /// The largest secret, in bytes of JSON: a server's storage refuses an entry above 1 MiB, and needs some
@@ -112,6 +114,7 @@ impl Kv {
     fn path(&self, path: &str) -> String {
         match self.prefix.as_str() {
             "" => path.to_owned(),
+            prefix if path.is_empty() => prefix.to_owned(),
             prefix => format!("{prefix}/{path}"),
         }
     }
@@ -138,6 +141,64 @@ impl Kv {
             is_live,
             noted: read.custom_metadata.into_iter().flatten().collect(),
         }))
+    }
+
+    /// The newest version of a secret, with the time at which it was made. No value is read.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn newest(
+        &self,
+        client: &Client,
+        path: &str,
+    ) -> Result<Option<(u64, String)>, ServerError> {
+        let request = ReadSecretMetadataRequest {
+            mount: self.mount.clone(),
+            path: self.path(path),
+        };
+        let read = match client.call(&request).await {
+            Ok(answer) => answer.into_data()?,
+            Err(error) if error.status() == Some(404) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let newest = read.versions.get(&read.current_version.to_string());
+        let newest = newest
+            .filter(|version| version.deletion_time.is_empty() && !version.destroyed)
+            .map(|version| (read.current_version, clean_line(&version.created_time)));
+        Ok(newest)
+    }
+
+    /// Reads a version of a secret, the newest without; gives its number, the time at which it was made, and its
+    /// fields as texts. Nothing where it has no value.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn texts(
+        &self,
+        client: &Client,
+        path: &str,
+        version: Option<u64>,
+    ) -> Result<Option<(u64, String, BTreeMap<String, Plain>)>, ServerError> {
+        let request = ReadSecretRequest {
+            mount: self.mount.clone(),
+            path: self.path(path),
+            version,
+        };
+        let read = match client.call(&request).await {
+            Ok(answer) => answer.into_data()?,
+            Err(error) if error.status() == Some(404) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Value::Object(fields) = read.data else {
+            return Err(ServerError::NotAnAnswer {
+                why: "a secret has fields",
+            });
+        };
+        let fields = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, to_text(value)?)));
+        let made = clean_line(&read.metadata.created_time);
+        Ok(Some((read.metadata.version, made, fields.collect())))
     }
 
     /// Reads a secret: the number of its newest version and its fields. Nothing where it has no value.

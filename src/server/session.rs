@@ -1,20 +1,23 @@
 //! One run at a server: with whose token, kept alive for as long as it takes, given back at its end.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::answer::seconds;
+use super::lease::Active;
 use super::login::{Way, login};
 use super::{Answer, Client, Limits, ServerError, Settings, Token};
 use crate::identity::Keyring;
 use crate::secret::Plain;
 
 /// Between two tries to renew, at least.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whose token it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,21 +48,25 @@ pub struct About {
     pub renewable: bool,
 }
 
-/// Until when a token lasts.
+/// When a token or a lease is made to last again.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
-    renew_at: Instant,
+pub(super) struct Clock {
+    pub(super) renew_at: Instant,
 }
 
 impl Clock {
     /// Two thirds of `whole` after it began, of which `left` is left.
-    fn new(whole: Duration, left: Duration) -> Self {
+    pub(super) fn new(whole: Duration, left: Duration) -> Self {
         let gone = whole.saturating_sub(left);
         let wait = (whole * 2 / 3).saturating_sub(gone).max(PAUSE);
         let now = Instant::now();
         Self {
             renew_at: now.checked_add(wait).unwrap_or(now),
         }
+    }
+
+    pub(super) fn at(renew_at: Instant) -> Self {
+        Self { renew_at }
     }
 }
 
@@ -68,6 +75,11 @@ pub struct Session {
     client: Client,
     origin: Origin,
     clock: Mutex<Option<Clock>>,
+    pub(super) leases: Mutex<Vec<Active>>,
+    /// A lease was made.
+    pub(super) news: Notify,
+    /// Whether something goes on using a lease of this run.
+    leaves: AtomicBool,
 }
 
 impl Session {
@@ -87,12 +99,7 @@ impl Session {
         let (left, whole) = (about.ttl, about.creation_ttl.max(about.ttl));
         let clock = (about.renewable && left > 0)
             .then(|| Clock::new(Duration::from_secs(whole), Duration::from_secs(left)));
-        let session = Self {
-            client,
-            origin,
-            clock: Mutex::new(clock),
-        };
-        Ok((session, about))
+        Ok((Self::new(client, origin, clock), about))
     }
 
     /// Logs in for this run alone.
@@ -109,11 +116,24 @@ impl Session {
         let login = login(&client, way, credential).await?;
         client.set_token(Some(login.token));
         let lasts = login.lasts.filter(|_| login.renewable);
-        Ok(Self {
+        let clock = lasts.map(|lasts| Clock::new(lasts, lasts));
+        Ok(Self::new(client, Origin::Run, clock))
+    }
+
+    fn new(client: Client, origin: Origin, clock: Option<Clock>) -> Self {
+        Self {
             client,
-            origin: Origin::Run,
-            clock: Mutex::new(lasts.map(|lasts| Clock::new(lasts, lasts))),
-        })
+            origin,
+            clock: Mutex::new(clock),
+            leases: Mutex::default(),
+            news: Notify::new(),
+            leaves: AtomicBool::new(false),
+        }
+    }
+
+    /// Something goes on using a lease of this run, which would end with its token.
+    pub(super) fn leaves_some(&self) {
+        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// The client.
@@ -134,7 +154,8 @@ impl Session {
         self.origin
     }
 
-    /// Does some work, and meanwhile renews the token each time that two thirds of its lease have gone.
+    /// Does some work, and meanwhile renews the token, and what was leased, each time that two thirds of their
+    /// time have gone.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
@@ -146,9 +167,22 @@ impl Session {
     async fn keep(&self) -> std::convert::Infallible {
         loop {
             let clock = self.clock.lock().ok().and_then(|clock| *clock);
-            match clock {
-                Some(clock) => tokio::time::sleep_until(clock.renew_at.into()).await,
-                None => std::future::pending().await,
+            let at = clock.map(|clock| clock.renew_at);
+            let lease = self.next_lease();
+            let lease = lease.filter(|(lease, _)| at.is_none_or(|token| *lease < token));
+            let due = async {
+                match lease.as_ref().map(|(lease, _)| *lease).or(at) {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                () = self.news.notified() => continue,
+            }
+            if let Some((_, lease)) = lease {
+                self.renew_lease(&lease).await;
+                continue;
             }
             let renewed = self.renew().await;
             let next = match renewed {
@@ -174,14 +208,16 @@ impl Session {
         Ok(login.and_then(|login| login.lasts))
     }
 
-    /// Ends the run: a token that it got itself is revoked.
+    /// Ends the run: what it leased and left to nobody, and a token that it got itself, unless a lease of it is
+    /// used on.
     ///
     /// # Errors
     /// [`ServerError`]; the token then lasts until its lease ends.
     pub async fn end(self) -> Result<(), ServerError> {
+        let ended = self.end_leases().await;
         match self.origin {
-            Origin::Run => revoke(&self.client).await,
-            Origin::Environment | Origin::Keyring => Ok(()),
+            Origin::Run if !self.leaves.load(Ordering::Relaxed) => revoke(&self.client).await,
+            Origin::Run | Origin::Environment | Origin::Keyring => ended,
         }
     }
 }

@@ -103,7 +103,7 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let reader = Reader::new(&vault, as_openers(&mine), "exec", Sync::Lazy)?.for_programs();
     let given = Given::open(&plan, &reader)?;
     // The program may run for days; the login was for what it is given.
-    cx.key_server.end();
+    cx.beside.end();
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }

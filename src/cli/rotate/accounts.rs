@@ -8,7 +8,6 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::{runtime, user_here};
 use crate::cli::login::Ways;
-use crate::cli::server::begin;
 use crate::deploy::{
     Account, AccountHook, HookError, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts,
     azure_account,
@@ -16,11 +15,11 @@ use crate::deploy::{
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{AzureAccount, Endpoint, Host};
 use crate::fs::Sync;
-use crate::identity::{Bundle, Config};
+use crate::identity::Bundle;
 use crate::name::{SecretName, SecretPath};
 use crate::rotate::{Accounts, AzureLogin, Database, Refusal, Rows, has_account, is_azure_key};
 use crate::secret::Plain;
-use crate::server::{Client, Flags, ServerError, Settings, StaticRole};
+use crate::server::{Session, StaticRole};
 use crate::vault::{Reader, Vault};
 
 /// Reaches accounts as whoever rotates.
@@ -193,33 +192,15 @@ impl Accounts for Hooked<'_> {
 
     fn issued(&self, secret: &str) -> Result<Plain, Error> {
         let role = self.static_role(secret)?;
-        at_server(self.cx, async |client| role.password(client).await)
+        let asked = async move |session: &Session| role.password(session.client()).await;
+        runtime()?.block_on(self.cx.server()?.ask(asked))
     }
 
     fn reissue(&self, secret: &str) -> Result<(), Error> {
         let role = self.static_role(secret)?;
-        at_server(self.cx, async |client| role.rotate(client).await)
+        let asked = async move |session: &Session| role.rotate(session.client()).await;
+        runtime()?.block_on(self.cx.server()?.ask(asked))
     }
-}
-
-/// Does some work at the person's server, and gives back what the run got there.
-fn at_server<T>(
-    cx: &Context,
-    work: impl AsyncFnOnce(&Client) -> Result<T, ServerError>,
-) -> Result<T, Error> {
-    let config = Config::read(&cx.world)?;
-    let settings = Settings::of(&cx.world, &config.server, &Flags::default())?;
-    runtime()?.block_on(async {
-        let session = begin(&cx.world, &settings).await?;
-        let done = session.during(work(session.client())).await;
-        if let Err(error) = session.end().await {
-            cx.ui.warn(&format!(
-                "the token of this run lasts until its lease ends: {}",
-                Error::from(error).message()
-            ));
-        }
-        Ok(done?)
-    })
 }
 
 /// A MySQL or MariaDB server, with what one logs in with.

@@ -19,6 +19,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::cli::deploy::user_here;
 use crate::cli::login::Ways;
 use crate::cli::secret::GenerateAlphabet;
+use crate::cli::server::BesideArgs;
 use crate::cli::ui::{Source, Ui};
 use crate::deploy::signed_script;
 use crate::error::Error;
@@ -71,9 +72,12 @@ pub(crate) struct RotateArgs {
     /// Lead what was cut off back to the old value
     #[arg(long, conflicts_with_all = ["due", "dry_run", "resume", "length", "alphabet", "apart"])]
     undo: bool,
+    #[command(flatten)]
+    beside: BesideArgs,
 }
 
 pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
+    cx.meant_server(&args.beside);
     let mut result = once(args, cx);
     // A party's key: the rules follow, and the rotation goes on, until nothing is left to be followed.
     let mut followed = Vec::new();

@@ -63,6 +63,7 @@ impl RotateArgs {
             dry_run: false,
             resume: !self.undo,
             undo: self.undo,
+            beside: self.beside.clone(),
         }
     }
 }

@@ -50,7 +50,7 @@ impl ServerArgs {
 }
 
 /// Begins a run as whom [`ServerArgs::at`] says.
-pub(in crate::cli) async fn begin(world: &World, settings: &Settings) -> Result<Session, Error> {
+pub(super) async fn begin(world: &World, settings: &Settings) -> Result<Session, Error> {
     if let Some(token) = token_of(world)? {
         let begun = Session::with_token(settings, token, Origin::Environment).await;
         return Ok(begun?.0);

@@ -16,6 +16,7 @@ use super::context::{Context, as_openers};
 use super::deploy::{cannot_start, runtime, user_here};
 use super::exec::Redaction;
 use super::login::Ways;
+use super::server::BesideArgs;
 use super::usage;
 use crate::deploy::ssh::{Limits, connect_through};
 use crate::deploy::{Injected, InjectedFile, Sitting};
@@ -64,9 +65,12 @@ pub(crate) struct SshArgs {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    beside: BesideArgs,
 }
 
 pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
+    cx.meant_server(&args.beside);
     args.redaction.demand(cx)?;
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;

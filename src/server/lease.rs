@@ -1,0 +1,196 @@
+//! Credentials that a server makes and takes back: what is asked for in a run is kept alive in it, and either
+//! ended or left to something that goes on using it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::LONGEST;
+use super::fields::to_text;
+use super::session::{About, Clock, PAUSE};
+use super::{Answer, Client, Lease, ServerError, Session};
+use crate::secret::Plain;
+use crate::time::Moment;
+
+/// A lease of this run that is kept alive.
+pub(super) struct Active {
+    lease: Lease,
+    ends: Instant,
+    /// When it is renewed next; nothing for one that cannot be.
+    pub(super) clock: Option<Clock>,
+}
+
+impl Active {
+    fn new(lease: Lease) -> Self {
+        let now = Instant::now();
+        Self {
+            ends: now.checked_add(lease.lasts).unwrap_or(now),
+            clock: lease
+                .renewable
+                .then(|| Clock::new(lease.lasts, lease.lasts)),
+            lease,
+        }
+    }
+}
+
+/// What a token may at some paths.
+#[derive(Deserialize)]
+struct Capabilities {
+    #[serde(flatten)]
+    by_path: BTreeMap<String, Value>,
+}
+
+impl Session {
+    /// Has credentials made at `path`; gives the lease's name and the credentials, by field.
+    ///
+    /// # Errors
+    /// [`ServerError::NotAnAnswer`] for what has no end, or none that can be counted with.
+    pub async fn lease(
+        &self,
+        path: &str,
+    ) -> Result<(String, BTreeMap<String, Plain>), ServerError> {
+        let answer: Answer<BTreeMap<String, Value>> = self.client().get(path).await?;
+        let lease = answer.lease.clone();
+        let fields = answer.into_data()?;
+        let fields = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, to_text(value)?)));
+        let fields = fields.collect();
+        let lease = lease.ok_or(ServerError::NotAnAnswer {
+            why: "what it gives has no lease, or one of no time",
+        })?;
+        let id = lease.id.clone();
+        if let Ok(mut active) = self.leases.lock() {
+            active.push(Active::new(lease));
+        }
+        self.news.notify_one();
+        Ok((id, fields))
+    }
+
+    /// Leaves a lease to something that goes on using it: makes it last for as long as the server lets it, and
+    /// renews it no more. A token that this run got is then not revoked at its end, since a server ends all
+    /// leases of a token with it. Gives when the credentials end, by the lease or by the token.
+    ///
+    /// # Errors
+    /// [`ServerError`] if the lease has ended.
+    pub async fn let_go(&self, id: &str, now: Moment) -> Result<Moment, ServerError> {
+        let known = self.leases.lock().ok().and_then(|active| {
+            let known = active.iter().find(|active| active.lease.id == id);
+            known.map(|active| (active.lease.clone(), active.ends))
+        });
+        let (lease, ends) = known.ok_or(ServerError::NotAnAnswer {
+            why: "the lease has ended",
+        })?;
+        let mut left = ends.saturating_duration_since(Instant::now());
+        if lease.renewable {
+            let longest = Duration::from_secs(LONGEST);
+            match self.client().renew(&lease, longest).await {
+                Ok(renewed) => left = renewed.lasts,
+                Err(error) if matches!(error.status(), Some(400 | 404)) => return Err(error),
+                // It ends as it was given.
+                Err(_) => {}
+            }
+        }
+        let token: Result<Answer<About>, _> = self.client().get("auth/token/lookup-self").await;
+        let ttl = token
+            .ok()
+            .and_then(|token| token.data)
+            .map(|about| about.ttl);
+        if let Some(ttl) = ttl.filter(|ttl| *ttl > 0) {
+            left = left.min(Duration::from_secs(ttl));
+        }
+        self.forget(id);
+        self.leaves_some();
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        Ok(Moment::from_seconds(now.seconds().saturating_add(seconds)))
+    }
+
+    /// Ends a lease, of this run or of an earlier one.
+    ///
+    /// # Errors
+    /// [`ServerError`]; it then lasts until its time is over.
+    pub async fn end_lease(&self, id: &str) -> Result<(), ServerError> {
+        self.forget(id);
+        let lease = Lease {
+            id: id.to_owned(),
+            lasts: Duration::ZERO,
+            renewable: false,
+        };
+        match self.client().revoke(&lease).await {
+            // Ended twice it is ended.
+            Err(ServerError::Uncertain { .. }) => self.client().revoke(&lease).await,
+            // One that is not there has ended.
+            Err(error) if error.status() == Some(400) && error.says("not found") => Ok(()),
+            ended => ended,
+        }
+    }
+
+    /// Ends what this run leased and left to nobody.
+    pub(super) async fn end_leases(&self) -> Result<(), ServerError> {
+        let active = self
+            .leases
+            .lock()
+            .map(|mut active| std::mem::take(&mut *active));
+        for active in active.unwrap_or_default() {
+            self.client().revoke(&active.lease).await?;
+        }
+        Ok(())
+    }
+
+    fn forget(&self, id: &str) {
+        if let Ok(mut active) = self.leases.lock() {
+            active.retain(|active| active.lease.id != id);
+        }
+    }
+
+    /// When the next lease is to be renewed, and which.
+    pub(super) fn next_lease(&self) -> Option<(Instant, Lease)> {
+        let active = self.leases.lock().ok()?;
+        let next = active
+            .iter()
+            .filter_map(|active| Some((active.clock?.renew_at, &active.lease)));
+        let next = next.min_by_key(|(at, _)| *at);
+        next.map(|(at, lease)| (at, lease.clone()))
+    }
+
+    /// Makes a lease last for its whole time again.
+    pub(super) async fn renew_lease(&self, lease: &Lease) {
+        let renewed = self.client().renew(lease, lease.lasts).await;
+        let now = Instant::now();
+        let Ok(mut active) = self.leases.lock() else {
+            return;
+        };
+        let Some(active) = active.iter_mut().find(|active| active.lease.id == lease.id) else {
+            return;
+        };
+        match renewed {
+            Ok(renewed) => {
+                active.ends = now.checked_add(renewed.lasts).unwrap_or(now);
+                active.clock = renewed
+                    .renewable
+                    .then(|| Clock::new(renewed.lasts, renewed.lasts));
+            }
+            // It ends when it ends; what uses it then says what it could not do.
+            Err(error) if error.status().is_some() => active.clock = None,
+            Err(_) => active.clock = Some(Clock::at(now + PAUSE * 5)),
+        }
+    }
+}
+
+/// The paths of these that a token may not read. Nothing is made for the question.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn unreadable(client: &Client, paths: &[String]) -> Result<Vec<String>, ServerError> {
+    let body = json!({ "paths": paths });
+    let capabilities: Answer<Capabilities> = client.post("sys/capabilities-self", &body).await?;
+    let by_path = capabilities.into_data()?.by_path;
+    let reads = |path: &String| {
+        let may = by_path.get(path).and_then(Value::as_array);
+        let mut may = may.into_iter().flatten().filter_map(Value::as_str);
+        may.any(|word| matches!(word, "read" | "root"))
+    };
+    Ok(paths.iter().filter(|path| !reads(path)).cloned().collect())
+}
