@@ -1,5 +1,6 @@
 //! `clws deploy`: runs the deploy hooks.
 
+mod beside;
 mod live;
 mod signals;
 mod table;
@@ -9,10 +10,12 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::watch;
 
+pub(super) use self::beside::Beside;
 use self::live::Live;
 use self::signals::Signals;
 use super::context::{Context, as_openers, as_signers};
 use super::login::Ways;
+use super::server::BesideArgs;
 use crate::deploy::ssh::Limits;
 use crate::deploy::{Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
@@ -59,6 +62,8 @@ pub(crate) struct DeployArgs {
     /// Stop what was deployed, and remove its files
     #[arg(long, conflicts_with = "dry_run")]
     stop: bool,
+    #[command(flatten)]
+    beside: BesideArgs,
 }
 
 /// How many hosts at a time, where nobody says. A deploy waits for hosts far longer than it works for
@@ -66,6 +71,7 @@ pub(crate) struct DeployArgs {
 pub(super) const PARALLEL: u16 = 32;
 
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
+    cx.meant_server(&args.beside);
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let hosts = hosts(&vault, &args.on)?;
@@ -92,6 +98,15 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         .hint("`runs_on` in a hook says where its component runs")
         .into());
     }
+    let mut beside = Beside::new(cx);
+    match beside.look(&mut plan) {
+        // Nothing is brought, so the rest of the plan is worth seeing.
+        Err(error) if args.dry_run && error.code() != Code::NotFound => {
+            cx.ui.warn("what the server has is not known:");
+            cx.ui.warn_of(&error);
+        }
+        looked => looked?,
+    }
     let mut record = None;
     if args.resume {
         record = open_record(args, cx, &vault)?;
@@ -116,6 +131,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         None if plan.hosts.is_empty() => {}
         None => cx.ui.confirm(&format!("deploy to {}?", args.on))?,
     }
+    beside.read(&mut plan)?;
     if !args.resume && args.allow_rollback.is_none() {
         record = open_record(args, cx, &vault)?;
     }
@@ -123,6 +139,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         parallel: args.parallel,
         hosts: plan.hosts.len(),
         record: record.as_ref(),
+        beside: &beside,
     };
     let rows = with_run(cx, &vault, &asked, async |run, _| run.deploy(&plan).await)?;
     table::print(&cx.ui, &rows)?;
@@ -143,11 +160,19 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
 }
 
 /// Brings what a plan says, in the course of another command; its rows were printed.
-pub(super) fn bring(cx: &Context, vault: &Vault, plan: &Plan) -> Result<Result<(), Code>, Error> {
+pub(super) fn bring(
+    cx: &Context,
+    vault: &Vault,
+    plan: &mut Plan,
+) -> Result<Result<(), Code>, Error> {
+    let mut beside = Beside::new(cx);
+    beside.look(plan)?;
+    beside.read(plan)?;
     let asked = Asked {
         parallel: PARALLEL,
         hosts: plan.hosts.len(),
         record: None,
+        beside: &beside,
     };
     let rows = with_run(cx, vault, &asked, async |run, _| run.deploy(plan).await)?;
     table::print(&cx.ui, &rows)?;
@@ -218,6 +243,7 @@ struct Asked<'a> {
     /// How many hosts there are.
     hosts: usize,
     record: Option<&'a Record>,
+    beside: &'a Beside<'a>,
 }
 
 /// Builds what a run works with, and lends it.
@@ -253,6 +279,7 @@ fn with_run<T>(
             vault,
             reader: &reader,
             way: &way,
+            outside: asked.beside,
             by: &by,
             say: &say,
             warn: &warn,
@@ -316,6 +343,7 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
         parallel: args.parallel,
         hosts: hosts.len(),
         record: None,
+        beside: &Beside::new(cx),
     };
     let failed = with_run(cx, vault, &asked, async |run, live| {
         run.stop(hosts, &args.components, |host, ended| match ended {

@@ -3,8 +3,9 @@
 //! A hook cannot write a value into a command. But a line of shell can: `prog --key "$KEY"` becomes an
 //! argument when the shell fills it in, and everybody on the host sees it in `ps`, while it runs.
 
-use super::hook::{EnvValue, Hook};
+use super::hook::Hook;
 use super::signature::{components, read_files};
+use super::value_hook::EnvValue;
 use crate::error::Error;
 use crate::vault::Vault;
 

@@ -6,13 +6,14 @@ use super::boot;
 use super::docker::Engine;
 use super::engine;
 use super::hook::Where;
+use super::leases::{self, Leases};
 use super::leftover;
 use super::limit::Limit;
 use super::place::{self, Opened};
 use super::plan::{ComponentPlan, Purpose};
 use super::probe::Patience;
 use super::process;
-use super::receipt::{Given as GivenSecret, Receipt};
+use super::receipt::Receipt;
 use super::step::Surroundings;
 use super::target::{Target, TargetError, empty};
 use crate::crypto::hex;
@@ -58,6 +59,8 @@ pub(super) struct Bringing<'a> {
     pub(super) by: &'a str,
     /// Opens the secrets of a component; logged before.
     pub(super) open: &'a dyn Fn(&ComponentPlan) -> Result<Opened, Error>,
+    /// What a server beside the vault makes for it.
+    pub(super) leases: &'a Leases<'a>,
     /// Shows a line of what a step prints.
     pub(super) say: &'a (dyn Fn(&str) + Sync),
     /// What ends it early.
@@ -97,13 +100,14 @@ impl Bringing<'_> {
         let new = self.receipt(engine, &stays).await?;
         if let Some(old) = &old
             && old.same_content(&new)
+            && self.has_fresh_leases(old)
             && self.limit.run(self.still_answers(old, engine)).await?
         {
             let kept = self.still_kept_for_boots(old, engine);
             self.limit.run(kept).await?;
             return Ok(Done::Unchanged);
         }
-        let opened = (self.open)(&self.plan.with_secrets(Purpose::Run))?;
+        let opened = self.opened(Purpose::Run).await?;
         let (folder, names) = (new.place.clone(), self.names(&new.place));
         let surroundings = self.surroundings(&opened, &folder, &names, engine);
         let replaced = self.replace(&surroundings, old.as_ref(), new).await;
@@ -124,7 +128,23 @@ impl Bringing<'_> {
         if let Some(old) = &found.receipt {
             self.run_again(old).await?;
         }
+        self.leases.settle(found.receipt.as_ref());
         Ok(found.receipt.is_some())
+    }
+
+    /// The values for a purpose: those of the vault, logged before, and those of the server.
+    pub(super) async fn opened(&self, purpose: Purpose) -> Result<Opened, Error> {
+        let plan = self.plan.with_secrets(purpose);
+        let mut opened = (self.open)(&plan)?;
+        self.leases.add(&plan, &mut opened).await?;
+        Ok(opened)
+    }
+
+    /// Whether the credentials that it was lent have most of their time before them.
+    fn has_fresh_leases(&self, old: &Receipt) -> bool {
+        let now = self.world.now();
+        let kept = self.plan.kept_leases();
+        old.leases.keys().eq(kept) && old.leases.values().all(|lent| lent.is_fresh(now))
     }
 
     /// Starts the process of a receipt, unless it still runs.
@@ -225,6 +245,7 @@ impl Bringing<'_> {
             accepted.rollback(scope) == Rollback::Warn
         };
         let host = || self.target.host.name.to_string();
+        // What a server stores has the versions that it says.
         for (secret, here) in self.plan.revs() {
             let there = old.secrets.get(&secret).map_or(0, |given| given.rev);
             let scope = secret.split('/').next().unwrap_or_default().parse();
@@ -276,7 +297,6 @@ impl Bringing<'_> {
                 file.mode.clone().unwrap_or_else(|| "0600".to_owned()),
             )
         });
-        let secrets = self.plan.revs().into_iter();
         Ok(Receipt {
             format: 1,
             vault: hex(self.vault.id()),
@@ -294,9 +314,8 @@ impl Bringing<'_> {
                 .as_ref()
                 .map(|c| engine::name_of(self.plan, c)),
             process: None,
-            secrets: secrets
-                .map(|(name, rev)| (name, GivenSecret { rev }))
-                .collect(),
+            secrets: self.plan.given(),
+            leases: BTreeMap::new(),
             files: modes.collect(),
             rollback: self.plan.rollback.clone(),
             clws: env!("CARGO_PKG_VERSION").to_owned(),
@@ -356,7 +375,7 @@ impl Bringing<'_> {
             brings || p.secrets().next().is_some()
         });
         let opened = if needs {
-            (self.open)(&self.plan.with_secrets(Purpose::Run))?
+            self.opened(Purpose::Run).await?
         } else {
             Opened::new()
         };
@@ -372,9 +391,17 @@ impl Bringing<'_> {
 }
 
 /// Stops what a receipt speaks of and what a killed run left, and forgets it.
-pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool, Error> {
+pub(super) async fn stop(
+    target: &Target,
+    component: &Component,
+    leases: &Leases<'_>,
+) -> Result<bool, Error> {
     let found = leftover::look(target, component).await?;
     let receipt = found.receipt.as_ref();
+    let lent = match receipt {
+        Some(receipt) => leases::of_receipt(target, receipt).await?,
+        None => Vec::new(),
+    };
     let mut names: Vec<&str> = found.containers().map(|(_, name)| name.as_str()).collect();
     if let Some(receipt) = receipt {
         if let Some(process) = &receipt.process {
@@ -393,5 +420,6 @@ pub(super) async fn stop(target: &Target, component: &Component) -> Result<bool,
     leftover::clear(target, component, &[], None).await?;
     boot::forget(target, component).await?;
     target.remove_receipt(component).await?;
+    leases.end_old(lent).await;
     Ok(receipt.is_some())
 }

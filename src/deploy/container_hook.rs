@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::docker::LONGEST_STOP;
-use super::hook::{SecretRef, Text, parse_duration};
+use super::hook::parse_duration;
+use super::value_hook::{SecretRef, Text};
 
 /// How long an image may take to come. The largest known is some GB, over a line of a few MB/s.
 pub(super) const PULL: Duration = Duration::from_secs(15 * 60);

@@ -297,6 +297,8 @@ mod tests {
                 hook: Arc::new(TrustedHook::for_tests(component, hook)),
                 names: Map::new(),
                 settings: Map::new(),
+                outside: BTreeMap::new(),
+                versions: BTreeMap::new(),
                 secrets: Map::new(),
                 for_the_pull: BTreeSet::new(),
                 passing: BTreeSet::new(),

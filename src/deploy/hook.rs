@@ -10,8 +10,10 @@ use serde::Deserialize;
 
 use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
+use super::outside::{LEASE, Reference};
 use super::probe_hook::Probe;
 use super::rotate_hook::AccountHook;
+use super::value_hook::{EnvValue, SecretEnv, SecretRef, name_of};
 use crate::name::{Component, Scope};
 
 /// A hook as it was written, not yet trusted.
@@ -83,51 +85,9 @@ pub struct ProcessHook {
     pub command: Vec<String>,
 }
 
-/// A variable: plain, or a secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum EnvValue {
-    /// A plain text with settings in it.
-    Plain(String),
-    /// A secret.
-    Secret(SecretEnv),
-}
-
-/// A text, or a secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Text {
-    /// A plain text.
-    Plain(String),
-    /// A secret.
-    Secret(SecretRef),
-}
-
-/// A variable that is a secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretEnv {
-    /// The secret.
-    pub secret: String,
-    /// Whether it goes into the container's configuration, where `docker inspect` shows it.
-    #[serde(default)]
-    pub visible: bool,
-    /// Whether the program reads it at its very first start alone: another value replaces nothing.
-    #[serde(default)]
-    pub initial: bool,
-}
-
-/// `{ secret = "rest-server/DB_PASSWORD" }`, in the scope that is deployed; `shared/…` is written out.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretRef {
-    /// The secret.
-    pub secret: String,
-}
-
 /// A file: a template, or a secret as it is.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenFile")]
 pub struct FileHook {
     /// A file below `hooks/<component>/`, filled in.
     pub template: Option<String>,
@@ -137,6 +97,30 @@ pub struct FileHook {
     pub mode: Option<String>,
     /// The uid that it belongs to.
     pub owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFile {
+    template: Option<String>,
+    secret: Option<String>,
+    server: Option<String>,
+    lease: Option<String>,
+    mode: Option<String>,
+    owner: Option<String>,
+}
+
+impl TryFrom<WrittenFile> for FileHook {
+    type Error = String;
+
+    fn try_from(written: WrittenFile) -> Result<Self, String> {
+        Ok(Self {
+            template: written.template,
+            secret: name_of(written.secret, written.server, written.lease)?,
+            mode: written.mode,
+            owner: written.owner,
+        })
+    }
 }
 
 /// Where a step runs.
@@ -214,6 +198,11 @@ impl Hook {
         }
         hook.check_visible().map_err(&wrong)?;
         hook.check_switch().map_err(&wrong)?;
+        for admin in hook.rotate.values().filter_map(AccountHook::admin) {
+            if Reference::parse(admin).is_some() {
+                return Err(wrong("`admin.password` is a secret of the vault".into()));
+            }
+        }
         for step in hook.steps() {
             if step.inside.is_some() && (step.place != Where::Host || !step.needs.is_empty()) {
                 return Err(wrong(
@@ -369,6 +358,23 @@ impl Hook {
                 .filter_map(|step| Some(step.stdin.as_ref()?.secret.as_str())),
         );
         passing.retain(|name| !staying.contains(name));
+        passing
+    }
+
+    /// What is leased for its steps and probes alone: nothing that stays was given it, so it ends with the run.
+    /// Variables stay with what runs, files anywhere.
+    pub(super) fn passing_leases(&self) -> BTreeSet<&str> {
+        let mut passing = self.direct_secrets();
+        passing.retain(|name| name.starts_with(LEASE));
+        let files = self.file.values().filter_map(|file| file.secret.as_deref());
+        let runs = self.container.is_some() || self.process.is_some();
+        let variables = self.env.values().filter_map(|value| match value {
+            EnvValue::Secret(secret) if runs => Some(secret.secret.as_str()),
+            EnvValue::Secret(_) | EnvValue::Plain(_) => None,
+        });
+        for name in files.chain(variables) {
+            passing.remove(name);
+        }
         passing
     }
 

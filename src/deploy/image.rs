@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::component::Bringing;
 use super::container_hook::{ContainerHook, PULL, Registry};
 use super::docker::{DockerError, Engine, Image, Login};
-use super::hook::Text;
 use super::place::{Opened, fill, wrong};
 use super::plan::{ComponentPlan, Purpose};
+use super::value_hook::Text;
 use crate::error::Error;
 use crate::secret::Plain;
 
@@ -25,7 +25,7 @@ impl Bringing<'_> {
         }
         let login = match &hook.registry {
             Some(registry) => {
-                let opened = (self.open)(&self.plan.with_secrets(Purpose::Pull))?;
+                let opened = self.opened(Purpose::Pull).await?;
                 Some(login(self.plan, &self.names(""), &opened, registry)?)
             }
             None => None,

@@ -25,12 +25,14 @@ mod hook;
 mod hook_error;
 mod image;
 mod inside;
+mod leases;
 mod leftover;
 mod limit;
 mod local;
 mod mysql;
 mod outline;
 mod output;
+mod outside;
 mod place;
 mod plan;
 mod probe;
@@ -54,6 +56,7 @@ mod switch;
 mod target;
 mod template;
 mod users;
+mod value_hook;
 mod warning;
 
 pub mod boot;
@@ -74,8 +77,9 @@ pub use hook_error::HookError;
 pub use limit::{HOST_TIME, Signals};
 pub use local::Local;
 pub use mysql::{MysqlError, MysqlRows};
+pub use outside::{Asked, Leased, Outside, Place, Reference, Version};
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
-pub use receipt::{Receipt, Rollback};
+pub use receipt::{Given, Lent, Receipt, Rollback};
 pub use record::Record;
 pub use results::{Fate, Row, is_interruption, outcome};
 pub use rotate_hook::{AccountHook, MysqlAccount, StaticAccount};
@@ -85,8 +89,8 @@ pub use session::{Injected, InjectedFile, Sitting, SittingError, attend};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use step::StepFailed;
 pub use survey::{
-    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, Survey,
-    Surveyed, There,
+    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, LookAtServer, Meant, Revs, Runs, Space,
+    Stuff, Survey, Surveyed, There,
 };
 pub use target::TargetError;
 pub use users::Users;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::hook::EnvValue;
 use super::inside::ADDRESS;
+use super::outside::Reference;
 use super::plan::{ComponentPlan, HOST, Plan, template_text};
 use super::template;
+use super::value_hook::EnvValue;
 use crate::fleet::Host;
 use crate::name::Component;
 use crate::text::ranges;
@@ -59,6 +60,7 @@ impl Plan {
                 "hook": plan.hook.seq,
                 "signers": plan.hook.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "secrets": secrets,
+                "server": plan.server_json(),
                 "ways": plan.ways(&plan.known()),
             })
         });
@@ -92,6 +94,21 @@ impl Block<'_> {
 }
 
 impl ComponentPlan {
+    /// What a server gives it: the version of what is stored, as far as it is known; nothing for what is made.
+    fn server_json(&self) -> BTreeMap<String, Value> {
+        let all = self.outside.values().map(|reference| {
+            let version = self.versions.get(&reference.place);
+            let version = version.map(|version| version.number);
+            let is_lease = reference.place.is_lease();
+            let seen = json!({ "version": version, "lease": is_lease });
+            (
+                format!("{}#{}", reference.place.path(), reference.field),
+                seen,
+            )
+        });
+        all.collect()
+    }
+
     /// What is started, and by whose word.
     fn what(&self, known: &BTreeMap<String, String>) -> String {
         let signers = crate::text::list(&self.hook.signers);
@@ -113,6 +130,16 @@ impl ComponentPlan {
         }
     }
 
+    /// A value of the server, for people.
+    fn shown(&self, reference: &Reference) -> String {
+        let (path, field) = (reference.place.path(), &reference.field);
+        match self.versions.get(&reference.place) {
+            _ if reference.place.is_lease() => format!("{path}#{field} made by the server"),
+            Some(version) => format!("{path}#{field} of the server, version {}", version.number),
+            None => format!("{path}#{field} of the server"),
+        }
+    }
+
     /// Each value that it is given, and the way.
     fn ways(&self, known: &BTreeMap<String, String>) -> Vec<String> {
         let mut known = known.clone();
@@ -123,9 +150,10 @@ impl ComponentPlan {
             words.join(" ")
         };
         let hook = &self.hook.hook;
-        let shown = |name: &str| match self.secrets.get(name) {
-            Some((full, rev)) => format!("{full} rev {rev}"),
-            None => name.to_owned(),
+        let shown = |name: &str| match (self.secrets.get(name), self.outside.get(name)) {
+            (Some((full, rev)), _) => format!("{full} rev {rev}"),
+            (None, Some(reference)) => self.shown(reference),
+            (None, None) => name.to_owned(),
         };
         let mut ways = Vec::new();
         for (name, value) in &hook.env {

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use super::conversation::MAX_INPUT;
 use super::docker::Visible;
-use super::hook::{EnvValue, FileHook, parse_mode};
+use super::hook::{FileHook, parse_mode};
 use super::hook_error::HookError;
 use super::plan::{ComponentPlan, template_text};
 use super::process::quote;
 use super::target::{Target, empty};
 use super::template;
+use super::value_hook::EnvValue;
 use crate::error::Error;
 use crate::secret::Plain;
 

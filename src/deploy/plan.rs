@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::hook::{Hook, Text};
+use super::hook::Hook;
 use super::hook_error::HookError;
 use super::inside::ADDRESS;
+use super::outside::{Place, Reference, Version};
 use super::receipt::Rollback;
 use super::signature::{HookFiles, TrustedHook, components, trusted_hook};
 use super::template;
+use super::value_hook::Text;
 use super::warning::warnings;
 use crate::crypto::{List, sha256};
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
 use crate::vault::{Notice, Vault};
@@ -56,9 +58,13 @@ pub struct ComponentPlan {
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and rev.
     pub secrets: BTreeMap<String, (SecretName, u64)>,
-    /// Those of them that only its image is fetched with.
+    /// Every value of a server that it is given, as its hook writes it.
+    pub outside: BTreeMap<String, Reference>,
+    /// The versions of what a server stores, as far as they are known; see [`Plan::learn`].
+    pub versions: BTreeMap<Place, Version>,
+    /// Those of all these that only its image is fetched with.
     pub for_the_pull: BTreeSet<String>,
-    /// Those of them of which another rev changes nothing that runs.
+    /// Those of which another rev changes nothing that runs.
     pub passing: BTreeSet<String>,
     /// What of it is older than seen, and is brought all the same.
     pub rollback: Option<Rollback>,
@@ -78,10 +84,12 @@ impl ComponentPlan {
     pub(super) fn with_secrets(&self, purpose: Purpose) -> Self {
         let mut plan = self.clone();
         let pull: BTreeSet<String> = self.hook.hook.pull_secrets().collect();
-        plan.secrets.retain(|name, _| match purpose {
+        let is_meant = |name: &String| match purpose {
             Purpose::Pull => pull.contains(name),
             Purpose::Run => !self.for_the_pull.contains(name),
-        });
+        };
+        plan.secrets.retain(|name, _| is_meant(name));
+        plan.outside.retain(|name, _| is_meant(name));
         plan
     }
 
@@ -110,13 +118,16 @@ impl ComponentPlan {
         for (name, value) in &self.settings {
             list = list.text(name).text(value);
         }
-        for (name, rev) in self.revs() {
-            list = list.text(&name).number(rev);
+        for (name, given) in self.given() {
+            list = list.text(&name).number(given.rev);
+            if let Some(made) = given.made {
+                list = list.text(&made);
+            }
         }
         sha256(&list.encode())
     }
 
-    /// The secrets that it runs with, by full name, with their revs.
+    /// The secrets of the vault that it runs with, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
         let given = self.secrets.iter();
         given
@@ -215,6 +226,7 @@ pub(super) struct Shared<'a> {
 struct Draft {
     hook: Arc<TrustedHook>,
     secrets: BTreeMap<String, (SecretName, u64)>,
+    outside: BTreeMap<String, Reference>,
     for_the_pull: BTreeSet<String>,
     passing: BTreeSet<String>,
 }
@@ -272,13 +284,17 @@ impl<'a> Shared<'a> {
             return Ok(draft.clone());
         }
         let hook = Arc::new(signed_hook(self.vault, component, scope)?);
-        let mut secrets = BTreeMap::new();
+        let (mut secrets, mut outside) = (BTreeMap::new(), BTreeMap::new());
         let given = secrets_of(component, &hook.hook, &hook.files)?;
         let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
         for_the_pull.retain(|name| !given.contains(name));
         let mut passing = passing_secrets(component, &hook.hook, &hook.files)?;
         passing.extend(for_the_pull.iter().cloned());
         for name in given.into_iter().chain(for_the_pull.clone()) {
+            if let Some(reference) = reference_of(component, &hook.hook, scope, &name)? {
+                outside.insert(name, reference);
+                continue;
+            }
             let full = resolve(self.vault, scope, &name)?;
             let (rev, notice) = self.vault.peek(&full)?;
             self.notices.extend(notice);
@@ -287,6 +303,7 @@ impl<'a> Shared<'a> {
         let draft = Draft {
             hook,
             secrets,
+            outside,
             for_the_pull,
             passing,
         };
@@ -313,6 +330,7 @@ impl Draft {
         let Self {
             hook,
             secrets,
+            outside,
             for_the_pull,
             passing,
         } = self;
@@ -330,6 +348,8 @@ impl Draft {
             names,
             settings,
             secrets,
+            outside,
+            versions: BTreeMap::new(),
             for_the_pull,
             passing,
             rollback: None,
@@ -351,9 +371,48 @@ fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<Tr
         let given = secrets_of(component, hook, files)?;
         let rotated = hook.rotated_secrets().map(str::to_owned);
         for name in given.into_iter().chain(hook.pull_secrets()).chain(rotated) {
-            reaches.push(resolve(vault, scope, &name)?.ruled_path().to_owned());
+            reaches.push(match reference_of(component, hook, scope, &name)? {
+                Some(reference) => {
+                    let path = reference.place.path();
+                    vault.rights(path).map_err(|_| nobodys(path))?;
+                    path.to_owned()
+                }
+                None => resolve(vault, scope, &name)?.ruled_path().to_owned(),
+            });
         }
         Ok(reaches)
+    })
+}
+
+/// Whoever signs must be a deployer of what the hook has read at a server, by a rule as for a document.
+fn nobodys(path: &str) -> Problem {
+    let what = format!("no rule says who may have `{path}` of the server deployed");
+    Problem::new(Code::Trust, what).hint(format!(
+        "an administrator runs `clws access grant NAME {path} --read --deploy`"
+    ))
+}
+
+/// What a name means at a server, with the settings of an environment filled in; none for a secret of the vault.
+fn reference_of(
+    component: &Component,
+    hook: &Hook,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<Reference>, HookError> {
+    if Reference::parse(name).is_none() {
+        return Ok(None);
+    }
+    let settings = hook.settings_in(scope).into_iter();
+    let mut names: BTreeMap<String, String> = settings
+        .map(|(key, value)| (format!("settings.{key}"), value))
+        .collect();
+    names.insert("scope".into(), scope.to_string());
+    names.insert("component".into(), component.to_string());
+    let filled = template::fill(name, &names);
+    let read = filled.and_then(|filled| Reference::parse(&filled).transpose());
+    read.map_err(|why| HookError::Wrong {
+        file: format!("hooks/{component}.toml"),
+        why,
     })
 }
 
@@ -388,6 +447,7 @@ fn passing_secrets(
     files: &HookFiles,
 ) -> Result<BTreeSet<String>, Error> {
     let mut passing = hook.passing_secrets();
+    passing.extend(hook.passing_leases());
     let templates = hook.file.values().filter_map(|file| file.template.as_ref());
     for template in templates {
         // It read a moment ago.
@@ -490,6 +550,23 @@ impl Plan {
                 reason: reason.to_owned(),
                 older: given.into_iter().collect(),
             });
+        }
+    }
+}
+
+impl Plan {
+    /// The values of a server that its components are given.
+    #[must_use]
+    pub fn outside(&self) -> BTreeSet<Reference> {
+        let all = self.hosts.iter().flat_map(|host| &host.components);
+        all.flat_map(|plan| plan.outside.values().cloned())
+            .collect()
+    }
+
+    /// Takes in which versions a server has.
+    pub fn learn(&mut self, versions: &BTreeMap<Place, Version>) {
+        for plan in self.hosts.iter_mut().flat_map(|host| &mut host.components) {
+            plan.learn(versions);
         }
     }
 }

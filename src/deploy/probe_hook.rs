@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-use super::hook::{SecretRef, Text, Where};
+use super::hook::Where;
+use super::value_hook::{SecretRef, Text, name_of};
 
 /// A question that the component must answer.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,13 +59,32 @@ pub struct Expect {
 
 /// What a certificate must be.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenCertificate")]
 pub struct CertificateProbe {
     /// How many days it must hold from now on.
-    #[serde(default)]
     pub days: u32,
     /// The certificate that was given: the one that is served must be this.
     pub secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCertificate {
+    #[serde(default)]
+    days: u32,
+    secret: Option<String>,
+    server: Option<String>,
+}
+
+impl TryFrom<WrittenCertificate> for CertificateProbe {
+    type Error = String;
+
+    fn try_from(written: WrittenCertificate) -> Result<Self, String> {
+        Ok(Self {
+            days: written.days,
+            secret: name_of(written.secret, written.server, None)?,
+        })
+    }
 }
 
 /// A login to a MySQL or MariaDB server.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Moment;
+
 /// A receipt, `<component>.json`, mode 0600 on the target.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -34,8 +36,11 @@ pub struct Receipt {
     pub process: Option<Process>,
     /// The folder of its files.
     pub place: String,
-    /// Secrets by full name.
+    /// Secrets by full name; what a server beside the vault stores by the name that the hook gives it.
     pub secrets: BTreeMap<String, Given>,
+    /// Credentials that a server made for it, by what makes them; absent if there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leases: BTreeMap<String, Lent>,
     /// Files by path, with their modes.
     pub files: BTreeMap<String, String>,
     /// Why older values were brought than had been seen, if that was allowed; absent else.
@@ -58,11 +63,37 @@ pub struct Rollback {
 }
 
 /// A secret as it was given.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
     /// Its number.
     pub rev: u64,
+    /// When a server's version of that number was made; absent for secrets of the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
+}
+
+/// Credentials that end. What would prolong or end them, the lease's own name, is not here but with their
+/// values, in memory.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lent {
+    /// The first 16 hexadecimal digits of the lease's name's SHA-256.
+    pub fingerprint: String,
+    /// When they were made, in seconds since 1970.
+    pub since: i64,
+    /// When they end.
+    pub ends: i64,
+}
+
+impl Lent {
+    /// Whether most of their time is still to come. After two thirds of it they are made anew.
+    #[must_use]
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        let whole = self.ends.saturating_sub(self.since);
+        let gone = now.seconds().saturating_sub(self.since);
+        gone >= 0 && i128::from(gone) * 3 < i128::from(whole) * 2
+    }
 }
 
 /// A process, known beyond doubt: numbers of processes are used again, start times and boots are not.

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::component::Bringing;
 use super::docker::{Engine, Replacement};
 use super::engine;
+use super::leases;
 use super::leftover;
 use super::place::{self, File, Folders, Given, fill_all};
 use super::probe::Patience;
@@ -42,6 +43,10 @@ impl Bringing<'_> {
         mut new: Receipt,
     ) -> Result<(), Error> {
         let hook = &self.plan.hook.hook;
+        let lent = match old {
+            Some(old) => leases::of_receipt(self.target, old).await?,
+            None => Vec::new(),
+        };
         let begun = async {
             self.place_all(around).await?;
             around.steps(&hook.before).await
@@ -68,6 +73,7 @@ impl Bringing<'_> {
             Ok(()) => {
                 let taking = async {
                     self.take_over(around, &running).await?;
+                    new.leases = self.leases.let_go(self.plan).await?;
                     let container = match (&running, around.engine) {
                         (Running::Container(new), Some(engine)) => Some((engine, new.new_id())),
                         _ => None,
@@ -79,6 +85,7 @@ impl Bringing<'_> {
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
+            self.leases.take_back();
             let error = self.with_output(around, &running, error).await;
             return Err(self.put_back(around, running, old, &new, error).await);
         }
@@ -96,6 +103,8 @@ impl Bringing<'_> {
         }
         let stays = [new.place.as_str()];
         leftover::clear(self.target, self.plan.component(), &stays, Some(&new)).await?;
+        self.leases.tell(&new.leases);
+        self.leases.end_old(lent).await;
         self.forget_older(&new).await?;
         let names = around.names_with_address(None).await?;
         let around = Surroundings {
@@ -145,7 +154,7 @@ impl Bringing<'_> {
             .values()
             .filter_map(|file| file.template.as_deref())
             .collect();
-        let mut files = Vec::new();
+        let mut files = Vec::from_iter(self.leases.file(self.plan, folder));
         for (path, file) in &self.plan.hook.files {
             let Some(name) = path.strip_prefix(&prefix) else {
                 continue;
@@ -216,6 +225,7 @@ impl Bringing<'_> {
     ) -> Result<Replacement, Error> {
         let hook = self.plan.hook.hook.container.iter();
         let mark = hook.map(|hook| engine::mark(self.plan, hook, around.folder));
+        let mark = mark.chain(self.leases.file(self.plan, around.folder));
         let container = engine::prepare(
             self.target,
             engine,

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 
 use super::azure::AzureKeyHook;
-use super::hook::SecretRef;
 use super::probe_hook::port;
+use super::value_hook::SecretRef;
 
 /// What has the secret; one of these, named as the rotator that speaks to it.
 #[derive(Clone, Debug, Deserialize)]

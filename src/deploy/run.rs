@@ -13,8 +13,10 @@ use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::{Instant, sleep};
 
 use super::component::{Bringing, stop};
+use super::leases::Leases;
 use super::limit::{Limit, Signals, at_once};
 use super::output::Quota;
+use super::outside::Outside;
 use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
@@ -47,6 +49,8 @@ pub struct Run<'a> {
     pub reader: &'a Reader<'a>,
     /// The way to a host over SSH, with what one logs in with.
     pub way: &'a FindWay<'a>,
+    /// The server beside the vault.
+    pub outside: &'a dyn Outside,
     /// The party who deploys.
     pub by: &'a str,
     /// Shows a line of what a step prints, redacted and safe.
@@ -157,6 +161,7 @@ impl Run<'_> {
                 component.component(),
             ));
             let began = Instant::now();
+            let leases = self.leases(&plan.host, component.component());
             let bringing = Bringing {
                 vault: self.vault,
                 world: self.vault.world(),
@@ -165,6 +170,7 @@ impl Run<'_> {
                 deploy,
                 by: self.by,
                 open: &open,
+                leases: &leases,
                 say: &say,
                 limit,
             };
@@ -191,6 +197,7 @@ impl Run<'_> {
                 }
                 result => result,
             };
+            leases.end().await;
             table.ended(at, result, began);
             if lost || limit.is_over() {
                 table.lost(at.0);
@@ -244,13 +251,20 @@ impl Run<'_> {
         components.dedup();
         for component in components.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
-            if meant && limit.run(stop(&target, component)).await? {
+            let leases = self.leases(host, component);
+            if meant && limit.run(stop(&target, component, &leases)).await? {
                 report(host, Ok(Stopped::One(component)));
                 stopped += 1;
             }
         }
         target.close().await;
         Ok(stopped)
+    }
+
+    /// What the server makes for a component on a host.
+    fn leases(&self, host: &Host, component: &Component) -> Leases<'_> {
+        let whose = format!("{component} on {}", host.name);
+        Leases::new(self.outside, self.vault.world(), self.warn, whose)
     }
 
     /// Connects, makes the folders, and takes the lock, for a deploy.

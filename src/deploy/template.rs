@@ -1,11 +1,13 @@
 //! `{{ … }}` in hooks and templates.
 //!
 //! `{{ settings.version }}`, `{{ place }}`, `{{ run }}`, `{{ scope }}`, `{{ host.name }}` anywhere;
-//! `{{ secrets.rest-server/DB_PASSWORD | url }}` in template files alone. A filter escapes a value
-//! for where it lands; several are applied from left to right.
+//! `{{ secrets.rest-server/DB_PASSWORD | url }}` in template files alone, and there `{{ server.PATH#FIELD }}` and
+//! `{{ lease.MOUNT/creds/ROLE#FIELD }}`. A filter escapes a value for where it lands; several are applied from
+//! left to right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outside::{LEASE, SERVER};
 use crate::secret::Plain;
 
 /// One piece of a template.
@@ -115,13 +117,22 @@ impl Filter {
     }
 }
 
-/// The secrets that a template names, as written behind `secrets.`.
+/// The name of the secret that a template means: what is written behind `secrets.`, or all of it for what a
+/// server has.
+fn secret_of(name: &str) -> Option<&str> {
+    match name.starts_with(SERVER) || name.starts_with(LEASE) {
+        true => Some(name),
+        false => name.strip_prefix("secrets."),
+    }
+}
+
+/// The secrets that a template names.
 ///
 /// # Errors
 /// What is wrong with the template.
 pub(super) fn secrets_in(text: &str) -> Result<BTreeSet<&str>, TemplateFault> {
     let names = pieces(text)?.into_iter().filter_map(|piece| match piece {
-        Piece::Name { name, .. } => name.strip_prefix("secrets."),
+        Piece::Name { name, .. } => secret_of(name),
         Piece::Text(_) => None,
     });
     Ok(names.collect())
@@ -134,7 +145,7 @@ pub(super) fn secrets_in(text: &str) -> Result<BTreeSet<&str>, TemplateFault> {
 pub(super) fn check(text: &str, names: &BTreeMap<String, String>) -> Result<(), TemplateFault> {
     for piece in pieces(text)? {
         if let Piece::Name { name, .. } = piece
-            && !name.starts_with("secrets.")
+            && secret_of(name).is_none()
         {
             lookup(name, names)?;
         }
@@ -151,7 +162,7 @@ pub(super) fn fill(text: &str, names: &BTreeMap<String, String>) -> Result<Strin
     for piece in pieces(text)? {
         match piece {
             Piece::Text(text) => out.push_str(text),
-            Piece::Name { name, .. } if name.starts_with("secrets.") => {
+            Piece::Name { name, .. } if secret_of(name).is_some() => {
                 return Err(format!(
                     "`{name}` is a secret, which only a template file may hold"
                 ));
@@ -186,7 +197,7 @@ pub(super) fn render(
             }
             Piece::Name { name, filters } => (name, filters),
         };
-        let value = match name.strip_prefix("secrets.") {
+        let value = match secret_of(name) {
             Some(path) => secret(path).ok_or_else(|| format!("`{name}` was not opened"))?,
             None => Plain::from(lookup(name, names)?.as_str()),
         };

@@ -27,6 +27,8 @@ pub enum Kind {
     LeftOver,
     /// A component has older values than the vault.
     OldRev,
+    /// Credentials that a server made for a component end.
+    Ending,
     /// A component has something newer than this vault.
     NewerThere,
     /// A deploy would bring a component anew: another hook, image or setting.
@@ -57,6 +59,7 @@ impl Kind {
             Self::Emptied => "emptied",
             Self::LeftOver => "left-over",
             Self::OldRev => "old-rev",
+            Self::Ending => "lease-ends",
             Self::NewerThere => "newer-there",
             Self::Drift => "drift",
             Self::Rollback => "rollback",

@@ -10,6 +10,9 @@ use crate::fleet::{Host, Reach};
 use crate::name::Component;
 use crate::text::{clean_line, list};
 
+/// What a server stores has names that begin so.
+const OF_SERVER: &str = "server.";
+
 /// Less than one part in so many is nearly nothing.
 const NEARLY_FULL: u64 = 10;
 
@@ -184,11 +187,25 @@ impl Judge<'_> {
     }
 
     fn drift(&mut self, deployed: &Deployed, drift: &Drift) {
+        // A server is right about its versions, whichever is the greater one.
+        let is_other = |name: &str, revs: &Revs| {
+            let both = revs.there.is_some() && revs.here.is_some();
+            both && name.starts_with(OF_SERVER)
+        };
         let others = |wanted: fn(&Revs) -> bool| -> Vec<String> {
-            let others = drift.others().filter(|(_, revs)| wanted(revs));
+            let others = drift.others().filter(|(name, revs)| !is_other(name, revs));
+            let others = others.filter(|(_, revs)| wanted(revs));
             others.map(|(name, revs)| said(name, revs)).collect()
         };
-        let old = others(|revs| revs.there < revs.here);
+        let mut old = others(|revs| revs.there < revs.here);
+        let of_server = drift.others().filter(|(name, revs)| is_other(name, revs));
+        old.extend(of_server.map(|(name, revs)| said(name, revs)));
+        let remade = drift.remade.iter().map(|name| clean_line(name));
+        old.extend(remade.map(|name| format!("`{name}` was made anew under the same number")));
+        for (path, ends) in &drift.ending {
+            let why = format!("what `{}` made for it ends {ends}", clean_line(path));
+            self.add(Kind::Ending, why, self.deploy());
+        }
         if !old.is_empty() {
             self.add(Kind::OldRev, list(&old), self.deploy());
         }
@@ -230,6 +247,9 @@ impl Judge<'_> {
 fn said(name: &str, revs: &Revs) -> String {
     let name = clean_line(name);
     match (revs.there, revs.here) {
+        (Some(there), Some(here)) if name.starts_with(OF_SERVER) => {
+            format!("`{name}` is version {there}, the server has {here}")
+        }
         (Some(there), Some(here)) => format!("`{name}` is rev {there}, this vault has {here}"),
         (None, _) => format!("`{name}` is not there"),
         (_, None) => format!("`{name}` is there, and not in its hook"),

@@ -12,6 +12,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod a_component_is_given_what_a_server_has;
+mod a_component_is_lent_what_a_server_makes;
 mod a_component_is_touched_only_when_it_has_something_new;
 mod a_container_comes_from_a_registry;
 mod a_container_gets_its_secrets_and_nobody_else_sees_them;
@@ -42,6 +44,8 @@ mod computer;
 mod crowd;
 mod from_certs_to_a_running_component;
 mod hooks_say_what_a_component_is_given;
+#[path = "../server/hostile.rs"]
+mod hostile;
 mod hostile_hosts_end_in_their_time_while_the_others_finish;
 mod many_hosts_are_deployed_to_at_a_time;
 mod one_deploy_at_a_time;

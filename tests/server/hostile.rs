@@ -48,6 +48,7 @@ impl Hostile {
         Self { address, asked }
     }
 
+    #[allow(dead_code, reason = "not every test that has this file needs it")]
     /// One that answers with this status, these headers and this body.
     pub(crate) fn says(status: &str, headers: &str, body: &str) -> Self {
         let text = whole(status, headers, body);

@@ -19,8 +19,9 @@ pub(super) struct Deploys<'a> {
 
 impl TakeIntoUse for Deploys<'_> {
     fn take_into_use(&self, secrets: &[String]) -> Result<(), Error> {
-        for plan in self.plans(secrets)? {
-            deploy::bring(self.cx, self.vault, &plan)?.map_err(|code| not_in_use(code, secrets))?;
+        for mut plan in self.plans(secrets)? {
+            deploy::bring(self.cx, self.vault, &mut plan)?
+                .map_err(|code| not_in_use(code, secrets))?;
         }
         Ok(())
     }

@@ -2,14 +2,17 @@
 
 mod table;
 
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::context::{Context, as_openers};
-use super::deploy::{PARALLEL, runtime, user_here};
+use super::deploy::{Beside, PARALLEL, runtime, user_here};
 use super::login::Ways;
+use super::server::BesideArgs;
 use super::usage;
 use crate::deploy::Survey;
 use crate::deploy::ssh::Limits;
@@ -40,6 +43,8 @@ pub(crate) struct StatusArgs {
           default_missing_value = "30",
           value_parser = clap::value_parser!(u16).range(1..=3600))]
     watch: Option<u16>,
+    #[command(flatten)]
+    beside: BesideArgs,
 }
 
 /// Clears a terminal and goes to its first line (ECMA-48: CUP, ED).
@@ -49,6 +54,7 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.watch.is_some() && (!cx.ui.shows_to_terminal() || cx.ui.is_json()) {
         return Err(usage("`--watch` redraws a terminal, and is for people alone").into());
     }
+    cx.meant_server(&args.beside);
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let bundles = cx.bundles_for(&vault)?;
@@ -57,9 +63,21 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     let user = user_here(cx);
     let ways = Ways::new(cx, &vault, &reader, &bundles, &user);
     let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
+    let beside = Beside::new(cx);
+    let versions = |places| -> Pin<Box<dyn Future<Output = _>>> {
+        Box::pin(async {
+            // Hosts are looked at all the same.
+            beside.versions(places).await.unwrap_or_else(|error| {
+                cx.ui.warn("what the server has is not known:");
+                cx.ui.warn_of(&error);
+                BTreeMap::new()
+            })
+        })
+    };
     let survey = Survey {
         vault: &vault,
         way: &way,
+        versions: &versions,
         parallel: usize::from(args.parallel),
         limits: Limits::default(),
     };

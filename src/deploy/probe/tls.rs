@@ -14,10 +14,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::Stream;
-use crate::deploy::hook::Text;
 use crate::deploy::plan::template_text;
 use crate::deploy::probe_hook::{CertificateProbe, Probe};
 use crate::deploy::step::Surroundings;
+use crate::deploy::value_hook::Text;
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::time::Moment;
 

@@ -7,6 +7,7 @@ use crate::deploy::docker::Engine;
 use crate::deploy::place::fill;
 use crate::deploy::plan::ComponentPlan;
 use crate::deploy::receipt::Receipt;
+use crate::time::Moment;
 
 /// A secret's number on the host and in this vault; none where it is not given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,8 +21,13 @@ pub struct Revs {
 /// What differs. A deploy brings a component anew if any of it does.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Drift {
-    /// All its secrets by full name, those that do not differ as well.
+    /// All its secrets by full name, those that do not differ as well. What a server stores and could not be
+    /// looked at is taken for what it was.
     pub secrets: BTreeMap<String, Revs>,
+    /// What a server stores under a number that it had before, and made at another time.
+    pub remade: Vec<String>,
+    /// What made credentials of which less than a third of their time is left, with the moment when they end.
+    pub ending: BTreeMap<String, Moment>,
     /// The number of the hook's signature in this vault.
     pub hook: u64,
     /// Whether the hook's files are others than those that were deployed.
@@ -38,26 +44,42 @@ impl Drift {
         receipt: &Receipt,
         plan: &ComponentPlan,
         engine: Option<&Engine>,
+        now: Moment,
     ) -> Self {
         Self {
             image_differs: image_differs(receipt, plan, engine).await,
-            ..Self::of(receipt, plan)
+            ..Self::of(receipt, plan, now)
         }
     }
 
-    fn of(receipt: &Receipt, plan: &ComponentPlan) -> Self {
+    fn of(receipt: &Receipt, plan: &ComponentPlan, now: Moment) -> Self {
         let mut secrets: BTreeMap<String, Revs> = BTreeMap::new();
+        let mut remade = Vec::new();
         for (name, given) in &receipt.secrets {
             let (there, here) = (Some(given.rev), None);
             secrets.insert(name.clone(), Revs { there, here });
         }
-        for (name, rev) in plan.revs() {
+        for (name, given) in plan.given() {
+            let there = receipt.secrets.get(&name);
+            if there.is_some_and(|there| there.rev == given.rev && there.made != given.made) {
+                remade.push(name.clone());
+            }
             let revs = secrets.entry(name).or_insert(Revs {
                 there: None,
                 here: None,
             });
-            revs.here = Some(rev);
+            revs.here = Some(given.rev);
         }
+        for name in plan.unseen() {
+            if let Some(revs) = secrets.get_mut(&name) {
+                revs.here = revs.there;
+            }
+        }
+        let ending = receipt
+            .leases
+            .iter()
+            .filter(|(_, lent)| !lent.is_fresh(now));
+        let ending = ending.map(|(path, lent)| (path.clone(), Moment::from_seconds(lent.ends)));
         let names = receipt.settings.keys().chain(plan.settings.keys());
         let mut settings: Vec<String> = names
             .filter(|name| receipt.settings.get(*name) != plan.settings.get(*name))
@@ -67,6 +89,8 @@ impl Drift {
         settings.dedup();
         Self {
             secrets,
+            remade,
+            ending: ending.collect(),
             hook: plan.hook.seq,
             hook_differs: receipt.hook != hex(&plan.hook.hash),
             settings,
@@ -84,6 +108,8 @@ impl Drift {
     #[must_use]
     pub fn is_some(&self) -> bool {
         self.hook_differs
+            || !self.remade.is_empty()
+            || !self.ending.is_empty()
             || self.image_differs
             || !self.settings.is_empty()
             || self.others().next().is_some()

@@ -9,7 +9,8 @@ mod planned;
 mod runs;
 mod script;
 
-use std::pin::pin;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -25,6 +26,7 @@ use self::planned::{Planned, planned};
 use self::runs::Runner;
 use self::script::{Listed, list};
 use super::limit::at_once;
+use super::outside::{Place, Version};
 use super::plan::ComponentPlan;
 use super::receipt::Receipt;
 use super::run::{FindWay, PAUSE, broke_early};
@@ -39,12 +41,18 @@ use crate::vault::Vault;
 /// How long a host may take to be looked at, connecting to it included.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Asks a server for the versions that it has.
+pub type LookAtServer<'a> =
+    dyn Fn(BTreeSet<Place>) -> Pin<Box<dyn Future<Output = BTreeMap<Place, Version>> + 'a>> + 'a;
+
 /// Looks at hosts.
 pub struct Survey<'a> {
     /// The vault.
     pub vault: &'a Vault,
     /// The way to a host over SSH, with what one logs in with.
     pub way: &'a FindWay<'a>,
+    /// Asks a server for the versions that it has; what cannot be had is left out.
+    pub versions: &'a LookAtServer<'a>,
     /// How many hosts at a time; fewer where descriptors are short.
     pub parallel: usize,
     /// How long a host may take to be connected to.
@@ -127,7 +135,8 @@ impl Survey<'_> {
     /// of the result.
     pub async fn look(&self, hosts: Vec<Host>) -> Result<Surveyed, Error> {
         let most = at_once(self.parallel, hosts.as_slice());
-        let Planned { hosts, faults } = planned(self.vault, hosts)?;
+        let Planned { mut hosts, faults } = planned(self.vault, hosts)?;
+        self.look_at_server(&mut hosts).await;
         let looking = hosts.into_iter().map(|(host, meant)| self.at(host, meant));
         let seen = pin!(stream::iter(looking).buffered(most));
         let mut hosts: Vec<HostSeen> = seen.collect().await;
@@ -139,6 +148,25 @@ impl Survey<'_> {
             }
         }
         Ok(Surveyed { hosts, faults })
+    }
+
+    /// Learns which versions a server has of what hooks name, if any does.
+    async fn look_at_server(&self, hosts: &mut [(Host, Vec<(Component, Meant)>)]) {
+        let all = hosts.iter_mut().flat_map(|(_, meant)| meant);
+        let mut plans: Vec<&mut ComponentPlan> = all
+            .filter_map(|(_, meant)| match meant {
+                Meant::Runs(plan) => Some(&mut **plan),
+                Meant::Faulty | Meant::Nowhere => None,
+            })
+            .collect();
+        let references = plans.iter().flat_map(|plan| plan.outside.values());
+        let places = references.map(|reference| reference.place.clone());
+        let places: BTreeSet<Place> = places.filter(|place| !place.is_lease()).collect();
+        if places.is_empty() {
+            return;
+        }
+        let versions = (self.versions)(places).await;
+        plans.iter_mut().for_each(|plan| plan.learn(&versions));
     }
 
     async fn at(&self, host: Host, meant: Vec<(Component, Meant)>) -> HostSeen {
@@ -225,7 +253,7 @@ impl Survey<'_> {
             let drift = match plan {
                 Some(plan) => {
                     let engine = engine.and_then(Result::ok);
-                    Some(Drift::between(&receipt, plan, engine).await)
+                    Some(Drift::between(&receipt, plan, engine, self.vault.world().now()).await)
                 }
                 None => None,
             };
