@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::hostile::{Hostile, whole};
@@ -265,6 +266,33 @@ fn what_steps_are_lent_is_kept_alive_and_ends_with_the_run() {
     assert_eq!(scene.accounts(), Vec::<String>::new());
     assert_eq!(rows(&scene.deploy().succeeds()), ["migrate unchanged"]);
     assert_eq!(scene.accounts(), Vec::<String>::new());
+}
+
+#[test]
+fn a_deploy_that_is_interrupted_ends_what_it_was_lent() {
+    let scene = Scene::new(600, 600);
+    scene.hook("other = 1", "");
+    scene.deploy().succeeds();
+    let (name, _) = scene.given();
+    let waits = "[[before]]\nrun = [\"sleep\", \"50\"]\n";
+    scene.hook("other = 2", waits);
+    let mut deploy = scene.deploy().command();
+    let child = deploy
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while scene.accounts().len() < 2 {
+        assert!(Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    scene.site.machine.sh("kill -s INT $(pidof clws)");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert_eq!(scene.accounts(), [name.as_str()]);
+    assert_eq!(scene.given().0, name);
 }
 
 #[test]
