@@ -4,6 +4,8 @@
 //! system monitor, replaced objects and fetching of missing objects are off, and git's environment is
 //! made anew: a repository decides nothing about what runs here.
 
+mod everything;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Take, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crate::error::{Code, Error, Problem};
 use crate::text::clean;
 use crate::world::World;
+
+pub use everything::{Brought, ObjectKind};
 
 /// The empty tree: git knows it by this name without having it.
 pub const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

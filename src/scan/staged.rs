@@ -4,44 +4,40 @@
 
 use std::path::{Path, PathBuf};
 
-use super::finding::Finding;
-use super::known::Known;
-use super::stream::look;
+use super::look::{Found, Looker};
 use crate::error::Error;
 use crate::git::{Git, NOTHING, broken};
-use crate::text::clean;
 use crate::world::World;
 
 /// Looks through the files that are added or changed in the index of the repository around `folder`.
-/// Gives the repository's folder and the number of files.
+/// Gives the repository's folder.
 ///
 /// # Errors
 /// NOTFOUND if there is no repository or no git; IOERR if git breaks off.
-pub fn staged(
-    known: &Known,
-    world: &World,
-    folder: &Path,
-    findings: &mut Vec<Finding>,
-) -> Result<(PathBuf, usize), Error> {
+pub fn staged(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf, Found), Error> {
     let git = Git::at(world, folder);
     let root = PathBuf::from(git.ask_line(&["rev-parse", "--show-toplevel"])?);
-    let has_commit = git
-        .ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
-        .is_ok();
-    let since = if has_commit { "HEAD" } else { NOTHING };
-    let changes = git.ask(&[
-        "diff-index",
-        "--cached",
-        "--raw",
-        "-z",
-        "--no-renames",
-        "--abbrev=64",
-        "--diff-filter=ACMT",
-        since,
-    ])?;
+    let changes = |since: &str| {
+        git.ask(&[
+            "diff-index",
+            "--cached",
+            "--raw",
+            "-z",
+            "--no-renames",
+            "--abbrev=64",
+            "--diff-filter=ACMT",
+            since,
+            "--",
+        ])
+    };
+    // Before the first commit there is no HEAD.
+    let changes = changes("HEAD").or_else(|_| changes(NOTHING))?;
     let blobs = blobs(&changes).ok_or_else(|| broken("its list of changes does not read"))?;
-    read(&git, known, &blobs, findings)?;
-    Ok((root, blobs.len()))
+    let mut found = Found::default();
+    if !blobs.is_empty() {
+        read(&git, looker, &blobs, &mut found)?;
+    }
+    Ok((root, found))
 }
 
 /// Object ids and paths out of `:100644 100644 old new M NUL path NUL`; submodules hold no file.
@@ -66,17 +62,19 @@ fn blobs(raw: &[u8]) -> Option<Vec<(String, String)>> {
 /// Reads the objects one after the other and looks through each.
 fn read(
     git: &Git,
-    known: &Known,
+    looker: &Looker,
     blobs: &[(String, String)],
-    findings: &mut Vec<Finding>,
+    found: &mut Found,
 ) -> Result<(), Error> {
     let mut objects = git.objects()?;
+    let mut buffer = looker.buffer();
     for (id, path) in blobs {
-        let path = clean(path);
-        let found = objects.blob(id, |object| {
-            look(known, &path, object, findings).map_err(|error| broken(&error.to_string()))
+        let read = objects.blob(id, |object| {
+            looker
+                .look(path, object, &mut buffer, found)
+                .map_err(|error| broken(&error.to_string()))
         })?;
-        found.ok_or_else(|| broken(&format!("it has no object for `{path}`")))?;
+        read.ok_or_else(|| broken(&format!("it has no object for `{path}`")))?;
     }
     Ok(())
 }

@@ -202,7 +202,7 @@ fn without_an_identity_private_keys_are_found_all_the_same() {
         scan()
             .succeeds()
             .err
-            .contains("only private keys are looked for")
+            .contains("credentials alone are looked for")
     );
     std::fs::write(lab.vault().join("id"), &key.out).unwrap();
     let found = scan().exits(1);

@@ -85,6 +85,7 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ("aes_gcm", Kind::Crate, &["plaintext/sops"]),
     ("regex_lite", Kind::Crate, &["plaintext/sops"]),
     ("bcrypt", Kind::Crate, &["secret"]),
+    ("flate2", Kind::Crate, &["scan"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
     ("print", Kind::Macro, &["cli"]),

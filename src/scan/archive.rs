@@ -1,0 +1,303 @@
+//! What is packed: gzip, tar and zip, in memory, within limits that no bomb gets past.
+//!
+//! An archive's names are shown and never opened as paths.
+
+use std::io::{self, Read, SeekFrom};
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+
+use super::look::{Buffer, Found, Looker};
+
+/// All that one archive may unpack to.
+const MOST: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Entries of one archive.
+const ENTRIES: usize = 200_000;
+
+/// Archives within archives: a `.tar.gz` is two.
+const DEPTH: usize = 4;
+
+/// An inner archive is held in memory, and no larger.
+const INNER: u64 = 64 * 1024 * 1024;
+
+/// Looks into a file, if it is an archive.
+///
+/// # Errors
+/// In words, if it does not read or goes past a limit.
+pub(super) fn look(
+    looker: &Looker,
+    path: &str,
+    mut file: impl Read + io::Seek,
+    buffer: &mut Buffer,
+    found: &mut Found,
+) -> Result<(), String> {
+    let mut left = MOST;
+    let mut into = Into {
+        looker,
+        buffer,
+        found,
+        left: &mut left,
+    };
+    let mut first = [0; 264];
+    file.rewind().map_err(|error| error.to_string())?;
+    let read = read_up_to(&mut file, &mut first).map_err(|error| error.to_string())?;
+    file.rewind().map_err(|error| error.to_string())?;
+    let kind = Kind::of(first.get(..read).unwrap_or_default());
+    let result = match kind {
+        None => return Ok(()),
+        Some(Kind::Gzip) => into.gzip(path, &mut file, 1),
+        Some(Kind::Tar) => into.tar(path, &mut file, 1),
+        Some(Kind::Zip) => into.zip(path, &mut file, 1),
+    };
+    result.map_err(|error| format!("what it packs was not all looked at: {error}"))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Gzip,
+    Tar,
+    Zip,
+}
+
+impl Kind {
+    fn of(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
+            _ if first.get(257..262) == Some(b"ustar") => Some(Self::Tar),
+            _ => None,
+        }
+    }
+}
+
+struct Into<'a> {
+    looker: &'a Looker,
+    buffer: &'a mut Buffer,
+    found: &'a mut Found,
+    left: &'a mut u64,
+}
+
+impl Into<'_> {
+    /// Looks through what comes out of an archive, and into it.
+    fn entry(&mut self, path: &str, content: &mut dyn Read, depth: usize) -> io::Result<()> {
+        let mut counted = Counted {
+            inner: content,
+            left: self.left,
+        };
+        let mut first = [0; 264];
+        let read = read_up_to(&mut counted, &mut first)?;
+        let first = first.get(..read).unwrap_or_default();
+        let mut whole = first.chain(&mut counted);
+        let Some(kind) = Kind::of(first) else {
+            return self.looker.look(path, &mut whole, self.buffer, self.found);
+        };
+        if depth >= DEPTH {
+            return Err(io::Error::other(format!("{path} lies too deep")));
+        }
+        // A tar behind gzip is read as it comes; what needs to be sought in is held.
+        if let Kind::Tar = kind {
+            let mut nested = NoLimit(&mut whole);
+            let mut left = MOST;
+            let mut into = Into {
+                looker: self.looker,
+                buffer: self.buffer,
+                found: self.found,
+                left: &mut left,
+            };
+            return into.tar(path, &mut nested, depth + 1);
+        }
+        let mut held = Vec::new();
+        whole.take(INNER + 1).read_to_end(&mut held)?;
+        if held.len() as u64 > INNER {
+            return Err(io::Error::other(format!(
+                "{path} is too large to look into"
+            )));
+        }
+        let mut held = io::Cursor::new(held);
+        match kind {
+            Kind::Gzip => self.gzip(path, &mut held, depth + 1),
+            Kind::Zip => self.zip(path, &mut held, depth + 1),
+            Kind::Tar => Ok(()),
+        }
+    }
+
+    fn gzip(&mut self, path: &str, packed: &mut dyn Read, depth: usize) -> io::Result<()> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let stem = name.strip_suffix(".gz").unwrap_or(name);
+        let stem = stem
+            .strip_suffix(".tgz")
+            .map_or(stem.to_owned(), |stem| format!("{stem}.tar"));
+        self.entry(
+            &format!("{path}!{stem}"),
+            &mut MultiGzDecoder::new(packed),
+            depth,
+        )
+    }
+
+    /// POSIX.1-1988 (ustar): a head of 512 bytes, the content, zeros up to the next 512.
+    fn tar(&mut self, path: &str, packed: &mut dyn Read, depth: usize) -> io::Result<()> {
+        let mut long_name = None;
+        for _ in 0..ENTRIES {
+            let mut head = [0; 512];
+            if read_up_to(packed, &mut head)? < head.len() || head.iter().all(|byte| *byte == 0) {
+                return Ok(());
+            }
+            let size = octal(head.get(124..136).unwrap_or_default())
+                .ok_or_else(|| io::Error::other("a size in it is no number"))?;
+            let mut content = packed.take(size);
+            let kind = head.get(156).copied().unwrap_or(0);
+            if kind == b'L' || kind == b'x' {
+                let mut name = Vec::new();
+                content.by_ref().take(64 * 1024).read_to_end(&mut name)?;
+                long_name = Some(match kind {
+                    b'L' => text(&name),
+                    _ => pax_path(&name).unwrap_or_default(),
+                });
+            } else {
+                let short = [
+                    text(head.get(345..500).unwrap_or_default()),
+                    text(head.get(..100).unwrap_or_default()),
+                ];
+                let short = short.join("/").trim_start_matches('/').to_owned();
+                let name = long_name
+                    .take()
+                    .filter(|name| !name.is_empty())
+                    .unwrap_or(short);
+                if matches!(kind, b'0' | 0 | b'7') {
+                    self.entry(&format!("{path}!{name}"), &mut content, depth)?;
+                }
+            }
+            io::copy(&mut content, &mut io::sink())?;
+            io::copy(&mut packed.take((512 - size % 512) % 512), &mut io::sink())?;
+        }
+        Err(io::Error::other("it has too many entries"))
+    }
+
+    /// By the directory at the end (APPNOTE 4.3.12), stored and deflated entries.
+    fn zip(
+        &mut self,
+        path: &str,
+        packed: &mut (impl Read + io::Seek),
+        depth: usize,
+    ) -> io::Result<()> {
+        let wrong = || io::Error::other("its directory does not read");
+        let size = packed.seek(SeekFrom::End(0))?;
+        // A comment of 65,535 bytes may stand behind the record of 22.
+        let tail = size.min(65_557);
+        packed.seek(SeekFrom::Start(size - tail))?;
+        let mut end = Vec::new();
+        packed.by_ref().take(tail).read_to_end(&mut end)?;
+        let record = memchr::memmem::rfind(&end, b"PK\x05\x06").ok_or_else(wrong)?;
+        let record = end.get(record..).unwrap_or_default();
+        let (length, offset) = (le32(record, 12), le32(record, 16));
+        packed.seek(SeekFrom::Start(offset.ok_or_else(wrong)?))?;
+        let mut directory = Vec::new();
+        packed
+            .by_ref()
+            .take(length.ok_or_else(wrong)?.min(INNER))
+            .read_to_end(&mut directory)?;
+        let mut rest = directory.as_slice();
+        for _ in 0..ENTRIES {
+            if !rest.starts_with(b"PK\x01\x02") {
+                return Ok(());
+            }
+            let part = |at: usize| le16(rest, at).ok_or_else(wrong);
+            let (flags, method, name_length) = (part(8)?, part(10)?, part(28)?);
+            let skip = 46 + name_length + part(30)? + part(32)?;
+            let packed_size = le32(rest, 20).ok_or_else(wrong)?;
+            let local = le32(rest, 42).ok_or_else(wrong)?;
+            let name = text(rest.get(46..46 + name_length).unwrap_or_default());
+            rest = rest.get(skip..).ok_or_else(wrong)?;
+            let inner = format!("{path}!{name}");
+            if flags & 1 == 1 {
+                self.found
+                    .unread
+                    .push((inner, "it is encrypted".to_owned()));
+                continue;
+            }
+            packed.seek(SeekFrom::Start(local))?;
+            let mut head = [0; 30];
+            packed.read_exact(&mut head)?;
+            let gap = le16(&head, 26).ok_or_else(wrong)? + le16(&head, 28).ok_or_else(wrong)?;
+            io::copy(&mut packed.by_ref().take(gap as u64), &mut io::sink())?;
+            let content = packed.by_ref().take(packed_size);
+            match method {
+                0 => self.entry(&inner, &mut { content }, depth)?,
+                8 => self.entry(&inner, &mut DeflateDecoder::new(content), depth)?,
+                _ => {
+                    let why = "it is packed in a way that is not known here".to_owned();
+                    self.found.unread.push((inner, why));
+                }
+            }
+        }
+        Err(io::Error::other("it has too many entries"))
+    }
+}
+
+/// Counts what comes out, and ends it at the limit.
+struct Counted<'a> {
+    inner: &'a mut dyn Read,
+    left: &'a mut u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(room)?;
+        *self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::other("it unpacks to more than 4 GiB"))?;
+        Ok(read)
+    }
+}
+
+/// What is counted already.
+struct NoLimit<'a>(&'a mut dyn Read);
+
+impl Read for NoLimit<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.read(room)
+    }
+}
+
+fn read_up_to(input: &mut dyn Read, mut room: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while !room.is_empty() {
+        match input.read(room)? {
+            0 => break,
+            some => {
+                read += some;
+                room = room.get_mut(some..).unwrap_or_default();
+            }
+        }
+    }
+    Ok(read)
+}
+
+/// A text that ends at its first zero.
+fn text(bytes: &[u8]) -> String {
+    let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+fn octal(bytes: &[u8]) -> Option<u64> {
+    let digits = text(bytes);
+    u64::from_str_radix(digits.trim(), 8).ok()
+}
+
+/// `LENGTH path=NAME` of an extended head (POSIX.1-2001).
+fn pax_path(records: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(records);
+    let path = text.lines().find_map(|line| line.split_once(" path="));
+    path.map(|(_, path)| path.to_owned())
+}
+
+fn le16(bytes: &[u8], at: usize) -> Option<usize> {
+    let bytes = bytes.get(at..)?.first_chunk::<2>()?;
+    Some(usize::from(u16::from_le_bytes(*bytes)))
+}
+
+fn le32(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at..)?.first_chunk::<4>()?;
+    Some(u64::from(u32::from_le_bytes(*bytes)))
+}
