@@ -49,6 +49,7 @@ pub mod export;
 pub mod import;
 
 pub mod deploy;
+pub mod doctor;
 
 pub mod check;
 pub mod history;

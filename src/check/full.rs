@@ -80,7 +80,7 @@ impl Check<'_> {
             }
         }
         if opened.is_none() && !faulty {
-            self.counts.closed += 1;
+            self.closed.push(path.to_owned());
         }
         opened
     }
@@ -94,7 +94,7 @@ impl Check<'_> {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
                 Code::NoKey => {
-                    self.counts.closed += 1;
+                    self.closed.push(path.to_string());
                     Ok(())
                 }
                 Code::Auth | Code::DataErr | Code::Trust => {
@@ -113,7 +113,7 @@ impl Check<'_> {
         }
         match pending.open(self.openers) {
             Ok(_) => {}
-            Err(error) if error.code() == Code::NoKey => self.counts.closed += 1,
+            Err(error) if error.code() == Code::NoKey => self.closed.push(name.to_owned()),
             Err(error) => self.add(of_error(Kind::Seal, name, &error)),
         }
     }

@@ -32,6 +32,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many documents, values and sealed files were looked at.
     pub counts: Counts,
+    /// Documents and files that none of the identities opens, where they were to be opened; sorted.
+    pub closed: Vec<String>,
 }
 
 /// How much there is.
@@ -43,8 +45,6 @@ pub struct Counts {
     pub values: usize,
     /// Sealed files.
     pub files: usize,
-    /// Documents and files that none of the identities opens.
-    pub closed: usize,
     /// Wraps by keys of a server that no login was seen to open: whether they do cannot be seen from here.
     pub by_server: usize,
 }
@@ -57,6 +57,7 @@ struct Check<'a> {
     findings: Vec<Finding>,
     claims: Vec<Claim>,
     counts: Counts,
+    closed: Vec<String>,
     /// Which path has which id.
     ids: BTreeMap<[u8; 16], String>,
     /// Paths that do not read, so that nothing more is known of them.
@@ -106,6 +107,7 @@ impl<'a> Check<'a> {
             findings: Vec::new(),
             claims: Vec::new(),
             counts: Counts::default(),
+            closed: Vec::new(),
             ids: BTreeMap::new(),
             unread: BTreeSet::new(),
         })
@@ -129,9 +131,11 @@ impl<'a> Check<'a> {
         let mut findings = self.findings;
         findings.sort();
         findings.dedup();
+        self.closed.sort();
         Report {
             findings,
             counts: self.counts,
+            closed: self.closed,
         }
     }
 }

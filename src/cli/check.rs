@@ -62,7 +62,6 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
         documents,
         values,
         files,
-        closed,
         by_server,
     } = report.counts;
     cx.ui.say(&format!(
@@ -73,6 +72,7 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
         count(faults.len(), "finding"),
         count(notes.len(), "note"),
     ));
+    let closed = report.closed.len();
     if closed > 0 {
         cx.ui
             .say(&format!("{closed} of them are not sealed to you"));

@@ -271,6 +271,12 @@ impl Context {
         }
     }
 
+    /// The bundles as openers, and nothing beside them.
+    pub(crate) fn held<'a>(&'a self, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
+        let each = bundles.iter().map(|bundle| Mine::of(bundle, &self.ui));
+        each.collect()
+    }
+
     /// The bundles as openers, and behind them the login at the person's server, if one is named.
     pub(crate) fn openers<'a>(&'a self, vault: &'a Vault, bundles: &'a [Bundle]) -> Vec<Mine<'a>> {
         let login = self.beside.is_named();

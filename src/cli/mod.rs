@@ -11,6 +11,7 @@ mod complete;
 mod completions;
 mod context;
 mod deploy;
+mod doctor;
 mod exec;
 mod export;
 mod fmt;
@@ -148,6 +149,7 @@ enum Command {
     Status(status::StatusArgs),
     Check(check::CheckArgs),
     Scan(scan::ScanArgs),
+    Doctor(doctor::DoctorArgs),
     Fmt(fmt::FmtArgs),
     Merge(merge::MergeArgs),
     #[command(subcommand)]
@@ -184,6 +186,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(args, cx),
         Command::Check(args) => check::run(args, cx),
         Command::Scan(args) => scan::run(args, cx),
+        Command::Doctor(args) => doctor::run(args, cx),
         Command::Fmt(args) => fmt::run(args, cx),
         Command::Merge(args) => merge::run(args, cx),
         Command::Git(command) => git::run(command, cx),

@@ -26,7 +26,10 @@ const KEPT: (usize, usize) = (1024, 64 * 1024);
 /// Files of registers that were read and are still the same: a change of thousands of keys asks for each of
 /// these files again and again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept(Arc<Mutex<BTreeMap<PathBuf, (Stamp, Arc<str>)>>>);
+pub(super) struct Kept(Arc<Mutex<BTreeMap<PathBuf, Text>>>);
+
+/// The text of a file, and the stamp that the file had.
+type Text = (Stamp, Arc<str>);
 
 /// A folder of such files.
 pub(super) struct Register {

@@ -16,6 +16,7 @@ mod a_bad_edit_keeps_the_text_and_says_why;
 mod a_check_holds_readers_and_rules_together;
 mod a_check_names_what_was_tampered_with;
 mod a_database_client_logs_in;
+mod a_doctor_says_what_to_mend;
 mod a_first_use_is_asked_on_a_terminal;
 mod a_key_of_azure_is_turned;
 mod a_password_comes_with_its_htpasswd_line;

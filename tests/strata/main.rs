@@ -53,7 +53,7 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "server",
         ],
     ),
-    (Stratum::Overview, &["status"]),
+    (Stratum::Overview, &["doctor", "status"]),
     (Stratum::Cli, &["cli"]),
 ];
 

@@ -1,0 +1,101 @@
+//! The person: identities, who can read the files of them and of what was seen, the keyring.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Diagnosis;
+use crate::error::Error;
+use crate::identity::{self, Keyring};
+use crate::text::list;
+use crate::world::World;
+
+/// So many files are named.
+const NAMED: usize = 3;
+
+/// Looks at what is this person's own on this machine.
+///
+/// # Errors
+/// [`crate::world::WorldError`] if there is no place for it.
+pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
+    let mut all = Vec::new();
+    match identity::list(world) {
+        Ok(listed) if listed.is_empty() => all.push(Diagnosis::note(
+            "identity",
+            "there is none on this machine",
+            "clws identity new NAME",
+        )),
+        Ok(listed) => {
+            for listed in listed {
+                let about = format!("identity {}", listed.name);
+                all.push(match listed.bundle {
+                    Ok(bundle) => Diagnosis::fine(about, bundle.label()),
+                    Err(error) => Diagnosis::of(about, &error.into()),
+                });
+            }
+        }
+        Err(error) => all.push(Diagnosis::of("identity", &error.into())),
+    }
+    for (about, folder) in [
+        ("configuration", world.config_dir()?),
+        ("state", world.state_dir()?),
+    ] {
+        all.push(folder_of_ours(about, &folder));
+    }
+    all.push(match Keyring::of(world).decide() {
+        Ok(()) => Diagnosis::fine("keyring", "answers"),
+        Err(error) => {
+            let error = Error::from(error);
+            let hints = error.hints().into_iter().next();
+            Diagnosis::note("keyring", error.message(), hints.unwrap_or_default())
+        }
+    });
+    Ok(all)
+}
+
+fn folder_of_ours(about: &str, folder: &Path) -> Diagnosis {
+    let mut open = Vec::new();
+    match open_below(folder, &mut open) {
+        Ok(()) if open.is_empty() => {
+            Diagnosis::fine(about, format!("{} is read by you alone", folder.display()))
+        }
+        Ok(()) => {
+            let named = open.iter().take(NAMED);
+            let named: Vec<String> = named.map(|path| path.display().to_string()).collect();
+            let more = open.len().saturating_sub(NAMED);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Diagnosis::wrong(
+                about,
+                format!("others can read or write {}{more}", list(&named)),
+                format!("chmod -R go= {}", folder.display()),
+            )
+        }
+        Err(error) => Diagnosis::wrong(
+            about,
+            format!("{} cannot be looked at: {error}", folder.display()),
+            "run it as the person whose folder it is",
+        ),
+    }
+}
+
+/// What others may read or write, or own; a folder that nobody else can enter hides what is in it.
+fn open_below(path: &Path, open: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let about = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        about => about?,
+    };
+    if about.file_type().is_symlink() {
+        return Ok(());
+    }
+    if about.mode() & 0o077 != 0 || about.uid() != rustix::process::geteuid().as_raw() {
+        open.push(path.to_owned());
+    }
+    if about.is_dir() {
+        for name in crate::fs::names(path)? {
+            open_below(&path.join(name), open)?;
+        }
+    }
+    Ok(())
+}
