@@ -259,7 +259,7 @@ fn planted() -> Vec<(&'static str, &'static str, &'static str, String)> {
             "discord-token",
             "a.txt",
             "discord bot: @",
-            format!("{}.{}.{}", format!("MT{}", a(24, 39)), a(6, 40), a(38, 41)),
+            format!("MT{}.{}.{}", a(24, 39), a(6, 40), a(38, 41)),
         ),
         (
             "sendgrid-key",

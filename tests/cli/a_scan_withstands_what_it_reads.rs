@@ -70,7 +70,7 @@ fn what_cannot_be_read_is_said_and_is_no_success() {
     let ran = lab.clws("scan").word(tree.to_str().unwrap()).exits(30);
     assert!(ran.err.contains("its name is not UTF-8"), "{}", ran.err);
     fs::write(tree.join("closed"), token()).unwrap();
-    fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
     let json = lab
         .clws("scan --json")
         .word(tree.to_str().unwrap())
