@@ -30,9 +30,6 @@ use crate::world::World;
 /// synced yet is synced along, which costs more than these few would.
 pub(super) const MANY: usize = 32;
 
-/// From this many folders on, threads rename in them.
-const FOLDERS: usize = 8;
-
 /// A journal of 10,000 files is about 3 MB.
 const MAX_JOURNAL: usize = 64 * 1024 * 1024;
 
@@ -245,31 +242,30 @@ impl Journal {
     fn carry_out(&self, tree: &Tree, record: &Record, stages: &[Stage]) -> Result<(), FsError> {
         let lost = stages.iter().position(|stage| *stage == Stage::Lost);
         let begun = stages.contains(&Stage::Done);
-        let take = |(step, stage): (&Step, &Stage), open: &mut Option<OwnedFd>| match &step.staged {
-            Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
-                remove(tree, staged)
+        // In their order, and not beyond one that fails: rules come last, and what they say must be there before
+        // them. Steps of one folder follow each other.
+        let mut open: Option<(&str, OwnedFd)> = None;
+        for (step, stage) in record.steps.iter().zip(stages) {
+            match &step.staged {
+                Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
+                    remove(tree, staged)?;
+                }
+                Some(staged) => {
+                    let (path, name) = split(&step.path);
+                    let folder = match open.take() {
+                        Some((last, folder)) if last == path => folder,
+                        _ => make_folders(tree, path)?,
+                    };
+                    rustix::fs::renameat(&folder, split(staged).1, &folder, name)
+                        .map_err(|errno| tree.explain("write", &step.path, errno))?;
+                    open = Some((path, folder));
+                }
+                None if *stage == Stage::Ready && (lost.is_none() || begun) => {
+                    remove(tree, &step.path)?;
+                }
+                None => {}
             }
-            Some(staged) => {
-                let (path, name) = split(&step.path);
-                let folder = match open.take() {
-                    Some(folder) => folder,
-                    None => make_folders(tree, path)?,
-                };
-                let renamed = rustix::fs::renameat(&folder, split(staged).1, &folder, name);
-                *open = Some(folder);
-                renamed.map_err(|errno| tree.explain("write", &step.path, errno))
-            }
-            None if *stage == Stage::Ready && (lost.is_none() || begun) => remove(tree, &step.path),
-            None => Ok(()),
-        };
-        // Threads wait for each other in one folder, so each takes all that follows in one.
-        let steps: Vec<(&Step, &Stage)> = record.steps.iter().zip(stages).collect();
-        let folders = steps.chunk_by(|a, b| split(&a.0.path).0 == split(&b.0.path).0);
-        let taken = cores::each(folders.collect(), FOLDERS, |steps: &[(&Step, &Stage)]| {
-            let mut open = None;
-            steps.iter().try_for_each(|step| take(*step, &mut open))
-        });
-        taken.into_iter().collect::<Result<(), FsError>>()?;
+        }
         let paths = record.steps.iter().map(|step| split(&step.path).0);
         for folder in paths.collect::<BTreeSet<&str>>() {
             sync_dir(tree, folder)?;
