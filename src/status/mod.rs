@@ -8,12 +8,14 @@
 mod component;
 mod finding;
 mod judge;
+mod page;
 mod vault;
 
 use serde::Serialize;
 
 pub use self::component::{ComponentStatus, Numbers, State};
 pub use self::finding::{Finding, Kind};
+pub use self::page::{Audience, page};
 pub use self::vault::EndStatus;
 
 use crate::deploy::{HostSeen, Stuff, Surveyed};

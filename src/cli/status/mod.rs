@@ -1,8 +1,10 @@
 //! `clws status`: what whoever is on call opens first.
 
+mod page;
 mod table;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +45,12 @@ pub(crate) struct StatusArgs {
           default_missing_value = "30",
           value_parser = clap::value_parser!(u16).range(1..=3600))]
     watch: Option<u16>,
+    /// Also write it as a page for browsers, phones and printers, which needs no other file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "watch")]
+    html: Option<PathBuf>,
+    /// The page is for others too: no address, no path on a host, no words of an error
+    #[arg(long, requires = "html")]
+    public: bool,
     #[command(flatten)]
     beside: BesideArgs,
 }
@@ -101,6 +109,9 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     runtime.shutdown_background();
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
+    }
+    if let Some(file) = &args.html {
+        page::write(file, &status, &vault, args.public)?;
     }
     if cx.ui.is_json() {
         cx.ui
