@@ -9,6 +9,7 @@ use vaultrs::api::kv2::requests::{
     DeleteSecretVersionsRequest, ReadSecretMetadataRequest, ReadSecretRequest,
     SetSecretMetadataRequest, SetSecretRequest, SetSecretRequestOptions,
 };
+use vaultrs::api::kv2::responses::ReadSecretMetadataResponse;
 
 use super::fields::to_text;
 use super::{Client, ServerError};
@@ -119,19 +120,30 @@ impl Kv {
         }
     }
 
+    /// What the server knows about a secret; nothing where there is none.
+    async fn metadata(
+        &self,
+        client: &Client,
+        path: &str,
+    ) -> Result<Option<ReadSecretMetadataResponse>, ServerError> {
+        let request = ReadSecretMetadataRequest {
+            mount: self.mount.clone(),
+            path: self.path(path),
+        };
+        match client.call(&request).await {
+            Ok(answer) => Ok(Some(answer.into_data()?)),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks at a secret without reading it.
     ///
     /// # Errors
     /// [`ServerError`].
     pub async fn look(&self, client: &Client, path: &str) -> Result<Option<There>, ServerError> {
-        let request = ReadSecretMetadataRequest {
-            mount: self.mount.clone(),
-            path: self.path(path),
-        };
-        let read = match client.call(&request).await {
-            Ok(answer) => answer.into_data()?,
-            Err(error) if error.status() == Some(404) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(read) = self.metadata(client, path).await? else {
+            return Ok(None);
         };
         let newest = read.versions.get(&read.current_version.to_string());
         let is_live =
@@ -152,14 +164,8 @@ impl Kv {
         client: &Client,
         path: &str,
     ) -> Result<Option<(u64, String)>, ServerError> {
-        let request = ReadSecretMetadataRequest {
-            mount: self.mount.clone(),
-            path: self.path(path),
-        };
-        let read = match client.call(&request).await {
-            Ok(answer) => answer.into_data()?,
-            Err(error) if error.status() == Some(404) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(read) = self.metadata(client, path).await? else {
+            return Ok(None);
         };
         let newest = read.versions.get(&read.current_version.to_string());
         let newest = newest
