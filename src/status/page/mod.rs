@@ -102,15 +102,20 @@ fn section(html: &mut Html, title: &str, inside: impl FnOnce(&mut Html)) {
     });
 }
 
-/// A table that scrolls by itself where it is too wide.
-fn table(html: &mut Html, name: &str, head: &[&str], rows: impl FnOnce(&mut Html)) {
-    let scrolls = [
+/// What is wide scrolls by itself, also by keys.
+fn scrolling(html: &mut Html, name: &str, inside: impl FnOnce(&mut Html)) {
+    let attributes = [
         ("class", "wide"),
         ("role", "region"),
         ("aria-label", name),
         ("tabindex", "0"),
     ];
-    html.element("div", &scrolls, |html| {
+    html.element("div", &attributes, inside);
+}
+
+/// A table that scrolls by itself where it is too wide.
+fn table(html: &mut Html, name: &str, head: &[&str], rows: impl FnOnce(&mut Html)) {
+    scrolling(html, name, |html| {
         html.element("table", &[], |html| {
             html.element("thead", &[], |html| {
                 html.element("tr", &[], |html| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::html::Html;
-use super::{section, table};
+use super::{scrolling, section, table};
 use crate::name::PartyName;
 use crate::recipients::{Access, Rights};
 
@@ -54,13 +54,7 @@ fn draw(html: &mut Html, rules: &[Rights]) {
     let rows = i64::try_from(parties.len().max(rules.len())).unwrap_or(0);
     let view = format!("0 0 640 {}", rows * STEP + STEP);
     let place = |index: usize| i64::try_from(index).unwrap_or(0) * STEP + STEP;
-    let scrolls = [
-        ("class", "wide"),
-        ("role", "region"),
-        ("aria-label", "readers, drawn"),
-        ("tabindex", "0"),
-    ];
-    html.element("div", &scrolls, |html| {
+    scrolling(html, "readers, drawn", |html| {
         let whole = [
             ("class", "graph"),
             ("viewBox", view.as_str()),
