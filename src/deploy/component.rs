@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::asking::Asking;
 use super::boot;
 use super::docker::Engine;
 use super::engine;
@@ -219,14 +220,18 @@ impl Bringing<'_> {
             ..
         } = self;
         Surroundings {
+            asking: Asking {
+                channel: &target.channel,
+                state: Some(&target.facts.state),
+                plan,
+                opened,
+                folder,
+                names,
+                engine,
+                running: None,
+                world,
+            },
             target,
-            plan,
-            opened,
-            folder,
-            names,
-            engine,
-            running: None,
-            world,
             say: *say,
         }
     }
@@ -369,7 +374,7 @@ impl Bringing<'_> {
             return Ok(false);
         }
         // Values are opened for a question only if it needs one; in its container all of them are.
-        let mut probes = hook.probe.iter();
+        let mut probes = hook.probes_of_deploys();
         let needs = probes.any(|p| {
             let brings = p.place != Where::Container && !p.needs.is_empty();
             brings || p.secrets().next().is_some()
@@ -382,10 +387,7 @@ impl Bringing<'_> {
         let names = self.names(&old.place);
         let surroundings = self.surroundings(&opened, &old.place, &names, engine);
         let names = surroundings.names_with_address(None).await?;
-        let surroundings = Surroundings {
-            names: &names,
-            ..surroundings
-        };
+        let surroundings = surroundings.with(&names, None);
         Ok(surroundings.probes(Patience::Still).await?.is_ok())
     }
 }

@@ -228,6 +228,11 @@ impl Hook {
         Ok(hook)
     }
 
+    /// The probes that a deploy asks.
+    pub(super) fn probes_of_deploys(&self) -> impl Iterator<Item = &Probe> {
+        self.probe.iter().filter(|probe| !probe.on_call)
+    }
+
     /// All steps, in their order.
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
         let switch = self.before.iter().chain(&self.switch);
@@ -429,7 +434,7 @@ pub(super) fn parse_mode(text: Option<&str>) -> Result<u32, String> {
     mode.ok_or_else(|| format!("`{text}` is no mode like 0600"))
 }
 
-/// `90s`, `2m`, `500ms`.
+/// `90s`, `2m`, `26h`, `500ms`.
 pub(super) fn parse_duration(text: Option<&str>, default: Duration) -> Result<Duration, String> {
     let Some(text) = text else { return Ok(default) };
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -440,7 +445,8 @@ pub(super) fn parse_duration(text: Option<&str>, default: Duration) -> Result<Du
         Some("ms") => Ok(Duration::from_millis(number)),
         Some("s") => Ok(Duration::from_secs(number)),
         Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(format!("`{text}` is no time like 90s, 2m or 500ms")),
+        Some("h") => Ok(Duration::from_secs(number.saturating_mul(60 * 60))),
+        _ => Err(format!("`{text}` is no time like 90s, 2m, 26h or 500ms")),
     }
 }
 

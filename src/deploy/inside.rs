@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Source;
+use super::asking::Asking;
 use super::container_hook::ContainerHook;
 use super::plan::ComponentPlan;
 use super::step::Surroundings;
@@ -63,7 +64,9 @@ impl Surroundings<'_> {
             .await?;
         self.ended(words, &ran, shown)
     }
+}
 
+impl Asking<'_> {
     /// The plain names as the component's own container sees them.
     pub(super) fn names_inside(&self) -> BTreeMap<String, String> {
         let mut names = self.names.clone();

@@ -71,8 +71,8 @@ clear() {
 "#;
 
 /// Where a step or probe of a component writes down who it is.
-pub(super) fn step_file(target: &Target, component: &Component) -> String {
-    format!("{}/{component}.step", target.facts.state)
+pub(super) fn step_file(state: &str, component: &Component) -> String {
+    format!("{state}/{component}.step")
 }
 
 /// The name of the container that a folder is for lies in this file of it.
@@ -112,7 +112,7 @@ impl Found {
 /// [`super::target::TargetError`], [`super::ChannelError`].
 pub(super) async fn look(target: &Target, component: &Component) -> Result<Found, Error> {
     let all = format!("{}/{component}", target.facts.run);
-    let step = step_file(target, component);
+    let step = step_file(&target.facts.state, component);
     let command = Command::new(r#"look "$@""#)
         .argument(target.receipt_file(component))
         .argument(&all)
@@ -148,7 +148,7 @@ pub(super) async fn clear(
         let (folder, name) = path.rsplit_once('/')?;
         (folder == all).then_some(name)
     });
-    let step = step_file(target, component);
+    let step = step_file(&target.facts.state, component);
     let mut script = String::new();
     let mut arguments = Vec::new();
     let mut doing = String::new();

@@ -153,7 +153,7 @@ fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
     let mut sum = Duration::ZERO;
     for hook in hooks {
         let steps = hook.steps().map(|step| (&step.within, STEP));
-        let probes = hook.probe.iter().map(|probe| (&probe.within, PROBE));
+        let probes = hook.probes_of_deploys().map(|probe| (&probe.within, PROBE));
         for (within, usual) in steps.chain(probes) {
             // One that does not read is an error of the hook, found when it is read.
             sum = sum.saturating_add(parse_duration(within.as_deref(), usual).unwrap_or(usual));

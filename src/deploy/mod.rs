@@ -8,6 +8,7 @@
 
 mod account;
 mod argument;
+mod asking;
 mod azure;
 mod channel;
 mod child;
@@ -30,6 +31,7 @@ mod leftover;
 mod limit;
 mod local;
 mod mysql;
+mod opening;
 mod outline;
 mod output;
 mod outside;
@@ -89,8 +91,8 @@ pub use session::{Injected, InjectedFile, Sitting, SittingError, attend};
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, components, hook_status, sign_hook};
 pub use step::StepFailed;
 pub use survey::{
-    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, LookAtServer, Meant, Revs, Runs, Space,
-    Stuff, Survey, Surveyed, There,
+    Answer, Answers, ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, LookAtServer, Meant,
+    ProbeSeen, Revs, Runs, ServedSeen, Space, Stuff, Survey, Surveyed, There,
 };
 pub use target::TargetError;
 pub use users::Users;

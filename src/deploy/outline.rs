@@ -200,7 +200,8 @@ impl ComponentPlan {
             } else {
                 format!(" with {}", with.join(", "))
             };
-            ways.push(format!("probe: {}{with}", filled(&probe.words())));
+            let when = if probe.on_call { "on call" } else { "probe" };
+            ways.push(format!("{when}: {}{with}", filled(&probe.words())));
         }
         if let Some(check) = hook.container.as_ref().map(|c| &c.healthcheck)
             && !check.off

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-use super::hook::Where;
+use super::hook::{PROBE, Where, parse_duration};
 use super::value_hook::{SecretRef, Text, name_of};
 
 /// A question that the component must answer.
@@ -22,6 +22,13 @@ pub struct Probe {
     pub tcp: Option<String>,
     /// A login to a MySQL or MariaDB server.
     pub mysql: Option<MysqlProbe>,
+    /// A file on the target that is made anew again and again.
+    pub file: Option<FileProbe>,
+    /// Whether a deploy leaves it out, and whoever is on call asks it.
+    #[serde(default)]
+    pub on_call: bool,
+    /// What to do where the answer is wrong, for whoever is on call.
+    pub next: Option<String>,
     /// What the answer to `http` must be.
     #[serde(default)]
     pub expect: Expect,
@@ -104,6 +111,19 @@ pub struct MysqlProbe {
     pub database: Option<String>,
 }
 
+/// A file that is made anew again and again: a backup, a report.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileProbe {
+    /// An absolute path on the target, or a pattern of paths of which the newest counts.
+    pub path: String,
+    /// How long ago it was written at most.
+    pub younger: String,
+    /// How many bytes it has at least.
+    #[serde(default)]
+    pub larger: u64,
+}
+
 /// Reads a number as its text.
 pub(super) fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
@@ -132,19 +152,24 @@ pub enum Question<'a> {
     Http(&'a str),
     /// A login.
     Mysql(&'a MysqlProbe),
+    /// How old a file is.
+    File(&'a FileProbe),
 }
 
 impl Probe {
     /// What is asked; `None` where that is not exactly one thing.
     #[must_use]
     pub fn question(&self) -> Option<Question<'_>> {
-        match (&self.run, &self.tcp, &self.http, &self.mysql) {
-            (Some(run), None, None, None) => Some(Question::Run(run)),
-            (None, Some(address), None, None) => Some(Question::Tcp(address)),
-            (None, None, Some(url), None) => Some(Question::Http(url)),
-            (None, None, None, Some(login)) => Some(Question::Mysql(login)),
-            _ => None,
-        }
+        let all = [
+            self.run.as_deref().map(Question::Run),
+            self.tcp.as_deref().map(Question::Tcp),
+            self.http.as_deref().map(Question::Http),
+            self.mysql.as_ref().map(Question::Mysql),
+            self.file.as_ref().map(Question::File),
+        ];
+        let mut questions = all.into_iter().flatten();
+        let first = questions.next();
+        first.filter(|_| questions.next().is_none())
     }
 
     /// Refuses what could not be meant.
@@ -152,7 +177,7 @@ impl Probe {
         let question = self.question();
         let secure = self.ca.is_some() || self.certificate.is_some() || self.insecure;
         match question {
-            None => return Err("a probe is one of run, http, tcp and mysql".into()),
+            None => return Err("a probe is one of run, http, tcp, mysql and file".into()),
             Some(Question::Run([])) => return Err("a probe runs nothing".into()),
             Some(Question::Http(url)) if url.starts_with("https://") => {}
             Some(Question::Http(url)) if url.starts_with("http://") && !secure => {}
@@ -163,6 +188,12 @@ impl Probe {
             }
             Some(_) if secure || self.at.is_some() => {
                 return Err("`at`, `ca`, `certificate` and `insecure` are for `http`".into());
+            }
+            Some(Question::File(file)) => {
+                if !file.path.starts_with(['/', '{']) {
+                    return Err(format!("`{}` is no absolute path", file.path));
+                }
+                parse_duration(Some(&file.younger), PROBE)?;
             }
             Some(_) => {}
         }
@@ -194,6 +225,8 @@ impl Probe {
             .chain(&self.tcp)
             .chain(&self.at)
             .chain(login)
+            .chain(self.file.iter().map(|file| &file.path))
+            .chain(&self.next)
             .chain(self.expect.header.values())
             .chain(&self.expect.body_contains)
     }
@@ -222,6 +255,7 @@ impl Probe {
                 login.host,
                 login.port.as_deref().unwrap_or("3306")
             )],
+            Some(Question::File(file)) => vec![format!("the age of {}", file.path)],
             None => Vec::new(),
         }
     }

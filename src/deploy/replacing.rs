@@ -107,10 +107,7 @@ impl Bringing<'_> {
         self.leases.end_old(lent).await;
         self.forget_older(&new).await?;
         let names = around.names_with_address(None).await?;
-        let around = Surroundings {
-            names: &names,
-            ..*around
-        };
+        let around = around.with(&names, around.running);
         self.limit.run(around.steps(&hook.afterwards)).await
     }
 
@@ -252,7 +249,9 @@ impl Bringing<'_> {
         around: &Surroundings<'_>,
         running: &Running,
     ) -> Result<(), Error> {
-        if self.plan.hook.hook.probe.is_empty() && !matches!(running, Running::Nothing) {
+        if self.plan.hook.hook.probes_of_deploys().next().is_none()
+            && !matches!(running, Running::Nothing)
+        {
             // Nothing else says that it did not end at once.
             sleep(UNASKED).await;
         }

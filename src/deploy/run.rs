@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::component::{Bringing, stop};
 use super::leases::Leases;
 use super::limit::{Limit, Signals, at_once};
+use super::opening;
 use super::output::Quota;
 use super::outside::Outside;
-use super::place::Opened;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
 use super::results::{Row, Table};
@@ -25,10 +25,9 @@ use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
 use super::{Channel, ChannelError, leftover};
 use crate::crypto::hex;
-use crate::error::{Code, Error, Problem};
+use crate::error::{Error, Problem};
 use crate::fleet::{Endpoint, Host};
-use crate::name::{Component, SecretName};
-use crate::secret::Plain;
+use crate::name::Component;
 use crate::vault::{Reader, Vault};
 
 /// How long a host may take to be put in order over a new connection, when one broke.
@@ -150,7 +149,7 @@ impl Run<'_> {
     ) {
         let quota = Quota::new(self.say, plan.host.name.as_str());
         let say = |line: &str| quota.say(line);
-        let open = |plan: &ComponentPlan| self.open(plan);
+        let open = |plan: &ComponentPlan| opening::open(self.vault, self.reader, plan);
         while !self.is_interrupted() {
             let Some(at) = table.begin_on(at) else { return };
             let Some(component) = plan.components.get(at.1) else {
@@ -299,48 +298,6 @@ impl Run<'_> {
         let by = format!("{doing} since {}", self.vault.world().now());
         Target::take(host, channel, self.vault.world(), &vault, &by).await
     }
-
-    /// Opens the secrets of one component: all judged first, then logged and synced in one line.
-    fn open(&self, plan: &ComponentPlan) -> Result<Opened, Error> {
-        if plan.secrets.is_empty() {
-            return Ok(Opened::new());
-        }
-        let mut names = Vec::new();
-        for (secret, rev) in plan.secrets.values() {
-            let (now, _) = self.vault.peek(secret)?;
-            same_rev(secret, now, *rev)?;
-            names.push(secret.to_string());
-        }
-        self.reader.log_ahead(names)?;
-        let mut opened = Opened::new();
-        for (name, (secret, rev)) in &plan.secrets {
-            let (value, now) = match secret {
-                SecretName::Value(document, value) => {
-                    let value = self.reader.value(document, value)?;
-                    (value.value, value.rev)
-                }
-                SecretName::File(path) => {
-                    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-                    let (_, rev) = self.reader.file(path, &mut *bytes)?;
-                    (Plain::new(std::mem::take(&mut *bytes)), rev)
-                }
-            };
-            same_rev(secret, now, *rev)?;
-            opened.insert(name.clone(), value);
-        }
-        Ok(opened)
-    }
-}
-
-fn same_rev(secret: &SecretName, now: u64, planned: u64) -> Result<(), Problem> {
-    if now == planned {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::Conflict,
-        format!("`{secret}` changed while the deploy ran"),
-    )
-    .hint("run the deploy again"))
 }
 
 /// What was stopped on a host.

@@ -22,11 +22,7 @@ impl Bringing<'_> {
         };
         let id = Some(replacement.new_id());
         let names = around.names_with_address(id).await?;
-        let around = Surroundings {
-            running: id,
-            names: &names,
-            ..*around
-        };
+        let around = around.with(&names, id);
         self.watch(&around, running).await?;
         let switch = &self.plan.hook.hook.switch;
         if let (false, Some(engine)) = (switch.is_empty(), around.engine) {
@@ -49,10 +45,7 @@ impl Bringing<'_> {
         }
         engine.change_names_back(replacement).await?;
         let names = around.names_with_address(None).await?;
-        let around = Surroundings {
-            names: &names,
-            ..*around
-        };
+        let around = around.with(&names, around.running);
         // The error that led here is the one to be shown.
         drop(around.steps(switch).await);
         Ok(())

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::answers::AnswersStatus;
 use crate::deploy::docker::Health;
 use crate::deploy::{ComponentSeen, Deployed, Drift, Meant, Revs, Runs, There};
 use crate::text::clean_line;
+use crate::time::Moment;
 
 /// A word on how a component is. The words are part of `--json` and stay.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -70,6 +72,9 @@ pub struct ComponentStatus {
     pub secrets: BTreeMap<String, Numbers>,
     /// Whether a deploy would bring it anew; none where that is not known.
     pub drifts: Option<bool>,
+    /// What it answers to its probes and shows over TLS; none where it was not asked.
+    #[serde(flatten)]
+    pub answers: Option<AnswersStatus>,
 }
 
 /// A number on the host, and in this vault.
@@ -82,7 +87,7 @@ pub struct Numbers {
 }
 
 impl ComponentStatus {
-    pub(super) fn of(seen: &ComponentSeen) -> Self {
+    pub(super) fn of(seen: &ComponentSeen, now: Moment) -> Self {
         let deployed = match &seen.there {
             There::Deployed(deployed) => Some(&**deployed),
             _ => None,
@@ -116,6 +121,9 @@ impl ComponentStatus {
             drifts: deployed
                 .and_then(|deployed| deployed.drift.as_ref())
                 .map(Drift::is_some),
+            answers: deployed
+                .and_then(|deployed| deployed.answers.as_ref())
+                .map(|answers| AnswersStatus::of(answers, now)),
         }
     }
 

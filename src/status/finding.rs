@@ -19,6 +19,16 @@ pub enum Kind {
     Restarting,
     /// A container's health check says no.
     Unhealthy,
+    /// A probe's answer is wrong.
+    Probe,
+    /// A probe could not be asked.
+    Unasked,
+    /// A certificate that is shown to whoever comes has ended.
+    CertServedExpired,
+    /// It ends soon.
+    CertServedExpiring,
+    /// It is another one than was placed.
+    CertServedOther,
     /// A component is not there.
     Absent,
     /// A component's files are gone, as after a reboot.
@@ -55,6 +65,11 @@ impl Kind {
             Self::Stopped => "stopped",
             Self::Restarting => "restarting",
             Self::Unhealthy => "unhealthy",
+            Self::Probe => "probe",
+            Self::Unasked => "probe-unasked",
+            Self::CertServedExpired => "cert-served-expired",
+            Self::CertServedExpiring => "cert-served-expiring",
+            Self::CertServedOther => "cert-served-other",
             Self::Absent => "not-deployed",
             Self::Emptied => "emptied",
             Self::LeftOver => "left-over",
@@ -77,6 +92,7 @@ impl Kind {
         match self {
             Self::Vault(kind) => kind.is_note(),
             Self::Due(reason) => reason != Reason::Expired,
+            Self::Unasked | Self::CertServedExpiring => true,
             _ => false,
         }
     }

@@ -1,5 +1,8 @@
 //! What is not as it should be on hosts, and the command that mends it.
 
+use std::collections::BTreeMap;
+
+use super::answers;
 use super::finding::{Finding, Kind};
 use crate::deploy::docker::Health;
 use crate::deploy::{
@@ -9,6 +12,7 @@ use crate::deploy::{
 use crate::fleet::{Host, Reach};
 use crate::name::Component;
 use crate::text::{clean_line, list};
+use crate::time::Moment;
 
 /// What a server stores has names that begin so.
 const OF_SERVER: &str = "server.";
@@ -61,8 +65,43 @@ pub(super) fn host(seen: &HostSeen, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What components of a host answer wrongly, and which certificates are shown for them that should not be.
+pub(super) fn answers(
+    seen: &HostSeen,
+    renewals: &BTreeMap<String, String>,
+    now: Moment,
+    findings: &mut Vec<Finding>,
+) {
+    for component in &seen.components {
+        if let There::Deployed(deployed) = &component.there {
+            let judge = answers::Judge {
+                host: &seen.host,
+                component: &component.component,
+                deployed,
+                renewals,
+                now,
+            };
+            findings.extend(judge.findings());
+        }
+    }
+}
+
+/// The command that brings a component to a host.
+pub(super) fn deploy(host: &Host, component: &Component) -> String {
+    format!("clws deploy {component} --on {}", host.name)
+}
+
+/// The command that shows what a container printed last. The engine took its name for one before it was
+/// asked.
+pub(super) fn logs(host: &Host, container: &str) -> String {
+    on(
+        host,
+        &format!("docker logs --tail 50 {}", clean_line(container)),
+    )
+}
+
 /// A command on a host.
-fn on(host: &Host, command: &str) -> String {
+pub(super) fn on(host: &Host, command: &str) -> String {
     match host.reach {
         Reach::Local => command.to_owned(),
         Reach::Ssh(_) => format!("clws ssh {} -- {command}", host.name),
@@ -81,7 +120,12 @@ fn full(host: &Host, space: &Space) -> Option<Finding> {
         space.free >> 20,
         space.size >> 20
     );
-    is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, on(host, "df -h")))
+    // What is largest there is what has to go.
+    let next = on(
+        host,
+        &format!("du -xah {} | sort -h | tail", clean_line(&space.path)),
+    );
+    is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, next))
 }
 
 /// One component on one host.
@@ -98,7 +142,7 @@ impl Judge<'_> {
     }
 
     fn deploy(&self) -> String {
-        format!("clws deploy {} --on {}", self.component, self.host.name)
+        deploy(self.host, self.component)
     }
 
     fn component(&mut self, seen: &ComponentSeen) {
@@ -141,9 +185,8 @@ impl Judge<'_> {
     }
 
     fn runs(&mut self, deployed: &Deployed) {
-        // The engine took the name for one before it was asked.
         let container = clean_line(deployed.receipt.container.as_deref().unwrap_or_default());
-        let logs = on(self.host, &format!("docker logs --tail 50 {container}"));
+        let logs = logs(self.host, &container);
         let deploy = self.deploy();
         let emptied = "; the folder of its files is gone, as after a reboot";
         match &deployed.runs {

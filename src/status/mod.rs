@@ -5,6 +5,7 @@
 //! due, [`crate::check`] at the vault. This lays them beside each other as plain data, which is printed as a table or
 //! as JSON; what is not as it should be is a [`Finding`] with the command that mends it.
 
+mod answers;
 mod component;
 mod finding;
 mod judge;
@@ -13,6 +14,7 @@ mod vault;
 
 use serde::Serialize;
 
+pub use self::answers::{AnswersStatus, ProbeStatus, ServedStatus};
 pub use self::component::{ComponentStatus, Numbers, State};
 pub use self::finding::{Finding, Kind};
 pub use self::page::{Audience, page};
@@ -22,6 +24,7 @@ use crate::deploy::{HostSeen, Stuff, Surveyed};
 use crate::error::Error;
 use crate::name::Scope;
 use crate::text::clean_line;
+use crate::time::Moment;
 use crate::vault::Vault;
 
 /// How a fleet is. Its JSON is the shape that `--json` prints.
@@ -86,10 +89,19 @@ impl Status {
             judge::host(host, &mut findings);
         }
         let ends = vault::look(vault, scopes, &mut findings)?;
+        let now = vault.world().now();
+        let renewals = answers::renewals(&findings);
+        for host in &surveyed.hosts {
+            judge::answers(host, &renewals, now, &mut findings);
+        }
         findings.sort();
         findings.dedup();
         Ok(Self {
-            hosts: surveyed.hosts.iter().map(HostStatus::of).collect(),
+            hosts: surveyed
+                .hosts
+                .iter()
+                .map(|host| HostStatus::of(host, now))
+                .collect(),
             ends,
             findings,
         })
@@ -103,7 +115,7 @@ impl Status {
 }
 
 impl HostStatus {
-    fn of(seen: &HostSeen) -> Self {
+    fn of(seen: &HostSeen, now: Moment) -> Self {
         let space = seen.space.iter().flatten().map(|space| SpaceStatus {
             kind: match space.stuff {
                 Stuff::Memory => "memory",
@@ -118,7 +130,11 @@ impl HostStatus {
             scope: seen.host.scope.to_string(),
             reachable: seen.space.is_ok(),
             space: space.collect(),
-            components: seen.components.iter().map(ComponentStatus::of).collect(),
+            components: seen
+                .components
+                .iter()
+                .map(|component| ComponentStatus::of(component, now))
+                .collect(),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::vault::{Listed, Vault};
 const SHARED: &str = "shared";
 
 /// What ends by itself, and when: a certificate, or a value with a last day.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct EndStatus {
     /// Its full path.
     pub path: String,

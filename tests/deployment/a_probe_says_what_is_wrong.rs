@@ -240,7 +240,7 @@ fn a_probe_that_could_not_be_meant_is_refused() {
         ("tcp = \"x:1\"\ninsecure = true", "are for `http`"),
         (
             "tcp = \"x:1\"\nhttp = \"http://x/\"",
-            "one of run, http, tcp and mysql",
+            "one of run, http, tcp, mysql and file",
         ),
         (
             "mysql = { host = \"x\", port = 99999, user = \"x\", password = { secret = \"a/B\" } }",

@@ -29,6 +29,7 @@ mod a_hostile_docker_daemon_gets_nothing_shown;
 mod a_login_becomes_root_by_sudo;
 mod a_page_shows_the_fleet;
 mod a_person_without_root_deploys_to_memory_of_their_own;
+mod a_probe_is_asked_by_whoever_is_on_call;
 mod a_probe_says_what_is_wrong;
 mod a_server_makes_a_database_password;
 mod a_server_signs_certificates_for_a_deploy;

@@ -36,6 +36,12 @@ pub(crate) struct StatusArgs {
     /// Environments, hosts, groups like `prod_server`, or patterns of names; several by commas; all without
     #[arg(value_name = "ENV|HOST|GROUP|PATTERN")]
     on: Option<String>,
+    /// Also ask the probes of what runs there, and look which certificates are really shown
+    ///
+    /// As a deploy asks them, and those that a hook keeps for whoever is on call besides. What they are asked
+    /// with is opened, and logged.
+    #[arg(long)]
+    probe: bool,
     /// How many hosts at a time
     #[arg(long, value_name = "N", default_value_t = PARALLEL,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -86,6 +92,7 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
         vault: &vault,
         way: &way,
         versions: &versions,
+        reader: args.probe.then_some(&reader),
         parallel: usize::from(args.parallel),
         limits: Limits::default(),
     };

@@ -2,7 +2,9 @@
 
 use crate::cli::ui::Ui;
 use crate::error::Error;
-use crate::status::{ComponentStatus, Finding, HostStatus, SpaceStatus, State, Status};
+use crate::status::{
+    AnswersStatus, ComponentStatus, Finding, HostStatus, SpaceStatus, State, Status,
+};
 use crate::text::count;
 
 /// More notes than this are counted and not shown to people.
@@ -13,7 +15,7 @@ const SOON: i64 = 90;
 
 /// Prints a status.
 pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
-    let rows: Vec<Vec<String>> = status.hosts.iter().flat_map(rows_of).collect();
+    let mut rows: Vec<Vec<String>> = status.hosts.iter().flat_map(rows_of).collect();
     if !rows.is_empty() {
         let head = [
             "HOST",
@@ -25,18 +27,17 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
             "SECRETS",
             "MEMORY",
             "DISK",
+            "PROBES",
         ];
-        ui.table(&head, &rows)?;
+        // The last column is there when somebody was asked.
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+        rows.iter_mut().for_each(|row| row.resize(columns, dash()));
+        ui.table(head.get(..columns).unwrap_or(&head), &rows)?;
     }
+    print_served(ui, status)?;
     let soon = status.ends.iter().filter(|end| end.days_left <= SOON);
     for end in soon {
-        let left = match end.days_left {
-            0 => "has ended".to_owned(),
-            days => format!(
-                "ends in {}",
-                count(usize::try_from(days).unwrap_or(0), "day")
-            ),
-        };
+        let left = left(end.days_left);
         ui.line(&format!("{left}: {} ({})", end.path, end.day))?;
     }
     let (notes, wrong): (Vec<&Finding>, Vec<&Finding>) = status
@@ -63,6 +64,30 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         count(notes.len(), "note")
     ));
     Ok(())
+}
+
+/// The certificates that are shown and end within the time in which the vault's own are named.
+fn print_served(ui: &Ui, status: &Status) -> Result<(), Error> {
+    for host in &status.hosts {
+        for component in &host.components {
+            let served = component.answers.iter().flat_map(|answers| &answers.served);
+            for served in served.filter(|served| served.days_left <= SOON) {
+                let (host, component) = (&host.name, &component.component);
+                let (left, name, day) = (left(served.days_left), &served.name, &served.day);
+                ui.line(&format!(
+                    "{left}: what {host}/{component} shows for {name} ({day})"
+                ))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn left(days: i64) -> String {
+    match usize::try_from(days) {
+        Ok(0) | Err(_) => "has ended".to_owned(),
+        Ok(days) => format!("ends in {}", count(days, "day")),
+    }
 }
 
 fn print_finding(ui: &Ui, finding: &Finding, kind: &str) -> Result<(), Error> {
@@ -95,16 +120,28 @@ fn rows_of(host: &HostStatus) -> Vec<Vec<String>> {
     let components = host.components.iter();
     components
         .map(|component| {
-            row([
+            let mut row = row([
                 component.component.clone(),
                 state(host, component),
                 component.since.clone().unwrap_or_else(dash),
                 image(component),
                 hook(component),
                 secrets(component),
-            ])
+            ]);
+            row.extend(component.answers.as_ref().map(probes));
+            row
         })
         .collect()
+}
+
+fn probes(answers: &AnswersStatus) -> String {
+    let all = answers.probes.len();
+    match (answers.count("wrong"), answers.count("unasked")) {
+        _ if all == 0 => dash(),
+        (0, 0) => format!("{all} right"),
+        (0, unasked) => format!("{unasked} of {all} unasked"),
+        (wrong, _) => format!("{wrong} of {all} wrong"),
+    }
 }
 
 fn dash() -> String {

@@ -9,10 +9,10 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{Stream, tls};
+use crate::deploy::asking::Asking;
 use crate::deploy::chunk::chunk;
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::{Expect, Probe};
-use crate::deploy::step::Surroundings;
 use crate::error::Error;
 
 /// More than any page that a probe asks for; what is behind it is not read.
@@ -26,7 +26,7 @@ const HEAD_LIMIT: usize = 64 << 10;
 
 /// Asks once.
 pub(super) async fn ask(
-    around: &Surroundings<'_>,
+    around: &Asking<'_>,
     probe: &Probe,
     url: &str,
 ) -> Result<Result<(), String>, Error> {
@@ -40,7 +40,7 @@ pub(super) async fn ask(
 }
 
 /// What is expected, with names filled in.
-fn filled(around: &Surroundings<'_>, expect: &Expect) -> Result<Expect, Error> {
+fn filled(around: &Asking<'_>, expect: &Expect) -> Result<Expect, Error> {
     let mut filled = expect.clone();
     let texts = filled.header.values_mut().chain(&mut filled.body_contains);
     for text in texts {
@@ -50,17 +50,18 @@ fn filled(around: &Surroundings<'_>, expect: &Expect) -> Result<Expect, Error> {
 }
 
 async fn get(
-    around: &Surroundings<'_>,
+    around: &Asking<'_>,
     probe: &Probe,
     url: &str,
     at: Option<String>,
     expect: &Expect,
 ) -> Result<(), String> {
     let uri: Uri = url.parse().map_err(|_| "it is no URL".to_owned())?;
-    let host = uri.host().ok_or("it names no host")?;
-    let secure = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let address = at.unwrap_or_else(|| format!("{host}:{port}"));
+    let Place {
+        host,
+        address,
+        secure,
+    } = place(&uri, at)?;
     let mut stream = around.open(&address).await?;
     if secure {
         stream = tls::over(around, probe, host, stream).await?;
@@ -73,6 +74,32 @@ async fn get(
     Err(match around.told(&body) {
         said if said.is_empty() => wrong,
         said => format!("{wrong}: {said}"),
+    })
+}
+
+/// Where a URL leads.
+pub(super) struct Place<'u> {
+    /// The name of the host.
+    pub(super) host: &'u str,
+    /// `HOST:PORT` to connect to.
+    pub(super) address: String,
+    /// Whether TLS is spoken there.
+    pub(super) secure: bool,
+}
+
+/// Where a URL leads, or `at` in place of that.
+///
+/// # Errors
+/// That it names no host.
+pub(super) fn place(uri: &Uri, at: Option<String>) -> Result<Place<'_>, &'static str> {
+    let host = uri.host().ok_or("it names no host")?;
+    let secure = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let address = at.unwrap_or_else(|| format!("{host}:{port}"));
+    Ok(Place {
+        host,
+        address,
+        secure,
     })
 }
 

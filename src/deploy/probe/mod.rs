@@ -5,19 +5,21 @@
 //! a stranger: each question has a clock, each answer a limit, and what is shown of it is redacted,
 //! made safe for a terminal and cut.
 
+mod file;
 mod http;
 mod mysql;
+mod served;
 mod tls;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::asking::Asking;
 use super::docker::Health;
 use super::hook::{PROBE, parse_duration};
 use super::place::{fill, fill_all};
 use super::probe_hook::{Probe, Question};
-use super::step::Surroundings;
 use super::stream::Stream;
 use crate::error::Error;
 
@@ -25,10 +27,10 @@ use crate::error::Error;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long something that ran may take to answer again.
-const MOMENT: Duration = Duration::from_secs(5);
+pub(super) const MOMENT: Duration = Duration::from_secs(5);
 
 /// One question does not use up the whole time: a server that starts may swallow the first.
-const QUESTION: Duration = Duration::from_secs(10);
+pub(super) const QUESTION: Duration = Duration::from_secs(10);
 
 /// How much is shown of what answered, and of a probe's own words, in characters.
 const SHOWN: usize = 300;
@@ -36,20 +38,22 @@ const SHOWN: usize = 300;
 /// How often a component is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Patience {
+    /// One time.
+    Once,
     /// For a moment: whether it still answers. What it asks itself may have been put anew just now.
     Still,
     /// Until its time is over.
     Within,
 }
 
-impl Surroundings<'_> {
-    /// Asks all probes, then the container's health check; what the first wrong one said last, if
+impl Asking<'_> {
+    /// Asks the probes of deploys, then the container's health check; what the first wrong one said last, if
     /// one stays wrong.
     ///
     /// # Errors
     /// What keeps the question from being asked at all.
     pub(super) async fn probes(&self, patience: Patience) -> Result<Result<(), String>, Error> {
-        for probe in &self.plan.hook.hook.probe {
+        for probe in self.plan.hook.hook.probes_of_deploys() {
             if let Err(said) = self.probe(probe, patience).await? {
                 return Ok(Err(format!("probe `{}`: {said}", self.called(probe)?)));
             }
@@ -58,7 +62,15 @@ impl Surroundings<'_> {
         Ok(health.map_err(|said| format!("health check: {said}")))
     }
 
-    async fn probe(&self, probe: &Probe, patience: Patience) -> Result<Result<(), String>, Error> {
+    /// Asks one probe; what it said last if it stays wrong.
+    ///
+    /// # Errors
+    /// What keeps the question from being asked at all.
+    pub(super) async fn probe(
+        &self,
+        probe: &Probe,
+        patience: Patience,
+    ) -> Result<Result<(), String>, Error> {
         let within =
             parse_duration(probe.within.as_deref(), PROBE).map_err(|why| self.wrong(why))?;
         let until = Instant::now() + patience.of(within);
@@ -69,7 +81,7 @@ impl Surroundings<'_> {
             let Err(said) = self.ask(probe, left).await? else {
                 return Ok(Ok(()));
             };
-            if Instant::now() + PAUSE >= until {
+            if patience == Patience::Once || Instant::now() + PAUSE >= until {
                 return Ok(Err(said));
             }
             sleep(PAUSE).await;
@@ -85,6 +97,7 @@ impl Surroundings<'_> {
                 }
                 Some(Question::Http(url)) => http::ask(self, probe, url).await,
                 Some(Question::Mysql(login)) => mysql::ask(self, login).await,
+                Some(Question::File(wanted)) => file::ask(self, wanted).await,
                 Some(Question::Run(_)) | None => Err(self.wrong("it asks nothing".into()).into()),
             }
         };
@@ -117,7 +130,7 @@ impl Surroundings<'_> {
             match seen.health {
                 None | Some(Health::Healthy) => return Ok(Ok(())),
                 // The daemon may have started it again just now; that is no reason to replace it.
-                Some(Health::Starting) if patience == Patience::Still => return Ok(Ok(())),
+                Some(Health::Starting) if patience != Patience::Within => return Ok(Ok(())),
                 Some(Health::Unhealthy) => {
                     let output = self.told(seen.health_output.as_bytes());
                     return Ok(Err(format!("unhealthy: {output}")));
@@ -133,14 +146,17 @@ impl Surroundings<'_> {
     }
 
     /// What a probe is called in a message.
-    fn called(&self, probe: &Probe) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// [`super::hook_error::HookError`] for a name that is not known.
+    pub(super) fn called(&self, probe: &Probe) -> Result<String, Error> {
         let words = fill_all(self.plan, self.names, &probe.words())?;
         Ok(short(&words.join(" ")))
     }
 
     /// Opens a stream from the target.
     async fn open(&self, address: &str) -> Result<Box<dyn Stream>, String> {
-        self.target.channel.open_tcp(address).await
+        self.channel.open_tcp(address).await
     }
 
     /// What a stranger said, as it may be shown: one line, cut.
@@ -157,7 +173,7 @@ impl Surroundings<'_> {
 impl Patience {
     fn of(self, within: Duration) -> Duration {
         match self {
-            Self::Still => within.min(MOMENT),
+            Self::Once | Self::Still => within.min(MOMENT),
             Self::Within => within,
         }
     }

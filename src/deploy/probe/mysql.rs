@@ -1,14 +1,14 @@
 //! A login to a MySQL or MariaDB server, and no more: an open port proves little.
 
+use crate::deploy::asking::Asking;
 use crate::deploy::mysql::Session;
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::MysqlProbe;
-use crate::deploy::step::Surroundings;
 use crate::error::Error;
 
 /// Logs in once and takes leave.
 pub(super) async fn ask(
-    around: &Surroundings<'_>,
+    around: &Asking<'_>,
     login: &MysqlProbe,
 ) -> Result<Result<(), String>, Error> {
     let filled = |text: &str| fill(around.plan, around.names, text);

@@ -11,12 +11,13 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::Stream;
+use crate::deploy::asking::Asking;
 use crate::deploy::plan::template_text;
 use crate::deploy::probe_hook::{CertificateProbe, Probe};
-use crate::deploy::step::Surroundings;
 use crate::deploy::value_hook::Text;
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::time::Moment;
@@ -26,7 +27,7 @@ use crate::time::Moment;
 /// Who may have signed it: the probe's `ca`; anybody, where it must be the one certificate that was
 /// placed, or where the hook says `insecure`; else those whom the deploying machine trusts.
 pub(super) async fn over(
-    around: &Surroundings<'_>,
+    around: &Asking<'_>,
     probe: &Probe,
     host: &str,
     stream: Box<dyn Stream>,
@@ -45,22 +46,9 @@ pub(super) async fn over(
                 .map_err(|error| error.to_string())?
         }
     };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .map_err(|error| around.told(error.to_string().as_bytes()))?;
+    let stream = shake(around, host, stream, (provider, verifier)).await?;
     if let Some(wanted) = &probe.certificate {
-        let served = stream.get_ref().1.peer_certificates();
-        let served = served.and_then(|chain| chain.first());
-        let served = served.ok_or("it serves no certificate")?;
+        let served = shown(&stream)?;
         let placed = match &wanted.secret {
             Some(secret) => Some(leaf_of(around, secret)?),
             None => None,
@@ -69,6 +57,50 @@ pub(super) async fn over(
             .map_err(|wrong| around.told(wrong.as_bytes()))?;
     }
     Ok(Box::new(stream))
+}
+
+/// The certificate that is served for a name, the server's own as DER, whoever signed it and until when.
+///
+/// # Errors
+/// What the server, or the connection to it, said.
+pub(super) async fn served(
+    around: &Asking<'_>,
+    host: &str,
+    stream: Box<dyn Stream>,
+) -> Result<Vec<u8>, String> {
+    let provider = Arc::new(ring::default_provider());
+    let anybody = Arc::new(Anybody(Arc::clone(&provider)));
+    let stream = shake(around, host, stream, (provider, anybody)).await?;
+    Ok(shown(&stream)?.to_vec())
+}
+
+async fn shake(
+    around: &Asking<'_>,
+    host: &str,
+    stream: Box<dyn Stream>,
+    (provider, verifier): (Arc<CryptoProvider>, Arc<dyn ServerCertVerifier>),
+) -> Result<TlsStream<Box<dyn Stream>>, String> {
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    connected
+        .await
+        .map_err(|error| around.told(error.to_string().as_bytes()))
+}
+
+/// The server's own certificate, the first that it showed.
+fn shown(stream: &TlsStream<Box<dyn Stream>>) -> Result<&[u8], &'static str> {
+    let chain = stream.get_ref().1.peer_certificates();
+    let first = chain.and_then(|chain| chain.first());
+    first
+        .map(|first| &**first)
+        .ok_or("it serves no certificate")
 }
 
 /// Whether the served certificate is the one that was placed, and holds long enough.
@@ -98,7 +130,7 @@ fn judge(
 }
 
 /// The first certificate of a secret, the server's own (RFC 8446, 4.4.2).
-fn leaf_of(around: &Surroundings<'_>, secret: &str) -> Result<Vec<u8>, String> {
+pub(super) fn leaf_of(around: &Asking<'_>, secret: &str) -> Result<Vec<u8>, String> {
     let value = around.opened.get(secret);
     let value = value.ok_or_else(|| format!("`{secret}` was not opened"))?;
     let text = value.with(|bytes| String::from_utf8(bytes.clone()));
@@ -108,7 +140,7 @@ fn leaf_of(around: &Surroundings<'_>, secret: &str) -> Result<Vec<u8>, String> {
     leaf.ok_or_else(|| format!("`{secret}` holds no certificate"))
 }
 
-fn ca_text(around: &Surroundings<'_>, ca: &Text) -> Result<String, String> {
+fn ca_text(around: &Asking<'_>, ca: &Text) -> Result<String, String> {
     match ca {
         Text::Plain(file) => {
             let text = template_text(around.plan.component(), &around.plan.hook.files, file);

@@ -4,10 +4,12 @@
 //! Looking takes no lock and writes nothing on a host: one may look while somebody deploys. What could not
 //! be seen is part of what was seen, with the reason; one host that is down hides no other.
 
+mod asked;
 mod drift;
 mod planned;
 mod runs;
 mod script;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
@@ -17,11 +19,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
+pub use self::asked::{Answer, Answers, ProbeSeen};
 pub use self::drift::{Drift, Revs};
 pub use self::planned::Fault;
 pub use self::runs::{Down, Runs};
 pub use self::script::{Space, Stuff};
+pub use self::served::ServedSeen;
 
+use self::asked::{Asker, time_for};
 use self::planned::{Planned, planned};
 use self::runs::Runner;
 use self::script::{Listed, list};
@@ -36,7 +41,7 @@ use crate::crypto::hex;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host};
 use crate::name::Component;
-use crate::vault::Vault;
+use crate::vault::{Reader, Vault};
 
 /// How long a host may take to be looked at, connecting to it included.
 const LOOK: Duration = Duration::from_secs(60);
@@ -53,6 +58,8 @@ pub struct Survey<'a> {
     pub way: &'a FindWay<'a>,
     /// Asks a server for the versions that it has; what cannot be had is left out.
     pub versions: &'a LookAtServer<'a>,
+    /// Opens what probes are asked with; without it none is asked.
+    pub reader: Option<&'a Reader<'a>>,
     /// How many hosts at a time; fewer where descriptors are short.
     pub parallel: usize,
     /// How long a host may take to be connected to.
@@ -125,6 +132,8 @@ pub struct Deployed {
     pub has_folder: bool,
     /// In what it differs from what a deploy would bring; nothing where that is not known.
     pub drift: Option<Drift>,
+    /// What it answers to its probes; nothing where it was not asked.
+    pub answers: Option<Answers>,
 }
 
 impl Survey<'_> {
@@ -170,14 +179,15 @@ impl Survey<'_> {
     }
 
     async fn at(&self, host: Host, meant: Vec<(Component, Meant)>) -> HostSeen {
-        let looked = match timeout(LOOK, self.inside(&host, &meant)).await {
+        let time = LOOK.saturating_add(self.time_to_ask(&meant));
+        let looked = match timeout(time, self.inside(&host, &meant)).await {
             Ok(looked) => looked,
             Err(_) => Err(Problem::new(
                 Code::Host,
                 format!(
                     "{} was not looked at within {} s",
                     host.name,
-                    LOOK.as_secs()
+                    time.as_secs()
                 ),
             )
             .into()),
@@ -211,6 +221,15 @@ impl Survey<'_> {
             space,
             components,
         }
+    }
+
+    /// How much longer a host may take where its components are asked.
+    fn time_to_ask(&self, meant: &[(Component, Meant)]) -> Duration {
+        let plans = meant.iter().filter_map(|(_, meant)| match meant {
+            Meant::Runs(plan) if self.reader.is_some() => Some(time_for(plan)),
+            _ => None,
+        });
+        plans.fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// Connects to a host and looks: its space, and what there is of each component.
@@ -250,14 +269,28 @@ impl Survey<'_> {
             let engine = engine.as_ref().map(Result::as_ref);
             let runs = runner.runs(&component, &receipt, engine).await;
             let plan = plan_of(&component);
+            let engine = engine.and_then(Result::ok);
             let drift = match plan {
                 Some(plan) => {
-                    let engine = engine.and_then(Result::ok);
                     Some(Drift::between(&receipt, plan, engine, self.vault.world().now()).await)
                 }
                 None => None,
             };
             let has_folder = runner.has_folder(&component);
+            let is_up = has_folder && matches!(runs, Runs::Up { .. } | Runs::Nothing);
+            // What does not run is a finding of its own.
+            let answers = match (self.reader, plan, &drift) {
+                (Some(reader), Some(plan), Some(drift)) if is_up => {
+                    let asker = Asker {
+                        vault: self.vault,
+                        reader,
+                        channel: &channel,
+                        engine,
+                    };
+                    Some(asker.ask(plan, &receipt, drift).await)
+                }
+                _ => None,
+            };
             there.push((
                 component,
                 There::Deployed(Box::new(Deployed {
@@ -265,6 +298,7 @@ impl Survey<'_> {
                     runs,
                     has_folder,
                     drift,
+                    answers,
                 })),
             ));
         }

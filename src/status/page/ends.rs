@@ -1,8 +1,8 @@
 //! What ends within half a year, as a line of days for each.
 
 use super::html::Html;
-use super::{more, section, table};
-use crate::status::EndStatus;
+use super::{Audience, more, section, table};
+use crate::status::{EndStatus, Status};
 use crate::text::count;
 use crate::time::Moment;
 
@@ -11,6 +11,29 @@ const DAYS: i64 = 180;
 
 /// So many are shown.
 const MANY: usize = 200;
+
+/// What ends in the vault, and the certificates that are shown; the first to end first.
+pub(super) fn all(status: &Status, audience: Audience) -> Vec<EndStatus> {
+    let mut all = status.ends.clone();
+    for host in &status.hosts {
+        for component in &host.components {
+            let served = component.answers.iter().flat_map(|answers| &answers.served);
+            all.extend(served.map(|served| {
+                let shown = format!("{}/{} shows", host.name, component.component);
+                EndStatus {
+                    path: match audience {
+                        Audience::Team => format!("{shown} {}", served.name),
+                        Audience::Public => format!("{shown} a certificate"),
+                    },
+                    day: served.day.clone(),
+                    days_left: served.days_left,
+                }
+            }));
+        }
+    }
+    all.sort_by(|one, other| one.day.cmp(&other.day));
+    all
+}
 
 pub(super) fn write(html: &mut Html, ends: &[EndStatus], now: Moment) {
     let soon: Vec<&EndStatus> = ends.iter().filter(|end| end.days_left <= DAYS).collect();

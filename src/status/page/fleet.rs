@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::html::Html;
 use super::{Audience, section};
-use crate::status::{ComponentStatus, HostStatus, SpaceStatus, State};
+use crate::status::{AnswersStatus, ComponentStatus, HostStatus, SpaceStatus, State};
 use crate::text::count;
 
 pub(super) fn write(html: &mut Html, hosts: &[HostStatus], audience: Audience) {
@@ -82,6 +82,21 @@ fn line(html: &mut Html, component: &ComponentStatus) {
     if component.drifts == Some(true) {
         html.text(", drifts");
     }
+    if let Some(answers) = &component.answers {
+        probes(html, answers);
+    }
+}
+
+fn probes(html: &mut Html, answers: &AnswersStatus) {
+    let all = count(answers.probes.len(), "probe");
+    let (class, told) = match (answers.count("wrong"), answers.count("unasked")) {
+        _ if answers.probes.is_empty() => return,
+        (0, 0) => ("good", format!("{all} right")),
+        (0, unasked) => ("going", format!("{unasked} of {all} unasked")),
+        (wrong, _) => ("bad", format!("{wrong} of {all} wrong")),
+    };
+    html.text(", ");
+    html.line("span", &[("class", class)], &told);
 }
 
 #[cfg(test)]
@@ -105,6 +120,7 @@ mod tests {
             hook: Numbers::default(),
             secrets: (0..20).map(secret).collect::<BTreeMap<_, _>>(),
             drifts: Some(true),
+            answers: None,
         };
         let space = |kind, path: &str| SpaceStatus {
             kind,

@@ -59,7 +59,7 @@ pub fn page(status: &Status, vault: &Vault, audience: Audience) -> Result<String
             html.element("main", &[], |html| {
                 findings::write(html, &status.findings, audience);
                 fleet::write(html, &status.hosts, audience);
-                ends::write(html, &status.ends, vault.world().now());
+                ends::write(html, &ends::all(status, audience), vault.world().now());
                 readers::write(html, accepted.access());
                 changes::write(html, &changes);
             });

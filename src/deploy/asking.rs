@@ -1,0 +1,174 @@
+//! What a component's probes need to be asked, whoever asks: a deploy, which has the target's lock, or
+//! somebody who only looks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::docker::{self, Engine};
+use super::hook::Where;
+use super::hook_error::HookError;
+use super::leftover;
+use super::place::{self, Given, Opened, fill_all};
+use super::plan::ComponentPlan;
+use super::process::PROC;
+use super::target::empty;
+use super::{Channel, ChannelError, Command, Ended, Local};
+use crate::error::Error;
+use crate::secret::{Plain, Redactor};
+use crate::text::clean;
+use crate::world::World;
+
+/// Takes variables from standard input and becomes the command: they are in no file and no argument.
+const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
+
+/// What a probe says; its last line is shown.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// The command has no variables, nor anything to read.
+const ALONE: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
+
+/// The command reads standard input itself.
+const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
+
+/// A step says who it is first, so that it can be ended if this run is killed.
+const KNOWN: &str = r#"[ -z "$1" ] || known "$1" || exit 126
+shift
+"#;
+
+/// What probes of one component need.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) channel: &'a Channel,
+    /// Where a command says who it is, so that it can be ended if this run is killed; nowhere, where
+    /// nothing is to be written.
+    pub(super) state: Option<&'a str>,
+    pub(super) plan: &'a ComponentPlan,
+    pub(super) opened: &'a Opened,
+    /// The component's folder on the target.
+    pub(super) folder: &'a str,
+    /// Plain names as the target sees them.
+    pub(super) names: &'a BTreeMap<String, String>,
+    pub(super) engine: Option<&'a Engine>,
+    /// The container that runs, where it does not have its name yet.
+    pub(super) running: Option<&'a str>,
+    pub(super) world: &'a World,
+}
+
+impl Asking<'_> {
+    /// Runs a probe's command once.
+    pub(super) async fn asks(
+        &self,
+        place: Where,
+        run: &[String],
+        needs: &[String],
+        within: Duration,
+    ) -> Result<Result<(), String>, Error> {
+        if place == Where::Container {
+            let engine = self
+                .engine
+                .ok_or_else(|| self.wrong("a probe in a container needs [container]".into()))?;
+            let words = fill_all(self.plan, &self.names_inside(), run)?;
+            // Its files are there anyway; without a variable there may be no file of them to read.
+            let variables = &self.plan.hook.hook.env;
+            let hidden = |name| variables.get(name).is_some_and(|value| !value.is_visible());
+            let words = if needs.iter().any(hidden) {
+                docker::inject::with_environment(&format!("{}/env", place::IN_CONTAINER), &words)
+            } else {
+                words
+            };
+            let ran = engine
+                .exec_probe(&self.container(), &words, None, within)
+                .await?;
+            return Ok(match ran.ended {
+                docker::Ended::Code(0) => Ok(()),
+                docker::Ended::Code(code) => Err(self.said(&format!("exit {code}"), &ran.output)),
+                docker::Ended::Overdue => Err("no answer in time".into()),
+            });
+        }
+        let words = fill_all(self.plan, self.names, run)?;
+        let command = self.command(place, &words, needs, None)?;
+        let command = command.within(within).output_cap(MAX_ANSWER);
+        let asked = match self.elsewhere(place) {
+            Some(local) => local.run(&command).await,
+            None => self.channel.run(&command).await,
+        };
+        let outcome = match asked {
+            Ok(outcome) => outcome,
+            Err(ChannelError::Slow { .. }) => return Ok(Err("no answer in time".into())),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match outcome.ended {
+            Ended::Exit(0) => Ok(()),
+            Ended::Exit(code) => Err(self.said(
+                &format!("exit {code}"),
+                &[outcome.out, outcome.err].concat(),
+            )),
+            Ended::Signal(name) => Err(format!("ended by {name}")),
+        })
+    }
+
+    fn said(&self, how: &str, output: &[u8]) -> String {
+        let text = self.redacted(output);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        match last {
+            Some(line) => format!("{how}: {}", line.trim()),
+            None => how.to_owned(),
+        }
+    }
+
+    /// Output as it may be shown: without the values that this component was given.
+    pub(super) fn redacted(&self, output: &[u8]) -> String {
+        let mut redactor = Redactor::new();
+        for value in self.opened.values() {
+            redactor.learn(value);
+        }
+        let mut shown = redactor.push(output);
+        shown.extend(redactor.finish());
+        clean(&String::from_utf8_lossy(&shown))
+    }
+
+    pub(super) fn wrong(&self, why: String) -> HookError {
+        HookError::Wrong {
+            file: format!("hooks/{}.toml", self.plan.component()),
+            why,
+        }
+    }
+
+    /// The machine that deploys, where something is to run there and the target is another one.
+    pub(super) fn elsewhere(&self, place: Where) -> Option<Channel> {
+        let far = matches!(self.channel, Channel::Ssh(_));
+        (place == Where::Local && far).then(|| Channel::Local(Local::new(self.world)))
+    }
+
+    /// The command for a shell on the target.
+    pub(super) fn command(
+        &self,
+        place: Where,
+        words: &[String],
+        needs: &[String],
+        input: Option<Plain>,
+    ) -> Result<Command, Error> {
+        let (script, input) = match input {
+            Some(input) => (WITH_INPUT, input),
+            None => {
+                let given = Given::Only(needs);
+                match place::environment(self.plan, self.names, self.opened, given)? {
+                    Some(variables) => (WITH_VARIABLES, variables),
+                    None => (ALONE, empty()),
+                }
+            }
+        };
+        // The component's folder is on the target alone.
+        let (state, folder) = match self.elsewhere(place) {
+            Some(_) => (None, ""),
+            None => (self.state, self.folder),
+        };
+        let known = state.map(|state| leftover::step_file(state, self.plan.component()));
+        let mut command = Command::new(format!("{PROC}{KNOWN}{script}"))
+            .argument(known.unwrap_or_default())
+            .argument(folder)
+            .input(input);
+        command.arguments.extend(words.iter().cloned());
+        Ok(command)
+    }
+}
