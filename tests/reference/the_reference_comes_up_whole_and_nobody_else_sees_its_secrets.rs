@@ -91,6 +91,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     }
     assert_eq!(ids(&town), before);
     said.push(ran);
+    said.push(everything_answers_whoever_is_on_call(&town));
 
     said.push(town.clws_with(
         "secret set test/mysql/CODALAB_MYSQL_PASSWORD",
@@ -211,7 +212,36 @@ fn its_init_steps_were_done(town: &Town) {
     let said = engine.told(&["exec", "--env", config, "rest-server", "python3", "-c", ask]);
     assert_eq!(said.trim(), "[['dashboard'], ['home']]");
     // The monitor's first dump, with a login of its own.
-    server.sh("test -s /home/azureuser/codalab/monitor/codalab_bundles.mysqldump.gz");
+    server.sh("test -s /home/azureuser/codalab/monitor/codalab_bundles-*.mysqldump.gz");
+}
+
+/// Every probe, those that no deploy asks among them: the workers are online, the rest-server reaches the
+/// database, the dump is fresh, and nginx shows what was placed for it.
+fn everything_answers_whoever_is_on_call(town: &Town) -> Ran {
+    let ran = town.clws("status test --probe --json");
+    let report = ran.json();
+    let (mut wrong, mut right, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+    for host in report["hosts"].as_array().unwrap() {
+        for component in host["components"].as_array().unwrap() {
+            for probe in component["probes"].as_array().unwrap() {
+                match probe["answer"] == "right" {
+                    true => right.push(probe["probe"].as_str().unwrap().to_owned()),
+                    false => wrong.push(probe.clone()),
+                }
+            }
+            let served = component["served"].as_array().unwrap().iter();
+            shown.extend(
+                served.map(|served| (served["secret"].clone(), served["is_placed"].clone())),
+            );
+        }
+    }
+    assert_eq!(wrong, Vec::<serde_json::Value>::new(), "{}", ran.err);
+    for asked in ["/rest/users/", "online.py", "the age of ", "listed.py"] {
+        let count = right.iter().filter(|probe| probe.contains(asked)).count();
+        assert_eq!(count, 1, "{asked} in {right:?}");
+    }
+    assert_eq!(shown, [("test/tls/codalab.crt".into(), true.into())]);
+    ran
 }
 
 fn a_migration_with_the_wrong_password_ends_before_anything_is_touched(

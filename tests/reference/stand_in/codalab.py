@@ -277,7 +277,8 @@ def monitor(_log, _, _backup, folder):
     variable = {name: os.environ["CODALAB_MYSQL_" + name] for name in ("USERNAME", "PASSWORD", "HOST", "PORT", "DATABASE")}
     user, password = (urllib.parse.quote(variable[name], safe="") for name in ("USERNAME", "PASSWORD"))
     url = f"mysql://{user}:{password}@{variable['HOST']}:{variable['PORT']}/{variable['DATABASE']}"
-    with gzip.open(os.path.join(folder, "codalab_bundles.mysqldump.gz"), "wt") as file:
+    name = variable["DATABASE"] + time.strftime("-%Y-%m.mysqldump.gz", time.gmtime())
+    with gzip.open(os.path.join(folder, name), "wt") as file:
         json.dump(Database(url).ask("select name, salt, hash from user"), file)
     token = login_here("http://rest-server:2900")
     print(len(request("http://rest-server:2900/rest/workers/info", token)["data"]), "workers", flush=True)
