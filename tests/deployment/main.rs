@@ -44,6 +44,7 @@ mod an_ssh_key_is_rotated;
 mod ansible_is_given_hosts_passwords_and_values;
 mod computer;
 mod crowd;
+mod each_thing_that_goes_wrong_shows_with_what_mends_it;
 mod from_certs_to_a_running_component;
 mod hooks_say_what_a_component_is_given;
 #[path = "../server/hostile.rs"]

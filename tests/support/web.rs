@@ -1,6 +1,6 @@
 //! A real nginx on loopback, with certificates made here by openssl, ended when dropped.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,8 @@ impl Nginx {
             secure,
         };
         let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", nginx.secure)).is_err() {
+        // It listens when it has written who it is, perhaps where this process does not reach.
+        while !std::fs::read(nginx.folder.path().join("pid")).is_ok_and(|pid| !pid.is_empty()) {
             let log = std::fs::read_to_string(nginx.folder.path().join("log"));
             assert!(Instant::now() < until, "no nginx: {log:?}");
             std::thread::sleep(Duration::from_millis(50));
