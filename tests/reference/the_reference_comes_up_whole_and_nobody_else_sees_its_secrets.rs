@@ -92,6 +92,7 @@ fn one_command_brings_it_up_and_a_wrong_database_password_puts_the_old_one_back(
     assert_eq!(ids(&town), before);
     said.push(ran);
     said.push(everything_answers_whoever_is_on_call(&town));
+    what_nginx_shows_is_looked_at_without_a_probe(&town);
 
     said.push(town.clws_with(
         "secret set test/mysql/CODALAB_MYSQL_PASSWORD",
@@ -242,6 +243,31 @@ fn everything_answers_whoever_is_on_call(town: &Town) -> Ran {
     }
     assert_eq!(shown, [("test/tls/codalab.crt".into(), true.into())]);
     ran
+}
+
+/// A container that has a certificate and publishes 443 is looked at there.
+fn what_nginx_shows_is_looked_at_without_a_probe(town: &Town) {
+    let path = town.lab.vault().join("hooks/nginx.toml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    hook(town, "nginx", |text| {
+        text.split_once("# Told to read a key")
+            .unwrap()
+            .0
+            .to_owned()
+    });
+    let report = town
+        .clws("status vm-clws-test-server-0 --probe --json")
+        .json();
+    let components = report["hosts"][0]["components"].as_array().unwrap();
+    let nginx = components.iter().find(|one| one["component"] == "nginx");
+    let served = &nginx.unwrap()["served"][0];
+    assert_eq!(served["address"], "127.0.0.1:443", "{report}");
+    assert_eq!(served["name"], "worksheets-test.codalab.example");
+    assert_eq!(
+        (&served["secret"], &served["is_placed"]),
+        (&"test/tls/codalab.crt".into(), &true.into())
+    );
+    hook(town, "nginx", |_| whole.clone());
 }
 
 fn a_migration_with_the_wrong_password_ends_before_anything_is_touched(
