@@ -8,15 +8,16 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::docker::Ended;
+use super::drafting;
 use super::hook::Hook;
 use super::hook_error::HookError;
+use super::hook_files::{components, read_files};
 use super::inside::{ADDRESS, address_of};
 use super::mysql::{MysqlError, MysqlRows, Session};
 use super::place::fill;
-use super::plan::{self, ComponentPlan};
+use super::plan::ComponentPlan;
 use super::rotate_hook::AccountHook;
 use super::run::FindWay;
-use super::signature::{components, read_files};
 use super::ssh::{Limits, connect_through};
 use super::{Channel, Local, engine};
 use crate::error::{Code, Error, Problem};
@@ -88,7 +89,7 @@ pub fn accounts(vault: &Vault, secret: &SecretName) -> Result<Vec<Account>, Erro
     }
     let mut accounts = Vec::new();
     for (component, host) in named {
-        let plan = plan::on_host(vault, &component, &host)?;
+        let plan = drafting::on_host(vault, &component, &host)?;
         // What is signed now may be another text than what was looked at.
         let Some(hook) = plan.hook.hook.rotates(&host.scope, &full).cloned() else {
             return Err(HookError::NoAccount { secret: full }.into());
@@ -117,7 +118,7 @@ impl Account {
     /// If there is no such secret.
     pub fn admin(&self, vault: &Vault) -> Result<Option<SecretName>, Error> {
         let name = self.hook.admin();
-        name.map(|name| plan::resolve(vault, &self.host.scope, name))
+        name.map(|name| drafting::resolve(vault, &self.host.scope, name))
             .transpose()
     }
 

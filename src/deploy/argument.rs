@@ -4,7 +4,7 @@
 //! argument when the shell fills it in, and everybody on the host sees it in `ps`, while it runs.
 
 use super::hook::Hook;
-use super::signature::{components, read_files};
+use super::hook_files::{components, read_files};
 use super::value_hook::EnvValue;
 use crate::error::Error;
 use crate::vault::Vault;

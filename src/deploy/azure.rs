@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::hook::Hook;
 use super::hook_error::HookError;
+use super::hook_files::{components, read_files};
 use super::rotate_hook::AccountHook;
-use super::signature::{components, read_files, trusted_hook};
+use super::signature::trusted_hook;
 use super::template::fill;
 use crate::error::Error;
 use crate::fleet::{AzureAccount, AzureService};

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
+use super::hook_files::template_text;
 use super::inside::ADDRESS;
 use super::outside::Reference;
-use super::plan::{ComponentPlan, HOST, Plan, template_text};
+use super::plan::{ComponentPlan, HOST, Plan};
 use super::template;
 use super::value_hook::EnvValue;
 use crate::fleet::Host;

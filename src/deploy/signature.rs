@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::hook::Hook;
 use super::hook_error::HookError;
+use super::hook_files::{HookFile, HookFiles, read_files};
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{List, hex, sha256};
 use crate::error::Error;
-use crate::fs::{Edit, EntryKind, FsError, Journal, Lock, New, Tree};
+use crate::fs::{Edit, Journal, Lock, New};
 use crate::lines::{self, Kind, Schema, Value};
 use crate::name::{Component, PartyName};
 use crate::trust::HookPin;
@@ -38,24 +39,9 @@ pub static HOOK_SCHEMA: Schema = Schema {
     ],
 };
 
-/// Scripts, templates and the hook itself: no file is larger.
-const MAX_HOOK_FILE: usize = 4 * 1024 * 1024;
-
 /// How far a number may be ahead of the last one seen. A deployer who writes the greatest of all
 /// numbers would leave none for those who sign after.
 const FURTHEST: u64 = 1000;
-
-/// A file of a hook, as it is signed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct HookFile {
-    /// `0644`, or `0755` where its owner may run it: a clone under another umask keeps only that bit.
-    pub(super) mode: &'static str,
-    /// Its content.
-    pub(super) bytes: Vec<u8>,
-}
-
-/// All files of a hook, by path below `hooks/`.
-pub(super) type HookFiles = BTreeMap<String, HookFile>;
 
 /// A hook whose files are what a deployer of the scope signed. Only this enters a plan.
 #[derive(Clone, Debug)]
@@ -100,75 +86,6 @@ struct SignatureFile {
 /// Where a component's signature lies.
 fn signature_file(component: &Component) -> String {
     format!("hooks/{component}.sig.toml")
-}
-
-/// The components that have a hook, sorted. One that is no file is named as well, since it is refused: left
-/// out, it would drop out of a deploy unseen.
-///
-/// # Errors
-/// [`crate::fs::FsError`].
-pub fn components(tree: &Tree) -> Result<Vec<Component>, Error> {
-    let entries = tree.entries("hooks")?;
-    let names = entries
-        .iter()
-        .filter(|entry| entry.kind != EntryKind::Folder);
-    let names = names.filter_map(|entry| entry.name.strip_suffix(".toml"));
-    Ok(names.filter_map(|name| name.parse().ok()).collect())
-}
-
-/// Reads all files of a hook: its own, and everything in its folder.
-///
-/// # Errors
-/// [`HookError::NotFound`], [`HookError::NotAFile`] for links and the like.
-pub(super) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles, Error> {
-    let mut files = HookFiles::new();
-    let own = format!("{component}.toml");
-    read_one(tree, &own, &mut files)?
-        .then_some(())
-        .ok_or_else(|| HookError::NotFound(component.to_string()))?;
-    let mut folders = vec![component.to_string()];
-    while let Some(folder) = folders.pop() {
-        for entry in tree.entries(&format!("hooks/{folder}"))? {
-            let path = format!("{folder}/{}", entry.name);
-            match entry.kind {
-                EntryKind::Folder => folders.push(path),
-                EntryKind::File => drop(read_one(tree, &path, &mut files)?),
-                EntryKind::Link | EntryKind::Other => {
-                    return Err(HookError::NotAFile {
-                        file: format!("hooks/{path}"),
-                    }
-                    .into());
-                }
-            }
-        }
-    }
-    Ok(files)
-}
-
-fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Error> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let full = format!("hooks/{path}");
-    let bytes = match tree.read(&full, MAX_HOOK_FILE) {
-        Err(FsError::NotAFile { .. } | FsError::Link { .. }) => {
-            return Err(HookError::NotAFile { file: full }.into());
-        }
-        other => other?,
-    };
-    let Some(bytes) = bytes else {
-        return Ok(false);
-    };
-    let file = tree.file(&full)?;
-    let about = file.map(|file| file.metadata()).transpose();
-    let about = about.map_err(crate::fs::FsError::io("read", &tree.join(&full)))?;
-    let runs = about.is_some_and(|about| about.permissions().mode() & 0o100 != 0);
-    files.insert(
-        path.to_owned(),
-        HookFile {
-            mode: if runs { "0755" } else { "0644" },
-            bytes,
-        },
-    );
-    Ok(true)
 }
 
 impl SignatureFile {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::drafting::secrets_of;
 use super::hook::Hook;
-use super::plan::secrets_of;
-use super::signature::{components, read_files};
+use super::hook_files::{components, read_files};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, Scope};

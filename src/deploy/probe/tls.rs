@@ -16,7 +16,7 @@ use tokio_rustls::{TlsConnector, rustls};
 
 use super::Stream;
 use crate::deploy::asking::Asking;
-use crate::deploy::plan::template_text;
+use crate::deploy::hook_files::template_text;
 use crate::deploy::probe_hook::{CertificateProbe, Probe};
 use crate::deploy::value_hook::Text;
 use crate::plaintext::certificate::{Certificate, certificates};
