@@ -37,6 +37,8 @@ const MAX_CONTENTS: usize = 256 * 1024 * 1024;
 /// The repository around a folder.
 #[derive(Clone, Debug)]
 pub struct Git {
+    /// Its place, where `PATH` has one: it is started faster so.
+    program: Box<Path>,
     folder: PathBuf,
     environment: Vec<(&'static str, std::ffi::OsString)>,
 }
@@ -72,13 +74,15 @@ impl Git {
             .iter()
             .filter_map(|name| Some((*name, world.variable(name)?.to_owned())));
         Self {
+            // Its name where it is nowhere: starting it then says so.
+            program: world.program("git").unwrap_or_else(|| "git".into()).into(),
             folder: folder.to_owned(),
             environment: passed.collect(),
         }
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(&*self.program);
         command
             .env_clear()
             .args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"])
@@ -101,17 +105,7 @@ impl Git {
     /// # Errors
     /// NOTFOUND if git is not installed or says no, with its first line.
     pub fn ask(&self, words: &[&str]) -> Result<Vec<u8>, Error> {
-        let output = self.command(words).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| no_git(&error))?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = clean(said.lines().next().unwrap_or("git says nothing"));
-        Err(Problem::new(Code::NotFound, "git has nothing to look at")
-            .note(said)
-            .hint("run it inside of the git repository")
-            .into())
+        self.begin(words)?.answer()
     }
 
     /// The same as one line of text.
@@ -119,9 +113,19 @@ impl Git {
     /// # Errors
     /// As [`Self::ask`]; IOERR if it is no text.
     pub fn ask_line(&self, words: &[&str]) -> Result<String, Error> {
-        let answer = String::from_utf8(self.ask(words)?);
-        let answer = answer.map_err(|_| broken("its answer is no text"))?;
-        Ok(answer.trim_end_matches('\n').to_owned())
+        self.begin(words)?.line()
+    }
+
+    /// Asks, and goes on: several questions take no longer than one.
+    ///
+    /// # Errors
+    /// NOTFOUND if git is not installed.
+    pub fn begin(&self, words: &[&str]) -> Result<Asked, Error> {
+        let mut command = self.command(words);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|error| no_git(&error))?;
+        Ok(Asked(child))
     }
 
     /// The commit that a person names: an id, a branch, a tag, `HEAD~3`.
@@ -269,7 +273,7 @@ impl Git {
         let top = self.ask_line(&["rev-parse", "--show-toplevel"])?;
         let there = Self {
             folder: PathBuf::from(top),
-            environment: self.environment.clone(),
+            ..self.clone()
         };
         let raw = there.ask(&[
             "rev-list",
@@ -322,6 +326,39 @@ impl Git {
     /// As [`Objects::blob`]; DATAERR above `most` bytes.
     pub fn file(&self, commit: &Commit, path: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
         self.objects()?.bytes(&commit.spec(path), most)
+    }
+}
+
+/// A question that git works on.
+pub struct Asked(Child);
+
+impl Asked {
+    /// What it answers on stdout.
+    ///
+    /// # Errors
+    /// NOTFOUND if it says no, with its first line.
+    pub fn answer(self) -> Result<Vec<u8>, Error> {
+        let output = self.0.wait_with_output();
+        let output = output.map_err(|error| broken(&error.to_string()))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = clean(said.lines().next().unwrap_or("git says nothing"));
+        Err(Problem::new(Code::NotFound, "git has nothing to look at")
+            .note(said)
+            .hint("run it inside of the git repository")
+            .into())
+    }
+
+    /// The same as one line of text.
+    ///
+    /// # Errors
+    /// As [`Self::answer`]; IOERR if it is no text.
+    pub fn line(self) -> Result<String, Error> {
+        let answer = String::from_utf8(self.answer()?);
+        let answer = answer.map_err(|_| broken("its answer is no text"))?;
+        Ok(answer.trim_end_matches('\n').to_owned())
     }
 }
 

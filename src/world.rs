@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SecureRandom as _;
@@ -135,6 +136,26 @@ impl World {
             .get(OsStr::new(name))
             .map(OsString::as_os_str)
             .filter(|v| !v.is_empty())
+    }
+
+    /// The program of a name: as a path if it has a slash, else in the absolute folders of `PATH`. A relative
+    /// one would be looked up where the person happens to be: in a repository.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let runs = |path: &PathBuf| {
+            std::fs::metadata(path)
+                .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+        };
+        if name.contains('/') {
+            return Some(self.folder().join(name)).filter(runs);
+        }
+        if name.is_empty() {
+            return None;
+        }
+        std::env::split_paths(self.variable("PATH")?)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(runs)
     }
 
     /// Whether an agent is at work: a program that acts for a person, and keeps or sends on what it sees.

@@ -6,7 +6,6 @@
 //! The words of the variable are its arguments and mean nothing to us: a `--` among them opens no
 //! further file (sudoedit, CVE-2023-22809), since only our own file is read back.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -69,7 +68,7 @@ impl Editor {
         }
         let fallback = ["vi", "nano"].into_iter();
         fallback
-            .filter(|name| find(world, name).is_some())
+            .filter(|name| world.program(name).is_some())
             .find_map(|name| Self::of_words(world, vec![name.to_owned()], "PATH").ok())
             .ok_or(EditError::NoEditor)
     }
@@ -77,7 +76,7 @@ impl Editor {
     fn of_words(world: &World, words: Vec<String>, from: &'static str) -> Result<Self, EditError> {
         let mut words = words.into_iter();
         let name = words.next().unwrap_or_default();
-        let program = find(world, &name).ok_or_else(|| EditError::NotFound {
+        let program = world.program(&name).ok_or_else(|| EditError::NotFound {
             program: name.clone(),
             from,
         })?;
@@ -167,26 +166,10 @@ fn manner_of(program: &Path) -> &'static Manner {
     }
 }
 
-/// The program of a name: as a path if it has a slash, else in the absolute folders of PATH.
-fn find(world: &World, name: &str) -> Option<PathBuf> {
-    let runs = |path: &PathBuf| {
-        std::fs::metadata(path)
-            .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
-    };
-    if name.contains('/') {
-        return Some(world.folder().join(name)).filter(runs);
-    }
-    if name.is_empty() {
-        return None;
-    }
-    std::env::split_paths(world.variable("PATH")?)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(runs)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::world::Clock;
 
@@ -258,7 +241,7 @@ mod tests {
         let all = all.map(|(name, value)| (name.into(), value.into()));
         let world = World::new(Clock::System, all, here.path().into());
         assert!(Editor::choose(&world, None).is_err());
-        assert!(find(&world, "./vim").is_some());
+        assert!(world.program("./vim").is_some());
     }
 
     #[test]

@@ -14,12 +14,17 @@ use super::text::Text;
 /// 8 KiB: it stays in the first cache.
 const WORDS: usize = 1024;
 
+/// Room for all of them, so that nothing grows while they are made.
+const MANY: usize = 1024;
+
 /// All beginnings of all rules.
 #[derive(Debug)]
 pub(super) struct Anchors {
     bits: Box<[u64; WORDS]>,
-    /// Sorted by the four bytes.
-    table: Vec<(u32, u16, Begin)>,
+    /// The four bytes, and what begins there, by its place among the beginnings; sorted.
+    table: Vec<(u32, u16)>,
+    /// In the order of the rules, with the place of the rule.
+    begins: Vec<(usize, Begin)>,
     rules: Vec<&'static Rule>,
     forms: Vec<Form>,
 }
@@ -61,12 +66,12 @@ impl Anchors {
     fn build() -> Self {
         let mut this = Self {
             bits: Box::new([0; WORDS]),
-            table: Vec::new(),
+            table: Vec::with_capacity(MANY),
+            begins: Vec::with_capacity(MANY),
             rules: all().collect(),
-            forms: Vec::new(),
+            forms: Vec::with_capacity(MANY),
         };
         for (order, rule) in all().enumerate() {
-            let order = u16::try_from(order).unwrap_or(u16::MAX);
             match &rule.find {
                 Find::Forms(forms, _) => {
                     for form in forms.iter().filter_map(|form| Form::read(form)) {
@@ -83,31 +88,32 @@ impl Anchors {
                 }
             }
         }
-        this.table.sort_by_key(|(gram, order, _)| (*gram, *order));
+        this.table.sort_unstable();
         this
     }
 
-    fn add(&mut self, order: u16, literal: &[u8], next: Option<u8>, begin: Begin) {
-        let mut grams: Vec<Vec<u8>> = vec![literal.get(..4).unwrap_or(literal).to_vec()];
-        let mut following: Vec<u8> = (0..=u8::MAX)
-            .filter(|byte| next.is_none_or(|next| holds(next, *byte)))
-            .map(|byte| byte | 0x20)
-            .collect();
-        following.sort_unstable();
-        following.dedup();
-        while grams.first().is_some_and(|gram| gram.len() < 4) {
-            let longer = grams.iter().flat_map(|gram| {
-                following
-                    .iter()
-                    .map(move |byte| [gram.as_slice(), &[*byte]].concat())
-            });
-            grams = longer.collect();
+    fn add(&mut self, order: usize, literal: &[u8], next: Option<u8>, begin: Begin) {
+        let place = u16::try_from(self.begins.len()).unwrap_or(u16::MAX);
+        self.begins.push((order, begin));
+        let mut grams = vec![[0; 4]];
+        for at in 0..4 {
+            let with = |mut gram: [u8; 4], byte: u8| {
+                gram.iter_mut().skip(at).take(1).for_each(|b| *b = byte);
+                gram
+            };
+            grams = match literal.get(at) {
+                Some(byte) => grams.into_iter().map(|gram| with(gram, *byte)).collect(),
+                None => {
+                    let following = following(next);
+                    let longer = grams.iter();
+                    let longer = longer
+                        .flat_map(|gram| following.iter().map(move |byte| with(*gram, *byte)));
+                    longer.collect()
+                }
+            };
         }
         for gram in grams {
-            let Ok(bytes) = <[u8; 4]>::try_from(gram) else {
-                continue;
-            };
-            let gram = fold(bytes);
+            let gram = fold(gram);
             let slot = slot(gram);
             if let Some(word) = usize::try_from(slot >> 6)
                 .ok()
@@ -115,7 +121,7 @@ impl Anchors {
             {
                 *word |= 1 << (slot & 63);
             }
-            self.table.push((gram, order, begin));
+            self.table.push((gram, place));
         }
     }
 
@@ -133,8 +139,12 @@ impl Anchors {
     pub(super) fn at(&self, text: &Text<'_>, at: usize, gram: u32, mut found: impl FnMut(Hit)) {
         let from = self.table.partition_point(|(other, ..)| *other < gram);
         let same = self.table.get(from..).unwrap_or_default();
-        for (_, order, begin) in same.iter().take_while(|(other, ..)| *other == gram) {
-            let order = usize::from(*order);
+        for (_, place) in same.iter().take_while(|(other, _)| *other == gram) {
+            let begin = self.begins.get(usize::from(*place));
+            let Some((order, begin)) = begin else {
+                continue;
+            };
+            let order = *order;
             let Some(rule) = self.rules.get(order) else {
                 continue;
             };
@@ -153,6 +163,15 @@ impl Anchors {
             }
         }
     }
+}
+
+/// What may stand behind a beginning that is shorter, with the case of letters folded.
+fn following(next: Option<u8>) -> Vec<u8> {
+    let bytes = (0..=u8::MAX).filter(|byte| next.is_none_or(|next| holds(next, *byte)));
+    let mut bytes: Vec<u8> = bytes.map(|byte| byte | 0x20).collect();
+    bytes.sort_unstable();
+    bytes.dedup();
+    bytes
 }
 
 /// The last word: a form's checksum, and nothing that stands there for show.

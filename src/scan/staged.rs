@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::look::{Found, Looker};
 use crate::error::Error;
-use crate::git::{Git, NOTHING, broken};
+use crate::git::{Git, NOTHING, Objects, broken};
 use crate::world::World;
 
 /// Looks through the files that are added or changed in the index of the repository around `folder`.
@@ -16,9 +16,8 @@ use crate::world::World;
 /// NOTFOUND if there is no repository or no git; IOERR if git breaks off.
 pub fn staged(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf, Found), Error> {
     let git = Git::at(world, folder);
-    let root = PathBuf::from(git.ask_line(&["rev-parse", "--show-toplevel"])?);
     let changes = |since: &str| {
-        git.ask(&[
+        git.begin(&[
             "diff-index",
             "--cached",
             "--raw",
@@ -30,13 +29,20 @@ pub fn staged(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf,
             "--",
         ])
     };
+    // All at once: each takes git a millisecond or two to begin.
+    let (root, since_head) = (
+        git.begin(&["rev-parse", "--show-toplevel"])?,
+        changes("HEAD")?,
+    );
+    let mut objects = git.objects()?;
+    let root = PathBuf::from(root.line()?);
     // Before the first commit there is no HEAD.
-    let changes = changes("HEAD").or_else(|_| changes(NOTHING))?;
+    let changes = since_head
+        .answer()
+        .or_else(|_| changes(NOTHING)?.answer())?;
     let blobs = blobs(&changes).ok_or_else(|| broken("its list of changes does not read"))?;
     let mut found = Found::default();
-    if !blobs.is_empty() {
-        read(&git, looker, &blobs, &mut found)?;
-    }
+    read(&mut objects, looker, &blobs, &mut found)?;
     Ok((root, found))
 }
 
@@ -61,12 +67,11 @@ fn blobs(raw: &[u8]) -> Option<Vec<(String, String)>> {
 
 /// Reads the objects one after the other and looks through each.
 fn read(
-    git: &Git,
+    objects: &mut Objects,
     looker: &Looker,
     blobs: &[(String, String)],
     found: &mut Found,
 ) -> Result<(), Error> {
-    let mut objects = git.objects()?;
     let mut buffer = looker.buffer();
     for (id, path) in blobs {
         let read = objects.blob(id, |object| {

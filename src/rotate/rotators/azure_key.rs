@@ -25,7 +25,7 @@ pub(super) const NAME: &str = "azure-key";
 
 /// Whether nobody but a person can do it here.
 pub(super) fn is_by_hand(world: &World) -> bool {
-    az::installed(world).is_none()
+    world.program("az").is_none()
 }
 
 /// The rotator.
@@ -58,7 +58,7 @@ impl<'a> AzureKey<'a> {
     ) -> Result<Result<T, String>, Error> {
         let account = self.accounts.azure(path)?;
         let login = self.accounts.azure_login(path)?;
-        let Some(program) = az::installed(world) else {
+        let Some(program) = world.program("az") else {
             return Ok(Err("az is not installed here any more".to_owned()));
         };
         let begun = Az::begin(program, world, &account, login.as_ref(), hidden)?;

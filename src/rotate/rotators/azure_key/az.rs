@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
 use super::keys::{Keys, Slot};
@@ -60,17 +59,6 @@ pub(super) struct Az<'a> {
     login: Option<&'a AzureLogin>,
     /// What must not be in its messages.
     hidden: Vec<&'a Plain>,
-}
-
-/// Where it is installed: in a folder of PATH that is named from the root on.
-pub(super) fn installed(world: &World) -> Option<PathBuf> {
-    let path = world.variable("PATH")?;
-    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    let is_program = |file: &PathBuf| {
-        std::fs::metadata(file)
-            .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
-    };
-    folders.map(|folder| folder.join("az")).find(is_program)
 }
 
 impl<'a> Az<'a> {
