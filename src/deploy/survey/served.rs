@@ -28,7 +28,7 @@ const PLACED: &str = r#"
 for file; do
     echo :
     [ ! -f "$file" ] || head -c 65536 -- "$file" |
-        sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p'
+        sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----/p'
 done
 "#;
 
@@ -255,4 +255,47 @@ fn published(around: Asking<'_>, placed: &[Placed]) -> Vec<(String, String)> {
                 .map(move |name| (name.clone(), address.clone()))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_was_placed_certificates_alone_leave_the_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let dev = include_str!("../../../tests/fixtures/certs/certs/tls/dev/codalab.crt");
+        let key = "-----BEGIN PRIVATE KEY-----\nTHEKEY\n-----END PRIVATE KEY-----\n";
+        let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n";
+        for (name, text) in [
+            ("both", format!("{key}{dev}{key}")),
+            ("key", key.to_owned()),
+            ("cut", format!("{cut}{key}")),
+            ("bare", "THEKEY".to_owned()),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let names = ["key", "both", "gone", "cut", "bare"].map(path);
+        let mut command = std::process::Command::new("sh");
+        let output = command.args(["-c", PLACED, "sh"]).args(names).output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(!text.contains("THEKEY"), "{text}");
+        let texts: Vec<&str> = text.split(":\n").skip(1).collect();
+        assert_eq!(texts.len(), 5);
+        assert_eq!(certificates(texts[1]), certificates(dev));
+        assert!(texts[0].is_empty() && certificates(texts[3]).is_empty());
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_alone() {
+        let dev = include_str!("../../../tests/fixtures/certs/certs/tls/dev/codalab.crt");
+        let leaf = certificates(dev).remove(0);
+        let subject = Certificate::parse(&leaf).unwrap().subject;
+        assert!(is_for(&leaf, &subject), "{subject}");
+        for other in ["other.example", "", "[::1]", "not a name"] {
+            assert!(!is_for(&leaf, other), "{other}");
+        }
+        assert!(!is_for(b"rubbish", &subject));
+    }
 }
