@@ -1,4 +1,4 @@
-//! Every environment variable that clws reads, in one place. Each has a flag that wins over it.
+//! Every environment variable that clws reads, in one place. Each of ours has a flag that wins over it.
 
 /// The vault's folder; `--vault`.
 pub const VAULT: &str = "CLWS_VAULT";
@@ -12,3 +12,6 @@ pub const STATE_DIR: &str = "CLWS_STATE_DIR";
 pub const AGENT: &str = "CLWS_AGENT";
 /// What a first use on this machine may trust, `FINGERPRINT@N`; `--expect`.
 pub const TRUST: &str = "CLWS_TRUST";
+/// Private keys of dotenvx, for `clws import` alone, with nothing or `_` and an environment behind it: the name that
+/// dotenvx gives them. No flag, since a key is no argument; `.env.keys` beside a file wins.
+pub const DOTENV_PRIVATE_KEY: &str = "DOTENV_PRIVATE_KEY";

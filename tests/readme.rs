@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use support::azure::{Azure, CLIENT, PASSWORD, TENANT};
 use support::bao::Bao;
+use support::dotenvx::KeyPair;
 use support::fixture::{Certs, leaks};
 use support::keyring::Keyring;
 use support::lab::{Lab, find_below};
@@ -89,6 +90,33 @@ fn the_page_about_pass_is_true() {
     run_page(&lab, "docs/pass.md");
     let values = ["Xk2-ahn9-Qu4e", "hunter2-of-ada"].map(str::to_owned);
     lab.nowhere(&values);
+}
+
+/// From files of dotenvx to the vault, and back to the same files.
+#[test]
+fn the_page_about_dotenvx_is_true() {
+    let lab = Lab::empty();
+    let app = lab.root().join("app/web");
+    let key = KeyPair::new();
+    let values = ["live-4f9d2c81", "Xk2-ahn9-Qu4e"];
+    let [token, password] = values.map(|value| key.seal(value));
+    std::fs::create_dir_all(&app).expect("a folder");
+    let sealed = format!(
+        "#/----[DOTENV_PUBLIC_KEY]----/\n#/ public-key encryption for .env files /\nDOTENV_PUBLIC_KEY_PROD=\"{}\"\n\n# .env.prod\nAPI_TOKEN=\"{token}\"\nDB_PASSWORD=\"{password}\"\nLOG_LEVEL=info\n",
+        key.public
+    );
+    let keys = format!("# .env.prod\nDOTENV_PRIVATE_KEY_PROD={}\n", key.private);
+    std::fs::write(app.join(".env.prod"), sealed).expect("a file");
+    std::fs::write(app.join(".env.keys"), &keys).expect("a file");
+    // It is what dotenvx takes for its own.
+    let read = support::dotenvx::read(&app.join(".env.prod"));
+    assert_eq!([&read["API_TOKEN"], &read["DB_PASSWORD"]], values);
+    run_page(&lab, "docs/dotenvx.md");
+    assert_eq!(
+        std::fs::read_to_string(app.join(".env.keys")).expect("a file"),
+        keys
+    );
+    lab.nowhere(&values.map(str::to_owned));
 }
 
 /// What shells and readers of manuals make of it.

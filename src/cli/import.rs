@@ -9,11 +9,13 @@ use zeroize::Zeroizing;
 
 use super::context::{Context, as_openers};
 use super::ui::columns;
+use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Gone, Sync};
 use crate::import::{self, Action, As, Finding, Item, Keys, Matter, Plan, Source, Wanted};
 use crate::name::{FilePath, Scope};
 use crate::plaintext::Passwords;
+use crate::plaintext::dotenvx::PrivateKeys;
 use crate::text::{clean_line, count};
 use crate::vault::Reader;
 
@@ -21,7 +23,8 @@ use crate::vault::Reader;
 ///
 /// Files of values (dotenv, JSON, TOML, INI, YAML, and what Ansible sealed) become documents where they
 /// can be given back byte for byte; every other file is sealed whole, with its mode. What SOPS and age sealed
-/// is opened with your identities first. What is public
+/// is opened with your identities first, and what dotenvx sealed with the `.env.keys` beside it or
+/// `DOTENV_PRIVATE_KEY…` of the environment. What is public
 /// (certificates, public keys, known_hosts) stays where it is. What a path says (`prod/…`, `…/dev/…`,
 /// `vm-clws-prod-gpuworker-2`) gives the scope. The plan is shown and asked about, with what was found;
 /// then everything is sealed or nothing is, opened again, and compared with the source. A secret that
@@ -97,6 +100,19 @@ fn passwords(args: &ImportArgs, cx: &Context) -> Result<Passwords, Error> {
     Ok(passwords)
 }
 
+/// The private keys of dotenvx that the environment holds, where dotenvx looks for them too.
+fn dotenvx_keys(cx: &Context) -> PrivateKeys {
+    let mut keys = PrivateKeys::default();
+    for (name, value) in cx.world.environment() {
+        if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+            && name.starts_with(env::DOTENV_PRIVATE_KEY)
+        {
+            keys.add(name, value);
+        }
+    }
+    keys
+}
+
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
@@ -112,6 +128,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
         keys: Keys {
             passwords: passwords(args, cx)?,
             openers: as_openers(&mine),
+            dotenvx: dotenvx_keys(cx),
         },
     };
     let mut plan = import::plan(&source, &vault, &wanted)?;

@@ -16,7 +16,7 @@ use super::record;
 use super::scope::Scopes;
 use super::source::{Begun, HEAD, Met, Source, What};
 use super::survey::{Seen, Survey};
-use super::unseal::{Keys, Unsealed, other_program, unseal};
+use super::unseal::{Keys, Unsealed, other_program, superseded, unseal};
 
 /// What a person wants all sources to become.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -141,7 +141,7 @@ fn read(
         source.read(&draft.source, most)
     };
     match whole {
-        Ok(whole) => understand(&mut draft, &name, whole, wanted, survey),
+        Ok(whole) => understand(&mut draft, &name, whole, source, wanted, survey),
         Err(error) => {
             draft.content = Content::Nothing;
             let text = Error::from(error).message();
@@ -156,6 +156,7 @@ fn understand(
     draft: &mut Draft,
     name: &str,
     whole: Option<Zeroizing<Vec<u8>>>,
+    source: &Source,
     wanted: &Wanted<'_>,
     survey: &Survey,
 ) {
@@ -193,6 +194,10 @@ fn understand(
             let text =
                 "is what an editor left, and may hold old secrets; delete it with `shred -u`";
             skip(draft, Matter::Backup, text);
+        }
+        Kind::DotenvxKeys if wanted.whole != Some(As::File) => {
+            draft.content = Content::Nothing;
+            draft.findings.push(superseded());
         }
         _ => {}
     }
@@ -238,28 +243,36 @@ fn understand(
         return;
     }
     let opened = if draft.kind.is_sealed() {
-        match unseal(draft.kind, &draft.source, &whole, &wanted.keys) {
+        match unseal(draft.kind, &draft.source, &whole, &wanted.keys, source) {
             Ok(opened) => opened,
             Err(closed) => return draft.findings.push(closed),
         }
     } else {
-        Unsealed {
-            inner: whole,
-            envelope: None,
-        }
+        Unsealed::as_it_is(whole)
     };
     values(draft, opened, wanted, survey);
 }
 
 /// Makes a document of what holds values, if it can.
 fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Survey) {
-    let Unsealed { inner, envelope } = opened;
+    let Unsealed {
+        inner,
+        envelope,
+        sealed,
+        findings,
+    } = opened;
+    draft.findings.extend(findings);
     // Ansible's files alone are no files of their own once they are open.
     let is_file = draft.kind.is_sealed() && draft.kind != Kind::AnsibleVault;
     let fault = match draft.kind.format().and_then(format_named) {
         None => Fault::new("its values have no names"),
         Some(format) => match Read::of(&inner, format, &wanted.keys.passwords) {
-            Ok(read) => {
+            Ok(mut read) => {
+                for value in &mut read.values {
+                    let own = read.keys.get(value.name.as_str());
+                    let key = own.map_or(value.name.as_str(), String::as_str);
+                    value.was_sealed = sealed.as_ref().is_some_and(|names| names.contains(key));
+                }
                 if draft.kind == Kind::AnsibleVault {
                     let text = "all of it was under Ansible's password, and is not any more";
                     draft.findings.push(Finding::new(Matter::Rekeyed, text));

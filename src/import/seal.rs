@@ -107,7 +107,7 @@ fn seal_document(
     let path = &document.path;
     demand_same(vault, &path.to_file(), document.there, path.as_str())?;
     for value in document.values.drain(..) {
-        let exposed = exposed.filter(|_| !value.is_setting);
+        let exposed = exposed.filter(|_| !value.is_setting && !value.was_sealed);
         let new = NewValue {
             kind: value.kind,
             plain: value.plain,

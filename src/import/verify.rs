@@ -112,7 +112,7 @@ fn document_fault(
         return changed;
     };
     let bytes = match item.sealed {
-        Some(kind) => match unseal(kind, &item.source, &bytes, keys) {
+        Some(kind) => match unseal(kind, &item.source, &bytes, keys, source) {
             Ok(opened) => opened.inner,
             Err(_) => return changed,
         },
@@ -147,7 +147,7 @@ fn content_of(item: &Item, source: &Source, keys: &Keys<'_>) -> Result<(Sum, u32
         return Ok((sum, mode));
     };
     let whole = source.read(&item.source, MAX_FILE)?.unwrap_or_default();
-    let opened = unseal(kind, &item.source, &whole, keys);
+    let opened = unseal(kind, &item.source, &whole, keys, source);
     // What stays closed now is another source: no sum is its own.
     let sum = opened.map_or((0, [0; 32]), |opened| sum_of(&opened.inner));
     Ok((sum, mode))

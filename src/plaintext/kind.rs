@@ -5,6 +5,7 @@
 
 use super::ansible_vault;
 use super::der;
+use super::dotenvx;
 use super::open_age::is_age;
 use super::pem;
 use super::sops::Form;
@@ -24,6 +25,7 @@ pub enum Kind {
     Age,
     Gpg,
     Dotenvx,
+    DotenvxKeys,
     ServiceAccount,
     Kubeconfig,
     PrivateKey,
@@ -64,6 +66,7 @@ impl Kind {
             Self::Age => "age",
             Self::Gpg => "gpg",
             Self::Dotenvx => "dotenvx",
+            Self::DotenvxKeys => "dotenvx-keys",
             Self::ServiceAccount => "service-account",
             Self::Kubeconfig => "kubeconfig",
             Self::PrivateKey => "private-key",
@@ -94,6 +97,7 @@ impl Kind {
             }
             // Programs want these as a file, but they can be read.
             Self::ServiceAccount => Some("json"),
+            Self::Dotenvx => Some("dotenv"),
             Self::Kubeconfig | Self::AnsibleVault => Some("yaml"),
             Self::Sops(form) => form.format(),
             _ => None,
@@ -109,7 +113,10 @@ impl Kind {
     /// Whether another program sealed it, so that all of it is needed to see what is inside.
     #[must_use]
     pub fn is_sealed(self) -> bool {
-        matches!(self, Self::AnsibleVault | Self::Sops(_) | Self::Age)
+        matches!(
+            self,
+            Self::AnsibleVault | Self::Sops(_) | Self::Age | Self::Dotenvx
+        )
     }
 
     /// Whether everybody may read it.
@@ -122,7 +129,10 @@ impl Kind {
     #[must_use]
     pub fn stem(self, name: &str) -> Vec<&str> {
         let mut parts: Vec<&str> = name.split('.').filter(|part| !part.is_empty()).collect();
-        if matches!(self, Self::Dotenv | Self::Sops(Form::Dotenv)) {
+        if matches!(
+            self,
+            Self::Dotenv | Self::Dotenvx | Self::Sops(Form::Dotenv)
+        ) {
             let is_marker = |part: &&str| part.eq_ignore_ascii_case("env");
             // `.env.local` has its marker in front, `local.env` behind.
             let marker = if name.starts_with('.') {
@@ -176,19 +186,15 @@ pub fn recognise(name: &str, head: &[u8]) -> Kind {
             return kind;
         }
     }
-    let dotenv = lower == ".env" || lower.starts_with(".env.") || lower.ends_with(".env");
+    let dotenv = lower == ".env"
+        || lower.starts_with(".env.")
+        || lower.ends_with(".env")
+        || lower.ends_with(".env.keys");
     if dotenv && !head.contains(&0) {
-        let sealed = |line: &str| {
-            let value = line.split_once('=').map(|(_, value)| value.trim_start());
-            value.is_some_and(|value| {
-                value
-                    .trim_start_matches(['"', '\''])
-                    .starts_with("encrypted:")
-            })
-        };
-        return match text.is_some_and(|text| text.lines().any(sealed)) {
-            true => Kind::Dotenvx,
-            false => Kind::Dotenv,
+        return match text {
+            Some(text) if dotenvx::is_sealed(text) => Kind::Dotenvx,
+            Some(text) if dotenvx::is_keys(text) => Kind::DotenvxKeys,
+            _ => Kind::Dotenv,
         };
     }
     let Some(text) = text else {

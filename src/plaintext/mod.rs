@@ -14,6 +14,7 @@
 pub mod ansible_vault;
 pub mod certificate;
 mod der;
+pub mod dotenvx;
 mod finding;
 mod format;
 mod in_clear;

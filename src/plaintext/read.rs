@@ -28,6 +28,8 @@ pub struct Value {
     pub note: Option<String>,
     /// Whether it is more likely a setting than a secret.
     pub is_setting: bool,
+    /// Whether it alone was sealed by another program, in a file that was not.
+    pub was_sealed: bool,
 }
 
 /// What a document is made of.
@@ -187,6 +189,7 @@ fn values(parsed: Parsed) -> Result<Values, Fault> {
         }
         all.push(Value {
             is_setting: super::suspect::is_setting(&entry.key, &entry.node),
+            was_sealed: false,
             name,
             kind,
             plain,

@@ -194,7 +194,10 @@ fn what_stays_closed_is_named_with_the_way_out() {
             "still by GnuPG: clws opens none of its files; `pass show web/db | clws secret set PATH --type file`",
         ),
         ("web/mail.asc", "still by GnuPG"),
-        (".env.prod", "`dotenvx decrypt -f .env.prod`"),
+        (
+            ".env.prod",
+            "still by dotenvx: there is no `DOTENV_PRIVATE_KEY`; put its `.env.keys` beside it",
+        ),
     ] {
         let found = findings(&report, source);
         assert!(

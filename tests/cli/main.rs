@@ -10,7 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{azure, desk, fixture, lab, sops, terminal, tool};
+use support::{azure, desk, dotenvx, fixture, lab, sops, terminal, tool};
 
 mod a_bad_edit_keeps_the_text_and_says_why;
 mod a_check_holds_readers_and_rules_together;
@@ -44,6 +44,7 @@ mod any_tree_can_be_imported;
 mod any_tree_comes_back;
 mod checking;
 mod damaged_sops_files_are_refused;
+mod dotenvx_files_come_in_and_go_back;
 mod every_flipped_bit_of_a_document_is_found;
 mod files_of_a_program_go_with_it;
 mod findings_say_what_to_do;

@@ -17,6 +17,7 @@ pub(crate) mod bao;
 pub(crate) mod bao_cluster;
 pub(crate) mod desk;
 pub(crate) mod docker_image;
+pub(crate) mod dotenvx;
 pub(crate) mod fixture;
 pub(crate) mod keyring;
 pub(crate) mod lab;

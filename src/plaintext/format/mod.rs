@@ -70,6 +70,7 @@ pub fn within(kind: &str) -> Option<&'static dyn Format> {
     named(match kind {
         "service-account" => "json",
         "ansible-vault" | "kubeconfig" => "yaml",
+        "dotenvx" => "dotenv",
         kind => kind.strip_prefix("sops-").unwrap_or(kind),
     })
 }

@@ -81,6 +81,7 @@ fn content_decides_before_the_name_does() {
             Kind::PublicKey,
         ),
         (".env", "A=\"encrypted:BD8\"\n", Kind::Dotenvx),
+        (".env.keys", "DOTENV_PRIVATE_KEY=1\n", Kind::DotenvxKeys),
         ("run", "#!/bin/sh\n", Kind::Script),
         ("web.env~", "A=1", Kind::Backup),
         (".web.env.swp", "b0VIM", Kind::Backup),
