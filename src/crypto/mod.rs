@@ -19,6 +19,7 @@ pub mod x25519;
 
 pub use aead::{SALT_LEN, open, seal};
 pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};
+pub(crate) use kdf::hkdf_sha256;
 pub use kdf::{DataKey, Label};
 pub use pad::{pad, unpad};
 pub use pair::{Curve, Pair};

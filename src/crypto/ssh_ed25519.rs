@@ -135,7 +135,7 @@ mod tests {
         recipient.wrap_file_key(&file_key).unwrap().0.pop().unwrap()
     }
 
-    /// That it is age's own stanza is judged with the real `age` (tests/vectors/age_program.rs).
+    /// That it is age's own stanza is judged by rage's library (tests/vectors/rage_library.rs).
     #[test]
     fn it_opens_for_its_key_alone() {
         let ((ada, opens), (_, other)) = (key(1), key(2));

