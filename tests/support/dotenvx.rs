@@ -33,7 +33,7 @@ pub(crate) struct KeyPair {
 }
 
 fn python<T: serde::de::DeserializeOwned>(script: &str, input: &serde_json::Value) -> T {
-    let mut command = Command::new(tool("dotenvx-python"));
+    let mut command = Command::new(tool("judge-python"));
     command.env_clear();
     let output = run_by(command, ["-c", script], input.to_string().as_bytes());
     assert!(output.status.success(), "{}", said(&output));

@@ -1,4 +1,4 @@
-//! Judges from outside: published vectors, the real `age`, the real `ssh-keygen`.
+//! Judges from outside: published vectors, the real `age`, rage's library, the real `ssh-keygen`.
 //!
 //! What our own code seals and our own code opens again may be wrong twice in the same way. Here
 //! somebody else holds the other end.
@@ -20,5 +20,7 @@ mod support;
 mod age_program;
 mod cctv;
 mod format;
+mod known_hosts;
 mod memory;
+mod rage_library;
 mod ssh_keygen;
