@@ -82,7 +82,12 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ("reqwest", Kind::Crate, &["server"]),
     ("saphyr_parser", Kind::Crate, &["plaintext/format/yaml"]),
     ("aes", Kind::Crate, &["plaintext"]),
-    ("aes_gcm", Kind::Crate, &["plaintext/sops"]),
+    (
+        "aes_gcm",
+        Kind::Crate,
+        &["plaintext/dotenvx", "plaintext/sops"],
+    ),
+    ("k256", Kind::Crate, &["plaintext/dotenvx"]),
     ("regex_lite", Kind::Crate, &["plaintext/sops"]),
     ("bcrypt", Kind::Crate, &["secret"]),
     ("flate2", Kind::Crate, &["scan"]),
