@@ -55,6 +55,23 @@ fn the_guide_is_true() {
     }
 }
 
+/// Somebody joins, and leaves again.
+#[test]
+fn the_page_about_people_is_true() {
+    let lab = Lab::empty();
+    lab.git(&["init", "-q", "-b", "main"]);
+    lab.git(&["config", "user.name", "ada"]);
+    lab.git(&["config", "user.email", "ada@example.invalid"]);
+    run_page(&lab, "docs/people.md");
+}
+
+/// A first deploy, on a machine of its own.
+#[test]
+fn the_page_about_a_first_deploy_is_true() {
+    let (lab, machine) = (Lab::empty(), Machine::start());
+    run_page_in(&lab, "docs/deploy.md", Some(&machine));
+}
+
 /// From Ansible's files to the vault, and back, on one vault.
 #[test]
 fn the_page_about_ansible_is_true() {
@@ -132,21 +149,20 @@ fn the_page_about_shells_is_true() {
 #[test]
 fn the_page_about_being_on_call_is_true() {
     let (lab, machine) = (Lab::empty(), Machine::start());
-    let page = std::fs::read_to_string("docs/oncall.md").expect("the page");
-    let mut blocks = page.split("```console\n").skip(1).peekable();
-    assert!(blocks.peek().is_some(), "the page has no transcript");
-    for block in blocks {
-        let block = block.split("```").next().unwrap_or_default();
-        run_in(&lab, block, None, &[], Some(&machine));
-    }
+    run_page_in(&lab, "docs/oncall.md", Some(&machine));
 }
 
 fn run_page(lab: &Lab, page: &str) {
+    run_page_in(lab, page, None);
+}
+
+fn run_page_in(lab: &Lab, page: &str, machine: Option<&Machine>) {
     let page = std::fs::read_to_string(page).expect("the page");
     let mut blocks = page.split("```console\n").skip(1).peekable();
     assert!(blocks.peek().is_some(), "the page has no transcript");
     for block in blocks {
-        run(lab, block.split("```").next().unwrap_or_default());
+        let block = block.split("```").next().unwrap_or_default();
+        run_in(lab, block, None, &[], machine);
     }
 }
 
