@@ -4,6 +4,7 @@ use crate::crypto::sshsig::{Fingerprint, PublicKey};
 use crate::lines::{self, LineError, Schema, Table, Value};
 use crate::name::{PartyName, Scope};
 
+use super::mail::MailAddress;
 use super::recipient::{PublicRecipient, RecipientKey};
 
 /// The tables and keys of a party's file.
@@ -16,6 +17,7 @@ pub static PARTY_SCHEMA: Schema = Schema {
             keys: &[
                 "kind",
                 "name",
+                "mail",
                 "public",
                 "address",
                 "port",
@@ -150,6 +152,8 @@ pub struct Party {
     pub name: PartyName,
     /// What it is.
     pub kind: Kind,
+    /// Where a person gets mail: what is due to them.
+    pub mail: Option<MailAddress>,
     /// Whether its private half is public on purpose, for demonstrations.
     pub public: bool,
     /// A host's address; `local` is this machine.
@@ -188,6 +192,7 @@ impl Party {
         Self {
             name,
             kind,
+            mail: None,
             public: false,
             address: None,
             port: None,
@@ -264,6 +269,7 @@ impl Party {
             .transpose();
         let owned = |key| table.optional(key).map(|text| text.map(str::to_owned));
         Ok(Self {
+            mail: table.parsed_if_there("mail")?,
             public: table.switch("public")?,
             address: owned("address")?,
             port: port.map_err(|_| table.wrong("port", "a port number is wanted".to_owned()))?,
@@ -283,6 +289,9 @@ impl Party {
             ("kind", self.kind.as_str().into()),
             ("name", self.name.as_str().into()),
         ];
+        if let Some(mail) = &self.mail {
+            head.push(("mail", mail.as_str().into()));
+        }
         if self.public {
             head.push(("public", Value::Boolean(true)));
         }
@@ -369,6 +378,7 @@ mod tests {
     #[test]
     fn what_is_printed_reads_back() {
         let mut party = Party::new("vm-clws-prod-server-0".parse().unwrap(), Kind::Host);
+        party.mail = Some("ops@example.org".parse().unwrap());
         party.address = Some("10.0.0.4".into());
         party.port = Some(2222);
         party.user = Some("deploy".into());

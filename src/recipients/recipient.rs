@@ -16,6 +16,19 @@ pub struct PublicRecipient {
     pub key: RecipientKey,
 }
 
+/// What recipients are called whose private half is kept offline, for recovery; a second one `offline-2`.
+pub const OFFLINE: &str = "offline";
+
+impl PublicRecipient {
+    /// Whether its private half is kept offline: backups are sealed to it, and daily work goes without. The
+    /// party's file says so by the name, and is signed.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        let rest = self.name.strip_prefix(OFFLINE);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 /// A public key, by its kind.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RecipientKey {

@@ -11,7 +11,9 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::FsError;
 use crate::membership::RulesError;
 use crate::name::PartyName;
-use crate::recipients::{Kind, Party, PublicRecipient, RecipientKey, Use, VerifyingKey};
+use crate::recipients::{
+    Kind, MailAddress, OFFLINE, Party, PublicRecipient, RecipientKey, Use, VerifyingKey,
+};
 
 /// Add a party: the file that `clws identity show` prints, or keys given here
 ///
@@ -37,6 +39,12 @@ pub(crate) struct AddArgs {
     /// What it is: person, host or service
     #[arg(long, conflicts_with = "file")]
     kind: Option<String>,
+    /// Where a person gets mail, signed with the rules: what is due to them (`clws status --report`)
+    #[arg(long, value_name = "ADDRESS")]
+    mail: Option<MailAddress>,
+    /// What is sealed to it opens with keys that are kept offline: backups are sealed to them alone
+    #[arg(long)]
+    offline: bool,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
@@ -45,10 +53,16 @@ pub(crate) struct AddArgs {
 pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
-    let party = match &args.file {
+    let mut party = match &args.file {
         Some(file) => from_file(&args.name, file)?,
         None => from_flags(args)?,
     };
+    if args.offline {
+        let keys = std::mem::take(&mut party.recipients).into_iter();
+        let keys = keys.map(|recipient| recipient.key).collect();
+        add_keys(&mut party, keys, &[], Label::Offline)?;
+    }
+    party.mail = args.mail.clone().or(party.mail);
     let mut new = rules::accepted(&vault)?;
     if new.parties()?.contains_key(&args.name) {
         return Err(RulesError::PartyExists(args.name.to_string()).into());
@@ -87,7 +101,7 @@ fn from_flags(args: &AddArgs) -> Result<Party, Error> {
             .into());
     }
     let mut party = Party::new(args.name.clone(), kind);
-    add_keys(&mut party, seal_to, &args.sign_key)?;
+    add_keys(&mut party, seal_to, &args.sign_key, Label::Main)?;
     Ok(party)
 }
 
@@ -105,6 +119,7 @@ pub(crate) fn add_keys(
     party: &mut Party,
     seal_to: Vec<RecipientKey>,
     sign: &[String],
+    label: Label,
 ) -> Result<(), Error> {
     for key in seal_to {
         if party
@@ -114,7 +129,7 @@ pub(crate) fn add_keys(
         {
             let taken = |label: &str| party.recipients.iter().any(|r| r.name == label);
             party.recipients.push(PublicRecipient {
-                name: free_label(taken),
+                name: free_label(label, taken),
                 key,
             });
         }
@@ -131,7 +146,7 @@ pub(crate) fn add_keys(
         if party.signing.iter().all(|signing| signing.key != key) {
             let taken = |label: &str| party.signing.iter().any(|s| s.name == label);
             party.signing.push(VerifyingKey {
-                name: free_label(taken),
+                name: free_label(Label::Main, taken),
                 key,
                 usable: Use::Sign,
             });
@@ -140,9 +155,22 @@ pub(crate) fn add_keys(
     Ok(())
 }
 
-fn free_label(taken: impl Fn(&str) -> bool) -> String {
-    let numbered = (2..).map(|number| format!("key-{number}"));
-    std::iter::once("main".to_owned())
+/// What a key is called in its party's file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Label {
+    /// One that is used every day.
+    Main,
+    /// One that is kept offline, which [`PublicRecipient::is_offline`] goes by.
+    Offline,
+}
+
+fn free_label(label: Label, taken: impl Fn(&str) -> bool) -> String {
+    let (first, other) = match label {
+        Label::Main => ("main", "key"),
+        Label::Offline => (OFFLINE, OFFLINE),
+    };
+    let numbered = (2..).map(|number| format!("{other}-{number}"));
+    std::iter::once(first.to_owned())
         .chain(numbered)
         .find(|label| !taken(label))
         .unwrap_or_default()

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::add::{add_keys, from_file, keys_of};
+use super::add::{Label, add_keys, from_file, keys_of};
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
+use crate::cli::usage;
 use crate::error::{Code, Error, Problem};
 use crate::name::PartyName;
-use crate::recipients::Party;
+use crate::recipients::{MailAddress, NotAnAddress, Party};
 
 /// Change the keys of a party: a second machine, an offline recovery key, a laptop that was lost
 ///
@@ -24,6 +25,12 @@ pub(crate) struct UpdateArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     keys: Keys,
+    /// Where a person gets mail, signed with the rules: what is due to them (`clws status --report`); `none` takes it out
+    #[arg(long, value_name = "ADDRESS|none")]
+    mail: Option<String>,
+    /// What the new keys open is kept offline: backups are sealed to them alone (`clws export --recovery`)
+    #[arg(long)]
+    offline: bool,
     /// Show the plan alone
     #[arg(long)]
     dry_run: bool,
@@ -33,7 +40,7 @@ pub(crate) struct UpdateArgs {
 #[derive(Args, Debug, Default)]
 pub(crate) struct Keys {
     /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "transit", "sign_key", "drop"])]
+    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "transit", "sign_key", "drop", "mail"])]
     pub(crate) age: Vec<String>,
     /// An OpenSSH Ed25519 public key to seal to
     #[arg(long, value_name = "PUBLIC-KEY")]
@@ -54,19 +61,40 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
         Some(file) => Some(from_file(&args.name, file)?),
         None => None,
     };
-    update(cx, &args.name, more, &args.keys, Run::from(args.dry_run))
+    let mail = match args.mail.as_deref() {
+        None => Mail::Stays,
+        Some("none") => Mail::Is(None),
+        Some(text) => {
+            let parsed = text
+                .parse()
+                .map_err(|error: NotAnAddress| usage(error.to_string()));
+            Mail::Is(Some(parsed?))
+        }
+    };
+    let label = match args.offline {
+        true => Label::Offline,
+        false => Label::Main,
+    };
+    let run = Run::from(args.dry_run);
+    update(cx, &args.name, (more, &args.keys, label), mail, run)
 }
 
 /// Changes keys of a party.
 pub(crate) fn update_keys(cx: &Context, name: &PartyName, keys: &Keys) -> Result<(), Error> {
-    update(cx, name, None, keys, Run::Real)
+    update(cx, name, (None, keys, Label::Main), Mail::Stays, Run::Real)
+}
+
+/// Where the party gets mail afterwards.
+enum Mail {
+    Stays,
+    Is(Option<MailAddress>),
 }
 
 fn update(
     cx: &Context,
     name: &PartyName,
-    more: Option<Party>,
-    keys: &Keys,
+    (more, keys, label): (Option<Party>, &Keys, Label),
+    mail: Mail,
     run: Run,
 ) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
@@ -82,7 +110,10 @@ fn update(
             party.add_host_key(&host_key.name, host_key.key);
         }
     }
-    add_keys(&mut party, seal_to, &sign)?;
+    add_keys(&mut party, seal_to, &sign, label)?;
+    if let Mail::Is(mail) = mail {
+        party.mail = mail;
+    }
     for key in &keys.drop {
         let count =
             |party: &Party| party.recipients.len() + party.signing.len() + party.host_keys.len();
