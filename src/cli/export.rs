@@ -27,6 +27,10 @@ use crate::vault::Reader;
 /// each value and file, which every reader opens with `age -d`; `sops` a file for each document and
 /// file, which every reader opens with `sops -d`. A reader whose key a server keeps opens neither.
 ///
+/// `age --recovery` writes a backup: the same, sealed to offline keys alone (`clws recipient update NAME --age
+/// age1… --offline`), with a list in `backup.json`. Whoever has such a key opens each with `age -d`, without clws
+/// and without the vault; `clws doctor --restore DIR` practises it.
+///
 /// `vault-references` prints where a document's values lie on a Vault or OpenBao server once they were pushed there,
 /// as vals and helmfile read it (`ref+vault://…`); nothing is opened for it.
 ///
@@ -41,6 +45,9 @@ pub(crate) struct ExportArgs {
     /// age, dotenv, json, ansible, sops, dir or vault-references
     #[arg(long, value_parser = formats())]
     format: As,
+    /// With `--format age`: a backup, sealed to those keys of each secret's readers that are kept offline, and to no other
+    #[arg(long)]
+    recovery: bool,
     /// The folder to write to; `-` prints one document
     #[arg(long, value_name = "DIR|-")]
     out: PathBuf,
@@ -64,6 +71,9 @@ fn formats() -> impl TypedValueParser<Value = As> {
 }
 
 pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
+    if args.recovery && args.format != As::Age {
+        return Err(usage("a backup is of age files: `--format age --recovery`").into());
+    }
     let vault = cx.trusted_vault()?;
     let chosen = export::choose(&vault, &args.targets)?;
     let to_stdout = args.out == Path::new("-");
@@ -109,22 +119,20 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
     let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(&vault, recipient);
     let mut progress = cx.ui.progress("writing", chosen.len());
     let stopped = stopped_by_signal()?;
-    let written = export::write(
-        &vault,
-        &reader,
-        &to_recipient,
-        (&chosen, args.format),
-        folder,
-        &mut || {
-            progress.step();
-            match i32::try_from(stopped.load(Ordering::Relaxed)).unwrap_or(0) {
-                0 => Ok(()),
-                signal => {
-                    Err(Problem::new(code_of(signal), "stopped; nothing was left behind").into())
-                }
-            }
-        },
-    )?;
+    let mut step = || {
+        progress.step();
+        match i32::try_from(stopped.load(Ordering::Relaxed)).unwrap_or(0) {
+            0 => Ok(()),
+            signal => Err(Problem::new(code_of(signal), "stopped; nothing was left behind").into()),
+        }
+    };
+    let written = match args.recovery {
+        true => export::backup(&vault, &reader, &to_recipient, &chosen, folder, &mut step)?,
+        false => {
+            let wanted = (chosen.as_slice(), args.format);
+            export::write(&vault, &reader, &to_recipient, wanted, folder, &mut step)?
+        }
+    };
     drop(progress);
     warn(cx, &reader);
     for note in &written.notes {

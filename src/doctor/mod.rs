@@ -2,11 +2,13 @@
 //!
 //! Nothing is changed, and nothing is opened but for a practised restore, which opens everything.
 
+mod backup;
 mod clone;
 mod machine;
 mod person;
 mod restore;
 
+pub use backup::backup;
 pub use clone::clone;
 pub use machine::machine;
 pub use person::person;

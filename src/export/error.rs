@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Code, Explain};
-use crate::text::{clean, clean_line};
+use crate::text::{clean, clean_line, list};
 
 /// What stands between a secret and a file.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ pub enum ExportError {
     Twice { secret: String, path: String },
     #[error("`{path}` is no inventory of clws")]
     Inventory { path: String },
+    #[error("nobody who reads {} has a key that is kept offline", list(.paths))]
+    NoRecovery { paths: Vec<String> },
 }
 
 fn shown(path: &std::path::Path) -> String {
@@ -48,7 +50,7 @@ fn shown(path: &std::path::Path) -> String {
 impl Explain for ExportError {
     fn code(&self) -> Code {
         match self {
-            Self::Nothing { .. } => Code::NotFound,
+            Self::Nothing { .. } | Self::NoRecovery { .. } => Code::NotFound,
             Self::Value { .. } | Self::NotOneDocument { .. } | Self::InVault { .. } => Code::Usage,
             Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
@@ -95,6 +97,14 @@ impl Explain for ExportError {
                 )
             }
             Self::Twice { .. } => "export them one by one".into(),
+            Self::NoRecovery { .. } => {
+                return vec![
+                    "make one where it stays offline: `clws identity new NAME-offline --passphrase`, or `age-keygen`"
+                        .into(),
+                    "then give its public half to a reader: `clws recipient update READER --age age1… --offline`"
+                        .into(),
+                ];
+            }
         }]
     }
 }

@@ -4,9 +4,12 @@
 //! opens, each value as an age file, or ([`As::Dir`]) as the very file that it was imported from: its layout,
 //! names and mode are in the scope's inventory. Sealed files come back byte for byte.
 //!
+//! [`backup()`] writes age files for the keys that are kept offline alone, with a list of what they are.
+//!
 //! What is written is plaintext (age and SOPS aside), so it goes to a folder of its own, 0700, on memory
 //! unless a disk is allowed, and is gone again if anything fails on the way.
 
+mod backup;
 mod error;
 mod folder;
 mod origin;
@@ -15,6 +18,7 @@ mod render;
 mod sops;
 mod write;
 
+pub use backup::{BACKUP_FILE, Backup, Kept, backup};
 pub use error::ExportError;
 pub use folder::{Disk, Folder};
 pub use origin::Origins;

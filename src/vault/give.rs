@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 use crate::crypto::stream;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::recipients::{RecipientKey, Sealing};
+use crate::recipients::{PublicRecipient, RecipientKey, Sealing};
 
 use super::VaultError;
 use super::change::ToRecipient;
 use super::open::Vault;
+use super::opener::Opener;
 
 impl Vault {
     /// Seals `input` as an age file to everybody who reads a path.
@@ -23,11 +24,51 @@ impl Vault {
         input: impl Read,
         output: impl Write,
     ) -> Result<(), Error> {
+        self.seal_for(path, |_| true, to_recipient, input, output)
+    }
+
+    /// Seals `input` as an age file to those keys of everybody who reads a path that are kept offline.
+    ///
+    /// # Errors
+    /// [`VaultError`], among them that there is none; [`FsError`].
+    pub fn seal_for_recovery(
+        &self,
+        path: &str,
+        to_recipient: &ToRecipient<'_>,
+        input: impl Read,
+        output: impl Write,
+    ) -> Result<(), Error> {
+        let is_offline = PublicRecipient::is_offline;
+        self.seal_for(path, is_offline, to_recipient, input, output)
+    }
+
+    /// Whether somebody who reads a path has a key that is kept offline.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn can_recover(&self, path: &str) -> Result<bool, Error> {
+        for reader in &self.rights(path)?.readers {
+            let party = self.party(reader)?;
+            let mut offline = party.recipients.iter().filter(|each| each.is_offline());
+            if offline.any(opens_anywhere) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn seal_for(
+        &self,
+        path: &str,
+        is_meant: impl Fn(&PublicRecipient) -> bool,
+        to_recipient: &ToRecipient<'_>,
+        input: impl Read,
+        output: impl Write,
+    ) -> Result<(), Error> {
         let mut recipients = Vec::new();
         for reader in &self.rights(path)?.readers {
             for recipient in &self.party(reader)?.recipients {
-                // A server's key opens in its vault alone.
-                if !matches!(recipient.key, RecipientKey::Transit(_)) {
+                if opens_anywhere(recipient) && is_meant(recipient) {
                     recipients.push(to_recipient(recipient)?);
                 }
             }
@@ -51,7 +92,7 @@ impl Vault {
         let mut sealed = Vec::new();
         for reader in &self.rights(path)?.readers {
             for recipient in &self.party(reader)?.recipients {
-                if matches!(recipient.key, RecipientKey::Transit(_)) {
+                if !opens_anywhere(recipient) {
                     continue;
                 }
                 let (to, mut file) = (to_recipient(recipient)?, Vec::new());
@@ -62,6 +103,28 @@ impl Vault {
         }
         Ok(sealed)
     }
+}
+
+/// Opens a file that was given out, to its end, and keeps none of it: SHA-256 and size of what is inside.
+///
+/// # Errors
+/// [`VaultError::BadFile`]; what keeps an opener closed.
+pub fn verify_given(
+    openers: &[&dyn Opener],
+    file: &mut std::fs::File,
+    name: &str,
+) -> Result<stream::Passed, Error> {
+    let opened: Vec<_> = openers
+        .iter()
+        .map(|opener| opener.age())
+        .collect::<Result<_, _>>()?;
+    let each = opened.iter().map(|identity| &**identity);
+    stream::verify_file(file, each).map_err(|error| given(name, error))
+}
+
+/// Whether it opens what lies in a file of its own: a server's key opens in its vault alone.
+fn opens_anywhere(recipient: &PublicRecipient) -> bool {
+    !matches!(recipient.key, RecipientKey::Transit(_))
 }
 
 fn given(path: &str, error: stream::StreamError) -> Error {

@@ -45,6 +45,7 @@ pub use document::{DOCUMENT_SCHEMA, Document};
 pub use error::VaultError;
 pub use exposure::who_left;
 pub use file::NewFile;
+pub use give::verify_given;
 pub use head::Head;
 pub use judge::{Judged, MOST_AT_ONCE, Notice, is_jump};
 pub use jump::Jump;

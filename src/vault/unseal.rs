@@ -118,6 +118,21 @@ impl Reader<'_> {
         })
     }
 
+    /// The number of a sealed file, and SHA-256 of what is inside; all of it is verified.
+    ///
+    /// # Errors
+    /// As [`Self::file_sum`].
+    pub fn file_rev_and_sum(&self, path: &FilePath) -> Result<(u64, [u8; 32]), Error> {
+        self.settled(|| {
+            let (sidecar, _, passed) = self.open_file_by(path, |mut file, identities| {
+                let each = identities.iter().map(|identity| &**identity);
+                let passed = stream::verify_file(&mut file, each)?;
+                Ok((passed.size, passed))
+            })?;
+            Ok((sidecar.rev, passed.sha256))
+        })
+    }
+
     fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
         let (sidecar, content, reader) = self.open_file_by(path, |file, identities| {
             let each = identities.iter().map(|identity| &**identity);

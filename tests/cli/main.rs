@@ -12,6 +12,7 @@ mod support;
 
 use support::{azure, desk, dotenvx, fixture, lab, sops, terminal, tool};
 
+mod a_backup_opens_with_an_offline_key_alone;
 mod a_bad_edit_keeps_the_text_and_says_why;
 mod a_check_holds_readers_and_rules_together;
 mod a_check_names_what_was_tampered_with;
