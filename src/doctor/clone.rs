@@ -36,8 +36,24 @@ pub fn clone(world: &World, vault: &Path) -> Vec<Diagnosis> {
     for folder in ["secrets", "recipients", "hooks"] {
         let path = format!("{folder}/a/b.toml");
         all.extend(ignored(&git, folder, &path));
+        all.extend(line_ends(&git, folder, &path));
     }
     all
+}
+
+/// Whether git may change line ends of what is signed byte for byte: with `core.autocrlf` it then does.
+fn line_ends(git: &Git, folder: &str, path: &str) -> Option<Diagnosis> {
+    let said = git.ask_line(&["--no-literal-pathspecs", "check-attr", "text", "--", path]);
+    let is_left_alone = said.is_ok_and(|said| said.ends_with(": text: unset"));
+    (!is_left_alone).then(|| {
+        Diagnosis::wrong(
+            "line ends",
+            format!(
+                "git may change the line ends of what lies in {folder}/, which is signed as it is"
+            ),
+            format!("echo '{folder}/** -text' >>.gitattributes"),
+        )
+    })
 }
 
 /// Whether git leaves a folder out of commits.

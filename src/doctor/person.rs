@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Diagnosis;
 use crate::error::Error;
-use crate::identity::{self, Keyring};
+use crate::identity::{self, Config, Keyring};
 use crate::text::list;
 use crate::world::World;
 
@@ -41,6 +41,7 @@ pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
     ] {
         all.push(folder_of_ours(about, &folder));
     }
+    all.extend(configuration(world));
     all.push(match Keyring::of(world).decide() {
         Ok(()) => Diagnosis::fine("keyring", "answers"),
         Err(error) => {
@@ -50,6 +51,27 @@ pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
         }
     });
     Ok(all)
+}
+
+/// Whether `config.toml` reads, and the plugins that it names are there.
+fn configuration(world: &World) -> Vec<Diagnosis> {
+    let config = match Config::read(world) {
+        Ok(config) => config,
+        Err(error) => return vec![Diagnosis::of("config.toml", &error.into())],
+    };
+    let path = world.variable("PATH").unwrap_or_default();
+    let is_there =
+        |program: &str| std::env::split_paths(path).any(|dir| dir.join(program).is_file());
+    let plugins = config.plugins.iter();
+    let plugins = plugins.map(|name| format!("age-plugin-{name}"));
+    plugins
+        .filter(|program| !is_there(program))
+        .map(|program| {
+            let why = format!("config.toml allows it, and {program} is not in PATH");
+            let next = format!("install {program}, or take it out of `plugins`");
+            Diagnosis::wrong("plugin", why, next)
+        })
+        .collect()
 }
 
 fn folder_of_ours(about: &str, folder: &Path) -> Diagnosis {

@@ -84,6 +84,12 @@ fn what_others_can_read_and_what_git_ignores_is_found_with_what_mends_it() {
     let log = state.join("audit/log.jsonl");
     fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
     fs::write(lab.vault().join(".gitignore"), "secrets/\n").unwrap();
+    let attributes = lab.vault().join(".gitattributes");
+    let kept = fs::read_to_string(&attributes).unwrap();
+    fs::write(&attributes, kept.replace("recipients/** -text\n", "")).unwrap();
+    let config = lab.home("ada").join(".config/clws/config.toml");
+    fs::write(&config, "[age]\nplugins = [\"nowhere\"]\n").unwrap();
+    fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
     lab.clws("git install").succeeds();
     let ill = lab.clws("doctor --json").exits(1);
     let told = found(&ill, "state");
@@ -96,9 +102,24 @@ fn what_others_can_read_and_what_git_ignores_is_found_with_what_mends_it() {
     assert_eq!(found(&ill, "ignored")["state"], "wrong");
     assert_eq!(found(&ill, "git install")["state"], "fine");
 
+    let told = found(&ill, "line ends");
+    let ends = told["next"].as_str().unwrap().to_owned();
+    assert!(ends.contains("recipients/** -text"), "{told}");
+    let told = found(&ill, "plugin");
+    assert!(
+        told["why"].as_str().unwrap().contains("age-plugin-nowhere"),
+        "{told}"
+    );
+    fs::write(&config, "identty = \"ada\"\n").unwrap();
+    let told = found(&lab.clws("doctor --json").exits(1), "config.toml");
+    assert_eq!(told["next"], "did you mean identity?");
+    fs::remove_file(&config).unwrap();
+
     // What it says mends it.
+    let mend = format!("{mend} && {ends}");
     let done = std::process::Command::new("sh")
         .args(["-c", &mend])
+        .current_dir(lab.vault())
         .status();
     assert!(done.unwrap().success());
     fs::remove_file(lab.vault().join(".gitignore")).unwrap();
