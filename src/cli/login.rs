@@ -188,7 +188,7 @@ impl<'a> Ways<'a> {
         let unusable =
             |error: Error| Login::Unusable(format!("{}: {}", path.as_str(), error.message()));
         let mut logins = Vec::new();
-        match self.open_secret(path) {
+        match open_secret(self.vault, self.reader, path) {
             Ok(plain) => {
                 logins.push(Login::Key(plain));
                 let other = self.reader.pending(&self.vault.find_secret(path)?);
@@ -204,17 +204,6 @@ impl<'a> Ways<'a> {
         let mut known = self.of_scopes.borrow_mut();
         known.insert(scope.clone(), logins.clone());
         Ok(logins)
-    }
-
-    fn open_secret(&self, path: &SecretPath) -> Result<Plain, Error> {
-        match self.vault.find_secret(path)? {
-            SecretName::Value(document, name) => Ok(self.reader.value(&document, &name)?.value),
-            SecretName::File(file) => {
-                let mut bytes = zeroize::Zeroizing::new(Vec::new());
-                self.reader.file(&file, &mut *bytes)?;
-                Ok(Plain::new(std::mem::take(&mut *bytes)))
-            }
-        }
     }
 
     /// The signing keys of this person, and the ssh-agent's.
@@ -323,6 +312,22 @@ impl<'a> Ways<'a> {
             false => Login::Certified(plain, certificates),
             true => Login::Key(plain),
         })
+    }
+}
+
+/// A secret that settings name: a value, or all of a sealed file. It is logged before it is opened.
+pub(crate) fn open_secret(
+    vault: &Vault,
+    reader: &Reader<'_>,
+    path: &SecretPath,
+) -> Result<Plain, Error> {
+    match vault.find_secret(path)? {
+        SecretName::Value(document, name) => Ok(reader.value(&document, &name)?.value),
+        SecretName::File(file) => {
+            let mut bytes = zeroize::Zeroizing::new(Vec::new());
+            reader.file(&file, &mut *bytes)?;
+            Ok(Plain::new(std::mem::take(&mut *bytes)))
+        }
     }
 }
 

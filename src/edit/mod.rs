@@ -33,3 +33,4 @@ pub use file::edit_file;
 pub use parse::Fault;
 pub use session::{Desk, Outcome};
 pub use value::edit_value;
+pub(crate) use words::split as words_of;

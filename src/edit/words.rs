@@ -1,11 +1,11 @@
-//! VISUAL and EDITOR, split into words as a shell splits them, without a shell.
+//! VISUAL and EDITOR, and the programs of alarms, split into words as a shell splits them, without a shell.
 //!
 //! Quotes and backslashes group and protect (POSIX, Shell Command Language, 2.2); nothing is
-//! expanded: no variable, no `~`, no `$(…)`. So the variable says which program runs and with which
+//! expanded: no variable, no `~`, no `$(…)`. So it says which program runs and with which
 //! arguments, and can say nothing else.
 
 /// Splits a line into words; `None` if a quote is not closed or a backslash protects nothing.
-pub(super) fn split(line: &str) -> Option<Vec<String>> {
+pub(crate) fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut characters = line.chars();

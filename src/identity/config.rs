@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::file::{self, FileError, Links, Rights};
+use super::mail::{self, MailConfig};
 use super::name::IdentityName;
 use super::plugin::PluginName;
 use crate::error::{Code, Explain, Hint};
 use crate::text::{clean, nearest};
 use crate::world::{World, WorldError};
 
-const TOP: [&str; 4] = ["age", "editor", "identity", "server"];
+const TOP: [&str; 5] = ["age", "editor", "identity", "mail", "server"];
 const AGE: [&str; 1] = ["plugins"];
 const SERVER: [&str; 5] = ["address", "ca", "kv", "namespace", "nodes"];
 
@@ -68,7 +69,7 @@ impl Explain for ConfigError {
         match self {
             Self::File(inner) => inner.hints(),
             Self::UnknownKey { near, .. } => vec![near.as_ref().map_or_else(
-                || "known are identity, editor, age.plugins and [server]".to_owned(),
+                || "known are identity, editor, age.plugins, [mail] and [server]".to_owned(),
                 |near| format!("did you mean {near}?"),
             )],
             _ => Vec::new(),
@@ -85,6 +86,8 @@ pub struct Config {
     pub editor: Option<Vec<String>>,
     /// `[age] plugins = ["yubikey"]`: the age plugins that may be started.
     pub plugins: Vec<PluginName>,
+    /// `[mail]`: by whom alarms and reports go out.
+    pub mail: Option<MailConfig>,
     /// `[server]`: the Vault or OpenBao server.
     pub server: ServerConfig,
 }
@@ -178,6 +181,13 @@ impl Config {
                         }
                     }
                 }
+                "mail" => {
+                    let read = mail::parse(value);
+                    config.mail = Some(read.map_err(|fault| match fault {
+                        mail::Fault::Unknown(key) => unknown("mail.", &key, &mail::KEYS),
+                        mail::Fault::Wrong(key, wanted) => wrong(key, wanted),
+                    })?);
+                }
                 "server" => {
                     let table = value.as_table().ok_or_else(|| wrong("server", "a table"))?;
                     for (key, value) in table {
@@ -244,9 +254,10 @@ mod tests {
             ("identty = \"ada\"", "did you mean identity?"),
             ("[age]\nplugin = []", "did you mean age.plugins?"),
             ("[server]\nadress = \"a\"", "did you mean server.address?"),
+            ("[mail]\nsever = \"a\"", "did you mean mail.server?"),
             (
                 "zzz = 1",
-                "known are identity, editor, age.plugins and [server]",
+                "known are identity, editor, age.plugins, [mail] and [server]",
             ),
         ] {
             assert_eq!(parse(text).unwrap_err().hints(), [near], "{text}");
@@ -268,6 +279,7 @@ mod tests {
             "server = 1",
             "[server]\naddress = 1",
             "[server]\nnodes = \"https://a\"",
+            "mail = \"smtp.example.org\"",
         ] {
             let error = parse(text).unwrap_err();
             assert!(

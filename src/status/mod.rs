@@ -5,11 +5,14 @@
 //! due, [`crate::check`] at the vault. This lays them beside each other as plain data, which is printed as a table or
 //! as JSON; what is not as it should be is a [`Finding`] with the command that mends it.
 
+pub mod alarm;
 mod answers;
 mod component;
 mod finding;
 mod judge;
 mod page;
+mod report;
+mod timer;
 mod vault;
 
 use serde::Serialize;
@@ -18,6 +21,9 @@ pub use self::answers::{AnswersStatus, ProbeStatus, ServedStatus};
 pub use self::component::{ComponentStatus, Numbers, State};
 pub use self::finding::{Finding, Kind};
 pub use self::page::{Audience, page};
+pub use self::report::{DueStatus, OwnerStatus, Report};
+pub(crate) use self::timer::unit_name;
+pub use self::timer::{Install, Job, NotALine, install};
 pub use self::vault::EndStatus;
 
 use crate::deploy::{HostSeen, Stuff, Surveyed};

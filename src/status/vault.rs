@@ -57,7 +57,7 @@ pub(super) fn look(
 }
 
 /// The scopes that are not asked about.
-fn other_scopes(vault: &Vault, scopes: &[Scope]) -> Result<BTreeSet<String>, Error> {
+pub(super) fn other_scopes(vault: &Vault, scopes: &[Scope]) -> Result<BTreeSet<String>, Error> {
     let mut others = BTreeSet::new();
     if scopes.is_empty() {
         return Ok(others);

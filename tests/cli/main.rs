@@ -10,7 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{azure, desk, dotenvx, fixture, lab, sops, terminal, tool};
+use support::{azure, desk, dotenvx, fixture, lab, smtp, sops, terminal, tool, web};
 
 mod a_backup_opens_with_an_offline_key_alone;
 mod a_bad_edit_keeps_the_text_and_says_why;
@@ -36,6 +36,8 @@ mod a_team_shares_a_document;
 mod a_value_and_a_file_are_edited_as_they_are;
 mod a_value_is_handed_in_by_who_cannot_read;
 mod an_age_store_comes_in_and_goes_back;
+mod an_alarm_goes_out_by_mail;
+mod an_alarm_rings_once_and_says_when_it_is_over;
 mod an_editor_loses_nothing_and_leads_nowhere;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;
@@ -70,5 +72,6 @@ mod uses_are_logged_in_a_chain;
 mod values_that_are_the_same_are_rotated_together;
 mod vim_keeps_nothing_of_what_it_edits;
 mod what_a_program_prints_is_redacted;
+mod what_is_due_is_told_to_its_owner;
 mod what_waits_for_a_new_value;
 mod what_was_imported_can_be_exported;

@@ -92,6 +92,7 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ("regex_lite", Kind::Crate, &["plaintext/sops"]),
     ("bcrypt", Kind::Crate, &["secret"]),
     ("flate2", Kind::Crate, &["scan"]),
+    ("lettre", Kind::Crate, &["status/alarm"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
     ("print", Kind::Macro, &["cli"]),

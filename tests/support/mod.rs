@@ -24,6 +24,7 @@ pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod mariadb;
 pub(crate) mod registry;
+pub(crate) mod smtp;
 pub(crate) mod sops;
 pub(crate) mod sshd;
 pub(crate) mod terminal;

@@ -1,6 +1,9 @@
 //! `clws status`: what whoever is on call opens first.
 
+mod install;
+mod notify;
 mod page;
+mod report;
 mod table;
 
 use std::collections::BTreeMap;
@@ -58,6 +61,8 @@ pub(crate) struct StatusArgs {
     #[arg(long, requires = "html")]
     public: bool,
     #[command(flatten)]
+    notify: notify::NotifyArgs,
+    #[command(flatten)]
     beside: BesideArgs,
 }
 
@@ -68,7 +73,14 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.watch.is_some() && (!cx.ui.shows_to_terminal() || cx.ui.is_json()) {
         return Err(usage("`--watch` redraws a terminal, and is for people alone").into());
     }
+    if let Some(form) = args.notify.install {
+        return install::print(form, args, cx).map(|()| ExitCode::SUCCESS);
+    }
     cx.meant_server(&args.beside);
+    if args.notify.report {
+        return report::run(args, cx).map(|()| ExitCode::SUCCESS);
+    }
+    let channel = args.notify.channel()?;
     let vault = cx.trusted_vault()?;
     vault.demand_pin(false)?;
     let bundles = cx.bundles_for(&vault)?;
@@ -125,6 +137,10 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
             .json(&serde_json::to_value(&status).unwrap_or_default())?;
     } else {
         table::print(&cx.ui, &status)?;
+    }
+    if let Some(channel) = &channel {
+        let desk = notify::Desk::new(cx, &vault, &reader, channel)?;
+        notify::alarm(&desk, args, &status)?;
     }
     Ok(match status.is_wrong() {
         true => Code::Found.into(),
