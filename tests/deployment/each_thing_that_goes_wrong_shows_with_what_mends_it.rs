@@ -1,5 +1,5 @@
-//! A small fleet in which much goes wrong at once: each thing shows in the table, in JSON and on the page, with
-//! the command that mends it; and what those commands mend shows no more.
+//! A small fleet in which much goes wrong at once: each thing shows in the table, in JSON, on the page and in
+//! an alarm, with the command that mends it; and what those commands mend shows no more.
 //!
 //! The hosts are reached over a real sshd; one has a real dockerd and two real nginxes of its own.
 
@@ -106,13 +106,28 @@ within = "10s"
         nginx
     }
 
-    /// The status in its three forms.
+    /// The status in its three forms, and all that was told by now.
     fn status(&self) -> Shown {
         let json = self.clws("status prod --probe --json").run();
-        let text = self.clws("status prod --probe --html page.html").run();
+        let told = self.lab.root().join("told");
+        let text = self
+            .clws("status prod --probe --html page.html --notify")
+            .word(format!("sh -c 'cat >>{}'", told.display()))
+            .run();
         assert_eq!(json.code, text.code, "{}", json.err);
         let page = fs::read_to_string(self.lab.vault().join("page.html")).unwrap();
-        Shown { json, text, page }
+        let told = fs::read_to_string(told).unwrap_or_default();
+        let told = told.lines().map(|line| {
+            let message: Value = serde_json::from_str(line).unwrap();
+            word(&message, "text")
+        });
+        let told = told.collect();
+        Shown {
+            json,
+            text,
+            page,
+            told,
+        }
     }
 
     /// Carries out what mends: commands of clws and of the host, one after the other.
@@ -137,6 +152,7 @@ struct Shown {
     json: Ran,
     text: Ran,
     page: String,
+    told: String,
 }
 
 impl Shown {
@@ -163,6 +179,9 @@ impl Shown {
             text.contains(&format!("{kind}: {path}: {why}\n  next: {next}\n")),
             "no {kind} {path} in {text}"
         );
+        for part in [format!("  {kind}: {path}: "), format!("    next: {next}\n")] {
+            assert!(self.told.contains(&part), "no {part} in {}", self.told);
+        }
         let escaped = |text: &str| {
             let text = text.replace('&', "&amp;").replace('<', "&lt;");
             text.replace('>', "&gt;")
