@@ -17,6 +17,8 @@ pub struct Plan {
     pub documents: BTreeMap<DocumentPath, Picked>,
     /// What is put into files, by the variable that gets the path.
     pub files: BTreeMap<VariableName, FileSource>,
+    /// Where the content of each variable comes from.
+    sources: BTreeMap<VariableName, String>,
 }
 
 /// What a file is made of.
@@ -121,15 +123,13 @@ impl Plan {
         name: ValueName,
         variable: VariableName,
     ) -> Result<(), ExecError> {
-        let second = format!("{document}/{name}");
-        if let Some(first) = self.source(&variable).filter(|first| *first != second) {
-            let variable = variable.to_string();
-            return Err(ExecError::Twice {
-                variable,
-                first,
-                second,
-            });
-        }
+        let source = format!("{document}/{name}");
+        let first = self
+            .sources
+            .get(&variable)
+            .filter(|first| **first != source);
+        demand_once(&variable, first, &source)?;
+        self.sources.insert(variable.clone(), source);
         let picked = self.documents.entry(document).or_default();
         let variables = picked.values.entry(name).or_default();
         if !variables.contains(&variable) {
@@ -139,26 +139,11 @@ impl Plan {
     }
 
     fn add_file(&mut self, variable: &VariableName, secret: FileSource) -> Result<(), ExecError> {
-        if let Some(first) = self.source(variable) {
-            return Err(ExecError::Twice {
-                variable: variable.to_string(),
-                first,
-                second: secret.to_string(),
-            });
-        }
+        let source = secret.to_string();
+        demand_once(variable, self.sources.get(variable), &source)?;
+        self.sources.insert(variable.clone(), source);
         self.files.insert(variable.clone(), secret);
         Ok(())
-    }
-
-    /// Where the content of a variable comes from.
-    fn source(&self, variable: &VariableName) -> Option<String> {
-        let values = self.documents.iter().flat_map(|(document, picked)| {
-            let values = picked.values.iter();
-            values.map(move |(name, variables)| (format!("{document}/{name}"), variables))
-        });
-        let mut values = values.filter(|(_, variables)| variables.contains(variable));
-        let file = || self.files.get(variable).map(ToString::to_string);
-        values.next().map(|(source, _)| source).or_else(file)
     }
 
     fn variables(&self) -> impl Iterator<Item = &VariableName> {
@@ -183,6 +168,21 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// A variable has one content.
+fn demand_once(
+    variable: &VariableName,
+    first: Option<&String>,
+    second: &str,
+) -> Result<(), ExecError> {
+    first.map_or(Ok(()), |first| {
+        Err(ExecError::Twice {
+            variable: variable.to_string(),
+            first: first.clone(),
+            second: second.to_owned(),
+        })
+    })
 }
 
 fn variable(document: &DocumentPath, name: &ValueName) -> Result<VariableName, ExecError> {
