@@ -145,14 +145,20 @@ fn open_dotenvx(
         std::str::from_utf8(whole).map_err(|_| still("dotenvx", "it is not UTF-8".to_owned()))?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut beside = PrivateKeys::default();
-    for file in [format!("{path}.keys"), format!("{folder}/.env.keys")] {
+    let common = format!("{folder}/.env.keys");
+    // Of `.env` both are the same.
+    let files = BTreeSet::from([
+        format!("{path}.keys"),
+        common.trim_start_matches('/').to_owned(),
+    ]);
+    for file in files {
         // One that is a link, or no file, is not followed and no key.
-        let Ok(Some(bytes)) = source.read(file.trim_start_matches('/'), MOST_KEYS) else {
+        let Ok(Some(bytes)) = source.read(&file, MOST_KEYS) else {
             continue;
         };
         let read = std::str::from_utf8(&bytes).map(|text| beside.add_file(text));
         if !matches!(read, Ok(Ok(()))) {
-            let shown = clean_line(file.trim_start_matches('/'));
+            let shown = clean_line(&file);
             return Err(still("dotenvx", format!("{shown} does not read as dotenv")));
         }
     }
