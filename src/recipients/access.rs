@@ -223,4 +223,54 @@ mod tests {
         assert_eq!(access.rule_for("prod").unwrap().0, "prod");
         assert!(access.rule_for("production/x").is_none());
     }
+
+    fn party(name: &str) -> PartyName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn a_right_is_given_once_and_taken_whole() {
+        let (ada, bob) = (party("ada"), party("bob"));
+        let mut rule = Rule::default();
+        assert!(rule.add(Right::Read, &bob) && rule.add(Right::Read, &ada));
+        assert!(!rule.add(Right::Read, &ada));
+        assert_eq!(rule.holders(Right::Read), [ada.clone(), bob.clone()]);
+        for other in [Right::Write, Right::Submit, Right::Deploy] {
+            assert!(rule.holders(other).is_empty());
+        }
+        assert!(rule.remove(Right::Read, &ada) && !rule.remove(Right::Read, &ada));
+        assert!(!rule.remove(Right::Write, &bob));
+        assert_eq!(rule.holders(Right::Read), [bob]);
+    }
+
+    #[test]
+    fn who_is_forgotten_is_mentioned_nowhere() {
+        let ada = party("ada");
+        let mut access = Access::parse(TEXT.as_bytes()).unwrap();
+        let mentioned = |access: &Access| {
+            let names = access.mentioned().map(ToString::to_string);
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let all = ["ada", "grace", "oncall", "vm-clws-prod-mysql-0"];
+        assert_eq!(mentioned(&access), all.map(str::to_owned).into());
+        let rule = access.rules.get_mut("prod").unwrap();
+        for right in Right::ALL {
+            rule.add(right, &ada);
+        }
+        access.forget(&ada);
+        let left = ["grace", "oncall", "vm-clws-prod-mysql-0"];
+        assert_eq!(mentioned(&access), left.map(str::to_owned).into());
+        let expected = TEXT
+            .replace("\"ada\", ", "")
+            .replace("writers = [\"ada\"]\n", "");
+        assert_eq!(access.print(), expected);
+    }
+
+    #[test]
+    fn each_right_has_a_verb_and_a_key_of_the_file() {
+        let verbs = Right::ALL.map(Right::verb);
+        assert_eq!(verbs, ["deploy", "read", "submit", "write"]);
+        let keys = ACCESS_SCHEMA.kinds[1].keys;
+        assert_eq!(Right::ALL.map(Right::field), keys);
+    }
 }

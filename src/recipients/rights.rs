@@ -55,3 +55,73 @@ impl Rights {
         .contains(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Groups, rules as (prefix, holders of each right), and a path.
+    type Case = (
+        Vec<(&'static str, Vec<&'static str>)>,
+        Vec<(String, [Vec<&'static str>; 4])>,
+        String,
+    );
+
+    fn any_case() -> impl Strategy<Value = Case> {
+        let people = || proptest::sample::subsequence(vec!["ada", "bob", "eve"], 0..=3);
+        let holders =
+            || proptest::sample::subsequence(vec!["ada", "bob", "eve", "web", "ops"], 0..=3);
+        let rights =
+            (holders(), holders(), holders(), holders()).prop_map(|(a, b, c, d)| [a, b, c, d]);
+        let groups = (people(), people()).prop_map(|(web, ops)| vec![("web", web), ("ops", ops)]);
+        let rules = proptest::collection::vec(("[ab]{1,2}(/[ab]{1,2}){0,2}", rights), 0..5);
+        (groups, rules, "[ab]{1,2}(/[ab]{1,2}){0,3}")
+    }
+
+    proptest! {
+        /// Said in the plainest way: of all rules whose prefix is the path or ends at a `/` of it, the longest
+        /// one decides, alone; a group stands for its members; whoever writes reads.
+        #[test]
+        fn rights_are_those_of_the_longest_rule_alone((groups, rules, path) in any_case()) {
+            let party = |name: &&str| name.parse::<PartyName>().unwrap();
+            let mut access = Access::default();
+            for (group, members) in &groups {
+                access.groups.insert(party(group), members.iter().map(party).collect());
+            }
+            for (prefix, holders) in &rules {
+                let rule = access.rules.entry(prefix.clone()).or_default();
+                *rule = super::super::access::Rule::default();
+                for (right, names) in Right::ALL.into_iter().zip(holders) {
+                    for name in names {
+                        rule.add(right, &party(name));
+                    }
+                }
+            }
+            let covers = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
+            // Of two with one prefix the later one is in the file.
+            let decides = rules.iter().filter(|(prefix, _)| covers(prefix)).max_by_key(|(prefix, _)| prefix.len());
+            let rights = Rights::on(&access, &path);
+            prop_assert_eq!(rights.as_ref().map(|rights| &rights.prefix), decides.map(|(prefix, _)| prefix));
+            let (Some(rights), Some((_, holders))) = (rights, decides) else {
+                return Ok(());
+            };
+            for person in ["ada", "bob", "eve", "web"] {
+                let holds = |right: Right| {
+                    let at = Right::ALL.iter().position(|one| *one == right).unwrap();
+                    holders[at].iter().any(|holder| match groups.iter().find(|(group, _)| group == holder) {
+                        Some((_, members)) => members.contains(&person),
+                        None => *holder == person,
+                    })
+                };
+                let name = party(&person);
+                prop_assert_eq!(rights.has(Right::Deploy, &name), holds(Right::Deploy));
+                prop_assert_eq!(rights.has(Right::Submit, &name), holds(Right::Submit));
+                prop_assert_eq!(rights.has(Right::Write, &name), holds(Right::Write));
+                let reads = holds(Right::Read) || holds(Right::Write);
+                prop_assert_eq!(rights.has(Right::Read, &name), reads);
+            }
+        }
+    }
+}
