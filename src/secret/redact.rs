@@ -110,10 +110,9 @@ impl Redactor {
         let rest = self.held.get(from..)?;
         let mut best: Option<(usize, usize)> = None;
         for form in &self.forms {
+            // The longest come first, so another one at the same place is shorter.
             if let Some(at) = memmem::find(rest, form)
-                && best.is_none_or(|(earliest, len)| {
-                    (at, form.len()) < (earliest, 0) || (at == earliest && form.len() > len)
-                })
+                && best.is_none_or(|(earliest, _)| at < earliest)
             {
                 best = Some((at, form.len()));
             }
@@ -171,6 +170,32 @@ mod tests {
             shown(&["secret", "secret-longer"], &["a secret-lon", "ger b"]),
             "a [redacted] b"
         );
+    }
+
+    #[test]
+    fn each_line_of_a_longer_value_is_found_alone() {
+        let value = "-----BEGIN-----\nMHcCAQEEIIrY\nexactly-11c\nexactly-12ch\n}\n";
+        assert_eq!(
+            shown(&[value], &["a exactly-12ch b exactly-11c c MHcCAQEEIIrY }"]),
+            "a [redacted] b exactly-11c c [redacted] }"
+        );
+        // The blanks around a value are no part of what is looked for.
+        assert_eq!(shown(&[" \thunter2!\n"], &["=hunter2!;"]), "=[redacted];");
+    }
+
+    #[test]
+    fn a_whole_value_at_the_end_is_not_held_back() {
+        let mut redactor = Redactor::new();
+        redactor.learn(&Plain::from("hunter2!"));
+        assert_eq!(redactor.push(b"is hunter2!"), b"is [redacted]");
+        assert_eq!(redactor.finish(), b"");
+        assert_eq!(format!("{redactor:?}"), "Redactor(..)");
+    }
+
+    #[test]
+    fn a_value_of_four_characters_is_the_shortest_that_is_found() {
+        assert_eq!(shown(&["abcd"], &["abcdabc"]), "[redacted]abc");
+        assert_eq!(shown(&["abc"], &["abcdabc"]), "abcdabc");
     }
 
     #[test]
