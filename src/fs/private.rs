@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -18,19 +18,29 @@ pub enum Sync {
     Lazy,
 }
 
-/// Makes a folder of ours and its parents, mode 0700.
+/// Makes a folder of ours and its parents, mode 0700, and waits until their names are on the disk: what
+/// is synced in a folder that a power cut takes away is lost with it.
 ///
 /// # Errors
 /// [`FsError::Io`].
 pub fn ensure_private_dir(path: &Path) -> Result<(), FsError> {
-    if path.is_dir() {
+    if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(FsError::io("make", path))
+    let parent = path.parent().unwrap_or(path);
+    ensure_private_dir(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Ok(()) => sync_folder(parent),
+        // Another run made it just now.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(FsError::io("make", path)(error)),
+    }
+}
+
+fn sync_folder(path: &Path) -> Result<(), FsError> {
+    let folder = File::open(path).map_err(FsError::io("sync", path))?;
+    folder.sync_all().map_err(FsError::io("sync", path))
 }
 
 /// Opens a file of ours, of at most `most` bytes; its length beside it. `None` if there is none.
@@ -45,7 +55,7 @@ pub fn open_private(path: &Path, most: usize) -> Result<Option<(File, u64)>, FsE
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             return Err(FsError::Link {
                 path: path.to_owned(),
@@ -110,10 +120,7 @@ pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsErro
     }
     written?;
     if sync == Sync::Disk {
-        let folder_file = File::open(folder).map_err(FsError::io("sync", folder))?;
-        folder_file
-            .sync_all()
-            .map_err(FsError::io("sync", folder))?;
+        sync_folder(folder)?;
     }
     Ok(())
 }
@@ -152,10 +159,7 @@ pub fn write_all_private(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<
         }
     }
     written?;
-    folders.iter().try_for_each(|path| {
-        let opened = File::open(path).map_err(FsError::io("sync", path))?;
-        opened.sync_all().map_err(FsError::io("sync", path))
-    })
+    folders.iter().try_for_each(|path| sync_folder(path))
 }
 
 fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {
@@ -176,7 +180,7 @@ fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsE
         options.open(temporary)
     };
     let mut file = match create() {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // A leftover of a run that was killed.
             std::fs::remove_file(temporary).map_err(fail())?;
             create().map_err(fail())?
@@ -196,7 +200,7 @@ fn write_temporary(temporary: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsE
 /// [`FsError::Io`].
 pub fn remove_private(path: &Path) -> Result<(), FsError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(FsError::io("remove", path)(error))
         }
         _ => Ok(()),

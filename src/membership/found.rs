@@ -47,7 +47,7 @@ pub fn found(
     founding: &Founding<'_>,
     signer: &dyn Signs,
 ) -> Result<String, Error> {
-    std::fs::create_dir_all(dir).map_err(crate::fs::FsError::io("make", dir))?;
+    crate::fs::ensure_private_dir(dir)?;
     let tree = Tree::open(dir)?;
     // Two foundings in one folder would each write a part of the files.
     let _lock = Lock::take(&world.state_dir()?.join("init.lock"), "making a vault")?;
