@@ -14,7 +14,7 @@ use super::private::{Sync, read_private, remove_private, write_private};
 use super::staged::is_stale_name;
 use super::{EntryKind, FsError, Tree};
 
-/// `PATH_MAX` (Linux, include/uapi/linux/limits.h).
+/// `PATH_MAX` (Linux, include/uapi/linux/limits.h), whose last byte is the line end here.
 const MAX_PATH: usize = 4096;
 
 impl Journal {
@@ -33,10 +33,12 @@ impl Journal {
     /// As [`Self::recover`].
     pub fn begin(&self, tree: &Tree) -> Result<(), FsError> {
         self.recover()?;
-        self.clear_left()?;
+        self.clear_left(tree)?;
         // It does not wait for the disk: file systems keep the order in which names were made, so
-        // that no temporary file outlives a power cut which the mark does not.
-        write_private(&self.mark(), tree.path().as_os_str().as_bytes(), Sync::Lazy)
+        // that no temporary file outlives a power cut which the mark does not. What is in it may be
+        // lost; its end says that it is not.
+        let mark = [tree.path().as_os_str().as_bytes(), b"\n"].concat();
+        write_private(&self.mark(), &mark, Sync::Lazy)
     }
 
     /// Ends a change that went through. A mark that stays costs the next run a look around.
@@ -45,26 +47,28 @@ impl Journal {
     }
 
     /// Removes the temporary files and empty folders of a run that was ended while it prepared a
-    /// change, from the vault that it worked in and from the journal's own folder.
+    /// change, from the vault that it worked in and from the journal's own folder. Where a power cut took
+    /// what the mark said, or that vault is gone, it is the vault at hand.
     ///
     /// Of a vault that cannot be looked through, the rest stays: it is ciphertext that nobody reads.
     ///
     /// # Errors
     /// [`FsError::Io`] of the mark.
-    pub fn clear_left(&self) -> Result<(), FsError> {
+    pub fn clear_left(&self, at_hand: &Tree) -> Result<(), FsError> {
         // The files that a journal speaks of are no leftovers.
         if self.is_pending()? {
             return Ok(());
         }
-        let Some(root) = read_private(&self.mark(), MAX_PATH)? else {
+        let Some(mark) = read_private(&self.mark(), MAX_PATH)? else {
             return Ok(());
         };
-        if let Ok(tree) = Tree::open(Path::new(OsStr::from_bytes(&root))) {
-            clear_folder(&tree, "").unwrap_or_default();
-            for folder in ["hooks", "recipients", "secrets"] {
-                clear_below(&tree, folder).unwrap_or_default();
-                remove_empty_folders(&tree, folder);
-            }
+        let root = mark.strip_suffix(b"\n").unwrap_or_default();
+        let tree = Tree::open(Path::new(OsStr::from_bytes(root)));
+        let tree = tree.as_ref().unwrap_or(at_hand);
+        clear_folder(tree, "").unwrap_or_default();
+        for folder in ["hooks", "recipients", "secrets"] {
+            clear_below(tree, folder).unwrap_or_default();
+            remove_empty_folders(tree, folder);
         }
         if let Some(Ok(own)) = self.path.parent().map(Tree::open) {
             clear_below(&own, "").unwrap_or_default();
@@ -137,5 +141,24 @@ mod tests {
         assert_eq!(names(""), ["secrets"]);
         assert_eq!(names("secrets/prod"), ["web.toml"]);
         assert!(!dir.path().join("state/documents").exists());
+    }
+
+    #[test]
+    fn a_mark_that_a_power_cut_emptied_is_one_of_the_vault_at_hand() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = dir.path().join("vault");
+        std::fs::create_dir(&vault).unwrap();
+        let tree = Tree::open(&vault).unwrap();
+        let world = World::new(Clock::System, [], "/".into());
+        let journal = Journal::at(dir.path().join("state/journal"));
+        let whole = vault.as_os_str().as_bytes();
+        for left in [0, whole.len() / 2, whole.len()] {
+            journal.begin(&tree).unwrap();
+            std::mem::forget(Staged::new(&tree, "secrets/prod/key.age", &world).unwrap());
+            std::fs::write(journal.mark(), &whole[..left]).unwrap();
+            journal.clear_left(&tree).unwrap();
+            assert!(!vault.join("secrets").exists(), "{left} bytes were left");
+            assert!(!journal.is_marked().unwrap());
+        }
     }
 }

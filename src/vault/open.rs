@@ -112,7 +112,7 @@ impl Vault {
             // With the lock held, whoever made the mark is at work.
             && let Ok(Some(_lock)) = Lock::try_take(&lock, "clearing up after an interrupted change")
         {
-            journal.clear_left()?;
+            journal.clear_left(&tree)?;
         }
         Ok(Self {
             tree,
