@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -72,7 +73,7 @@ pub struct Event<'a> {
 pub struct Verified {
     /// How many lines are intact.
     pub lines: u64,
-    /// Lines that a killed process left half-written, as the next line says.
+    /// Lines that a killed process or a power cut left in parts, as the next line says.
     pub torn: u64,
 }
 
@@ -126,7 +127,11 @@ impl Log {
     ) -> Result<(), AuditError> {
         let path = self.file();
         let fail = |error| AuditError::NotWritable(FsError::io("write", &path)(error));
-        flock(&*file, FlockOperation::LockExclusive).map_err(|errno| fail(errno.into()))?;
+        while let Err(errno) = flock(&*file, FlockOperation::LockExclusive) {
+            if errno != Errno::INTR {
+                return Err(fail(errno.into()));
+            }
+        }
         // Under the lock, so that two first uses do not make two keys.
         let key = self.machine_key(world)?;
         let tail = Tail::read(file).map_err(fail)?;
@@ -144,7 +149,7 @@ impl Log {
         let body = Value::Object(line).to_string();
         let signature = encode_base64(key.sign(Namespace::Audit, body.as_bytes()).as_bytes());
         let mut out = String::new();
-        if tail.torn {
+        if tail.unended {
             out.push('\n');
         }
         // The signature is over the line as it stands without its last member.
@@ -197,7 +202,10 @@ impl Log {
         let key = self.machine_key(world)?;
         let mut found = Verified { lines: 0, torn: 0 };
         let mut before = [0; 32];
-        let mut maybe_torn = 0;
+        // Lines that are none: a cut one at most, and what a power cut took.
+        let (mut cut, mut taken) = (0, 0);
+        // Whether the cut one is the last.
+        let mut open = false;
         for (line, number) in text.lines().zip(1..) {
             let broken = |why| AuditError::Broken {
                 path: path.clone(),
@@ -205,25 +213,33 @@ impl Log {
                 why,
             };
             match check_line(line, key.public()) {
-                None => maybe_torn += 1,
+                None if is_taken(line.as_bytes()) => (taken, open) = (taken + 1, false),
+                // What was cut off does not read.
+                None if number_of(line.as_bytes()).is_some() => {
+                    return Err(broken("it is not signed by this machine"));
+                }
+                None => (cut, open) = (cut + 1, true),
                 Some(checked) => {
                     if checked.previous != before || checked.number != found.lines + 1 {
-                        return Err(broken("it does not follow from the line before"));
+                        return Err(broken(match taken {
+                            0 => "it does not follow from the line before",
+                            _ => "a power cut took a part of the line before, which was whole once",
+                        }));
                     }
-                    if maybe_torn != u64::from(checked.torn) {
+                    if (cut + taken > 0) != checked.torn {
                         return Err(broken("a line before it is not ours"));
                     }
-                    found.torn += maybe_torn;
-                    maybe_torn = 0;
+                    found.torn += cut + taken;
+                    (cut, taken, open) = (0, 0, false);
                     found.lines += 1;
                     before = sha256(line.as_bytes());
                 }
             }
-            if maybe_torn > 1 {
+            if cut > 1 {
                 return Err(broken("it is not signed by this machine"));
             }
         }
-        if maybe_torn > 0 && text.ends_with('\n') {
+        if open && text.ends_with('\n') {
             return Err(AuditError::Broken {
                 path,
                 line: found.lines + 1,
@@ -259,7 +275,10 @@ fn check_line(line: &str, key: &PublicKey) -> Option<Checked> {
 struct Tail {
     number: u64,
     hash: [u8; 32],
+    /// Something behind that line is no line.
     torn: bool,
+    /// The log ends in the midst of a line.
+    unended: bool,
 }
 
 impl Tail {
@@ -271,41 +290,76 @@ impl Tail {
             file.seek(SeekFrom::Start(start))?;
             let mut bytes = Vec::with_capacity(usize::try_from(size - start).unwrap_or(0) + 1);
             (&*file).take(size - start).read_to_end(&mut bytes)?;
-            let torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
-            let whole = match memchr::memrchr(b'\n', &bytes) {
-                Some(end) => bytes.get(..end).unwrap_or_default(),
-                None if start == 0 => {
-                    return Ok(Self {
-                        number: 0,
-                        hash: [0; 32],
-                        torn,
-                    });
-                }
-                None => b"",
-            };
-            let line_start = memchr::memrchr(b'\n', whole).map(|at| at + 1);
-            let line = match line_start {
-                Some(at) => whole.get(at..).unwrap_or_default(),
-                None if start == 0 => whole,
-                None if window >= 2 * MAX_LINE => {
-                    return Err(std::io::Error::other("its last line is too long"));
-                }
-                None => {
-                    window *= 8;
-                    continue;
-                }
-            };
-            let value: Option<Value> = serde_json::from_slice(line).ok();
-            let number = value.and_then(|value| value.get("n")?.as_u64());
-            let number =
-                number.ok_or_else(|| std::io::Error::other("its last line is not ours"))?;
-            return Ok(Self {
-                number,
-                hash: sha256(line),
-                torn,
-            });
+            if let Some(tail) = Self::of(&bytes, start == 0)? {
+                return Ok(tail);
+            }
+            if window >= 2 * MAX_LINE {
+                return Err(std::io::Error::other("its last line is too long"));
+            }
+            window *= 8;
         }
     }
+
+    /// Looks for it in the last bytes of the log, or in `all` of them; `None` if it begins before those.
+    fn of(bytes: &[u8], all: bool) -> std::io::Result<Option<Self>> {
+        let mut end = memchr::memrchr(b'\n', bytes);
+        let rest = bytes.get(end.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let unended = !rest.is_empty();
+        // Only its end is missing.
+        if let Some(number) = number_of(rest) {
+            return Ok(Some(Self {
+                number,
+                hash: sha256(rest),
+                torn: false,
+                unended,
+            }));
+        }
+        let (mut torn, mut taken, mut cut) = (unended, is_taken(rest), false);
+        while let Some(at) = end {
+            let whole = bytes.get(..at).unwrap_or_default();
+            end = memchr::memrchr(b'\n', whole);
+            let line = match end {
+                Some(before) => whole.get(before + 1..).unwrap_or_default(),
+                None if all => whole,
+                None => return Ok(None),
+            };
+            match number_of(line) {
+                Some(number) => {
+                    let hash = sha256(line);
+                    return Ok(Some(Self {
+                        number,
+                        hash,
+                        torn,
+                        unended,
+                    }));
+                }
+                // A power cut can leave the end of a line and take what stood before it.
+                None if is_taken(line) => taken = true,
+                // A cut line, which the one behind it ended, of which a part was taken in turn.
+                None if taken && !cut => cut = true,
+                None => return Err(std::io::Error::other("its last line is not ours")),
+            }
+            torn = true;
+        }
+        Ok(all.then_some(Self {
+            number: 0,
+            hash: [0; 32],
+            torn,
+            unended,
+        }))
+    }
+}
+
+/// The number of a whole line, whoever wrote it.
+fn number_of(line: &[u8]) -> Option<u64> {
+    let value: Value = serde_json::from_slice(line).ok()?;
+    value.get("n")?.as_u64()
+}
+
+/// Whether a power cut took a part of a line: what was not written yet then reads as zeros, which no line
+/// of ours has.
+fn is_taken(line: &[u8]) -> bool {
+    memchr::memchr(0, line).is_some()
 }
 
 #[cfg(test)]
@@ -366,5 +420,50 @@ mod tests {
         use_once(&world, &log);
         use_once(&world, &log);
         assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 1 });
+    }
+
+    #[test]
+    fn a_line_that_a_power_cut_took_a_part_of_stops_nothing() {
+        let (_dir, world, log) = lab();
+        use_once(&world, &log);
+        let first = std::fs::read(log.file()).unwrap();
+        let second = {
+            use_once(&world, &log);
+            std::fs::read(log.file()).unwrap().split_off(first.len())
+        };
+        // Its end is there and a part is not; or its length alone is there.
+        for lost in [0..1, 0..300, 250..300, 0..second.len()] {
+            let mut bytes = second.clone();
+            bytes[lost].fill(0);
+            let bytes = [first.clone(), bytes].concat();
+            std::fs::write(log.file(), bytes).unwrap();
+            assert!(log.verify(&world).is_ok());
+            use_once(&world, &log);
+            use_once(&world, &log);
+            assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 1 });
+        }
+        // All but the line end.
+        let whole = [first.as_slice(), &second[..second.len() - 1]].concat();
+        std::fs::write(log.file(), whole).unwrap();
+        use_once(&world, &log);
+        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 0 });
+        // Both at once.
+        let both = [&first, &second[..40], b"\n{\"at\"\0\0"].concat();
+        for end in ["", "\n"] {
+            std::fs::write(log.file(), [&both, end.as_bytes()].concat()).unwrap();
+            assert!(log.verify(&world).is_ok());
+            use_once(&world, &log);
+            assert_eq!(log.verify(&world).unwrap(), Verified { lines: 2, torn: 2 });
+        }
+        // What was whole when the next line was written does not pass for one that never was.
+        let mut bytes = [first, second].concat();
+        bytes[10] = 0;
+        std::fs::write(log.file(), bytes).unwrap();
+        assert!(
+            log.verify(&world)
+                .unwrap_err()
+                .to_string()
+                .contains("power cut")
+        );
     }
 }

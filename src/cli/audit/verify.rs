@@ -31,7 +31,9 @@ pub(crate) fn run(_args: &VerifyArgs, cx: &Context) -> Result<(), Error> {
     ))?;
     if found.torn > 0 {
         let torn = count(usize::try_from(found.torn).unwrap_or(usize::MAX), "line");
-        cx.ui.line(&format!("{torn} cut off by a killed process"))?;
+        cx.ui.line(&format!(
+            "{torn} cut off by a killed process or a power cut"
+        ))?;
     }
     Ok(())
 }
