@@ -1,5 +1,6 @@
 //! Files that are whole before they count, folders that no link leads out of, memory that is no disk.
 
+mod beside;
 mod bisect;
 mod commit;
 mod held;
@@ -12,6 +13,7 @@ mod staged;
 mod stamp;
 mod tree;
 
+pub use beside::write_beside;
 pub use bisect::{find_bytes, find_sorted, read_range};
 pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New};

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::fs::FsError;
+use crate::fs::{FsError, write_beside};
 use crate::git::Git;
 
 /// Have git call clws in this clone: readable diffs, merges by table, a scan before each commit
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
             // Not there is as good as gone.
             drop(git.ask(&["config", "--local", "--remove-section", section]));
         }
-        write(&attributes, &others(&attributes)?)?;
+        write(&attributes, &others(&attributes)?, 0o600)?;
         if read(&hook)?.contains(MARK) {
             std::fs::remove_file(&hook).map_err(FsError::io("remove", &hook))?;
         }
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
         // The mark is a line of its own: behind an attribute there can be no comment.
         text.push_str(&format!("{MARK}\n{prefix}{files} {what}\n"));
     }
-    write(&attributes, &text)?;
+    write(&attributes, &text, 0o600)?;
     cx.ui
         .say("git shows secrets by name in diffs, and merges documents table by table");
     install_hook(cx, &git, &hook, &prefix, &program)
@@ -115,10 +115,7 @@ fn install_hook(
             .warn(&format!("{whose}; have its pre-commit run: {line}"));
         return Ok(());
     }
-    write(hook, &format!("#!/bin/sh\n{MARK}\nexec {line}\n"))?;
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(hook, mode).map_err(FsError::io("make a program of", hook))?;
+    write(hook, &format!("#!/bin/sh\n{MARK}\nexec {line}\n"), 0o755)?;
     cx.ui
         .say("before each commit what is staged is scanned for values and private keys");
     Ok(())
@@ -154,9 +151,9 @@ fn read(path: &Path) -> Result<String, Error> {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(FsError::io("make", folder))?;
     }
-    std::fs::write(path, text).map_err(|error| FsError::io("write", path)(error).into())
+    Ok(write_beside(path, text.as_bytes(), mode)?)
 }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::fs::{FsError, Tree};
+use crate::fs::{FsError, Tree, write_beside};
 use crate::scan::{Archives, Baseline, Finding, Found, Looker, Marker, history, one, staged, walk};
 use crate::vault::Vault;
 
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
     {
         let baseline = Baseline::of(&kept, marker);
         let path = cx.world.folder().join(path);
-        std::fs::write(&path, baseline.to_text()).map_err(FsError::io("write", &path))?;
+        write_beside(&path, baseline.to_text().as_bytes(), 0o600)?;
         cx.ui.say(&format!(
             "{} in {}",
             report::findings(baseline.len()),
