@@ -128,7 +128,10 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                     let mode = file.metadata().map_err(open())?.permissions().mode();
                     (Box::new(file), mode)
                 }
-                None => (Box::new(std::io::stdin().lock()), 0o600),
+                None => {
+                    cx.ui.demand_input(path.as_str())?;
+                    (Box::new(std::io::stdin().lock()), 0o600)
+                }
             };
             let read = end_of_stream(input);
             let (end, input) =

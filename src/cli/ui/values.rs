@@ -5,6 +5,8 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 
+use rustix::fs::FileType;
+
 use super::{Ui, hidden, read};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
@@ -109,7 +111,36 @@ impl Ui {
             }
             return Ok(value);
         }
+        self.demand_input(what)?;
         self.text(what, most)
+    }
+
+    /// Demands that somebody gives something on stdin. That it is closed, or the null device, says that
+    /// nobody does: what a job without one reads there must not become an empty value.
+    ///
+    /// # Errors
+    /// USAGE.
+    pub(crate) fn demand_input(&self, what: &str) -> Result<(), Error> {
+        // The standard library opens the null device where stdin is closed.
+        let (null, input) = (
+            rustix::fs::stat("/dev/null"),
+            rustix::fs::fstat(io::stdin()),
+        );
+        let (Ok(null), Ok(input)) = (null, input) else {
+            return Ok(());
+        };
+        let is_device = FileType::from_raw_mode(input.st_mode) == FileType::CharacterDevice;
+        if !is_device || null.st_rdev != input.st_rdev {
+            return Ok(());
+        }
+        let what = crate::text::clean(what);
+        let problem = Problem::new(
+            Code::Usage,
+            format!("no value for {what}: stdin is closed or /dev/null"),
+        );
+        Err(problem
+            .hint("pipe it in; `printf '' |` gives an empty one")
+            .into())
     }
 
     /// Takes a value that is there already: without echo, or the next line of stdin.
