@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::private::{Sync, read_private, remove_private, write_private};
+use super::private::{self, Sync, read_private, remove_private, write_private};
 use super::staged::{Staged, is_stale_name};
 use super::{FsError, Tree};
 use crate::cores;
@@ -271,6 +271,11 @@ impl Journal {
             sync_dir(tree, folder)?;
         }
         remove_private(&self.path)?;
+        // A power cut could bring it back after the next change of the same files, which it would then take for
+        // somebody else's. That this was not waited for is no failure: all is there, and nothing is pending.
+        if let Some(folder) = self.path.parent() {
+            private::sync_folder(folder).unwrap_or_default();
+        }
         match lost.and_then(|at| record.steps.get(at)) {
             Some(step) => Err(FsError::Changed {
                 path: tree.join(&step.path),

@@ -38,7 +38,7 @@ pub fn ensure_private_dir(path: &Path) -> Result<(), FsError> {
     }
 }
 
-fn sync_folder(path: &Path) -> Result<(), FsError> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), FsError> {
     let folder = File::open(path).map_err(FsError::io("sync", path))?;
     folder.sync_all().map_err(FsError::io("sync", path))
 }
