@@ -73,8 +73,15 @@ impl Redactor {
         let mut out = Vec::new();
         let mut from = 0;
         let mut kept = hold(self, from);
+        // Where each form stands next: looked for again only once that is passed, or output that is full of
+        // values would be gone through for each of them.
+        let find = |form: &Zeroizing<Vec<u8>>| memmem::find(&self.held, form);
+        let mut places: Vec<Option<usize>> = self.forms.iter().map(find).collect();
         // What begins at or behind `kept` may still become a longer value.
-        while let Some((at, len)) = self.first_match(from).filter(|(at, _)| *at < kept) {
+        while let Some((at, len)) = self
+            .first_match(from, &mut places)
+            .filter(|(at, _)| *at < kept)
+        {
             out.extend_from_slice(self.held.get(from..at).unwrap_or_default());
             out.extend_from_slice(MARK);
             from = at + len;
@@ -106,18 +113,21 @@ impl Redactor {
     }
 
     /// The earliest match at or after `from`; of those that begin there, the longest.
-    fn first_match(&self, from: usize) -> Option<(usize, usize)> {
+    fn first_match(&self, from: usize, places: &mut [Option<usize>]) -> Option<(usize, usize)> {
         let rest = self.held.get(from..)?;
         let mut best: Option<(usize, usize)> = None;
-        for form in &self.forms {
+        for (form, place) in self.forms.iter().zip(places) {
+            if place.is_some_and(|at| at < from) {
+                *place = memmem::find(rest, form).map(|at| from + at);
+            }
             // The longest come first, so another one at the same place is shorter.
-            if let Some(at) = memmem::find(rest, form)
+            if let Some(at) = *place
                 && best.is_none_or(|(earliest, _)| at < earliest)
             {
                 best = Some((at, form.len()));
             }
         }
-        best.map(|(at, len)| (from + at, len))
+        best
     }
 }
 
