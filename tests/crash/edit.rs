@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Trial, goes_through, side_of};
 
 #[test]
@@ -49,6 +50,7 @@ fn editing_a_document_leaves_the_old_or_the_new_and_nothing_in_memory() {
         ],
         memory: Some(desk.memory()),
         one_in: 1,
+        ways: How::usual(),
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdir",
         ],

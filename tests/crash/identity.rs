@@ -1,6 +1,7 @@
 //! `identity new` and `identity remove`, in files.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Side, Trial};
 
 /// Lists the identities: none under the name, or a whole one that shows its public half.
@@ -50,6 +51,7 @@ fn making_an_identity_leaves_a_whole_one_or_none() {
         plaintexts: &[],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "write", "fsync"],
     }
     .run();
@@ -82,6 +84,7 @@ fn removing_an_identity_leaves_a_whole_one_or_none() {
         plaintexts: &[],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "fsync"],
     }
     .run();

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Trial, goes_through, side_of};
 
 #[test]
@@ -41,6 +42,7 @@ fn importing_a_tree_leaves_all_of_it_or_nothing() {
         ],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdirat",
         ],

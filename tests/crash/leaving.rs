@@ -1,6 +1,7 @@
 //! `recipient remove`: new rules, and everything that the leaver could open sealed anew, in one step.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Side, Trial, Value, side_of};
 
 const TOKEN: &str = "hunter2-of-all-three";
@@ -92,6 +93,7 @@ fn somebody_leaves_wholly_or_not_at_all_and_nobody_is_locked_out() {
         plaintexts: &[TOKEN, KEY],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();

@@ -14,12 +14,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{desk, lab, tool};
+use support::{desk, lab, machine, random, tool};
 
+mod crowd;
+mod each_command;
 mod edit;
+mod hardship;
 mod identity;
 mod import;
 mod leaving;
+mod power;
 mod restore;
 mod rotate;
 mod rotate_account;

@@ -1,6 +1,7 @@
 //! `secret restore`: of a value and of a file, as they were at a commit.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Trial, Value, goes_through, side_of};
 
 const OLD: &str = "the-older-one-is-meant";
@@ -27,6 +28,7 @@ fn restoring(name: &str, path: &str) {
         plaintexts: &[OLD, NEW],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         // Not `openat`: git, which is read from, opens files too, and how many differs.
         expected: &["write", "fsync", "renameat", "rename"],
     }

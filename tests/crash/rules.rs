@@ -1,6 +1,7 @@
 //! Changes of the rules: `access grant`, which wraps and signs anew, and `init`, which makes the first.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Side, Trial, goes_through, side_of};
 
 const TOKEN: &str = "hunter2-of-both";
@@ -51,6 +52,7 @@ fn granting_access_leaves_the_old_rules_or_the_new_ones_with_their_wraps() {
         plaintexts: &[TOKEN],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();
@@ -114,6 +116,7 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
         plaintexts: &[TOKEN],
         memory: None,
         one_in: 6,
+        ways: How::usual(),
         // Not `openat`: git, which is read from, opens files too, and how many differs.
         expected: &["write", "fsync", "renameat", "rename", "unlink"],
     }
@@ -155,6 +158,7 @@ fn founding_a_vault_leaves_none_or_one_that_works() {
         plaintexts: &[TOKEN],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &[
             "openat", "write", "fsync", "renameat", "rename", "unlink", "mkdirat",
         ],

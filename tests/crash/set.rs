@@ -1,6 +1,7 @@
 //! `secret set`: of a value that is there, and of one that makes its document.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Trial, Value, goes_through, side_of};
 
 const OLD: &str = "old-hunter2-token";
@@ -20,6 +21,7 @@ fn set(lab: &Lab, name: &str, path: &str, values: &[Value<'_>]) {
         plaintexts: &[OLD, NEW],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "write", "fsync", "renameat", "rename"],
     }
     .run();

@@ -118,10 +118,28 @@ pub(crate) enum How {
     Full,
     /// The process is killed before the call takes effect.
     Kill,
+    /// This call alone, with EINTR, as a signal does.
+    Interrupted,
+    /// This call alone, with EACCES: somebody changed the rights of a file or a folder.
+    Denied,
 }
 
 impl How {
-    pub(crate) const ALL: [Self; 3] = [Self::Once, Self::Full, Self::Kill];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Once,
+        Self::Full,
+        Self::Kill,
+        Self::Interrupted,
+        Self::Denied,
+    ];
+
+    /// Those that are tried without `CLWS_CRASH=all`; a call that fails goes one way, whatever the reason.
+    pub(crate) fn usual() -> &'static [Self] {
+        match is_all() {
+            true => &Self::ALL,
+            false => &[Self::Once, Self::Full, Self::Kill],
+        }
+    }
 
     /// Which calls of one name it is tried on, by the lines of a run that went well; `one_in` of those
     /// that change something.
@@ -140,10 +158,13 @@ impl How {
         let (one_in, looking) = match self {
             // std asks nothing of a close, and the fcntl before it is a check of debug builds.
             Self::Once if matches!(call, "close" | "fcntl") => (one_in, None),
-            Self::Once => (one_in, Some(looking.into_iter().step_by(ONE_LOOK_IN))),
+            Self::Once => (
+                one_in,
+                Some(looking.into_iter().step_by(ONE_LOOK_IN * one_in)),
+            ),
             // The next call of this name fails along with this one.
             Self::Full => (one_in.max(2), None),
-            Self::Kill => (one_in, None),
+            Self::Kill | Self::Interrupted | Self::Denied => (one_in, None),
         };
         let changing = changing.into_iter().step_by(one_in);
         changing
@@ -157,6 +178,8 @@ impl How {
             Self::Once => format!("inject={call}:error=EIO:when={when}"),
             Self::Full => format!("inject={call}:error=ENOSPC:when={when}+"),
             Self::Kill => format!("inject={call}:signal=KILL:when={when}"),
+            Self::Interrupted => format!("inject={call}:error=EINTR:when={when}"),
+            Self::Denied => format!("inject={call}:error=EACCES:when={when}"),
         }
     }
 }
@@ -230,6 +253,16 @@ impl Strace {
         let (mut ended, trace) = self.run(run, &["-e", &traced, "-e", &how.injected(call, when)]);
         ended.hit = trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL");
         ended
+    }
+
+    /// What the program did to files, with all bytes that it wrote, as strace writes it down.
+    pub(crate) fn trace_all(&self, run: &Run<'_>, calls: &[&str]) -> String {
+        let all: Vec<String> = calls.iter().map(|call| format!("?{call}")).collect();
+        let traced = format!("trace={}", all.join(","));
+        let whole = "67108864";
+        let (ended, trace) = self.run(run, &["-y", "-xx", "-s", whole, "-e", &traced]);
+        assert_eq!(ended.code, Some(0), "undisturbed: {}", ended.err);
+        trace
     }
 
     fn run(&self, run: &Run<'_>, options: &[&str]) -> (Ended, String) {

@@ -1,6 +1,7 @@
 //! `secret move` from one document to a new one: two files and two pins.
 
 use crate::lab::Lab;
+use crate::strace::How;
 use crate::trial::{Side, Trial, goes_through, side_of};
 
 const TOKEN: &str = "hunter2-of-both";
@@ -31,6 +32,7 @@ fn moving_a_value_leaves_it_in_one_place() {
         plaintexts: &[TOKEN],
         memory: None,
         one_in: 1,
+        ways: How::usual(),
         expected: &["openat", "write", "fsync", "renameat", "rename", "unlink"],
     }
     .run();

@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Every folder and file below one folder, by its path there.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Tree(BTreeMap<String, Node>);
 
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Node {
     mode: u32,
     /// None of a folder.
@@ -23,6 +23,32 @@ impl Tree {
         let mut nodes = BTreeMap::new();
         read_below(root, "", &mut nodes);
         Self(nodes)
+    }
+
+    /// These files and folders, by their paths; a folder has no content.
+    pub(crate) fn new(nodes: BTreeMap<String, (u32, Option<Vec<u8>>)>) -> Self {
+        let nodes = nodes.into_iter();
+        Self(
+            nodes
+                .map(|(path, (mode, content))| (path, Node { mode, content }))
+                .collect(),
+        )
+    }
+
+    /// Each path with its mode and content, folders before what is in them.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, u32, Option<&[u8]>)> {
+        let nodes = self.0.iter();
+        nodes.map(|(path, node)| (path.as_str(), node.mode, node.content.as_deref()))
+    }
+
+    /// The same with nothing in the locks, whose holders' notes nobody depends on.
+    pub(crate) fn without_notes(mut self) -> Self {
+        let locks = self
+            .0
+            .iter_mut()
+            .filter(|(path, _)| path.ends_with("/lock"));
+        locks.for_each(|(_, node)| node.content = Some(Vec::new()));
+        self
     }
 
     /// Makes the folder what it was.
@@ -69,6 +95,20 @@ impl Tree {
             .filter(|(path, _)| path.starts_with("vault/") || path.contains("/identities/"));
         let kept = kept.filter(|(path, _)| !path.contains("/identities/."));
         kept.map(|(path, node)| (path.as_str(), node.content.as_deref()))
+            .collect()
+    }
+
+    /// What the program remembers for good: pins, and the log of uses with its key.
+    pub(crate) fn remembered(&self) -> BTreeMap<&str, Option<&[u8]>> {
+        let is_remembered = |path: &str| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let passes =
+                name == "lock" || name.ends_with(".unfinished") || name.starts_with(".clws-");
+            path.contains("/clws/vaults/") && !passes || path.contains("/clws/audit/")
+        };
+        let nodes = self.0.iter().filter(|(path, _)| is_remembered(path));
+        nodes
+            .map(|(path, node)| (path.as_str(), node.content.as_deref()))
             .collect()
     }
 

@@ -255,6 +255,11 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// The words, for what is printed.
+    pub(crate) fn words(&self) -> String {
+        self.words.join(" ")
+    }
+
     /// What stdin gives.
     pub(crate) fn input(&self) -> &[u8] {
         &self.stdin

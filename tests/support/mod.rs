@@ -23,6 +23,7 @@ pub(crate) mod keyring;
 pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod mariadb;
+pub(crate) mod random;
 pub(crate) mod registry;
 pub(crate) mod smtp;
 pub(crate) mod sops;
