@@ -77,6 +77,18 @@ impl Client {
         })
     }
 
+    /// Another client with the same token, at the same node, and with connections of its own: for another
+    /// runtime. What one of them wrote the other may read later.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn twin(&self, settings: &Settings) -> Result<Self, ServerError> {
+        let token = self.token.as_ref().map(Token::duplicate);
+        let mut twin = Self::new(settings, Limits::default(), token)?;
+        *twin.at.get_mut() = self.at.load(Ordering::Relaxed);
+        Ok(twin)
+    }
+
     /// The token that it speaks with.
     #[must_use]
     pub fn token(&self) -> Option<&Token> {

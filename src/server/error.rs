@@ -231,6 +231,11 @@ impl ServerError {
             _ => false,
         }
     }
+
+    /// Whether the server refused without a word.
+    pub(super) fn says_nothing(&self) -> bool {
+        matches!(self, Self::Refused { said, .. } if said.is_empty())
+    }
 }
 
 impl Explain for ServerError {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::answer::LONGEST;
@@ -179,12 +180,24 @@ impl Session {
     }
 }
 
-/// The paths of these that a token may not read. Nothing is made for the question.
+/// Why a server makes nothing at some paths, as far as it says so before anything is made.
+#[derive(Debug, Default)]
+pub struct Unlent {
+    /// The token may not have them made.
+    pub denied: Vec<String>,
+    /// Their roles are not there.
+    pub without_role: Vec<String>,
+}
+
+/// Asks what will not be made at these paths, each `MOUNT/creds/ROLE`. Nothing is made for the question, and a role
+/// is looked at only where the token may read it: few need to.
 ///
 /// # Errors
 /// [`ServerError`].
-pub async fn unreadable(client: &Client, paths: &[String]) -> Result<Vec<String>, ServerError> {
-    let body = json!({ "paths": paths });
+pub async fn unlent(client: &Client, paths: &[String]) -> Result<Unlent, ServerError> {
+    let roles: Vec<Option<String>> = paths.iter().map(|path| role_of(path)).collect();
+    let asked: Vec<&String> = paths.iter().chain(roles.iter().flatten()).collect();
+    let body = json!({ "paths": asked });
     let capabilities: Answer<Capabilities> = client.post("sys/capabilities-self", &body).await?;
     let by_path = capabilities.into_data()?.by_path;
     let reads = |path: &String| {
@@ -192,5 +205,35 @@ pub async fn unreadable(client: &Client, paths: &[String]) -> Result<Vec<String>
         let mut may = may.into_iter().flatten().filter_map(Value::as_str);
         may.any(|word| matches!(word, "read" | "root"))
     };
-    Ok(paths.iter().filter(|path| !reads(path)).cloned().collect())
+    let mut unlent = Unlent::default();
+    for (path, role) in paths.iter().zip(&roles) {
+        if !reads(path) {
+            unlent.denied.push(path.clone());
+        } else if let Some(role) = role.as_ref().filter(|role| reads(role))
+            && is_missing(client, role).await?
+        {
+            unlent.without_role.push(path.clone());
+        }
+    }
+    Ok(unlent)
+}
+
+/// Where the role of a path lies: `MOUNT/roles/ROLE`, as databases, message queues, clouds and clusters have it.
+fn role_of(path: &str) -> Option<String> {
+    let (front, role) = path.rsplit_once('/')?;
+    let mount = front.strip_suffix("/creds")?;
+    Some(format!("{mount}/roles/{role}"))
+}
+
+/// Whether it is certain that a role is not there. An engine that keeps its roles under another name says in words
+/// that it has no such path; that, and whatever else is amiss, is said when credentials are made.
+async fn is_missing(client: &Client, role: &str) -> Result<bool, ServerError> {
+    match client.get::<IgnoredAny>(role).await {
+        Ok(_) => Ok(false),
+        Err(error) if error.status() == Some(404) => {
+            Ok(error.says_nothing() || error.says("no handler for route"))
+        }
+        Err(error) if error.status().is_some() => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -40,7 +40,7 @@ pub use client::{Client, Health};
 pub use database::StaticRole;
 pub use error::ServerError;
 pub use kv::{Kv, There};
-pub use lease::unreadable;
+pub use lease::{Unlent, unlent};
 pub use limits::Limits;
 pub use login::{Method, Way, login, way_of};
 pub use mark::{Here, Mark, What};

@@ -39,6 +39,11 @@ impl Token {
         token
     }
 
+    /// The same once more, for another client of one run.
+    pub(super) fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+
     /// The header's value, which no log shows.
     pub(super) fn header(&self) -> Result<HeaderValue, ServerError> {
         self.0.with(|bytes| {

@@ -45,14 +45,12 @@ impl Scene {
         let bao = Bao::start();
         let site = Site::new();
         let token = format!("of-the-server-{}", random());
-        let mount = ["secrets", "enable", "-path=team", "-version=2", "kv"];
-        bao.bao(&mount, b"");
         let scene = Self { site, bao, token };
+        let mount = ["secrets", "enable", "-path=team", "-version=2", "kv"];
+        scene.bao.bao(&mount, b"");
         scene.put(&scene.token);
-        scene.bao.bao(
-            &["kv", "put", "-mount=team", "other", "KEY=other-of-the-team"],
-            b"",
-        );
+        let put = ["kv", "put", "-mount=team", "other", "KEY=other-of-the-team"];
+        scene.bao.bao(&put, b"");
         let grant = scene
             .site
             .clws("access grant ada team/other --read --deploy --yes");

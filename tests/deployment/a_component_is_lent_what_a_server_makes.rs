@@ -14,18 +14,18 @@ use crate::support::lab::Run;
 use crate::support::mariadb::MariaDb;
 
 /// Logs in as who it was given, and says with whom.
-const LOGS_IN: &str =
+pub(crate) const LOGS_IN: &str =
     "MYSQL_PWD=$PASSWORD mariadb --no-defaults --socket=$SOCKET -u \\\"$USERNAME\\\" -e 'SELECT 1'";
 
-struct Scene {
-    database: MariaDb,
-    bao: Bao,
-    site: Site,
+pub(crate) struct Scene {
+    pub(crate) database: MariaDb,
+    pub(crate) bao: Bao,
+    pub(crate) site: Site,
 }
 
 impl Scene {
     /// What OpenBao makes lasts for `lasts` seconds, and when it is renewed for `most` in all.
-    fn new(lasts: u64, most: u64) -> Self {
+    pub(crate) fn new(lasts: u64, most: u64) -> Self {
         let database = MariaDb::start();
         let made = database.administer(
             "CREATE USER keeper@'%' IDENTIFIED BY 'keeper-of-all-the-accounts';\n\
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// A process that is given an account, with more in its hook.
-    fn hook(&self, settings: &str, more: &str) {
+    pub(crate) fn hook(&self, settings: &str, more: &str) {
         let hook = format!(
             "runs_on = {{ machine_type = \"server\" }}\n\
              process = {{ command = [\"sleep\", \"1000\"] }}\n\
@@ -70,7 +70,7 @@ impl Scene {
         self.site.hook("web", &hook, &[]);
     }
 
-    fn variables(&self) -> String {
+    pub(crate) fn variables(&self) -> String {
         format!(
             "[env]\nUSERNAME = {{ lease = \"database/creds/app#username\" }}\n\
              PASSWORD = {{ lease = \"database/creds/app#password\" }}\nSOCKET = \"{}\"\n",
@@ -78,7 +78,7 @@ impl Scene {
         )
     }
 
-    fn clws(&self, words: &str) -> Run<'_> {
+    pub(crate) fn clws(&self, words: &str) -> Run<'_> {
         let run = self.site.clws(words).env("VAULT_ADDR", &self.bao.address);
         run.env("VAULT_TOKEN", TOKEN)
     }
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// The accounts that the server made and that are there.
-    fn accounts(&self) -> Vec<String> {
+    pub(crate) fn accounts(&self) -> Vec<String> {
         let asked = self
             .database
             .administer("SELECT User FROM mysql.user WHERE User LIKE 'v-%';");
@@ -102,7 +102,7 @@ impl Scene {
     }
 
     /// The account that the component has.
-    fn given(&self) -> (String, String) {
+    pub(crate) fn given(&self) -> (String, String) {
         let pid = self.site.pid("web");
         let shown = format!("tr '\\0' '\\n' </proc/{pid}/environ");
         let shown = self.site.machine.sh(&shown);
@@ -118,13 +118,13 @@ impl Scene {
         serde_json::from_str(&receipt).unwrap()
     }
 
-    fn lent(&self, field: &str) -> i64 {
+    pub(crate) fn lent(&self, field: &str) -> i64 {
         let lent = &self.receipt()["leases"]["database/creds/app"];
         lent[field].as_i64().unwrap()
     }
 
     /// An AppRole for runs, whose tokens last for an hour; gives how it logs in.
-    fn approle(&self, policy: &str) -> (String, String) {
+    pub(crate) fn approle(&self, policy: &str) -> (String, String) {
         let bao = &self.bao;
         bao.bao(&["auth", "enable", "approle"], b"");
         bao.bao(&["policy", "write", "run", "-"], policy.as_bytes());
@@ -142,7 +142,7 @@ impl Scene {
         (id, secret().trim().to_owned())
     }
 
-    fn tokens(&self) -> usize {
+    pub(crate) fn tokens(&self) -> usize {
         let list = ["list", "-format=json", "auth/token/accessors"];
         let list: serde_json::Value = serde_json::from_str(&self.bao.bao(&list, b"")).unwrap();
         list.as_array().unwrap().len()
@@ -371,9 +371,20 @@ fn what_cannot_be_lent_is_said_before_a_host_is_touched() {
     scene
         .site
         .hook("web", &hook.replace("creds/app", "creds/none"), &[]);
-    let ran = scene.deploy().run();
+    // Who may not look at roles learns of it when one is asked for.
+    let policy = r#"path "database/creds/*" { capabilities = ["read"] }"#;
+    scene
+        .bao
+        .bao(&["policy", "write", "some", "-"], policy.as_bytes());
+    let create = ["token", "create", "-policy=some", "-field=token"];
+    let token = scene.bao.bao(&create, b"");
+    let ran = scene.deploy().env("VAULT_TOKEN", token.trim()).run();
     assert_ne!(ran.code, 0);
     assert!(ran.err.contains("unknown role"), "{}", ran.err);
+    let ran = scene.deploy().exits(18);
+    let what = "the server has no role for database/creds/none";
+    assert!(ran.err.contains(what), "{}", ran.err);
+    assert!(ran.err.contains("bao list database/roles"), "{}", ran.err);
     assert_eq!(scene.accounts(), Vec::<String>::new());
     assert_eq!(scene.site.processes(), Vec::<String>::new());
 }

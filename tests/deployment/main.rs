@@ -26,6 +26,7 @@ mod a_host_comes_back_after_a_reboot;
 mod a_host_is_deployed_to_over_ssh;
 mod a_host_is_reached_through_others;
 mod a_hostile_docker_daemon_gets_nothing_shown;
+mod a_lease_reaches_a_host_over_ssh;
 mod a_login_becomes_root_by_sudo;
 mod a_page_shows_the_fleet;
 mod a_person_without_root_deploys_to_memory_of_their_own;

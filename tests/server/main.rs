@@ -18,6 +18,7 @@ mod a_server_keeps_a_readers_key;
 mod documents_go_there_and_back;
 mod hostile;
 mod nothing_is_logged;
+mod one_login_is_enough_for_a_run;
 mod team;
 mod the_client_knows_the_real_server;
 mod three_nodes_are_one_server;

@@ -33,30 +33,24 @@ impl Bao {
     pub(crate) fn of(program: &'static str) -> Self {
         let folder = TempDir::with_prefix("clws-bao-").unwrap();
         let listen = format!("127.0.0.1:{}", free_port());
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let server = Command::new(tool(program))
-            .args(["server", "-dev", "-dev-no-store-token"])
-            .arg(format!("-dev-root-token-id={TOKEN}"))
-            .arg(format!("-dev-listen-address={listen}"))
-            .env_clear()
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let server = launch(program, &folder, &listen);
         let bao = Self {
             program,
             server,
             folder,
             address: format!("http://{listen}"),
         };
+        bao.wait();
+        bao
+    }
+
+    fn wait(&self) {
+        let listen = self.address.trim_start_matches("http://");
         let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(&listen).is_err() || !bao.answers() {
-            assert!(Instant::now() < until, "no OpenBao: {}", bao.log());
+        while TcpStream::connect(listen).is_err() || !self.answers() {
+            assert!(Instant::now() < until, "no OpenBao: {}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
-        bao
     }
 
     /// Runs its own client as the administrator; gives what it printed.
@@ -64,6 +58,13 @@ impl Bao {
         let ran = run_by(self.client(), words, input);
         assert!(ran.status.success(), "{words:?}: {}", said(&ran));
         String::from_utf8(ran.stdout).unwrap()
+    }
+
+    /// What its own client says of something that the server does not do.
+    pub(crate) fn refuses(&self, words: &[&str]) -> String {
+        let ran = run_by(self.client(), words, b"");
+        assert!(!ran.status.success(), "{words:?}: {}", said(&ran));
+        said(&ran)
     }
 
     /// Ends it before its time.
@@ -94,6 +95,22 @@ impl Bao {
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
+}
+
+/// One that listens there, with nothing in it.
+fn launch(program: &str, folder: &TempDir, listen: &str) -> Child {
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    Command::new(tool(program))
+        .args(["server", "-dev", "-dev-no-store-token"])
+        .arg(format!("-dev-root-token-id={TOKEN}"))
+        .arg(format!("-dev-listen-address={listen}"))
+        .env_clear()
+        .env("HOME", folder.path())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// A port that is free, as is the one behind it: a server takes both. Those that the kernel gives here are odd.

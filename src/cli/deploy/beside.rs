@@ -10,7 +10,7 @@ use crate::deploy::{Asked, Leased, Outside, Place, Plan, Reference, Version};
 use crate::error::{Code, Error, Problem};
 use crate::identity::Config;
 use crate::secret::Plain;
-use crate::server::{Client, Kv, ServerError, Session, unreadable};
+use crate::server::{Client, Kv, ServerError, Session, Unlent, unlent};
 use crate::text::{clean_line, list};
 use crate::time::Moment;
 
@@ -48,12 +48,8 @@ impl<'a> Beside<'a> {
             .map(|reference| reference.place)
             .partition(Place::is_lease);
         let leased: Vec<String> = leased.iter().map(|place| place.path().to_owned()).collect();
-        let (denied, found) = runtime()?.block_on(self.seen(leased, stored))?;
-        if !denied.is_empty() {
-            let what = format!("your token may not have {} made", list(&denied));
-            let hint = "a policy for it: path \"MOUNT/creds/ROLE\" { capabilities = [\"read\"] }";
-            return Err(Problem::new(Code::Denied, what).hint(hint).into());
-        }
+        let (unlent, found) = runtime()?.block_on(self.seen(leased, stored))?;
+        demand_lent(&unlent)?;
         for (place, seen) in found {
             match seen {
                 Seen::Newest(version) => drop(self.versions.insert(place, version)),
@@ -82,20 +78,20 @@ impl<'a> Beside<'a> {
         Ok(newest.collect())
     }
 
-    /// Which of these the token may not have made, and what there is of those that are stored.
+    /// Which of these will not be made, and what there is of those that are stored.
     async fn seen(
         &self,
         leased: Vec<String>,
         stored: BTreeSet<Place>,
-    ) -> Result<(Vec<String>, Found<Seen>), Error> {
+    ) -> Result<(Unlent, Found<Seen>), Error> {
         let kv = self.kv()?;
         let asked = async move |session: &Session| {
             let client = session.client();
-            let denied = match leased.as_slice() {
-                [] => Vec::new(),
-                leased => unreadable(client, leased).await?,
+            let unlent = match leased.as_slice() {
+                [] => Unlent::default(),
+                leased => unlent(client, leased).await?,
             };
-            Ok((denied, look_at(client, &kv, stored).await?))
+            Ok((unlent, look_at(client, &kv, stored).await?))
         };
         self.cx.server()?.ask(asked).await
     }
@@ -266,6 +262,22 @@ async fn read_all(
         found.push((place, read));
     }
     Ok(found)
+}
+
+/// Refuses what the server will not make.
+fn demand_lent(unlent: &Unlent) -> Result<(), Error> {
+    if !unlent.denied.is_empty() {
+        let what = format!("your token may not have {} made", list(&unlent.denied));
+        let hint = "a policy for it: path \"MOUNT/creds/ROLE\" { capabilities = [\"read\"] }";
+        return Err(Problem::new(Code::Denied, what).hint(hint).into());
+    }
+    let Some(first) = unlent.without_role.first() else {
+        return Ok(());
+    };
+    let what = format!("the server has no role for {}", list(&unlent.without_role));
+    let mount = first.rsplit_once("/creds/").map_or("", |(mount, _)| mount);
+    let hint = format!("`bao list {mount}/roles` shows those that are there");
+    Err(Problem::new(Code::NotFound, what).hint(hint).into())
 }
 
 /// There is nothing to be brought.

@@ -1,5 +1,7 @@
 //! A run at the server: begun, kept alive, ended.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ServerArgs;
@@ -7,21 +9,28 @@ use crate::cli::context::Context;
 use crate::cli::deploy::{cannot_start, runtime};
 use crate::error::{Code, Error, Problem};
 use crate::identity::Keyring;
-use crate::server::{Kept, Origin, ServerError, Session, Settings, token_of, way_of};
+use crate::server::{Client, Kept, Origin, ServerError, Session, Settings, token_of, way_of};
 use crate::world::World;
+
+/// How long the end of the run is waited for: a new leader is mostly elected by then.
+const GOODBYE: Duration = Duration::from_secs(15);
 
 impl ServerArgs {
     /// Does some work at the server: as the environment's token, as whom the environment can log in, or as
-    /// the keyring's token. What this run got is given back, also where the work failed or was stopped.
+    /// the keyring's token. What is opened and sealed by a key of the server meanwhile is of the same run, so one
+    /// login does for both. What this run got is given back, also where the work failed or was stopped.
     pub(super) fn at<T>(
         &self,
         cx: &Context,
-        work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let settings = self.settings(cx)?;
+        let desk = cx.server()?;
+        // The work's own client: connections of the desk's are driven by its thread, and those of the work by the
+        // runtime here, which stands still while something is opened.
+        let client = desk.ask_now(async move |session| session.client().twin(&settings))?;
         let runtime = runtime()?;
         let done = runtime.block_on(async {
-            let session = begin(&cx.world, &settings).await?;
             let mut stopped = [SignalKind::interrupt(), SignalKind::terminate()]
                 .map(|kind| signal(kind).map_err(cannot_start));
             let [interrupt, terminate] = &mut stopped;
@@ -29,22 +38,21 @@ impl ServerArgs {
                 return Err(Problem::new(Code::IoErr, "cannot watch for signals").into());
             };
             let stop = |code| Err(Problem::new(code, "stopped").into());
-            let done = tokio::select! {
+            tokio::select! {
                 biased;
                 _ = interrupt.recv() => stop(Code::Interrupt),
                 _ = terminate.recv() => stop(Code::Terminated),
-                done = session.during(work(&session)) => done,
-            };
-            if let Err(error) = session.end().await {
-                cx.ui.warn(&format!(
-                    "the token of this run lasts until its lease ends: {}",
-                    Error::from(error).message()
-                ));
+                done = work(&client) => done,
             }
-            done
         });
         // A question that nobody answered must not keep the program.
         runtime.shutdown_background();
+        if let Err(error) = desk.end_within(GOODBYE) {
+            cx.ui.warn(&format!(
+                "the token of this run lasts until its lease ends: {}",
+                error.message()
+            ));
+        }
         done
     }
 }

@@ -9,11 +9,9 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc as queue, oneshot};
-use tokio::time::timeout;
 
 use super::at::begin;
 use crate::cli::deploy::runtime;
@@ -21,7 +19,7 @@ use crate::error::{Code, Error, Problem};
 use crate::server::{ServerError, Session, Settings};
 use crate::world::World;
 
-/// How long the end of a run at the server is waited for.
+/// How long the end of a run is waited for by a command that is about something else.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Something to be done at the server, by the thread.
@@ -112,20 +110,24 @@ where
 /// The thread.
 pub(in crate::cli) struct Desk {
     jobs: RefCell<Option<queue::UnboundedSender<Box<dyn Job>>>>,
-    handle: RefCell<Option<JoinHandle<()>>>,
+    ended: RefCell<Option<mpsc::Receiver<Result<(), ServerError>>>>,
 }
 
 impl Desk {
     pub(in crate::cli) fn start(world: World, settings: Settings) -> Result<Self, Error> {
         let runtime = runtime()?;
         let (sender, jobs) = queue::unbounded_channel();
-        let handle = std::thread::spawn(move || {
-            runtime.block_on(serve(&world, &settings, jobs));
+        let (end, ended) = mpsc::channel();
+        // It is not joined: whoever ends the run says for how long it is waited for.
+        drop(std::thread::spawn(move || {
+            let done = runtime.block_on(serve(&world, &settings, jobs));
             runtime.shutdown_background();
-        });
+            // Nobody may be waiting for it any more.
+            drop(end.send(done));
+        }));
         Ok(Self {
             jobs: RefCell::new(Some(sender)),
-            handle: RefCell::new(Some(handle)),
+            ended: RefCell::new(Some(ended)),
         })
     }
 
@@ -164,12 +166,28 @@ impl Desk {
         sent.and_then(Result::ok).ok_or_else(gone)
     }
 
-    /// Ends the run; nothing can be asked after that.
-    pub(in crate::cli) fn end(&self) {
+    /// Ends the run as [`Self::end_within`] a second. What is not revoked by then lasts until its lease ends.
+    pub(super) fn end(&self) {
+        drop(self.end_within(GOODBYE));
+    }
+
+    /// Ends the run, and waits so long for that; nothing can be asked after it.
+    ///
+    /// # Errors
+    /// [`ServerError`] for a token that could not be given back; that it takes longer.
+    pub(super) fn end_within(&self, patience: Duration) -> Result<(), Error> {
         self.jobs.take();
-        if let Some(handle) = self.handle.take() {
+        let Some(ended) = self.ended.take() else {
+            return Ok(());
+        };
+        match ended.recv_timeout(patience) {
+            Ok(done) => Ok(done?),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let what = format!("no answer within {} s", patience.as_secs());
+                Err(Problem::new(Code::Backend, what).into())
+            }
             // It panicked; whoever asked was told.
-            handle.join().unwrap_or_default();
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
         }
     }
 }
@@ -185,12 +203,12 @@ fn gone() -> Error {
     Problem::new(Code::Bug, "nobody asks the server any more").into()
 }
 
-/// Does one job after the other, until nobody can ask any more.
+/// Does one job after the other, until nobody can ask any more, and ends the run.
 async fn serve(
     world: &World,
     settings: &Settings,
     mut jobs: queue::UnboundedReceiver<Box<dyn Job>>,
-) {
+) -> Result<(), ServerError> {
     let (mut session, mut down) = (None, None);
     while let Some(job) = next(session.as_ref(), &mut jobs).await {
         let at = At {
@@ -202,9 +220,9 @@ async fn serve(
         let found = job.run(at).await;
         down = down.or(found);
     }
-    if let Some(session) = session {
-        // What is not revoked lasts until its lease ends.
-        drop(timeout(GOODBYE, session.end()).await);
+    match session {
+        Some(session) => session.end().await,
+        None => Ok(()),
     }
 }
 

@@ -32,9 +32,9 @@ pub(crate) struct DiffArgs {
 
 impl DiffArgs {
     pub(super) fn run(&self, cx: &Context) -> Result<ExitCode, Error> {
+        self.server.choose(cx);
         let vault = cx.vault()?;
-        let (items, kv) = self.server.at(cx, async |session| {
-            let client = session.client();
+        let (items, kv) = self.server.at(cx, async |client| {
             let kv = self.place.store(cx, client).await?;
             let items = survey(client, &kv, &vault, &self.paths).await?;
             Ok((items, kv))

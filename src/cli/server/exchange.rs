@@ -89,12 +89,12 @@ fn run(
     direction: Direction,
     what: &str,
 ) -> Result<ExitCode, Error> {
+    args.server.choose(cx);
     let vault = cx.trusted_vault()?;
     let bundles = cx.bundles_for(&vault)?;
     let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
-    args.server.at(cx, async |session| {
-        let client = session.client();
+    args.server.at(cx, async |client| {
         let kv = args.place.store(cx, client).await?;
         let items = survey(client, &kv, &vault, &args.paths).await?;
         let sides = Sides {
@@ -117,7 +117,7 @@ fn run(
             return Ok(ExitCode::SUCCESS);
         }
         let (ui, question) = (cx.ui, question(&plan));
-        // Asked beside the work, so that the token is kept alive meanwhile.
+        // Asked beside the work, so that a signal ends it.
         let asked = tokio::task::spawn_blocking(move || ui.confirm(&question)).await;
         asked.map_err(|_| Problem::new(Code::Bug, "the question ended"))??;
         if plan.takes() {

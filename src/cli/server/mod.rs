@@ -88,14 +88,23 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
-    fn settings(&self, cx: &Context) -> Result<Settings, Error> {
-        let config = Config::read(&cx.world)?;
-        let flags = Flags {
+    /// As the settings take them.
+    fn flags(&self) -> Flags {
+        Flags {
             address: self.address.clone(),
             namespace: self.namespace.clone(),
             ca: self.ca.clone(),
-        };
-        Ok(Settings::of(&cx.world, &config.server, &flags)?)
+        }
+    }
+
+    /// Says which server is meant, also for keys that it keeps, before any is asked for.
+    fn choose(&self, cx: &Context) {
+        cx.beside.choose(self.flags());
+    }
+
+    fn settings(&self, cx: &Context) -> Result<Settings, Error> {
+        let config = Config::read(&cx.world)?;
+        Ok(Settings::of(&cx.world, &config.server, &self.flags())?)
     }
 
     fn kept(cx: &Context, settings: &Settings) -> Kept {
