@@ -28,6 +28,7 @@ mod man;
 mod merge;
 mod opener;
 mod progress;
+mod quick;
 mod recipient;
 mod rekey;
 mod resealing;
@@ -203,7 +204,7 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
 #[must_use]
 pub fn main() -> ExitCode {
     let inherited = harden::harden();
-    let cli = match Cli::try_parse() {
+    let cli = match quick::parse().map_or_else(Cli::try_parse, Ok) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data; anything else is a wrong use.

@@ -19,6 +19,9 @@ use crate::secret::Form;
 /// New bytes that a piece has at most.
 const PIECE: usize = 512 * 1024;
 
+/// Most files are smaller than this, and a buffer is wiped as large as it is.
+const FIRST_PIECE: usize = 32 * 1024;
+
 /// What a rule looks at behind a place: the longest private key in PEM.
 const AHEAD: usize = 20 * 1024;
 
@@ -97,7 +100,7 @@ impl Looker {
     /// A buffer for what is looked for here.
     #[must_use]
     pub fn buffer(&self) -> Buffer {
-        Buffer(vec![0; BEHIND + PIECE + self.ahead() + PADDING])
+        Buffer(vec![0; BEHIND + FIRST_PIECE + self.ahead() + PADDING])
     }
 
     fn ahead(&self) -> usize {
@@ -121,11 +124,17 @@ impl Looker {
         let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
         let ahead = self.ahead();
         let held = &mut buffer.0;
-        let room = held.len() - PADDING;
+        let whole = BEHIND + PIECE + ahead + PADDING;
+        let mut room = held.len() - PADDING;
         let (mut filled, mut from, mut line, mut here) = (0, 0, 1, 0);
         let (mut nature, mut from_start, mut covered) = (None, true, 0);
         loop {
             filled += fill(input, held.get_mut(filled..room).unwrap_or_default())?;
+            if filled == room && held.len() < whole {
+                held.resize(whole, 0);
+                room = whole - PADDING;
+                continue;
+            }
             let ended = filled < room;
             held.get_mut(filled..filled + PADDING)
                 .unwrap_or_default()
