@@ -88,7 +88,8 @@ PEERS = [("clws scan", clws), ("ripsecrets 0.1.11", ripsecrets), ("detect-secret
 
 def recall(home):
     planted = home / "planted"
-    subprocess.run([sys.executable, HERE / "scan_planted.py", planted], check=True, stdout=subprocess.DEVNULL)
+    seed = [os.environ["CLWS_BENCH_SEED"]] if "CLWS_BENCH_SEED" in os.environ else []
+    subprocess.run([sys.executable, HERE / "scan_planted.py", planted, *seed], check=True, stdout=subprocess.DEVNULL)
     secrets = json.loads(pathlib.Path(f"{planted}.json").read_text())
     clean = home / "clean"
     files = registry()
