@@ -37,8 +37,9 @@ const MAX_CONTENTS: usize = 256 * 1024 * 1024;
 /// The repository around a folder.
 #[derive(Clone, Debug)]
 pub struct Git {
-    /// Its place, where `PATH` has one: it is started faster so.
-    program: Box<Path>,
+    /// Where it lies, by the absolute folders of `PATH`: a `git` of the repository is never run, and it is started
+    /// faster so.
+    program: Option<Box<Path>>,
     folder: PathBuf,
     environment: Vec<(&'static str, std::ffi::OsString)>,
 }
@@ -74,15 +75,15 @@ impl Git {
             .iter()
             .filter_map(|name| Some((*name, world.variable(name)?.to_owned())));
         Self {
-            // Its name where it is nowhere: starting it then says so.
-            program: world.program("git").unwrap_or_else(|| "git".into()).into(),
+            program: world.program("git").map(PathBuf::into_boxed_path),
             folder: folder.to_owned(),
             environment: passed.collect(),
         }
     }
 
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&*self.program);
+    fn command(&self, words: &[&str]) -> Result<Command, Error> {
+        let nowhere = || no_git("it is in no folder of PATH");
+        let mut command = Command::new(self.program.as_deref().ok_or_else(nowhere)?);
         command
             .env_clear()
             .args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"])
@@ -97,7 +98,7 @@ impl Git {
             .env("GIT_ALLOW_PROTOCOL", "none")
             .env("GIT_TERMINAL_PROMPT", "0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
+        Ok(command)
     }
 
     /// What git answers on stdout.
@@ -121,10 +122,10 @@ impl Git {
     /// # Errors
     /// NOTFOUND if git is not installed.
     pub fn begin(&self, words: &[&str]) -> Result<Asked, Error> {
-        let mut command = self.command(words);
+        let mut command = self.command(words)?;
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(|error| no_git(&error))?;
+        let child = command.spawn().map_err(no_git)?;
         Ok(Asked(child))
     }
 
@@ -304,12 +305,12 @@ impl Git {
     /// NOTFOUND if git is not installed.
     pub fn objects(&self) -> Result<Objects, Error> {
         let mut child = self
-            .command(&["cat-file", "--batch"])
+            .command(&["cat-file", "--batch"])?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| no_git(&error))?;
+            .map_err(no_git)?;
         let (Some(asks), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(broken("it has no pipes"));
         };
@@ -430,8 +431,8 @@ impl Drop for Objects {
     }
 }
 
-fn no_git(error: &std::io::Error) -> Error {
-    Problem::new(Code::NotFound, format!("git does not start: {error}"))
+fn no_git(why: impl std::fmt::Display) -> Error {
+    Problem::new(Code::NotFound, format!("git does not start: {why}"))
         .hint("what lies in git is read by git, so it must be installed")
         .into()
 }
@@ -457,4 +458,31 @@ pub fn not_fetched(commit: &Commit, path: &str) -> Error {
 #[must_use]
 pub fn broken(why: &str) -> Error {
     Problem::new(Code::IoErr, format!("git broke off: {why}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Clock;
+
+    #[test]
+    fn a_git_of_the_repository_is_not_run_where_path_is_relative() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (planted, run) = (dir.path().join("git"), dir.path().join("run"));
+        std::fs::write(&planted, format!("#!/bin/sh\n: >{}\n", run.display())).unwrap();
+        std::fs::set_permissions(&planted, PermissionsExt::from_mode(0o755)).unwrap();
+        let world = |path: &str| {
+            let path = ("PATH".into(), path.into());
+            World::new(Clock::System, [path], dir.path().into())
+        };
+        let error = Git::at(&world(".:"), dir.path())
+            .ask(&["version"])
+            .unwrap_err();
+        assert_eq!((error.code(), run.exists()), (Code::NotFound, false));
+        // It would be, from an absolute folder.
+        let there = world(&dir.path().display().to_string());
+        drop(Git::at(&there, dir.path()).ask(&["version"]));
+        assert!(run.exists());
+    }
 }

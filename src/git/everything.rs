@@ -38,12 +38,12 @@ impl Git {
     pub fn brought(&self) -> Result<HashMap<String, Brought>, Error> {
         let io = |error: std::io::Error| broken(&error.to_string());
         let mut commits = self
-            .command(&["rev-list", "--all", "--reflog", "--reverse", "--topo-order"])
+            .command(&["rev-list", "--all", "--reflog", "--reverse", "--topo-order"])?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| no_git(&error))?;
+            .map_err(no_git)?;
         let list = commits
             .stdout
             .take()
@@ -59,12 +59,12 @@ impl Git {
                 "--raw",
                 "--no-renames",
                 "--no-abbrev",
-            ])
+            ])?
             .stdin(list)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| no_git(&error))?;
+            .map_err(no_git)?;
         let mut answers = BufReader::new(
             changes
                 .stdout
@@ -132,12 +132,12 @@ impl Git {
                 "--batch",
                 "--unordered",
                 "--buffer",
-            ])
+            ])?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| no_git(&error))?;
+            .map_err(no_git)?;
         let answers = child
             .stdout
             .take()
