@@ -1,10 +1,11 @@
 //! What git has stored, read without running anything that a repository could bring along.
 //!
-//! git is asked for object ids and raw objects alone. Filters, hooks, text conversion, pager, file
+//! git is asked for object ids and raw objects alone; an object in a file of its own is read without it. Filters, hooks, text conversion, pager, file
 //! system monitor, replaced objects and fetching of missing objects are off, and git's environment is
 //! made anew: a repository decides nothing about what runs here.
 
 mod everything;
+mod loose;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Take, Write as _};
@@ -16,6 +17,7 @@ use crate::text::clean;
 use crate::world::World;
 
 pub use everything::{Brought, ObjectKind};
+pub use loose::Loose;
 
 /// The empty tree: git knows it by this name without having it.
 pub const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -208,6 +210,16 @@ impl Git {
             contents.insert(path, bytes);
         }
         Ok(contents)
+    }
+
+    /// The folder of the repository's files, or of a bare repository itself.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn root(&self) -> Result<PathBuf, Error> {
+        let root = self.ask_line(&["rev-parse", "--show-toplevel"]);
+        let root = root.or_else(|_| self.ask_line(&["rev-parse", "--absolute-git-dir"]))?;
+        Ok(PathBuf::from(root))
     }
 
     /// Whether commits before some are not here.

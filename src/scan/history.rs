@@ -4,7 +4,7 @@
 //! that stays in a file through many commits is reported once, with the commit that brought it in.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::finding::Finding;
 use super::look::{Found, Looker};
@@ -12,15 +12,12 @@ use crate::error::Error;
 use crate::git::{Brought, Git, ObjectKind, broken};
 use crate::world::World;
 
-/// Looks through the objects of the repository around `folder`. Gives the repository's folder.
+/// Looks through the objects of the repository around `folder`.
 ///
 /// # Errors
 /// NOTFOUND if there is no repository or no git; IOERR if git breaks off.
-pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf, Found), Error> {
+pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<Found, Error> {
     let git = Git::at(world, folder);
-    let root = git.ask_line(&["rev-parse", "--show-toplevel"]);
-    // A bare repository has history and no tree.
-    let root = root.or_else(|_| git.ask_line(&["rev-parse", "--absolute-git-dir"]))?;
     let brought = git.brought()?;
     let mut found = Found::default();
     let mut buffer = looker.buffer();
@@ -53,5 +50,5 @@ pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf
         Ok(())
     })?;
     found.findings = firsts.into_values().map(|(_, finding)| finding).collect();
-    Ok((PathBuf::from(root), found))
+    Ok(found)
 }

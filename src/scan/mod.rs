@@ -37,6 +37,6 @@ pub use look::{Buffer, Found, Known, Looker};
 pub use prints::{LARGEST, Prints};
 pub use rules::{Grounds, Rule, all as rules};
 pub use sarif::sarif;
-pub use staged::staged;
+pub use staged::Staged;
 pub use state::sealed_state;
 pub use walk::{Archives, one, walk};

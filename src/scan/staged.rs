@@ -1,49 +1,62 @@
 //! What is staged for the next commit, as git has it in its index.
 //!
-//! [`crate::git`] is asked for object ids and raw objects alone.
+//! [`crate::git`] is asked for object ids and raw objects alone: once for what changed, while the vault's values
+//! are learned, and only then for objects, if any does not lie in a file of its own.
 
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use super::look::{Found, Looker};
 use crate::error::Error;
-use crate::git::{Git, NOTHING, Objects, broken};
+use crate::git::{Asked, Git, NOTHING, broken};
 use crate::world::World;
 
-/// Looks through the files that are added or changed in the index of the repository around `folder`.
-/// Gives the repository's folder.
-///
-/// # Errors
-/// NOTFOUND if there is no repository or no git; IOERR if git breaks off.
-pub fn staged(looker: &Looker, world: &World, folder: &Path) -> Result<(PathBuf, Found), Error> {
-    let git = Git::at(world, folder);
-    let changes = |since: &str| {
-        git.begin(&[
-            "diff-index",
-            "--cached",
-            "--raw",
-            "-z",
-            "--no-renames",
-            "--abbrev=64",
-            "--diff-filter=ACMT",
-            since,
-            "--",
-        ])
-    };
-    // All at once: each takes git a millisecond or two to begin.
-    let (root, since_head) = (
-        git.begin(&["rev-parse", "--show-toplevel"])?,
-        changes("HEAD")?,
-    );
-    let mut objects = git.objects()?;
-    let root = PathBuf::from(root.line()?);
-    // Before the first commit there is no HEAD.
-    let changes = since_head
-        .answer()
-        .or_else(|_| changes(NOTHING)?.answer())?;
-    let blobs = blobs(&changes).ok_or_else(|| broken("its list of changes does not read"))?;
-    let mut found = Found::default();
-    read(&mut objects, looker, &blobs, &mut found)?;
-    Ok((root, found))
+/// The files that are added or changed in the index, as git is about to list them.
+pub struct Staged {
+    git: Git,
+    since_head: Asked,
+}
+
+impl Staged {
+    /// Asks for what is staged in the repository around `folder`.
+    ///
+    /// # Errors
+    /// NOTFOUND if there is no git.
+    pub fn ask(world: &World, folder: &Path) -> Result<Self, Error> {
+        let git = Git::at(world, folder);
+        let since_head = changes(&git, "HEAD")?;
+        Ok(Self { git, since_head })
+    }
+
+    /// Looks through it.
+    ///
+    /// # Errors
+    /// NOTFOUND if there is no repository; IOERR if git breaks off.
+    pub fn look(self, looker: &Looker) -> Result<Found, Error> {
+        let Self { git, since_head } = self;
+        // Before the first commit there is no HEAD.
+        let changes = since_head
+            .answer()
+            .or_else(|_| changes(&git, NOTHING)?.answer())?;
+        let blobs = blobs(&changes).ok_or_else(|| broken("its list of changes does not read"))?;
+        let mut found = Found::default();
+        read(&git, looker, &blobs, &mut found)?;
+        Ok(found)
+    }
+}
+
+fn changes(git: &Git, since: &str) -> Result<Asked, Error> {
+    git.begin(&[
+        "diff-index",
+        "--cached",
+        "--raw",
+        "-z",
+        "--no-renames",
+        "--abbrev=64",
+        "--diff-filter=ACMT",
+        since,
+        "--",
+    ])
 }
 
 /// Object ids and paths out of `:100644 100644 old new M NUL path NUL`; submodules hold no file.
@@ -67,18 +80,28 @@ fn blobs(raw: &[u8]) -> Option<Vec<(String, String)>> {
 
 /// Reads the objects one after the other and looks through each.
 fn read(
-    objects: &mut Objects,
+    git: &Git,
     looker: &Looker,
     blobs: &[(String, String)],
     found: &mut Found,
 ) -> Result<(), Error> {
     let mut buffer = looker.buffer();
+    let loose = git.loose();
+    let mut objects = None;
     for (id, path) in blobs {
-        let read = objects.blob(id, |object| {
-            looker
-                .look(path, object, &mut buffer, found)
-                .map_err(|error| broken(&error.to_string()))
-        })?;
+        let mut look = |object: &mut dyn Read| {
+            let looked = looker.look(path, object, &mut buffer, found);
+            looked.map_err(|error| broken(&error.to_string()))
+        };
+        if let Some(object) = loose.as_ref().and_then(|loose| loose.blob(id)) {
+            look(&mut object.as_slice())?;
+            continue;
+        }
+        let objects = match &mut objects {
+            Some(objects) => objects,
+            none => none.insert(git.objects()?),
+        };
+        let read = objects.blob(id, |object| look(object))?;
         read.ok_or_else(|| broken(&format!("it has no object for `{path}`")))?;
     }
     Ok(())

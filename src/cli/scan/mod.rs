@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, Tree, write_beside};
-use crate::scan::{Archives, Baseline, Finding, Found, Looker, Marker, history, one, staged, walk};
+use crate::git::Git;
+use crate::scan::{Archives, Baseline, Finding, Found, Looker, Marker, Staged, history, one, walk};
 use crate::vault::Vault;
 
 /// Look for the vault's own values, and for credentials, where they should not lie
@@ -66,6 +67,11 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
         None if cx.ui.is_json() => Format::Json,
         None => Format::Text,
     };
+    // git looks while the vault is read and its values are learned.
+    let staged = match args.staged {
+        true => Some(Staged::ask(&cx.world, &here(cx))?),
+        false => None,
+    };
     let vault = vault(args, cx)?;
     let baseline = match (&args.baseline, args.baseline_write) {
         (Some(path), false) => Some(read_baseline(&cx.world.folder().join(path))?),
@@ -81,14 +87,12 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
         None => known::Learned::nothing(),
     };
     let looker = Looker::new(known.known, marker);
-    let (root, mut found) = look(args, cx, vault.as_ref(), &looker)?;
+    let (root, mut found) = match staged {
+        Some(staged) => (None, staged.look(&looker)?),
+        None => look(args, cx, &looker)?,
+    };
     let findings = std::mem::take(&mut found.findings);
-    let mut kept = Vec::new();
-    for finding in findings {
-        if !is_public(vault.as_ref(), &root, &finding)? {
-            kept.push(finding);
-        }
-    }
+    let mut kept = without_public(cx, vault.as_ref(), root, findings)?;
     kept.sort_by(|a, b| a.order().cmp(&b.order()));
     kept.dedup_by(|a, b| a.order() == b.order());
     if let (Some(path), true, Some(marker)) = (&args.baseline, args.baseline_write, &looker.marker)
@@ -143,18 +147,18 @@ fn vault(args: &ScanArgs, cx: &Context) -> Result<Option<Vault>, Error> {
     }
 }
 
-fn look(
-    args: &ScanArgs,
-    cx: &Context,
-    vault: Option<&Vault>,
-    looker: &Looker,
-) -> Result<(PathBuf, Found), Error> {
-    let here = vault.map_or(cx.world.folder(), |vault| vault.tree().path());
-    if args.staged {
-        return staged(looker, &cx.world, here);
-    }
+/// The vault's folder, or the one that is worked in.
+fn here(cx: &Context) -> PathBuf {
+    let vault = cx.vault_path();
+    vault.unwrap_or_else(|_| cx.world.folder().to_owned())
+}
+
+/// Looks through folders, files or history. Gives where the paths of findings begin, if not in the repository's
+/// folder.
+fn look(args: &ScanArgs, cx: &Context, looker: &Looker) -> Result<(Option<PathBuf>, Found), Error> {
+    let here = here(cx);
     if args.history {
-        return history(looker, &cx.world, here);
+        return Ok((None, history(looker, &cx.world, &here)?));
     }
     let archives = match args.archives {
         true => Archives::Opened,
@@ -162,15 +166,15 @@ fn look(
     };
     let path = match &args.path {
         Some(path) => cx.world.folder().join(path),
-        None => here.to_owned(),
+        None => here,
     };
     let is_file = std::fs::symlink_metadata(&path).is_ok_and(|about| about.is_file());
     if is_file {
         let root = path.parent().unwrap_or(&path).to_owned();
-        return Ok((root, one(looker, &path, archives)?));
+        return Ok((Some(root), one(looker, &path, archives)?));
     }
     let found = walk(looker, &Tree::open(&path)?, archives)?;
-    Ok((path, found))
+    Ok((Some(path), found))
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, Error> {
@@ -205,14 +209,33 @@ fn unread(cx: &Context, found: &Found) -> ExitCode {
     }
 }
 
-/// Whether it is the key of a party whose private half is public on purpose, where that lies.
-fn is_public(vault: Option<&Vault>, root: &Path, finding: &Finding) -> Result<bool, Error> {
-    let Some(vault) = vault else { return Ok(false) };
-    let place = root.join(&finding.path);
-    match place.strip_prefix(vault.tree().path()) {
-        Ok(below) if finding.is_private_key() => {
-            Ok(vault.is_public_place(&below.to_string_lossy())?)
+/// All but the private keys that the vault means everybody to have. `root` is where their paths begin; without one
+/// it is the repository's folder.
+fn without_public(
+    cx: &Context,
+    vault: Option<&Vault>,
+    root: Option<PathBuf>,
+    findings: Vec<Finding>,
+) -> Result<Vec<Finding>, Error> {
+    let Some(vault) = vault.filter(|_| findings.iter().any(Finding::is_private_key)) else {
+        return Ok(findings);
+    };
+    let root = match root {
+        Some(root) => root,
+        None => Git::at(&cx.world, &here(cx)).root()?,
+    };
+    let mut kept = Vec::new();
+    for finding in findings {
+        let place = root.join(&finding.path);
+        let is_public = match place.strip_prefix(vault.tree().path()) {
+            Ok(below) if finding.is_private_key() => {
+                vault.is_public_place(&below.to_string_lossy())?
+            }
+            _ => false,
+        };
+        if !is_public {
+            kept.push(finding);
         }
-        _ => Ok(false),
     }
+    Ok(kept)
 }
