@@ -25,6 +25,9 @@ pub struct List {
     fields: Vec<u8>,
 }
 
+/// Most messages are shorter.
+const ROOM: usize = 512;
+
 impl List {
     /// An empty list with its tag.
     #[must_use]
@@ -32,7 +35,7 @@ impl List {
         Self {
             tag,
             count: 0,
-            fields: Vec::new(),
+            fields: Vec::with_capacity(ROOM),
         }
     }
 
@@ -92,10 +95,11 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, CryptoError> {
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' } else { b'a' - 10 } + nibble);
     let mut out = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 15));
-    }
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+    );
     out
 }
 

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::CryptoError;
-use super::encode::{decode_base64, encode_base64, field, hex, sha256};
+use super::encode::{decode_base64, encode_base64, field, from_hex, hex, sha256};
 
 /// What a signature is about. A signature of one namespace never counts in another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,9 +70,10 @@ pub fn signed_bytes(namespace: Namespace, message: &[u8]) -> Vec<u8> {
 /// An OpenSSH public key that may verify: `ssh-ed25519` or `sk-ssh-ed25519@openssh.com`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PublicKey {
-    blob: Vec<u8>,
+    blob: Arc<[u8]>,
     point: [u8; 32],
     application: Option<Vec<u8>>,
+    fingerprint: Fingerprint,
 }
 
 const PLAIN: &str = "ssh-ed25519";
@@ -85,7 +87,8 @@ impl PublicKey {
         field(&mut blob, PLAIN.as_bytes());
         field(&mut blob, &point);
         Self {
-            blob,
+            fingerprint: Fingerprint::of(&blob),
+            blob: blob.into(),
             point,
             application: None,
         }
@@ -111,7 +114,8 @@ impl PublicKey {
         };
         if rest.is_empty() {
             Ok(Self {
-                blob: blob.to_vec(),
+                fingerprint: Fingerprint::of(blob),
+                blob: blob.into(),
                 point,
                 application,
             })
@@ -141,7 +145,7 @@ impl PublicKey {
     /// The first 16 hexadecimal digits of SHA-256 of the blob, as signatures show it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(hex(&sha256(&self.blob)).chars().take(16).collect())
+        self.fingerprint
     }
 
     /// Checks `signature` over `message`.
@@ -254,12 +258,19 @@ impl FromStr for PublicKey {
 }
 
 /// The short name of a public key: 16 hexadecimal digits.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Fingerprint(String);
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Fingerprint([u8; 8]);
+
+impl Fingerprint {
+    fn of(blob: &[u8]) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = sha256(blob);
+        Self([a, b, c, d, e, f, g, h])
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -311,16 +322,9 @@ impl FromStr for SignedBy {
     fn from_str(text: &str) -> Result<Self, CryptoError> {
         let (signer, signature) = text.split_once(':').ok_or(CryptoError::Encoding)?;
         let (party, fingerprint) = signer.split_once('/').ok_or(CryptoError::Encoding)?;
-        if fingerprint.len() != 16
-            || !fingerprint
-                .bytes()
-                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return Err(CryptoError::Encoding);
-        }
         Ok(Self {
             party: party.to_owned(),
-            fingerprint: Fingerprint(fingerprint.to_owned()),
+            fingerprint: Fingerprint(from_hex(fingerprint)?),
             signature: Signature::new(decode_base64(signature)?)?,
         })
     }

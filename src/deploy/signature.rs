@@ -270,7 +270,7 @@ fn valid_signers(
         let Some(party) = vault.party_if_known(&name)? else {
             continue;
         };
-        let Some(key) = party.verifying_key(&signature.fingerprint) else {
+        let Some(key) = party.verifying_key(signature.fingerprint) else {
             continue;
         };
         let message = signed.message(vault.id(), component, &key.key);

@@ -340,10 +340,10 @@ impl Party {
 
     /// The key that a signature names, whether for new signatures or only for old ones.
     #[must_use]
-    pub fn verifying_key(&self, fingerprint: &Fingerprint) -> Option<&VerifyingKey> {
+    pub fn verifying_key(&self, fingerprint: Fingerprint) -> Option<&VerifyingKey> {
         self.signing
             .iter()
-            .find(|signing| signing.key.fingerprint() == *fingerprint)
+            .find(|signing| signing.key.fingerprint() == fingerprint)
     }
 }
 

@@ -90,9 +90,8 @@ impl Vault {
         rights: &Rights,
     ) -> Result<Claim, VaultError> {
         let (place, head) = (&document.place, &document.head);
-        let name = place.path.as_str();
         self.claim(
-            name,
+            place.path.to_string(),
             &head.signed,
             &rights.writers,
             Namespace::Document,
@@ -115,7 +114,7 @@ impl Vault {
     ) -> Result<(Claim, RecordMark), VaultError> {
         let name = format!("{}/{}", document.place.path, record.name);
         let claim = self.claim(
-            &name,
+            name,
             &record.signed,
             &rights.writers,
             Namespace::Value,
@@ -146,7 +145,7 @@ impl Vault {
         let record = &pending.0;
         let name = format!("{}/{}, pending", document.place.path, record.name);
         let signed = &record.signed;
-        self.claim(&name, signed, &rights.writers, Namespace::Value, |key| {
+        self.claim(name, signed, &rights.writers, Namespace::Value, |key| {
             let key_id = document.key_id_of(record);
             let message = record.message_as(Part::Pending, &document.place, key_id, key);
             (record.mark(&message).hash, message)
@@ -162,9 +161,8 @@ impl Vault {
         sidecar: &Sidecar,
         rights: &Rights,
     ) -> Result<(Claim, RecordMark), VaultError> {
-        let name = sidecar.path.as_str();
         let claim = self.claim(
-            name,
+            sidecar.path.to_string(),
             &sidecar.signed,
             &rights.writers,
             Namespace::File,
@@ -194,7 +192,7 @@ impl Vault {
         let record = &pending.record;
         let name = format!("{}, pending", record.path);
         let signed = &record.signed;
-        self.claim(&name, signed, &rights.writers, Namespace::File, |key| {
+        self.claim(name, signed, &rights.writers, Namespace::File, |key| {
             let message = record.message_as(sidecar::Part::Pending, self.id(), key);
             (record.mark(&message).hash, message)
         })
@@ -203,7 +201,7 @@ impl Vault {
     /// Finds the key that should have signed: one of those who may.
     pub(super) fn claim(
         &self,
-        name: &str,
+        name: String,
         signed: &SignedBy,
         allowed: &BTreeSet<PartyName>,
         namespace: Namespace,
@@ -214,22 +212,22 @@ impl Vault {
         let writer = writer
             .filter(|party| allowed.contains(party))
             .ok_or_else(|| VaultError::NotWriter {
-                name: name.to_owned(),
+                name: name.clone(),
                 signer: signer.clone(),
                 writers: allowed.iter().map(ToString::to_string).collect(),
             })?;
         let unknown = || VaultError::UnknownKey {
-            name: name.to_owned(),
+            name: name.clone(),
             signer: signer.clone(),
         };
         let party = self.party_if_known(&writer)?.ok_or_else(unknown)?;
         let key = &party
-            .verifying_key(&signed.fingerprint)
+            .verifying_key(signed.fingerprint)
             .ok_or_else(unknown)?
             .key;
         let (hash, message) = hash_and_message(key);
         Ok(Claim {
-            name: name.to_owned(),
+            name,
             signer,
             key: key.clone(),
             namespace,

@@ -270,8 +270,10 @@ impl Record {
     /// What records are compared by, given the message that was signed.
     #[must_use]
     pub fn mark(&self, message: &[u8]) -> RecordMark {
-        let mut bytes = message.to_vec();
-        field(&mut bytes, self.signed.to_string().as_bytes());
+        let signed = self.signed.to_string();
+        let mut bytes = Vec::with_capacity(message.len() + 4 + signed.len());
+        bytes.extend_from_slice(message);
+        field(&mut bytes, signed.as_bytes());
         RecordMark {
             rev: self.rev,
             seq: self.seq,

@@ -207,7 +207,7 @@ impl Vault {
             ..
         } = submission;
         self.claim(
-            &name,
+            name,
             &submission.signed,
             &rights.submitters,
             Namespace::Submit,
