@@ -230,6 +230,16 @@ impl<'a> Parsed<'a> {
             .copied()
     }
 
+    /// The text behind a key of a table of which nothing else is read. None where it is not there, is no text, or
+    /// has escapes.
+    #[must_use]
+    pub fn glimpse(&self, header: Header<'a>, key: &str) -> Option<&'a str> {
+        let table = self.source.get(header.start..header.end)?;
+        let value = |line: &'a str| line.strip_prefix(key)?.strip_prefix(" = \"");
+        let text = table.lines().find_map(value)?.strip_suffix('"')?;
+        (!text.contains('\\')).then_some(text)
+    }
+
     /// Reads one table.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::scan::{Header, Parsed, shorten, title};
+use super::value::plain;
 use super::{Fault, LineError, MAX_LINE, Schema, Value};
 
 /// The text of one table, from its header to its last key line, without the final line end.
@@ -22,8 +23,18 @@ pub struct Table<'a> {
 struct Field<'a> {
     key: &'a str,
     at: usize,
-    value: Value,
+    value: Stands<'a>,
 }
+
+/// A value as it stands in the text, borrowed where that can be.
+#[derive(Clone, Debug)]
+enum Stands<'a> {
+    Plain(&'a str),
+    Other(Value),
+}
+
+/// More fields than a record has are rare.
+const FIELDS: usize = 12;
 
 impl<'a> Table<'a> {
     pub(super) fn parse(parsed: &Parsed<'a>, header: Header<'a>) -> Result<Self, LineError> {
@@ -31,7 +42,7 @@ impl<'a> Table<'a> {
         let keys = schema
             .kind(header.kind)
             .map_or(&[] as &[&str], |(_, kind)| kind.keys);
-        let mut fields: Vec<Field<'a>> = Vec::new();
+        let mut fields: Vec<Field<'a>> = Vec::with_capacity(FIELDS);
         let mut at = header.start;
         let text = source.get(header.start..header.end).unwrap_or_default();
         for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -62,7 +73,8 @@ impl<'a> Table<'a> {
             if fields.iter().any(|field| field.key == key) {
                 return fail(Fault::DuplicateKey(key.to_owned()));
             }
-            let Some(value) = Value::parse(raw) else {
+            let plain = plain(raw).map(Stands::Plain);
+            let Some(value) = plain.or_else(|| Value::parse(raw).map(Stands::Other)) else {
                 return fail(Fault::Value(shorten(line)));
             };
             fields.push(Field {
@@ -92,8 +104,11 @@ impl<'a> Table<'a> {
     }
 
     /// Keys and values, in the order of the text.
-    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &Value)> {
-        self.fields.iter().map(|field| (field.key, &field.value))
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, Value)> {
+        self.fields.iter().map(|field| match &field.value {
+            Stands::Plain(text) => (field.key, Value::from(*text)),
+            Stands::Other(value) => (field.key, value.clone()),
+        })
     }
 
     fn field(&self, key: &str) -> Option<&Field<'a>> {
@@ -108,7 +123,11 @@ impl<'a> Table<'a> {
         match self.field(key) {
             None => Ok(None),
             Some(Field {
-                value: Value::Text(text),
+                value: Stands::Plain(text),
+                ..
+            }) => Ok(Some(text)),
+            Some(Field {
+                value: Stands::Other(Value::Text(text)),
                 ..
             }) => Ok(Some(text)),
             Some(field) => Err(self.meaning(field, "a text in quotes is wanted".to_owned())),
@@ -173,7 +192,7 @@ impl<'a> Table<'a> {
         match self.field(key) {
             None => Err(self.missing(key)),
             Some(field) => match field.value {
-                Value::Integer(number) => u64::try_from(number).ok(),
+                Stands::Other(Value::Integer(number)) => u64::try_from(number).ok(),
                 _ => None,
             }
             .ok_or_else(|| {
@@ -198,7 +217,7 @@ impl<'a> Table<'a> {
         match self.field(key) {
             None => Ok(false),
             Some(Field {
-                value: Value::Boolean(on),
+                value: Stands::Other(Value::Boolean(on)),
                 ..
             }) => Ok(*on),
             Some(field) => Err(self.meaning(field, "true or false is wanted".to_owned())),
@@ -213,7 +232,7 @@ impl<'a> Table<'a> {
         match self.field(key) {
             None => Ok(&[]),
             Some(Field {
-                value: Value::Texts(texts),
+                value: Stands::Other(Value::Texts(texts)),
                 ..
             }) => Ok(texts),
             Some(field) => Err(self.meaning(field, "a list of texts is wanted".to_owned())),

@@ -208,7 +208,7 @@ proptest! {
         let stock: toml::Table = text.parse().unwrap();
         for ((name, value), table) in tables.iter().zip(&read) {
             prop_assert_eq!(table.name(), name.as_str());
-            prop_assert_eq!(table.fields().next(), Some(("value", *value)));
+            prop_assert_eq!(table.fields().next(), Some(("value", (*value).clone())));
             prop_assert_eq!(&stock["secret"][name.as_str()]["value"], &as_toml(value));
         }
     }
@@ -290,7 +290,7 @@ fn by_us(text: &str) -> Option<Fields> {
         for table in of_kind {
             for key in kind.keys {
                 if let Some((_, value)) = table.fields().find(|(of, _)| of == key) {
-                    all.push((kind.name, table.name().to_owned(), *key, value.clone()));
+                    all.push((kind.name, table.name().to_owned(), *key, value));
                 }
             }
         }

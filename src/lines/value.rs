@@ -20,8 +20,7 @@ pub enum Value {
 impl Value {
     /// Reads a value in its one accepted spelling; `None` for any other.
     pub(super) fn parse(raw: &str) -> Option<Self> {
-        let quoted = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
-        if let Some(text) = quoted.filter(|text| escaped_at(text).is_none()) {
+        if let Some(text) = plain(raw) {
             return Some(Self::Text(text.to_owned()));
         }
         let value = match raw.as_bytes().first()? {
@@ -36,6 +35,12 @@ impl Value {
         // What is printed again must be what was read (rule 10): no needless escapes, no `+1`.
         (value.to_string() == raw).then_some(value)
     }
+}
+
+/// A text that stands in quotes as it is, which nearly all do.
+pub(super) fn plain(raw: &str) -> Option<&str> {
+    let text = raw.strip_prefix('"')?.strip_suffix('"')?;
+    escaped_at(text).is_none().then_some(text)
 }
 
 impl From<&str> for Value {

@@ -237,9 +237,7 @@ fn tables(bytes: &[u8], schema: &'static Schema) -> Result<Tables, TrustError> {
             .kinds
             .iter()
             .position(|kind| kind.name == table.header().kind);
-        let fields = table
-            .fields()
-            .map(|(key, value)| (key.to_owned(), value.clone()));
+        let fields = table.fields().map(|(key, value)| (key.to_owned(), value));
         if let Some(kind) = kind {
             tables.insert((kind, table.name().to_owned()), fields.collect());
         }
