@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, ValueName};
 use crate::text::nearest;
-use crate::vault::{Document, State, ValueType, Vault, VaultError};
+use crate::vault::{Document, ValueType, Vault, VaultError};
 
 /// The live values of one document, and their types.
 type Values = BTreeMap<ValueName, ValueType>;
@@ -34,14 +34,8 @@ impl Shelf {
                 nearest: None,
             })?;
             let document = Document::parse(&bytes, path, vault.id())?;
-            let live = document
-                .records()?
-                .into_iter()
-                .filter_map(|record| match record.state {
-                    State::Live { kind, .. } => Some((record.name, kind)),
-                    State::Removed => None,
-                });
-            self.documents.insert(path.clone(), live.collect());
+            let live = document.live()?.into_iter().collect();
+            self.documents.insert(path.clone(), live);
         }
         Ok(self.documents.entry(path.clone()).or_default())
     }

@@ -9,9 +9,10 @@ use crate::secret::Plain;
 
 use super::VaultError;
 use super::head::{HEAD_KEYS, Head};
+use super::kind::ValueType;
 use super::open::Vault;
 use super::place::Place;
-use super::record::{Record, SECRET_KEYS, kid_of};
+use super::record::{Record, SECRET_KEYS, State, kid_of};
 use super::retired::{RETIRED_KEYS, Retired};
 use super::submission::SUBMISSION_KEYS;
 
@@ -160,16 +161,53 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`VaultError::Line`].
     pub fn records(&self) -> Result<Vec<Record>, VaultError> {
-        let parse = |header| {
-            self.parsed
+        self.each_record(|record| record)
+    }
+
+    /// What `work` makes of each record, in the order of the text; on all cores.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub(super) fn each_record<R: Send>(
+        &self,
+        work: impl Fn(Record) -> R + Sync,
+    ) -> Result<Vec<R>, VaultError> {
+        let read = |header| {
+            let record = self
+                .parsed
                 .table(header)
-                .and_then(|table| Record::parse(&table))
+                .and_then(|table| Record::parse(&table));
+            record.map(&work)
         };
         let headers = self.parsed.of_kind("secret").collect();
-        let records = cores::each(headers, cores::LINES, parse).into_iter();
+        let records = cores::each(headers, cores::LINES, read).into_iter();
         records
             .collect::<Result<_, _>>()
             .map_err(|error| self.at(error))
+    }
+
+    /// Names and types of the live values. Of a record that looks as it should no more is read.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`].
+    pub fn live(&self) -> Result<Vec<(ValueName, ValueType)>, VaultError> {
+        let mut live = Vec::new();
+        for header in self.parsed.of_kind("secret") {
+            let kind = self.parsed.glimpse(header, "type");
+            let kind = kind.and_then(|kind| kind.parse().ok());
+            let name = header.name.and_then(|name| name.parse().ok());
+            if let (Some(name), Some(kind)) = (name, kind) {
+                live.push((name, kind));
+                continue;
+            }
+            let record = self.parsed.table(header);
+            let record = record.and_then(|table| Record::parse(&table));
+            let record = record.map_err(|error| self.at(error))?;
+            if let State::Live { kind, .. } = record.state {
+                live.push((record.name, kind));
+            }
+        }
+        Ok(live)
     }
 
     /// The names of all records, removed ones too, without reading them.

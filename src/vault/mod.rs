@@ -37,6 +37,7 @@ mod sidecar;
 mod submission;
 mod transfer;
 mod unseal;
+mod usable;
 mod wrap;
 
 pub use change::{Adopted, Change, NewValue, ToRecipient, Work};

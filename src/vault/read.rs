@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::cores;
 use crate::crypto::DataKey;
 use crate::error::Error;
 use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, ValueName};
-use crate::recipients::Rights;
 use crate::secret::Plain;
 use crate::text::nearest;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark, Rollback, SeenKind};
+use crate::trust::{DocumentPin, Order, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
@@ -20,8 +20,9 @@ use super::judge::Notice;
 use super::kind::ValueType;
 use super::open::Vault;
 use super::opener::Opener;
-use super::policy::{Policy, PolicyKey};
+use super::policy::Policy;
 use super::record::{Record, State};
+use super::usable::{counts, usable};
 
 /// An opened value.
 #[derive(Debug)]
@@ -189,11 +190,19 @@ impl<'a> Reader<'a> {
         let record = document
             .record(name)?
             .ok_or_else(|| missing_value(&document, name, known))?;
-        let judged = self.judge(&document, &record, &rights, known)?;
+        let judged = usable(
+            self.vault,
+            self.is_strict,
+            &document,
+            &record,
+            &rights,
+            known,
+        )?;
+        self.notices.borrow_mut().extend(judged.notices);
         self.log(&[full])?;
         let data_key = self.data_key(&document)?;
         let opened = open_record(&document, record, &data_key)?;
-        let seen = BTreeMap::from([(name.to_string(), judged)]);
+        let seen = BTreeMap::from([(name.to_string(), (judged.mark, judged.order))]);
         self.remember(&document, pin.as_ref(), head, seen)?;
         Ok(opened)
     }
@@ -213,7 +222,7 @@ impl<'a> Reader<'a> {
     pub fn document_values(
         &self,
         path: &DocumentPath,
-        wanted: impl Fn(&str) -> bool,
+        wanted: impl Fn(&str) -> bool + std::marker::Sync,
     ) -> Result<Vec<Opened>, Error> {
         self.settled(|| self.document_values_now(path, &wanted))
     }
@@ -221,7 +230,7 @@ impl<'a> Reader<'a> {
     fn document_values_now(
         &self,
         path: &DocumentPath,
-        wanted: impl Fn(&str) -> bool,
+        wanted: impl Fn(&str) -> bool + std::marker::Sync,
     ) -> Result<Vec<Opened>, Error> {
         let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
             return Err(self.vault.missing_file(path.as_str(), "")?.into());
@@ -234,30 +243,30 @@ impl<'a> Reader<'a> {
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
         let notice = self.vault.judge_head_order(&document, pin.as_ref())?;
         self.notices.borrow_mut().extend(notice);
-        let mut seen = BTreeMap::new();
-        let mut live = Vec::new();
-        for record in document.records()? {
-            let known = pin
-                .as_ref()
-                .and_then(|pin| pin.values.get(record.name.as_str()));
-            if record.state == State::Removed {
+        let (vault, is_strict) = (self.vault, self.is_strict);
+        let look = |record: Record| {
+            let values = pin.as_ref().map(|pin| &pin.values);
+            let known = values.and_then(|values| values.get(record.name.as_str()));
+            let judged = match record.state {
                 // Whoever picks names does not know of what a tombstone took away: a forged one, or the
                 // old one of a value that was given again since.
-                let judged = self
-                    .vault
-                    .judge_record(&document, &record, &rights, known)?;
-                let name = format!("{path}/{}", record.name);
-                let notice = self.vault.judge_order(&name, &judged, known)?;
-                self.notices.borrow_mut().extend(notice);
-                seen.insert(record.name.to_string(), (judged.mark, judged.order));
+                State::Removed => counts(vault, &document, &record, &rights, known)?,
+                _ if !wanted(record.name.as_str()) => return Ok(None),
+                _ => usable(vault, is_strict, &document, &record, &rights, known)?,
+            };
+            Ok::<_, Error>(Some((record, judged)))
+        };
+        let mut seen = BTreeMap::new();
+        let mut live = Vec::new();
+        for looked in document.each_record(look)? {
+            let Some((record, judged)) = looked? else {
                 continue;
+            };
+            self.notices.borrow_mut().extend(judged.notices);
+            seen.insert(record.name.to_string(), (judged.mark, judged.order));
+            if record.state != State::Removed {
+                live.push(record);
             }
-            if !wanted(record.name.as_str()) {
-                continue;
-            }
-            let mark = self.judge(&document, &record, &rights, known)?;
-            seen.insert(record.name.to_string(), mark);
-            live.push(record);
         }
         self.note_missing(path, &document, pin.as_ref());
         let names: Vec<String> = live
@@ -266,54 +275,10 @@ impl<'a> Reader<'a> {
             .collect();
         self.log(&names)?;
         let data_key = self.data_key(&document)?;
-        let opened: Result<Vec<_>, _> = live
-            .into_iter()
-            .map(|record| open_record(&document, record, &data_key))
-            .collect();
+        let open = |record| open_record(&document, record, &data_key);
+        let opened = cores::each(live, cores::LINES, open);
         self.remember(&document, pin.as_ref(), head, seen)?;
-        opened
-    }
-
-    fn judge(
-        &self,
-        document: &Document<'_>,
-        record: &Record,
-        rights: &Rights,
-        known: Option<&RecordMark>,
-    ) -> Result<(RecordMark, Order), Error> {
-        let name = format!("{}/{}", document.place.path, record.name);
-        let judged = self.vault.judge_record(document, record, rights, known)?;
-        self.notices
-            .borrow_mut()
-            .extend(self.vault.judge_order(&name, &judged, known)?);
-        if record.state == State::Removed {
-            return Err(VaultError::Removed {
-                name,
-                by: record.signed.party.clone(),
-                moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-            }
-            .into());
-        }
-        if let Err(error) = document.check_kid(record) {
-            let VaultError::OtherKey {
-                left: Some(left), ..
-            } = &error
-            else {
-                return Err(error.into());
-            };
-            let scope = document.place.path.scope();
-            if self.is_strict && self.vault.trust().accepted.rollback(&scope) == Rollback::Refuse {
-                return Err(error.into());
-            }
-            self.notices.borrow_mut().push(format!(
-                "`{name}` was sealed on a branch under a key from before {}: `clws secret adopt {name}`",
-                match left.as_slice() {
-                    [] => "a rekey".to_owned(),
-                    left => format!("{} left", crate::text::list(left)),
-                }
-            ));
-        }
-        Ok((judged.mark, judged.order))
+        opened.into_iter().collect()
     }
 
     pub(super) fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {
