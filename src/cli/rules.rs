@@ -224,6 +224,9 @@ fn plan_of(concerned: &[Concern], run: Run) -> Vec<String> {
     let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for concern in concerned {
         let what = what_happens(concern);
+        if what.is_empty() {
+            continue;
+        }
         same.entry(what).or_default().push(concern.item.path());
     }
     let mut lines = Vec::new();
@@ -246,7 +249,12 @@ fn what_happens(concern: &Concern) -> String {
         lost,
         gained,
         orphaned,
+        removed,
     } = concern;
+    if *removed {
+        let sign = orphaned.then(|| "sign again that it was removed".to_owned());
+        return sign.unwrap_or_default();
+    }
     let seal = match item {
         _ if !lost.is_empty() => format!("seal it anew, so that {} cannot open it", list(lost)),
         Listed::Document(_) if *gained => "wrap its key anew".to_owned(),

@@ -8,7 +8,7 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, New};
 use crate::lines::MAX_FILE;
-use crate::name::PartyName;
+use crate::name::{PartyName, SecretName};
 use crate::recipients::{Access, Party, Rights, party_file};
 use crate::text::{count, list};
 use crate::trust::{
@@ -363,6 +363,8 @@ pub struct Concern {
     pub gained: bool,
     /// Whether signatures that count so far would count for nothing.
     pub orphaned: bool,
+    /// Whether it is a file that was removed: nothing of it is there to be opened.
+    pub removed: bool,
 }
 
 impl Concern {
@@ -411,11 +413,22 @@ pub fn concerned(vault: &Vault, old: &[&Rules], new: &Rules) -> Result<Vec<Conce
                 lost: lost.into_iter().collect(),
                 gained,
                 orphaned,
+                removed: is_removed(vault, &item),
                 item,
             });
         }
     }
     Ok(concerns)
+}
+
+/// What does not read is told where it is sealed anew.
+fn is_removed(vault: &Vault, item: &Listed) -> bool {
+    match item {
+        Listed::Document(_) => false,
+        Listed::File(path) => vault
+            .is_live(&SecretName::File(path.clone()))
+            .is_ok_and(|is_live| !is_live),
+    }
 }
 
 /// A set of rules, read.

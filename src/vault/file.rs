@@ -176,22 +176,21 @@ impl Change<'_> {
         path: &FilePath,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
-        self.sign_sidecar_again(path, self.vault, policy)
+        let there = self.counting(path, self.vault)?;
+        self.sign_sidecar_again(there, policy)
     }
 
-    /// Signs a sidecar that counts by the rules of `judge`.
+    /// Signs a sidecar that counts.
     pub(super) fn sign_sidecar_again(
         &mut self,
-        path: &FilePath,
-        judge: &Vault,
+        (old, before, seq): (Vec<u8>, Sidecar, u64),
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
-        let (old, before, seq) = self.counting(path, judge)?;
         let mut kept = before.policy;
         policy(&mut kept);
         let unsigned = Unsigned {
             id: before.id,
-            path: path.clone(),
+            path: before.path,
             content: before.content,
             readers: before.readers,
             rev: before.rev,
@@ -212,6 +211,20 @@ impl Change<'_> {
         path: &FilePath,
         judge: &Vault,
     ) -> Result<(Vec<u8>, Sidecar, u64), Error> {
+        let there = self.counting_or_removed(path, judge)?;
+        if there.1.content.is_none() {
+            let (name, nearest) = (path.to_string(), None);
+            return Err(VaultError::NotFound { name, nearest }.into());
+        }
+        Ok(there)
+    }
+
+    /// The same of one that is there or was removed.
+    pub(super) fn counting_or_removed(
+        &self,
+        path: &FilePath,
+        judge: &Vault,
+    ) -> Result<(Vec<u8>, Sidecar, u64), Error> {
         let vault = self.vault;
         self.writable(path.as_str(), Purpose::Write)?;
         let rights = judge.rights(path.as_str())?;
@@ -227,9 +240,6 @@ impl Change<'_> {
         let known = pin.values.get(FILE_RECORD);
         let judged = judge.judge_sidecar(&sidecar, &rights, known)?;
         judge.demand_newest(path.as_str(), &judged, known)?;
-        if sidecar.content.is_none() {
-            return Err(missing().into());
-        }
         let seq = sidecar.seq.max(known.map_or(0, |mark| mark.seq));
         Ok((text, sidecar, seq))
     }

@@ -313,3 +313,45 @@ fn a_reader_who_slipped_in_is_shut_out() {
             .contains("eve left")
     );
 }
+
+#[test]
+fn a_file_that_was_removed_stays_so_and_stops_nobody_from_leaving() {
+    let lab = lab();
+    for (name, path) in [("ada", "dev/keys/adas.key"), ("ben", "dev/keys/bens.key")] {
+        for words in ["secret set PATH --type file", "secret remove PATH --yes"] {
+            lab.clws(&words.replace("PATH", path))
+                .by(name)
+                .stdin(b"gone")
+                .succeeds();
+        }
+    }
+    let file = "secrets/dev/keys/bens.key.age.toml";
+    let good = read(&lab, file);
+    // What ben signed must count before it is signed again by somebody else.
+    let forged = good.replace(
+        &field(&good, "changed"),
+        "changed = \"2001-01-01T00:00:00Z\"",
+    );
+    std::fs::write(lab.vault().join(file), forged).unwrap();
+    for words in ["rekey dev --yes", "rekey dev/keys --yes"] {
+        lab.clws(words).exits(12);
+    }
+    std::fs::write(lab.vault().join(file), good).unwrap();
+    lab.clws("rekey dev --yes").succeeds();
+
+    let planned = lab.clws("recipient remove ben --dry-run").succeeds().err;
+    let line = "dev/keys/bens.key: sign again that it was removed";
+    assert!(planned.contains(line), "{planned}");
+    lab.clws("recipient remove ben --yes").succeeds();
+    assert!(read(&lab, file).contains("sig = \"ada/"));
+    let other = read(&lab, &file.replace("bens", "adas"));
+    assert!(other.contains("\nseq = 2\n"), "{other}");
+    lab.clws("check --full").succeeds();
+    for path in ["dev/keys/adas.key", "dev/keys/bens.key"] {
+        let got = lab.clws(&format!("secret get {path}")).exits(18);
+        assert!(got.err.contains("was removed"), "{}", got.err);
+    }
+    lab.clws("access revoke cleo dev --read --write --yes")
+        .succeeds();
+    lab.clws("check --full").succeeds();
+}

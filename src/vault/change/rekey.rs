@@ -140,7 +140,12 @@ impl Change<'_> {
         let reader = Reader::new(before, self.openers.to_vec(), "rekey", Sync::Lazy)?;
         let logged = self.logged.take(path.as_str());
         let reader = reader.having_logged(logged).holding_lock();
-        reader.judge_file(path)?.demand_newest(before, path)?;
+        match reader.judge_file(path) {
+            Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => {
+                return self.vouch_removed(path, before);
+            }
+            judged => judged?.demand_newest(before, path)?,
+        }
         let opened = reader.open_file(path)?;
         let new = NewFile {
             mode: opened.content.mode,
@@ -155,6 +160,13 @@ impl Change<'_> {
         };
         self.seal_file(path, new, renewed, |policy| *policy = kept)?;
         self.reseal_pending_file(path, before, &left)
+    }
+
+    /// A removed file has nothing to open. That it was removed must count as its content would, and go on
+    /// counting.
+    fn vouch_removed(&mut self, path: &FilePath, before: &Vault) -> Result<(), Error> {
+        self.counting_or_removed(path, before)?;
+        self.vouch_file(path, before).map(drop)
     }
 }
 

@@ -97,7 +97,8 @@ impl Change<'_> {
         if !is_orphaned || !counts {
             return Ok(false);
         }
-        self.sign_sidecar_again(path, before, |_| {})?;
+        let there = self.counting_or_removed(path, before)?;
+        self.sign_sidecar_again(there, |_| {})?;
         Ok(true)
     }
 }
