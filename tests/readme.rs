@@ -30,6 +30,31 @@ fn the_transcripts_of_the_readme_are_true() {
     }
 }
 
+/// Somebody new needs no more than the page that the README begins with, and ten minutes.
+#[test]
+fn the_first_ten_minutes_are_true() {
+    let readme = std::fs::read_to_string("README.md").expect("the README");
+    let (before, _) = readme.split_once("```console").expect("a transcript");
+    assert!(
+        before.contains("docs/start.md"),
+        "it is named late or never"
+    );
+    let (lab, machine) = (Lab::empty(), Machine::start());
+    run_page_in(&lab, "docs/start.md", Some(&machine));
+    lab.nowhere(&["hunter2-and-more".to_owned()]);
+    let found = find_below(&lab.vault(), &["-----BEGIN OPENSSH PRIVATE KEY".to_owned()]);
+    assert!(found.is_empty(), "{found:?}");
+    // Whoever reads slowly and types each command.
+    let page = std::fs::read_to_string("docs/start.md").expect("the page");
+    let words = page.split_whitespace().count();
+    let commands = page.lines().filter(|line| line.starts_with("$ ")).count();
+    let seconds = words * 60 / 150 + commands * 12;
+    assert!(
+        commands > 15 && seconds < 600,
+        "{words} words, {commands} commands: {seconds} s"
+    );
+}
+
 /// One story on one vault, which begins as a repository with `certs/` in it.
 #[test]
 fn the_guide_is_true() {
@@ -312,7 +337,7 @@ fn run_in(
         std::env::var("PATH").unwrap_or_default()
     );
     for step in transcript.split("$ ").skip(1) {
-        let (command, expected) = step.split_once('\n').unwrap_or((step, ""));
+        let (command, expected) = command_of(step);
         // Both streams in one, as a terminal shows them.
         let mut shell = Command::new("sh");
         shell
@@ -333,6 +358,18 @@ fn run_in(
             "`{command}` should say:\n{expected}\nand says:\n{said}"
         );
     }
+}
+
+/// The command with the lines that go on with it, as a shell shows them, and what is expected.
+fn command_of(step: &str) -> (String, &str) {
+    let (first, mut rest) = step.split_once('\n').unwrap_or((step, ""));
+    let mut command = first.to_owned();
+    while let Some((line, after)) = rest.strip_prefix('>').and_then(|on| on.split_once('\n')) {
+        command.push('\n');
+        command.push_str(line.strip_prefix(' ').unwrap_or(line));
+        rest = after;
+    }
+    (command, rest)
 }
 
 fn matches(expected: &str, said: &str) -> bool {
@@ -376,6 +413,11 @@ fn a_wrong_line_of_a_transcript_is_noticed() {
     assert!(matches("kept in …", "kept in ~/x"));
     assert!(matches("a\n…\nc", "a\nb\nb\nc") && matches("a\n…\nc", "a\nc"));
     assert!(!matches("a\n…\nc", "a\nb"));
+    let (command, expected) = command_of("cat <<END\n> one\n>\n>two\n> END\none\n");
+    assert_eq!(
+        (&*command, expected),
+        ("cat <<END\none\n\ntwo\nEND", "one\n")
+    );
     for said in ["a b d\nd", "a b c", "a b c\nd\ne"] {
         assert!(!matches("a … c\nd", said), "{said}");
     }
