@@ -17,6 +17,8 @@ mod proposal;
 mod register;
 mod seen;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod version;
 
 pub use accepted::{Accepted, Difference, signed_files};

@@ -219,4 +219,45 @@ pub(super) mod tests {
         assert!(!cut_off.exists());
         assert!(cut_off.with_file_name("ada.toml").exists());
     }
+
+    #[test]
+    fn a_damaged_chain_or_hook_pin_is_no_pin() {
+        let (_dir, pins) = pins();
+        let (one, two) = (hex(&[1; 32]), hex(&[2; 32]));
+        let write = |path: &Path, text: &str| pins.write(path, text, Sync::Lazy).unwrap();
+        let damaged = |error: TrustError| assert!(matches!(error, TrustError::Damaged { .. }));
+        let chain = pins.dir().join("trust");
+        assert!(pins.chain().unwrap().is_empty());
+        write(&chain, &format!("1 {one}\n2 {two} {one}\n"));
+        let steps = pins.chain().unwrap();
+        assert_eq!((steps[0].hash, steps[1].hash), ([1; 32], [2; 32]));
+        assert_eq!(
+            (&*steps[0].joined, &*steps[1].joined),
+            (&[][..], &[[1; 32]][..])
+        );
+        for text in [
+            String::new(),
+            format!("2 {one}\n"),
+            format!("1 {one}\n1 {two}\n"),
+            "1\n".into(),
+            format!("1 {}\n", &one[1..]),
+            format!("1 {one} {}\n", &two[1..]),
+            format!("{one}\n"),
+        ] {
+            write(&chain, &text);
+            damaged(pins.chain().unwrap_err());
+        }
+        let web: Component = "web".parse().unwrap();
+        let hook = pins.dir().join("hooks/web");
+        assert!(pins.hook(&web).unwrap().is_none());
+        for files in [None, Some([3; 32])] {
+            pins.set_hook(&web, HookPin { seq: 7, files }).unwrap();
+            let pin = pins.hook(&web).unwrap().unwrap();
+            assert_eq!((pin.seq, pin.files), (7, files));
+        }
+        for text in ["", "seven\n", "7\nno hash\n"] {
+            write(&hook, text);
+            damaged(pins.hook(&web).unwrap_err());
+        }
+    }
 }

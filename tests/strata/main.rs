@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails that test")]
 
 mod crates;
+mod promises;
 mod source;
 
 use std::fs;
