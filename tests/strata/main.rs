@@ -92,7 +92,7 @@ const PLACES: &[(&str, Kind, &[&str])] = &[
     ("k256", Kind::Crate, &["plaintext/dotenvx"]),
     ("regex_lite", Kind::Crate, &["plaintext/sops"]),
     ("bcrypt", Kind::Crate, &["secret"]),
-    ("flate2", Kind::Crate, &["scan"]),
+    ("flate2", Kind::Crate, &["git", "scan"]),
     ("lettre", Kind::Crate, &["status/alarm"]),
     ("println", Kind::Macro, &["cli"]),
     ("eprintln", Kind::Macro, &["cli"]),
