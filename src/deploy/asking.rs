@@ -31,9 +31,13 @@ const ALONE: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </de
 const WITH_INPUT: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@""#;
 
 /// A step says who it is first, so that it can be ended if this run is killed.
-const KNOWN: &str = r#"[ -z "$1" ] || known "$1" || exit 126
-shift
-"#;
+const KNOWN: &str = r#"known "$1" || exit 126"#;
+
+/// It then waits for [`GO`]. Where nobody says that any more, nothing begins: who left it did not see it, and
+/// ended what was known.
+const WAITS: &str = "read -r go || exit 126\n";
+
+const GO: &[u8] = b"go\n";
 
 /// What probes of one component need.
 #[derive(Clone, Copy)]
@@ -164,11 +168,27 @@ impl Asking<'_> {
             None => (self.state, self.folder),
         };
         let known = state.map(|state| leftover::step_file(state, self.plan.component()));
-        let mut command = Command::new(format!("{PROC}{KNOWN}{script}"))
-            .argument(known.unwrap_or_default())
-            .argument(folder)
-            .input(input);
+        let mut command = match known {
+            Some(known) => Command::new(format!("{WAITS}shift\n{script}"))
+                .before(format!("{PROC}{KNOWN}"))
+                .argument(known)
+                .input(after_go(&input)),
+            None => Command::new(format!("shift\n{script}"))
+                .argument("")
+                .input(input),
+        };
+        command = command.argument(folder);
         command.arguments.extend(words.iter().cloned());
         Ok(command)
     }
+}
+
+/// What a step that waits is sent.
+fn after_go(input: &Plain) -> Plain {
+    input.with(|input| {
+        let mut bytes = Vec::with_capacity(GO.len() + input.len());
+        bytes.extend_from_slice(GO);
+        bytes.extend_from_slice(input);
+        Plain::new(bytes)
+    })
 }

@@ -18,6 +18,9 @@ const LINE_CAP: usize = (128 << 10) - 1;
 pub struct Command {
     /// A POSIX `sh` script. It never contains a secret: anybody on the target sees it.
     pub script: String,
+    /// What it begins with, before a host says that it runs. Until it says so nothing goes in: a script that
+    /// waits for its input has then done this, or does nothing.
+    pub before: String,
     /// Its arguments, `$1` and on; as visible as the script.
     pub arguments: Vec<String>,
     /// What it reads on standard input; may be secret.
@@ -35,11 +38,19 @@ impl Command {
     pub fn new(script: impl Into<String>) -> Self {
         Self {
             script: script.into(),
+            before: String::new(),
             arguments: Vec::new(),
             input: Plain::new(Vec::new()),
             within: Duration::from_secs(60),
             output_cap: OUTPUT_CAP,
         }
+    }
+
+    /// Sets what it begins with.
+    #[must_use]
+    pub fn before(mut self, before: impl Into<String>) -> Self {
+        self.before = before.into();
+        self
     }
 
     /// Adds an argument.
@@ -76,7 +87,9 @@ impl Command {
             target: target.to_owned(),
             why,
         };
-        let mut words = std::iter::once(&self.script).chain(&self.arguments);
+        let mut words = [&self.script, &self.before]
+            .into_iter()
+            .chain(&self.arguments);
         if words.any(|word| word.contains('\0')) {
             return Err(unfit("it has a NUL byte in it"));
         }

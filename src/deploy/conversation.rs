@@ -110,10 +110,21 @@ impl Held {
     /// # Errors
     /// [`ChannelError::Slow`] and [`ChannelError::Lost`]; both are the end of the conversation.
     pub(super) async fn ask(&self, word: &str, command: &Command) -> Result<Outcome, ChannelError> {
+        self.tell(word, command, &[]).await
+    }
+
+    /// The same with secret arguments behind the others. They are text of one line of the conversation,
+    /// and in no argument list: the shell hands them to nothing but what it runs itself.
+    pub(super) async fn tell(
+        &self,
+        word: &str,
+        command: &Command,
+        secret: &[Plain],
+    ) -> Result<Outcome, ChannelError> {
         command.check(&self.target)?;
         let (reply, replied) = oneshot::channel();
         let ask = Ask {
-            input: message(word, command),
+            input: message(word, command, secret),
             within: command.within,
             answer: Answer::new(word, command.output_cap),
             reply,
@@ -139,11 +150,14 @@ impl Held {
 }
 
 /// A command as it goes to [`SERVE`].
-fn message(word: &str, command: &Command) -> Plain {
+fn message(word: &str, command: &Command, secret: &[Plain]) -> Plain {
     command.input.with(|input| {
-        let script = quoting::word(command);
-        let mut bytes = Vec::with_capacity(script.len() + word.len() + input.len() + 12);
-        bytes.extend_from_slice(format!("{} {word} {script}\n", input.len()).as_bytes());
+        let script = quoting::word(command, secret);
+        let begin = format!("{} {word} ", input.len());
+        let mut bytes = Vec::with_capacity(begin.len() + script.len() + 1 + input.len());
+        bytes.extend_from_slice(begin.as_bytes());
+        bytes.extend_from_slice(&script);
+        bytes.push(b'\n');
         bytes.extend_from_slice(input);
         Plain::new(bytes)
     })
@@ -324,6 +338,10 @@ mod tests {
             let answer = held.ask("0f", &print).await.unwrap();
             assert_eq!(answer.out, format!("{odd}||").into_bytes());
             assert_eq!(answer.ended, Ended::Exit(3));
+            let secret = [Plain::from(odd), Plain::from(""), Plain::from("''\n\n")];
+            let print = Command::new("printf '%s|' \"$@\"").argument("first's");
+            let answer = held.tell("0f", &print, &secret).await.unwrap();
+            assert_eq!(answer.out, format!("first's|{odd}||''\n\n|").into_bytes());
             // What it does not read is not taken for the next line.
             let mut input = vec![b'x'; MAX_INPUT - 9];
             input.extend_from_slice(b"\n0 0f echo");

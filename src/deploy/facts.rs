@@ -12,16 +12,51 @@ use crate::error::Error;
 use crate::fleet::Host;
 use crate::text::clean;
 
-/// Finds or makes the folders of `$1`; `$mask` is the umask that was.
+/// Finds out who one is there: `$uid`, and `$mask`, the umask that is. The kernel tells a shell as much
+/// without a program: `id` takes a host a millisecond, `$(umask)` a quarter of one.
+pub(super) const WHO: &str = r#"
+mask= uid=
+while read -r key first second _; do
+    case $key in Umask:) mask=$first;; Uid:) uid=$second; break;; esac
+done 2>/dev/null </proc/self/status
+# Linux says the umask since 4.7.
+[ -n "$mask" ] || mask=$(umask)
+[ -n "$uid" ] || uid=$(id -u)
+"#;
+
+/// Finds or makes the folders of `$1`, after [`WHO`].
+///
+/// Where they are as an earlier deploy left them, GNU's `find` says so in one go: what they lie on, whose
+/// they are, and that they are closed to others. Else they are found, made and closed one by one.
 pub(super) const FOLDERS: &str = r#"
 set -u
-mask=$(umask)
 umask 077
-uid=$(id -u)
 goes=-
 memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
-base=
+stands() {
+    [ -d "$base/$1" ] && [ -d "$state/$1" ] || return 1
+    case $(find "$base" "$base/$1" "$state" "$state/$1" -maxdepth 0 -printf '%F %y %m %U ' 2>/dev/null) in
+        "tmpfs d 700 $uid tmpfs d 700 $uid "*" d 700 $uid "*" d 700 $uid ") return 0;;
+    esac
+    return 1
+}
 if [ "$uid" = 0 ]; then
+    base=/run/clws state=/var/lib/clws
+else
+    state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
+    case ${XDG_RUNTIME_DIR:-/run/user/} in
+        /run/user/*)
+            # What logind takes away is looked into below.
+            base=${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/clws}
+            if [ -d /run/systemd/sessions ]; then base=; else base=${base:-/dev/shm/clws-$uid}; fi;;
+        *) base=$XDG_RUNTIME_DIR/clws;;
+    esac
+fi
+made=
+if [ -n "$base" ] && stands "$1"; then
+    made=yes
+elif [ "$uid" = 0 ]; then
+    base=
     if [ -d /run/clws ] && memory /run/clws; then
         base=/run/clws
     elif mkdir -p -m 0700 /run/clws 2>/dev/null; then
@@ -30,30 +65,33 @@ if [ "$uid" = 0 ]; then
         mount -t tmpfs -o mode=0700,nosuid,nodev clws /run/clws 2>/dev/null
         memory /run/clws && base=/run/clws
     fi
-    state=/var/lib/clws
 else
+    base=
     [ -n "${XDG_RUNTIME_DIR:-}" ] && memory "$XDG_RUNTIME_DIR" && base=$XDG_RUNTIME_DIR/clws
     # With an account's last session logind takes its runtime folder away, and what it owns in /dev/shm
     # (RemoveIPC, but for system accounts), unless the account lingers.
     case ${base:-/run/user/} in /run/user/*)
-        account=$(id -un)
-        if [ -d /run/systemd/sessions ] && [ ! -e "/var/lib/systemd/linger/$account" ]; then
-            [ "$uid" -lt 1000 ] || goes=$account
-            case $(busctl --timeout=3 get-property org.freedesktop.login1 /org/freedesktop/login1 \
-                org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) in 'b false') goes=-;; esac
-            if [ "$goes" = - ] && memory /dev/shm; then base=/dev/shm/clws-$uid; else goes=$account; fi
+        if [ -d /run/systemd/sessions ]; then
+            account=$(id -un)
+            if [ ! -e "/var/lib/systemd/linger/$account" ]; then
+                [ "$uid" -lt 1000 ] || goes=$account
+                case $(busctl --timeout=3 get-property org.freedesktop.login1 /org/freedesktop/login1 \
+                    org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) in 'b false') goes=-;; esac
+                if [ "$goes" = - ] && memory /dev/shm; then base=/dev/shm/clws-$uid; else goes=$account; fi
+            fi
         fi;;
     esac
-    state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
 fi
 kind=memory
 if [ -z "$base" ] && memory /dev/shm; then base=/dev/shm/clws-$uid; fi
 if [ -z "$base" ]; then kind=disk; goes=-; base=$state/place; fi
-for folder in "$base" "$base/$1" "$state" "$state/$1"; do
-    [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
-    if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
-done
-chmod 0700 "$base" "$base/$1" "$state/$1"
+if [ -z "$made" ]; then
+    for folder in "$base" "$base/$1" "$state" "$state/$1"; do
+        [ -d "$folder" ] || mkdir -p -m 0700 "$folder" || exit 1
+        if [ -L "$folder" ] || [ ! -O "$folder" ]; then echo "$folder belongs to somebody else" >&2; exit 1; fi
+    done
+    chmod 0700 "$base" "$base/$1" "$state/$1"
+fi
 swap=no
 { read -r _; read -r device; } </proc/swaps 2>/dev/null || device=
 if [ "$kind" = memory ] && [ -n "$device" ]; then
@@ -63,10 +101,13 @@ if [ "$kind" = memory ] && [ -n "$device" ]; then
 fi
 "#;
 
-/// Prints `key=value` in one line.
+/// Prints `key=value` in one line. A `printf` that is found without PATH is the shell's own: what it is
+/// given is in no list of processes.
 pub(super) const FACTS: &str = r#"
 read -r boot </proc/sys/kernel/random/boot_id
-printf 'goes=%s\tswap=%s\tkind=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$goes" "$swap" "$kind" "$base/$1" "$state/$1" "$uid" "$boot"
+own=no
+PATH=/dev/null printf '' 2>/dev/null && own=yes
+printf 'goes=%s\tswap=%s\tkind=%s\town=%s\trun=%s\tstate=%s\tuid=%s\tboot=%s\n' "$goes" "$swap" "$kind" "$own" "$base/$1" "$state/$1" "$uid" "$boot"
 "#;
 
 /// The line is no longer.
@@ -89,6 +130,8 @@ pub(super) struct Facts {
     pub(super) goes: Option<String>,
     /// Whether the kernel may write that memory to a swap device.
     pub(super) swap: bool,
+    /// Whether its shell prints without a program.
+    pub(super) prints: bool,
 }
 
 impl Facts {
@@ -97,7 +140,7 @@ impl Facts {
     /// # Errors
     /// [`TargetError::Script`], [`super::ChannelError`].
     pub(super) async fn ask(host: &Host, channel: &Channel, name: &str) -> Result<Self, Error> {
-        let command = Command::new(format!("{FOLDERS}{FACTS}")).argument(name);
+        let command = Command::new(format!("{WHO}{FOLDERS}{FACTS}")).argument(name);
         let outcome = channel.run(&command.output_cap(MAX_LINE)).await?;
         let line = said(&host.name, "make its folders", outcome)?;
         Ok(Self::parse(host, line.trim_end())?)
@@ -130,6 +173,7 @@ impl Facts {
             memory: fact("kind")? == "memory",
             goes: Some(fact("goes")?).filter(|account| account != "-"),
             swap: fact("swap")? == "yes",
+            prints: fact("own")? == "yes",
         })
     }
 }

@@ -109,7 +109,7 @@ impl Local {
         let mut shell = tokio::process::Command::new(SHELL);
         shell
             .arg("-c")
-            .arg(&command.script)
+            .arg(format!("{}\n{}", command.before, command.script))
             .arg(quoting::NAME)
             .args(&command.arguments)
             .env_clear()

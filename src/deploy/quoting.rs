@@ -7,13 +7,15 @@
 //! Tried with dash, bash, busybox ash, fish 3.6 and tcsh 6.24.
 
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use super::Command;
+use crate::secret::Plain;
 
 /// The name that the script has as `$0` and in its shell's messages.
 pub(super) const NAME: &str = "clws";
 
-/// What the line prints before the script runs, followed by the number of its process.
+/// What is printed before the script runs, followed by the number of its process.
 const MARK: &str = "clws-runs-as ";
 
 /// As whom a command runs.
@@ -36,32 +38,70 @@ impl As {
     }
 }
 
-/// Prints the mark, then runs the script that it is given.
-const START: &str = r#"sh -c 'echo "clws-runs-as $$"; eval "$(printf %b "$1")"'"#;
+/// Runs the script that it is given.
+const START: &str = r#"sh -c 'eval "$(printf %b "$1")"'"#;
 
 /// The line for a login shell that has a `sh` of the name [`NAME`] run the script with its arguments.
 pub(super) fn line(command: &Command, who: As) -> String {
-    let script = for_printf(&script(command));
+    let script = format!(
+        "{}\n{}\necho \"{MARK}$$\"\n{}",
+        arguments(command),
+        command.before,
+        command.script
+    );
+    let script = for_printf(&script);
     format!("{} {START} {NAME} '{script}'", who.prefix())
 }
 
-/// The script with its arguments as one word of a POSIX shell and one line, for `eval`; `$nl` there is a
-/// line end.
-pub(super) fn word(command: &Command) -> String {
-    let mut word = String::new();
-    push_quoted(&mut word, &script(command));
-    word.replace('\n', r#"'"$nl"'"#)
+/// The script with its arguments, and secret ones behind them, as one word of a POSIX shell and one line,
+/// for `eval`; `$nl` there is a line end.
+pub(super) fn word(command: &Command, secret: &[Plain]) -> Zeroizing<Vec<u8>> {
+    let sizes = secret.iter().map(|word| word.with(Vec::len)).sum::<usize>();
+    // Twice quoted; what is too small for many quotes grows, and is wiped where it was.
+    let mut script = Zeroizing::new(Vec::with_capacity(2 * sizes + command.script.len() + 256));
+    script.extend_from_slice(arguments(command).as_bytes());
+    for word in secret {
+        push(&mut script, b' ');
+        word.with(|word| push_quoted_bytes(&mut script, word, b"\n"));
+    }
+    for byte in format!("\n{}\n{}", command.before, command.script).bytes() {
+        push(&mut script, byte);
+    }
+    let mut word = Zeroizing::new(Vec::with_capacity(2 * script.len() + 256));
+    push_quoted_bytes(&mut word, &script, br#"'"$nl"'"#);
+    word
 }
 
-/// The script with its arguments.
-fn script(command: &Command) -> String {
+/// Bytes in single quotes, with something else for each line end.
+fn push_quoted_bytes(into: &mut Zeroizing<Vec<u8>>, bytes: &[u8], line_end: &[u8]) {
+    push(into, b'\'');
+    for &byte in bytes {
+        match byte {
+            b'\'' => br"'\''".iter().for_each(|byte| push(into, *byte)),
+            b'\n' => line_end.iter().for_each(|byte| push(into, *byte)),
+            other => push(into, other),
+        }
+    }
+    push(into, b'\'');
+}
+
+/// A byte more, without a copy left behind where there was no room.
+fn push(into: &mut Zeroizing<Vec<u8>>, byte: u8) {
+    if into.len() == into.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * into.len() + 64));
+        larger.extend_from_slice(into);
+        std::mem::swap(into, &mut larger);
+    }
+    into.push(byte);
+}
+
+/// The line that gives a script its arguments.
+fn arguments(command: &Command) -> String {
     let mut posix = String::from("set --");
     for word in &command.arguments {
         posix.push(' ');
         push_quoted(&mut posix, word);
     }
-    posix.push('\n');
-    posix.push_str(&command.script);
     posix
 }
 
@@ -91,7 +131,10 @@ fn for_printf(text: &str) -> String {
         match byte {
             b' '..=b'~' if !matches!(byte, b'\'' | b'\\' | b'!') => out.push(char::from(byte)),
             // Four digits: with three, a digit that follows would count as one more.
-            _ => out.push_str(&format!("\\0{byte:03o}")),
+            _ => {
+                out.push_str("\\0");
+                out.extend([6, 3, 0].map(|shift| char::from(b'0' + (byte >> shift & 7))));
+            }
         }
     }
     out
@@ -110,7 +153,11 @@ mod tests {
         assert_eq!(on_a_terminal, (4711, &b"$ "[..]));
         assert_eq!(find_mark(b"clws-runs-as 47"), None);
         assert_eq!(find_mark(b"clws-runs-as -1\n"), None);
-        assert!(START.contains(MARK));
+        let line = line(&Command::new("script").before("before"), As::Login);
+        assert!(
+            line.contains(r#"before\0012echo "clws-runs-as $$"\0012script"#),
+            "{line}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::conversation::{MAX_INPUT, SERVE};
-use super::facts::{FACTS, FOLDERS, Facts};
+use super::facts::{FACTS, FOLDERS, Facts, WHO};
 use super::leftover::{CLEAR, LOOK};
 use super::place::PUT;
 use super::process::PROC;
@@ -31,16 +31,16 @@ printf '%s\n' "$2" >"$state/$1/lock.by"
 /// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
 /// no more than input: all of it is there, or the script is not run.
 const KEEP: &str = r#"
-keep() { (umask 077; printf %s "$2" >"$1.new") && sync "$1.new" && mv "$1.new" "$1" || exit 1; }
+keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" || exit 1; }
 "#;
 
 /// The functions that each script of ours finds on the target, so that they go there once.
 const FUNCTIONS: [&str; 5] = [PROC, LOOK, PUT, CLEAR, KEEP];
 
-/// The script that makes the folders, takes the lock, says where it is, and serves.
-fn taking(vault: &str, by: &str, silence: Duration) -> Command {
+/// The script that makes the folders, takes the lock, says where it is, and serves. `who` is [`WHO`].
+fn taking(who: &str, vault: &str, by: &str, silence: Duration) -> Command {
     let functions = FUNCTIONS.concat();
-    Command::new(format!("{functions}{FOLDERS}{LOCK}{FACTS}{SERVE}"))
+    Command::new(format!("{functions}{who}{FOLDERS}{LOCK}{FACTS}{SERVE}"))
         .argument(vault)
         .argument(by)
         .argument(silence.as_secs().to_string())
@@ -160,7 +160,7 @@ impl Target {
             Channel::Local(_) => Duration::ZERO,
             Channel::Ssh(_) => SILENCE,
         };
-        let command = taking(vault, by, silence).within(Duration::from_secs(30));
+        let command = taking(WHO, vault, by, silence).within(Duration::from_secs(30));
         let (line, talk) = match channel.hold(&command).await? {
             Holding::Held(line, talk) => (line, talk),
             Holding::Ended(outcome) => {
@@ -217,6 +217,24 @@ impl Target {
             self.talk.ask(&self.word, &command).await?
         };
         said(&self.host.name, doing, outcome)
+    }
+
+    /// Runs a script of ours with secret arguments behind the others, which its shell must hand to nothing
+    /// but what it runs itself.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`] with what it said, if it does not exit with 0.
+    pub(super) async fn tell(
+        &self,
+        doing: &str,
+        script: &str,
+        arguments: &[&str],
+        secret: &[Plain],
+    ) -> Result<(), Error> {
+        let mut command = Command::new(script).output_cap(MAX_ANSWER);
+        command.arguments = arguments.iter().map(ToString::to_string).collect();
+        let outcome = self.talk.tell(&self.word, &command, secret).await?;
+        said(&self.host.name, doing, outcome).map(drop)
     }
 
     /// Refuses to leave something where it would not stay. Who deploys to this machine sits there.
@@ -348,14 +366,9 @@ mod tests {
 
     #[test]
     fn a_lock_says_who_holds_it_and_is_freed_when_its_holder_falls_silent() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        // Root has one place for all; this is told that it is somebody else.
-        let id = folder.path().join("id");
-        std::fs::write(&id, "#!/bin/sh\necho 1000\n").unwrap();
-        std::fs::set_permissions(&id, PermissionsExt::from_mode(0o755)).unwrap();
         let text = |name: &str| folder.path().join(name).display().to_string();
-        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let path = "/usr/bin:/bin".to_owned();
         let variables = [
             ("PATH", path),
             ("XDG_RUNTIME_DIR", text("")),
@@ -364,7 +377,16 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let world = World::new(Clock::System, variables, folder.path().into());
         let channel = Channel::Local(Local::new(&world));
-        let take = |silence| taking("vault", "ada deploys web", Duration::from_secs(silence));
+        // Root has one place for all; this is told that it is somebody else.
+        let who = "uid=1000 mask=022";
+        let take = |silence| {
+            taking(
+                who,
+                "vault",
+                "ada deploys web",
+                Duration::from_secs(silence),
+            )
+        };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -117,7 +117,6 @@ fn a_lease_ends_where_the_deploy_over_ssh_is_interrupted() {
         .spawn()
         .unwrap();
     let until = Instant::now() + Duration::from_secs(30);
-    // A step that is still on its way there is ended by the next deploy, not by this one.
     let has_begun = |file: &String| file.ends_with("/web.step");
     while !far.scene.site.remains().iter().any(has_begun) {
         assert!(Instant::now() < until);

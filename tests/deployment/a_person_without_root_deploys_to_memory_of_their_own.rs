@@ -88,6 +88,15 @@ fn the_runtime_folder_comes_first_then_shared_memory_and_a_disk_only_if_it_is_al
         "{}",
         person.places()
     );
+    // What somebody opened is closed, also where all is there.
+    let modes = "cd /dev/shm/clws-1000; stat -c '%u %a' . *";
+    let opened = "chmod 0755 /dev/shm/clws-1000; chmod 0770 /dev/shm/clws-1000/*";
+    for change in [":", opened, "chmod 0711 /dev/shm/clws-1000/*"] {
+        person.site.machine.sh(change);
+        let ran = person.deploys(deploy, &[]);
+        assert!(ran.status.success(), "{}", said(&ran));
+        assert_eq!(person.site.machine.sh(modes), "1000 700\n1000 700");
+    }
     assert!(person.deploys(stop, &[]).status.success());
 
     // Neither is memory, or somebody else has the name.

@@ -43,6 +43,9 @@ pub(crate) enum Manner {
     Forges,
     /// Hangs up in the middle of what it is sent for a step.
     Cuts,
+    /// Passes on nothing that a step says; notes in its folder when it was `asked` for one, and when that
+    /// has `ended`.
+    Mutes,
 }
 
 /// A server's hosts; they end with the test.
@@ -67,10 +70,7 @@ impl Crowd {
     ) -> Self {
         // On memory, as a user's runtime folder is.
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        let bin = folder.path().join("bin");
-        std::fs::create_dir(&bin).unwrap();
-        // Whoever is root has one place for all; these hosts are told that they are not.
-        write_program(&bin.join("id"), "#!/bin/sh\necho 1000\n");
+        give(folder.path());
         let key =
             PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
         let line = key.public_key().to_openssh().unwrap();
@@ -86,6 +86,7 @@ impl Crowd {
                 name,
             });
             std::fs::create_dir(&host.folder).unwrap();
+            give(&host.folder);
             write(
                 lab,
                 &format!("recipients/{}.toml", host.name),
@@ -100,7 +101,8 @@ impl Crowd {
             all.push(host);
         }
         lab.clws("trust sign --yes").succeeds();
-        std::thread::spawn(move || serve(listeners, key, &bin));
+        let shared = folder.path().to_owned();
+        std::thread::spawn(move || serve(listeners, key, &shared));
         Self { folder, hosts: all }
     }
 
@@ -114,6 +116,11 @@ impl Crowd {
         self.host(name).connections.load(Ordering::Relaxed)
     }
 
+    /// A file that a host notes something in.
+    pub(crate) fn note(&self, name: &str, note: &str) -> PathBuf {
+        self.host(name).folder.join(note)
+    }
+
     /// What is shared by all hosts: a folder, `$SHARED` on each.
     pub(crate) fn shared(&self) -> &Path {
         self.folder.path()
@@ -125,14 +132,22 @@ impl Crowd {
     }
 }
 
-fn write_program(path: &Path, text: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+/// Root has one place for all vaults and hosts, so hosts of root's tests log somebody else in.
+const ACCOUNT: u32 = 52_000;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Gives a folder to the account that hosts log in.
+fn give(folder: &Path) {
+    if is_root() {
+        std::os::unix::fs::chown(folder, Some(ACCOUNT), Some(ACCOUNT)).unwrap();
+    }
 }
 
 /// Serves until the test ends.
-fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bin: &Path) {
+fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, shared: &Path) {
     let config = Arc::new(Config {
         keys: vec![key],
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
@@ -146,7 +161,7 @@ fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bi
     runtime.block_on(async {
         for (listener, host) in listeners {
             let listener = TcpListener::from_std(listener).unwrap();
-            let (config, bin) = (Arc::clone(&config), bin.to_owned());
+            let (config, shared) = (Arc::clone(&config), shared.to_owned());
             tokio::spawn(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
@@ -167,7 +182,7 @@ fn serve(listeners: Vec<(std::net::TcpListener, Arc<Host>)>, key: PrivateKey, bi
                     let (config, host) = (Arc::clone(&config), Arc::clone(&host));
                     let connection = Connection {
                         host,
-                        bin: bin.clone(),
+                        shared: shared.clone(),
                         inputs: HashMap::new(),
                         cut: None,
                     };
@@ -194,7 +209,7 @@ async fn prelude(mut stream: tokio::net::TcpStream) {
 /// One connection to a host.
 struct Connection {
     host: Arc<Host>,
-    bin: PathBuf,
+    shared: PathBuf,
     /// What goes to the standard input of each channel's command.
     inputs: HashMap<ChannelId, mpsc::UnboundedSender<Vec<u8>>>,
     /// The channel in the middle of whose input it hangs up.
@@ -204,16 +219,15 @@ struct Connection {
 impl Connection {
     fn shell(&self, line: &str) -> tokio::process::Command {
         let at = |name: &str| self.host.folder.join(name);
-        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.bin.display());
         let mut shell = tokio::process::Command::new("/bin/sh");
         shell
             // As under sshd: what is ended there is ended by its group.
             .process_group(0)
             .args(["-c", line])
             .env_clear()
-            .env("PATH", path)
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", at("home"))
-            .env("SHARED", self.bin.parent().unwrap())
+            .env("SHARED", &self.shared)
             .env("XDG_RUNTIME_DIR", at("run"))
             .env("XDG_STATE_HOME", at("state"))
             .current_dir("/")
@@ -222,6 +236,10 @@ impl Connection {
             .stderr(Stdio::piped());
         for name in ["home", "run", "state"] {
             std::fs::create_dir_all(at(name)).unwrap();
+            give(&at(name));
+        }
+        if is_root() {
+            shell.uid(ACCOUNT).gid(ACCOUNT);
         }
         shell
     }
@@ -344,7 +362,12 @@ impl Handler for Connection {
         if manner == Manner::Sticks && self.host.folder.join("stuck").exists() {
             return Ok(());
         }
+        let is_mute = manner == Manner::Mutes && is_step;
+        let folder = self.host.folder.clone();
         let mut child = self.shell(&line).spawn().unwrap();
+        if is_mute {
+            std::fs::write(folder.join("asked"), "").unwrap();
+        }
         let (mut stdin, mut stdout, mut stderr) = (
             child.stdin.take().unwrap(),
             child.stdout.take().unwrap(),
@@ -366,6 +389,9 @@ impl Handler for Connection {
             let out = async {
                 let mut bytes = vec![0; 8192];
                 while let Ok(count @ 1..) = stdout.read(&mut bytes).await {
+                    if is_mute {
+                        continue;
+                    }
                     drop(handle.data(channel, bytes[..count].to_vec()).await);
                 }
             };
@@ -378,6 +404,9 @@ impl Handler for Connection {
             };
             tokio::join!(out, err);
             let code = child.wait().await.unwrap().code().unwrap_or(255);
+            if is_mute {
+                std::fs::write(folder.join("ended"), "").unwrap();
+            }
             let code = u32::try_from(code).unwrap_or(255);
             // Whoever asked may be gone.
             let _told = handle.exit_status_request(channel, code).await;

@@ -1,6 +1,10 @@
 //! Hosts that misbehave in every stage, among others that do not: each ends in its time with its code, in
 //! little memory, and the others get what they were to get.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use crate::crowd::{Crowd, Manner};
 use crate::many_hosts_are_deployed_to_at_a_time::measured;
 use crate::site::{hook, set};
@@ -95,4 +99,45 @@ fn each_stage_has_its_clock_and_nobody_waits_for_another() {
     // What flooded is cut at 1 MiB, and no value is in anything that was said.
     assert!(err.len() < 3 << 20, "{} bytes", err.len());
     assert!(!err.contains("a-token-that-is-not-shown"));
+}
+
+/// Waits until a file is there.
+fn comes(path: &Path) {
+    let began = Instant::now();
+    while !path.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{path:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_step_of_which_nothing_was_heard_does_not_begin_when_its_deploy_is_interrupted() {
+    let lab = Lab::new();
+    set(&lab, "prod/web/BLOB", "it");
+    let step = r#"run = ["sh", "-c", "echo a-step-of web; echo >$SHARED/begun"]"#;
+    let text = format!("runs_on = {{ machine_type = \"server\" }}\n[[before]]\n{step}\n");
+    hook(&lab, "web", &text, &[]);
+    for manner in [Manner::Well, Manner::Mutes] {
+        let crowd = Crowd::new(&lab, [("box".to_owned(), "server", manner)].into_iter());
+        let begun = crowd.shared().join("begun");
+        if manner == Manner::Well {
+            lab.clws("deploy --on prod --yes").succeeds();
+            assert!(begun.exists());
+            continue;
+        }
+        let mut deploy = lab.clws("deploy --on prod --yes").command();
+        let mut deploy = deploy
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        comes(&crowd.note("box", "asked"));
+        let mut kill = Command::new("kill");
+        kill.args(["-s", "INT", &deploy.id().to_string()]);
+        assert!(kill.status().unwrap().success());
+        assert_eq!(deploy.wait().unwrap().code(), Some(130));
+        comes(&crowd.note("box", "ended"));
+        assert!(!begun.exists());
+    }
 }

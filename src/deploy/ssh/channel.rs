@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::running::{Running, Stopped};
 use super::{Session, Stream};
 use crate::deploy::channel::{AfterInput, Kept, Sink};
-use crate::deploy::{ChannelError, Command, Ended, Held, Holding, quoting};
+use crate::deploy::{ChannelError, Command, Ended, Held, Holding};
 
 impl Session {
     pub(in crate::deploy) async fn run(
@@ -87,7 +87,7 @@ impl Session {
             .open(opening, command.within, what, "MaxSessions")
             .await?;
         let mut running = Running::new(channel, self.handle.clone(), self.who);
-        match timeout_at(until, running.exec(quoting::line(command, self.who))).await {
+        match timeout_at(until, running.start(command)).await {
             Ok(Ok(())) => Ok(running),
             Ok(Err(stopped)) => Err(self.explain(stopped)),
             Err(_) => Err(self.too_slow(command.within)),

@@ -75,6 +75,8 @@ pub(super) struct Running {
     pub(super) handle: Arc<Handle<Watcher>>,
     /// As whom it runs, and is ended.
     who: As,
+    /// Whether it does nothing before it gets its input, see [`Command::before`].
+    waits: bool,
 }
 
 impl Running {
@@ -84,7 +86,14 @@ impl Running {
             stage: Stage::Asked(Vec::new(), None),
             handle,
             who,
+            waits: false,
         }
+    }
+
+    /// Has a host's login shell run a command.
+    pub(super) async fn start(&mut self, command: &Command) -> Result<(), Stopped> {
+        self.waits = !command.before.is_empty();
+        self.exec(quoting::line(command, self.who)).await
     }
 
     /// Gives the line to the user's login shell.
@@ -191,7 +200,14 @@ impl Running {
     fn ending(&mut self) -> Option<impl Future<Output = ()> + use<>> {
         let (read, write) = self.halves.take()?;
         let stage = std::mem::replace(&mut self.stage, Stage::Closed(None));
-        Some(end(read, write, stage, self.handle.clone(), self.who))
+        let waits = self.waits && matches!(stage, Stage::Asked(..));
+        let (handle, who) = (self.handle.clone(), self.who);
+        Some(async move {
+            match waits {
+                true => let_go(read, write, &handle).await,
+                false => end(read, write, stage, handle, who).await,
+            }
+        })
     }
 }
 
@@ -272,6 +288,18 @@ async fn feed(write: &ChannelWriteHalf<Msg>, input: &Plain, after: AfterInput) {
                 return;
             }
         },
+    }
+}
+
+/// Leaves a command that waits for its input, of which nothing was sent: it ends when it learns that none
+/// will come.
+async fn let_go(mut read: ChannelReadHalf, write: ChannelWriteHalf<Msg>, handle: &Handle<Watcher>) {
+    let leaving = async {
+        drop(write.eof().await);
+        while !matches!(read.wait().await, Some(ChannelMsg::Close) | None) {}
+    };
+    if timeout(GRACE, leaving).await.is_err() {
+        give_up(handle).await;
     }
 }
 
