@@ -152,7 +152,8 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     cx.ui.say(to_text(&plan).trim_end());
     plan.demand_ready()?;
     // What is shown later is what was decided now: sealing takes the values out of the plan.
-    let (report, done) = (to_json(&plan), plan.is_done());
+    let report = cx.ui.is_json().then(|| to_json(&plan));
+    let done = plan.is_done();
     let sealed = what(&plan);
     if done && !args.shred_source {
         cx.ui.say("nothing to seal: the vault holds all of it");
@@ -185,7 +186,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
         warn(cx, &reader);
         shred(cx, &source, verified);
     }
-    if cx.ui.is_json() {
+    if let Some(report) = report {
         cx.ui.json(&report)?;
     }
     Ok(ExitCode::SUCCESS)

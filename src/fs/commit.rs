@@ -9,9 +9,8 @@
 //!
 //! What a run that is killed before that leaves is the subject of `left.rs`.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::collections::{BTreeSet, HashSet};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::private::{self, Sync, read_private, remove_private, write_private};
 use super::staged::{Staged, is_stale_name};
+use super::targets::{current, demand_unchanged};
 use super::{FsError, Tree};
 use crate::cores;
 use crate::crypto::{hex, sha256};
@@ -56,7 +56,7 @@ pub enum New {
 }
 
 /// A step that is ready: path, old hash, staged file, new hash.
-type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
+pub(super) type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
 
 /// Writes what is new beside its target.
 fn prepare(tree: &Tree, world: &World, edit: Edit) -> Result<Prepared, FsError> {
@@ -144,16 +144,7 @@ impl Journal {
                 .filter_map(|(_, _, staged, _)| staged.as_mut())
                 .collect(),
         )?;
-        let changed = cores::each(
-            steps.iter().collect(),
-            MANY,
-            |(path, was, ..): &Prepared| Ok((current(tree, path)? != *was).then(|| tree.join(path))),
-        );
-        for changed in changed {
-            if let Some(path) = changed? {
-                return Err(FsError::Changed { path });
-            }
-        }
+        demand_unchanged(tree, &steps)?;
         if steps.len() == 1 {
             for (path, _, staged, _) in steps {
                 match staged {
@@ -355,7 +346,7 @@ fn sync_staged(tree: &Tree, mut staged: Vec<&mut Staged>) -> Result<(), FsError>
 /// Removes temporary files that killed runs left in the folders of this change. The caller holds
 /// the lock, so nobody else's are alive; this change's own staged files are kept.
 fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
-    let own: BTreeSet<&str> = edits
+    let own: HashSet<&str> = edits
         .iter()
         .filter_map(|edit| match &edit.new {
             New::Staged(staged) => Some(staged.path.as_str()),
@@ -376,35 +367,6 @@ fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
 
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
-}
-
-/// SHA-256 of what lies at a path, in constant memory.
-fn current(tree: &Tree, path: &str) -> Result<Option<[u8; 32]>, FsError> {
-    match tree.file(path)? {
-        None => Ok(None),
-        Some(mut file) => hash_file(&mut file)
-            .map(Some)
-            .map_err(FsError::io("read", &tree.join(path))),
-    }
-}
-
-/// SHA-256 of an open file from its beginning, in constant memory.
-pub(crate) fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
-    use std::io::Seek as _;
-    file.rewind()?;
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    // Wiped when it is freed; a larger one took longer than the file of 1 KB that it was for.
-    let mut buffer = vec![0; length.saturating_add(1).clamp(512, 16 * 1024)];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            length => context.update(buffer.get(..length).unwrap_or_default()),
-        }
-    }
-    let mut hash = sha256(b"");
-    hash.copy_from_slice(context.finish().as_ref());
-    Ok(hash)
 }
 
 pub(super) fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {

@@ -3,6 +3,7 @@
 mod beside;
 mod bisect;
 mod commit;
+mod folder;
 mod held;
 mod left;
 mod lock;
@@ -11,12 +12,13 @@ mod ram;
 mod shred;
 mod staged;
 mod stamp;
+mod targets;
 mod tree;
 
 pub use beside::write_beside;
 pub use bisect::{find_bytes, find_sorted, read_range};
-pub(crate) use commit::hash_file;
 pub use commit::{Edit, Journal, New};
+pub use folder::OpenFolder;
 pub use held::{Files, Held};
 pub use lock::Lock;
 pub use private::{
@@ -27,6 +29,7 @@ pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::Gone;
 pub use staged::{Staged, is_stale_name};
 pub use stamp::Stamp;
+pub(crate) use targets::hash_file;
 pub use tree::{Entry, EntryKind, Tree, names};
 
 pub use private::Sync;

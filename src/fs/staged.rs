@@ -2,18 +2,23 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::commit::{hash_file, joined, make_folders, remove, remove_empty_folders, split};
-use super::{FsError, Tree};
+use super::commit::{joined, make_folders, remove, remove_empty_folders, split};
+use super::targets::hash_file;
+use super::{FsError, OpenFolder, Tree};
 use crate::crypto::{hex, sha256};
 use crate::world::World;
 
 /// Temporary files are known by this beginning and end; a vault has no such names.
 const STAGED_PREFIX: &str = ".clws-";
 const STAGED_SUFFIX: &str = ".tmp";
+
+/// The mode of a file that replaces none.
+const NEW: Mode = Mode::from_raw_mode(0o644);
 
 /// A file that is written and synced but does not count yet. It is removed when dropped.
 ///
@@ -39,30 +44,59 @@ impl Staged {
     /// # Errors
     /// [`FsError`], also if a folder on the way is a link.
     pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
-        let (folder_path, target_name) = split(path);
-        let folder = make_folders(tree, folder_path)?;
+        let (folder, name) = split(path);
+        Self::at(tree, (&make_folders(tree, folder)?, folder), name, world)
+    }
+
+    /// As [`Self::new`], in a folder that is held open; `name` is that of the target.
+    ///
+    /// # Errors
+    /// [`FsError`].
+    pub fn within(folder: &OpenFolder, name: &str, world: &World) -> Result<Self, FsError> {
+        let place = (&folder.dir, folder.path.as_str());
+        if folder.has(name) {
+            return Self::at(&folder.tree, place, name, world);
+        }
+        Self::create(&folder.tree, place, name, NEW, world)
+    }
+
+    fn at(
+        tree: &Tree,
+        (dir, folder): (&OwnedFd, &str),
+        name: &str,
+        world: &World,
+    ) -> Result<Self, FsError> {
         // Keep the mode of what is replaced: a 0600 file renamed over it would make a shared
         // checkout unreadable.
-        let mode = match rustix::fs::statat(&folder, target_name, AtFlags::SYMLINK_NOFOLLOW) {
+        let mode = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(old) => Mode::from_raw_mode(old.st_mode & 0o777),
-            Err(Errno::NOENT) => Mode::from_raw_mode(0o644),
-            Err(errno) => return Err(tree.explain("read", path, errno)),
+            Err(Errno::NOENT) => NEW,
+            Err(errno) => return Err(tree.explain("read", &joined(folder, name), errno)),
         };
+        Self::create(tree, (dir, folder), name, mode, world)
+    }
+
+    fn create(
+        tree: &Tree,
+        (dir, folder): (&OwnedFd, &str),
+        target: &str,
+        mode: Mode,
+        world: &World,
+    ) -> Result<Self, FsError> {
         let random = world.random::<8>().map_err(|_| {
-            FsError::io("make a name in", &tree.join(folder_path))(std::io::Error::other(
+            FsError::io("make a name in", &tree.join(folder))(std::io::Error::other(
                 "no random bytes",
             ))
         })?;
         let name = staged_name(&hex(&random));
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let target = path.to_owned();
-        let path = joined(folder_path, &name);
-        let file = rustix::fs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600))
+        let path = joined(folder, &name);
+        let file = rustix::fs::openat(dir, name.as_str(), flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| tree.explain("write", &path, errno))?;
         Ok(Self {
             tree: tree.clone(),
-            target,
+            target: joined(folder, target),
             path,
             mode,
             file: Some(File::from(file)),

@@ -5,7 +5,7 @@
 //! check can be raced.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -120,6 +120,14 @@ impl Tree {
     /// # Errors
     /// [`FsError`] for links, folders, pipes and what the system refuses.
     pub fn file(&self, relative: &str) -> Result<Option<File>, FsError> {
+        Ok(self.file_and_about(relative)?.map(|(file, _)| file))
+    }
+
+    /// As [`Self::file`], with what the system says about it.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn file_and_about(&self, relative: &str) -> Result<Option<(File, Metadata)>, FsError> {
         // NONBLOCK: a pipe in a repository must not make us wait for a writer.
         let fd = match self.at(relative, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => fd,
@@ -132,13 +140,14 @@ impl Tree {
             }
             Err(errno) => return Err(self.explain("read", relative, errno)),
         };
-        let stat = rustix::fs::fstat(&fd).map_err(|e| self.explain("read", relative, e))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(FsError::NotAFile {
+        let file = File::from(fd);
+        match file.metadata() {
+            Ok(about) if about.is_file() => Ok(Some((file, about))),
+            Ok(_) => Err(FsError::NotAFile {
                 path: self.join(relative),
-            });
+            }),
+            Err(error) => Err(FsError::io("read", &self.join(relative))(error)),
         }
-        Ok(Some(File::from(fd)))
     }
 
     /// Reads a whole file of at most `most` bytes; `None` if there is none.
@@ -146,23 +155,23 @@ impl Tree {
     /// # Errors
     /// As [`Self::file`], and [`FsError::TooLarge`].
     pub fn read(&self, relative: &str, most: usize) -> Result<Option<Vec<u8>>, FsError> {
-        let Some(mut file) = self.file(relative)? else {
+        let Some((mut file, about)) = self.file_and_about(relative)? else {
             return Ok(None);
         };
-        let path = self.join(relative);
-        let size = file.metadata().map_err(FsError::io("read", &path))?.len();
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let too_large = || FsError::TooLarge {
+            path: self.join(relative),
+            most,
+        };
+        let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
         if size > most {
-            return Err(FsError::TooLarge { path, most });
+            return Err(too_large());
         }
         let mut bytes = Vec::with_capacity(size + 1);
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        file.by_ref()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(FsError::io("read", &path))?;
+        let read = file.by_ref().take(limit).read_to_end(&mut bytes);
+        read.map_err(|error| FsError::io("read", &self.join(relative))(error))?;
         if bytes.len() > most {
-            Err(FsError::TooLarge { path, most })
+            Err(too_large())
         } else {
             Ok(Some(bytes))
         }

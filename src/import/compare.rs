@@ -262,9 +262,14 @@ pub(super) fn demand_same(
     if hash_at(vault, file)? == there {
         Ok(())
     } else {
-        Err(ImportError::Changed {
-            secret: secret.to_owned(),
-        }
-        .into())
+        Err(changed(secret))
     }
+}
+
+/// Somebody else wrote to a secret meanwhile.
+pub(super) fn changed(secret: &str) -> Error {
+    ImportError::Changed {
+        secret: secret.to_owned(),
+    }
+    .into()
 }

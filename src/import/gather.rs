@@ -5,7 +5,9 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::Scope;
-use crate::plaintext::{Fault, Finding, Kind, Matter, Read, format_named, recognise, suspect};
+use crate::plaintext::{
+    Fault, Finding, Kind, Matter, Passwords, Read, format_named, recognise, suspect,
+};
 use crate::secret::Plain;
 use crate::vault::Vault;
 
@@ -45,10 +47,7 @@ pub struct Wanted<'a> {
 /// [`super::ImportError`] for a tree without bounds; what cannot be read is a finding.
 pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted<'_>) -> Result<Plan, Error> {
     let mut survey = Survey::new(vault.world())?;
-    let mut drafts = Vec::new();
-    for met in source.walk()? {
-        drafts.push(draft(source, met, wanted, &survey));
-    }
+    let drafts = drafts(source, wanted, &survey)?;
     let scopes = Scopes::of(vault.trust().accepted.access());
     let of_folder = source
         .folder_name
@@ -69,9 +68,41 @@ pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted<'_>) -> Result<Plan,
     Ok(Plan { items, inventories })
 }
 
-fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Draft {
-    let (other, finding) = match met.what {
-        What::File(begun) => return read(source, met.path, &begun, wanted, survey),
+/// What a look at a file needs, on any thread.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    source: &'a Source,
+    whole: Option<As>,
+    passwords: &'a Passwords,
+    survey: &'a Survey,
+}
+
+/// Opens what another program sealed.
+type Unseal<'a> = &'a dyn Fn(Kind, &str, &[u8]) -> Result<Unsealed, Finding>;
+
+/// Looks at everything, on all cores. A person's keys may ask that person, or a token: what they are needed for
+/// is looked at once more, one after the other.
+fn drafts(source: &Source, wanted: &Wanted<'_>, survey: &Survey) -> Result<Vec<Draft>, Error> {
+    let look = Look {
+        source,
+        whole: wanted.whole,
+        passwords: &wanted.keys.passwords,
+        survey,
+    };
+    let looked = source.walk(|met| draft(look, &met, None).ok_or(met))?;
+    let keys = &wanted.keys;
+    let by_keys = |kind, path: &str, whole: &[u8]| unseal(kind, path, whole, keys, source);
+    let again = |met: Met| draft(look, &met, Some(&by_keys));
+    let each = looked.into_iter();
+    Ok(each
+        .filter_map(|looked| looked.map_or_else(again, Some))
+        .collect())
+}
+
+/// Nothing if it is one to be unsealed, and there is no way to.
+fn draft(look: Look<'_>, met: &Met, unseal: Option<Unseal<'_>>) -> Option<Draft> {
+    let (other, finding) = match &met.what {
+        What::File(begun) => return read(look, &met.path, begun, unseal),
         What::Link => (
             "link",
             Finding::new(Matter::Link, "is a symbolic link, and not followed"),
@@ -87,7 +118,7 @@ fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Dra
                 "is git's own; its history may hold secrets too",
             ),
         ),
-        What::Unreadable(why) => ("unreadable", Finding::new(Matter::Unreadable, why)),
+        What::Unreadable(why) => ("unreadable", Finding::new(Matter::Unreadable, why.as_str())),
         What::NotUtf8Name => (
             "unreadable",
             Finding::new(
@@ -96,15 +127,15 @@ fn draft(source: &Source, met: Met, wanted: &Wanted<'_>, survey: &Survey) -> Dra
             ),
         ),
     };
-    Draft {
-        source: met.path,
+    Some(Draft {
+        source: met.path.clone(),
         kind: Kind::File,
         other: Some(other),
         mode: None,
         content: Content::Nothing,
         findings: vec![finding],
         seen: Seen::default(),
-    }
+    })
 }
 
 /// What is looked into beyond its first page: larger keys, certificates and notes are not met.
@@ -112,19 +143,15 @@ const LOOKED_INTO: usize = 1024 * 1024;
 
 /// Reads a file as far as its kind asks for.
 fn read(
-    source: &Source,
-    path: String,
+    look: Look<'_>,
+    path: &str,
     Begun { head, mode }: &Begun,
-    wanted: &Wanted<'_>,
-    survey: &Survey,
-) -> Draft {
-    let name = path
-        .rsplit_once('/')
-        .map_or(path.as_str(), |(_, name)| name)
-        .to_owned();
+    unseal: Option<Unseal<'_>>,
+) -> Option<Draft> {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let mut draft = Draft {
-        kind: recognise(&name, head),
-        source: path,
+        kind: recognise(name, head),
+        source: path.to_owned(),
         other: None,
         mode: Some(*mode),
         content: Content::Whole,
@@ -138,73 +165,76 @@ fn read(
     let whole = if head.len() < HEAD {
         Ok(Some(head.clone()))
     } else {
-        source.read(&draft.source, most)
+        look.source.read(&draft.source, most)
     };
     match whole {
-        Ok(whole) => understand(&mut draft, &name, whole, source, wanted, survey),
+        Ok(Some(whole)) => return understand(look, draft, name, whole, unseal),
+        Ok(None) => too_large(look, &mut draft),
         Err(error) => {
             draft.content = Content::Nothing;
             let text = Error::from(error).message();
             draft.findings.push(Finding::new(Matter::Unreadable, text));
         }
     }
-    draft
+    Some(draft)
 }
 
-/// Decides what becomes of a file; `whole` is none if it is too large to be looked into.
+/// Says what becomes of a file that is too large to be looked into.
+fn too_large(look: Look<'_>, draft: &mut Draft) {
+    if draft.kind.is_sealed() {
+        let text = "sealed whole, still as it was sealed: it is larger than 16 MiB";
+        draft.findings.push(Finding::new(Matter::StillSealed, text));
+    } else if draft.kind.format().is_some() {
+        let text = "sealed whole: it is larger than the 16 MiB of a document";
+        draft.findings.push(Finding::new(Matter::SealedWhole, text));
+    }
+    // What cannot be looked at to its end is not public.
+    if draft.kind.is_public() {
+        let text = "sealed whole: it is too large to be looked at to its end";
+        draft.findings.push(Finding::new(Matter::SealedWhole, text));
+    }
+    if look.whole == Some(As::Document) {
+        let fault = Fault::new("it is larger than the 16 MiB of a document");
+        cannot(draft, &fault);
+    }
+}
+
+/// Decides what becomes of a file.
 fn understand(
-    draft: &mut Draft,
+    look: Look<'_>,
+    mut draft: Draft,
     name: &str,
-    whole: Option<Zeroizing<Vec<u8>>>,
-    source: &Source,
-    wanted: &Wanted<'_>,
-    survey: &Survey,
-) {
-    let Some(whole) = whole else {
-        if draft.kind.is_sealed() {
-            let text = "sealed whole, still as it was sealed: it is larger than 16 MiB";
-            draft.findings.push(Finding::new(Matter::StillSealed, text));
-        } else if draft.kind.format().is_some() {
-            let text = "sealed whole: it is larger than the 16 MiB of a document";
-            draft.findings.push(Finding::new(Matter::SealedWhole, text));
-        }
-        // What cannot be looked at to its end is not public.
-        if draft.kind.is_public() {
-            let text = "sealed whole: it is too large to be looked at to its end";
-            draft.findings.push(Finding::new(Matter::SealedWhole, text));
-        }
-        if wanted.whole == Some(As::Document) {
-            cannot(
-                draft,
-                &Fault::new("it is larger than the 16 MiB of a document"),
-            );
-        }
-        return;
-    };
+    whole: Zeroizing<Vec<u8>>,
+    unseal: Option<Unseal<'_>>,
+) -> Option<Draft> {
     // A certificate may have a key behind it that the first page did not show.
     draft.kind = recognise(name, &whole);
     match draft.kind {
-        Kind::Empty => skip(draft, Matter::Empty, "is empty; there is nothing to seal"),
+        Kind::Empty => skip(
+            &mut draft,
+            Matter::Empty,
+            "is empty; there is nothing to seal",
+        ),
         Kind::Junk => skip(
-            draft,
+            &mut draft,
             Matter::Junk,
             "is what a system leaves behind; delete it",
         ),
         Kind::Backup => {
             let text =
                 "is what an editor left, and may hold old secrets; delete it with `shred -u`";
-            skip(draft, Matter::Backup, text);
+            skip(&mut draft, Matter::Backup, text);
         }
-        Kind::DotenvxKeys if wanted.whole != Some(As::File) => {
+        Kind::DotenvxKeys if look.whole != Some(As::File) => {
             draft.content = Content::Nothing;
             draft.findings.push(superseded());
         }
         _ => {}
     }
     if matches!(draft.content, Content::Nothing) {
-        return;
+        return Some(draft);
     }
-    draft.seen = survey.look(
+    draft.seen = look.survey.look(
         draft.kind,
         &whole,
         draft.mode.unwrap_or(0),
@@ -214,7 +244,7 @@ fn understand(
         .findings
         .iter()
         .any(|found| found.matter == Matter::Damaged);
-    if draft.kind.is_public() && wanted.whole.is_none() && !damaged {
+    if draft.kind.is_public() && look.whole.is_none() && !damaged {
         let text = std::str::from_utf8(&whole).unwrap_or_default();
         let beside = suspect::embedded(text);
         let found = if beside.is_empty() {
@@ -225,36 +255,37 @@ fn understand(
             Finding::new(Matter::Embedded, text).at(beside)
         };
         draft.findings.push(found);
-        return;
+        return Some(draft);
     }
     draft
         .findings
         .extend(other_program(draft.kind, &draft.source));
-    let as_document = match wanted.whole {
+    let as_document = match look.whole {
         Some(As::File) => false,
         Some(As::Document) => true,
         None => !draft.kind.is_wanted_whole(),
     };
     if !as_document {
-        if wanted.whole.is_none() {
+        if look.whole.is_none() {
             let text = "sealed whole, since programs want it as a file; `--as document` makes a document of it";
             draft.findings.push(Finding::new(Matter::KeepsPath, text));
         }
-        return;
+        return Some(draft);
     }
     let opened = if draft.kind.is_sealed() {
-        match unseal(draft.kind, &draft.source, &whole, &wanted.keys, source) {
-            Ok(opened) => opened,
-            Err(closed) => return draft.findings.push(closed),
-        }
+        unseal?(draft.kind, &draft.source, &whole)
     } else {
-        Unsealed::as_it_is(whole)
+        Ok(Unsealed::as_it_is(whole))
     };
-    values(draft, opened, wanted, survey);
+    match opened {
+        Ok(opened) => values(look, &mut draft, opened),
+        Err(closed) => draft.findings.push(closed),
+    }
+    Some(draft)
 }
 
 /// Makes a document of what holds values, if it can.
-fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Survey) {
+fn values(look: Look<'_>, draft: &mut Draft, opened: Unsealed) {
     let Unsealed {
         inner,
         envelope,
@@ -266,7 +297,7 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
     let is_file = draft.kind.is_sealed() && draft.kind != Kind::AnsibleVault;
     let fault = match draft.kind.format().and_then(format_named) {
         None => Fault::new("its values have no names"),
-        Some(format) => match Read::of(&inner, format, &wanted.keys.passwords) {
+        Some(format) => match Read::of(&inner, format, look.passwords) {
             Ok(mut read) => {
                 for value in &mut read.values {
                     let own = read.keys.get(value.name.as_str());
@@ -277,7 +308,7 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
                     let text = "all of it was under Ansible's password, and is not any more";
                     draft.findings.push(Finding::new(Matter::Rekeyed, text));
                 }
-                draft.seen.values(survey, &read);
+                draft.seen.values(look.survey, &read);
                 draft.content = Content::Document(read, envelope);
                 return;
             }
@@ -287,7 +318,7 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
                     format.kind(),
                     fault.why
                 );
-                if wanted.whole != Some(As::Document) {
+                if look.whole != Some(As::Document) {
                     let found = Finding::new(Matter::SealedWhole, text).at(fault.line);
                     draft.findings.push(found);
                 }
@@ -295,13 +326,13 @@ fn values(draft: &mut Draft, opened: Unsealed, wanted: &Wanted<'_>, survey: &Sur
             }
         },
     };
-    if wanted.whole == Some(As::Document) {
+    if look.whole == Some(As::Document) {
         cannot(draft, &fault);
     } else if is_file {
         let name = file_name(draft.kind, &draft.source);
         let kind = recognise(name, &inner);
         // It lay there sealed, whoever could read the file.
-        draft.seen = survey.look(kind, &inner, 0o600, &mut draft.findings);
+        draft.seen = look.survey.look(kind, &inner, 0o600, &mut draft.findings);
         draft.content = Content::Opened(Plain::new(inner.to_vec()), envelope);
     }
 }

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::crypto::sha256;
 use crate::error::Error;
 use crate::secret::Plain;
 use crate::vault::{Change, NewFile, NewValue, Policy, PolicyKey, ToSeal, Vault};
 
-use super::compare::demand_same;
+use super::compare::{changed, demand_same};
 use super::plan::{Action, NewDocument, NewSealed, Plan};
 use super::source::Source;
 
@@ -46,7 +47,7 @@ impl Plan {
                     let file: &NewSealed = file;
                     files.push(ToSeal {
                         path: file.path.clone(),
-                        open: opening(&item.source, source, opened, (vault, file)),
+                        open: opening(&item.source, source, opened, file),
                         policy,
                     });
                     if files.len() == AT_ONCE {
@@ -142,11 +143,12 @@ fn opening<'s>(
     from: &'s str,
     source: &'s Source,
     opened: Option<Plain>,
-    (vault, to): (&'s Vault, &'s NewSealed),
-) -> impl FnOnce() -> Result<NewFile<Input>, Error> + Send {
-    move || {
-        let secret = to.path.as_str();
-        demand_same(vault, &to.path.to_sidecar(), to.there, secret)?;
+    to: &'s NewSealed,
+) -> impl FnOnce(Option<&[u8]>) -> Result<NewFile<Input>, Error> + Send {
+    move |there: Option<&[u8]>| {
+        if there.map(sha256) != to.there {
+            return Err(changed(to.path.as_str()));
+        }
         let (input, about) = source.open_file(from)?;
         let mode = about.permissions().mode();
         let input = match opened {

@@ -114,17 +114,18 @@ impl Source {
         })
     }
 
-    /// Everything that is not a folder, sorted by path.
-    pub(super) fn walk(&self) -> Result<Vec<Met>, Error> {
+    /// What `look` makes of everything that is not a folder, sorted by path. Of a tree it is done on all cores,
+    /// so that no more than a few beginnings of files are held at once.
+    pub(super) fn walk<T: Send>(
+        &self,
+        look: impl Fn(Met) -> T + std::marker::Sync,
+    ) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         if let Some(name) = &self.only {
             // Through the tree, so that a link is refused here too.
             let what = self.file(name)?;
-            all.push(Met {
-                path: name.clone(),
-                what,
-            });
-            return Ok(all);
+            let path = name.clone();
+            return Ok(vec![look(Met { path, what })]);
         }
         let (mut folders, mut files) = (vec![String::new()], Vec::new());
         let mut seen = 0;
@@ -169,24 +170,25 @@ impl Source {
                 all.push(Met { path, what });
             }
         }
-        all.extend(cores::each(files, FEW, |path| self.met(path)));
-        all.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(all)
-    }
-
-    fn met(&self, path: String) -> Met {
-        let what = self.file(&path);
-        let what = what.unwrap_or_else(|error| What::Unreadable(reason(&error)));
-        Met { path, what }
+        let mut looked: Vec<(String, T)> = cores::each(files, FEW, |path| {
+            let what = self.file(&path);
+            let what = what.unwrap_or_else(|error| What::Unreadable(reason(&error)));
+            (path.clone(), look(Met { path, what }))
+        });
+        looked.extend(all.into_iter().map(|met| (met.path.clone(), look(met))));
+        looked.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(looked.into_iter().map(|(_, looked)| looked).collect())
     }
 
     fn file(&self, path: &str) -> Result<What, FsError> {
         let (file, about) = self.open_file(path)?;
-        let mut head = Zeroizing::new(Vec::with_capacity(HEAD));
         let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
+        // All of its memory is wiped, byte by byte.
+        let room = usize::try_from(about.len().saturating_add(1)).unwrap_or(HEAD);
+        let mut head = Zeroizing::new(Vec::with_capacity(room.min(HEAD)));
         file.take(limit)
             .read_to_end(&mut head)
-            .map_err(FsError::io("read", &self.tree.join(path)))?;
+            .map_err(|error| FsError::io("read", &self.tree.join(path))(error))?;
         let mode = about.permissions().mode() & 0o7777;
         Ok(What::File(Begun { head, mode }))
     }
@@ -202,11 +204,9 @@ impl Source {
 
     /// Opens one of its files.
     pub(super) fn open_file(&self, path: &str) -> Result<(File, std::fs::Metadata), FsError> {
-        let at = self.tree.join(path);
-        let gone = || FsError::io("read", &at)(std::io::ErrorKind::NotFound.into());
-        let file = self.tree.file(path)?.ok_or_else(gone)?;
-        let about = file.metadata().map_err(FsError::io("read", &at))?;
-        Ok((file, about))
+        let gone =
+            || FsError::io("read", &self.tree.join(path))(std::io::ErrorKind::NotFound.into());
+        self.tree.file_and_about(path)?.ok_or_else(gone)
     }
 
     /// Reads one of its files, of at most `most` bytes; `None` if it is larger.

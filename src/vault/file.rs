@@ -52,7 +52,7 @@ impl Change<'_> {
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let (readers, recipients) = self.readers_of(path)?;
-        Self::refuse_documents(self.vault, path)?;
+        Self::refuse_documents(self.vault, path, path.as_str())?;
         let recipients: Result<Vec<_>, Error> = recipients
             .iter()
             .map(|recipient| (self.to_recipient)(recipient))
@@ -105,20 +105,28 @@ impl Change<'_> {
         self.rekey_file(path, self.vault, &[])
     }
 
-    /// A document and a folder or file may not share a name.
-    pub(super) fn refuse_documents(vault: &Vault, path: &FilePath) -> Result<(), Error> {
-        let mut name = path.as_str();
+    /// A document and a folder or file may not share a name. Looks at `name`, which is the path or a folder
+    /// above it, and at all above that.
+    pub(super) fn refuse_documents(
+        vault: &Vault,
+        path: &FilePath,
+        mut name: &str,
+    ) -> Result<(), Error> {
         while name.contains('/') {
             if vault.tree().exists(&format!("secrets/{name}.toml"))? {
-                return Err(VaultError::Clash {
-                    path: path.to_string(),
-                    why: format!("`{name}` is a document"),
-                }
-                .into());
+                return Err(Self::is_document(path, name).into());
             }
             name = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         }
         Ok(())
+    }
+
+    /// What is to be said of a file whose path needs the name of a document.
+    pub(super) fn is_document(path: &FilePath, name: &str) -> VaultError {
+        VaultError::Clash {
+            path: path.to_string(),
+            why: format!("`{name}` is a document"),
+        }
     }
 
     /// Removes a sealed file; its sidecar stays as a tombstone.

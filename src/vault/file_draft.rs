@@ -72,6 +72,7 @@ pub(super) struct News<P> {
 }
 
 /// What lies at the path of a sealed file.
+#[derive(Default)]
 pub(super) struct There {
     pub(super) sidecar: Option<Sidecar>,
     /// The sidecar as it lies there.
@@ -191,14 +192,13 @@ impl FileDraft {
         }
     }
 
-    /// Reads its sidecar back and writes it beside its place, for a commit that then need not: all of it is
+    /// Reads its sidecar back and writes it to `staged`, for a commit that then need not: all of it is
     /// plain data, so that any thread can. The age file was read back when it was sealed.
-    pub(super) fn made_ready(mut self, vault: &Vault) -> Result<Self, Error> {
+    pub(super) fn made_ready(mut self, vault: &Vault, mut staged: Staged) -> Result<Self, Error> {
         let mut claims = Vec::new();
-        let pin = self.verify(vault, &[], &mut claims)?;
-        let target = self.sidecar.path.to_sidecar();
-        let mut staged = Staged::new(vault.tree(), &target, vault.world())?;
-        staged.write(self.print()?.as_bytes())?;
+        let text = self.print()?;
+        let pin = self.verify_as(&text, vault, &[], &mut claims)?;
+        staged.write(text.as_bytes())?;
         self.ready = Some(Ready {
             claims,
             pin,
@@ -219,9 +219,20 @@ impl FileDraft {
             claims.append(&mut ready.claims);
             return Ok(std::mem::take(&mut ready.pin));
         }
+        let printed = self.print()?;
+        self.verify_as(&printed, vault, openers, claims)
+    }
+
+    /// As [`Self::verify`], by what was printed of the sidecar.
+    fn verify_as(
+        &mut self,
+        printed: &str,
+        vault: &Vault,
+        openers: &[&dyn Opener],
+        claims: &mut Vec<Claim>,
+    ) -> Result<DocumentPin, Error> {
         let path = self.sidecar.path.clone();
         let not_verified = || VaultError::NotVerified(path.to_string());
-        let printed = self.print()?;
         if Sidecar::parse(printed.as_bytes(), &path)? != self.sidecar {
             return Err(not_verified().into());
         }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::cores;
 use crate::crypto::stream;
 use crate::error::Error;
-use crate::fs::Sync;
+use crate::fs::{Staged, Sync};
+use crate::lines::MAX_FILE;
 use crate::name::{FilePath, PartyName};
 use crate::recipients::PublicRecipient;
 
@@ -18,6 +19,7 @@ use super::change::{Change, Work};
 use super::exposure::expose;
 use super::file::{NewFile, afresh, explain};
 use super::file_draft::{FileDraft, News, Renewed, There};
+use super::folders::{Folders, Target};
 use super::open::{KeyInMemory, Vault};
 use super::opener::Opener;
 use super::policy::Policy;
@@ -34,7 +36,7 @@ const PIECE: usize = 256;
 pub struct ToSeal<F, P> {
     /// Where.
     pub path: FilePath,
-    /// Gives its mode and content.
+    /// Gives its mode and content; what lies there as its sidecar is shown to it.
     pub open: F,
     /// Says what is known about it.
     pub policy: P,
@@ -59,7 +61,7 @@ impl Change<'_> {
     /// [`super::VaultError`], [`crate::fs::FsError`], what `open` says.
     pub fn set_files<R: Read, F, P>(&mut self, files: Vec<ToSeal<F, P>>) -> Result<(), Error>
     where
-        F: FnOnce() -> Result<NewFile<R>, Error> + Send,
+        F: FnOnce(Option<&[u8]>) -> Result<NewFile<R>, Error> + Send,
         P: FnOnce(&mut Policy) + Send,
     {
         let (vault, signer) = (self.vault, self.author.signer.for_threads()?);
@@ -67,29 +69,37 @@ impl Change<'_> {
         let mut files = files.into_iter().peekable();
         while files.peek().is_some() {
             let mut jobs = Vec::new();
+            let mut folders = Folders::default();
             for file in files.by_ref().take(PIECE) {
                 let job = self.job(&file.path)?;
                 match (job, &signer) {
-                    (Some(job), Some(signer)) => jobs.push((file, job, signer)),
+                    (Some(job), Some(signer)) => {
+                        let folder = folders.of(vault, &file.path)?;
+                        jobs.push((file, job, signer, folder));
+                    }
                     _ => {
-                        self.set_file(&file.path, (file.open)()?, file.policy)?;
+                        let there = vault.tree().read(&file.path.to_sidecar(), MAX_FILE)?;
+                        let new = (file.open)(there.as_deref())?;
+                        self.set_file(&file.path, new, file.policy)?;
                         self.done(Work::Sealed);
                     }
                 }
             }
-            let drafts = cores::each(jobs, FEW, |(file, job, signer)| {
+            let drafts = cores::each(jobs, FEW, |(file, job, signer, folder)| {
                 let ToSeal { path, open, policy } = file;
-                Self::refuse_documents(vault, &path)?;
-                let sealed = sealing::seal(open()?, &path, &job.keys, vault);
+                let at = Target::of(&path, &folder)?;
+                let there = at.there(vault, &path)?;
+                let new = open(there.text.as_deref())?;
+                let staged = at.stage_age(vault)?;
+                let sealed = sealing::seal(new, staged, &job.keys);
                 let sealed = sealed.map_err(|error| explain(&path, error))?;
                 let news = News {
                     readers: job.readers,
                     renewed: Renewed::Content(origin.clone()),
                     policy: afresh(policy),
                 };
-                let there = There::at(vault, &path)?;
                 let draft = FileDraft::over((vault, signer), &path, there, Some(sealed), news);
-                draft?.made_ready(vault)
+                draft?.made_ready(vault, at.stage_sidecar(vault)?)
             });
             for draft in drafts {
                 self.files.push(draft?);
@@ -198,7 +208,8 @@ fn again(
     let opened = stream::verified_reader(file, job.keys.age());
     let (_, input) = opened.map_err(|error| explain(path, error.into()))?;
     let mode = content.mode;
-    let sealed = sealing::seal(NewFile { mode, input }, path, &job.keys, vault);
+    let staged = Staged::new(vault.tree(), &path.to_file(), vault.world())?;
+    let sealed = sealing::seal(NewFile { mode, input }, staged, &job.keys);
     let sealed = sealed.map_err(|error| explain(path, error))?;
     let mut policy = sidecar.policy.clone();
     let left: Vec<String> = left.iter().map(ToString::to_string).collect();
@@ -221,5 +232,6 @@ fn again(
         pin: judged.pin,
     };
     let draft = FileDraft::over((vault, signer), path, there, Some(sealed), news)?;
-    Ok(Some(draft.made_ready(vault)?))
+    let sidecar = Staged::new(vault.tree(), &path.to_sidecar(), vault.world())?;
+    Ok(Some(draft.made_ready(vault, sidecar)?))
 }

@@ -13,6 +13,7 @@ mod exception;
 mod exposure;
 mod file;
 mod file_draft;
+mod folders;
 mod form;
 mod give;
 mod head;

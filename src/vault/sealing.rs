@@ -9,11 +9,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 use ring::digest::{Context, SHA256};
 
 use super::file::NewFile;
-use super::open::Vault;
+use crate::crypto::sha256;
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::crypto::x25519::{Identity, Recipient};
 use crate::fs::{FsError, Staged};
-use crate::name::FilePath;
+
+/// What is no longer is read back in one piece: four calls and two buffers less, which is much for 1 KB.
+const AT_ONCE: usize = 64 * 1024;
 
 /// Who can open a file, and with what its writer reads it back.
 pub(super) struct Keys {
@@ -69,20 +71,17 @@ impl From<FsError> for SealingError {
 /// Seals a file beside its place, opens it again, and compares.
 pub(super) fn seal<R: Read>(
     new: NewFile<R>,
-    path: &FilePath,
+    mut staged: Staged,
     keys: &Keys,
-    vault: &Vault,
 ) -> Result<SealedFile, SealingError> {
     let NewFile { mode, mut input } = new;
-    let mut staged = Staged::new(vault.tree(), &path.to_file(), vault.world())?;
     let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
     let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
     drop(input);
-    let mut hashed = Hashed::of(staged.file()?);
-    if stream::verify_file(&mut hashed, keys.age())? != passed {
+    let (read, sha256) = read_back(staged.file()?, keys)?;
+    if read != passed {
         return Err(SealingError::Differs);
     }
-    let sha256 = hashed.finish().map_err(StreamError::Io)?;
     staged.finish_with(sha256)?;
     Ok(SealedFile {
         staged,
@@ -91,6 +90,21 @@ pub(super) fn seal<R: Read>(
         sha256,
         is_read_back: true,
     })
+}
+
+/// Goes through what was written; gives what came out of it, and its SHA-256.
+fn read_back(file: &mut File, keys: &Keys) -> Result<(Passed, [u8; 32]), StreamError> {
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if length > AT_ONCE {
+        let mut hashed = Hashed::of(file);
+        let passed = stream::verify_file(&mut hashed, keys.age())?;
+        return Ok((passed, hashed.finish()?));
+    }
+    // To its end, also where that is further than it was said to be.
+    let mut bytes = Vec::with_capacity(length.saturating_add(1));
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    Ok((stream::verify(&bytes, keys.age())?, sha256(&bytes)))
 }
 
 /// A file that is hashed while it is read from its beginning.
