@@ -84,15 +84,23 @@ impl Folder {
                 std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory
             )
         };
-        if let Some(parent) = path.parent() {
+        let open = || {
+            let mut open = OpenOptions::new();
+            open.write(true).create_new(true).mode(0o600).open(&path)
+        };
+        let mut opened = open();
+        // Most often its folder is there, made for the file before it.
+        if let (Err(error), Some(parent)) = (&opened, path.parent())
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
             match made {
                 Err(error) if taken(&error) => return Err(twice().into()),
                 made => made.map_err(FsError::io("make", parent))?,
             }
+            opened = open();
         }
-        let mut open = OpenOptions::new();
-        match open.write(true).create_new(true).mode(0o600).open(&path) {
+        match opened {
             Err(error) if taken(&error) => Err(twice().into()),
             opened => Ok(opened.map_err(FsError::io("write", &path))?),
         }

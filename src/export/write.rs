@@ -16,7 +16,7 @@ use crate::fs::FsError;
 use crate::name::{DocumentPath, FilePath, Scope, SecretPath};
 use crate::plaintext::Record;
 use crate::text::{clean_line, count, list};
-use crate::vault::{Found, Listed, Opened, PolicyKey, Reader, ToRecipient, Vault};
+use crate::vault::{Found, Listed, OpenInMemory, Opened, PolicyKey, Reader, ToRecipient, Vault};
 
 /// What was written, and what a person should know about it.
 #[derive(Debug, Default)]
@@ -128,6 +128,7 @@ pub fn write(
         origins: &origins,
         written: Written::default(),
     };
+    let mut files = Vec::new();
     for listed in chosen {
         step()?;
         match listed {
@@ -135,9 +136,14 @@ pub fn write(
             Listed::Document(path) => work.document(path)?,
             Listed::File(path) if format == As::Age => work.sealed_file(path)?,
             Listed::File(path) if origins.is_inventory(path.as_str()) => {}
+            Listed::File(path) if format == As::Dir => files.push(path),
             Listed::File(path) => work.file(path)?,
         }
+        if files.len() == AT_ONCE {
+            work.files(&std::mem::take(&mut files))?;
+        }
     }
+    work.files(&files)?;
     if format == As::Dir {
         work.others(chosen)?;
     }
@@ -195,7 +201,7 @@ impl Work<'_, '_, '_> {
             Some(record) => {
                 let (text, form) = render::source(path.as_str(), &values, record)?;
                 self.note(path, record, form);
-                (self.place(record, path.as_str())?, mode_of(record), text)
+                (place(record, path.as_str())?, mode_of(record), text)
             }
             None if self.format == As::Sops => {
                 let text = sealed(self.vault, self.to_recipient, path, &values, record)?;
@@ -236,6 +242,24 @@ impl Work<'_, '_, '_> {
         }
     }
 
+    /// Writes files as they lay in a tree, on all cores; those that are told more about go one after the other.
+    fn files(&mut self, paths: &[&FilePath]) -> Result<(), Error> {
+        let (folder, origins) = (self.folder, self.origins);
+        let written = self
+            .reader
+            .open_files(paths, |opened| plain_file(folder, origins, &opened))?;
+        for (path, written) in paths.iter().zip(written) {
+            match written {
+                Some(written) => {
+                    written?;
+                    self.written.files += 1;
+                }
+                None => self.file(path)?,
+            }
+        }
+        Ok(())
+    }
+
     fn file(&mut self, path: &FilePath) -> Result<(), Error> {
         if self.is_removed(path)? {
             return Ok(());
@@ -264,7 +288,7 @@ impl Work<'_, '_, '_> {
                 content = Box::new(Cursor::new(text.into_bytes()));
             }
             (As::Dir, Some(record)) => {
-                (relative, mode) = (self.place(record, path.as_str())?, opened.content.mode);
+                (relative, mode) = (place(record, path.as_str())?, opened.content.mode);
                 if record.kind == "age" {
                     self.written.notes.push(unsealed(record, path.as_str()));
                     relative = relative
@@ -293,18 +317,6 @@ impl Work<'_, '_, '_> {
         Ok(!self.vault.tree().exists(&path.to_file())?)
     }
 
-    /// Where a source lay. An inventory is signed, and still no reason to write anywhere else.
-    fn place(&self, record: &Record, secret: &str) -> Result<String, Error> {
-        if is_below(&record.source) {
-            return Ok(record.source.clone());
-        }
-        Err(ExportError::Path {
-            inventory: Origins::inventory_of(secret),
-            path: record.source.clone(),
-        }
-        .into())
-    }
-
     /// Empty files come back too; what is public lies where it lay, and links were never taken.
     fn others(&mut self, chosen: &[Listed]) -> Result<(), Error> {
         // A part of a tree was asked for, and which of these belong to it nobody knows.
@@ -320,7 +332,7 @@ impl Work<'_, '_, '_> {
         for record in self.origins.others() {
             match (record.action.as_str(), record.kind.as_str()) {
                 (_, "empty") => {
-                    let relative = self.place(record, "")?;
+                    let relative = place(record, "")?;
                     let output = self.folder.create(&relative, "an empty file")?;
                     self.end(&output, mode_of(record), &relative)?;
                 }
@@ -342,12 +354,56 @@ impl Work<'_, '_, '_> {
     }
 
     fn end(&mut self, output: &File, mode: u32, relative: &str) -> Result<(), Error> {
-        let mode = rustix::fs::Mode::from_raw_mode(mode & 0o777);
-        let path = std::path::Path::new(relative);
-        rustix::fs::fchmod(output, mode).map_err(FsError::errno("write", path))?;
+        set_mode(output, mode, relative)?;
         self.written.files += 1;
         Ok(())
     }
+}
+
+/// After so many files a signal is looked for.
+const AT_ONCE: usize = 256;
+
+/// Writes a file that was one, and was not sealed by another program; of others it gives nothing.
+fn plain_file(
+    folder: &Folder,
+    origins: &Origins,
+    opened: &OpenInMemory<'_>,
+) -> Option<Result<(), Error>> {
+    let secret = opened.path.as_str();
+    let record = origins.of(secret);
+    let is_told = |record: &Record| record.kind == "age" || record.envelope.is_some();
+    if opened.policy.value(PolicyKey::NoPrint).is_some() || record.is_some_and(is_told) {
+        return None;
+    }
+    let write = || {
+        let relative = match record {
+            Some(record) => place(record, secret)?,
+            None => secret.to_owned(),
+        };
+        let mut output = folder.create(&relative, secret)?;
+        let fail = FsError::io("write", std::path::Path::new(&relative));
+        output.write_all(opened.plain).map_err(fail)?;
+        set_mode(&output, opened.content.mode, &relative)
+    };
+    Some(write())
+}
+
+/// Where a source lay. An inventory is signed, and still no reason to write anywhere else.
+fn place(record: &Record, secret: &str) -> Result<String, Error> {
+    if is_below(&record.source) {
+        return Ok(record.source.clone());
+    }
+    Err(ExportError::Path {
+        inventory: Origins::inventory_of(secret),
+        path: record.source.clone(),
+    }
+    .into())
+}
+
+fn set_mode(output: &File, mode: u32, relative: &str) -> Result<(), Error> {
+    let mode = rustix::fs::Mode::from_raw_mode(mode & 0o777);
+    let path = std::path::Path::new(relative);
+    Ok(rustix::fs::fchmod(output, mode).map_err(FsError::errno("write", path))?)
 }
 
 /// Bytes. SOPS holds a file in memory several times over, as we do for it.

@@ -148,6 +148,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Takes note that a use that was logged ahead has happened.
+    pub(super) fn forget_logged(&self, name: &str) {
+        self.logged.borrow_mut().remove(name);
+    }
+
     /// Logs a use before it happens, unless it was logged ahead; it then counts for one use.
     pub(super) fn log(&self, names: &[String]) -> Result<(), Error> {
         let mut logged = self.logged.borrow_mut();

@@ -44,7 +44,7 @@ pub(super) struct JudgedFile {
     /// Whether something lies beside the content, for a rotation.
     pub(super) has_pending: bool,
     pub(super) pin: Option<DocumentPin>,
-    seen: (RecordMark, Order),
+    pub(super) seen: (RecordMark, Order),
 }
 
 impl JudgedFile {
