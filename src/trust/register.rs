@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use super::TrustError;
 use super::pin::damaged;
-use crate::cores::lock;
+use crate::cores::{self, lock};
 use crate::crypto::{hex, sha256};
 use crate::fs::{self, FsError, Stamp};
 
@@ -22,6 +22,9 @@ const NAME: usize = 2;
 
 /// So many texts are kept, and none that is longer: 64 MiB at the very most.
 const KEPT: (usize, usize) = (1024, 64 * 1024);
+
+/// Fewer files than this are printed before a thread has started: forty lines of one take 20 us.
+const FEW: usize = 16;
 
 /// Files of registers that were read and are still the same: a change of thousands of keys asks for each of
 /// these files again and again.
@@ -93,7 +96,7 @@ impl Register {
                 .map(|(key, text)| sealed_line(&format!("{key} {text}")));
             (self.dir.join(name), lines.collect::<String>().into_bytes())
         };
-        Ok(files.into_iter().map(print).collect())
+        Ok(cores::each(files.into_iter().collect(), FEW, print))
     }
 
     fn lines(&self, name: &str) -> Result<BTreeMap<String, String>, TrustError> {
