@@ -14,6 +14,9 @@ use crate::random::Random;
 /// How long each target is tried: `CLWS_FUZZ` in seconds.
 const SHORT: u64 = 3;
 
+/// Up to here the same texts are tried each time, as far as it gets; whoever has longer goes elsewhere.
+const SAME: u64 = 600;
+
 /// A text of 64 KiB takes milliseconds; this is what a busy machine and a build for tests may make of them.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -41,8 +44,7 @@ pub(crate) fn fuzz(
     let wanted = std::env::var("CLWS_FUZZ").ok();
     let seconds = wanted.map_or(SHORT, |wanted| wanted.parse().expect("CLWS_FUZZ: seconds"));
     let until = Instant::now() + Duration::from_secs(seconds);
-    // The short form tries the same texts each time, as far as it gets; the long one goes elsewhere.
-    let seed = if seconds == SHORT {
+    let seed = if seconds <= SAME {
         1
     } else {
         u64::from(std::process::id())

@@ -22,6 +22,8 @@ mod mutate;
 
 mod formats;
 mod peers;
+mod plugins;
 mod remembered;
+mod sessions;
 mod shown;
 mod vault;

@@ -1,19 +1,16 @@
-//! Who answers us: age plugins, a Docker daemon, a Vault or OpenBao server, a host's SSH server.
+//! Who answers us over a network or a socket: a Docker daemon, a Vault or OpenBao server, a host's SSH server.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
-use bech32::ToBase32 as _;
-use clws::crypto::{DataKey, wrap};
 use clws::deploy::docker::{Clocks, Engine};
 use clws::deploy::ssh::{KnownHost, Limits as SshLimits, Login, connect};
 use clws::error::Error;
-use clws::identity::{Ask, Config, ServerConfig, plugin_recipient};
+use clws::identity::ServerConfig;
 use clws::secret::Plain;
 use clws::server::{Client, Flags, Kv, Limits, Settings, Token};
 use clws::world::{Clock, World};
@@ -33,7 +30,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// What a person is shown of an error is safe, whatever was answered.
-fn shown<T>(result: Result<T, impl Into<Error>>) -> String {
+pub(crate) fn shown<T>(result: Result<T, impl Into<Error>>) -> String {
     match result {
         Ok(_) => "accepted".into(),
         Err(error) => {
@@ -57,93 +54,6 @@ fn is_safe(json: &serde_json::Value) {
         serde_json::Value::Object(all) => all.values().for_each(is_safe),
         _ => {}
     }
-}
-
-/// Somebody who only reads: what a plugin says is safe to print.
-#[derive(Default)]
-struct Reader(Mutex<String>);
-
-impl Ask for Reader {
-    fn passphrase(&self, what: &str) -> std::io::Result<Option<Plain>> {
-        self.message(what);
-        Ok(Some(Plain::from("1234")))
-    }
-
-    fn message(&self, text: &str) {
-        assert!(
-            !text.chars().any(|c| c.is_control() && c != '\n'),
-            "{text:?}"
-        );
-        self.0.lock().unwrap().push_str(text);
-    }
-
-    fn confirm(&self, text: &str, yes: &str, no: Option<&str>) -> Option<bool> {
-        [text, yes, no.unwrap_or_default()]
-            .iter()
-            .for_each(|text| self.message(text));
-        Some(true)
-    }
-
-    fn answer(&self, text: &str) -> Option<String> {
-        self.message(text);
-        None
-    }
-}
-
-#[test]
-fn age_plugins() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("age-plugin-toy");
-    let said = folder.path().join("said");
-    let text = format!(
-        "#!/bin/sh\ncat {}\nexec >&-\ncat >/dev/null\n",
-        said.display()
-    );
-    fs::write(&script, text).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
-    fs::write(
-        folder.path().join("config.toml"),
-        "[age]\nplugins = [\"toy\"]\n",
-    )
-    .unwrap();
-    fs::set_permissions(
-        folder.path().join("config.toml"),
-        fs::Permissions::from_mode(0o600),
-    )
-    .unwrap();
-    let path = format!("{}:/usr/bin:/bin", folder.path().display());
-    let variables = [
-        ("PATH", path.as_str()),
-        ("CLWS_CONFIG_DIR", folder.path().to_str().unwrap()),
-    ];
-    let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    let world = World::new(Clock::System, variables, "/".into());
-    let config = Config::read(&world).unwrap();
-    let key = bech32::encode("age1toy", b"toy".to_base32(), bech32::Variant::Bech32).unwrap();
-    let reader = Reader::default();
-    let recipient = plugin_recipient(&world, &config, &key, &reader).unwrap();
-    let data_key = DataKey::new([7; 32]);
-    let seed =
-        b"-> msg\nSGVsbG8\n-> recipient-stanza 0 toy abc\nAAAAAAAAAAAAAAAAAAAAAA\n-> done\n\n";
-    let asks = b"-> confirm eWVz bm8\nU3VyZT8\n-> request-secret\nUElOPw\n-> request-public\neA\n-> error recipient 0\nbm8\n-> labels a b\n\n-> done\n\n";
-    let words = [
-        "-> ",
-        "-> msg\n",
-        "-> error internal\n",
-        "-> done\n\n",
-        "-> labels ",
-        "-> grease\n",
-        "recipient-stanza 1 x25519 ",
-        "G1szMW0\n",
-    ];
-    fuzz("age-plugin", &[seed, asks], &words, |text| {
-        fs::write(&said, text).unwrap();
-        let result = match wrap(&data_key, &recipient) {
-            Ok(_) => "wrapped".into(),
-            Err(error) => error.to_string(),
-        };
-        result + &std::mem::take(&mut *reader.0.lock().unwrap())
-    });
 }
 
 /// Reads a request's head and body from a stream.

@@ -8,6 +8,7 @@ use clws::audit::Log;
 use clws::deploy::Receipt;
 use clws::fleet::inventory;
 use clws::fleet::{HostKeyText, Revoked, SshConfig};
+use clws::fs::Journal;
 use clws::scan::Baseline;
 use clws::trust::Pins;
 use clws::world::{Clock, World};
@@ -72,6 +73,68 @@ fn pins() {
             said(&pins.chain())
         )
         .replace(state.path().to_str().unwrap(), "")
+    });
+}
+
+#[test]
+fn journals() {
+    let folder = folder();
+    let root = folder.path().join("vault");
+    let outside = folder.path().join("outside");
+    let path = folder.path().join("state/journal");
+    let lay_out = || {
+        fs::create_dir_all(root.join("secrets/dev")).unwrap();
+        fs::write(root.join("secrets/dev/web"), "old").unwrap();
+        fs::write(root.join("secrets/dev/.clws-0011223344556677.tmp"), "new").unwrap();
+        fs::write(&outside, "outside").unwrap();
+        let link = root.join("secrets/link");
+        if !link.is_symlink() {
+            std::os::unix::fs::symlink("../..", link).unwrap();
+        }
+    };
+    let text = |path: &str, staged: &str, was: &str, new: &str| {
+        format!(
+            "{{\"root\":{:?},\"steps\":[{{\"path\":{path:?},\"staged\":{staged},\"was\":{was},\"new\":{new}}}]}}",
+            root.to_str().unwrap()
+        )
+    };
+    // SHA-256 of `old` and of `new`.
+    let old = "\"cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4\"";
+    let new = "\"11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437\"";
+    let seeds = [
+        text(
+            "secrets/dev/web",
+            "\"secrets/dev/.clws-0011223344556677.tmp\"",
+            old,
+            new,
+        ),
+        text("secrets/dev/web", "null", old, "null"),
+        text("../outside", "null", "null", "null"),
+        text(
+            "secrets/link/outside",
+            "\"secrets/link/outside\"",
+            "null",
+            "null",
+        ),
+    ];
+    let seeds: Vec<&[u8]> = seeds.iter().map(|seed| seed.as_bytes()).collect();
+    let words = [
+        "../",
+        "outside",
+        "null",
+        "/",
+        "\"path\":",
+        "\"steps\":[",
+        "{},",
+        "secrets/link/",
+    ];
+    fuzz("journal", &seeds, &words, |text| {
+        lay_out();
+        write(&path, text);
+        let answer = said(&Journal::at(path.clone()).recover());
+        // Whatever a journal says, nothing outside of its vault is touched.
+        assert_eq!(fs::read(&outside).unwrap(), b"outside");
+        answer.replace(folder.path().to_str().unwrap(), "")
     });
 }
 
