@@ -156,7 +156,11 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let done = plan.is_done();
     let sealed = what(&plan);
     if done && !args.shred_source {
-        cx.ui.say("nothing to seal: the vault holds all of it");
+        let is_any = plan.items.iter().any(|item| item.action.secret().is_some());
+        cx.ui.say(match is_any {
+            true => "nothing to seal: the vault holds all of it",
+            false => "nothing to seal: there is no secret in it",
+        });
     } else {
         cx.ui.confirm(&question(&sealed, done, args.shred_source))?;
     }

@@ -305,6 +305,21 @@ fn a_tree_with_the_vault_in_it_or_none_at_all_is_refused() {
 }
 
 #[test]
+fn a_tree_without_a_secret_is_said_to_have_none() {
+    let (lab, _) = lab();
+    let empty = lab.root().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for text in [None, Some("web ssh-ed25519 AAAA\n")] {
+        if let Some(text) = text {
+            fs::write(empty.join("known_hosts"), text).unwrap();
+        }
+        let ran = import(&lab, &empty);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("there is no secret in it"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_tree_without_bounds_is_refused() {
     let (lab, tree) = lab();
     let deep = tree.join("d/".repeat(40));

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::super::{Accepted, Rollback, SETTINGS_FILE, Settings, Standing, look, signed_files};
 use super::*;
 use crate::error::{Code, Explain as _};
+use crate::fs::FsError;
 use crate::recipients::{ACCESS_FILE, Right};
+use crate::world::WorldError;
 
 const ADA: Who<'_> = ("ada", 1);
 
@@ -52,6 +54,15 @@ fn files_that_were_read_are_rules_as_the_copy_is() {
     ));
     assert_eq!(accepted.party_names().unwrap(), [name("ada"), name("eve")]);
     assert_eq!(accepted.files().unwrap(), files);
+    assert_eq!(accepted.rollback(&"dev".parse().unwrap()), Rollback::Refuse);
+    let lenient = SETTINGS.replace("[end]", "[scope.dev]\nrollback = \"warn\"\n\n[end]");
+    files.insert(SETTINGS_FILE.to_owned(), lenient.into());
+    let accepted = Accepted::of_files(files.clone(), 7).unwrap();
+    assert_eq!(accepted.rollback(&"dev".parse().unwrap()), Rollback::Warn);
+    assert_eq!(
+        accepted.rollback(&"prod".parse().unwrap()),
+        Rollback::Refuse
+    );
     files.remove(SETTINGS_FILE);
     assert!(Accepted::of_files(files, 7).is_err());
 }
@@ -300,9 +311,22 @@ fn each_refusal_has_its_code_and_says_what_comes_next() {
     assert_eq!(other().notes(), ["it waits for ben"]);
     assert!(unsigned(1).notes().is_empty());
     // What another part of clws found keeps its own words.
-    let error = TrustError::from(line());
-    assert_eq!(
-        (error.code(), error.hints()),
-        (line().code(), line().hints())
-    );
+    let home = || WorldError::NoHome {
+        what: "pins",
+        variable: "CLWS_STATE_DIR",
+    };
+    let locked = || FsError::Locked {
+        holder: "4711".into(),
+    };
+    for (error, its) in [
+        (TrustError::from(line()), (line().code(), line().hints())),
+        (TrustError::from(home()), (home().code(), home().hints())),
+        (
+            TrustError::from(locked()),
+            (locked().code(), locked().hints()),
+        ),
+    ] {
+        assert_ne!(error.code(), Code::Trust);
+        assert_eq!((error.code(), error.hints()), its);
+    }
 }
