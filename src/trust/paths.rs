@@ -119,3 +119,81 @@ fn key(path: &str, kind: SeenKind) -> String {
     name.truncate(32);
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::RecordMark;
+    use super::super::pin::tests::pins;
+    use super::*;
+    use crate::fs::Sync;
+    use crate::time::Moment;
+
+    fn document(path: &str, seq: u64) -> DocumentPin {
+        DocumentPin {
+            path: path.to_owned(),
+            seq,
+            ..DocumentPin::default()
+        }
+    }
+
+    fn file(path: &str, rev: u64) -> DocumentPin {
+        let mark = RecordMark {
+            rev,
+            seq: rev,
+            changed: "2026-11-24T10:00:00Z".parse::<Moment>().unwrap(),
+            hash: [1; 32],
+        };
+        DocumentPin {
+            path: path.to_owned(),
+            values: BTreeMap::from([(FILE_RECORD.to_owned(), mark)]),
+            ..DocumentPin::default()
+        }
+    }
+
+    #[test]
+    fn what_was_founded_twice_is_found_by_its_path_while_it_lies_there() {
+        let (_dir, pins) = pins();
+        let (one, two) = (document("dev/web", 1), document("dev/web", 2));
+        let aside = file("dev/web", 1);
+        pins.set_documents(&[
+            ([1; 16], one.clone()),
+            ([2; 16], two.clone()),
+            ([3; 16], aside),
+        ])
+        .unwrap();
+        let others = |id| {
+            pins.others_at("dev/web", SeenKind::Document, &[id; 16])
+                .unwrap()
+        };
+        assert_eq!(others(1), [([2; 16], two.clone())]);
+        assert_eq!(others(2), [([1; 16], one.clone())]);
+        assert_eq!(others(9), [([1; 16], one.clone()), ([2; 16], two)]);
+        assert!(
+            pins.others_at("dev/db", SeenKind::Document, &[9; 16])
+                .unwrap()
+                .is_empty()
+        );
+        // What moved away is no other one any more.
+        pins.set_document(&[2; 16], &document("dev/moved", 3), Sync::Lazy)
+            .unwrap();
+        assert!(others(1).is_empty());
+        assert_eq!(others(9), [([1; 16], one)]);
+    }
+
+    #[test]
+    fn a_sealed_file_is_held_to_the_newest_that_was_seen_at_its_path() {
+        let (_dir, pins) = pins();
+        let (old, new) = (file("dev/keys/a", 1), file("dev/keys/a", 2));
+        pins.set_documents(&[([1; 16], old), ([2; 16], new.clone())])
+            .unwrap();
+        for id in [1, 2, 9] {
+            let held = pins.file(&[id; 16], "dev/keys/a").unwrap();
+            assert_eq!(held.as_ref(), Some(&new), "{id}");
+        }
+        assert_eq!(pins.file(&[9; 16], "dev/keys/b").unwrap(), None);
+        // Its own counts wherever it lies.
+        assert_eq!(pins.file(&[2; 16], "dev/keys/b").unwrap(), Some(new));
+    }
+}

@@ -221,6 +221,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn all_that_is_kept_of_a_vault_lies_in_its_folder_under_a_name_of_its_own() {
+        let (dir, pins) = pins();
+        assert!(pins.dir().starts_with(dir.path()));
+        let files = [pins.lock_file(), pins.journal_file(), pins.accepted_dir(1)];
+        for (at, file) in files.iter().enumerate() {
+            assert!(
+                file.starts_with(pins.dir()) && !files[..at].contains(file),
+                "{file:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_damaged_chain_or_hook_pin_is_no_pin() {
         let (_dir, pins) = pins();
         let (one, two) = (hex(&[1; 32]), hex(&[2; 32]));

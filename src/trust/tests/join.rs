@@ -249,6 +249,12 @@ fn of_another_branch_is_taken_what_it_has_since_it_parted() {
     let branch = read(&both(&[], &[]), &[]).unwrap();
     assert_eq!((branch.common.number, branch.newest.number), (2, 2));
     assert!(branch.hashes.is_empty() && branch.files.is_empty());
+    // One may part from the founding version.
+    let aside = next(&one, 1, &[ADA, EVE]);
+    let parts = [(&founding, &[ADA][..]), (&aside, &[ADA, EVE])];
+    let branch = read(&files_of(&parts, &[]), &[]).unwrap();
+    let aside = signed(&aside, &[ADA, EVE]);
+    assert_eq!((branch.common.number, branch.hashes), (1, vec![aside.hash]));
     // One that does not hold is refused, and so is another vault.
     assert!(read(&both(&[(&third, &[])], &[]), &[]).is_err());
     let stranger = Draft {

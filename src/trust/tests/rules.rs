@@ -174,6 +174,8 @@ fn where_the_memory_does_not_read_looking_goes_on_and_nothing_else() {
     assert!(matches!(vault.open(), Err(TrustError::Damaged { .. })));
     let looking = look(&vault.tree(), &vault.world).unwrap().unwrap();
     assert_eq!(looking.standing, Standing::Forgotten);
+    let fault = looking.fault(&vault.tree());
+    assert!(matches!(fault, TrustError::Damaged { .. }), "{fault:?}");
 }
 
 #[test]
