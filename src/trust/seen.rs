@@ -318,6 +318,13 @@ mod tests {
                 .values
                 .is_empty()
         );
+        // Of a document as large as any: names of 128 bytes.
+        let values = (0..10_000)
+            .map(|n| (format!("N{n:0127}"), mark(n)))
+            .collect();
+        let largest = DocumentPin { values, ..pin };
+        pins.set_document(&[2; 16], &largest, Sync::Lazy).unwrap();
+        assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), largest);
     }
 
     #[test]
