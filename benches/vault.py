@@ -1,4 +1,6 @@
-"""Whole processes beside their peers, started in turn; what counts is the ratio of the medians: `bash benches/vault`."""
+"""Whole processes beside their peers, started in turn; what counts is the ratio of the medians: `bash benches/vault`.
+
+Two vaults: one of documents, which is all that SOPS has beside it, and one with 10,000 sealed files in it, too."""
 
 import os
 import random
@@ -24,8 +26,7 @@ DROPPED = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 class Lab:
     def __init__(self, root):
         self.root = root
-        self.vault = self.at("vault")
-        os.makedirs(self.vault)
+        self.vault, self.shelf = self.at("vault"), self.at("shelf")
         peers = os.path.dirname(shutil.which("sops"))
         self.env = {"HOME": self.at("home"), "PATH": f"{peers}:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8",
                     "SOPS_AGE_KEY_FILE": self.at("key"), "CLWS_CONFIG_DIR": self.at("config"),
@@ -42,43 +43,43 @@ class Lab:
             sys.exit(f"{script}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
         return done.stdout
 
-    def clws(self, *words, input=""):
-        done = subprocess.run([CLWS, *words], env=self.env, cwd=self.vault, input=input, capture_output=True, text=True)
+    def clws(self, *words, input="", vault=None):
+        done = subprocess.run([CLWS, *words], env=self.env, cwd=vault or self.vault, input=input, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"clws {words}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
-    def took(self, words, input=None):
+    def took(self, words, input=None, vault=None):
         """Milliseconds."""
         began = time.perf_counter()
-        done = subprocess.run(words, env=self.env, cwd=self.vault, input=input, **DROPPED)
+        done = subprocess.run(words, env=self.env, cwd=vault or self.vault, input=input, **DROPPED)
         took = (time.perf_counter() - began) * 1000
         if done.returncode:
             sys.exit(f"{words}: {done.returncode}")
         return took
 
-    def in_turn(self, commands, rounds=ROUNDS):
+    def in_turn(self, commands, rounds=ROUNDS, vault=None):
         """The medians of commands that take turns; one that is a function is called for its words."""
         times = [[] for _ in commands]
         for _ in range(rounds + 1):
             for command, all in zip(commands, times):
                 words, input = command() if callable(command) else (command, None)
-                all.append(self.took(words, input))
+                all.append(self.took(words, input, vault))
         return [statistics.median(all[1:]) for all in times]
 
-    def memory(self, words):
+    def memory(self, words, vault=None):
         """Most memory of a command, MiB."""
         program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);" \
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-        out = subprocess.run([sys.executable, "-c", program, *words], env=self.env, cwd=self.vault, check=True,
+        out = subprocess.run([sys.executable, "-c", program, *words], env=self.env, cwd=vault or self.vault, check=True,
                              capture_output=True, text=True)
         return int(out.stdout) / 1024
 
 
 def build(lab):
-    """One vault and the same content for each peer."""
+    """The vaults, and the same content for each peer."""
     r = random.Random(1)
     values = [(f"NAME_{n:05}", f"{r.getrandbits(128):032x}") for n in range(VALUES)]
-    os.makedirs(lab.at("source/files"))
+    os.makedirs(lab.at("source"))
     with open(lab.at("source/many.env"), "w") as file:
         file.writelines(f"{name}={value}\n" for name, value in values)
     with open(lab.at("source/thousand.env"), "w") as file:
@@ -88,13 +89,16 @@ def build(lab):
     with open(lab.at("many.yaml"), "w") as file:
         file.writelines(f"{name}: {value}\n" for name, value in values)
     for n in range(FILES):
-        folder = lab.at(f"source/files/d{n // 100:02}")
+        folder = lab.at(f"shelved/files/d{n // 100:02}")
         os.makedirs(folder, exist_ok=True)
         with open(f"{folder}/f{n:05}.bin", "wb") as file:
             file.write(r.randbytes(1024))
-    lab.clws("init", "--name", "ada")
-    lab.clws("secret", "set", "prod/one/TOKEN", input="hunter2 and a little more")
-    lab.clws("import", lab.at("source"), "--scope", "prod", "--yes")
+    for vault in lab.vault, lab.shelf:
+        os.makedirs(vault)
+        lab.clws("init", "--name", "ada", vault=vault)
+        lab.clws("secret", "set", "prod/one/TOKEN", input="hunter2 and a little more", vault=vault)
+        lab.clws("import", lab.at("source"), "--scope", "prod", "--yes", vault=vault)
+    lab.clws("import", lab.at("shelved"), "--scope", "prod", "--yes", vault=lab.shelf)
     lab.sh("age-keygen -o key 2>/dev/null")
     lab.public = lab.sh("age-keygen -y key").strip()
     lab.sh(f"printf hunter2 | age -r {lab.public} -o one.age; printf 'token: hunter2\\n' >one.yaml; "
@@ -104,7 +108,7 @@ def build(lab):
     lab.sh("gpg --batch -q --passphrase '' --quick-generate-key a@b.invalid; pass init a@b.invalid; echo hunter2 | pass insert -e one")
     os.makedirs(lab.at("age"))
     for n in range(AGE_FILES):
-        lab.sh(f"age -r {lab.public} -o age/{n}.age source/files/d{n // 100:02}/f{n:05}.bin")
+        lab.sh(f"age -r {lab.public} -o age/{n}.age shelved/files/d{n // 100:02}/f{n:05}.bin")
 
 
 ROWS = []
@@ -159,6 +163,8 @@ def setting(lab):
 
     mine, theirs = lab.in_turn([ours, its], SLOW_ROUNDS)
     row("sops set / secret set, in 10,000 values", theirs / mine, 150, most=False)
+    [beside] = lab.in_turn([ours], SLOW_ROUNDS, lab.shelf)
+    row("sops set / secret set, beside 10,000 sealed files", theirs / beside)
     lab.sh(f"strace -f -e trace=fsync,fdatasync,syncfs,sync -o {lab.at('syncs')} {CLWS} secret set prod/many/NAME_05000 <{lab.at('word')}",
            cwd=lab.vault)
     with open(lab.at("syncs")) as file:
@@ -180,9 +186,9 @@ def opening(lab):
             return ["bash", "-euc", script, "x", lab.at("age"), lab.at("key")], None
 
         def copied():
-            return ["cp", "-r", lab.at("source/files"), f"{shelf}/c{next(turn)}"], None
+            return ["cp", "-r", lab.at("shelved/files"), f"{shelf}/c{next(turn)}"], None
 
-        mine, its, copy = lab.in_turn([files, loop, copied], 3)
+        mine, its, copy = lab.in_turn([files, loop, copied], 3, lab.shelf)
     finally:
         shutil.rmtree(shelf)
     row("age -d in a loop / export of sealed files, a file", its / AGE_FILES / (mine / FILES), 25, most=False)
@@ -190,20 +196,24 @@ def opening(lab):
 
 
 def overview(lab):
+    recipients = {}
     for n in range(READERS):
         lab.sh(f"age-keygen -o reader{n} 2>/dev/null")
         key = lab.sh(f"age-keygen -y reader{n}").strip()
-        with open(os.path.join(lab.vault, f"recipients/reader{n}.toml"), "w") as file:
-            file.write(f'[party]\nkind = "person"\nname = "reader{n}"\n\n[recipient.main]\nage = "{key}"\n\n[end]\n')
-    lab.clws("trust", "sign", "--yes")
-    for n in range(READERS):
-        lab.clws("access", "grant", f"reader{n}", "prod/many", "--read", "--yes")
+        recipients[f"reader{n}"] = f'[party]\nkind = "person"\nname = "reader{n}"\n\n[recipient.main]\nage = "{key}"\n\n[end]\n'
     ours = {"list": [CLWS, "secret", "list", "prod/many"], "check": [CLWS, "check"]}
-    base, *times = lab.in_turn([["/bin/true"], *ours.values()], SLOW_ROUNDS)
-    for (name, words), took in zip(ours.items(), times):
-        what = f"{name}, 10,000 values and {READERS} readers"
-        row(f"{what}: seconds", took / 1000, 1)
-        row(f"{what}: MiB", lab.memory(words), 100)
+    for vault, beside, wanted in (lab.vault, "", (1, 100)), (lab.shelf, ", 10,000 files", (None, None)):
+        for name, text in recipients.items():
+            with open(os.path.join(vault, f"recipients/{name}.toml"), "w") as file:
+                file.write(text)
+        lab.clws("trust", "sign", "--yes", vault=vault)
+        for name in recipients:
+            lab.clws("access", "grant", name, "prod/many", "--read", "--yes", vault=vault)
+        times = lab.in_turn(list(ours.values()), SLOW_ROUNDS, vault)
+        for (name, words), took in zip(ours.items(), times):
+            what = f"{name}, 10,000 values and {READERS} readers{beside}"
+            row(f"{what}: seconds", took / 1000, wanted[0])
+            row(f"{what}: MiB", lab.memory(words, vault), wanted[1])
 
 
 def main():
