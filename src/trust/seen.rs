@@ -291,7 +291,7 @@ mod tests {
         let pin = DocumentPin {
             path: "prod/web".into(),
             seq: 3,
-            key_id: String::new(),
+            key_id: "ab".repeat(32),
             hash: [1; 32],
             values,
         };
