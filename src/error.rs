@@ -184,7 +184,7 @@ impl fmt::Debug for Error {
 ///
 /// For commands, where a message is used once. Where callers must tell cases apart, an enum beside
 /// the code is the better way.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
     code: Code,

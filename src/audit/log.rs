@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::OpenLog;
 use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SigningKey};
 use crate::crypto::{decode_base64, encode_base64, from_hex, hex, sha256};
 use crate::error::{Code, Explain};
@@ -105,29 +106,39 @@ impl Log {
     /// # Errors
     /// [`AuditError::NotWritable`]: the caller must then not open anything.
     pub fn record(&self, world: &World, event: &Event<'_>, sync: Sync) -> Result<(), AuditError> {
+        if sync == Sync::Lazy {
+            return self.append(world, &self.open()?, event);
+        }
+        let open = OpenLog::of(self)?;
+        open.add(world, event)?;
+        open.sync()
+    }
+
+    pub(super) fn open(&self) -> Result<File, AuditError> {
         fs::ensure_private_dir(&self.dir).map_err(AuditError::NotWritable)?;
         let path = self.file();
-        let fail = |doing| FsError::io(doing, &path);
-        let mut file = OpenOptions::new()
+        OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
             .open(&path)
-            .map_err(|error| AuditError::NotWritable(fail("open")(error)))?;
-        self.append(world, &mut file, event, sync)
+            .map_err(|error| AuditError::NotWritable(FsError::io("open", &path)(error)))
     }
 
-    fn append(
+    pub(super) fn not_written(&self, error: std::io::Error) -> AuditError {
+        AuditError::NotWritable(FsError::io("write", &self.file())(error))
+    }
+
+    /// Adds a line, under the file's lock, which stays taken.
+    pub(super) fn append(
         &self,
         world: &World,
-        file: &mut File,
+        file: &File,
         event: &Event<'_>,
-        sync: Sync,
     ) -> Result<(), AuditError> {
-        let path = self.file();
-        let fail = |error| AuditError::NotWritable(FsError::io("write", &path)(error));
-        while let Err(errno) = flock(&*file, FlockOperation::LockExclusive) {
+        let fail = |error| self.not_written(error);
+        while let Err(errno) = flock(file, FlockOperation::LockExclusive) {
             if errno != Errno::INTR {
                 return Err(fail(errno.into()));
             }
@@ -155,11 +166,8 @@ impl Log {
         // The signature is over the line as it stands without its last member.
         out.push_str(body.strip_suffix('}').unwrap_or(&body));
         out.push_str(&format!(",\"sig\":\"{signature}\"}}\n"));
-        file.write_all(out.as_bytes()).map_err(fail)?;
-        if sync == Sync::Disk {
-            file.sync_data().map_err(fail)?;
-        }
-        Ok(())
+        let mut end = file;
+        end.write_all(out.as_bytes()).map_err(fail)
     }
 
     /// The key of this machine that signs lines; made at the first use.
@@ -282,14 +290,14 @@ struct Tail {
 }
 
 impl Tail {
-    fn read(file: &mut File) -> std::io::Result<Self> {
+    fn read(mut file: &File) -> std::io::Result<Self> {
         let size = file.seek(SeekFrom::End(0))?;
         let mut window = 4096;
         loop {
             let start = size.saturating_sub(window);
             file.seek(SeekFrom::Start(start))?;
             let mut bytes = Vec::with_capacity(usize::try_from(size - start).unwrap_or(0) + 1);
-            (&*file).take(size - start).read_to_end(&mut bytes)?;
+            file.take(size - start).read_to_end(&mut bytes)?;
             if let Some(tail) = Self::of(&bytes, start == 0)? {
                 return Ok(tail);
             }

@@ -6,6 +6,8 @@
 
 mod entry;
 mod log;
+mod open;
 
 pub use entry::Entry;
 pub use log::{AuditError, Event, Log, Verified};
+pub use open::OpenLog;

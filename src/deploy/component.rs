@@ -10,6 +10,7 @@ use super::hook::Where;
 use super::leases::{self, Leases};
 use super::leftover;
 use super::limit::Limit;
+use super::opening::Opening;
 use super::place::{self, Opened};
 use super::plan::{ComponentPlan, Purpose};
 use super::probe::Patience;
@@ -59,7 +60,7 @@ pub(super) struct Bringing<'a> {
     /// Who deploys.
     pub(super) by: &'a str,
     /// Opens the secrets of a component; logged before.
-    pub(super) open: &'a dyn Fn(&ComponentPlan) -> Result<Opened, Error>,
+    pub(super) opening: &'a Opening<'a>,
     /// What a server beside the vault makes for it.
     pub(super) leases: &'a Leases<'a>,
     /// Shows a line of what a step prints.
@@ -136,7 +137,8 @@ impl Bringing<'_> {
     /// The values for a purpose: those of the vault, logged before, and those of the server.
     pub(super) async fn opened(&self, purpose: Purpose) -> Result<Opened, Error> {
         let plan = self.plan.with_secrets(purpose);
-        let mut opened = (self.open)(&plan)?;
+        let opening = self.opening.open(&plan);
+        let mut opened = self.limit.apart_from(opening).await?;
         self.leases.add(&plan, &mut opened).await?;
         Ok(opened)
     }

@@ -6,6 +6,7 @@
 //!
 //! How many hosts there are at a time is bounded, too: by the descriptors that this process may have.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -24,11 +25,13 @@ pub const HOST_TIME: Duration = Duration::from_secs(300);
 pub type Signals = watch::Receiver<Option<Code>>;
 
 /// The limit of one host.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Limit {
     pub(super) host: String,
     time: Duration,
-    over: Instant,
+    over: Cell<Instant>,
+    /// Since when something is done that does not count.
+    apart: Cell<Option<Instant>>,
     signals: Signals,
 }
 
@@ -50,14 +53,30 @@ impl Limit {
         Self {
             host: host.to_owned(),
             time,
-            over: Instant::now() + time,
+            over: Cell::new(Instant::now() + time),
+            apart: Cell::new(None),
             signals,
         }
     }
 
+    /// When its time is over, as far as is known now.
+    fn over(&self) -> Instant {
+        let apart = self.apart.get().map(|since| since.elapsed());
+        self.over.get() + apart.unwrap_or_default()
+    }
+
     /// Whether its time is over.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.over
+        Instant::now() >= self.over()
+    }
+
+    /// Does what takes nothing of the host's time: clws waits for its own disk, say.
+    pub(super) async fn apart_from<T>(&self, work: impl Future<Output = T>) -> T {
+        self.apart.set(Some(Instant::now()));
+        let done = work.await;
+        self.over.set(self.over());
+        self.apart.set(None);
+        done
     }
 
     /// Does the work, unless a signal comes or the time is over before it is done.
@@ -76,10 +95,15 @@ impl Limit {
                 _ => std::future::pending().await,
             }
         };
+        let over = async {
+            while !self.is_over() {
+                sleep_until(self.over()).await;
+            }
+        };
         tokio::select! {
             biased;
             code = signal => Err(Problem::new(code, format!("the deploy to {} was interrupted", self.host)).into()),
-            () = sleep_until(self.over) => Err(Problem::new(
+            () = over => Err(Problem::new(
                 Code::Host,
                 format!("{} was not done within {} s", self.host, self.time.as_secs()),
             )
@@ -172,6 +196,8 @@ fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::sleep;
+
     use super::*;
 
     fn run<T>(work: impl Future<Output = T>) -> T {
@@ -193,6 +219,26 @@ mod tests {
             sender.send(Some(Code::Terminated)).unwrap();
             let error = limit.run(hangs()).await.unwrap_err();
             assert_eq!(error.code(), Code::Terminated);
+        });
+    }
+
+    #[test]
+    fn what_clws_itself_waits_for_is_no_time_of_the_host() {
+        run(async {
+            let moment = Duration::from_millis(100);
+            let (_sender, signals) = watch::channel(None);
+            let limit = Limit::of("box", moment, signals);
+            // In the middle of what is limited, and longer than all of it.
+            let waits = async {
+                limit.apart_from(sleep(3 * moment)).await;
+                Ok(())
+            };
+            limit.run(waits).await.unwrap();
+            assert!(!limit.is_over());
+            let rest = Instant::now();
+            let hangs = std::future::pending::<Result<(), Error>>();
+            assert_eq!(limit.run(hangs).await.unwrap_err().code(), Code::Host);
+            assert!(limit.is_over() && rest.elapsed() < 2 * moment);
         });
     }
 

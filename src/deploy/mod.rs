@@ -57,6 +57,7 @@ mod step;
 mod stream;
 mod survey;
 mod switch;
+mod syncing;
 mod target;
 mod template;
 mod users;

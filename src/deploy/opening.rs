@@ -1,50 +1,95 @@
-//! Opens the values that a component is given, in the revs that its plan says.
+//! Opens the values that components are given, in the revs that their plans say.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::place::Opened;
 use super::plan::ComponentPlan;
+use super::syncing::Syncing;
+use crate::audit::OpenLog;
 use crate::error::{Code, Error, Problem};
 use crate::name::SecretName;
 use crate::secret::Plain;
 use crate::vault::{Reader, Vault};
 
-/// Opens the secrets of one component: all judged first, then logged and synced in one line.
-///
-/// # Errors
-/// [`crate::vault::OpenError`] and its like; CONFLICT where one is not the rev that was planned.
-pub(super) fn open(
-    vault: &Vault,
-    reader: &Reader<'_>,
-    plan: &ComponentPlan,
-) -> Result<Opened, Error> {
-    if plan.secrets.is_empty() {
-        return Ok(Opened::new());
+/// Opens values for many hosts at a time. Those who come at the same moment wait for the disk together.
+pub(super) struct Opening<'a> {
+    vault: &'a Vault,
+    reader: &'a Reader<'a>,
+    /// Opened at the first use.
+    log: OnceCell<Waited>,
+}
+
+/// The log, and the wait for its disk.
+struct Waited {
+    log: Arc<OpenLog>,
+    syncing: Syncing,
+}
+
+impl<'a> Opening<'a> {
+    pub(super) fn new(vault: &'a Vault, reader: &'a Reader<'a>) -> Self {
+        Self {
+            vault,
+            reader,
+            log: OnceCell::new(),
+        }
     }
-    let mut names = Vec::new();
-    for (secret, rev) in plan.secrets.values() {
-        let (now, _) = vault.peek(secret)?;
-        same_rev(secret, now, *rev)?;
-        names.push(secret.to_string());
+
+    /// Opens the secrets of one component: all judged first, then logged in one line, then opened when that
+    /// is on the disk.
+    ///
+    /// # Errors
+    /// [`crate::vault::OpenError`] and its like; [`crate::audit::AuditError`]; CONFLICT where one is not the
+    /// rev that was planned.
+    pub(super) async fn open(&self, plan: &ComponentPlan) -> Result<Opened, Error> {
+        if plan.secrets.is_empty() {
+            return Ok(Opened::new());
+        }
+        let mut names = Vec::new();
+        for (secret, rev) in plan.secrets.values() {
+            let (now, _) = self.vault.peek(secret)?;
+            same_rev(secret, now, *rev)?;
+            names.push(secret.to_string());
+        }
+        let Waited { log, syncing } = self.log()?;
+        self.reader.add_use(log, &names)?;
+        syncing.wait().await?;
+        // Nobody else opens anything between this and the last of them.
+        self.reader.take_as_logged(names);
+        let mut opened = Opened::new();
+        for (name, (secret, rev)) in &plan.secrets {
+            let (value, now) = self.value(secret)?;
+            same_rev(secret, now, *rev)?;
+            opened.insert(name.clone(), value);
+        }
+        Ok(opened)
     }
-    reader.log_ahead(names)?;
-    let mut opened = Opened::new();
-    for (name, (secret, rev)) in &plan.secrets {
-        let (value, now) = match secret {
+
+    fn log(&self) -> Result<&Waited, Error> {
+        if let Some(waited) = self.log.get() {
+            return Ok(waited);
+        }
+        let log = Arc::new(OpenLog::of(self.vault.log())?);
+        let disk = Arc::clone(&log);
+        let syncing = Syncing::new(move || Ok(disk.sync()?));
+        Ok(self.log.get_or_init(|| Waited { log, syncing }))
+    }
+
+    fn value(&self, secret: &SecretName) -> Result<(Plain, u64), Error> {
+        match secret {
             SecretName::Value(document, value) => {
-                let value = reader.value(document, value)?;
-                (value.value, value.rev)
+                let value = self.reader.value(document, value)?;
+                Ok((value.value, value.rev))
             }
             SecretName::File(path) => {
                 let mut bytes = Zeroizing::new(Vec::new());
-                let (_, rev) = reader.file(path, &mut *bytes)?;
-                (Plain::new(std::mem::take(&mut *bytes)), rev)
+                let (_, rev) = self.reader.file(path, &mut *bytes)?;
+                Ok((Plain::new(std::mem::take(&mut *bytes)), rev))
             }
-        };
-        same_rev(secret, now, *rev)?;
-        opened.insert(name.clone(), value);
+        }
     }
-    Ok(opened)
 }
 
 fn same_rev(secret: &SecretName, now: u64, planned: u64) -> Result<(), Problem> {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::component::{Bringing, stop};
 use super::leases::Leases;
 use super::limit::{Limit, Signals, at_once};
-use super::opening;
+use super::opening::Opening;
 use super::output::Quota;
 use super::outside::Outside;
 use super::plan::{ComponentPlan, HostPlan, Plan};
@@ -89,6 +89,7 @@ impl Run<'_> {
     pub async fn deploy(&self, plan: &Plan) -> Vec<Row> {
         let deploy = format!("{}-{}", self.vault.world().now().compact(), self.by);
         let table = Table::new(plan, self);
+        let opening = Opening::new(self.vault, self.reader);
         let most = at_once(self.parallel, plan);
         let mut visits = FuturesUnordered::new();
         loop {
@@ -97,7 +98,7 @@ impl Run<'_> {
                 && let Some(at) = table.take_host()
             {
                 if let Some(host) = plan.hosts.get(at) {
-                    visits.push(self.visit(at, host, &deploy, &table));
+                    visits.push(self.visit(at, host, (&deploy, &opening), &table));
                 }
             }
             if visits.is_empty() {
@@ -117,7 +118,13 @@ impl Run<'_> {
     }
 
     /// Works on a host as long as something can begin there.
-    async fn visit(&self, at: usize, plan: &HostPlan, deploy: &str, table: &Table<'_, '_>) {
+    async fn visit(
+        &self,
+        at: usize,
+        plan: &HostPlan,
+        shared: (&str, &Opening<'_>),
+        table: &Table<'_, '_>,
+    ) {
         let name = plan.host.name.as_str();
         (self.report)(Event::Connects(name));
         let began = Instant::now();
@@ -130,7 +137,7 @@ impl Run<'_> {
                         plan.host.name, target.facts.run
                     ));
                 }
-                self.work(at, plan, deploy, table, (&target, &limit)).await;
+                self.work(at, plan, shared, table, (&target, &limit)).await;
                 target.close().await;
             }
             Err(error) => table.unreached(at, error, began),
@@ -143,13 +150,12 @@ impl Run<'_> {
         &self,
         at: usize,
         plan: &HostPlan,
-        deploy: &str,
+        (deploy, opening): (&str, &Opening<'_>),
         table: &Table<'_, '_>,
         (target, limit): (&Target, &Limit),
     ) {
         let quota = Quota::new(self.say, plan.host.name.as_str());
         let say = |line: &str| quota.say(line);
-        let open = |plan: &ComponentPlan| opening::open(self.vault, self.reader, plan);
         while !self.is_interrupted() {
             let Some(at) = table.begin_on(at) else { return };
             let Some(component) = plan.components.get(at.1) else {
@@ -168,7 +174,7 @@ impl Run<'_> {
                 plan: component,
                 deploy,
                 by: self.by,
-                open: &open,
+                opening,
                 leases: &leases,
                 say: &say,
                 limit,

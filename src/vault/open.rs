@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::audit::{Event, Log};
+use crate::audit::{AuditError, Event, Log, OpenLog};
 use crate::cores::lock;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy, SigningKey};
 use crate::crypto::transit::TransitKey;
@@ -335,6 +335,28 @@ impl Vault {
     /// # Errors
     /// [`crate::audit::AuditError`]: nothing may then be opened or changed.
     pub fn record_use(&self, what: &str, secrets: &[String], sync: Sync) -> Result<(), Error> {
+        self.each_line(what, secrets, |event, is_last| {
+            // The last line's sync takes those before it along: they lie in one file.
+            let sync = if is_last { sync } else { Sync::Lazy };
+            self.log.record(&self.world, event, sync)
+        })
+    }
+
+    /// The same in a log that is held open. It counts when that was synced.
+    ///
+    /// # Errors
+    /// As [`Self::record_use`].
+    pub fn add_use(&self, log: &OpenLog, what: &str, secrets: &[String]) -> Result<(), Error> {
+        self.each_line(what, secrets, |event, _| log.add(&self.world, event))
+    }
+
+    /// Spreads the names of a use over lines; tells the last one.
+    fn each_line(
+        &self,
+        what: &str,
+        secrets: &[String],
+        mut write: impl FnMut(&Event<'_>, bool) -> Result<(), AuditError>,
+    ) -> Result<(), Error> {
         let mut rest = secrets;
         loop {
             let (line, more) = rest.split_at(fitting(rest));
@@ -345,9 +367,7 @@ impl Vault {
                 secrets: line,
                 more: serde_json::Map::new(),
             };
-            // The last line's sync takes those before it along: they lie in one file.
-            let sync = if rest.is_empty() { sync } else { Sync::Lazy };
-            self.log.record(&self.world, &event, sync)?;
+            write(&event, rest.is_empty())?;
             if rest.is_empty() {
                 return Ok(());
             }

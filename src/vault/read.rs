@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::audit::OpenLog;
 use crate::cores;
 use crate::crypto::DataKey;
 use crate::error::Error;
@@ -144,8 +145,22 @@ impl<'a> Reader<'a> {
     /// [`crate::audit::AuditError`].
     pub fn log_ahead(&self, names: Vec<String>) -> Result<(), Error> {
         self.vault.record_use(self.what, &names, self.sync)?;
-        self.logged.borrow_mut().extend(names);
+        self.take_as_logged(names);
         Ok(())
+    }
+
+    /// Adds the use of many secrets to a log that is held open, for whoever waits until it is synced, says
+    /// so ([`Self::take_as_logged`]), and opens them then.
+    ///
+    /// # Errors
+    /// [`crate::audit::AuditError`].
+    pub fn add_use(&self, log: &OpenLog, names: &[String]) -> Result<(), Error> {
+        self.vault.add_use(log, self.what, names)
+    }
+
+    /// Takes note that these uses are logged, each for the one opening that follows.
+    pub fn take_as_logged(&self, names: Vec<String>) {
+        self.logged.borrow_mut().extend(names);
     }
 
     /// Takes note that a use that was logged ahead has happened.

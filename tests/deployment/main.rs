@@ -37,6 +37,7 @@ mod a_server_signs_certificates_for_a_deploy;
 mod a_session_is_a_terminal_on_the_host;
 mod a_session_leaves_nothing_behind;
 mod a_session_on_a_host_has_its_secrets;
+mod a_slow_disk_holds_up_no_host;
 mod a_template_says_a_value_as_it_is;
 mod a_tls_pair_is_rotated;
 mod a_value_gets_a_new_one_everywhere;

@@ -12,7 +12,7 @@ use crate::deploy::Channel;
 use crate::deploy::asking::Asking;
 use crate::deploy::docker::Engine;
 use crate::deploy::hook::Where;
-use crate::deploy::opening;
+use crate::deploy::opening::Opening;
 use crate::deploy::place::{Opened, fill};
 use crate::deploy::plan::{ComponentPlan, Purpose};
 use crate::deploy::probe::{MOMENT, Patience, QUESTION};
@@ -21,7 +21,7 @@ use crate::deploy::receipt::Receipt;
 use crate::deploy::value_hook::EnvValue;
 use crate::error::Error;
 use crate::text::{clean_line, list};
-use crate::vault::{Reader, Vault};
+use crate::world::World;
 
 /// What is shown where an answer may have a value in it that is not known here, and so could not be left
 /// out.
@@ -75,8 +75,8 @@ pub(super) fn time_for(plan: &ComponentPlan) -> Duration {
 
 /// Asks the components of one host.
 pub(super) struct Asker<'a> {
-    pub(super) vault: &'a Vault,
-    pub(super) reader: &'a Reader<'a>,
+    pub(super) world: &'a World,
+    pub(super) opening: &'a Opening<'a>,
     pub(super) channel: &'a Channel,
     pub(super) engine: Option<&'a Engine>,
 }
@@ -101,7 +101,7 @@ impl Asker<'_> {
             names: &names,
             engine: self.engine,
             running: None,
-            world: self.vault.world(),
+            world: self.world,
         };
         let with_address = around.names_with_address(None).await;
         let names = with_address.unwrap_or_else(|_| names.clone());
@@ -132,7 +132,7 @@ impl Asker<'_> {
     async fn answer(&self, around: Asking<'_>, probe: &Probe, drift: &Drift) -> Answer {
         let plan = around.plan;
         let opened = match self.needed(plan, probe, drift) {
-            Ok(needed) => self.open(plan, |name| needed.contains(name)),
+            Ok(needed) => self.open(plan, |name| needed.contains(name)).await,
             Err(why) => return Answer::Unasked { why, next: None },
         };
         let opened = match opened {
@@ -152,9 +152,11 @@ impl Asker<'_> {
             return Answer::Right;
         }
         let is_known = drift.others().next().is_none() && plan.outside.is_empty();
-        let all = match is_known.then(|| self.open(plan, |_| true)) {
-            Some(Ok(all)) => all,
-            Some(Err(_)) | None => return Answer::Wrong(HIDDEN.to_owned()),
+        if !is_known {
+            return Answer::Wrong(HIDDEN.to_owned());
+        }
+        let Ok(all) = self.open(plan, |_| true).await else {
+            return Answer::Wrong(HIDDEN.to_owned());
         };
         let again = Asking {
             opened: &all,
@@ -217,15 +219,15 @@ impl Asker<'_> {
     /// Opens some of a component's values, logged before.
     ///
     /// # Errors
-    /// As for [`opening::open`].
-    pub(super) fn open(
+    /// As for [`Opening::open`].
+    pub(super) async fn open(
         &self,
         plan: &ComponentPlan,
         is_wanted: impl Fn(&str) -> bool,
     ) -> Result<Opened, Error> {
         let mut wanted = plan.with_secrets(Purpose::Run);
         wanted.secrets.retain(|name, _| is_wanted(name));
-        opening::open(self.vault, self.reader, &wanted)
+        self.opening.open(&wanted).await
     }
 }
 

@@ -31,6 +31,7 @@ use self::planned::{Planned, planned};
 use self::runs::Runner;
 use self::script::{Listed, list};
 use super::limit::at_once;
+use super::opening::Opening;
 use super::outside::{Place, Version};
 use super::plan::ComponentPlan;
 use super::receipt::Receipt;
@@ -146,7 +147,9 @@ impl Survey<'_> {
         let most = at_once(self.parallel, hosts.as_slice());
         let Planned { mut hosts, faults } = planned(self.vault, hosts)?;
         self.look_at_server(&mut hosts).await;
-        let looking = hosts.into_iter().map(|(host, meant)| self.at(host, meant));
+        let opening = self.reader.map(|reader| Opening::new(self.vault, reader));
+        let looking = hosts.into_iter();
+        let looking = looking.map(|(host, meant)| self.at(host, meant, opening.as_ref()));
         let seen = pin!(stream::iter(looking).buffered(most));
         let mut hosts: Vec<HostSeen> = seen.collect().await;
         // Where it is to run is not known of a hook that does not hold.
@@ -178,9 +181,14 @@ impl Survey<'_> {
         plans.iter_mut().for_each(|plan| plan.learn(&versions));
     }
 
-    async fn at(&self, host: Host, meant: Vec<(Component, Meant)>) -> HostSeen {
+    async fn at(
+        &self,
+        host: Host,
+        meant: Vec<(Component, Meant)>,
+        opening: Option<&Opening<'_>>,
+    ) -> HostSeen {
         let time = LOOK.saturating_add(self.time_to_ask(&meant));
-        let looked = match timeout(time, self.inside(&host, &meant)).await {
+        let looked = match timeout(time, self.inside(&host, &meant, opening)).await {
             Ok(looked) => looked,
             Err(_) => Err(Problem::new(
                 Code::Host,
@@ -237,6 +245,7 @@ impl Survey<'_> {
         &self,
         host: &Host,
         meant: &[(Component, Meant)],
+        opening: Option<&Opening<'_>>,
     ) -> Result<(Vec<Space>, Vec<(Component, There)>), Error> {
         let channel = self.connect(host).await?;
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
@@ -279,11 +288,11 @@ impl Survey<'_> {
             let has_folder = runner.has_folder(&component);
             let is_up = has_folder && matches!(runs, Runs::Up { .. } | Runs::Nothing);
             // What does not run is a finding of its own.
-            let answers = match (self.reader, plan, &drift) {
-                (Some(reader), Some(plan), Some(drift)) if is_up => {
+            let answers = match (opening, plan, &drift) {
+                (Some(opening), Some(plan), Some(drift)) if is_up => {
                     let asker = Asker {
-                        vault: self.vault,
-                        reader,
+                        world: self.vault.world(),
+                        opening,
                         channel: &channel,
                         engine,
                     };

@@ -123,7 +123,7 @@ impl Asker<'_> {
 
     /// Compares with the vault's own, as far as it can be opened here.
     async fn compare_with_vault(&self, around: Asking<'_>, secret: &str, seen: &mut ServedSeen) {
-        let Ok(opened) = self.open(around.plan, |name| name == secret) else {
+        let Ok(opened) = self.open(around.plan, |name| name == secret).await else {
             return;
         };
         let with = Asking {
