@@ -16,21 +16,19 @@ use crate::name::Component;
 pub(super) const LOOK: &str = r#"
 look() {
     [ ! -f "$3" ] || echo step
-    if cd "$2" 2>/dev/null; then
-        for folder in *; do
-            [ -d "$folder" ] || continue
-            name=
-            [ ! -f "$folder/container" ] || read -r name <"$folder/container"
-            printf 'folder\t%s\t%s\n' "$folder" "$name"
-        done
-    fi
+    for folder in "$2"/*; do
+        [ -d "$folder" ] || continue
+        name=
+        [ ! -f "$folder/container" ] || read -r name <"$folder/container"
+        printf 'folder\t%s\t%s\n' "${folder##*/}" "$name"
+    done
     echo receipt
     [ ! -e "$1" ] || cat "$1"
 }
 "#;
 
 /// Ends what runs in the folders of a component, `$1`, and in its step, `$2`, and removes them, but for
-/// the folders that are to stay.
+/// the folders that are to stay; with a new receipt to be kept before that.
 pub(super) const CLEAR: &str = r#"
 alive() { fields "$pid" && [ "$start" = "$began" ]; }
 end() {
@@ -46,7 +44,7 @@ end() {
     kill -s KILL -- "-$group" 2>/dev/null
     tries=0
     while alive; do
-        tries=$((tries + 1)); [ "$tries" -lt 40 ] || { echo "a process of $component does not end" >&2; exit 1; }
+        tries=$((tries + 1)); [ "$tries" -lt 40 ] || { echo "a process of $component does not end" >&2; return 1; }
         sleep 0.05
     done
 }
@@ -54,20 +52,19 @@ clear() {
     component=$1 step=$2 left=
     shift 2
     stays=$#
-    if [ -f "$step" ]; then end "$step"; else step=; fi
-    if cd "$component" 2>/dev/null; then
-        for folder in *; do
-            [ -d "$folder" ] || continue
-            for other; do [ "$other" != "$folder" ] || { left=yes; continue 2; }; done
-            [ ! -f "$folder/pid" ] || end "$folder/pid"
-            set -- "$@" "$folder"
-        done
-    fi
+    if [ -f "$step" ]; then end "$step" || return 1; else step=; fi
+    for folder in "$component"/*; do
+        [ -d "$folder" ] || continue
+        for other; do [ "$other" != "$folder" ] || { left=yes; continue 2; }; done
+        [ ! -f "$folder/pid" ] || end "$folder/pid" || return 1
+        set -- "$@" "$folder"
+    done
     shift "$stays"
-    [ -z "$step$*" ] || rm -rf -- ${step:+"$step"} "$@" || exit 1
-    [ -n "$left" ] || { cd / && rmdir -- "$component" 2>/dev/null; }
+    [ -z "$step$*" ] || rm -rf -- ${step:+"$step"} "$@" || return 1
+    [ -n "$left" ] || [ ! -d "$component" ] || rmdir -- "$component" 2>/dev/null
     return 0
 }
+replaced() { keep "$1" "$2" && shift 2 && clear "$@"; }
 "#;
 
 /// Where a step or probe of a component writes down who it is.
@@ -113,12 +110,12 @@ impl Found {
 pub(super) async fn look(target: &Target, component: &Component) -> Result<Found, Error> {
     let all = format!("{}/{component}", target.facts.run);
     let step = step_file(&target.facts.state, component);
-    let command = Command::new(r#"look "$@""#)
+    let command = Command::new("look")
         .argument(target.receipt_file(component))
         .argument(&all)
         .argument(step)
         .output_cap(2 * MAX_RECEIPT);
-    let text = target.ask("look at what there is", command).await?;
+    let text = target.call("look at what there is", &command, &[]).await?;
     let (listed, receipt) = text.split_once("receipt\n").unwrap_or((&text, ""));
     let folder = |line: &str| {
         let (folder, name) = line.strip_prefix("folder\t")?.split_once('\t')?;
@@ -144,28 +141,20 @@ pub(super) async fn clear(
     receipt: Option<&Receipt>,
 ) -> Result<(), Error> {
     let all = format!("{}/{component}", target.facts.run);
-    let names = stays.iter().filter_map(|path| {
-        let (folder, name) = path.rsplit_once('/')?;
-        (folder == all).then_some(name)
-    });
     let step = step_file(&target.facts.state, component);
-    let mut script = String::new();
-    let mut arguments = Vec::new();
-    let mut doing = String::new();
-    if let Some(receipt) = receipt {
-        script.push_str(r#"keep "$1" "$2"; shift 2; "#);
-        arguments.extend([target.receipt_file(component), receipt.print()]);
-        doing.push_str("keep its receipt and ");
-    }
-    script.push_str(r#"clear "$@""#);
-    doing.push_str("remove what is left over");
-    arguments.extend([all.clone(), step]);
-    arguments.extend(names.map(str::to_owned));
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    target
-        .sh(&doing, &script, &arguments, empty())
-        .await
-        .map(drop)
+    let (doing, mut command) = match receipt {
+        Some(receipt) => (
+            "keep its receipt and remove what is left over",
+            Command::new("replaced")
+                .argument(target.receipt_file(component))
+                .argument(receipt.print()),
+        ),
+        None => ("remove what is left over", Command::new("clear")),
+    };
+    command = command.argument(all).argument(step);
+    let stays = stays.iter().map(|path| (*path).to_owned());
+    command.arguments.extend(stays);
+    target.call(doing, &command, &[]).await.map(drop)
 }
 
 /// The components that have folders here.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Command;
 use super::conversation::MAX_INPUT;
 use super::docker::Visible;
 use super::hook::{FileHook, parse_mode};
@@ -247,7 +248,6 @@ const LABEL: &str = "container_file_t";
 /// each takes a host a millisecond or more, so modes come from the umask where they can, and `tell` prints
 /// short texts with the shell's own `printf`; there is no other on that PATH.
 pub(super) const PUT: &str = r#"
-give=take
 tell() { PATH=/dev/null printf %s "$1"; }
 take() {
     blocks=$(($1 / 65536)) rest=$(($1 % 65536))
@@ -255,26 +255,26 @@ take() {
     [ "$rest" -eq 0 ] || dd bs="$rest" count=1 iflag=fullblock 2>/dev/null
 }
 put() {
-    own=$1 entered=$2 label=$3
+    give=$1 own=$2 entered=$3 label=$4
     umask 077
-    [ -z "$own" ] || mkdir -p "$own" || exit 1
+    [ -z "$own" ] || mkdir -p "$own" || return 1
     umask 066
-    [ -z "$entered" ] || mkdir -p "$entered" || exit 1
-    shift 3
+    [ -z "$entered" ] || mkdir -p "$entered" || return 1
+    shift 4
     while [ $# -gt 0 ]; do
         folder=${1%/*}
         if [ ! -d "$folder" ]; then
             case $folder in "${entered:-//}"/*) umask 066;; *) umask 077;; esac
-            mkdir -p "$folder" || exit 1
+            mkdir -p "$folder" || return 1
         fi
         umask "$2"
-        "$give" "$5" >"$1" || { echo "$1 cannot be written" >&2; exit 1; }
-        [ -z "$3" ] || chown "$3" "$1" || exit 1
-        [ -z "$4" ] || chmod "$4" "$1" || exit 1
+        "$give" "$5" >"$1" || { echo "$1 cannot be written" >&2; return 1; }
+        [ -z "$3" ] || chown "$3" "$1" || return 1
+        [ -z "$4" ] || chmod "$4" "$1" || return 1
         shift 5
     done
     if [ "$give" = take ]; then
-        read -r end && [ "$end" = whole ] || { echo "they did not come whole" >&2; exit 1; }
+        read -r end && [ "$end" = whole ] || { echo "they did not come whole" >&2; return 1; }
     fi
     [ -z "$label" ] || chcon -R -t "$label" "$own"
 }
@@ -295,8 +295,9 @@ async fn put_together(
             words.extend(head(&file).iter().map(|word| Plain::from(word.as_str())));
             words.push(file.content);
         }
-        let script = r#"give=tell; put "$@""#;
-        return target.tell(DOING, script, &heads, &words).await;
+        let mut command = Command::new("put tell");
+        command.arguments = heads.map(str::to_owned).into();
+        return target.call(DOING, &command, &words).await.map(drop);
     }
     let mut input = zeroize::Zeroizing::new(Vec::with_capacity(all + END.len()));
     let mut arguments: Vec<String> = heads.map(str::to_owned).into();
@@ -309,7 +310,7 @@ async fn put_together(
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let input = Plain::new(std::mem::take(&mut *input));
     target
-        .sh(DOING, r#"put "$@""#, &arguments, input)
+        .sh(DOING, r#"put take "$@""#, &arguments, input)
         .await
         .map(drop)
 }

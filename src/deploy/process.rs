@@ -12,9 +12,16 @@ use crate::error::Error;
 const OUTPUT: u64 = 1024 * 1024;
 
 /// Shell functions on `/proc`: a zombie counts as gone, since only its parent has not looked yet.
-/// `known FILE` writes down who this shell is, and whatever it becomes.
+///
+/// `known FILE` writes down who this shell is, and whatever it becomes, in a folder that is closed to others.
+/// It does so in this shell, as another one would cost a fork: what it becomes may have variables of all names
+/// but two. A shell's own name has no line ends.
 pub(super) const PROC: &str = r#"
-known() { (umask 077; fields $$ && read -r boot </proc/sys/kernel/random/boot_id && echo "$$ $start $boot" >"$1"); }
+known() {
+    read -r clws_stat </proc/$$/stat && read -r clws_boot </proc/sys/kernel/random/boot_id || return 1
+    set -- "$1" ${clws_stat##*) }
+    [ $# -ge 21 ] && echo "$$ ${21} $clws_boot" >"$1"
+}
 fields() {
     stat=
     # Whose name has line ends in it has several lines.

@@ -29,12 +29,13 @@ printf '%s\n' "$2" >"$state/$1/lock.by"
 "#;
 
 /// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
-/// no more than input: all of it is there, or the script is not run.
+/// no more than input: all of it is there, or nothing is called.
 const KEEP: &str = r#"
-keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" || exit 1; }
+keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
 "#;
 
-/// The functions that each script of ours finds on the target, so that they go there once.
+/// The functions that each script of ours finds on the target, so that they go there once. `look`, `put`,
+/// `clear`, `replaced` and `keep` neither exit nor leave the folder.
 const FUNCTIONS: [&str; 5] = [PROC, LOOK, PUT, CLEAR, KEEP];
 
 /// The script that makes the folders, takes the lock, says where it is, and serves. `who` is [`WHO`].
@@ -219,22 +220,19 @@ impl Target {
         said(&self.host.name, doing, outcome)
     }
 
-    /// Runs a script of ours with secret arguments behind the others, which its shell must hand to nothing
-    /// but what it runs itself.
+    /// Calls one of [`FUNCTIONS`], with secret arguments behind the others, which it must hand to nothing but
+    /// the shell itself; its standard output.
     ///
     /// # Errors
-    /// [`TargetError::Script`] with what it said, if it does not exit with 0.
-    pub(super) async fn tell(
+    /// [`TargetError::Script`] with what it said, if it does not return 0.
+    pub(super) async fn call(
         &self,
         doing: &str,
-        script: &str,
-        arguments: &[&str],
+        command: &Command,
         secret: &[Plain],
-    ) -> Result<(), Error> {
-        let mut command = Command::new(script).output_cap(MAX_ANSWER);
-        command.arguments = arguments.iter().map(ToString::to_string).collect();
-        let outcome = self.talk.tell(&self.word, &command, secret).await?;
-        said(&self.host.name, doing, outcome).map(drop)
+    ) -> Result<String, Error> {
+        let outcome = self.talk.call(&self.word, command, secret).await?;
+        said(&self.host.name, doing, outcome)
     }
 
     /// Refuses to leave something where it would not stay. Who deploys to this machine sits there.
@@ -305,11 +303,11 @@ impl Target {
         component: &Component,
         receipt: &Receipt,
     ) -> Result<(), Error> {
-        let path = self.receipt_file(component);
-        let arguments = [path.as_str(), &receipt.print()];
-        self.sh("keep its receipt", r#"keep "$@""#, &arguments, empty())
-            .await
-            .map(drop)
+        let command = Command::new("keep")
+            .argument(self.receipt_file(component))
+            .argument(receipt.print());
+        let kept = self.call("keep its receipt", &command, &[]).await;
+        kept.map(drop)
     }
 
     /// Removes a receipt.

@@ -168,8 +168,10 @@ async fn a_session_that_falls_silent_is_given_up() {
 
 #[tokio::test]
 async fn any_login_shell_will_do() {
-    for shell in ["sh", "bash", "fish", "tcsh"] {
-        let known = std::process::Command::new(shell)
+    for shell in ["sh", "bash", "fish", "tcsh", "zsh", "busybox sh"] {
+        let mut words = shell.split(' ');
+        let known = std::process::Command::new(words.next().unwrap())
+            .args(words)
             .arg("-c")
             .arg("true")
             .status();
@@ -181,17 +183,21 @@ async fn any_login_shell_will_do() {
         let server = Sshd::start_with(&["ed25519"], &forced);
         let channel = open(&server).await.unwrap();
         let script = "# it's a \"comment\"!\nprintf '<%s>' \"$0\" \"$@\" \\\\ '\\'\ncat\nexit 5";
-        let command = Command::new(script)
-            .argument("a'b!c\\d\\'e\nf$g`h")
-            .argument("~ * %s {a,b} \\n !!")
-            .input(Plain::from("input\n"));
-        let outcome = channel.run(&command).await.unwrap();
-        assert_eq!(
-            String::from_utf8(outcome.out).unwrap(),
-            "<clws><a'b!c\\d\\'e\nf$g`h><~ * %s {a,b} \\n !!><\\><\\>input\n",
-            "{shell}"
-        );
-        assert_eq!(outcome.ended, clws::deploy::Ended::Exit(5), "{shell}");
+        // Another line is made where there is more than ASCII.
+        for odd in ["\n\n  -", "\tö\u{1b}\r"] {
+            let command = Command::new(script)
+                .argument("a'b!c\\d\\'e\nf$g`h")
+                .argument("~ * %s {a,b} \\n !!")
+                .argument(odd)
+                .input(Plain::from("input\n"));
+            let outcome = channel.run(&command).await.unwrap();
+            assert_eq!(
+                String::from_utf8(outcome.out).unwrap(),
+                format!("<clws><a'b!c\\d\\'e\nf$g`h><~ * %s {{a,b}} \\n !!><{odd}><\\><\\>input\n"),
+                "{shell}"
+            );
+            assert_eq!(outcome.ended, clws::deploy::Ended::Exit(5), "{shell}");
+        }
         channel.close().await;
     }
 }
