@@ -8,6 +8,10 @@
 
 use std::io::{BufRead, Read};
 
+use age_core::format::{Stanza, is_arbitrary_string};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::stream::StreamError;
 
 /// A file of this version, and no other.
@@ -29,6 +33,14 @@ const POST_QUANTUM: &[&str] = &["mlkem768x25519", "mlkem768p256tag"];
 pub(super) struct Header {
     bytes: Vec<u8>,
     post_quantum: Option<&'static str>,
+}
+
+/// What a header says.
+pub(super) struct Parts<'h> {
+    pub(super) stanzas: Vec<Stanza>,
+    /// What the MAC is over.
+    pub(super) covered: &'h [u8],
+    pub(super) mac: [u8; 32],
 }
 
 impl Header {
@@ -58,6 +70,42 @@ impl Header {
                 .find(|known| kind == Some(known.as_bytes()));
             header.post_quantum = header.post_quantum.or(newer.copied());
             header.body(input)?;
+        }
+    }
+
+    /// Its stanzas and its MAC; nothing if one of them is not written in the one right way.
+    pub(super) fn parts(&self) -> Option<Parts<'_>> {
+        let text = std::str::from_utf8(self.bytes.get(VERSION.len()..)?).ok()?;
+        // Not `lines`, which takes a carriage return off too.
+        let mut lines = text.split('\n');
+        let mut stanzas = Vec::new();
+        loop {
+            let line = lines.next()?;
+            if let Some(mac) = line.strip_prefix("--- ") {
+                let mac = STANDARD_NO_PAD.decode(mac).ok()?.try_into().ok()?;
+                let length = self.bytes.len().checked_sub(line.len() - 3 + 1)?;
+                let covered = self.bytes.get(..length)?;
+                return (!stanzas.is_empty()).then_some(Parts {
+                    stanzas,
+                    covered,
+                    mac,
+                });
+            }
+            let mut words = line.strip_prefix("-> ")?.split(' ').map(str::to_owned);
+            let (tag, args) = (words.next()?, words.collect::<Vec<_>>());
+            if !is_arbitrary_string(&tag) || !args.iter().all(is_arbitrary_string) {
+                return None;
+            }
+            let mut body = String::new();
+            loop {
+                let line = lines.next()?;
+                body.push_str(line);
+                if line.len() < COLUMNS {
+                    break;
+                }
+            }
+            let body = STANDARD_NO_PAD.decode(body).ok()?;
+            stanzas.push(Stanza { tag, args, body });
         }
     }
 
@@ -110,6 +158,40 @@ impl Header {
             Err(broken("its header is cut"))
         }
     }
+}
+
+/// Prints a header; `mac` says what is over its beginning.
+pub(super) fn print_header<M: AsRef<[u8]>>(
+    stanzas: &[Stanza],
+    mac: impl FnOnce(&[u8]) -> M,
+) -> Vec<u8> {
+    let mut out = String::from_utf8_lossy(VERSION).into_owned();
+    for stanza in stanzas {
+        out.push_str("-> ");
+        out.push_str(&stanza.tag);
+        for word in &stanza.args {
+            out.push(' ');
+            out.push_str(word);
+        }
+        let body = STANDARD_NO_PAD.encode(&stanza.body);
+        let (full, rest) = body.split_at(body.len() - body.len() % COLUMNS);
+        let mut full = full;
+        while let Some((line, more)) = full.split_at_checked(COLUMNS) {
+            out.push('\n');
+            out.push_str(line);
+            full = more;
+        }
+        // The last line is a short one, if only of no column.
+        out.push('\n');
+        out.push_str(rest);
+        out.push('\n');
+    }
+    out.push_str("---");
+    let mac = STANDARD_NO_PAD.encode(mac(out.as_bytes()));
+    out.push(' ');
+    out.push_str(&mac);
+    out.push('\n');
+    out.into_bytes()
 }
 
 /// A header and what follows it, as one reader.

@@ -7,6 +7,7 @@ mod aead;
 mod age_header;
 mod encode;
 mod kdf;
+mod one_chunk;
 mod pad;
 mod pair;
 mod private_key;

@@ -11,9 +11,13 @@ use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
+use super::{one_chunk, sha256};
 
 /// 64 KiB, the chunk of the age payload.
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
+
+/// What nobody would read back is not sealed.
+pub(super) const TOO_MANY: &str = "it has more recipients than a header of 1 MiB holds";
 
 /// Enough for a header of some twenty recipients; chunks go past buffers of this size. A buffer is wiped
 /// when it is freed, and larger ones took a tenth of the time of a file of 1 KB.
@@ -57,6 +61,16 @@ pub struct Passed {
     pub sha256: [u8; 32],
 }
 
+impl Passed {
+    /// Of a plaintext at hand.
+    fn of(plain: &[u8]) -> Self {
+        Self {
+            size: u64::try_from(plain.len()).unwrap_or(u64::MAX),
+            sha256: sha256(plain),
+        }
+    }
+}
+
 /// Seals `input` to all `recipients` as one binary age file.
 ///
 /// # Errors
@@ -64,8 +78,14 @@ pub struct Passed {
 pub fn seal_file<'a>(
     recipients: impl Iterator<Item = &'a dyn age::Recipient>,
     mut input: impl Read,
-    output: impl Write,
+    mut output: impl Write,
 ) -> Result<Passed, StreamError> {
+    let begun = beginning(&mut input, CHUNK)?;
+    if begun.len() <= CHUNK {
+        output.write_all(&one_chunk::seal(recipients, &begun)?)?;
+        output.flush()?;
+        return Ok(Passed::of(&begun));
+    }
     let encryptor = age::Encryptor::with_recipients(recipients)
         .map_err(|error| StreamError::CannotSeal(error.to_string()))?;
     let written = Cell::new(0);
@@ -74,13 +94,12 @@ pub fn seal_file<'a>(
         output: BufWriter::with_capacity(HEADER, output),
         written: &written,
     };
-    // This writes the header, and what nobody would read back is not sealed.
+    // This writes the header.
     let mut writer = encryptor.wrap_output(counted)?;
     if written.get() > MAX_HEADER {
-        return Err(StreamError::CannotSeal(
-            "it has more recipients than a header of 1 MiB holds".to_owned(),
-        ));
+        return Err(StreamError::CannotSeal(TOO_MANY.to_owned()));
     }
+    let mut input = begun.as_slice().chain(input);
     let passed = copy(&mut input, &mut writer, StreamError::Io)?;
     writer.finish()?.flush()?;
     Ok(passed)
@@ -169,7 +188,9 @@ pub fn verified_reader<'a, F: Read + Seek + 'static>(
         return Ok((passed, Box::new(std::io::Cursor::new(kept))));
     }
     file.seek(SeekFrom::Start(0))?;
-    let reader = decrypting(BufReader::with_capacity(HEADER, file), identities)?;
+    let mut binary = unarmored(BufReader::with_capacity(HEADER, file))?;
+    let header = Header::take(&mut binary)?;
+    let reader = decrypting(header, binary, identities)?;
     Ok((passed, Box::new(reader)))
 }
 
@@ -213,36 +234,71 @@ fn pass<'a>(
 ) -> Result<Passed, StreamError> {
     // No armor begins like a binary file, and going around it saves a small file a tenth of its time.
     if input.fill_buf().map_err(sort)?.starts_with(BINARY) {
-        return copy(&mut behind_header(input, identities)?, &mut output, sort);
+        return pass_binary(input, identities, &mut output);
     }
-    copy(&mut decrypting(input, identities)?, &mut output, sort)
+    pass_binary(unarmored(input)?, identities, &mut output)
+}
+
+fn pass_binary<'a>(
+    mut binary: impl BufRead,
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+    output: &mut impl Write,
+) -> Result<Passed, StreamError> {
+    let header = Header::take(&mut binary)?;
+    let begun = beginning(&mut binary, one_chunk::MOST).map_err(sort)?;
+    if begun.len() > one_chunk::MOST {
+        let payload = begun.as_slice().chain(binary);
+        return copy(&mut decrypting(header, payload, identities)?, output, sort);
+    }
+    let plain = one_chunk::open(&header, &begun, identities);
+    let plain = plain.map_err(|error| explain(error, header.post_quantum()))?;
+    output.write_all(&plain)?;
+    output.flush()?;
+    Ok(Passed::of(&plain))
+}
+
+/// Reads `most` bytes and one more, or all that there is.
+fn beginning(input: &mut impl Read, most: usize) -> std::io::Result<Vec<u8>> {
+    // Wiped by the allocator (`secret::wipe`), so it is small for what is small.
+    let mut bytes = vec![0; HEADER.min(most + 1)];
+    let mut length = 0;
+    loop {
+        match input.read(bytes.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if length == bytes.len() {
+            bytes.resize(most + 1, 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// A payload being decrypted, behind the header that was read before.
 type Decrypting<B> = age::stream::StreamReader<Whole<B>>;
 
-fn decrypting<'a, I: BufRead>(
-    mut input: I,
-    identities: impl Iterator<Item = &'a dyn age::Identity>,
-) -> Result<Decrypting<BufReader<age::armor::ArmoredReader<BufReader<I>>>>, StreamError> {
+/// What is binary within an armor.
+type Unarmored<I> = BufReader<age::armor::ArmoredReader<BufReader<I>>>;
+
+fn unarmored<I: BufRead>(mut input: I) -> Result<Unarmored<I>, StreamError> {
     skip_blanks(&mut input)?;
     let armored = age::armor::ArmoredReader::new(input);
-    behind_header(BufReader::with_capacity(HEADER, armored), identities)
+    Ok(BufReader::with_capacity(HEADER, armored))
 }
 
-/// Reads the header of a binary file.
-fn behind_header<'a, B: BufRead>(
-    mut binary: B,
+/// Opens a payload behind its header.
+fn decrypting<'a, B: BufRead>(
+    header: Header,
+    payload: B,
     identities: impl Iterator<Item = &'a dyn age::Identity>,
 ) -> Result<Decrypting<B>, StreamError> {
-    let header = Header::take(&mut binary)?;
     let post_quantum = header.post_quantum();
-    let opened = age::Decryptor::new_buffered(header.before(binary))
+    let opened = age::Decryptor::new_buffered(header.before(payload))
         .and_then(|decryptor| decryptor.decrypt(identities));
-    opened.map_err(|error| match (explain(error), post_quantum) {
-        (StreamError::NoIdentity, Some(kind)) => StreamError::PostQuantum(kind),
-        (error, _) => error,
-    })
+    opened.map_err(|error| explain(error, post_quantum))
 }
 
 /// Tells damage from failure: the age crate reports damage as an I/O error without an errno.
@@ -261,11 +317,11 @@ pub(super) fn sort(error: std::io::Error) -> StreamError {
     }
 }
 
-fn explain(error: age::DecryptError) -> StreamError {
+fn explain(error: age::DecryptError, post_quantum: Option<&'static str>) -> StreamError {
     match error {
         // A wrong passphrase is told by nothing but its failure to open the stanza.
         age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
-            StreamError::NoIdentity
+            post_quantum.map_or(StreamError::NoIdentity, StreamError::PostQuantum)
         }
         age::DecryptError::ExcessiveWork { required, .. } => {
             StreamError::ExcessiveWork { required }

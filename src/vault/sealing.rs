@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 
 use ring::digest::{Context, SHA256};
 
@@ -94,16 +95,22 @@ pub(super) fn seal<R: Read>(
 
 /// Goes through what was written; gives what came out of it, and its SHA-256.
 fn read_back(file: &mut File, keys: &Keys) -> Result<(Passed, [u8; 32]), StreamError> {
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    // It was written from its beginning to where it stands.
+    let length = usize::try_from(file.stream_position()?).unwrap_or(usize::MAX);
     if length > AT_ONCE {
         let mut hashed = Hashed::of(file);
         let passed = stream::verify_file(&mut hashed, keys.age())?;
         return Ok((passed, hashed.finish()?));
     }
-    // To its end, also where that is further than it was said to be.
-    let mut bytes = Vec::with_capacity(length.saturating_add(1));
-    file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut bytes)?;
+    // What is more or less than was written does not open.
+    let mut bytes = vec![0; length + 1];
+    let read = loop {
+        match file.read_at(&mut bytes, 0) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    bytes.truncate(read);
     Ok((stream::verify(&bytes, keys.age())?, sha256(&bytes)))
 }
 
