@@ -89,11 +89,14 @@ impl Check<'_> {
                 return Ok(());
             }
             if is_stale_name(&entry.name) {
-                let why = "a killed run left it; it holds nothing in clear";
-                self.add(Finding::new(Kind::Stale, file.as_str(), why).next(format!("rm {file}")));
+                self.stale(file, "rm");
                 return Ok(());
             }
             self.private_key(&format!("secrets/{path}"))?;
+        }
+        if entry.kind == EntryKind::Folder && is_stale_name(&entry.name) {
+            self.stale(file, "rm -r");
+            return Ok(());
         }
         let what = match entry.kind {
             EntryKind::File => "a file",
@@ -108,6 +111,12 @@ impl Check<'_> {
         };
         self.add(Finding::new(Kind::Stray, file, why).next(next));
         Ok(())
+    }
+
+    fn stale(&mut self, path: String, remove: &str) {
+        let why = "a killed run left it; it holds nothing in clear";
+        let next = format!("{remove} {path}");
+        self.add(Finding::new(Kind::Stale, path, why).next(next));
     }
 
     fn clashes(&mut self, found: &Found) {

@@ -2,29 +2,35 @@
 //!
 //! Each new content is first written beside its target under a name of its own (ciphertext only),
 //! synced, and read back by whoever wrote it. Then the targets are compared with what was read at
-//! the start, and the new files are renamed over them. A change of several files goes through a
+//! the start, and the new files are renamed over them. What lies in a folder that the change makes is renamed
+//! with that folder (`new_folder.rs`). A change of several files goes through a
 //! journal in the person's state folder: once that is on disk the change will be finished, by this
 //! process or by the next one. It lies there and not in the repository, since a pulled journal would
 //! be an attack.
 //!
 //! What a run that is killed before that leaves is the subject of `left.rs`.
 
+mod prepared;
+
 use std::collections::{BTreeSet, HashSet};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::below::{joined, make_folders, remove, remove_all, split, sync_all_names, sync_names};
+use super::new_folder::NewFolders;
 use super::private::{self, Sync, read_private, remove_private, write_private};
 use super::staged::{Staged, is_stale_name};
-use super::targets::{current, demand_unchanged};
-use super::{FsError, Tree};
+use super::targets::{What, current, demand_unchanged};
+use super::{EntryKind, FsError, Tree};
 use crate::cores;
 use crate::crypto::{hex, sha256};
 use crate::world::World;
+
+pub(super) use self::prepared::Prepared;
+use self::prepared::{Put, prepare, steps};
 
 /// From this many files on, all of their file system is synced: what others have written and not
 /// synced yet is synced along, which costs more than these few would.
@@ -55,24 +61,6 @@ pub enum New {
     Gone,
 }
 
-/// A step that is ready: path, old hash, staged file, new hash.
-pub(super) type Prepared = (String, Option<[u8; 32]>, Option<Staged>, Option<[u8; 32]>);
-
-/// Writes what is new beside its target.
-fn prepare(tree: &Tree, world: &World, edit: Edit) -> Result<Prepared, FsError> {
-    let mut staged = match edit.new {
-        New::Gone => None,
-        New::Staged(staged) => Some(staged),
-        New::Bytes(bytes) => {
-            let mut staged = Staged::new(tree, &edit.path, world)?;
-            staged.write(&bytes)?;
-            Some(staged)
-        }
-    };
-    let hash = staged.as_mut().map(Staged::finish).transpose()?;
-    Ok((edit.path, edit.was, staged, hash))
-}
-
 /// The journal of one vault. The caller holds the vault's lock.
 #[derive(Debug)]
 pub struct Journal {
@@ -88,7 +76,10 @@ struct Record {
 #[derive(Debug, Deserialize, Serialize)]
 struct Step {
     path: String,
-    /// The staged file; none to remove the target.
+    /// What it is.
+    #[serde(default)]
+    what: What,
+    /// What is staged; none to remove the target.
     staged: Option<String>,
     was: Option<String>,
     new: Option<String>,
@@ -134,26 +125,28 @@ impl Journal {
     /// [`FsError::Changed`] if a target is not what was read; [`FsError::Io`]. Before the journal
     /// is written nothing has changed; after it, the next [`Self::recover`] finishes.
     pub fn commit(&self, tree: &Tree, world: &World, edits: Vec<Edit>) -> Result<(), FsError> {
-        clear_stale(tree, &edits)?;
-        let prepared = cores::each(edits, MANY, |edit| prepare(tree, world, edit));
-        let mut steps: Vec<Prepared> = prepared.into_iter().collect::<Result<_, _>>()?;
-        sync_staged(
-            tree,
-            steps
-                .iter_mut()
-                .filter_map(|(_, _, staged, _)| staged.as_mut())
-                .collect(),
-        )?;
+        let folders = NewFolders::of(&edits);
+        clear_stale(tree, &edits, &folders)?;
+        let prepare = |edit| prepare(tree, world, &folders, edit);
+        let prepared = cores::each(edits, MANY, prepare);
+        let mut prepared: Vec<Prepared> = prepared.into_iter().collect::<Result<_, _>>()?;
+        let synced = sync_staged(tree, &mut prepared, &folders)?;
+        let steps = steps(tree, prepared)?;
         demand_unchanged(tree, &steps)?;
         if steps.len() == 1 {
-            for (path, _, staged, _) in steps {
-                match staged {
-                    Some(staged) => staged.rename()?,
-                    None => remove(tree, &path)?,
+            for step in steps {
+                match step.put {
+                    Put::File(staged) => staged.rename()?,
+                    Put::Folder(folder) => folder.rename()?,
+                    Put::Nothing => remove(tree, &step.path)?,
                 }
-                sync_folder(tree, &path)?;
+                sync_names(tree, split(&step.path).0)?;
             }
             return Ok(());
+        }
+        if synced == Synced::Contents {
+            // The staged files' names must be on disk before the journal that speaks of them.
+            sync_folders(tree, steps.iter().map(|step| step.path.as_str()))?;
         }
         let record = match self.write(tree, &steps) {
             Ok(record) => record,
@@ -163,14 +156,16 @@ impl Journal {
                 return Err(error);
             }
         };
-        let stage = |(_, was, _, new): &Prepared| match was == new {
+        let stage = |step: &Prepared| match step.was == step.new {
             true => Stage::Same,
             false => Stage::Ready,
         };
         let stages: Vec<Stage> = steps.iter().map(stage).collect();
-        for (_, _, staged, _) in steps {
-            if let Some(staged) = staged {
-                staged.hand_over();
+        for step in steps {
+            match step.put {
+                Put::File(staged) => staged.hand_over(),
+                Put::Folder(folder) => folder.hand_over(),
+                Put::Nothing => {}
             }
         }
         self.carry_out(tree, &record, &stages)
@@ -181,19 +176,19 @@ impl Journal {
             root: tree.path().to_owned(),
             steps: steps
                 .iter()
-                .map(|(path, was, staged, new)| Step {
-                    path: path.clone(),
-                    staged: staged.as_ref().map(|staged| staged.path.clone()),
-                    was: was.map(|hash| hex(&hash)),
-                    new: new.map(|hash| hex(&hash)),
+                .map(|step| Step {
+                    path: step.path.clone(),
+                    what: step.what(),
+                    staged: match &step.put {
+                        Put::File(staged) => Some(staged.path.clone()),
+                        Put::Folder(folder) => Some(folder.path.clone()),
+                        Put::Nothing => None,
+                    },
+                    was: step.was.map(|hash| hex(&hash)),
+                    new: step.new.map(|hash| hex(&hash)),
                 })
                 .collect(),
         };
-        // The staged files' names must be on disk before the journal that speaks of them.
-        let folders: BTreeSet<&str> = steps.iter().map(|(path, ..)| split(path).0).collect();
-        for folder in folders {
-            sync_dir(tree, folder)?;
-        }
         let bytes = serde_json::to_vec(&record)
             .map_err(|error| FsError::io("write", &self.path)(error.into()))?;
         // What the next run would refuse to read must not be promised to it.
@@ -239,13 +234,16 @@ impl Journal {
         for (step, stage) in record.steps.iter().zip(stages) {
             match &step.staged {
                 Some(staged) if *stage != Stage::Ready || (lost.is_some() && !begun) => {
-                    remove(tree, staged)?;
+                    match step.what {
+                        What::File => remove(tree, staged)?,
+                        What::Folder => remove_all(tree, staged)?,
+                    }
                 }
                 Some(staged) => {
                     let (path, name) = split(&step.path);
                     let folder = match open.take() {
                         Some((last, folder)) if last == path => folder,
-                        _ => make_folders(tree, path)?,
+                        _ => make_folders(tree, path, Sync::Disk)?,
                     };
                     rustix::fs::renameat(&folder, split(staged).1, &folder, name)
                         .map_err(|errno| tree.explain("write", &step.path, errno))?;
@@ -257,10 +255,7 @@ impl Journal {
                 None => {}
             }
         }
-        let paths = record.steps.iter().map(|step| split(&step.path).0);
-        for folder in paths.collect::<BTreeSet<&str>>() {
-            sync_dir(tree, folder)?;
-        }
+        sync_folders(tree, record.steps.iter().map(|step| step.path.as_str()))?;
         remove_private(&self.path)?;
         // A power cut could bring it back after the next change of the same files, which it would then take for
         // somebody else's. That this was not waited for is no failure: all is there, and nothing is pending.
@@ -291,7 +286,7 @@ enum Stage {
 
 impl Step {
     fn stage(&self, tree: &Tree) -> Result<Stage, FsError> {
-        let now = current(tree, &self.path)?.map(|hash| hex(&hash));
+        let now = current(tree, self.what, &self.path)?.map(|hash| hex(&hash));
         if now == self.new {
             return Ok(if self.was == self.new {
                 Stage::Same
@@ -299,9 +294,13 @@ impl Step {
                 Stage::Done
             });
         }
-        let there = match &self.staged {
-            Some(staged) => tree.exists(staged)?,
-            None => true,
+        let there = match (&self.staged, self.what) {
+            (Some(staged), What::File) => tree.exists(staged)?,
+            // Somebody may have cleaned a part of it away.
+            (Some(staged), What::Folder) => {
+                current(tree, What::Folder, staged)?.map(|hash| hex(&hash)) == self.new
+            }
+            (None, _) => true,
         };
         Ok(if now == self.was && there {
             Stage::Ready
@@ -325,113 +324,91 @@ fn is_folder(path: &Path) -> Result<bool, FsError> {
     }
 }
 
-pub(super) fn joined(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
+/// What is on the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Synced {
+    /// The files, and the names in new folders.
+    Contents,
+    /// Everything.
+    All,
 }
 
 /// Waits until all contents are on the disk: file by file, or for many of them the whole file system
 /// at once, which is two hundred times faster for a thousand.
-fn sync_staged(tree: &Tree, mut staged: Vec<&mut Staged>) -> Result<(), FsError> {
-    let device = tree.device()?;
-    if staged.len() >= MANY && staged.iter().all(|staged| staged.device == device) {
-        return tree.sync_file_system();
+fn sync_staged(
+    tree: &Tree,
+    prepared: &mut [Prepared],
+    folders: &NewFolders,
+) -> Result<Synced, FsError> {
+    let staged = prepared.iter_mut().filter_map(|step| match &mut step.put {
+        Put::File(staged) => Some(staged),
+        Put::Folder(_) | Put::Nothing => None,
+    });
+    let mut staged: Vec<&mut Staged> = staged.collect();
+    if staged.len() >= MANY && is_one_file_system(tree, &staged)? {
+        tree.sync_file_system()?;
+        return Ok(Synced::All);
     }
-    staged.iter_mut().try_for_each(|staged| staged.sync())
+    staged.iter_mut().try_for_each(|staged| staged.sync())?;
+    folders
+        .each()
+        .try_for_each(|new| sync_all_names(tree, &new.path))?;
+    Ok(Synced::Contents)
 }
 
-/// Removes temporary files that killed runs left in the folders of this change. The caller holds
+fn is_one_file_system(tree: &Tree, staged: &[&mut Staged]) -> Result<bool, FsError> {
+    let device = tree.device("")?;
+    let folders: BTreeSet<&str> = staged.iter().map(|staged| split(&staged.path).0).collect();
+    let others = folders
+        .into_iter()
+        .map(|folder| Ok(tree.device(folder)? != device));
+    let others: Vec<bool> = others.collect::<Result<_, FsError>>()?;
+    Ok(!others.contains(&true))
+}
+
+/// Waits until the names in the folders of these paths are on the disk.
+fn sync_folders<'p>(tree: &Tree, paths: impl Iterator<Item = &'p str>) -> Result<(), FsError> {
+    let folders: BTreeSet<&str> = paths.map(|path| split(path).0).collect();
+    folders
+        .into_iter()
+        .try_for_each(|folder| sync_names(tree, folder))
+}
+
+/// Removes what killed runs left in the folders of this change. The caller holds
 /// the lock, so nobody else's are alive; this change's own staged files are kept.
-fn clear_stale(tree: &Tree, edits: &[Edit]) -> Result<(), FsError> {
-    let own: HashSet<&str> = edits
-        .iter()
-        .filter_map(|edit| match &edit.new {
-            New::Staged(staged) => Some(staged.path.as_str()),
-            _ => None,
-        })
-        .collect();
-    let folders: BTreeSet<&str> = edits.iter().map(|edit| split(&edit.path).0).collect();
-    for folder in folders {
-        for entry in tree.entries(folder)? {
-            let path = joined(folder, &entry.name);
-            if is_stale_name(&entry.name) && !own.contains(path.as_str()) {
-                remove(tree, &path)?;
-            }
+fn clear_stale(tree: &Tree, edits: &[Edit], new: &NewFolders) -> Result<(), FsError> {
+    let (mut own, mut targets) = (HashSet::new(), Vec::new());
+    for edit in edits {
+        match &edit.new {
+            New::Staged(staged) if staged.folder.is_some() => continue,
+            New::Staged(staged) => own.insert(staged.path.as_str()),
+            New::Bytes(_) | New::Gone => false,
+        };
+        targets.push(edit.path.as_str());
+    }
+    for folder in new.each() {
+        own.insert(folder.path.as_str());
+        targets.push(folder.target.as_str());
+    }
+    let folders: BTreeSet<&str> = targets.into_iter().map(|path| split(path).0).collect();
+    folders
+        .into_iter()
+        .try_for_each(|folder| clear_folder(tree, folder, &own))
+}
+
+/// Removes what has the name of something temporary in a folder, but what is `own`.
+pub(super) fn clear_folder(tree: &Tree, folder: &str, own: &HashSet<&str>) -> Result<(), FsError> {
+    for entry in tree.entries(folder)? {
+        let path = joined(folder, &entry.name);
+        if !is_stale_name(&entry.name) || own.contains(path.as_str()) {
+            continue;
+        }
+        match entry.kind {
+            EntryKind::Folder => remove_all(tree, &path)?,
+            _ => remove(tree, &path)?,
         }
     }
     Ok(())
-}
-
-pub(super) fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-pub(super) fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
-    let (folder, name) = split(path);
-    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
-        Ok(fd) => fd,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(errno) => return Err(tree.explain("remove", path, errno)),
-    };
-    match rustix::fs::unlinkat(&fd, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(tree.explain("remove", path, errno)),
-    }
-}
-
-/// Removes a folder and those above it that are empty: nothing of a change that did not come about
-/// stays, and a folder that is left would keep its name from being a document's.
-pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
-    while !folder.is_empty() {
-        let (parent, name) = split(folder);
-        let gone = tree
-            .at(parent, OFlags::RDONLY | OFlags::DIRECTORY)
-            .and_then(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
-        if gone.is_err() {
-            break;
-        }
-        folder = parent;
-    }
-}
-
-/// Opens a folder below the tree, making what is missing on the way (mode 0755).
-pub(super) fn make_folders(tree: &Tree, path: &str) -> Result<OwnedFd, FsError> {
-    let open = |path: &str| tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY);
-    match open(path) {
-        Ok(fd) => return Ok(fd),
-        Err(Errno::NOENT) => {}
-        Err(errno) => return Err(tree.explain("open", path, errno)),
-    }
-    let (parent, name) = split(path);
-    let parent = make_folders(tree, parent)?;
-    match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) => {
-            // Shared checkouts keep working under our umask of 077.
-            rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(0o755), AtFlags::empty())
-                .map_err(|errno| tree.explain("make", path, errno))?;
-            rustix::fs::fsync(&parent).map_err(|errno| tree.explain("sync", path, errno))?;
-        }
-        Err(Errno::EXIST) => {}
-        Err(errno) => return Err(tree.explain("make", path, errno)),
-    }
-    open(path).map_err(|errno| tree.explain("open", path, errno))
-}
-
-fn sync_folder(tree: &Tree, path: &str) -> Result<(), FsError> {
-    sync_dir(tree, split(path).0)
-}
-
-fn sync_dir(tree: &Tree, folder: &str) -> Result<(), FsError> {
-    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
-        Ok(fd) => fd,
-        // Somebody took it away with everything in it.
-        Err(Errno::NOENT) => return Ok(()),
-        Err(errno) => return Err(tree.explain("sync", folder, errno)),
-    };
-    rustix::fs::fsync(&fd).map_err(|errno| tree.explain("sync", folder, errno))
 }
 
 /// The hash of content, as [`Edit::was`] wants it.

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use super::commit::{make_folders, remove_empty_folders};
+use super::below::remove_empty_folders;
+use super::new_folder::NewFolder;
 use super::{FsError, Tree};
 
 /// A folder below a tree, and the names that lay in it when it was opened.
@@ -14,27 +16,43 @@ use super::{FsError, Tree};
 #[derive(Debug)]
 pub struct OpenFolder {
     pub(super) tree: Tree,
+    /// Where it lies once the change is committed.
     pub(super) path: String,
     pub(super) dir: OwnedFd,
+    /// The new folder that it is or lies in, and where it lies now.
+    pub(super) new: Option<(Arc<NewFolder>, String)>,
     names: HashSet<String>,
 }
 
 impl OpenFolder {
-    /// Opens a folder, making what is missing on the way.
-    ///
-    /// # Errors
-    /// [`FsError`].
-    pub fn make(tree: &Tree, path: &str) -> Result<Self, FsError> {
-        let dir = make_folders(tree, path)?;
+    /// One that is there.
+    pub(super) fn there(tree: &Tree, path: &str, dir: OwnedFd) -> Result<Self, FsError> {
         let mut folder = Self {
             tree: tree.clone(),
             path: path.to_owned(),
             dir,
+            new: None,
             names: HashSet::new(),
         };
         let entries = tree.entries(path)?.into_iter();
         folder.names = entries.map(|entry| entry.name).collect();
         Ok(folder)
+    }
+
+    /// One that is or lies in a new one: nothing lies there.
+    pub(super) fn new(
+        tree: &Tree,
+        path: &str,
+        dir: OwnedFd,
+        (new, now): (&Arc<NewFolder>, String),
+    ) -> Self {
+        Self {
+            tree: tree.clone(),
+            path: path.to_owned(),
+            dir,
+            new: Some((Arc::clone(new), now)),
+            names: HashSet::new(),
+        }
     }
 
     /// Whether anything had this name.
@@ -46,6 +64,8 @@ impl OpenFolder {
 
 impl Drop for OpenFolder {
     fn drop(&mut self) {
-        remove_empty_folders(&self.tree, &self.path);
+        if self.new.is_none() {
+            remove_empty_folders(&self.tree, &self.path);
+        }
     }
 }

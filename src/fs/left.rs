@@ -1,17 +1,18 @@
 //! What a run that was killed in the midst of a change leaves, and who clears it away.
 //!
-//! Before its journal is written, a change is temporary files beside their targets, in folders that no
+//! Before its journal is written, a change is temporary files and folders beside their targets, in folders that no
 //! later change may touch. So from its beginning to its end a mark beside the journal says in which
 //! vault it is made. A mark that nobody holds the lock for was left, and whoever opens the vault next
 //! clears up: only then is a vault walked through, and never while all goes well.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::commit::{Journal, exists, joined, remove, remove_empty_folders};
+use super::below::{joined, remove_empty_folders};
+use super::commit::{Journal, clear_folder, exists};
 use super::private::{Sync, read_private, remove_private, write_private};
-use super::staged::is_stale_name;
 use super::{EntryKind, FsError, Tree};
 
 /// `PATH_MAX` (Linux, include/uapi/linux/limits.h), whose last byte is the line end here.
@@ -65,7 +66,7 @@ impl Journal {
         let root = mark.strip_suffix(b"\n").unwrap_or_default();
         let tree = Tree::open(Path::new(OsStr::from_bytes(root)));
         let tree = tree.as_ref().unwrap_or(at_hand);
-        clear_folder(tree, "").unwrap_or_default();
+        clear_folder(tree, "", &HashSet::new()).unwrap_or_default();
         for folder in ["hooks", "recipients", "secrets"] {
             clear_below(tree, folder).unwrap_or_default();
             remove_empty_folders(tree, folder);
@@ -81,24 +82,14 @@ impl Journal {
     }
 }
 
-/// Removes the temporary files below a folder, and the folders that are then empty.
+/// Removes the temporary files and folders below a folder, and the folders that are then empty.
 fn clear_below(tree: &Tree, folder: &str) -> Result<(), FsError> {
-    clear_folder(tree, folder)?;
+    clear_folder(tree, folder, &HashSet::new())?;
     for entry in tree.entries(folder)? {
         if entry.kind == EntryKind::Folder {
             let below = joined(folder, &entry.name);
             clear_below(tree, &below)?;
             remove_empty_folders(tree, &below);
-        }
-    }
-    Ok(())
-}
-
-/// Removes the temporary files in one folder.
-fn clear_folder(tree: &Tree, folder: &str) -> Result<(), FsError> {
-    for entry in tree.entries(folder)? {
-        if is_stale_name(&entry.name) && entry.kind == EntryKind::File {
-            remove(tree, &joined(folder, &entry.name))?;
         }
     }
     Ok(())

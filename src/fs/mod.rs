@@ -1,5 +1,6 @@
 //! Files that are whole before they count, folders that no link leads out of, memory that is no disk.
 
+mod below;
 mod beside;
 mod bisect;
 mod commit;
@@ -7,6 +8,7 @@ mod folder;
 mod held;
 mod left;
 mod lock;
+mod new_folder;
 mod private;
 mod ram;
 mod shred;
@@ -21,6 +23,7 @@ pub use commit::{Edit, Journal, New};
 pub use folder::OpenFolder;
 pub use held::{Files, Held};
 pub use lock::Lock;
+pub use new_folder::NewFolders;
 pub use private::{
     ensure_private_dir, open_private, read_private, remove_private, write_all_private,
     write_private,

@@ -3,17 +3,20 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::commit::{joined, make_folders, remove, remove_empty_folders, split};
+use super::below::{joined, make_folders, remove, remove_empty_folders, split};
+use super::new_folder::NewFolder;
+use super::private::Sync;
 use super::targets::hash_file;
 use super::{FsError, OpenFolder, Tree};
 use crate::crypto::{hex, sha256};
 use crate::world::World;
 
-/// Temporary files are known by this beginning and end; a vault has no such names.
+/// Temporary files and folders are known by this beginning and end; a vault has no such names.
 const STAGED_PREFIX: &str = ".clws-";
 const STAGED_SUFFIX: &str = ".tmp";
 
@@ -33,8 +36,8 @@ pub struct Staged {
     mode: Mode,
     file: Option<File>,
     hash: Option<[u8; 32]>,
-    /// The file system that it lies on.
-    pub(super) device: u64,
+    /// The new folder that it lies in, which takes it along.
+    pub(super) folder: Option<Arc<NewFolder>>,
     armed: bool,
 }
 
@@ -45,7 +48,8 @@ impl Staged {
     /// [`FsError`], also if a folder on the way is a link.
     pub fn new(tree: &Tree, path: &str, world: &World) -> Result<Self, FsError> {
         let (folder, name) = split(path);
-        Self::at(tree, (&make_folders(tree, folder)?, folder), name, world)
+        let dir = make_folders(tree, folder, Sync::Disk)?;
+        Self::at(tree, (&dir, folder), name, world)
     }
 
     /// As [`Self::new`], in a folder that is held open; `name` is that of the target.
@@ -54,10 +58,28 @@ impl Staged {
     /// [`FsError`].
     pub fn within(folder: &OpenFolder, name: &str, world: &World) -> Result<Self, FsError> {
         let place = (&folder.dir, folder.path.as_str());
+        if let Some((new, now)) = &folder.new {
+            return Self::inside(&folder.tree, new, (&folder.dir, now), place.1, name);
+        }
         if folder.has(name) {
             return Self::at(&folder.tree, place, name, world);
         }
-        Self::create(&folder.tree, place, name, NEW, world)
+        Self::beside(&folder.tree, place, name, NEW, world)
+    }
+
+    /// Makes an empty file in the folder `now` of a new one, under its own name.
+    pub(super) fn inside(
+        tree: &Tree,
+        new: &Arc<NewFolder>,
+        (dir, now): (&OwnedFd, &str),
+        folder: &str,
+        name: &str,
+    ) -> Result<Self, FsError> {
+        let target = joined(folder, name);
+        let mut staged = Self::create(tree, (dir, now), name, target, NEW)?;
+        staged.armed = false;
+        staged.folder = Some(Arc::clone(new));
+        Ok(staged)
     }
 
     fn at(
@@ -73,35 +95,41 @@ impl Staged {
             Err(Errno::NOENT) => NEW,
             Err(errno) => return Err(tree.explain("read", &joined(folder, name), errno)),
         };
-        Self::create(tree, (dir, folder), name, mode, world)
+        Self::beside(tree, (dir, folder), name, mode, world)
+    }
+
+    fn beside(
+        tree: &Tree,
+        (dir, folder): (&OwnedFd, &str),
+        name: &str,
+        mode: Mode,
+        world: &World,
+    ) -> Result<Self, FsError> {
+        let target = joined(folder, name);
+        let name = random_name(tree, folder, world)?;
+        Self::create(tree, (dir, folder), &name, target, mode)
     }
 
     fn create(
         tree: &Tree,
         (dir, folder): (&OwnedFd, &str),
-        target: &str,
+        name: &str,
+        target: String,
         mode: Mode,
-        world: &World,
     ) -> Result<Self, FsError> {
-        let random = world.random::<8>().map_err(|_| {
-            FsError::io("make a name in", &tree.join(folder))(std::io::Error::other(
-                "no random bytes",
-            ))
-        })?;
-        let name = staged_name(&hex(&random));
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let path = joined(folder, &name);
-        let file = rustix::fs::openat(dir, name.as_str(), flags, Mode::from_raw_mode(0o600))
+        let path = joined(folder, name);
+        let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| tree.explain("write", &path, errno))?;
         Ok(Self {
             tree: tree.clone(),
-            target: joined(folder, target),
+            target,
             path,
             mode,
             file: Some(File::from(file)),
             hash: None,
-            device: 0,
+            folder: None,
             armed: true,
         })
     }
@@ -158,8 +186,6 @@ impl Staged {
         let (tree, target, mode) = (self.tree.clone(), self.target.clone(), self.mode);
         let file = self.file()?;
         rustix::fs::fchmod(&*file, mode).map_err(|errno| tree.explain("write", &target, errno))?;
-        let about = rustix::fs::fstat(&*file).map_err(|e| tree.explain("read", &target, e))?;
-        self.device = about.st_dev;
         self.hash = Some(hash);
         self.file = None;
         Ok(())
@@ -202,12 +228,21 @@ impl Drop for Staged {
     }
 }
 
+/// A name for something temporary in this folder.
+pub(super) fn random_name(tree: &Tree, folder: &str, world: &World) -> Result<String, FsError> {
+    let random = world.random::<8>().map_err(|_| {
+        let none = std::io::Error::other("no random bytes");
+        FsError::io("make a name in", &tree.join(folder))(none)
+    })?;
+    Ok(staged_name(&hex(&random)))
+}
+
 /// The name of a temporary file.
 pub(super) fn staged_name(middle: &str) -> String {
     format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
 }
 
-/// Whether a name is that of a temporary file.
+/// Whether a name is that of a temporary file or folder.
 #[must_use]
 pub fn is_stale_name(name: &str) -> bool {
     name.starts_with(STAGED_PREFIX) && name.ends_with(STAGED_SUFFIX)

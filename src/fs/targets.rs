@@ -4,16 +4,34 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
 
-use super::commit::{MANY, Prepared, split};
-use super::{FsError, Tree};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::below::{joined, split};
+use super::commit::{MANY, Prepared};
+use super::{EntryKind, FsError, Tree};
 use crate::cores;
-use crate::crypto::sha256;
+use crate::crypto::{field, sha256};
+
+/// The files below a folder, by their paths there, and their hashes.
+pub(super) type Hashes = BTreeMap<String, [u8; 32]>;
+
+/// What a step puts in its place.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum What {
+    /// A file, or nothing.
+    #[default]
+    File,
+    /// A folder that was not there, with all that lies in it.
+    Folder,
+}
 
 /// Refuses if a target is not what was read at the start. A folder with many of them is looked at once.
 pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), FsError> {
     let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
-    for (path, ..) in steps {
-        *targets.entry(split(path).0).or_default() += 1;
+    for step in steps {
+        *targets.entry(split(&step.path).0).or_default() += 1;
     }
     targets.retain(|_, targets| *targets >= MANY);
     let mut taken: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
@@ -21,11 +39,14 @@ pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), Fs
         let entries = tree.entries(folder)?.into_iter();
         taken.insert(folder, entries.map(|entry| entry.name).collect());
     }
-    let look = |(path, was, ..): &Prepared| {
-        let (folder, name) = split(path);
+    let look = |step: &Prepared| {
+        let (folder, name) = split(&step.path);
         let is_free = taken.get(folder).is_some_and(|names| !names.contains(name));
-        let now = if is_free { None } else { current(tree, path)? };
-        Ok((now != *was).then(|| tree.join(path)))
+        let now = match is_free {
+            true => None,
+            false => current(tree, step.what(), &step.path)?,
+        };
+        Ok((now != step.was).then(|| tree.join(&step.path)))
     };
     for changed in cores::each(steps.iter().collect(), MANY, look) {
         if let Some(path) = changed? {
@@ -35,14 +56,56 @@ pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), Fs
     Ok(())
 }
 
-/// SHA-256 of what lies at a path, in constant memory.
-pub(super) fn current(tree: &Tree, path: &str) -> Result<Option<[u8; 32]>, FsError> {
-    match tree.file(path)? {
-        None => Ok(None),
-        Some(mut file) => hash_file(&mut file)
-            .map(Some)
-            .map_err(FsError::io("read", &tree.join(path))),
+/// SHA-256 of what lies at a path.
+pub(super) fn current(tree: &Tree, what: What, path: &str) -> Result<Option<[u8; 32]>, FsError> {
+    match what {
+        What::File => match tree.file(path)? {
+            None => Ok(None),
+            Some(mut file) => hash_file(&mut file)
+                .map(Some)
+                .map_err(FsError::io("read", &tree.join(path))),
+        },
+        What::Folder => match tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(_) => {
+                let mut files = Hashes::new();
+                collect(tree, (path, ""), &mut files)?;
+                Ok(Some(hash_of_folder(&files)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOTDIR | Errno::LOOP) => Ok(Some(NO_FILE)),
+            Err(errno) => Err(tree.explain("read", path, errno)),
+        },
     }
+}
+
+/// In the place of the hash of what is neither a file nor a folder.
+const NO_FILE: [u8; 32] = [0; 32];
+
+/// Adds what lies below a folder.
+fn collect(tree: &Tree, (folder, below): (&str, &str), files: &mut Hashes) -> Result<(), FsError> {
+    for entry in tree.entries(&joined(folder, below))? {
+        let path = joined(below, &entry.name);
+        let hash = match entry.kind {
+            EntryKind::Folder => {
+                collect(tree, (folder, &path), files)?;
+                continue;
+            }
+            EntryKind::File => current(tree, What::File, &joined(folder, &path))?,
+            EntryKind::Link | EntryKind::Other => None,
+        };
+        files.insert(path, hash.unwrap_or(NO_FILE));
+    }
+    Ok(())
+}
+
+/// SHA-256 over the paths below a folder and the hashes of the files there.
+pub(super) fn hash_of_folder(files: &Hashes) -> [u8; 32] {
+    let mut all = Vec::new();
+    for (path, hash) in files {
+        field(&mut all, path.as_bytes());
+        all.extend_from_slice(hash);
+    }
+    sha256(&all)
 }
 
 /// SHA-256 of an open file from its beginning, in constant memory.

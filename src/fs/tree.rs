@@ -20,7 +20,7 @@ use super::FsError;
 /// An open folder and everything below it. A clone shares the open folder.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    path: PathBuf,
+    path: Arc<Path>,
     dir: Arc<OwnedFd>,
 }
 
@@ -56,7 +56,7 @@ impl Tree {
         let dir =
             rustix::fs::open(path, flags, Mode::empty()).map_err(FsError::errno("open", path))?;
         Ok(Self {
-            path: path.to_owned(),
+            path: Arc::from(path),
             dir: Arc::new(dir),
         })
     }
@@ -91,10 +91,10 @@ impl Tree {
         }
     }
 
-    /// The file system that it lies on.
-    pub(super) fn device(&self) -> Result<u64, FsError> {
-        let about = rustix::fs::fstat(&*self.dir).map_err(|e| self.explain("read", "", e))?;
-        Ok(about.st_dev)
+    /// The file system that a folder lies on, and what is made in it.
+    pub(super) fn device(&self, folder: &str) -> Result<u64, FsError> {
+        let about = self.at(folder, OFlags::PATH).and_then(rustix::fs::fstat);
+        Ok(about.map_err(|e| self.explain("read", folder, e))?.st_dev)
     }
 
     /// Waits until everything written to its file system is on the disk. Errors of any write since

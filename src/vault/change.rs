@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::fs::{Edit, Journal, Lock, New, Sync};
+use crate::fs::{Edit, Journal, Lock, New, NewFolders, Sync};
 use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::secret::Plain;
@@ -74,6 +74,8 @@ pub struct Change<'a> {
     what: &'a str,
     documents: BTreeMap<DocumentPath, Draft>,
     pub(super) files: Vec<FileDraft>,
+    /// The folders that it makes.
+    pub(super) folders: NewFolders,
     /// Documents with something handed in: path, name, the text before and after.
     submitted: Vec<(DocumentPath, String, Vec<u8>, Vec<u8>)>,
     rules: Vec<Edit>,
@@ -111,6 +113,7 @@ impl<'a> Change<'a> {
             what,
             documents: BTreeMap::new(),
             files: Vec::new(),
+            folders: NewFolders::default(),
             submitted: Vec::new(),
             rules: Vec::new(),
             chain: None,

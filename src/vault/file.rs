@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::crypto::stream::{self, Passed};
 use crate::error::Error;
-use crate::fs::{FsError, Staged};
+use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::recipients::{PublicRecipient, Sealing};
@@ -57,7 +57,8 @@ impl Change<'_> {
             .iter()
             .map(|recipient| (self.to_recipient)(recipient))
             .collect();
-        let mut staged = Staged::new(self.vault.tree(), &path.to_file(), self.vault.world())?;
+        let (tree, world) = (self.vault.tree(), self.vault.world());
+        let mut staged = self.folders.stage(tree, &path.to_file(), world)?;
         let recipients = recipients?;
         let each = recipients.iter().map(Sealing::age);
         let passed = stream::seal_file(each, &mut new.input, staged.file()?).map_err(|error| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::fs::{FsError, OpenFolder, Staged};
+use crate::fs::{FsError, NewFolders, OpenFolder, Staged};
 use crate::name::FilePath;
 
 use super::change::Change;
@@ -20,16 +20,21 @@ impl Folders {
     ///
     /// # Errors
     /// [`super::VaultError::Clash`] if it has the name of a document, [`FsError`].
-    pub(super) fn of(&mut self, vault: &Vault, path: &FilePath) -> Result<Arc<OpenFolder>, Error> {
+    pub(super) fn of(
+        &mut self,
+        vault: &Vault,
+        new: &mut NewFolders,
+        path: &FilePath,
+    ) -> Result<Arc<OpenFolder>, Error> {
         let (folder, _) = split(path);
         if let Some(known) = self.0.get(folder) {
             return Ok(Arc::clone(known));
         }
         Change::refuse_documents(vault, path, folder)?;
-        let made = Arc::new(OpenFolder::make(
-            vault.tree(),
-            &format!("secrets/{folder}"),
-        )?);
+        // Documents lie in the scope itself.
+        let (scope, below) = folder.split_once('/').unwrap_or((folder, ""));
+        let base = format!("secrets/{scope}");
+        let made = Arc::new(new.open(vault.tree(), (&base, below), vault.world())?);
         self.0.insert(folder.to_owned(), Arc::clone(&made));
         Ok(made)
     }

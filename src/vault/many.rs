@@ -74,7 +74,7 @@ impl Change<'_> {
                 let job = self.job(&file.path)?;
                 match (job, &signer) {
                     (Some(job), Some(signer)) => {
-                        let folder = folders.of(vault, &file.path)?;
+                        let folder = folders.of(vault, &mut self.folders, &file.path)?;
                         jobs.push((file, job, signer, folder));
                     }
                     _ => {

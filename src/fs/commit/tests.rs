@@ -120,6 +120,7 @@ fn a_change_cut_off_after_its_journal_is_finished_by_the_next_run() {
         root: lab.dir.path().join("vault"),
         steps: vec![Step {
             path: "a".into(),
+            what: What::File,
             staged: Some(".clws-1.tmp".into()),
             was: Some(hex(&sha256(b"old a"))),
             new: Some(hex(&sha256(b"new a"))),
@@ -140,6 +141,7 @@ fn interrupted(lab: &Lab, there: &[(&str, &str)]) {
         let hash = |age: &str| Some(hex(&sha256(format!("{age} {name}").as_bytes())));
         Step {
             path: name.into(),
+            what: What::File,
             staged: Some(format!(".clws-{name}.tmp")),
             was: hash("old"),
             new: hash("new"),

@@ -70,17 +70,26 @@ fn command<'a>(
         }
         4 => {
             let tree = outside.path().join(number.to_string());
-            fs::create_dir_all(tree.join("dev/keys")).unwrap();
             let name = format!("web{number}");
+            // A folder that is there, and new ones.
+            let folders = [
+                "keys".to_owned(),
+                format!("keys/{name}"),
+                format!("keys/{name}/deep"),
+            ];
+            for folder in folders {
+                fs::create_dir_all(tree.join("dev").join(&folder)).unwrap();
+                let path = format!("dev/{folder}/of-{name}");
+                fs::write(tree.join(&path), &value).unwrap();
+                values.insert(path, value.clone());
+            }
             fs::write(
                 tree.join(format!("dev/{name}.env")),
                 format!("ONE={value}\nTWO=two\n"),
             )
             .unwrap();
-            fs::write(tree.join(format!("dev/keys/{name}")), &value).unwrap();
-            values.insert(format!("dev/{name}/ONE"), value.clone());
+            values.insert(format!("dev/{name}/ONE"), value);
             values.insert(format!("dev/{name}/TWO"), "two".into());
-            values.insert(format!("dev/keys/{name}"), value);
             (lab.clws("import --yes").word(tree.to_str().unwrap()), true)
         }
         5 => {

@@ -11,4 +11,5 @@ mod traced;
 
 mod any_history;
 mod founding;
+mod one_import;
 mod one_write;

@@ -1,0 +1,112 @@
+//! What lies below a tree: folders that are made, synced and removed by their paths.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::private::Sync;
+use super::{EntryKind, FsError, Tree};
+
+pub(super) fn joined(folder: &str, name: &str) -> String {
+    match (folder, name) {
+        ("", path) | (path, "") => path.to_owned(),
+        _ => format!("{folder}/{name}"),
+    }
+}
+
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// Removes a file; none is fine.
+pub(super) fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
+    unlink(tree, path, AtFlags::empty())
+}
+
+/// Removes a folder and all below it, following no link; none is fine.
+pub(super) fn remove_all(tree: &Tree, path: &str) -> Result<(), FsError> {
+    for entry in tree.entries(path)? {
+        let below = joined(path, &entry.name);
+        match entry.kind {
+            EntryKind::Folder => remove_all(tree, &below)?,
+            _ => remove(tree, &below)?,
+        }
+    }
+    unlink(tree, path, AtFlags::REMOVEDIR)
+}
+
+fn unlink(tree: &Tree, path: &str, how: AtFlags) -> Result<(), FsError> {
+    let (folder, name) = split(path);
+    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(tree.explain("remove", path, errno)),
+    };
+    match rustix::fs::unlinkat(&fd, name, how) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(tree.explain("remove", path, errno)),
+    }
+}
+
+/// Removes a folder and those above it that are empty: nothing of a change that did not come about
+/// stays, and a folder that is left would keep its name from being a document's.
+pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
+    while !folder.is_empty() {
+        let (parent, name) = split(folder);
+        let gone = tree
+            .at(parent, OFlags::RDONLY | OFlags::DIRECTORY)
+            .and_then(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
+        if gone.is_err() {
+            break;
+        }
+        folder = parent;
+    }
+}
+
+/// Opens a folder below the tree, making what is missing on the way (mode 0755). Whether the new names are then
+/// on the disk says `sync`.
+pub(super) fn make_folders(tree: &Tree, path: &str, sync: Sync) -> Result<OwnedFd, FsError> {
+    let open = |path: &str| tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY);
+    match open(path) {
+        Ok(fd) => return Ok(fd),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(tree.explain("open", path, errno)),
+    }
+    let (parent, name) = split(path);
+    let parent = make_folders(tree, parent, sync)?;
+    match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) => {
+            // Shared checkouts keep working under our umask of 077.
+            rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(0o755), AtFlags::empty())
+                .map_err(|errno| tree.explain("make", path, errno))?;
+            if sync == Sync::Disk {
+                rustix::fs::fsync(&parent).map_err(|errno| tree.explain("sync", path, errno))?;
+            }
+        }
+        Err(Errno::EXIST) => {}
+        Err(errno) => return Err(tree.explain("make", path, errno)),
+    }
+    open(path).map_err(|errno| tree.explain("open", path, errno))
+}
+
+/// Waits until the names in a folder are on the disk.
+pub(super) fn sync_names(tree: &Tree, folder: &str) -> Result<(), FsError> {
+    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Ok(fd) => fd,
+        // Somebody took it away with everything in it.
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(tree.explain("sync", folder, errno)),
+    };
+    rustix::fs::fsync(&fd).map_err(|errno| tree.explain("sync", folder, errno))
+}
+
+/// As [`sync_names`], for it and every folder below it.
+pub(super) fn sync_all_names(tree: &Tree, folder: &str) -> Result<(), FsError> {
+    for entry in tree.entries(folder)? {
+        if entry.kind == EntryKind::Folder {
+            sync_all_names(tree, &joined(folder, &entry.name))?;
+        }
+    }
+    sync_names(tree, folder)
+}
