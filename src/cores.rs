@@ -52,6 +52,26 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does `aside` on another core while this one does `here`.
+///
+/// # Panics
+/// If one of them does.
+pub fn both<A: Send, B>(aside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &aside);
+        let here = here();
+        let aside = match thread {
+            Ok(thread) => thread.join(),
+            // Where there are no more threads to be had, this one does both.
+            Err(_) => Ok(aside()),
+        };
+        (
+            aside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            here,
+        )
+    })
+}
+
 /// Takes what threads share. What a thread that panicked held is whole; the panic itself goes on where it is
 /// joined.
 pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -69,6 +89,14 @@ mod tests {
             let doubled: Vec<u32> = jobs.iter().map(|job| job * 2).collect();
             assert_eq!(each(jobs, worth, |job| job * 2), doubled);
         }
+    }
+
+    #[test]
+    fn both_are_done_at_a_time() {
+        let met = std::sync::Barrier::new(2);
+        let meet = || met.wait().is_leader();
+        let (aside, here) = both(meet, meet);
+        assert!(aside != here);
     }
 
     #[test]

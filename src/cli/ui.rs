@@ -7,6 +7,7 @@ mod values;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use crate::cores;
 use crate::error::{Code, Error, Problem};
 use crate::fs::FsError;
 use crate::identity::Ask;
@@ -267,23 +268,29 @@ impl Ui {
 /// The head and the rows as lines in columns, made safe.
 pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let head: Vec<String> = head.iter().map(ToString::to_string).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(&head)
-        .chain(rows)
-        .map(|row| row.iter().map(|cell| clean_line(cell)).collect())
-        .collect();
+    let all = std::iter::once(&head).chain(rows).collect();
+    let rows = cores::each(all, cores::LINES, |row: &Vec<String>| {
+        let cells = row.iter().map(|cell| clean_line(cell));
+        cells.collect::<Vec<String>>()
+    });
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let whole = widths.iter().map(|width| width + 2).sum();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        format!("{}\n", cells.join("  ").trim_end())
+        let mut line = String::with_capacity(whole);
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            let room = width + 2 - cell.chars().count();
+            line.extend(std::iter::repeat_n(' ', room));
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        line
     };
-    rows.iter().map(line).collect()
+    cores::each(rows.iter().collect(), cores::LINES, line)
 }
 
 impl Ask for Ui {

@@ -95,11 +95,10 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, CryptoError> {
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' } else { b'a' - 10 } + nibble);
     let mut out = String::with_capacity(2 * bytes.len());
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-    );
+    for byte in bytes {
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 15));
+    }
     out
 }
 

@@ -1,12 +1,11 @@
 //! The plan against what the vault has: equal is left as it is, other values are never overwritten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use crate::cores;
 use crate::crypto::sha256;
 use crate::error::Error;
 use crate::fs::FsError;
@@ -52,7 +51,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What lies where files are to be sealed.
+    /// What lies where files are to be sealed. Each folder is looked at once for all of its files.
     fn look_beside(&mut self, vault: &Vault) -> Result<(), Error> {
         let files = self
             .items
@@ -61,11 +60,23 @@ impl Plan {
                 Action::File(file) => Some(file),
                 _ => None,
             });
-        let looked = cores::each(files.collect(), cores::LINES, |file| {
-            file.there = hash_at(vault, &file.path.to_sidecar())?;
-            Ok(())
-        });
-        looked.into_iter().collect()
+        let mut folders: HashMap<String, HashSet<String>> = HashMap::new();
+        for file in files {
+            let sidecar = file.path.to_sidecar();
+            let (folder, name) = sidecar.rsplit_once('/').unwrap_or_default();
+            if !folders.contains_key(folder) {
+                let entries = vault.tree().entries(folder)?.into_iter();
+                let names = entries.map(|entry| entry.name).collect();
+                folders.insert(folder.to_owned(), names);
+            }
+            let is_there = folders
+                .get(folder)
+                .is_some_and(|names| names.contains(name));
+            if is_there {
+                file.there = hash_at(vault, &sidecar)?;
+            }
+        }
+        Ok(())
     }
 
     /// Says which names are taken, for a plan that opens nothing.

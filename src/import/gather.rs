@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::cores;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::Scope;
@@ -61,9 +62,8 @@ pub fn plan(source: &Source, vault: &Vault, wanted: &Wanted<'_>) -> Result<Plan,
         .unwrap_or(&shared);
     let mut items = name_all(drafts, &scopes, default, vault, &mut survey)?;
     survey.tell(&mut items);
-    for item in &mut items {
-        check_rule(item, vault);
-    }
+    let each = items.iter_mut().collect();
+    cores::each(each, cores::LINES, |item| check_rule(item, vault));
     let inventories = record::inventories(&mut items, vault)?;
     Ok(Plan { items, inventories })
 }

@@ -3,7 +3,7 @@
 //! Characters that no secret's name has become `_`, and what is taken already gets a number. Both
 //! are decided by the tree and the vault alone, so that the same import gives the same names again.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::name::{DocumentPath, FilePath, Scope};
 use crate::vault::Listed;
@@ -33,7 +33,7 @@ enum Holder {
 
 /// All names of the vault, and those given so far.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<String, Holder>);
+pub(super) struct Names(HashMap<String, Holder>);
 
 impl Names {
     /// The names that the vault has.

@@ -22,7 +22,7 @@ pub(super) fn name_all(
     survey: &mut Survey,
 ) -> Result<Vec<Item>, Error> {
     let mut names = Names::of(&vault.list(None)?);
-    let mut placed: Vec<(Draft, Placed)> = Vec::new();
+    let mut placed: Vec<(Draft, Placed)> = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let mut folders: Vec<&str> = draft.source.split('/').collect();
         let name = folders.pop().unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) fn name_all(
             }
         }
     }
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity(placed.len());
     for ((draft, place), file) in placed.into_iter().zip(files) {
         let mut item = Item {
             source: draft.source,

@@ -3,7 +3,7 @@
 //! Values are compared by a fingerprint under a key that lives as long as the run: nothing of them
 //! is kept, and nothing that could be tried against guesses is written down.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use ring::hmac;
 
@@ -209,8 +209,7 @@ impl Survey {
     }
 
     fn tell_shared(&self, items: &mut [Item]) {
-        // A value may stand several times in one list: it is one place.
-        let mut places: BTreeMap<Fingerprint, BTreeSet<(usize, String)>> = BTreeMap::new();
+        let mut places: HashMap<Fingerprint, Vec<(usize, String)>> = HashMap::new();
         for (at, (seen, item)) in self.seen.iter().zip(&*items).enumerate() {
             let Some(secret) = item.action.secret() else {
                 continue;
@@ -220,12 +219,17 @@ impl Survey {
                     Some(name) => format!("{secret}/{name}"),
                     None => secret.to_owned(),
                 };
-                places.entry(*fingerprint).or_default().insert((at, place));
+                places.entry(*fingerprint).or_default().push((at, place));
             }
         }
         const SHOWN: usize = 5;
-        for group in places.values().filter(|group| group.len() > 1) {
-            for (at, place) in group {
+        for group in places.into_values().filter(|group| group.len() > 1) {
+            // A value may stand several times in one list: it is one place.
+            let group: BTreeSet<(usize, String)> = group.into_iter().collect();
+            if group.len() == 1 {
+                continue;
+            }
+            for (at, place) in &group {
                 let others: Vec<&String> = group
                     .iter()
                     .filter(|(_, other)| other != place)

@@ -22,6 +22,9 @@ pub fn clean(text: &str) -> String {
 /// As [`clean`], on one line: line ends and tabs are escaped too. For names.
 #[must_use]
 pub fn clean_line(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     clean(text).replace('\n', "\\u{a}").replace('\t', "\\u{9}")
 }
 

@@ -30,6 +30,6 @@ pub use order::{Order, RecordMark, compare};
 
 pub use pin::{HookPin, Pins};
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
-pub use seen::{DocumentPin, FILE_RECORD, SeenKind};
+pub use seen::{DocumentPin, FILE_RECORD, PrintedPins, SeenKind};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

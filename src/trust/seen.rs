@@ -41,6 +41,10 @@ pub struct DocumentPin {
 /// The name under which a sealed file's one record is kept.
 pub const FILE_RECORD: &str = ".";
 
+/// Pins as they are to be written: each file, and all that it is to hold.
+#[derive(Debug)]
+pub struct PrintedPins(Vec<(PathBuf, Vec<u8>)>);
+
 impl DocumentPin {
     /// What kind of thing it was.
     #[must_use]
@@ -133,10 +137,26 @@ impl Pins {
     /// Remembers what was seen of many documents and sealed files, and waits for the disk once.
     ///
     /// # Errors
-    /// [`TrustError::Fs`].
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn set_documents(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<(), TrustError> {
+        self.set_printed(&self.print(pins)?)
+    }
+
+    /// What [`Self::set_documents`] would write, for [`Self::set_printed`]. Until then nobody else may write pins.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn print(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<PrintedPins, TrustError> {
         let files = self.changed(pins.iter().map(|(id, pin)| (id, pin)))?;
-        Ok(fs::write_all_private(self.dir(), &files)?)
+        Ok(PrintedPins(files))
+    }
+
+    /// Remembers what was printed.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn set_printed(&self, pins: &PrintedPins) -> Result<(), TrustError> {
+        Ok(fs::write_all_private(self.dir(), &pins.0)?)
     }
 
     /// The files that remember these pins, as they are to be written: which ids lie where comes first.

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::cores;
 use crate::error::Error;
 use crate::fs::{Edit, Journal, Lock, New, NewFolders, Sync};
 use crate::name::{DocumentPath, FilePath, ValueName};
@@ -452,8 +453,16 @@ impl<'a> Change<'a> {
             return Ok(());
         }
         self.vault.record_use(self.what, &names, Sync::Disk)?;
-        journal.commit(self.vault.tree(), self.vault.world(), edits)?;
-        memory.set_documents(&pins)?;
+        let commit = || journal.commit(self.vault.tree(), self.vault.world(), edits);
+        if pins.len() < cores::LINES {
+            commit()?;
+            memory.set_documents(&pins)?;
+        } else {
+            // They are printed while the disk is waited for.
+            let (printed, committed) = cores::both(|| memory.print(&pins), commit);
+            committed?;
+            memory.set_printed(&printed?)?;
+        }
         if let Some(chain) = self.chain {
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
