@@ -84,4 +84,16 @@ mod tests {
         assert_eq!(unpad(&beyond), Err(CryptoError::Broken));
         assert_eq!(unpad(&padded[..16]), Err(CryptoError::Broken));
     }
+
+    #[test]
+    fn any_text_is_padded_to_its_bucket_and_comes_back() {
+        for length in (0..200).chain([4091, 4092, 4093, 70_000]) {
+            let text = vec![7; length];
+            let mut padded = pad(&text);
+            assert_eq!(padded.len(), bucket(4 + length), "{length}");
+            assert_eq!(unpad(&padded), Ok(&text[..]), "{length}");
+            padded.push(0);
+            assert!(unpad(&padded).is_err(), "{length}");
+        }
+    }
 }

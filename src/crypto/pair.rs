@@ -75,3 +75,29 @@ impl Pair {
         Ok(signature.map_err(|_| CryptoError::Key)?.as_ref().to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn what_one_signs_verifies_under_its_point() {
+        for (curve, length) in [(Curve::P256, 65), (Curve::P384, 97)] {
+            let pkcs8 = Pair::generate(curve).unwrap();
+            let pair = pkcs8.with(|bytes| Pair::of_pkcs8(bytes)).unwrap();
+            assert_eq!((pair.curve, pair.point().len()), (curve, length));
+            let signature = pair.sign(b"message").unwrap();
+            let verifies = |message: &[u8]| match curve {
+                Curve::P256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, pair.point())
+                    .verify(message, &signature),
+                Curve::P384 => UnparsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, pair.point())
+                    .verify(message, &signature),
+            };
+            assert!(verifies(b"message").is_ok());
+            assert!(verifies(b"massage").is_err());
+        }
+        assert!(matches!(Pair::of_pkcs8(b"no key"), Err(CryptoError::Key)));
+    }
+}

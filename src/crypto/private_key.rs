@@ -132,8 +132,15 @@ mod tests {
             format!("-----BEGIN CERTIFICATE-----\n{key}\n"),
             "grep -e '-----BEGIN OPENSSH PRIVATE KEY-----' -r .\n".to_owned(),
             "an `AGE-SECRET-KEY-1…` line\n".to_owned(),
+            "-----BEGIN PRIVATE KEY-----\nis what the line before a key says.\n".to_owned(),
+            "-----BEGIN PRIVATE KEY-----\nkey\n".to_owned(),
         ] {
             assert!(!holds_private_key(text.as_bytes()), "{text}");
         }
+        let names = [PrivateKey::Pem, PrivateKey::Age, PrivateKey::Putty].map(PrivateKey::as_str);
+        assert_eq!(
+            names,
+            ["a private key", "an age identity", "a private key of PuTTY"]
+        );
     }
 }
