@@ -379,3 +379,73 @@ fn copy(
     sha256.copy_from_slice(hash.finish().as_ref());
     Ok(Passed { size, sha256 })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::iter::once;
+
+    use age::x25519::Identity;
+
+    use super::*;
+
+    #[test]
+    fn files_of_any_length_open_whole_or_not_at_all() {
+        let (ada, eve) = (Identity::generate(), Identity::generate());
+        let to = ada.to_public();
+        let (ada, eve): (&dyn age::Identity, &dyn age::Identity) = (&ada, &eve);
+        for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7] {
+            let plain: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let mut sealed = Vec::new();
+            let passed = seal_file(once(&to as &dyn age::Recipient), &plain[..], &mut sealed);
+            let passed = passed.unwrap();
+            assert_eq!(passed, Passed::of(&plain), "{length}");
+            // By each way of opening.
+            let mut file = Cursor::new(sealed.clone());
+            assert_eq!(verify_file(&mut file, once(ada)).unwrap(), passed);
+            assert_eq!(verify(&sealed, once(ada)).unwrap(), passed);
+            let (opened, text) = open(&sealed, once(ada)).unwrap();
+            assert_eq!((opened, &**text), (passed, &*plain));
+            let mut out = Vec::new();
+            assert_eq!(open_file(&mut file, once(ada), &mut out).unwrap(), passed);
+            assert_eq!(out, plain);
+            let (opened, mut reader) = verified_reader(file.clone(), once(ada)).unwrap();
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            assert_eq!((opened, read), (passed, plain));
+            // Nothing of it is given out to others, or where a part of it is gone or another one.
+            let mut out = Vec::new();
+            let refused = open_file(&mut file, once(eve), &mut out).unwrap_err();
+            assert!(matches!(refused, StreamError::NoIdentity), "{refused}");
+            for cut in [
+                sealed.len() - 1,
+                sealed.len().saturating_sub(CHUNK + 16),
+                10,
+            ] {
+                let mut file = Cursor::new(sealed[..cut].to_vec());
+                assert!(
+                    open_file(&mut file, once(ada), &mut out).is_err(),
+                    "{length}, {cut}"
+                );
+            }
+            let mut changed = sealed.clone();
+            *changed.last_mut().unwrap() ^= 1;
+            assert!(open_file(&mut Cursor::new(changed), once(ada), &mut out).is_err());
+            let longer = [&sealed[..], &[0]].concat();
+            assert!(open_file(&mut Cursor::new(longer), once(ada), &mut out).is_err());
+            assert!(out.is_empty(), "{length}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_chunk_is_kept() {
+        let mut kept = FirstChunk(Zeroizing::new(Vec::new()));
+        for piece in [vec![1; 10], vec![2; CHUNK], vec![3; 10]] {
+            assert_eq!(kept.write(&piece).unwrap(), piece.len());
+        }
+        assert_eq!(
+            (kept.0.len(), kept.0[9], kept.0[10], kept.0[CHUNK - 1]),
+            (CHUNK, 1, 2, 2)
+        );
+    }
+}
