@@ -23,7 +23,7 @@ const SLOW: Duration = Duration::from_secs(5);
 /// What takes this long never ends.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// What a parser may take on top of what the test itself has.
+/// What one text may take on top of what the test has at that moment: the texts that it keeps alone may be more.
 const MEMORY_KIB: u64 = 64 * 1024;
 
 /// How many texts are kept to be changed further.
@@ -57,7 +57,6 @@ pub(crate) fn fuzz(
     let started_at = Arc::new(Mutex::new(Instant::now()));
     watch(name.to_owned(), &started_at);
     let mut tried = 0_u64;
-    let mut before = None;
     while Instant::now() < until || tried < 100 {
         let count = usize::try_from(tried).unwrap();
         let text = match corpus.get(count).filter(|_| count < seeds.len()) {
@@ -71,6 +70,7 @@ pub(crate) fn fuzz(
         last.set_len(0).unwrap();
         last.rewind().unwrap();
         last.write_all(&text).unwrap();
+        let before = memory_from_here();
         let started = Instant::now();
         *started_at.lock().unwrap() = started;
         let answer = catch_unwind(AssertUnwindSafe(|| attempt(&text)));
@@ -79,14 +79,8 @@ pub(crate) fn fuzz(
             answer.unwrap_or_else(|_| panic!("{name}: see {file}, seed {seed}, text {tried}"));
         assert!(took < SLOW, "{name}: {took:?} for {file}");
         tried += 1;
-        // What the seeds alone take is what the test brings along.
-        let now = most_memory();
-        let start = *before.get_or_insert(now);
-        assert!(
-            now < start + MEMORY_KIB,
-            "{name}: {} KiB more for {file}",
-            now - start
-        );
+        let more = most_memory() - before;
+        assert!(more < MEMORY_KIB, "{name}: {more} KiB more for {file}");
         if said.insert(without_details(&answer)) && corpus.len() < CORPUS {
             corpus.push(text);
         }
@@ -126,7 +120,13 @@ fn without_details(answer: &str) -> String {
     out
 }
 
-/// The most memory that this process ever had, in KiB.
+/// What this process has now, in KiB; the most that it had is counted from here (proc(5), `clear_refs`).
+fn memory_from_here() -> u64 {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    most_memory()
+}
+
+/// The most memory that this process had, in KiB.
 fn most_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
