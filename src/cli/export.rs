@@ -123,16 +123,16 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
         progress.step();
         match i32::try_from(stopped.load(Ordering::Relaxed)).unwrap_or(0) {
             0 => Ok(()),
-            signal => Err(Problem::new(code_of(signal), "stopped; nothing was left behind").into()),
+            signal => Err(Problem::new(code_of(signal), "stopped before all was written").into()),
         }
     };
-    let written = match args.recovery {
-        true => export::backup(&vault, &reader, &to_recipient, &chosen, folder, &mut step)?,
+    let written = folder.fill(|folder| match args.recovery {
+        true => export::backup(&vault, &reader, &to_recipient, &chosen, folder, &mut step),
         false => {
             let wanted = (chosen.as_slice(), args.format);
-            export::write(&vault, &reader, &to_recipient, wanted, folder, &mut step)?
+            export::write(&vault, &reader, &to_recipient, wanted, folder, &mut step)
         }
-    };
+    })?;
     drop(progress);
     warn(cx, &reader);
     for note in &written.notes {

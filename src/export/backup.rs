@@ -57,14 +57,13 @@ pub struct Kept {
 /// Writes a backup of everything that was chosen into a folder. `step` is called before each, and can stop it.
 ///
 /// # Errors
-/// [`ExportError::NoRecovery`] before anything is written; [`FsError`], and what keeps a secret closed: nothing is
-/// left in the folder then.
+/// [`ExportError::NoRecovery`] before anything is written; [`FsError`], and what keeps a secret closed.
 pub fn backup(
     vault: &Vault,
     reader: &Reader<'_>,
     to_recipient: &ToRecipient<'_>,
     chosen: &[Listed],
-    folder: Folder,
+    folder: &Folder,
     step: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Written, Error> {
     demand_recovery(vault, chosen)?;
@@ -72,7 +71,7 @@ pub fn backup(
         vault,
         reader,
         to_recipient,
-        folder: &folder,
+        folder,
         kept: Vec::new(),
     };
     for listed in chosen {
@@ -95,12 +94,10 @@ pub fn backup(
     file.write_all(text.as_bytes()).map_err(fail())?;
     file.write_all(b"\n").map_err(fail())?;
     file.sync_all().map_err(fail())?;
-    let written = Written {
+    Ok(Written {
         files: list.secrets.len(),
         notes: Vec::new(),
-    };
-    folder.keep();
-    Ok(written)
+    })
 }
 
 /// Refuses where something of it would open with no offline key: a backup with a hole is found on the wrong day.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::ExportError;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::fs::{FsError, is_memory, names};
 
 /// Whether plaintext may go to a disk.
@@ -106,25 +106,48 @@ impl Folder {
         }
     }
 
-    /// Keeps what was written.
-    pub fn keep(mut self) {
+    /// Has `work` fill it, and keeps what was written. Of what fails nothing is left; where it cannot be
+    /// removed, the error says where it lies.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn fill<T>(mut self, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let filled = work(&self);
+        let left = match filled {
+            Ok(_) => Ok(()),
+            Err(_) => self.empty(),
+        };
         self.kept = true;
+        let at = self.path.display();
+        filled.map_err(|error| {
+            let problem = Problem::of(&error);
+            let problem = match left {
+                Ok(()) => problem.note("nothing was left behind"),
+                Err(why) => problem
+                    .note(format!("what was written could not be removed: {why}"))
+                    .hint(format!("a part of it lies in `{at}`: remove it")),
+            };
+            problem.into()
+        })
+    }
+
+    fn empty(&self) -> std::io::Result<()> {
+        if self.made {
+            return std::fs::remove_dir_all(&self.path);
+        }
+        for name in names(&self.path)? {
+            let path = self.path.join(name);
+            std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path))?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.kept {
-            return;
-        }
-        if self.made {
-            std::fs::remove_dir_all(&self.path).unwrap_or_default();
-            return;
-        }
-        for name in names(&self.path).unwrap_or_default() {
-            let path = self.path.join(name);
-            let gone = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
-            gone.unwrap_or_default();
+        if !self.kept {
+            // Nobody asked for it any more, or there was a panic.
+            self.empty().unwrap_or_default();
         }
     }
 }

@@ -106,13 +106,13 @@ fn sealed(
 /// Writes everything that was chosen into a folder. `step` is called before each, and can stop it.
 ///
 /// # Errors
-/// [`ExportError`], [`FsError`], and what keeps a secret closed; nothing is left in the folder then.
+/// [`ExportError`], [`FsError`], and what keeps a secret closed.
 pub fn write(
     vault: &Vault,
     reader: &Reader<'_>,
     to_recipient: &ToRecipient<'_>,
     (chosen, format): (&[Listed], As),
-    folder: Folder,
+    folder: &Folder,
     step: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Written, Error> {
     let origins = match format {
@@ -124,7 +124,7 @@ pub fn write(
         reader,
         to_recipient,
         format,
-        folder: &folder,
+        folder,
         origins: &origins,
         written: Written::default(),
     };
@@ -147,9 +147,7 @@ pub fn write(
     if format == As::Dir {
         work.others(chosen)?;
     }
-    let written = work.written;
-    folder.keep();
-    Ok(written)
+    Ok(work.written)
 }
 
 struct Work<'a, 'r, 't> {
