@@ -119,6 +119,42 @@ impl Git {
         self.begin(words)?.line()
     }
 
+    /// Whether the repository has settings of its own in a section.
+    #[must_use]
+    pub fn has_settings(&self, section: &str) -> bool {
+        let pattern = format!("^{}\\.", section.replace('.', "\\."));
+        self.ask(&["config", "--local", "--get-regexp", &pattern])
+            .is_ok()
+    }
+
+    /// Has git change the repository's own settings, by the words behind `git config --local`.
+    ///
+    /// # Errors
+    /// TEMPFAIL if they are locked, by a git that is at work or was killed; IOERR with what git says.
+    pub fn configure(&self, words: &[&str]) -> Result<(), Error> {
+        let asked = self.begin(&[&["config", "--local"], words].concat())?;
+        let output = asked.0.wait_with_output();
+        let output = output.map_err(|error| broken(&error.to_string()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = first_line(&output.stderr);
+        let is_locked = said.contains("could not lock");
+        let code = if is_locked {
+            Code::TempFail
+        } else {
+            Code::IoErr
+        };
+        let problem = Problem::new(code, "git did not change its settings").note(said);
+        Err(match is_locked {
+            true => problem.hint(
+                "if no git is at work here, one that was killed left `config.lock` beside git's `config`: remove it",
+            ),
+            false => problem.hint("run it again"),
+        }
+        .into())
+    }
+
     /// Asks, and goes on: several questions take no longer than one.
     ///
     /// # Errors
@@ -342,6 +378,12 @@ impl Git {
     }
 }
 
+/// What git says first, safe to show.
+fn first_line(stderr: &[u8]) -> String {
+    let said = String::from_utf8_lossy(stderr);
+    clean(said.lines().next().unwrap_or("git says nothing"))
+}
+
 /// A question that git works on.
 pub struct Asked(Child);
 
@@ -356,10 +398,8 @@ impl Asked {
         if output.status.success() {
             return Ok(output.stdout);
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = clean(said.lines().next().unwrap_or("git says nothing"));
         Err(Problem::new(Code::NotFound, "git has nothing to look at")
-            .note(said)
+            .note(first_line(&output.stderr))
             .hint("run it inside of the git repository")
             .into())
     }

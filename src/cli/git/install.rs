@@ -34,8 +34,9 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
     let hook = common.join("hooks/pre-commit");
     if args.undo {
         for section in ["diff.clws", "merge.clws"] {
-            // Not there is as good as gone.
-            drop(git.ask(&["config", "--local", "--remove-section", section]));
+            if git.has_settings(section) {
+                git.configure(&["--remove-section", section])?;
+            }
         }
         write(&attributes, &others(&attributes)?, 0o600)?;
         if read(&hook)?.contains(MARK) {
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
         ),
         ("merge.clws.driver", driver),
     ] {
-        git.ask(&["config", "--local", key, &value])?;
+        git.configure(&[key, &value])?;
     }
     // Of a sealed file and its sidecar either side is whole; text of both would be neither.
     let mut text = others(&attributes)?;
