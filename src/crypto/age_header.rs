@@ -328,6 +328,40 @@ mod tests {
     }
 
     #[test]
+    fn a_header_of_many_stanzas_is_read() {
+        let line = format!("{}\n", "A".repeat(COLUMNS));
+        let stanza = format!("-> x\n{}\n", line.repeat(100));
+        let many = format!("age-encryption.org/v1\n{}--- mac\n", stanza.repeat(150));
+        assert!(many.len() > MAX_HEADER * 9 / 10);
+        assert!(judge(&many).is_ok());
+    }
+
+    #[test]
+    fn every_word_of_a_stanza_has_characters() {
+        let mac = "A".repeat(43);
+        let parts = |stanza: &str| {
+            let text = format!("age-encryption.org/v1\n-> {stanza}\n\n--- {mac}\n");
+            let header = judge(&text).unwrap();
+            header.parts().map(|parts| parts.stanzas.len())
+        };
+        assert_eq!(parts("x y"), Some(1));
+        for wrong in [" y", "x ", "x  y", "x \u{7f}", "\u{7f} y"] {
+            assert_eq!(parts(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_kind_that_is_too_new_is_named() {
+        let kind = |name: &str| {
+            let text = format!("age-encryption.org/v1\n-> x\n\n-> {name} a\n\n--- mac\n");
+            judge(&text).unwrap().post_quantum()
+        };
+        assert_eq!(kind("mlkem768x25519"), Some("mlkem768x25519"));
+        assert_eq!(kind("mlkem768x2551"), None);
+        assert_eq!(kind("X25519"), None);
+    }
+
+    #[test]
     fn the_file_reads_the_same_behind_its_header() {
         let text = b"age-encryption.org/v1\n-> x\n\n--- mac\nand the payload";
         for by_line in [false, true] {
