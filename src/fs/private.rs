@@ -22,13 +22,20 @@ pub enum Sync {
 /// is synced in a folder that a power cut takes away is lost with it.
 ///
 /// # Errors
-/// [`FsError::Io`].
+/// [`FsError::Io`], also if it cannot be seen whether the folder is there: nobody goes on upwards for that.
 pub fn ensure_private_dir(path: &Path) -> Result<(), FsError> {
-    if path.as_os_str().is_empty() || path.is_dir() {
+    // The root and the current folder have none above them, and nobody makes those.
+    let Some(parent) = path.parent() else {
         return Ok(());
+    };
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_dir() => return Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(FsError::io("look at", path)(error));
+        }
+        // Something else lies there, and making a folder of it says so.
+        Ok(_) | Err(_) => ensure_private_dir(parent)?,
     }
-    let parent = path.parent().unwrap_or(path);
-    ensure_private_dir(parent)?;
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
         Ok(()) => sync_folder(parent),
