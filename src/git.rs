@@ -114,7 +114,7 @@ impl Git {
     /// The same as one line of text.
     ///
     /// # Errors
-    /// As [`Self::ask`]; IOERR if it is no text.
+    /// As [`Asked::line`].
     pub fn ask_line(&self, words: &[&str]) -> Result<String, Error> {
         self.begin(words)?.line()
     }
@@ -404,14 +404,16 @@ impl Asked {
             .into())
     }
 
-    /// The same as one line of text.
+    /// The same as one line of text. git does not always notice that it could not write: an answer without its
+    /// line end is none, and no empty path either.
     ///
     /// # Errors
-    /// As [`Self::answer`]; IOERR if it is no text.
+    /// As [`Self::answer`]; IOERR if it is no text, or not whole.
     pub fn line(self) -> Result<String, Error> {
         let answer = String::from_utf8(self.answer()?);
         let answer = answer.map_err(|_| broken("its answer is no text"))?;
-        Ok(answer.trim_end_matches('\n').to_owned())
+        let line = answer.strip_suffix('\n');
+        Ok(line.ok_or_else(|| broken("its answer is cut"))?.to_owned())
     }
 }
 
