@@ -377,6 +377,26 @@ mod tests {
     }
 
     #[test]
+    fn it_reads_the_same_however_little_is_taken_at_a_time() {
+        let text = b"age-encryption.org/v1\n-> x\n\n--- mac\nand the payload";
+        for most in [1, 7, 100] {
+            let mut rest = text.as_slice();
+            let mut whole = Header::take(&mut rest).unwrap().before(rest);
+            let mut out = Vec::new();
+            while out.len() <= text.len() {
+                let ready = whole.fill_buf().unwrap();
+                let length = ready.len().min(most);
+                out.extend_from_slice(&ready[..length]);
+                whole.consume(length);
+                if length == 0 {
+                    break;
+                }
+            }
+            assert_eq!(out, text);
+        }
+    }
+
+    #[test]
     fn only_armor_may_have_blanks_before_it() {
         for (text, rest) in [
             (" \t\r\n \n-----BEGIN", Some("-----BEGIN")),
