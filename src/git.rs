@@ -6,11 +6,12 @@
 
 mod everything;
 mod loose;
+mod objects;
+mod settings;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read, Take, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::error::{Code, Error, Problem};
 use crate::text::clean;
@@ -18,6 +19,7 @@ use crate::world::World;
 
 pub use everything::{Brought, ObjectKind};
 pub use loose::Loose;
+pub use objects::Objects;
 
 /// The empty tree: git knows it by this name without having it.
 pub const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -117,42 +119,6 @@ impl Git {
     /// As [`Asked::line`].
     pub fn ask_line(&self, words: &[&str]) -> Result<String, Error> {
         self.begin(words)?.line()
-    }
-
-    /// Whether the repository has settings of its own in a section.
-    #[must_use]
-    pub fn has_settings(&self, section: &str) -> bool {
-        let pattern = format!("^{}\\.", section.replace('.', "\\."));
-        self.ask(&["config", "--local", "--get-regexp", &pattern])
-            .is_ok()
-    }
-
-    /// Has git change the repository's own settings, by the words behind `git config --local`.
-    ///
-    /// # Errors
-    /// TEMPFAIL if they are locked, by a git that is at work or was killed; IOERR with what git says.
-    pub fn configure(&self, words: &[&str]) -> Result<(), Error> {
-        let asked = self.begin(&[&["config", "--local"], words].concat())?;
-        let output = asked.0.wait_with_output();
-        let output = output.map_err(|error| broken(&error.to_string()))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = first_line(&output.stderr);
-        let is_locked = said.contains("could not lock");
-        let code = if is_locked {
-            Code::TempFail
-        } else {
-            Code::IoErr
-        };
-        let problem = Problem::new(code, "git did not change its settings").note(said);
-        Err(match is_locked {
-            true => problem.hint(
-                "if no git is at work here, one that was killed left `config.lock` beside git's `config`: remove it",
-            ),
-            false => problem.hint("run it again"),
-        }
-        .into())
     }
 
     /// Asks, and goes on: several questions take no longer than one.
@@ -347,28 +313,6 @@ impl Git {
             .collect()
     }
 
-    /// Begins to read objects, by id or by [`Commit::spec`].
-    ///
-    /// # Errors
-    /// NOTFOUND if git is not installed.
-    pub fn objects(&self) -> Result<Objects, Error> {
-        let mut child = self
-            .command(&["cat-file", "--batch"])?
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(no_git)?;
-        let (Some(asks), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(broken("it has no pipes"));
-        };
-        Ok(Objects {
-            child,
-            asks: Some(asks),
-            answers: BufReader::new(answers),
-        })
-    }
-
     /// One file of the folder at a commit, if it is there.
     ///
     /// # Errors
@@ -393,8 +337,7 @@ impl Asked {
     /// # Errors
     /// NOTFOUND if it says no, with its first line.
     pub fn answer(self) -> Result<Vec<u8>, Error> {
-        let output = self.0.wait_with_output();
-        let output = output.map_err(|error| broken(&error.to_string()))?;
+        let output = self.output()?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -404,8 +347,8 @@ impl Asked {
             .into())
     }
 
-    /// The same as one line of text. git does not always notice that it could not write: an answer without its
-    /// line end is none, and no empty path either.
+    /// The same as one line of text. git ignores that it cannot write to a pipe, so that an answer counts only
+    /// with its line end.
     ///
     /// # Errors
     /// As [`Self::answer`]; IOERR if it is no text, or not whole.
@@ -415,73 +358,10 @@ impl Asked {
         let line = answer.strip_suffix('\n');
         Ok(line.ok_or_else(|| broken("its answer is cut"))?.to_owned())
     }
-}
 
-/// Objects, one after the other, from one git.
-pub struct Objects {
-    child: Child,
-    asks: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Objects {
-    /// Hands the content of an object to `look`, if it is there and a file.
-    ///
-    /// # Errors
-    /// IOERR if git breaks off, and those of `look`.
-    pub fn blob<T>(
-        &mut self,
-        spec: &str,
-        look: impl FnOnce(&mut Take<&mut BufReader<ChildStdout>>) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        let io = |error: std::io::Error| broken(&error.to_string());
-        let asks = self.asks.as_mut().ok_or_else(|| broken("it has ended"))?;
-        asks.write_all(format!("{spec}\n").as_bytes())
-            .and_then(|()| asks.flush())
-            .map_err(io)?;
-        let mut head = String::new();
-        self.answers.read_line(&mut head).map_err(io)?;
-        let head = head.trim_end_matches('\n');
-        // `ID KIND SIZE`, or what was asked for with `missing` behind it.
-        let mut words = head.rsplit(' ');
-        let Some(size) = words.next().and_then(|size| size.parse::<u64>().ok()) else {
-            return if head.ends_with(" missing") {
-                Ok(None)
-            } else {
-                Err(broken("it does not say what it has"))
-            };
-        };
-        let is_file = words.next() == Some("blob");
-        let mut object = self.answers.by_ref().take(size);
-        let found = is_file.then(|| look(&mut object));
-        // What was enough of a file, and the line end behind it.
-        std::io::copy(&mut object, &mut std::io::sink()).map_err(io)?;
-        self.answers.read_exact(&mut [0]).map_err(io)?;
-        found.transpose()
-    }
-
-    /// The content of an object, if it is there and a file.
-    ///
-    /// # Errors
-    /// As [`Self::blob`]; DATAERR above `most` bytes.
-    pub fn bytes(&mut self, spec: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
-        self.blob(spec, |object| {
-            if usize::try_from(object.limit()).map_or(true, |size| size > most) {
-                return Err(Problem::new(Code::DataErr, "a file in git is too large").into());
-            }
-            let mut bytes = Vec::new();
-            let read = object.read_to_end(&mut bytes);
-            read.map_err(|error| broken(&error.to_string()))?;
-            Ok(bytes)
-        })
-    }
-}
-
-impl Drop for Objects {
-    fn drop(&mut self) {
-        // A closed pipe is its sign to end.
-        drop(self.asks.take());
-        drop(self.child.wait());
+    fn output(self) -> Result<Output, Error> {
+        let output = self.0.wait_with_output();
+        output.map_err(|error| broken(&error.to_string()))
     }
 }
 
@@ -538,5 +418,19 @@ mod tests {
         let there = world(&dir.path().display().to_string());
         drop(Git::at(&there, dir.path()).ask(&["version"]));
         assert!(run.exists());
+    }
+
+    #[test]
+    fn an_answer_without_its_line_end_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::env::join_paths(["/usr/local/bin", "/usr/bin", "/bin"]).unwrap();
+        let world = World::new(Clock::System, [("PATH".into(), path)], dir.path().into());
+        let git = Git::at(&world, dir.path());
+        git.ask(&["init", "-q", "."]).unwrap();
+        let words = ["config", "--get", "core.bare"];
+        assert_eq!(git.ask_line(&words).unwrap(), "false");
+        // With `-z` the line ends in another way.
+        let error = git.ask_line(&[&["config", "-z"], &words[1..]].concat());
+        assert_eq!(error.unwrap_err().code(), Code::IoErr);
     }
 }
