@@ -382,3 +382,18 @@ fn a_program_in_a_folder_of_any_name_is_called() {
     has_both(&lab, &vault);
     assert!(!vault.join("ran").exists());
 }
+
+#[test]
+fn settings_that_are_locked_are_said_to_be() {
+    let lab = lab();
+    let lock = lab.vault().join(".git/config.lock");
+    for words in ["git install", "git install --undo"] {
+        std::fs::write(&lock, "").unwrap();
+        let refused = lab.clws(words).exits(31);
+        assert!(refused.err.contains("config.lock"), "{}", refused.err);
+        std::fs::remove_file(&lock).unwrap();
+        lab.clws(words).succeeds();
+    }
+    let settings = std::fs::read_to_string(lab.vault().join(".git/config")).unwrap();
+    assert!(!settings.contains("clws"), "{settings}");
+}
