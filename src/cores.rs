@@ -15,6 +15,13 @@ const AT_ONCE: usize = 32;
 /// Finding out reads the files of control groups, ten calls each time.
 static CORES: OnceLock<usize> = OnceLock::new();
 
+/// Where a thread takes its next jobs from.
+#[derive(Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
 /// Does `work` for each job, on all cores if there are `worth` jobs or more: below that, a thread costs
 /// more than it saves. Gives the results in the order of the jobs.
 ///
@@ -28,10 +35,17 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
     let at_once = (jobs.len() / 256).clamp(1, AT_ONCE);
     let done = Mutex::new(Vec::with_capacity(jobs.len()));
     let queue = Mutex::new(jobs.into_iter().enumerate());
-    let next = || -> Vec<(usize, T)> { lock(&queue).by_ref().take(at_once).collect() };
-    let drain = || {
+    // Neighbours often lie in one folder, which only one thread at a time can make files in.
+    let next = |from: End| -> Vec<(usize, T)> {
+        let mut queue = lock(&queue);
+        match from {
+            End::First => queue.by_ref().take(at_once).collect(),
+            End::Last => queue.by_ref().rev().take(at_once).collect(),
+        }
+    };
+    let drain = &|from: End| {
         loop {
-            let jobs = next();
+            let jobs = next(from);
             if jobs.is_empty() {
                 break;
             }
@@ -41,11 +55,16 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..cores.min(MOST) {
+        for number in 1..cores.min(MOST) {
+            let from = if number % 2 == 0 {
+                End::First
+            } else {
+                End::Last
+            };
             // Where there are no more threads to be had, this one does it all.
-            drop(std::thread::Builder::new().spawn_scoped(scope, drain));
+            drop(std::thread::Builder::new().spawn_scoped(scope, move || drain(from)));
         }
-        drain();
+        drain(End::First);
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(number, _)| *number);
