@@ -19,14 +19,13 @@ mod tree;
 
 pub use beside::write_beside;
 pub use bisect::{find_bytes, find_sorted, read_range};
-pub use commit::{Edit, Journal, New};
+pub use commit::{Edit, Journal, New, Was};
 pub use folder::OpenFolder;
 pub use held::{Files, Held};
 pub use lock::Lock;
 pub use new_folder::NewFolders;
 pub use private::{
-    ensure_private_dir, open_private, read_private, remove_private, write_all_private,
-    write_private,
+    StagedPrivate, ensure_private_dir, open_private, read_private, remove_private, write_private,
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::Gone;

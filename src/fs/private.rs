@@ -115,10 +115,9 @@ pub fn read_private(path: &Path, most: usize) -> Result<Option<Vec<u8>>, FsError
 /// # Errors
 /// [`FsError::Io`]; the old file is then still there.
 pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = parent_of(path);
     ensure_private_dir(folder)?;
-    let name = path.file_name().unwrap_or_default();
-    let temporary = folder.join(staged_name(&name.to_string_lossy()));
+    let temporary = temporary_of(path);
     let written = write_temporary(&temporary, bytes, sync)
         .and_then(|()| std::fs::rename(&temporary, path).map_err(FsError::io("write", path)));
     if written.is_err() {
@@ -132,48 +131,81 @@ pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsErro
     Ok(())
 }
 
-/// Writes many files of ours below `folder`, each as [`write_private`] with `Sync::Disk` would, waiting
-/// for the disk once for all.
-///
-/// # Errors
-/// [`FsError::Io`]; some of the files may then be the new ones, and each is whole.
-pub fn write_all_private(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), FsError> {
-    let folder_of = |path: &Path| path.parent().unwrap_or(folder).to_owned();
-    let folders: BTreeSet<PathBuf> = files.iter().map(|(path, _)| folder_of(path)).collect();
-    folders
-        .iter()
-        .try_for_each(|path| ensure_private_dir(path))?;
-    let temporary = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        folder_of(path).join(staged_name(&name))
-    };
-    let written = files
-        .iter()
-        .try_for_each(|(path, bytes)| write_temporary(&temporary(path), bytes, Sync::Lazy))
-        .and_then(|()| {
-            let all = files.iter().map(|(path, _)| temporary(path));
-            sync_all(folder, all.collect())
-        })
-        .and_then(|()| {
-            files.iter().try_for_each(|(path, _)| {
-                std::fs::rename(temporary(path), path).map_err(FsError::io("write", path))
-            })
-        });
-    if written.is_err() {
-        for (path, _) in files {
-            // The write failed and is reported; leftovers would only be litter.
-            std::fs::remove_file(temporary(path)).unwrap_or_default();
-        }
-    }
-    written?;
-    folders.iter().try_for_each(|path| sync_folder(path))
+fn parent_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
-fn sync_all(folder: &Path, files: Vec<PathBuf>) -> Result<(), FsError> {
+/// Where a file of ours is written before it counts.
+fn temporary_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    parent_of(path).join(staged_name(&name))
+}
+
+/// Files of ours below one folder that are written and do not count yet. They are removed when dropped.
+///
+/// As [`write_private`], whoever writes them holds the lock that guards them.
+#[derive(Debug)]
+pub struct StagedPrivate {
+    folder: PathBuf,
+    /// Where each lies, and where it is to be.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl StagedPrivate {
+    /// Writes them beside their places.
+    ///
+    /// # Errors
+    /// [`FsError::Io`].
+    pub fn new(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<Self, FsError> {
+        let mut staged = Self {
+            folder: folder.to_owned(),
+            files: Vec::with_capacity(files.len()),
+        };
+        let mut made = None;
+        for (path, bytes) in files {
+            let parent = parent_of(path);
+            if made.replace(parent) != Some(parent) {
+                ensure_private_dir(parent)?;
+            }
+            let temporary = temporary_of(path);
+            staged.files.push((temporary.clone(), path.clone()));
+            write_temporary(&temporary, bytes, Sync::Lazy)?;
+        }
+        Ok(staged)
+    }
+
+    /// Waits for the disk once for all, and puts each in its place; then waits for their names.
+    ///
+    /// # Errors
+    /// [`FsError::Io`]; some of the files may then be the new ones, and each is whole.
+    pub fn commit(mut self) -> Result<(), FsError> {
+        sync_all(&self.folder, self.files.iter().map(|(staged, _)| staged))?;
+        for (staged, path) in &self.files {
+            std::fs::rename(staged, path).map_err(FsError::io("write", path))?;
+        }
+        let files = std::mem::take(&mut self.files);
+        let folders: BTreeSet<&Path> = files.iter().map(|(_, path)| parent_of(path)).collect();
+        folders.into_iter().try_for_each(sync_folder)
+    }
+}
+
+impl Drop for StagedPrivate {
+    fn drop(&mut self) {
+        for (staged, _) in &self.files {
+            // They do not count; leftovers would only be litter, and the next run replaces them.
+            std::fs::remove_file(staged).unwrap_or_default();
+        }
+    }
+}
+
+fn sync_all<'p>(
+    folder: &Path,
+    mut files: impl ExactSizeIterator<Item = &'p PathBuf>,
+) -> Result<(), FsError> {
     if files.len() >= super::commit::MANY {
         return Tree::open(folder)?.sync_file_system();
     }
-    files.iter().try_for_each(|path| {
+    files.try_for_each(|path| {
         let file = File::open(path).map_err(FsError::io("sync", path))?;
         file.sync_all().map_err(FsError::io("sync", path))
     })

@@ -155,10 +155,17 @@ impl Staged {
     /// # Errors
     /// [`FsError::Io`].
     pub fn write(&mut self, content: &[u8]) -> Result<(), FsError> {
+        self.put(content)?;
+        self.hash = Some(sha256(content));
+        Ok(())
+    }
+
+    /// As [`Self::write`], where nobody asks for its hash.
+    pub(super) fn put(&mut self, content: &[u8]) -> Result<(), FsError> {
         let path = self.tree.join(&self.target);
         let written = self.file()?.write_all(content);
         written.map_err(FsError::io("write", &path))?;
-        self.finish_with(sha256(content))
+        self.close()
     }
 
     /// Gives it the mode of its target and closes it. Gives the SHA-256 of its content.
@@ -183,10 +190,16 @@ impl Staged {
     /// # Errors
     /// [`FsError::Io`].
     pub fn finish_with(&mut self, hash: [u8; 32]) -> Result<(), FsError> {
+        self.close()?;
+        self.hash = Some(hash);
+        Ok(())
+    }
+
+    /// Gives it the mode of its target and closes it.
+    fn close(&mut self) -> Result<(), FsError> {
         let (tree, target, mode) = (self.tree.clone(), self.target.clone(), self.mode);
         let file = self.file()?;
         rustix::fs::fchmod(&*file, mode).map_err(|errno| tree.explain("write", &target, errno))?;
-        self.hash = Some(hash);
         self.file = None;
         Ok(())
     }

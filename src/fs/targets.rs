@@ -56,6 +56,31 @@ pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), Fs
     Ok(())
 }
 
+/// Whether a file with this content lies at a path.
+pub(super) fn holds(tree: &Tree, path: &str, content: &[u8]) -> Result<bool, FsError> {
+    let Some((mut file, about)) = tree.file_and_about(path)? else {
+        return Ok(false);
+    };
+    if usize::try_from(about.len()).ok() != Some(content.len()) {
+        return Ok(false);
+    }
+    let mut rest = content;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = match file.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            read => read.map_err(FsError::io("read", &tree.join(path)))?,
+        };
+        match rest.split_at_checked(length) {
+            Some((same, behind)) if buffer.get(..length) == Some(same) => rest = behind,
+            _ => return Ok(false),
+        }
+        if length == 0 {
+            return Ok(rest.is_empty());
+        }
+    }
+}
+
 /// SHA-256 of what lies at a path.
 pub(super) fn current(tree: &Tree, what: What, path: &str) -> Result<Option<[u8; 32]>, FsError> {
     match what {

@@ -14,7 +14,7 @@ mod value;
 
 pub use edit::{Changes, apply, print, render, tidy};
 pub use excerpt::excerpt;
-pub use scan::{Header, Parsed, scan};
+pub use scan::{Header, Parsed, Places, scan};
 pub use table::{Table, TableText};
 pub use value::Value;
 

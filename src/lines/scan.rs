@@ -1,6 +1,6 @@
 //! Finds the headers of a file without reading its values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use memchr::memmem;
 
@@ -27,6 +27,42 @@ pub struct Parsed<'a> {
     pub(super) source: &'a str,
     pub(super) headers: Vec<Header<'a>>,
     sorted: bool,
+}
+
+/// Where the tables of a text stand, for whoever keeps both: what was scanned is not scanned again.
+#[derive(Clone, Debug)]
+pub struct Places {
+    schema: &'static Schema,
+    places: Vec<Place>,
+    sorted: bool,
+}
+
+/// As [`Header`], in byte offsets alone.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    kind: &'static str,
+    name: Option<(usize, usize)>,
+    start: usize,
+    end: usize,
+}
+
+impl Place {
+    fn header<'a>(&self, source: &'a str) -> Header<'a> {
+        Header {
+            kind: self.kind,
+            name: self.name.and_then(|(from, to)| source.get(from..to)),
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
+impl Places {
+    /// The header of one of the tables, which are counted in the order of the text.
+    #[must_use]
+    pub fn header<'a>(&self, source: &'a str, at: usize) -> Option<Header<'a>> {
+        Some(self.places.get(at)?.header(source))
+    }
 }
 
 /// Scans all headers of a text: their form, their kinds, duplicates, and `[end]` as the last one.
@@ -189,6 +225,45 @@ impl<'a> Parsed<'a> {
         }
     }
 
+    /// A text that was scanned before, by where its tables stand.
+    #[must_use]
+    pub fn again(source: &'a str, places: &Places) -> Self {
+        let header = |place: &Place| place.header(source);
+        Self {
+            schema: places.schema,
+            source,
+            headers: places.places.iter().map(header).collect(),
+            sorted: places.sorted,
+        }
+    }
+
+    /// Where the tables stand.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        let kinds = self.schema.kinds.iter().map(|kind| kind.name);
+        let kinds: Vec<&'static str> = kinds.chain(["end"]).collect();
+        let begin = self.source.as_ptr().addr();
+        let place = |header: &Header<'_>| {
+            let from = |name: &str| name.as_ptr().addr() - begin;
+            Place {
+                kind: kinds
+                    .iter()
+                    .find(|kind| **kind == header.kind)
+                    .unwrap_or(&""),
+                name: header
+                    .name
+                    .map(|name| (from(name), from(name) + name.len())),
+                start: header.start,
+                end: header.end,
+            }
+        };
+        Places {
+            schema: self.schema,
+            places: self.headers.iter().map(place).collect(),
+            sorted: self.sorted,
+        }
+    }
+
     /// The headers, in the order of the text.
     #[must_use]
     pub fn headers(&self) -> &[Header<'a>] {
@@ -220,6 +295,16 @@ impl<'a> Parsed<'a> {
             .iter()
             .find(|header| header.kind == kind && header.name == name)
             .copied()
+    }
+
+    /// Whether there is a table of this kind and name, for whoever asks often.
+    pub(super) fn finder(&self) -> impl Fn(&(&str, Option<&str>)) -> bool {
+        let unsorted = self.headers.iter().filter(|_| !self.sorted);
+        let all: HashSet<_> = unsorted.map(|header| (header.kind, header.name)).collect();
+        move |(kind, name)| match self.sorted {
+            true => self.find(kind, *name).is_some(),
+            false => all.contains(&(*kind, *name)),
+        }
     }
 
     /// The headers of one kind.
@@ -327,7 +412,7 @@ impl<'a> Parsed<'a> {
         if self.sorted {
             return Ok(());
         }
-        let mut seen = std::collections::HashSet::with_capacity(self.headers.len());
+        let mut seen = HashSet::with_capacity(self.headers.len());
         for header in &self.headers {
             if !seen.insert((header.kind, header.name)) {
                 let fault = Fault::DuplicateTable(title(header));

@@ -58,6 +58,20 @@ fn every_table_is_found_whether_or_not_the_text_is_in_order() {
             let alone = Parsed::of_one(text, &SCHEMA, *header);
             assert_eq!(alone.text(*header), parsed.text(*header));
         }
+        let places = parsed.places();
+        let again = Parsed::again(text, &places);
+        assert_eq!(again.headers(), parsed.headers());
+        assert_eq!(again.untidy(), parsed.untidy());
+        for (at, header) in parsed.headers().iter().enumerate() {
+            assert_eq!(places.header(text, at), Some(*header));
+            assert_eq!(again.find(header.kind, header.name), Some(*header));
+            // Whatever the order is, what is there is replaced and not inserted once more.
+            let name = header.name.filter(|name| *name == "C");
+            let table = name.map(|name| print("secret", Some(name), &[]));
+            let changed = apply(&again, &Changes::from([((header.kind, name), table)]));
+            assert_eq!(changed.matches("[secret.C]").count(), 1, "{changed}");
+        }
+        assert_eq!(places.header(text, parsed.headers().len()), None);
         for (kind, name) in [("secret", Some("B")), ("secret", None), ("x", None)] {
             assert_eq!(parsed.find(kind, name), None);
         }

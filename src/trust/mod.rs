@@ -13,6 +13,7 @@ mod look;
 mod order;
 mod paths;
 mod pin;
+mod pin_draft;
 mod proposal;
 mod register;
 mod seen;
@@ -29,7 +30,8 @@ pub use look::look;
 pub use order::{Order, RecordMark, compare};
 
 pub use pin::{HookPin, Pins};
+pub use pin_draft::PinDraft;
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
-pub use seen::{DocumentPin, FILE_RECORD, PrintedPins, SeenKind};
+pub use seen::{DocumentPin, FILE_RECORD, SeenKind, StagedPins};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -4,7 +4,6 @@
 //! and founded anew must go on under its old id; both are found here without reading every pin.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use super::pin::damaged;
@@ -12,20 +11,6 @@ use super::register::Register;
 use super::{DocumentPin, FILE_RECORD, Pins, SeenKind, TrustError};
 use crate::cores;
 use crate::crypto::{from_hex, hex, sha256};
-
-/// A path, and the ids that were seen there.
-struct Place<'p> {
-    path: &'p str,
-    ids: Vec<[u8; 16]>,
-    is_new: bool,
-}
-
-impl Place<'_> {
-    fn print(&self) -> String {
-        let ids: Vec<String> = self.ids.iter().map(|id| hex(id)).collect();
-        format!("{} {}", self.path, ids.join(" "))
-    }
-}
 
 impl Pins {
     fn paths(&self) -> Register {
@@ -37,9 +22,14 @@ impl Pins {
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn ids_at(&self, path: &str, kind: SeenKind) -> Result<Vec<[u8; 16]>, TrustError> {
-        let Some(text) = self.paths().get(&key(path, kind))? else {
-            return Ok(Vec::new());
-        };
+        match self.paths().get(&key(path, kind))? {
+            Some(text) => self.ids_of(&text),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The ids of a line: they stand behind its path.
+    fn ids_of(&self, text: &str) -> Result<Vec<[u8; 16]>, TrustError> {
         let ids = text.split(' ').skip(1).map(|id| from_hex(id).ok());
         let ids: Option<Vec<_>> = ids.collect();
         ids.ok_or_else(|| damaged(&self.dir().join("paths"), "an id does not read"))
@@ -50,28 +40,28 @@ impl Pins {
         &self,
         pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)>,
     ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
-        let look = |(id, pin): (&'p [u8; 16], &'p DocumentPin)| {
-            (id, pin, self.ids_at(&pin.path, pin.kind()))
+        let place = |(id, pin): (&'p [u8; 16], &'p DocumentPin)| {
+            (key(&pin.path, pin.kind()), id, pin.path.as_str())
         };
-        let looked = cores::each(pins.into_iter().collect(), cores::LINES, look);
-        let mut places: BTreeMap<String, Place<'_>> = BTreeMap::new();
-        for (id, pin, ids) in looked {
-            let place = match places.entry(key(&pin.path, pin.kind())) {
-                Entry::Occupied(there) => there.into_mut(),
-                Entry::Vacant(place) => place.insert(Place {
-                    path: &pin.path,
-                    ids: ids?,
-                    is_new: false,
-                }),
-            };
-            if !place.ids.contains(id) {
-                place.ids.push(*id);
-                place.is_new = true;
-            }
+        let placed = cores::each(pins.into_iter().collect(), cores::LINES, place);
+        let mut places: BTreeMap<String, (&str, Vec<[u8; 16]>)> = BTreeMap::new();
+        for (key, id, path) in placed {
+            places.entry(key).or_insert((path, Vec::new())).1.push(*id);
         }
-        let new = places.into_iter().filter(|(_, place)| place.is_new);
-        self.paths()
-            .with(new.map(|(key, place)| (key, place.print())))
+        self.paths().merged(places, |there, (path, new)| {
+            let mut ids = there.map_or(Ok(Vec::new()), |there| self.ids_of(there))?;
+            let known = ids.len();
+            for id in new {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            let print = || {
+                let ids: Vec<String> = ids.iter().map(|id| hex(id)).collect();
+                format!("{path} {}", ids.join(" "))
+            };
+            Ok((ids.len() > known).then(print))
+        })
     }
 
     /// What was seen at a path under other ids than this one, without the values of documents.
@@ -158,9 +148,9 @@ mod tests {
         let (one, two) = (document("dev/web", 1), document("dev/web", 2));
         let aside = file("dev/web", 1);
         pins.set_documents(&[
-            ([1; 16], one.clone()),
-            ([2; 16], two.clone()),
-            ([3; 16], aside),
+            ([1; 16], one.clone().into()),
+            ([2; 16], two.clone().into()),
+            ([3; 16], aside.into()),
         ])
         .unwrap();
         let others = |id| {
@@ -186,7 +176,7 @@ mod tests {
     fn a_sealed_file_is_held_to_the_newest_that_was_seen_at_its_path() {
         let (_dir, pins) = pins();
         let (old, new) = (file("dev/keys/a", 1), file("dev/keys/a", 2));
-        pins.set_documents(&[([1; 16], old), ([2; 16], new.clone())])
+        pins.set_documents(&[([1; 16], old.into()), ([2; 16], new.clone().into())])
             .unwrap();
         for id in [1, 2, 9] {
             let held = pins.file(&[id; 16], "dev/keys/a").unwrap();

@@ -4,7 +4,6 @@
 //! written anew for each. Of 10,000 keys forty share a file, of a few KB.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -48,16 +47,9 @@ impl Register {
 
     /// What stands behind a key. Other lines are not checked for it.
     pub(super) fn get(&self, key: &str) -> Result<Option<String>, TrustError> {
-        let path = self.dir.join(key.get(..NAME).unwrap_or_default());
+        let path = self.dir.join(name(key));
         let text = self.text(&path)?;
-        let Some(line) = text.lines().find(|line| line.starts_with(key)) else {
-            return Ok(None);
-        };
-        let text = unsealed_line(line).and_then(|line| line.split_once(' '));
-        match text {
-            Some((_, text)) => Ok(Some(text.to_owned())),
-            None => Err(damaged(&path, "a line does not read")),
-        }
+        Ok(behind(&text, &path, key)?.map(str::to_owned))
     }
 
     /// All keys, and what stands behind each.
@@ -67,7 +59,8 @@ impl Register {
         for name in names {
             let name = name.to_string_lossy();
             if name.len() == NAME {
-                all.extend(self.lines(&name)?);
+                let path = self.dir.join(&*name);
+                all.extend(lines(&self.text(&path)?, &path)?);
             }
         }
         Ok(all)
@@ -78,35 +71,39 @@ impl Register {
         &self,
         new: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
-        let mut files: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for (key, text) in new {
-            let name = key.get(..NAME).unwrap_or_default().to_owned();
-            let lines = match files.entry(name) {
-                Entry::Occupied(lines) => lines.into_mut(),
-                Entry::Vacant(place) => {
-                    let lines = self.lines(place.key())?;
-                    place.insert(lines)
-                }
-            };
-            lines.insert(key, text);
-        }
-        let print = |(name, lines): (String, BTreeMap<String, String>)| {
-            let lines = lines
-                .iter()
-                .map(|(key, text)| sealed_line(&format!("{key} {text}")));
-            (self.dir.join(name), lines.collect::<String>().into_bytes())
-        };
-        Ok(cores::each(files.into_iter().collect(), FEW, print))
+        self.merged(new, |_, text| Ok(Some(text)))
     }
 
-    fn lines(&self, name: &str) -> Result<BTreeMap<String, String>, TrustError> {
-        let path = self.dir.join(name);
-        let line = |line: &str| {
-            let (key, text) = unsealed_line(line)?.split_once(' ')?;
-            Some((key.to_owned(), text.to_owned()))
+    /// As [`Self::with`], where what stands behind a key decides: `merge` gives the text that is to stand
+    /// there, or nothing if it may stay as it is.
+    pub(super) fn merged<N: Send>(
+        &self,
+        new: impl IntoIterator<Item = (String, N)>,
+        merge: impl Fn(Option<&str>, N) -> Result<Option<String>, TrustError> + Sync,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
+        let mut files: BTreeMap<PathBuf, Vec<(String, N)>> = BTreeMap::new();
+        for (key, new) in new {
+            let file = files.entry(self.dir.join(name(&key))).or_default();
+            file.push((key, new));
+        }
+        let print = |(path, new): (PathBuf, Vec<(String, N)>)| {
+            let text = self.text(&path)?;
+            let mut changed = Vec::new();
+            for (key, new) in new {
+                let merged = merge(behind(&text, &path, &key)?, new)?;
+                changed.extend(merged.map(|text| (key, text)));
+            }
+            if changed.is_empty() {
+                return Ok(None);
+            }
+            let mut lines = lines(&text, &path)?;
+            lines.extend(changed);
+            let lines = lines.iter();
+            let text = lines.map(|(key, text)| sealed_line(&format!("{key} {text}")));
+            Ok(Some((path, text.collect::<String>().into_bytes())))
         };
-        let lines: Option<_> = self.text(&path)?.lines().map(line).collect();
-        lines.ok_or_else(|| damaged(&path, "a line does not read"))
+        let printed = cores::each(files.into_iter().collect(), FEW, print);
+        printed.into_iter().filter_map(Result::transpose).collect()
     }
 
     fn text(&self, path: &Path) -> Result<Arc<str>, TrustError> {
@@ -127,6 +124,32 @@ impl Register {
         }
         Ok(text)
     }
+}
+
+/// The name of the file that a key has its line in.
+fn name(key: &str) -> &str {
+    key.get(..NAME).unwrap_or_default()
+}
+
+/// What stands behind a key in the text of a file. Other lines are not checked for it.
+fn behind<'t>(text: &'t str, path: &Path, key: &str) -> Result<Option<&'t str>, TrustError> {
+    let Some(line) = text.lines().find(|line| line.starts_with(key)) else {
+        return Ok(None);
+    };
+    match unsealed_line(line).and_then(|line| line.split_once(' ')) {
+        Some((_, text)) => Ok(Some(text)),
+        None => Err(damaged(path, "a line does not read")),
+    }
+}
+
+/// All keys in the text of a file, and what stands behind each.
+fn lines(text: &str, path: &Path) -> Result<BTreeMap<String, String>, TrustError> {
+    let line = |line: &str| {
+        let (key, text) = unsealed_line(line)?.split_once(' ')?;
+        Some((key.to_owned(), text.to_owned()))
+    };
+    let lines: Option<_> = text.lines().map(line).collect();
+    lines.ok_or_else(|| damaged(path, "a line does not read"))
 }
 
 /// A line with 8 digits of its own hash behind it.

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use super::order::RecordMark;
 use super::pin::damaged;
 use super::register::{MAX_PIN, Register, sealed_line, unsealed_line};
-use super::{Pins, TrustError};
+use super::{PinDraft, Pins, TrustError};
 use crate::cores;
 use crate::crypto::{from_hex, hex};
-use crate::fs::{self, FsError, Sync};
+use crate::fs::{self, FsError, StagedPrivate, Sync};
 
 /// What can lie at a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,9 +41,20 @@ pub struct DocumentPin {
 /// The name under which a sealed file's one record is kept.
 pub const FILE_RECORD: &str = ".";
 
-/// Pins as they are to be written: each file, and all that it is to hold.
+/// Pins that are written and do not count yet.
 #[derive(Debug)]
-pub struct PrintedPins(Vec<(PathBuf, Vec<u8>)>);
+#[must_use = "they count once they are committed"]
+pub struct StagedPins(StagedPrivate);
+
+impl StagedPins {
+    /// Remembers them.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn commit(self) -> Result<(), TrustError> {
+        Ok(self.0.commit()?)
+    }
+}
 
 impl DocumentPin {
     /// What kind of thing it was.
@@ -127,7 +138,7 @@ impl Pins {
         pin: &DocumentPin,
         sync: Sync,
     ) -> Result<(), TrustError> {
-        let files = self.changed([(id, pin)])?;
+        let files = self.changed([(id, pin, "")])?;
         for (path, bytes) in files {
             fs::write_private(&path, &bytes, sync)?;
         }
@@ -138,38 +149,39 @@ impl Pins {
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn set_documents(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<(), TrustError> {
-        self.set_printed(&self.print(pins)?)
+    pub fn set_documents(&self, pins: &[([u8; 16], PinDraft)]) -> Result<(), TrustError> {
+        self.stage(pins)?.commit()
     }
 
-    /// What [`Self::set_documents`] would write, for [`Self::set_printed`]. Until then nobody else may write pins.
+    /// Writes what [`Self::set_documents`] would, so that it can be committed later. Until then nobody else may
+    /// write pins.
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn print(&self, pins: &[([u8; 16], DocumentPin)]) -> Result<PrintedPins, TrustError> {
-        let files = self.changed(pins.iter().map(|(id, pin)| (id, pin)))?;
-        Ok(PrintedPins(files))
+    pub fn stage(&self, pins: &[([u8; 16], PinDraft)]) -> Result<StagedPins, TrustError> {
+        let files = self.changed(
+            pins.iter()
+                .map(|(id, draft)| (id, &draft.pin, draft.lines())),
+        )?;
+        Ok(StagedPins(StagedPrivate::new(self.dir(), &files)?))
     }
 
-    /// Remembers what was printed.
-    ///
-    /// # Errors
-    /// [`TrustError::Fs`].
-    pub fn set_printed(&self, pins: &PrintedPins) -> Result<(), TrustError> {
-        Ok(fs::write_all_private(self.dir(), &pins.0)?)
-    }
-
-    /// The files that remember these pins, as they are to be written: which ids lie where comes first.
+    /// The files that remember these pins, each with the lines that it has beside its values, as they are to be
+    /// written: which ids lie where comes first.
     fn changed<'p>(
         &self,
-        pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin)> + Clone,
+        pins: impl IntoIterator<Item = (&'p [u8; 16], &'p DocumentPin, &'p str)> + Clone,
     ) -> Result<Vec<(PathBuf, Vec<u8>)>, TrustError> {
-        let mut files = self.newly_at(pins.clone())?;
+        let places = pins.clone().into_iter().map(|(id, pin, _)| (id, pin));
+        let mut files = self.newly_at(places)?;
         let mut lines = Vec::new();
-        for (id, pin) in pins {
+        for (id, pin, beside) in pins {
             match pin.values.get(FILE_RECORD) {
                 Some(mark) => lines.push((hex(id), format!("{} {}", pin.path, print_mark(mark)))),
-                None => files.push((self.document_file(id), print_document(pin).into_bytes())),
+                None => files.push((
+                    self.document_file(id),
+                    print_document(pin, beside).into_bytes(),
+                )),
             }
         }
         files.extend(self.files().with(lines)?);
@@ -194,7 +206,7 @@ impl Pins {
         Ok(all)
     }
 
-    fn document_file(&self, id: &[u8; 16]) -> PathBuf {
+    pub(super) fn document_file(&self, id: &[u8; 16]) -> PathBuf {
         self.dir().join("documents").join(hex(id))
     }
 
@@ -222,22 +234,21 @@ fn dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
-fn print_document(pin: &DocumentPin) -> String {
-    let mut text = sealed_line(&format!(
+/// The text of a document's pin, with what stands there `beside` its values.
+fn print_document(pin: &DocumentPin, beside: &str) -> String {
+    let head = sealed_line(&format!(
         "{} {} {} {}",
         pin.path,
         pin.seq,
         dash(&pin.key_id),
         hex(&pin.hash)
     ));
-    let print =
-        |(name, mark): (&String, &RecordMark)| sealed_line(&format!("{name} {}", print_mark(mark)));
-    text.extend(cores::each(
-        pin.values.iter().collect(),
-        cores::LINES,
-        print,
-    ));
-    text
+    let print = |(name, mark): (&'_ String, &RecordMark)| {
+        sealed_line(&format!("{name} {}", print_mark(mark)))
+    };
+    let lines = cores::each(pin.values.iter().collect(), cores::LINES, print);
+    let names = pin.values.keys().map(String::as_str);
+    PinDraft::merged(&head, beside, names.zip(lines).collect())
 }
 
 fn print_mark(mark: &RecordMark) -> String {
@@ -259,7 +270,7 @@ fn parse_document(text: &str) -> Option<DocumentPin> {
     Some(pin)
 }
 
-fn parse_head(line: &str) -> Option<DocumentPin> {
+pub(super) fn parse_head(line: &str) -> Option<DocumentPin> {
     let mut words = unsealed_line(line)?.split(' ');
     let path = words.next()?.to_owned();
     let seq = words.next()?.parse().ok()?;
@@ -277,7 +288,7 @@ fn parse_head(line: &str) -> Option<DocumentPin> {
     })
 }
 
-fn parse_value(line: &str) -> Option<(&str, RecordMark)> {
+pub(super) fn parse_value(line: &str) -> Option<(&str, RecordMark)> {
     let (name, mark) = unsealed_line(line)?.split_once(' ')?;
     Some((name, parse_mark(mark)?))
 }
@@ -317,7 +328,7 @@ mod tests {
         };
         pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
         assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), pin);
-        let many: Vec<_> = (0..50).map(|n| ([n; 16], pin.clone())).collect();
+        let many: Vec<_> = (0..50).map(|n| ([n; 16], pin.clone().into())).collect();
         pins.set_documents(&many).unwrap();
         assert_eq!(pins.all_ids().unwrap().len(), 50);
         for number in [0, 1, 150, 299] {
@@ -364,11 +375,12 @@ mod tests {
             .into(),
             ..DocumentPin::default()
         };
-        let files: Vec<_> = (0..50).map(|n| ([n; 16], pin(n, FILE_RECORD))).collect();
+        let files = (0..50).map(|n| ([n; 16], pin(n, FILE_RECORD).into()));
+        let files: Vec<(_, PinDraft)> = files.collect();
         pins.set_documents(&files).unwrap();
         let document = pin(3, "TOKEN");
         pins.set_document(&[3; 16], &document, Sync::Lazy).unwrap();
-        for (id, pin) in &files {
+        for (id, PinDraft { pin, .. }) in &files {
             assert_eq!(pins.seen(SeenKind::File, id).unwrap().as_ref(), Some(pin));
             let ids = pins.ids_at(&pin.path, SeenKind::File).unwrap();
             assert_eq!(ids, [*id]);

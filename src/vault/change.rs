@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::cores;
 use crate::error::Error;
-use crate::fs::{Edit, Journal, Lock, New, NewFolders, Sync};
+use crate::fs::{Edit, Journal, Lock, New, NewFolders, Sync, Was};
 use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::recipients::{PublicRecipient, Sealing};
 use crate::secret::Plain;
@@ -285,7 +285,7 @@ impl<'a> Change<'a> {
         let draft = self.draft(path)?;
         let mut kept = draft.head.policy.clone();
         policy(&mut kept);
-        draft.sign_head(draft.head.seq.max(draft.pin.seq) + 1, kept, signer)
+        draft.sign_head(draft.head.seq.max(draft.seen.pin.seq) + 1, kept, signer)
     }
 
     /// Removes a value; a tombstone stays, so that an old branch does not bring it back.
@@ -306,7 +306,7 @@ impl<'a> Change<'a> {
         };
         let before = draft.before(name)?;
         // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
-        let is_seen = before.is_none() && draft.pin.values.contains_key(name.as_str());
+        let is_seen = before.is_none() && draft.seen.mark(name.as_str())?.is_some();
         if !is_seen && before.as_ref().is_none_or(|r| r.state == State::Removed) {
             return Err(missing().into());
         }
@@ -425,10 +425,14 @@ impl<'a> Change<'a> {
             if draft.is_unchanged() {
                 continue;
             }
-            let text = draft.print(&path, self.vault.id())?;
+            let text = draft.print(&path)?;
             let pin = draft.verify(self.vault, &path, text.as_bytes(), &mut claims, &read_back)?;
-            let old = draft.there.as_ref().map(|there| there.text.as_bytes());
-            edits.push(Edit::of(path.to_file(), old, New::Bytes(text.into_bytes())));
+            let there = draft.there.map(|there| there.text.into_bytes());
+            edits.push(Edit {
+                path: path.to_file(),
+                was: there.map_or(Was::Nothing, Was::Content),
+                new: New::Bytes(text.into_bytes()),
+            });
             pins.push((draft.place.id, pin));
         }
         for (path, _, old, new) in self.submitted {
@@ -437,7 +441,7 @@ impl<'a> Change<'a> {
         for mut file in self.files {
             let pin = file.verify(self.vault, self.openers, &mut claims)?;
             read_back();
-            pins.push((file.sidecar.id, pin));
+            pins.push((file.sidecar.id, pin.into()));
             edits.extend(file.into_edits()?);
         }
         // One key signed all of it in one way.
@@ -458,10 +462,10 @@ impl<'a> Change<'a> {
             commit()?;
             memory.set_documents(&pins)?;
         } else {
-            // They are printed while the disk is waited for.
-            let (printed, committed) = cores::both(|| memory.print(&pins), commit);
+            // They are printed and written while the disk is waited for.
+            let (staged, committed) = cores::both(|| memory.stage(&pins), commit);
             committed?;
-            memory.set_printed(&printed?)?;
+            staged?.commit()?;
         }
         if let Some(chain) = self.chain {
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;

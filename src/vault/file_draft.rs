@@ -2,7 +2,7 @@
 
 use crate::crypto::stream;
 use crate::error::Error;
-use crate::fs::{Edit, New, Staged};
+use crate::fs::{Edit, New, Staged, Was};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
 use crate::secret::Plain;
@@ -308,7 +308,7 @@ impl FileDraft {
         };
         edits.extend(age.map(|new| Edit {
             path: path.to_file(),
-            was: self.old_age,
+            was: self.old_age.map_or(Was::Nothing, Was::Hash),
             new,
         }));
         Ok(edits)

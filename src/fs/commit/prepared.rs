@@ -49,7 +49,7 @@ pub(super) fn prepare(
             Some(staged)
         }
     };
-    let (path, was) = (edit.path, edit.was);
+    let (path, was) = (edit.path, edit.was.hash());
     Ok(match staged {
         None => Prepared {
             new: None,

@@ -88,6 +88,55 @@ fn what_somebody_else_changed_is_not_overwritten() {
 }
 
 #[test]
+fn a_file_alone_is_changed_removed_or_left_to_somebody_else() {
+    let lab = lab();
+    let large = "x".repeat(200 * 1024);
+    let commit = |was: &Was, new| {
+        let was = match was {
+            Was::Nothing => Was::Nothing,
+            Was::Hash(hash) => Was::Hash(*hash),
+            Was::Content(content) => Was::Content(content.clone()),
+        };
+        let path = "a".to_owned();
+        let edits = vec![Edit { path, was, new }];
+        lab.journal.commit(&lab.tree, &lab.world, edits)
+    };
+    let bytes = |text: &str| New::Bytes(text.as_bytes().to_vec());
+    for there in ["", "short", large.as_str()] {
+        std::fs::write(lab.tree.join("a"), there).unwrap();
+        let last = there.char_indices().next_back().map_or(0, |(at, _)| at);
+        let others = [
+            format!("{there}."),
+            there[..last].to_owned() + "?",
+            there[..last].to_owned(),
+        ];
+        let wrong = others.iter().filter(|other| *other != there);
+        let wrong = wrong.map(|other| Was::Content(other.clone().into_bytes()));
+        for was in wrong.chain([Was::Nothing, Was::Hash(sha256(b"other"))]) {
+            for new in [bytes("new"), New::Gone] {
+                let error = commit(&was, new).unwrap_err();
+                assert!(matches!(error, FsError::Changed { .. }), "{error}");
+            }
+            assert!(lab.tree.read("a", 1 << 20).unwrap().unwrap() == there.as_bytes());
+        }
+        for was in [
+            Was::Content(there.as_bytes().to_vec()),
+            Was::Hash(sha256(there.as_bytes())),
+        ] {
+            std::fs::write(lab.tree.join("a"), there).unwrap();
+            commit(&was, bytes("new")).unwrap();
+            assert_eq!(content(&lab, "a").as_deref(), Some("new"));
+            commit(&Was::Content(b"new".to_vec()), New::Gone).unwrap();
+            assert_eq!(content(&lab, "a"), None);
+        }
+        let error = commit(&Was::Content(Vec::new()), bytes("new")).unwrap_err();
+        assert!(matches!(error, FsError::Changed { .. }), "{error}");
+        commit(&Was::Nothing, bytes("new")).unwrap();
+    }
+    assert_eq!(lab.tree.entries("").unwrap().len(), 1);
+}
+
+#[test]
 fn thousands_of_staged_files_hold_no_descriptors_and_leave_nothing() {
     let lab = lab();
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();

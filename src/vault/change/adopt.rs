@@ -61,11 +61,7 @@ impl Change<'_> {
         let plain = document.open_record(&record, &draft.data_key)?;
         let vouched = Some(&record).filter(|_| is_vouched);
         let (next_rev, seq) = draft.next(name, vouched)?;
-        let pinned = draft
-            .pin
-            .values
-            .get(name.as_str())
-            .map_or(0, |mark| mark.rev);
+        let pinned = draft.seen.mark(name.as_str())?.map_or(0, |mark| mark.rev);
         let (rev, changed, by, mut policy) = match vouched {
             // The same value as before goes on under its number.
             Some(record) if record.rev >= pinned => (

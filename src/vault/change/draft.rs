@@ -1,15 +1,16 @@
 //! A document that is being changed: what was there, and what is new.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cores;
 use crate::crypto::{DataKey, hex};
 use crate::error::Error;
-use crate::lines::{self, Header, MAX_FILE};
+use crate::lines::{self, Header, MAX_FILE, Parsed, Places};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::secret::Plain;
-use crate::trust::{DocumentPin, RecordMark};
+use crate::trust::{PinDraft, RecordMark};
 use crate::vault::VaultError;
 use crate::vault::claim::{Claim, WORTH_A_THREAD};
 use crate::vault::document::Document;
@@ -34,7 +35,7 @@ pub(super) struct Draft {
     pub(super) head_hash: [u8; 32],
     pub(super) data_key: DataKey,
     pub(super) rights: Rights,
-    pub(super) pin: DocumentPin,
+    pub(super) seen: PinDraft,
     pub(super) wraps: Vec<Wrap>,
     pub(super) records: BTreeMap<ValueName, Record>,
     pub(super) plain: BTreeMap<ValueName, Plain>,
@@ -44,15 +45,34 @@ pub(super) struct Draft {
     pub(super) pending: BTreeMap<ValueName, Option<(Pending, Plain)>>,
     /// What was handed in and is taken over or thrown away.
     pub(super) dropped: BTreeSet<ValueName>,
-    /// Every name in the text or among the new records, by its lower-case form.
+    /// Every name among the new records, by its lower-case form.
     pub(super) names: BTreeMap<String, String>,
 }
 
-/// The text of a document as it lies there, and where each value's table stands in it. Scanned once:
-/// a change may touch all of 10,000 values.
+/// The text of a document as it lies there, and where its tables stand in it. Scanned once: a change may touch
+/// all of 10,000 values.
 pub(super) struct There {
     pub(super) text: String,
-    pub(super) tables: BTreeMap<String, (usize, usize)>,
+    tables: Tables,
+}
+
+/// Where the tables of a document stand in its text.
+pub(super) struct Tables {
+    places: Places,
+    /// The tables of values, in the order of their names without regard to case.
+    values: Vec<usize>,
+}
+
+/// A draft of a document whose text is to be put to it.
+pub(super) struct BareDraft(pub(super) Draft);
+
+impl BareDraft {
+    pub(super) fn over(self, there: There) -> Draft {
+        Draft {
+            there: Some(there),
+            ..self.0
+        }
+    }
 }
 
 /// The form in which names are compared.
@@ -60,27 +80,59 @@ pub(super) fn lower(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
+fn by_case(one: &str, other: &str) -> Ordering {
+    let folded = |byte: u8| byte.to_ascii_lowercase();
+    one.bytes().map(folded).cmp(other.bytes().map(folded))
+}
+
+impl Tables {
+    pub(super) fn of(document: &Document<'_>) -> Self {
+        let headers = document.lines().headers();
+        let name = |at: usize| headers.get(at).and_then(|header| header.name).unwrap_or("");
+        let values = headers.iter().enumerate();
+        let values = values.filter(|(_, header)| header.kind == "secret");
+        let mut values: Vec<usize> = values.map(|(at, _)| at).collect();
+        values.sort_by(|one, other| by_case(name(*one), name(*other)));
+        Self {
+            places: document.lines().places(),
+            values,
+        }
+    }
+
+    /// With the text that they were found in; none if it is no text.
+    pub(super) fn in_text(self, text: Vec<u8>) -> Option<There> {
+        let text = String::from_utf8(text).ok()?;
+        Some(There { text, tables: self })
+    }
+}
+
 impl There {
     pub(super) fn of(document: &Document<'_>) -> Self {
-        let tables = document
-            .lines()
-            .of_kind("secret")
-            .filter_map(|header| Some((header.name?.to_owned(), (header.start, header.end))));
         Self {
-            tables: tables.collect(),
             text: document.lines().source().to_owned(),
+            tables: Tables::of(document),
         }
+    }
+
+    fn lines(&self) -> Parsed<'_> {
+        Parsed::again(&self.text, &self.tables.places)
+    }
+
+    /// The headers of values with this name, in whatever case.
+    fn named<'t>(&'t self, name: &str) -> impl Iterator<Item = Header<'t>> {
+        let Tables { places, values } = &self.tables;
+        let header = move |at: &usize| places.header(&self.text, *at);
+        let order = move |at: &usize| by_case(header(at).and_then(|h| h.name).unwrap_or(""), name);
+        let from = values.partition_point(|at| order(at).is_lt());
+        let rest = values.get(from..).unwrap_or_default().iter();
+        rest.take_while(move |at| order(at).is_eq())
+            .filter_map(header)
     }
 
     /// The header of a value's table.
     pub(super) fn header(&self, name: &ValueName) -> Option<Header<'_>> {
-        let (name, (start, end)) = self.tables.get_key_value(name.as_str())?;
-        Some(Header {
-            kind: "secret",
-            name: Some(name),
-            start: *start,
-            end: *end,
-        })
+        self.named(name.as_str())
+            .find(|header| header.name == Some(name.as_str()))
     }
 }
 
@@ -142,7 +194,8 @@ impl Draft {
         let Some(document) = self.document_of(&record.name) else {
             return Ok(());
         };
-        let known = self.pin.values.get(record.name.as_str());
+        let known = self.seen.mark(record.name.as_str())?;
+        let known = known.as_ref();
         let judged = vault.judge_record(&document, record, &self.rights, known)?;
         let name = format!("{}/{}", self.place.path, record.name);
         Ok(vault.demand_newest(&name, &judged, known)?)
@@ -150,13 +203,19 @@ impl Draft {
 
     /// Two names that differ in case alone would be one file on other systems' exports.
     pub(super) fn check_case(&self, name: &ValueName) -> Result<(), Error> {
-        match self.names.get(&lower(name.as_str())) {
-            Some(other) if other != name.as_str() => Err(VaultError::Clash {
+        let there = self
+            .there
+            .iter()
+            .flat_map(|there| there.named(name.as_str()));
+        let there = there.filter_map(|header| header.name);
+        let new = self.names.get(&lower(name.as_str())).map(String::as_str);
+        match there.chain(new).find(|other| *other != name.as_str()) {
+            Some(other) => Err(VaultError::Clash {
                 path: format!("{}/{name}", self.place.path),
                 why: format!("`{other}` is there, and differs in case alone"),
             }
             .into()),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -169,7 +228,8 @@ impl Draft {
         name: &ValueName,
         before: Option<&Record>,
     ) -> Result<(u64, u64), VaultError> {
-        let pinned = self.pin.values.get(name.as_str());
+        let pinned = self.seen.mark(name.as_str())?;
+        let pinned = pinned.as_ref();
         let before = before.map(|before| RecordMark {
             rev: before.rev,
             seq: before.seq,
@@ -186,15 +246,12 @@ impl Draft {
         Ok((rev.saturating_add(1), seq.saturating_add(1)))
     }
 
-    pub(super) fn print(&self, path: &DocumentPath, vault: &[u8; 32]) -> Result<String, Error> {
+    pub(super) fn print(&self, path: &DocumentPath) -> Result<String, Error> {
         let mut changes = lines::Changes::new();
-        let there = match &self.there {
-            Some(there) => Some(Document::parse(there.text.as_bytes(), path, vault)?),
-            None => None,
-        };
+        let there = self.there.as_ref().map(There::lines);
         if let Some(there) = there.as_ref().filter(|_| self.is_rekeyed) {
             for kind in ["reader", "retired"] {
-                let gone = there.lines().of_kind(kind);
+                let gone = there.of_kind(kind);
                 changes.extend(gone.map(|header| ((header.kind, header.name), None)));
             }
             for retired in &self.head.retired {
@@ -221,11 +278,11 @@ impl Draft {
         );
         changes.extend(printed);
         let text = match &there {
-            Some(document) => {
+            Some(there) => {
                 if self.head_is_new {
                     changes.insert(("document", None), Some(self.head.print()));
                 }
-                lines::apply(document.lines(), &changes)
+                lines::apply(there, &changes)
             }
             None => {
                 let tables = changes.into_values().flatten();
@@ -255,10 +312,11 @@ impl Draft {
         bytes: &[u8],
         claims: &mut Vec<Claim>,
         done: &dyn Fn(),
-    ) -> Result<DocumentPin, Error> {
+    ) -> Result<PinDraft, Error> {
         let wrong = || VaultError::NotVerified(path.to_string());
         let document = Document::parse(bytes, path, vault.id())?;
-        let mut pin = self.pin.clone();
+        let mut seen = self.seen.clone();
+        let pin = &mut seen.pin;
         path.as_str().clone_into(&mut pin.path);
         (pin.seq, pin.key_id) = (document.head.seq, hex(&document.head.key_id));
         pin.hash = self.head_hash;
@@ -300,6 +358,6 @@ impl Draft {
                 return Err(wrong().into());
             }
         }
-        Ok(pin)
+        Ok(seen)
     }
 }

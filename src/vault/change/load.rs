@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Change;
-use super::draft::{Draft, There, lower};
+use super::draft::{BareDraft, Draft, Tables};
 use crate::crypto::DataKey;
 use crate::error::Error;
 use crate::lines::{self, MAX_FILE};
 use crate::name::{DocumentPath, PartyName};
 use crate::recipients::{PublicRecipient, Rights};
-use crate::trust::{DocumentPin, SeenKind};
+use crate::trust::{PinDraft, SeenKind};
 use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::head::Head;
@@ -26,10 +26,14 @@ impl Change<'_> {
         };
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let pins = &self.vault.trust().pins;
-        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let draft = pins.draft(&document.head.id)?;
+        let pin = &draft.pin;
         let head_hash = self.vault.judge_head(&document, &rights, Some(&pin.hash))?;
-        self.vault.demand_newest_head(&document, Some(&pin))?;
-        self.draft_of(&document, rights, pin, head_hash)
+        self.vault.demand_newest_head(&document, Some(pin))?;
+        let bare = self.draft_of(&document, rights, draft, head_hash)?;
+        let there = Tables::of(&document).in_text(bytes);
+        let there = there.ok_or_else(|| VaultError::NotVerified(path.to_string()))?;
+        Ok(bare.over(there))
     }
 
     /// The draft of a document whose own line was judged: opened, if nobody outside the rules can.
@@ -37,12 +41,12 @@ impl Change<'_> {
         &self,
         document: &Document<'_>,
         rights: Rights,
-        pin: DocumentPin,
+        pin: impl Into<PinDraft>,
         head_hash: [u8; 32],
-    ) -> Result<Draft, Error> {
+    ) -> Result<BareDraft, Error> {
         self.refuse_extra_readers(document, &rights)?;
         let data_key = document.data_key(self.openers)?;
-        self.draft_by(document, rights, pin, head_hash, &data_key)
+        Ok(self.draft_by(document, rights, pin, head_hash, &data_key))
     }
 
     /// The same for a document that was opened, whoever else can open it.
@@ -50,15 +54,13 @@ impl Change<'_> {
         &self,
         document: &Document<'_>,
         rights: Rights,
-        pin: DocumentPin,
+        pin: impl Into<PinDraft>,
         head_hash: [u8; 32],
         data_key: &DataKey,
-    ) -> Result<Draft, Error> {
-        let there = There::of(document);
-        let names = there.tables.keys();
-        Ok(Draft {
-            names: names.map(|name| (lower(name), name.clone())).collect(),
-            there: Some(there),
+    ) -> BareDraft {
+        BareDraft(Draft {
+            names: BTreeMap::new(),
+            there: None,
             place: document.place.clone(),
             head: document.head.clone(),
             head_is_new: false,
@@ -66,7 +68,7 @@ impl Change<'_> {
             head_hash,
             data_key: data_key.with(|key| DataKey::new(*key)),
             rights,
-            pin,
+            seen: pin.into(),
             wraps: Vec::new(),
             records: BTreeMap::new(),
             plain: BTreeMap::new(),
@@ -140,7 +142,7 @@ impl Change<'_> {
             head_hash,
             data_key,
             rights,
-            pin,
+            seen: pin.into(),
             wraps,
             records: BTreeMap::new(),
             plain: BTreeMap::new(),

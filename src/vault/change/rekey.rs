@@ -26,6 +26,7 @@ use crate::vault::retired::retire;
 use crate::vault::wrap::Wrap;
 use crate::vault::{Notice, VaultError};
 
+use super::draft::There;
 use super::load::wraps_for;
 use super::{Change, Purpose, Work};
 
@@ -62,11 +63,12 @@ impl Change<'_> {
         let broken = |_| VaultError::NotVerified(path.to_string());
         let new_id = new.commitment(&place.vault, &place.id).map_err(broken)?;
 
-        let mut draft = self.draft_by(&document, rights, pin, head_hash, &old)?;
-        let notices = gone(&document, &draft.pin);
+        let draft = self.draft_by(&document, rights, pin, head_hash, &old);
+        let mut draft = draft.over(There::of(&document));
+        let notices = gone(&document, &draft.seen.pin);
         let judge = |record: Record| {
             let name = format!("{path}/{}", record.name);
-            let known = draft.pin.values.get(record.name.as_str());
+            let known = draft.seen.pin.values.get(record.name.as_str());
             let judged = before.judge_record(&document, &record, &old_rights, known)?;
             before.demand_newest(&name, &judged, known)?;
             let (_, seq) = draft.next(&record.name, Some(&record))?;
@@ -115,7 +117,7 @@ impl Change<'_> {
         let (old, new) = ((&old_id, &old), (&new_id, &new));
         let retired = retire(place, &document.head.retired, old, new, left, world)?;
         let kept = (document.head.policy.clone(), retired);
-        let seq = document.head.seq.max(draft.pin.seq) + 1;
+        let seq = document.head.seq.max(draft.seen.pin.seq) + 1;
         draft.head = Head::sign(place, seq, new_id, kept, self.author.signer)?;
         let message = draft.head.message(place, self.author.signer.public());
         draft.head_hash = draft.head.hash(&message);

@@ -17,6 +17,7 @@ use crate::vault::policy::PolicyKey;
 use crate::vault::transfer::Origin;
 use crate::vault::{NewValue, VaultError};
 
+use super::draft::There;
 use super::{Change, Purpose};
 
 const WHAT: &str = "secret restore";
@@ -78,7 +79,8 @@ impl Change<'_> {
         let head_hash = vault.judge_head(&document, &rights, Some(&pin.hash))?;
         vault.demand_head_number(&document, Some(&pin))?;
         let others = vault.newest_of_others(&document)?;
-        let mut draft = self.draft_of(&document, rights, pin, head_hash)?;
+        let draft = self.draft_of(&document, rights, pin, head_hash)?;
+        let mut draft = draft.over(There::of(&document));
         let head = &document.head;
         let seq = others.map_or(0, |(seq, _)| seq).max(head.seq) + 1;
         draft.sign_head(seq, head.policy.clone(), signer)?;

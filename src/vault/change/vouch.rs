@@ -5,6 +5,7 @@
 //! takes part in the change of rules checks it by the rules so far and signs it again, in the same
 //! step. A signature of that kind says "this writer vouches that this was current"; the author stays.
 
+use super::draft::There;
 use super::{Change, Purpose};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
@@ -47,7 +48,8 @@ impl Change<'_> {
         }
         let head_orphaned = self.vault.claim_of_head(&document, &rights).is_err();
         let mut names = Vec::new();
-        let mut draft = self.draft_of(&document, rights.clone(), pin, head_hash)?;
+        let draft = self.draft_of(&document, rights.clone(), pin, head_hash)?;
+        let mut draft = draft.over(There::of(&document));
         let signer = self.author.signer;
         if head_orphaned {
             draft.head = document.head.sign_again(&document.place, signer)?;
