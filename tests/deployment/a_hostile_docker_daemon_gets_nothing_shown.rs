@@ -17,7 +17,7 @@ server.bind('/run/docker.sock')
 server.listen(64)
 ID = 'sha256:' + '0f' * 32
 def reply(peer, status, body):
-    head = 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % (status, len(body))
+    head = 'HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % (status, len(body))
     peer.sendall(head.encode() + body)
 def serve(peer):
     head = b''
@@ -26,8 +26,8 @@ def serve(peer):
         if not more: return
         head += more
     path = head.split(b' ')[1].decode()
-    if path.endswith('/version'):
-        return reply(peer, '200 OK', b'{"ApiVersion":"1.41","MinAPIVersion":"1.12"}')
+    if path == '/_ping':
+        return reply(peer, '200 OK', b'OK')
     if '/images/' in path:
         return reply(peer, '200 OK', json.dumps({'Id': ID, 'Config': {'Cmd': ['x']}}).encode())
     if path.endswith('/info'):

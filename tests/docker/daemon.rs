@@ -41,8 +41,8 @@ impl Stranger {
                 let rest = Arc::clone(&rest);
                 tokio::spawn(async move {
                     let head = head(&mut stream).await;
-                    if head.starts_with("GET /version ") {
-                        reply(&mut stream, "200 OK", "{\"ApiVersion\":\"1.41\"}").await;
+                    if head.starts_with("GET /_ping ") {
+                        pong(&mut stream, "1.41").await;
                     } else {
                         rest(head, stream).await;
                     }
@@ -80,6 +80,13 @@ pub(crate) async fn reply(stream: &mut UnixStream, status: &str, body: &str) {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\n");
     let answer = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+    let _sent = stream.write_all(answer.as_bytes()).await;
+}
+
+/// The answer to a ping by a daemon that speaks this version.
+async fn pong(stream: &mut UnixStream, version: &str) {
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nApi-Version: {version}\r\nContent-Length: 2\r\n\r\nOK");
     let _sent = stream.write_all(answer.as_bytes()).await;
 }
 
@@ -219,27 +226,66 @@ async fn nonsense_is_an_error_and_never_a_panic() {
     }
 }
 
-#[tokio::test]
-async fn an_ancient_daemon_is_refused() {
+/// Speaks to a daemon whose ping says `ping`, if anything, and whose answer about its version is `version`; that it
+/// spoke, or what is said of it, and how often the version was asked for.
+async fn spoken(ping: Option<&'static str>, version: &'static str) -> (Result<(), String>, usize) {
     let folder = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
     tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        head(&mut stream).await;
-        reply(&mut stream, "200 OK", "{\"ApiVersion\":\"1.24\"}").await;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let head = head(&mut stream).await;
+            match ping.filter(|_| head.starts_with("GET /_ping ")) {
+                Some(ping) => pong(&mut stream, ping).await,
+                None if head.starts_with("GET /version ") => {
+                    counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    reply(&mut stream, "200 OK", version).await;
+                }
+                None => reply(&mut stream, "200 OK", "OK").await,
+            }
+        }
     });
     let socket = folder.path().join("socket");
     let open = move || UnixStream::connect(socket.clone());
-    let error = Engine::over("an old one", SHORT, open).await.unwrap_err();
-    assert!(
-        matches!(error, DockerError::NoCommonVersion { .. }),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("speaks API 1.24, and clws speaks 1.41 to 1.5")
-    );
+    let engine = Engine::over("a stranger", SHORT, open).await;
+    let error = engine.map(drop).map_err(|error| {
+        assert!(
+            matches!(error, DockerError::NoCommonVersion { .. }),
+            "{error:?}"
+        );
+        assert_eq!(error.code(), clws::error::Code::Backend);
+        error.to_string()
+    });
+    (error, asked.load(std::sync::atomic::Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_daemon_too_old_or_too_new_is_refused_and_no_other_is_asked_what_its_ping_says() {
+    let of = |versions: &str| {
+        Err(format!(
+            "the Docker daemon at a stranger speaks API {versions}"
+        ))
+    };
+    let said = |ping, version| async move {
+        let (spoken, asked) = spoken(ping, version).await;
+        let short = spoken.map_err(|said| {
+            said.split(", and clws speaks 1.41 to 1.5")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        });
+        (short, asked)
+    };
+    let new = r#"{"ApiVersion":"1.99","MinAPIVersion":"1.44"}"#;
+    let beyond = r#"{"ApiVersion":"1.99","MinAPIVersion":"1.90"}"#;
+    let old = r#"{"ApiVersion":"1.24"}"#;
+    assert_eq!(said(Some("1.41"), "").await, (Ok(()), 0));
+    assert_eq!(said(Some("1.24"), "").await, (of("1.24"), 0));
+    assert_eq!(said(Some("1.99"), new).await, (Ok(()), 1));
+    assert_eq!(said(Some("1.99"), beyond).await, (of("1.90 to 1.99"), 1));
+    assert_eq!(said(None, new).await, (Ok(()), 1));
+    assert_eq!(said(None, old).await, (of("1.24"), 1));
 }
 
 /// As through an SSH connection: the stream is no socket of this process.

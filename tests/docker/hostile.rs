@@ -7,9 +7,8 @@ use clws::deploy::docker::{DockerError, Engine, Login};
 use clws::error::{Code, Error, Explain as _};
 use clws::secret::Plain;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 
-use crate::daemon::{SHORT, Stranger, head, reply};
+use crate::daemon::{SHORT, Stranger, reply};
 
 /// The most memory that this process had so far, in KiB.
 fn peak() -> u64 {
@@ -199,26 +198,4 @@ async fn a_pull_says_what_the_registry_said_and_not_what_it_was_given() {
         error,
         Err(DockerError::Refused { status: 500, .. })
     ));
-}
-
-/// The engine may be newer than all that we speak.
-#[tokio::test]
-async fn a_daemon_of_another_time_is_told_with_both_sides_versions() {
-    let folder = tempfile::tempdir().unwrap();
-    let listener = tokio::net::UnixListener::bind(folder.path().join("socket")).unwrap();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        head(&mut stream).await;
-        let body = "{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.70\"}";
-        reply(&mut stream, "200 OK", body).await;
-    });
-    let socket = folder.path().join("socket");
-    let open = move || UnixStream::connect(socket.clone());
-    let error = Engine::over("a new one", SHORT, open).await.unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("speaks API 1.70 to 1.99, and clws speaks 1.41 to 1.53"),
-        "{text}"
-    );
-    assert_eq!(error.code(), Code::Backend);
 }

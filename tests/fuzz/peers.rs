@@ -102,13 +102,12 @@ fn docker_daemons() {
             let (mut stream, body) = (stream.unwrap(), Arc::clone(&body));
             thread::spawn(move || {
                 while let Some(head) = request(&mut stream) {
-                    let version = b"{\"ApiVersion\":\"1.41\"}".to_vec();
-                    let body = if head.starts_with("get /version ") {
-                        version
+                    let answer = if head.starts_with("get /_ping ") {
+                        b"HTTP/1.1 200 OK\r\napi-version: 1.41\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()
                     } else {
-                        body.lock().unwrap().clone()
+                        response(&body.lock().unwrap())
                     };
-                    if stream.write_all(&response(&body)).is_err() {
+                    if stream.write_all(&answer).is_err() {
                         break;
                     }
                 }

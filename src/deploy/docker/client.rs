@@ -11,6 +11,8 @@ use std::time::Duration;
 use bollard::errors::Error as BollardError;
 use bollard::models::NetworkCreateRequest;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use hyper::Request;
+use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, OnceCell};
@@ -123,11 +125,7 @@ impl Engine {
             networks: Arc::default(),
             traits: Arc::default(),
         };
-        let version = engine
-            .within(clocks.first, "tell its version", engine.docker.version())
-            .await?;
-        let told = version.api_version.unwrap_or_default();
-        let oldest = version.min_api_version.unwrap_or_default();
+        let (told, oldest) = engine.versions().await?;
         let api = agree(&told, &oldest).ok_or_else(|| DockerError::NoCommonVersion {
             place: engine.place.clone(),
             theirs: match one_line(&oldest) {
@@ -139,6 +137,31 @@ impl Engine {
         // Nobody else has the other end of this lock yet.
         let _first = engine.prefix.set(format!("/v{}.{}", api.0, api.1));
         Ok(engine)
+    }
+
+    /// The newest version of the API that the daemon speaks, and the oldest where it may be one that we do not.
+    ///
+    /// A ping tells the newest in a third of a millisecond. Asked for its version a daemon (20.10) starts two
+    /// programs to tell theirs, for 13 ms; only one that is newer than clws has to be.
+    async fn versions(&self) -> Result<(String, String), DockerError> {
+        let doing = "tell its version";
+        let first = self.clocks.first;
+        let request = Request::get("/_ping").body(bollard::body_full(Bytes::new()));
+        let request = request.map_err(|error| DockerError::Broken {
+            doing: doing.to_owned(),
+            text: one_line(&error.to_string()),
+        })?;
+        let (dial, prefix) = self.way();
+        let ping = wire::send(dial, prefix, request);
+        let answer = self.within(first, doing, ping).await?;
+        let told = answer.headers().get("api-version");
+        let told = told.and_then(|told| told.to_str().ok());
+        if let Some(told) = told.filter(|told| !is_beyond_us(told)) {
+            return Ok((told.to_owned(), String::new()));
+        }
+        let version = self.within(first, doing, self.docker.version()).await?;
+        let newest = version.api_version.unwrap_or_default();
+        Ok((newest, version.min_api_version.unwrap_or_default()))
     }
 
     /// The version of the API that is spoken, `1.41`.
@@ -207,22 +230,32 @@ impl Engine {
     }
 }
 
+fn read_version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The newest version of clws.
+fn ours() -> Option<(u32, u32)> {
+    Some((
+        u32::try_from(API_DEFAULT_VERSION.major_version).ok()?,
+        u32::try_from(API_DEFAULT_VERSION.minor_version).ok()?,
+    ))
+}
+
+/// Whether a daemon that speaks this version may refuse ours as too old.
+fn is_beyond_us(newest: &str) -> bool {
+    read_version(newest) > ours()
+}
+
 /// The newest version that both sides speak, if there is one: theirs is from `oldest`, where they say
 /// so, to `newest`.
 fn agree(newest: &str, oldest: &str) -> Option<(u32, u32)> {
-    let read = |text: &str| {
-        let (major, minor) = text.split_once('.')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    };
-    let ours = (
-        u32::try_from(API_DEFAULT_VERSION.major_version).ok()?,
-        u32::try_from(API_DEFAULT_VERSION.minor_version).ok()?,
-    );
-    let api = read(newest)?.min(ours);
+    let api = read_version(newest)?.min(ours()?);
     let oldest = if oldest.is_empty() {
         OLDEST_API
     } else {
-        read(oldest)?.max(OLDEST_API)
+        read_version(oldest)?.max(OLDEST_API)
     };
     Some(api).filter(|api| *api >= oldest)
 }
@@ -240,5 +273,14 @@ mod tests {
         assert_eq!(agree("1.99", "1.60"), None);
         assert_eq!(agree("1.41", "\u{1b}[2J"), None);
         assert_eq!(agree("\u{1b}[2J", ""), None);
+        for (newest, beyond) in [
+            ("1.41", false),
+            ("1.53", false),
+            ("1.54", true),
+            ("2.0", true),
+            ("?", false),
+        ] {
+            assert_eq!(is_beyond_us(newest), beyond, "{newest}");
+        }
     }
 }
