@@ -362,6 +362,9 @@ mod tests {
             assert_eq!(Ciphertext::parse(&bad, 32), None, "{bad}");
         }
         assert_eq!(Ciphertext::parse(&text, 16), None);
+        // Of nothing, too.
+        let empty = format!("vault:v1:{}", encode_base64(&[9; ADDED]));
+        assert!(Ciphertext::parse(&empty, 0).is_some());
     }
 
     #[test]
@@ -400,6 +403,38 @@ mod tests {
             change(&mut stanza);
             assert_eq!(open(&keys, [1; 32], &stanza), Some(Err(())), "{stanza:?}");
         }
+    }
+
+    /// Takes nothing.
+    struct Closed;
+
+    impl KeyServer for Closed {
+        fn wrap(&self, _: &TransitKey, _: &[u8], _: &[u8]) -> Result<Ciphertext, Error> {
+            Err(Problem::new(Code::Auth, "closed").into())
+        }
+
+        fn unwrap(
+            &self,
+            _: &TransitKey,
+            _: &Ciphertext,
+            _: &[u8],
+        ) -> Result<Zeroizing<Vec<u8>>, Error> {
+            Err(Problem::new(Code::Auth, "closed").into())
+        }
+    }
+
+    #[test]
+    fn why_a_file_was_not_sealed_is_told_once() {
+        let recipient = Recipient::new(key("transit/clws"), &Closed, [1; 32]);
+        assert!(recipient.fault().is_none());
+        let sealed = recipient.wrap_file_key(&FileKey::new(Box::new([3; 16])));
+        assert_eq!(sealed.map(drop).unwrap_err().to_string(), "closed");
+        let fault = recipient.fault().unwrap();
+        assert_eq!(
+            (fault.message().as_str(), fault.code()),
+            ("closed", Code::Auth)
+        );
+        assert!(recipient.fault().is_none());
     }
 
     /// The bytes of docs/format.md, section 5.

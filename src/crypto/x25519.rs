@@ -293,6 +293,18 @@ mod tests {
         assert_eq!(recipient.times(&secret).map(|shared| *shared), expected);
     }
 
+    #[test]
+    fn a_recipient_shows_its_public_half_and_an_identity_nothing() {
+        let recipient = Recipient {
+            public: [0xab; 32],
+            point: OnceLock::new(),
+            wraps: AtomicUsize::new(0),
+            multiples: OnceLock::new(),
+        };
+        let shown = format!("{recipient:?}");
+        assert_eq!(shown, format!("Recipient(\"{}\")", "ab".repeat(32)));
+    }
+
     proptest! {
         /// Points of the curve and of its twist alike, with and without the highest bit.
         #[test]
