@@ -75,12 +75,10 @@ impl Bringing<'_> {
     /// # Errors
     /// What failed; the old one then runs again with its old secrets, if there was one.
     pub(super) async fn bring(&self) -> Result<Done, Error> {
-        // The daemon takes a while to say its version; nothing is asked of it before the rest is judged.
+        // Nothing but what it is like is asked of the daemon before the rest is judged.
         let connecting = async {
             self.plan.hook.hook.container.as_ref()?;
-            let engine = engine::connect(self.target).await;
-            engine.iter().for_each(Engine::ask_ahead);
-            Some(engine)
+            Some(self.target.engine().await.map(Engine::afresh))
         };
         let looking = leftover::look(self.target, self.plan.component());
         let (found, engine) = tokio::join!(looking, connecting);
@@ -179,13 +177,9 @@ impl Bringing<'_> {
             if stays.contains(place) {
                 continue;
             }
-            let own;
             let engine = match engine {
                 Some(engine) => engine,
-                None => {
-                    own = engine::connect(self.target).await?;
-                    &own
-                }
+                None => self.target.engine().await?,
             };
             // Whatever cannot be undone here is met again, and said, when it is replaced.
             drop(engine.recover(name).await);
@@ -416,7 +410,7 @@ pub(super) async fn stop(
     names.sort_unstable();
     names.dedup();
     for name in names {
-        engine::connect(target).await?.stop_and_remove(name).await?;
+        target.engine().await?.stop_and_remove(name).await?;
     }
     if let Some(receipt) = receipt {
         place::remove_folder(target, &receipt.place).await?;

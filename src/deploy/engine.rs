@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::{Mutex, OnceCell};
+use tokio::task::JoinSet;
+
 use super::container_hook::{ContainerHook, HEALTH, HealthHook};
 use super::docker::{
     Clocks, Container, Engine, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets,
@@ -15,7 +18,7 @@ use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
 use super::plan::ComponentPlan;
 use super::target::Target;
 use super::{Channel, ChannelError};
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 
 /// Where a Docker daemon listens on every host that we know.
@@ -24,24 +27,76 @@ const SOCKET: &str = "/var/run/docker.sock";
 /// The label of a container that says which folder of the target it uses.
 pub(super) const PLACE: &str = "clws.place";
 
-/// Connects to the target's engine: this machine's, or a host's through its SSH connection.
-pub(super) async fn connect(target: &Target) -> Result<Engine, Error> {
-    connect_over(&target.channel, target.host.name.as_str()).await
+/// A target's engine, connected to once for all that is done there.
+#[derive(Debug, Default)]
+pub(super) struct Connected {
+    engine: OnceCell<Engine>,
+    /// Asked for before anybody needs it; left where this goes before.
+    early: Mutex<JoinSet<Result<Engine, Error>>>,
+}
+
+impl Connected {
+    /// Connects beside whatever comes next, and asks what the engine is like: a daemon takes 10 ms to tell.
+    pub(super) fn early(channel: &Channel, host: &str) -> Self {
+        let connecting = connect_over(channel, host);
+        let mut early = JoinSet::new();
+        early.spawn(async move {
+            let engine = connecting.await?;
+            engine.ask_ahead();
+            Ok(engine)
+        });
+        Self {
+            early: Mutex::new(early),
+            ..Self::default()
+        }
+    }
+
+    async fn get(&self, channel: &Channel, host: &str) -> Result<&Engine, Error> {
+        let connect = async {
+            match self.early.lock().await.join_next().await {
+                Some(early) => early.unwrap_or_else(|_| Err(not_asked())),
+                None => connect_over(channel, host).await,
+            }
+        };
+        self.engine.get_or_try_init(|| connect).await
+    }
+}
+
+fn not_asked() -> Error {
+    Problem::new(Code::Bug, "the Docker daemon was not asked").into()
+}
+
+impl Target {
+    /// The target's engine: this machine's, or a host's through its SSH connection.
+    ///
+    /// # Errors
+    /// [`super::docker::DockerError`].
+    pub(super) async fn engine(&self) -> Result<&Engine, Error> {
+        let host = self.host.name.as_str();
+        self.connected.get(&self.channel, host).await
+    }
 }
 
 /// Connects to the engine at the other end of a channel to `host`.
-pub(super) async fn connect_over(channel: &Channel, host: &str) -> Result<Engine, Error> {
-    Ok(match channel {
-        Channel::Local(_) => Engine::connect(None).await?,
-        Channel::Ssh(session) => {
-            let session = Arc::clone(session);
-            let open = move || {
-                let session = Arc::clone(&session);
-                async move { session.open_unix(SOCKET).await.map_err(unopened) }
-            };
-            Engine::over(host, Clocks::default(), open).await?
-        }
-    })
+pub(super) fn connect_over(
+    channel: &Channel,
+    host: &str,
+) -> impl Future<Output = Result<Engine, Error>> + Send + use<> {
+    let host = host.to_owned();
+    let session = match channel {
+        Channel::Local(_) => None,
+        Channel::Ssh(session) => Some(Arc::clone(session)),
+    };
+    async move {
+        let Some(session) = session else {
+            return Ok(Engine::connect(None).await?);
+        };
+        let open = move || {
+            let session = Arc::clone(&session);
+            async move { session.open_unix(SOCKET).await.map_err(unopened) }
+        };
+        Ok(Engine::over(&host, Clocks::default(), open).await?)
+    }
 }
 
 /// Why the socket could not be opened. A host does not say whether nothing listens there or the account

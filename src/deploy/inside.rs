@@ -43,13 +43,9 @@ impl Surroundings<'_> {
         within: Duration,
     ) -> Result<(), Error> {
         let container = place::fill(self.plan, self.names, container)?;
-        let own;
         let engine = match self.engine {
             Some(engine) => engine,
-            None => {
-                own = engine::connect(self.target).await?;
-                &own
-            }
+            None => self.target.engine().await?,
         };
         let mut shown = self.shown();
         let found = engine.find(&container).await?;

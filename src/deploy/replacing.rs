@@ -96,10 +96,7 @@ impl Bringing<'_> {
             self.target
                 .write_receipt(self.plan.component(), &new)
                 .await?;
-            engine::connect(self.target)
-                .await?
-                .stop_and_remove(name)
-                .await?;
+            self.target.engine().await?.stop_and_remove(name).await?;
         }
         let stays = [new.place.as_str()];
         leftover::clear(self.target, self.plan.component(), &stays, Some(&new)).await?;
@@ -210,7 +207,7 @@ impl Bringing<'_> {
             process::stop(self.target, process).await?;
         }
         if let Some(name) = self.other_container(old, new) {
-            engine::connect(self.target).await?.stop(name).await?;
+            self.target.engine().await?.stop(name).await?;
         }
         Ok(())
     }
@@ -391,7 +388,7 @@ impl Bringing<'_> {
         // Also ends what was started and never said so.
         self.clear(old).await?;
         if let Some(name) = self.other_container(old, new) {
-            engine::connect(self.target).await?.start(name).await?;
+            self.target.engine().await?.start(name).await?;
             back = true;
         }
         if let Some(old) = old.filter(|old| old.process.is_some()) {

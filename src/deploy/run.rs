@@ -246,7 +246,7 @@ impl Run<'_> {
         report: &impl Fn(&Host, Result<Stopped<'_>, &Error>),
     ) -> Result<usize, Error> {
         let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
-        let reaching = self.reach_by(host, || format!("{} stops", self.by));
+        let reaching = self.reach_by(host, false, || format!("{} stops", self.by));
         let target = limit.run(reaching).await?;
         let mut stopped = 0;
         let mut components = target.receipts().await?;
@@ -276,7 +276,9 @@ impl Run<'_> {
     async fn reach(&self, plan: &HostPlan) -> Result<Target, Error> {
         let components = plan.components.iter().map(ComponentPlan::component);
         let components: Vec<&str> = components.map(Component::as_str).collect();
-        self.reach_by(&plan.host, || {
+        let mut hooks = plan.components.iter().map(|plan| &plan.hook.hook);
+        let early = hooks.any(|hook| hook.container.is_some());
+        self.reach_by(&plan.host, early, || {
             let some = components.get(..5).unwrap_or(&components).join(", ");
             let more = if components.len() > 5 { ", …" } else { "" };
             format!("{} deploys {some}{more}", self.by)
@@ -285,24 +287,29 @@ impl Run<'_> {
     }
 
     /// Connects, makes the folders, and takes the lock; once more if the connection broke while it
-    /// was made. Nothing secret has gone out then.
-    async fn reach_by(&self, host: &Host, doing: impl Fn() -> String) -> Result<Target, Error> {
-        match self.reach_once(host, &doing()).await {
+    /// was made. Nothing secret has gone out then. With `early` the host's engine is asked meanwhile.
+    async fn reach_by(
+        &self,
+        host: &Host,
+        early: bool,
+        doing: impl Fn() -> String,
+    ) -> Result<Target, Error> {
+        match self.reach_once(host, early, &doing()).await {
             Err(error) if broke_early(&error) => {
                 sleep(PAUSE).await;
-                self.reach_once(host, &doing()).await
+                self.reach_once(host, early, &doing()).await
             }
             other => other,
         }
     }
 
-    async fn reach_once(&self, host: &Host, doing: &str) -> Result<Target, Error> {
+    async fn reach_once(&self, host: &Host, early: bool, doing: &str) -> Result<Target, Error> {
         let way = |endpoint: &Endpoint| (self.way)(host, endpoint);
         let channel = Channel::open(host, self.vault.world(), way, &self.limits).await?;
         // Two vaults may deploy to one host; each has its folders.
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
         let by = format!("{doing} since {}", self.vault.world().now());
-        Target::take(host, channel, self.vault.world(), &vault, &by).await
+        Target::take(host, channel, self.vault.world(), &vault, &by, early).await
     }
 }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::conversation::{MAX_INPUT, SERVE};
+use super::engine::Connected;
 use super::facts::{FACTS, FOLDERS, Facts, WHO};
 use super::leftover::{CLEAR, LOOK};
 use super::place::PUT;
@@ -137,6 +138,8 @@ pub(super) struct Target {
     pub(super) channel: Channel,
     /// What it says of itself.
     pub(super) facts: Facts,
+    /// Its container engine.
+    pub(super) connected: Connected,
     /// The shell there that holds the lock and runs our scripts.
     talk: Held,
     /// What says that a script has ended.
@@ -145,7 +148,7 @@ pub(super) struct Target {
 
 impl Target {
     /// Makes a target ready and takes its lock. `vault` is the name of the vault's folders there, `by`
-    /// says who holds the lock, why and since when.
+    /// says who holds the lock, why and since when; with `early` its engine is asked meanwhile.
     ///
     /// # Errors
     /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`super::ChannelError`].
@@ -155,7 +158,12 @@ impl Target {
         world: &World,
         vault: &str,
         by: &str,
+        early: bool,
     ) -> Result<Self, Error> {
+        let connected = match early {
+            true => Connected::early(&channel, host.name.as_str()),
+            false => Connected::default(),
+        };
         // A pipe of this machine ends with whoever holds the other end.
         let silence = match &channel {
             Channel::Local(_) => Duration::ZERO,
@@ -185,6 +193,7 @@ impl Target {
             facts: Facts::parse(host, &line)?,
             host: host.clone(),
             channel,
+            connected,
             talk,
             word: hex(&world.random::<8>()?),
         })

@@ -134,7 +134,7 @@ impl Preparing {
         vault: &str,
         by: &str,
     ) -> Result<Self, Error> {
-        let target = Target::take(host, way, world, vault, by).await?;
+        let target = Target::take(host, way, world, vault, by, false).await?;
         let name = || host.name.to_string();
         if target.facts.uid != 0 {
             return Err(PreparingError::NotRoot { host: name() }.into());

@@ -139,6 +139,15 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The same, with no image looked at yet: what was one and the same for one component may have
+    /// another image for the next.
+    pub fn afresh(&self) -> Self {
+        Self {
+            images: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// The newest version of the API that the daemon speaks, and the oldest where it may be one that we do not.
     ///
     /// A ping tells the newest in a third of a millisecond. Asked for its version a daemon (20.10) starts two
