@@ -67,9 +67,11 @@ fn pins() {
         write(&pins.dir().join("documents").join("07".repeat(16)), text);
         write(&pins.dir().join("trust"), text);
         let one = said(&pins.value(&[7; 16], "TOKEN"));
+        let drafted = pins.draft(&[7; 16]).and_then(|draft| draft.mark("TOKEN"));
         format!(
-            "{}; {one}; {}",
+            "{}; {one}; {}; {}",
             said(&pins.document(&[7; 16])),
+            said(&drafted),
             said(&pins.chain())
         )
         .replace(state.path().to_str().unwrap(), "")
