@@ -294,6 +294,16 @@ mod tests {
     }
 
     #[test]
+    fn so_many_blanks_may_stand_before_armor_and_no_more() {
+        for (blanks, ok) in [(1024, true), (1025, false), (5000, false)] {
+            let text = "\n".repeat(blanks) + "-----BEGIN";
+            let mut input = text.as_bytes();
+            assert_eq!(skip_blanks(&mut input).is_ok(), ok, "{blanks}");
+            assert_eq!(input, b"-----BEGIN");
+        }
+    }
+
+    #[test]
     fn a_stanza_ends_with_a_short_line() {
         let full = "A".repeat(COLUMNS);
         for body in [
