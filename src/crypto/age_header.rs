@@ -304,6 +304,28 @@ mod tests {
     }
 
     #[test]
+    fn blanks_are_skipped_however_they_come() {
+        use std::io::{BufReader, Read as _};
+        for room in 1..9 {
+            let skipped = |text: &'static str| {
+                let mut input = BufReader::with_capacity(room, text.as_bytes());
+                let mut rest = String::new();
+                skip_blanks(&mut input).ok()?;
+                input.read_to_string(&mut rest).unwrap();
+                Some(rest)
+            };
+            assert_eq!(
+                skipped(" \t\r\n  \n\n-----BEGIN").as_deref(),
+                Some("-----BEGIN")
+            );
+            assert_eq!(skipped("age-encryption").as_deref(), Some("age-encryption"));
+            assert_eq!(skipped("\n\n \n").as_deref(), Some(""));
+            assert_eq!(skipped(" \n\n\n age"), None);
+            assert_eq!(skipped("\n\n\n\n -----BEGIN"), None);
+        }
+    }
+
+    #[test]
     fn a_stanza_ends_with_a_short_line() {
         let full = "A".repeat(COLUMNS);
         for body in [
