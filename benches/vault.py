@@ -101,6 +101,10 @@ def build(lab):
     lab.clws("import", lab.at("shelved"), "--scope", "prod", "--yes", vault=lab.shelf)
     lab.sh("age-keygen -o key 2>/dev/null")
     lab.public = lab.sh("age-keygen -y key").strip()
+    if shutil.which("rops"):
+        lab.env["ROPS_AGE"] = lab.sh("tail -n 1 key").strip()
+        for name, text in ("one", "printf 'token: hunter2\\n'"), ("many", "cat many.yaml"):
+            lab.sh(f"{text} | rops encrypt --format yaml --age {lab.public} >{name}.rops")
     lab.sh(f"printf hunter2 | age -r {lab.public} -o one.age; printf 'token: hunter2\\n' >one.yaml; "
            f"sops encrypt -i --age {lab.public} one.yaml; sops encrypt -i --age {lab.public} many.yaml; "
            "printf word >word; printf hunter2 >one.vault; ansible-vault encrypt --vault-password-file word one.vault")
@@ -122,6 +126,12 @@ def row(what, value, wanted=None, most=True):
     print(f"{what:66} {ROWS[-1][1]:>8}  {bound:14} {met}", flush=True)
 
 
+def rops(file):
+    """Without a terminal it takes a file through its standard input alone."""
+    with open(file, "rb") as text:
+        return ["rops", "decrypt", "--format", "yaml"], text.read()
+
+
 def reading(lab):
     true = ["/bin/true"]
     get = [CLWS, "secret", "get"]
@@ -131,10 +141,10 @@ def reading(lab):
         "pass show": ["pass", "show", "one"],
         "ansible-vault view": ["ansible-vault", "view", "--vault-password-file", lab.at("word"), lab.at("one.vault")],
     }
-    for program in ("rage", "rops"):
-        if shutil.which(program):
-            peers[program] = {"rage": ["rage", "-d", "-i", lab.at("key"), lab.at("one.age")],
-                              "rops": ["rops", "decrypt", "-f", "yaml", lab.at("one.yaml")]}[program]
+    if shutil.which("rage"):
+        peers["rage -d"] = ["rage", "-d", "-i", lab.at("key"), lab.at("one.age")]
+    if shutil.which("rops"):
+        peers["rops decrypt"] = lambda: rops(lab.at("one.rops"))
     base, version, one, many = lab.in_turn([true, [CLWS, "--version"], [*get, "prod/one/TOKEN"], [*get, "prod/many/NAME_05000"]])
     row("clws --version / /bin/true", version / base)
     row("secret get, 1 value / /bin/true", one / base, 2)
@@ -175,6 +185,9 @@ def opening(lab):
     all = [CLWS, "export", "prod/many", "--format", "dotenv", "--out", "-"]
     mine, theirs = lab.in_turn([all, ["sops", "decrypt", lab.at("many.yaml")]], SLOW_ROUNDS)
     row("sops decrypt / export --out -, 10,000 values", theirs / mine, 60, most=False)
+    if shutil.which("rops"):
+        mine, theirs = lab.in_turn([all, lambda: rops(lab.at("many.rops"))], SLOW_ROUNDS)
+        row("rops decrypt / export --out -, 10,000 values", theirs / mine)
     turn = iter(range(10**9))
     shelf = tempfile.mkdtemp(dir="/dev/shm")
     try:
