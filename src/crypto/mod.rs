@@ -15,6 +15,8 @@ pub mod ssh_ed25519;
 pub mod sshsig;
 pub mod stream;
 pub mod transit;
+#[cfg(test)]
+mod wide;
 mod wrap;
 pub mod x25519;
 

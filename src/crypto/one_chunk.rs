@@ -166,6 +166,7 @@ mod tests {
     use age::scrypt;
     use age::x25519::Identity as Native;
 
+    use super::super::wide::Wide;
     use super::*;
 
     const LENGTHS: [usize; 5] = [0, 1, 1000, CHUNK - 1, CHUNK];
@@ -267,23 +268,15 @@ mod tests {
         assert!(matches!(refused, Err(DecryptError::InvalidHeader)));
     }
 
-    /// One whose stanza takes so many bytes of a header.
-    struct Wide(usize);
-
-    impl Recipient for Wide {
-        fn wrap_file_key(
-            &self,
-            _: &FileKey,
-        ) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-            let body = vec![0; self.0 / 65 * 48];
-            let (tag, args) = ("wide".to_owned(), Vec::new());
-            Ok((vec![Stanza { tag, args, body }], HashSet::new()))
-        }
-    }
-
     #[test]
     fn a_header_that_nobody_would_read_back_is_not_sealed() {
-        let sealed = |bytes| seal(std::iter::once(&Wide(bytes) as &dyn Recipient), b"x");
+        let sealed = |width| {
+            let wide = Wide {
+                width,
+                beside: None,
+            };
+            seal(std::iter::once(&wide as &dyn Recipient), b"x")
+        };
         assert!(sealed(MAX_HEADER - 2000).is_ok());
         let refused = sealed(MAX_HEADER).unwrap_err();
         assert_eq!(refused.to_string(), TOO_MANY);

@@ -63,31 +63,8 @@ pub fn unwrap(wrapped: &[u8], identity: &dyn age::Identity) -> Result<DataKey, C
 
 #[cfg(test)]
 mod tests {
+    use super::super::wide::Wide;
     use super::*;
-
-    /// One whose stanza has a second one beside it, with an argument of so many characters.
-    struct Wide(age::x25519::Recipient, usize);
-
-    impl age::Recipient for Wide {
-        fn wrap_file_key(
-            &self,
-            file_key: &age_core::format::FileKey,
-        ) -> Result<
-            (
-                Vec<age_core::format::Stanza>,
-                std::collections::HashSet<String>,
-            ),
-            age::EncryptError,
-        > {
-            let (mut stanzas, labels) = self.0.wrap_file_key(file_key)?;
-            stanzas.push(age_core::format::Stanza {
-                tag: "wide".to_owned(),
-                args: vec!["x".repeat(self.1)],
-                body: vec![0; 3],
-            });
-            Ok((stanzas, labels))
-        }
-    }
 
     /// By the age crate alone, as another program would.
     fn wrap_by_age(recipient: &dyn age::Recipient) -> Vec<u8> {
@@ -103,7 +80,11 @@ mod tests {
     fn a_wrap_of_sixteen_kib_is_one_and_a_larger_one_is_not() {
         let ada = age::x25519::Identity::generate();
         // age puts a stanza of any length beside them, up to some hundred bytes: one of the right length comes.
-        let wide = Wide(ada.to_public(), 16_384 - 300);
+        let wide = |width| Wide {
+            width,
+            beside: Some(ada.to_public()),
+        };
+        let (wide, wider) = (wide(16_384 - 300), wide(16_384));
         let of = |length, wrap: &dyn Fn() -> Option<Vec<u8>>| {
             let mut wraps = (0..20_000).filter_map(|_| wrap());
             wraps.find(|wrapped| wrapped.len() == length).unwrap()
@@ -112,7 +93,6 @@ mod tests {
         assert!(unwrap(&wrapped, &ada).unwrap().with(|key| *key == [5; 32]));
         let larger = of(16_385, &|| Some(wrap_by_age(&wide)));
         assert_eq!(unwrap(&larger, &ada).unwrap_err(), CryptoError::Broken);
-        let wider = Wide(ada.to_public(), 16_384);
         let refused = wrap(&DataKey::new([5; 32]), &wider).map(drop);
         assert_eq!(refused, Err(CryptoError::CannotSeal));
     }
