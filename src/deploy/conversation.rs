@@ -24,35 +24,20 @@ use crate::secret::Plain;
 /// takes as one block.
 pub(super) const MAX_INPUT: usize = 1 << 20;
 
-/// Runs what is asked for until standard input ends. `9` is the lock, in its file `$lock`, which no
-/// script keeps open. `$mask` is the umask of the login, `$silence` how many seconds of silence end
-/// it, 0 for none.
+/// Runs what is asked for until standard input ends. `9` is the lock, which no script keeps open, and `sign`
+/// leaves a sign of life in its file. `$mask` is the umask of the login.
 ///
 /// A line is `SIZE WORD SCRIPT`: how many bytes follow it as the script's input, what says on both
 /// outputs that the script has ended, and the script as a word. An empty line is a sign of life. With `-`
 /// for the size the rest is the call of a function that leaves this shell as it was, but for its umask: a
 /// shell for each of these would cost a fork, a third of a millisecond.
-/// A network that swallows everything ends no input, so signs of life are counted by a second shell:
-/// each line leaves one in the lock's file, and without any the group is ended.
 pub(super) const SERVE: &str = r#"
 set +u
 umask "$mask"
 nl='
 '
-guard=
-if [ "$silence" != 0 ]; then
-    (
-        quiet=0
-        while [ "$quiet" -lt 5 ]; do
-            sleep "$((silence / 5))" || exit
-            if [ -s "$lock" ]; then : >"$lock"; quiet=0; else quiet=$((quiet + 1)); fi
-        done
-        kill -KILL "-$$" || kill -KILL "$$"
-    ) </dev/null >/dev/null 2>&1 9>&- &
-    guard=$!
-fi
 while read -r size word script; do
-    echo >&9
+    sign
     case $size in
         '') continue;;
         -) { eval "$script"; } </dev/null 9>&-;;
@@ -65,9 +50,6 @@ while read -r size word script; do
     echo "$word $1"
     echo "$word $1" >&2
 done
-[ -n "$guard" ] || exit 0
-trap '' TERM
-kill -TERM "-$$" 2>/dev/null || kill -TERM "$guard"
 exit 0
 "#;
 
@@ -326,8 +308,7 @@ mod tests {
             folder.path().into(),
         );
         let channel = Channel::Local(Local::new(&world));
-        let take =
-            r#"mask=022 silence=0 lock=$1; exec 9>>"$lock"; flock -n 9 && echo held || exit"#;
+        let take = r#"mask=022; sign() { :; }; exec 9>>"$1"; flock -n 9 && echo held || exit"#;
         let command = Command::new(format!("{take}\n{SERVE}")).argument(lock.display().to_string());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

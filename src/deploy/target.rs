@@ -21,11 +21,35 @@ use crate::secret::Plain;
 use crate::text::clean;
 use crate::world::World;
 
-/// Takes the lock for `$2`. Says who holds it otherwise.
+/// Takes the lock for `$2`; says who holds it otherwise.
+///
+/// A network that swallows everything ends no input, so a holder that is far away leaves signs of life in the
+/// lock's file: its number and how many seconds of silence end it (`$3`, 0 for none) in the first line, and in
+/// each line after that how long the host had been up. Whoever comes and finds the last of them too old ends the
+/// holder, if that process has this very lock open.
 const LOCK: &str = r#"
-lock=$state/$1/lock silence=$3
+lock=$state/$1/lock
+sign() { read -r up _ </proc/uptime; echo "${up%%.*}" >&9; }
+overdue() {
+    pid= silence=0 last=
+    { read -r pid silence; while read -r up; do last=$up; done; } 2>/dev/null <"$lock"
+    case $pid/$silence/$last in *[!0-9/]*|/*|*//*|*/0/*|*/) return 1;; esac
+    read -r up _ </proc/uptime
+    [ $((${up%%.*} - last)) -gt "$silence" ] && [ "/proc/$pid/fd/9" -ef "$lock" ] || return 1
+    kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid"
+}
+held() { cat "$state/$1/lock.by" >&2; exit 75; }
 exec 9>>"$lock" || exit 1
-if ! flock -n 9; then cat "$state/$1/lock.by" >&2; exit 75; fi
+if ! flock -n 9; then
+    overdue || held "$1"
+    tries=0
+    until flock -n 9; do
+        tries=$((tries + 1)); [ "$tries" -lt 100 ] || held "$1"
+        sleep 0.05
+    done
+fi
+echo "$$ $3" >"$lock"
+sign
 printf '%s\n' "$2" >"$state/$1/lock.by"
 "#;
 
@@ -49,8 +73,8 @@ fn taking(who: &str, vault: &str, by: &str, silence: Duration) -> Command {
         .output_cap(MAX_ANSWER)
 }
 
-/// How long a host hears nothing of whoever holds its lock before it frees it: more than the silence
-/// after which the other end gives up, so that nobody works without the lock, and more than a script of
+/// How long a host hears nothing of whoever holds its lock before somebody else may have it: more than the
+/// silence after which the other end gives up, so that nobody works without the lock, and more than a script of
 /// ours may take, during which nothing is heard.
 const SILENCE: Duration = Duration::from_secs(75);
 
@@ -372,7 +396,7 @@ mod tests {
     use crate::world::{Clock, World};
 
     #[test]
-    fn a_lock_says_who_holds_it_and_is_freed_when_its_holder_falls_silent() {
+    fn a_lock_says_who_holds_it_and_is_taken_from_who_fell_silent() {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let text = |name: &str| folder.path().join(name).display().to_string();
         let path = "/usr/bin:/bin".to_owned();
@@ -394,12 +418,20 @@ mod tests {
                 Duration::from_secs(silence),
             )
         };
+        let lock = text("state/clws/target/vault/lock");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
+        let refused = async || {
+            let Holding::Ended(second) = channel.hold(&take(1)).await.unwrap() else {
+                panic!("held twice");
+            };
+            assert_eq!(second.ended, Ended::Exit(75));
+            assert_eq!(second.err, b"ada deploys web\n");
+        };
         runtime.block_on(async {
-            let Holding::Held(line, held) = channel.hold(&take(5)).await.unwrap() else {
+            let Holding::Held(line, held) = channel.hold(&take(1)).await.unwrap() else {
                 panic!("not held");
             };
             assert!(line.contains("\tkind=memory\t"), "{line}");
@@ -412,17 +444,35 @@ mod tests {
                 (answer.out, answer.err),
                 (b"in".to_vec(), b"it's\n".to_vec())
             );
-            let Holding::Ended(second) = channel.hold(&take(5)).await.unwrap() else {
-                panic!("held twice");
-            };
-            assert_eq!(second.ended, Ended::Exit(75));
-            assert_eq!(second.err, b"ada deploys web\n");
-            // Nobody gives a sign of life here.
-            while held.is_held() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            refused().await;
+            // What is said keeps it, for longer than the silence would.
+            for _ in 0..40 {
+                assert!(held.ask("0f", &Command::new(":")).await.is_ok());
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            let third = channel.hold(&take(0)).await.unwrap();
-            assert!(matches!(third, Holding::Held(..)), "{third:?}");
+            refused().await;
+            assert!(held.is_held());
+            // Nobody gives a sign of life from here on.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let Holding::Held(_, third) = channel.hold(&take(0)).await.unwrap() else {
+                panic!("not taken over");
+            };
+            assert!(held.ask("0f", &Command::new(":")).await.is_err());
+            // Whose connection ends with it is never silent for too long, nor is another process ended.
+            let written = std::fs::read_to_string(&lock).unwrap();
+            let (holder, _) = written.split_once(" 0\n").unwrap();
+            let mut other = std::process::Command::new("sleep");
+            let mut other = other.arg("100").spawn().unwrap();
+            let number = other.id().to_string();
+            for first in [format!("{holder} 0"), format!("{number} 1"), String::new()] {
+                for last in ["1\n", "1", "", "x\n", "1\n\n"] {
+                    std::fs::write(&lock, format!("{first}\n{last}")).unwrap();
+                    refused().await;
+                }
+            }
+            assert!(third.is_held() && other.try_wait().unwrap().is_none());
+            other.kill().unwrap();
+            other.wait().unwrap();
         });
     }
 }
