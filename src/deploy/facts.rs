@@ -26,8 +26,8 @@ done 2>/dev/null </proc/self/status
 
 /// Finds or makes the folders of `$1`, after [`WHO`].
 ///
-/// Where they are as an earlier deploy left them, GNU's `find` says so in one go: what they lie on, whose
-/// they are, and that they are closed to others. Else they are found, made and closed one by one.
+/// Where they are as an earlier deploy left them, GNU's `find` says so in one go by how it ends: what they lie
+/// on, whose they are, and that they are closed to others. Else they are found, made and closed one by one.
 pub(super) const FOLDERS: &str = r#"
 set -u
 umask 077
@@ -35,10 +35,8 @@ goes=-
 memory() { case $(stat -f -c %T "$1" 2>/dev/null) in tmpfs|ramfs) return 0;; esac; return 1; }
 stands() {
     [ -d "$base/$1" ] && [ -d "$state/$1" ] || return 1
-    case $(find "$base" "$base/$1" "$state" "$state/$1" -maxdepth 0 -printf '%F %y %m %U ' 2>/dev/null) in
-        "tmpfs d 700 $uid tmpfs d 700 $uid "*" d 700 $uid "*" d 700 $uid ") return 0;;
-    esac
-    return 1
+    find "$base" "$base/$1" "$state" "$state/$1" -maxdepth 0 -type d -uid "$uid" -perm 0700 \
+        \( -fstype tmpfs -o ! -samefile "$base" ! -samefile "$base/$1" \) -o -exec false {} + 2>/dev/null
 }
 if [ "$uid" = 0 ]; then
     base=/run/clws state=/var/lib/clws
@@ -175,5 +173,70 @@ impl Facts {
             swap: fact("swap")? == "yes",
             prints: fact("own")? == "yes",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+
+    /// What the function of [`FOLDERS`] says of these two folders.
+    fn stand(base: &Path, state: &Path, uid: u32) -> bool {
+        let (_, from) = FOLDERS.split_once("stands() {").unwrap();
+        let (body, _) = from.split_once("\n}\n").unwrap();
+        let script = format!("stands() {{{body}\n}}\nbase=$1 state=$2 uid=$3\nstands vault");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, "clws"]).arg(base).arg(state);
+        let output = shell.arg(uid.to_string()).output().unwrap();
+        assert!(output.stderr.is_empty(), "{output:?}");
+        output.status.success()
+    }
+
+    #[test]
+    fn folders_stand_if_they_are_memory_closed_to_others_and_of_who_deploys() {
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        // Where the build lies is a disk; where it is not, this fails.
+        let built = std::env::current_exe().unwrap();
+        let disk = tempfile::tempdir_in(built.parent().unwrap()).unwrap();
+        let (base, state) = (memory.path().join("base"), memory.path().join("state"));
+        let uid = rustix::process::getuid().as_raw();
+        let closed = |folder: &Path| {
+            fs::create_dir_all(folder.join("vault")).unwrap();
+            for folder in [folder, &folder.join("vault")] {
+                fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
+            }
+        };
+        assert!(!stand(&base, &state, uid));
+        closed(&base);
+        assert!(!stand(&base, &state, uid));
+        closed(&state);
+        assert!(stand(&base, &state, uid));
+        assert!(!stand(&base, &state, uid + 1));
+        for folder in [&base, &base.join("vault"), &state, &state.join("vault")] {
+            for mode in [0o755, 0o710, 0o500, 0o1700] {
+                fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+                assert!(!stand(&base, &state, uid), "{folder:?} {mode:o}");
+            }
+            fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
+            let aside = memory.path().join("aside");
+            fs::rename(folder, &aside).unwrap();
+            symlink(&aside, folder).unwrap();
+            assert!(!stand(&base, &state, uid), "{folder:?} is a link");
+            fs::remove_file(folder).unwrap();
+            fs::rename(&aside, folder).unwrap();
+        }
+        assert!(stand(&base, &state, uid));
+        // What remembers may lie on a disk; what holds values may not, nor a part of it.
+        let (disk_base, disk_state) = (disk.path().join("base"), disk.path().join("state"));
+        closed(&disk_base);
+        closed(&disk_state);
+        assert!(stand(&base, &disk_state, uid));
+        assert!(!stand(&disk_base, &state, uid));
+        assert!(!stand(&disk_base, &disk_base, uid));
     }
 }

@@ -120,11 +120,11 @@ impl Receipt {
             .filter(|receipt: &Self| receipt.format == 1)
     }
 
-    /// The JSON that lies on the target.
+    /// The JSON that lies on the target, in one line: a shell that reads it asks the kernel for each byte.
     #[must_use]
     pub fn print(&self) -> String {
         // A map of texts and numbers always prints.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
     /// Whether everything but the run itself is the same: nothing new is to be brought there.
