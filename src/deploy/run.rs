@@ -22,7 +22,7 @@ use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
-use super::target::Target;
+use super::target::{self, Taker, Target};
 use super::{Channel, ChannelError, leftover};
 use crate::crypto::hex;
 use crate::error::{Error, Problem};
@@ -129,7 +129,7 @@ impl Run<'_> {
         (self.report)(Event::Connects(name));
         let began = Instant::now();
         let limit = Limit::new(plan, self.host_time, self.signals.clone());
-        match limit.run(self.reach(plan)).await {
+        match limit.run(self.reach(plan, None)).await {
             Ok(target) => {
                 if target.facts.swap {
                     (self.warn)(&format!(
@@ -189,7 +189,7 @@ impl Run<'_> {
                     // One that went down for good is not waited for.
                     let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
                     let restored = again.run(async {
-                        let target = self.reach(plan).await?;
+                        let target = self.reach(plan, Some(target)).await?;
                         let over = Bringing {
                             target: &target,
                             ..bringing
@@ -246,7 +246,7 @@ impl Run<'_> {
         report: &impl Fn(&Host, Result<Stopped<'_>, &Error>),
     ) -> Result<usize, Error> {
         let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
-        let reaching = self.reach_by(host, false, || format!("{} stops", self.by));
+        let reaching = self.reach_by(host, None, false, || format!("{} stops", self.by));
         let target = limit.run(reaching).await?;
         let mut stopped = 0;
         let mut components = target.receipts().await?;
@@ -272,13 +272,14 @@ impl Run<'_> {
         Leases::new(self.outside, self.vault.world(), self.warn, whose)
     }
 
-    /// Connects, makes the folders, and takes the lock, for a deploy.
-    async fn reach(&self, plan: &HostPlan) -> Result<Target, Error> {
+    /// Connects, makes the folders, and takes the lock, for a deploy; also from the connection of `lost`,
+    /// which the host may not have noticed to be broken.
+    async fn reach(&self, plan: &HostPlan, lost: Option<&Target>) -> Result<Target, Error> {
         let components = plan.components.iter().map(ComponentPlan::component);
         let components: Vec<&str> = components.map(Component::as_str).collect();
         let mut hooks = plan.components.iter().map(|plan| &plan.hook.hook);
         let early = hooks.any(|hook| hook.container.is_some());
-        self.reach_by(&plan.host, early, || {
+        self.reach_by(&plan.host, lost, early, || {
             let some = components.get(..5).unwrap_or(&components).join(", ");
             let more = if components.len() > 5 { ", …" } else { "" };
             format!("{} deploys {some}{more}", self.by)
@@ -291,25 +292,41 @@ impl Run<'_> {
     async fn reach_by(
         &self,
         host: &Host,
+        lost: Option<&Target>,
         early: bool,
         doing: impl Fn() -> String,
     ) -> Result<Target, Error> {
-        match self.reach_once(host, early, &doing()).await {
+        let claim = match lost {
+            Some(target) => target.claim.clone(),
+            None => target::new_claim(self.vault.world())?,
+        };
+        match self.reach_once(host, &claim, early, &doing()).await {
             Err(error) if broke_early(&error) => {
                 sleep(PAUSE).await;
-                self.reach_once(host, early, &doing()).await
+                self.reach_once(host, &claim, early, &doing()).await
             }
             other => other,
         }
     }
 
-    async fn reach_once(&self, host: &Host, early: bool, doing: &str) -> Result<Target, Error> {
+    async fn reach_once(
+        &self,
+        host: &Host,
+        claim: &str,
+        early: bool,
+        doing: &str,
+    ) -> Result<Target, Error> {
         let way = |endpoint: &Endpoint| (self.way)(host, endpoint);
         let channel = Channel::open(host, self.vault.world(), way, &self.limits).await?;
         // Two vaults may deploy to one host; each has its folders.
         let vault: String = hex(self.vault.id()).chars().take(12).collect();
         let by = format!("{doing} since {}", self.vault.world().now());
-        Target::take(host, channel, self.vault.world(), &vault, &by, early).await
+        let taker = Taker {
+            vault: &vault,
+            by: &by,
+            claim,
+        };
+        Target::take(host, channel, self.vault.world(), &taker, early).await
     }
 }
 

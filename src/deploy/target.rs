@@ -24,31 +24,32 @@ use crate::world::World;
 /// Takes the lock for `$2`; says who holds it otherwise.
 ///
 /// A network that swallows everything ends no input, so a holder that is far away leaves signs of life in the
-/// lock's file: its number and how many seconds of silence end it (`$3`, 0 for none) in the first line, and in
-/// each line after that how long the host had been up. Whoever comes and finds the last of them too old ends the
-/// holder, if that process has this very lock open.
+/// lock's file: its number, its claim (`$4`) and how many seconds of silence end it (`$3`, 0 for none) in the
+/// first line, and in each line after that how long the host had been up. Whoever comes and finds the last of
+/// them too old, or the claim one's own, ends the holder, if that process has this very lock open.
 const LOCK: &str = r#"
 lock=$state/$1/lock
 sign() { read -r up _ </proc/uptime; echo "${up%%.*}" >&9; }
 overdue() {
-    pid= silence=0 last=
-    { read -r pid silence; while read -r up; do last=$up; done; } 2>/dev/null <"$lock"
+    pid= claim= silence= last=
+    { read -r pid claim silence; while read -r up; do last=$up; done; } 2>/dev/null <"$lock"
     case $pid/$silence/$last in *[!0-9/]*|/*|*//*|*/0/*|*/) return 1;; esac
     read -r up _ </proc/uptime
-    [ $((${up%%.*} - last)) -gt "$silence" ] && [ "/proc/$pid/fd/9" -ef "$lock" ] || return 1
+    [ "$claim" = "$2" ] || [ $((${up%%.*} - last)) -gt "$silence" ] || return 1
+    [ "/proc/$pid/fd/9" -ef "$lock" ] || return 1
     kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid"
 }
 held() { cat "$state/$1/lock.by" >&2; exit 75; }
 exec 9>>"$lock" || exit 1
 if ! flock -n 9; then
-    overdue || held "$1"
+    overdue "$1" "$4" || held "$1"
     tries=0
     until flock -n 9; do
         tries=$((tries + 1)); [ "$tries" -lt 100 ] || held "$1"
         sleep 0.05
     done
 fi
-echo "$$ $3" >"$lock"
+echo "$$ $4 $3" >"$lock"
 sign
 printf '%s\n' "$2" >"$state/$1/lock.by"
 "#;
@@ -64,12 +65,13 @@ keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1
 const FUNCTIONS: [&str; 5] = [PROC, LOOK, PUT, CLEAR, KEEP];
 
 /// The script that makes the folders, takes the lock, says where it is, and serves. `who` is [`WHO`].
-fn taking(who: &str, vault: &str, by: &str, silence: Duration) -> Command {
+fn taking(who: &str, taker: &Taker<'_>, silence: Duration) -> Command {
     let functions = FUNCTIONS.concat();
     Command::new(format!("{functions}{who}{FOLDERS}{LOCK}{FACTS}{SERVE}"))
-        .argument(vault)
-        .argument(by)
+        .argument(taker.vault)
+        .argument(taker.by)
         .argument(silence.as_secs().to_string())
+        .argument(taker.claim)
         .output_cap(MAX_ANSWER)
 }
 
@@ -153,6 +155,25 @@ impl Explain for TargetError {
     }
 }
 
+/// Who takes the lock of a target.
+#[derive(Debug)]
+pub(super) struct Taker<'a> {
+    /// The name of the vault's folders there.
+    pub(super) vault: &'a str,
+    /// Who it is, what for, and since when: what somebody else is told.
+    pub(super) by: &'a str,
+    /// A random word. A lock that is held by it is this taker's own, of a connection that broke.
+    pub(super) claim: &'a str,
+}
+
+/// A new word for [`Taker::claim`].
+///
+/// # Errors
+/// There is no randomness.
+pub(super) fn new_claim(world: &World) -> Result<String, Error> {
+    Ok(hex(&world.random::<8>()?))
+}
+
 /// A target that is ready, and locked: the lock ends with it, with this process, or with the connection.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -164,6 +185,8 @@ pub(super) struct Target {
     pub(super) facts: Facts,
     /// Its container engine.
     pub(super) connected: Connected,
+    /// By what its lock is held, see [`Taker::claim`].
+    pub(super) claim: String,
     /// The shell there that holds the lock and runs our scripts.
     talk: Held,
     /// What says that a script has ended.
@@ -171,8 +194,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Makes a target ready and takes its lock. `vault` is the name of the vault's folders there, `by`
-    /// says who holds the lock, why and since when; with `early` its engine is asked meanwhile.
+    /// Makes a target ready and takes its lock; with `early` its engine is asked meanwhile.
     ///
     /// # Errors
     /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`super::ChannelError`].
@@ -180,8 +202,7 @@ impl Target {
         host: &Host,
         channel: Channel,
         world: &World,
-        vault: &str,
-        by: &str,
+        taker: &Taker<'_>,
         early: bool,
     ) -> Result<Self, Error> {
         let connected = match early {
@@ -193,7 +214,7 @@ impl Target {
             Channel::Local(_) => Duration::ZERO,
             Channel::Ssh(_) => SILENCE,
         };
-        let command = taking(WHO, vault, by, silence).within(Duration::from_secs(30));
+        let command = taking(WHO, taker, silence).within(Duration::from_secs(30));
         let (line, talk) = match channel.hold(&command).await? {
             Holding::Held(line, talk) => (line, talk),
             Holding::Ended(outcome) => {
@@ -218,6 +239,7 @@ impl Target {
             host: host.clone(),
             channel,
             connected,
+            claim: taker.claim.to_owned(),
             talk,
             word: hex(&world.random::<8>()?),
         })
@@ -391,12 +413,14 @@ fn last_lines(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::deploy::Local;
     use crate::world::{Clock, World};
 
     #[test]
-    fn a_lock_says_who_holds_it_and_is_taken_from_who_fell_silent() {
+    fn a_lock_says_who_holds_it_and_is_taken_from_who_fell_silent_or_is_oneself() {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let text = |name: &str| folder.path().join(name).display().to_string();
         let path = "/usr/bin:/bin".to_owned();
@@ -410,21 +434,26 @@ mod tests {
         let channel = Channel::Local(Local::new(&world));
         // Root has one place for all; this is told that it is somebody else.
         let who = "uid=1000 mask=022";
+        let take_by = |claim: &str, silence| {
+            let taker = Taker {
+                vault: "vault",
+                by: "ada deploys web",
+                claim,
+            };
+            taking(who, &taker, Duration::from_secs(silence))
+        };
+        let claims = AtomicUsize::new(0);
         let take = |silence| {
-            taking(
-                who,
-                "vault",
-                "ada deploys web",
-                Duration::from_secs(silence),
-            )
+            let claim = claims.fetch_add(1, Ordering::Relaxed).to_string();
+            take_by(&claim, silence)
         };
         let lock = text("state/clws/target/vault/lock");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let refused = async || {
-            let Holding::Ended(second) = channel.hold(&take(1)).await.unwrap() else {
+        let refused = async |take: &Command| {
+            let Holding::Ended(second) = channel.hold(take).await.unwrap() else {
                 panic!("held twice");
             };
             assert_eq!(second.ended, Ended::Exit(75));
@@ -444,13 +473,13 @@ mod tests {
                 (answer.out, answer.err),
                 (b"in".to_vec(), b"it's\n".to_vec())
             );
-            refused().await;
+            refused(&take(1)).await;
             // What is said keeps it, for longer than the silence would.
             for _ in 0..40 {
                 assert!(held.ask("0f", &Command::new(":")).await.is_ok());
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            refused().await;
+            refused(&take(1)).await;
             assert!(held.is_held());
             // Nobody gives a sign of life from here on.
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -461,18 +490,27 @@ mod tests {
             // Whose connection ends with it is never silent for too long, nor is another process ended.
             let written = std::fs::read_to_string(&lock).unwrap();
             let (holder, _) = written.split_once(" 0\n").unwrap();
+            let (_, claim) = holder.split_once(' ').unwrap();
             let mut other = std::process::Command::new("sleep");
             let mut other = other.arg("100").spawn().unwrap();
             let number = other.id().to_string();
-            for first in [format!("{holder} 0"), format!("{number} 1"), String::new()] {
+            let of_other = format!("{number} {claim} 1");
+            for first in [format!("{holder} 0"), of_other, String::new()] {
                 for last in ["1\n", "1", "", "x\n", "1\n\n"] {
                     std::fs::write(&lock, format!("{first}\n{last}")).unwrap();
-                    refused().await;
+                    refused(&take(1)).await;
+                    refused(&take_by(claim, 1)).await;
                 }
             }
             assert!(third.is_held() && other.try_wait().unwrap().is_none());
             other.kill().unwrap();
             other.wait().unwrap();
+            // Who lost the connection to its own holder need not wait.
+            std::fs::write(&lock, format!("{holder} 60\n999999999\n")).unwrap();
+            refused(&take(1)).await;
+            let again = channel.hold(&take_by(claim, 1)).await.unwrap();
+            assert!(matches!(again, Holding::Held(..)), "{again:?}");
+            assert!(third.ask("0f", &Command::new(":")).await.is_err());
         });
     }
 }

@@ -112,6 +112,16 @@ fn a_wrong_host_key_or_login_over_ssh_opens_nothing() {
 
 #[test]
 fn a_connection_over_ssh_that_breaks_is_made_again_to_put_the_old_one_back() {
+    put_back_when(Sshd::kill_sessions);
+}
+
+/// The host believes in the old connection, which holds the lock.
+#[test]
+fn a_connection_over_ssh_that_falls_silent_is_made_again_to_put_the_old_one_back() {
+    put_back_when(Sshd::stop_sessions);
+}
+
+fn put_back_when(it_breaks: impl Fn(&Sshd)) {
     let far = Far::new();
     let site = &far.site;
     far.deploy().succeeds();
@@ -126,7 +136,7 @@ fn a_connection_over_ssh_that_breaks_is_made_again_to_put_the_old_one_back() {
         .spawn()
         .unwrap();
     waits(site, "[ -e /run/waits ]");
-    far.server.kill_sessions();
+    it_breaks(&far.server);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(20), "{said}");

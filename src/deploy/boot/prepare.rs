@@ -1,7 +1,7 @@
 //! Preparing a host: a key of its own, made there, and what opens bundles at a boot.
 
 use super::super::Channel;
-use super::super::target::{Target, TargetError, empty};
+use super::super::target::{Taker, Target, TargetError, empty, new_claim};
 use super::{Places, unit};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
@@ -134,7 +134,13 @@ impl Preparing {
         vault: &str,
         by: &str,
     ) -> Result<Self, Error> {
-        let target = Target::take(host, way, world, vault, by, false).await?;
+        let claim = new_claim(world)?;
+        let taker = Taker {
+            vault,
+            by,
+            claim: &claim,
+        };
+        let target = Target::take(host, way, world, &taker, false).await?;
         let name = || host.name.to_string();
         if target.facts.uid != 0 {
             return Err(PreparingError::NotRoot { host: name() }.into());
