@@ -32,6 +32,7 @@ mod leases;
 mod leftover;
 mod limit;
 mod local;
+mod lock;
 mod mysql;
 mod opening;
 mod outline;

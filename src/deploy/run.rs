@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::component::{Bringing, stop};
 use super::leases::Leases;
 use super::limit::{Limit, Signals, at_once};
+use super::lock::{self, Taker};
 use super::opening::Opening;
 use super::output::Quota;
 use super::outside::Outside;
@@ -22,7 +23,7 @@ use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
-use super::target::{self, Taker, Target};
+use super::target::Target;
 use super::{Channel, ChannelError, leftover};
 use crate::crypto::hex;
 use crate::error::{Error, Problem};
@@ -298,7 +299,7 @@ impl Run<'_> {
     ) -> Result<Target, Error> {
         let claim = match lost {
             Some(target) => target.claim.clone(),
-            None => target::new_claim(self.vault.world())?,
+            None => lock::new_claim(self.vault.world())?,
         };
         match self.reach_once(host, &claim, early, &doing()).await {
             Err(error) if broke_early(&error) => {

@@ -1,7 +1,8 @@
 //! Preparing a host: a key of its own, made there, and what opens bundles at a boot.
 
 use super::super::Channel;
-use super::super::target::{Taker, Target, TargetError, empty, new_claim};
+use super::super::lock::{Taker, new_claim};
+use super::super::target::{Target, TargetError, empty};
 use super::{Places, unit};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
