@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, PartyName, SecretPath};
 use crate::text::list;
-use crate::vault::{Document, Listed, Vault, VaultError};
+use crate::vault::{Document, Listed, Vault};
 
 /// Seal documents and files anew under new data keys, for those whom the rules list
 ///
@@ -36,8 +36,7 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
             for path in paths {
                 let listed = vault.list(Some(path.as_str()))?;
                 if listed.is_empty() {
-                    let (name, nearest) = (path.to_string(), None);
-                    return Err(VaultError::NotFound { name, nearest }.into());
+                    return Err(vault.missing(path).into());
                 }
                 items.extend(listed);
             }

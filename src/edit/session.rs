@@ -234,6 +234,7 @@ pub(super) fn demand_writer(desk: &dyn Desk, vault: &Vault, path: &str) -> Resul
     let rights = vault.rights(path).map_err(|_| VaultError::NoRule {
         path: path.to_owned(),
         you: me.to_string(),
+        nearest: vault.near(path),
     })?;
     if rights.writers.contains(&me) {
         return Ok(());

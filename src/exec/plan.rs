@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::variable::VariableName;
 use crate::error::Error;
 use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
-use crate::vault::{Found, Vault, VaultError};
+use crate::vault::{Found, Vault};
 
 /// What a program will get.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -226,10 +226,6 @@ fn file_of(vault: &Vault, shelf: &mut Shelf, path: &SecretPath) -> Result<FileSo
             Ok(FileSource::One(SecretName::Value(document, name)))
         }
         Found::Document(document) => Ok(FileSource::Document(document)),
-        Found::Folder(path) => Err(VaultError::NotFound {
-            name: path,
-            nearest: None,
-        }
-        .into()),
+        Found::Folder(path) => Err(vault.missing(&path).into()),
     }
 }

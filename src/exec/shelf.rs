@@ -29,10 +29,7 @@ impl Shelf {
     pub(super) fn load(&mut self, vault: &Vault, path: &DocumentPath) -> Result<&Values, Error> {
         if !self.documents.contains_key(path) {
             let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
-            let bytes = bytes.ok_or_else(|| VaultError::NotFound {
-                name: path.to_string(),
-                nearest: None,
-            })?;
+            let bytes = bytes.ok_or_else(|| vault.missing(path))?;
             let document = Document::parse(&bytes, path, vault.id())?;
             let live = document.live()?.into_iter().collect();
             self.documents.insert(path.clone(), live);

@@ -8,9 +8,7 @@ use crate::plaintext::in_hooks;
 use crate::text::{clean, list};
 use crate::time::Moment;
 use crate::trust::FILE_RECORD;
-use crate::vault::{
-    Document, Ending, Listed, Policy, PolicyKey, Record, Sidecar, State, Vault, VaultError,
-};
+use crate::vault::{Document, Ending, Listed, Policy, PolicyKey, Record, Sidecar, State, Vault};
 
 /// Why a value waits. The names are part of `--json` and stay.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -127,8 +125,7 @@ pub fn work_list(vault: &Vault, paths: &[SecretPath]) -> Result<WorkList, Error>
     }
     let unmet = paths.iter().zip(&look.met).find(|(_, met)| !**met);
     if let Some((path, _)) = unmet {
-        let (name, nearest) = (path.to_string(), None);
-        return Err(VaultError::NotFound { name, nearest }.into());
+        return Err(vault.missing(path).into());
     }
     look.found.due.sort();
     look.found.ends.sort();

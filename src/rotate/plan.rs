@@ -7,7 +7,7 @@ use super::rotators::{Means, RANDOM, is_random, is_tls, rotator};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
-use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault, VaultError};
+use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault};
 
 /// The values at `paths`, each with its rotator by its policy or its document's, which is there; the other
 /// half of a pair comes along.
@@ -92,10 +92,7 @@ pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Er
             let bytes = text(&path.to_file())?;
             let document = Document::parse(&bytes, path, vault.id())?;
             let record = document.record(name)?;
-            let record = record.ok_or_else(|| VaultError::NotFound {
-                name: secret.to_string(),
-                nearest: None,
-            })?;
+            let record = record.ok_or_else(|| vault.missing(secret))?;
             Ok(record.policy.with(&document.head.policy))
         }
         SecretName::File(path) => Ok(Sidecar::parse(&text(&path.to_sidecar())?, path)?.policy),

@@ -238,10 +238,7 @@ impl<'a> Change<'a> {
     ) -> Result<(), Error> {
         let (vault, author) = (self.vault, self.author);
         let draft = self.draft(path)?;
-        let missing = || VaultError::NotFound {
-            name: format!("{path}/{name}"),
-            nearest: None,
-        };
+        let missing = || vault.missing(&format!("{path}/{name}"));
         let before = draft
             .before(name)?
             .filter(|r| r.state != State::Removed)
@@ -300,10 +297,7 @@ impl<'a> Change<'a> {
     ) -> Result<(), Error> {
         let (vault, author) = (self.vault, self.author);
         let draft = self.draft(path)?;
-        let missing = || VaultError::NotFound {
-            name: format!("{path}/{name}"),
-            nearest: None,
-        };
+        let missing = || vault.missing(&format!("{path}/{name}"));
         let before = draft.before(name)?;
         // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
         let is_seen = before.is_none() && draft.seen.mark(name.as_str())?.is_some();
@@ -367,13 +361,10 @@ impl<'a> Change<'a> {
             let draft = self.load(path, purpose)?;
             self.documents.insert(path.clone(), draft);
         }
-        self.documents.get_mut(path).ok_or_else(|| {
-            VaultError::NotFound {
-                name: path.to_string(),
-                nearest: None,
-            }
-            .into()
-        })
+        let vault = self.vault;
+        self.documents
+            .get_mut(path)
+            .ok_or_else(|| vault.missing(path).into())
     }
 
     /// Takes the next trust version along: its files, and the chain up to it for the pin. The vault

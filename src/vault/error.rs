@@ -74,7 +74,11 @@ pub enum VaultError {
     #[error("the document `{0}` is not here")]
     NoDocument(String),
     #[error("`{path}` is covered by no rule, so nobody could read it")]
-    NoRule { path: String, you: String },
+    NoRule {
+        path: String,
+        you: String,
+        nearest: Option<String>,
+    },
     #[error("{who} may not write `{path}`")]
     MayNotWrite {
         who: String,
@@ -216,9 +220,8 @@ impl Explain for VaultError {
             ],
             Self::Line { error, .. } => error.hints(),
             Self::NotFound { nearest: Some(near), .. } => vec![format!("is `{near}` meant?")],
-            Self::NotFound { name, nearest: None } => {
-                let scope = name.split('/').next().unwrap_or_default();
-                vec![format!("`clws secret list {scope}` shows what there is")]
+            Self::NotFound { nearest: None, .. } => {
+                vec!["`clws secret list` shows what there is".into()]
             }
             Self::Removed { moved_to: Some(to), .. } => vec![format!("it was moved to `{to}`")],
             Self::NoKey { name, readers, .. } => vec![format!(
@@ -260,8 +263,10 @@ impl Explain for VaultError {
                 format!("`clws secret restore {name} --from REV` brings it back from a commit"),
                 format!("`clws secret remove {name}` if it is meant to be gone"),
             ],
-            Self::NoRule { path, you } => {
-                vec![format!("an administrator runs `clws access grant {you} {path} --write`")]
+            Self::NoRule { path, you, nearest } => {
+                let meant = nearest.iter().map(|near| format!("is `{near}` meant?"));
+                let grant = format!("an administrator runs `clws access grant {you} {path} --write`");
+                meant.chain([grant]).collect()
             }
             Self::MayNotWrite { who, path, .. } => {
                 vec![format!("an administrator can run `clws access grant {who} {path} --write`")]

@@ -160,11 +160,7 @@ impl Change<'_> {
             Ok(there.sidecar.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
         };
         if new.is_none() && !live && !is_gone()? {
-            return Err(VaultError::NotFound {
-                name: path.to_string(),
-                nearest: None,
-            }
-            .into());
+            return Err(self.vault.missing(path).into());
         }
         let news = News {
             readers,
@@ -222,8 +218,7 @@ impl Change<'_> {
     ) -> Result<(Vec<u8>, Sidecar, u64), Error> {
         let there = self.counting_or_removed(path, judge)?;
         if there.1.content.is_none() {
-            let (name, nearest) = (path.to_string(), None);
-            return Err(VaultError::NotFound { name, nearest }.into());
+            return Err(self.vault.missing(path).into());
         }
         Ok(there)
     }
@@ -237,10 +232,7 @@ impl Change<'_> {
         let vault = self.vault;
         self.writable(path.as_str(), Purpose::Write)?;
         let rights = judge.rights(path.as_str())?;
-        let missing = || VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        };
+        let missing = || self.vault.missing(path);
         let text = vault.tree().read(&path.to_sidecar(), MAX_FILE)?;
         let text = text.ok_or_else(missing)?;
         let sidecar = Sidecar::parse(&text, path)?;

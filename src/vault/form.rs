@@ -56,11 +56,7 @@ impl Vault {
                 _ => self.list(Some(path.as_str()))?,
             };
             if listed.is_empty() {
-                return Err(VaultError::NotFound {
-                    name: path.to_string(),
-                    nearest: None,
-                }
-                .into());
+                return Err(self.missing(path).into());
             }
             all.extend(listed);
         }

@@ -158,10 +158,7 @@ impl Vault {
                 name: full,
                 seen: mark.rev,
             },
-            None => VaultError::NotFound {
-                name: full,
-                nearest: None,
-            },
+            None => self.missing(&full),
         })
     }
 

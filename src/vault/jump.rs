@@ -8,7 +8,6 @@ use crate::name::SecretName;
 use crate::text::clean;
 use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
-use super::VaultError;
 use super::document::Document;
 use super::judge::{MOST_AT_ONCE, is_jump};
 use super::open::Vault;
@@ -35,10 +34,7 @@ impl Vault {
     /// [`VaultError`] if it does not count otherwise.
     pub fn jump_of(&self, secret: &SecretName) -> Result<Option<Jump>, Error> {
         self.demand_pin(true)?;
-        let missing = || VaultError::NotFound {
-            name: secret.to_string(),
-            nearest: None,
-        };
+        let missing = || self.missing(secret);
         let rights = self.rights(secret.ruled_path())?;
         let pins = &self.trust().pins;
         let (id, head, record, signer, pin) = match secret {

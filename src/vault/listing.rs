@@ -107,11 +107,7 @@ impl Vault {
             Found::Value(document, name) => Ok(SecretName::Value(document, name)),
             Found::File(file) => Ok(SecretName::File(file)),
             Found::Document(document) => Err(VaultError::IsDocument(document.to_string()).into()),
-            Found::Folder(folder) => Err(VaultError::NotFound {
-                name: folder,
-                nearest: None,
-            }
-            .into()),
+            Found::Folder(folder) => Err(self.missing(&folder).into()),
         }
     }
 

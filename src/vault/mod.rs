@@ -22,6 +22,7 @@ mod jump;
 mod kind;
 mod listing;
 mod many;
+mod missing;
 mod open;
 mod open_many;
 mod opener;

@@ -218,6 +218,7 @@ impl Vault {
             .ok_or_else(|| VaultError::NoRule {
                 path: path.to_owned(),
                 you: "NAME".to_owned(),
+                nearest: None,
             })
     }
 

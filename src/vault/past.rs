@@ -182,10 +182,7 @@ impl<'a> Past<'a> {
     /// # Errors
     /// [`VaultError`] if it is not there or does not read.
     pub fn vouches(&self, secret: &SecretName) -> Result<(String, Vouched), Error> {
-        let missing = || VaultError::NotFound {
-            name: secret.to_string(),
-            nearest: None,
-        };
+        let missing = || self.vault.missing(secret);
         match secret {
             SecretName::Value(path, name) => {
                 let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
@@ -241,11 +238,7 @@ impl<'a> Past<'a> {
             Found::Value(document, name) => Ok(SecretName::Value(document, name)),
             Found::File(file) => Ok(SecretName::File(file)),
             Found::Document(document) => Err(VaultError::IsDocument(document.to_string()).into()),
-            Found::Folder(name) => Err(VaultError::NotFound {
-                name,
-                nearest: None,
-            }
-            .into()),
+            Found::Folder(name) => Err(self.vault.missing(&name).into()),
         }
     }
 

@@ -83,11 +83,7 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
     if rows.is_empty()
         && let Some(path) = &args.path
     {
-        return Err(VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        }
-        .into());
+        return Err(vault.missing(path).into());
     }
     if cx.ui.is_json() {
         let secrets: Vec<_> = rows

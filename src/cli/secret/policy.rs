@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{Component, SecretPath};
 use crate::time::Moment;
-use crate::vault::{Document, Found, Policy, PolicyKey, Sidecar, Vault, VaultError};
+use crate::vault::{Document, Found, Policy, PolicyKey, Sidecar, Vault};
 
 /// Show or change what is known about a secret
 ///
@@ -183,7 +183,7 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
         Found::Value(document, name) => change.set_policy(document, name, edit),
         Found::Document(document) => change.set_document_policy(document, edit),
         Found::File(path) => change.set_file_policy(path, edit),
-        Found::Folder(folder) => Err(no_such(folder)),
+        Found::Folder(folder) => Err(vault.missing(folder).into()),
     })?;
     if args.note.is_some() {
         cx.ui.say("note: a note stands in clear in git");
@@ -192,26 +192,18 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-fn no_such(name: &str) -> Error {
-    VaultError::NotFound {
-        name: name.to_owned(),
-        nearest: None,
-    }
-    .into()
-}
-
 /// The policy as the file shows it, and what the document says for all of its values.
 fn current(vault: &Vault, found: &Found) -> Result<(Policy, Policy), Error> {
     let read = |file: &str, name: &str| {
         let bytes = vault.tree().read(file, MAX_FILE)?;
-        bytes.ok_or_else(|| no_such(name))
+        bytes.ok_or_else(|| Error::from(vault.missing(&name)))
     };
     match found {
         Found::Value(path, name) => {
             let full = format!("{path}/{name}");
             let bytes = read(&path.to_file(), &full)?;
             let document = Document::parse(&bytes, path, vault.id())?;
-            let record = document.record(name)?.ok_or_else(|| no_such(&full))?;
+            let record = document.record(name)?.ok_or_else(|| vault.missing(&full))?;
             Ok((record.policy, document.head.policy))
         }
         Found::Document(path) => {
@@ -223,7 +215,7 @@ fn current(vault: &Vault, found: &Found) -> Result<(Policy, Policy), Error> {
             let bytes = read(&path.to_sidecar(), path.as_str())?;
             Ok((Sidecar::parse(&bytes, path)?.policy, Policy::default()))
         }
-        Found::Folder(folder) => Err(no_such(folder)),
+        Found::Folder(folder) => Err(vault.missing(folder).into()),
     }
 }
 

@@ -41,11 +41,7 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
             differing(&vault, &past, &document, args.from.is_some())?
         }
         Found::Folder(name) => {
-            return Err(VaultError::NotFound {
-                name,
-                nearest: None,
-            }
-            .into());
+            return Err(vault.missing(&name).into());
         }
     };
     if names.is_empty() && founded_apart.is_none() {
@@ -103,10 +99,7 @@ fn differing(
     path: &DocumentPath,
     is_past: bool,
 ) -> Result<Vec<SecretName>, Error> {
-    let missing = || VaultError::NotFound {
-        name: path.to_string(),
-        nearest: None,
-    };
+    let missing = || vault.missing(path);
     let bytes = past.read(&path.to_file())?.ok_or_else(missing)?;
     let there = Document::parse(&bytes, path, vault.id())?;
     let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;

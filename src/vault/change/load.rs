@@ -159,6 +159,7 @@ impl Change<'_> {
         let rights = self.vault.rights(path).map_err(|_| VaultError::NoRule {
             path: path.to_owned(),
             you: me.to_string(),
+            nearest: self.vault.near(path),
         })?;
         if purpose == Purpose::Write && !rights.writers.contains(me) {
             return Err(VaultError::MayNotWrite {

@@ -59,10 +59,7 @@ impl Past<'_> {
         (what, demand): (&str, Demand),
     ) -> Result<OldValue, Error> {
         let full = format!("{path}/{name}");
-        let missing = || VaultError::NotFound {
-            name: full.clone(),
-            nearest: None,
-        };
+        let missing = || self.vault.missing(&full);
         self.vault.demand_pin(false)?;
         let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
@@ -153,10 +150,7 @@ impl Past<'_> {
         openers: &[&dyn Opener],
         (what, demand): (&str, Demand),
     ) -> Result<OldFile, Error> {
-        let missing = || VaultError::NotFound {
-            name: path.to_string(),
-            nearest: None,
-        };
+        let missing = || self.vault.missing(path);
         let other = || VaultError::OtherFile {
             name: path.to_string(),
         };

@@ -1,0 +1,67 @@
+//! What is said of a name that there is nothing of: which one may be meant.
+
+use crate::lines::MAX_FILE;
+use crate::text::nearest;
+
+use super::VaultError;
+use super::document::Document;
+use super::listing::Listed;
+use super::open::Vault;
+
+impl Vault {
+    /// Why there is nothing of this name, with the one that may be meant. Looks at names alone.
+    #[must_use]
+    pub fn missing(&self, name: &impl ToString) -> VaultError {
+        let name = name.to_string();
+        let nearest = self.near(&name);
+        VaultError::NotFound { name, nearest }
+    }
+
+    /// The one name that is there and may be meant by this one, which is not.
+    #[must_use]
+    pub fn near(&self, name: &str) -> Option<String> {
+        let listed = self.list(None).ok()?;
+        // `web/TOKEN`, where one scope has it.
+        let in_scopes = listed.iter().filter_map(|item| {
+            let (scope, rest) = item.path().split_once('/')?;
+            let is_it = match name.strip_prefix(rest)? {
+                "" => true,
+                value => {
+                    let value = value.strip_prefix('/')?;
+                    self.names_of(item).iter().any(|name| name == value)
+                }
+            };
+            is_it.then(|| format!("{scope}/{name}"))
+        });
+        let mut in_scopes: Vec<String> = in_scopes.take(2).collect();
+        if let (Some(one), true) = (in_scopes.pop(), in_scopes.is_empty()) {
+            return Some(one);
+        }
+        let mut known: Vec<String> = listed.iter().map(|item| item.path().to_owned()).collect();
+        if let Some((folder, _)) = name.rsplit_once('/') {
+            for item in &listed {
+                // What is in documents of such a name.
+                if nearest(folder, [item.path()]).is_some() {
+                    let names = self.names_of(item);
+                    known.extend(names.iter().map(|value| format!("{}/{value}", item.path())));
+                }
+            }
+        }
+        known.retain(|known| known != name);
+        nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+    }
+
+    /// The names in a document, if it reads.
+    fn names_of(&self, item: &Listed) -> Vec<String> {
+        let Listed::Document(path) = item else {
+            return Vec::new();
+        };
+        let text = self.tree().read(&path.to_file(), MAX_FILE);
+        let text = text.ok().flatten().unwrap_or_default();
+        let document = Document::parse(&text, path, self.id());
+        document.map_or_else(
+            |_| Vec::new(),
+            |document| document.names().map(str::to_owned).collect(),
+        )
+    }
+}

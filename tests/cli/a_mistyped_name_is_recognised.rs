@@ -1,0 +1,57 @@
+//! A name that there is nothing of: the one that may be meant is named.
+
+use crate::lab::Lab;
+
+#[test]
+fn each_command_names_the_nearest() {
+    let lab = Lab::new()
+        .secret("prod/web/TOKEN", "hunter2")
+        .secret("prod/web/PORT", "80")
+        .secret("dev/web/PORT", "81")
+        .secret("prod/db/PASSWORD", "s3cret");
+    lab.clws("secret set prod/tls/web.pem --type file")
+        .stdin(b"a key")
+        .succeeds();
+    lab.commit("all");
+    for (typed, meant) in [
+        ("prod/web/TOKN", "prod/web/TOKEN"),
+        ("prod/wbe/TOKEN", "prod/web/TOKEN"),
+        ("prd/db/PASWORD", "prod/db/PASSWORD"),
+        ("prod/tls/wbe.pem", "prod/tls/web.pem"),
+        // The scope was left out.
+        ("db/PASSWORD", "prod/db/PASSWORD"),
+        ("tls/web.pem", "prod/tls/web.pem"),
+        // Two scopes have it, and one of them is production.
+        ("web/PORT", ""),
+        ("prod/nothing/LIKE_IT", ""),
+    ] {
+        let hint = match meant {
+            "" => "`clws secret list` shows what there is".to_owned(),
+            meant => format!("is `{meant}` meant?"),
+        };
+        for command in [
+            "secret get NAME",
+            "secret list NAME",
+            "secret policy NAME",
+            "secret restore NAME --from HEAD",
+            "rekey NAME",
+        ] {
+            let ran = lab.clws(&command.replace("NAME", typed)).exits(18);
+            assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
+        }
+    }
+    // Where nobody may write, and a document that is not there.
+    for command in [
+        "secret remove prd/web/PORT --yes",
+        "secret edit prd/web",
+        "exec --file KEY=prd/web/PORT -- true",
+    ] {
+        let ran = lab.clws(command).run();
+        let hint = "hint: is `prod/web` meant?\n";
+        assert!(
+            ran.code != 0 && ran.err.contains(hint),
+            "{command}: {}",
+            ran.err
+        );
+    }
+}
