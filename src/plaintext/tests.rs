@@ -301,6 +301,33 @@ proptest! {
     }
 }
 
+/// Found by fuzzing: quotes and backslashes count, and readers give up beyond that.
+#[test]
+fn a_key_that_is_too_long_for_yaml_is_said() {
+    let yaml = format_named("yaml").unwrap();
+    for (key, fits) in [
+        ("a".repeat(1024), true),
+        ("a".repeat(1025), false),
+        ("\\".repeat(511), true),
+        ("\\".repeat(512), false),
+        ("é".repeat(1022), true),
+        ("é".repeat(1023), false),
+    ] {
+        let inner = Node::Table(vec![(key.clone(), Node::Text("x".into()))]);
+        for entries in [
+            vec![(key, Node::Text("x".into()))],
+            vec![("a".into(), inner)],
+        ] {
+            let printed = yaml.print(&entries);
+            assert_eq!(printed.is_ok(), fits, "{printed:?}");
+            if let Ok(text) = printed {
+                let parsed = yaml.parse(&text, &Passwords::default()).unwrap();
+                assert_eq!(parsed.into_entries(), entries);
+            }
+        }
+    }
+}
+
 /// PyYAML reads YAML 1.1. What we take for a number, a boolean or plain text has to be the same to
 /// it; what readers differ on is told.
 #[test]

@@ -113,16 +113,29 @@ impl Format for Ansible {
 fn print(entries: &[(String, Node)], ansible: bool) -> Result<String, Unprintable> {
     let mut out = String::from("---\n");
     for (key, node) in entries {
-        let value = flow(node, ansible).map_err(|why| Unprintable {
+        let entry = entry(key, node, ansible).map_err(|why| Unprintable {
             name: key.clone(),
             why,
         })?;
-        out.extend([&text_of(key), ": ", &value, "\n"]);
+        out.push_str(&entry);
+        out.push('\n');
     }
     if entries.is_empty() {
         out.push_str("{}\n");
     }
     Ok(out)
+}
+
+/// A key before a colon is no longer, in characters and with its quotes (YAML 1.2.2, 7.4.2).
+const MAX_KEY: usize = 1024;
+
+/// A key and its value, on one line.
+fn entry(key: &str, node: &Node, ansible: bool) -> Result<String, &'static str> {
+    let key = text_of(key);
+    if key.chars().count() > MAX_KEY {
+        return Err("YAML has no key of more than 1,024 characters");
+    }
+    Ok(format!("{key}: {}", flow(node, ansible)?))
 }
 
 /// A value on one line.
@@ -141,10 +154,8 @@ fn flow(node: &Node, ansible: bool) -> Result<String, &'static str> {
             format!("[{}]", items?.join(", "))
         }
         Node::Table(entries) => {
-            let entry = |(key, node): &(String, Node)| {
-                flow(node, ansible).map(|value| format!("{}: {value}", text_of(key)))
-            };
-            let entries: Result<Vec<_>, _> = entries.iter().map(entry).collect();
+            let entries = entries.iter().map(|(key, node)| entry(key, node, ansible));
+            let entries: Result<Vec<_>, _> = entries.collect();
             format!("{{{}}}", entries?.join(", "))
         }
     })
