@@ -122,6 +122,8 @@ pub enum FleetError {
         on: String,
         /// The hosts that there are.
         known: Vec<String>,
+        /// The host, environment or group that may be meant.
+        nearest: Option<String>,
     },
 }
 
@@ -168,6 +170,10 @@ impl Explain for FleetError {
             Self::Nothing { known, .. } if known.is_empty() => {
                 vec!["`clws host add NAME --address ADDRESS` makes one".to_owned()]
             }
+            Self::Nothing {
+                nearest: Some(near),
+                ..
+            } => vec![format!("is `{near}` meant?")],
             Self::Nothing { .. } => vec!["`clws host list` shows what there is".to_owned()],
         }
     }

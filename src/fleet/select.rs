@@ -5,10 +5,13 @@
 //! commas; a host that several of them mean is meant once. Each must mean something: a word that was
 //! mistyped is no smaller deploy.
 
+use std::collections::BTreeSet;
+
 use super::host::{FleetError, Host};
 use super::pattern::fits;
 use crate::error::Error;
 use crate::recipients::Kind;
+use crate::text::nearest;
 use crate::vault::Vault;
 
 /// The hosts that `on` means, by name.
@@ -20,6 +23,7 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
     let words: Vec<&str> = on.split(',').map(str::trim).collect();
     let mut hits = vec![false; words.len()];
     let (mut known, mut meant) = (Vec::new(), Vec::new());
+    let mut groups = BTreeSet::new();
     for name in vault.trust().accepted.party_names()? {
         let party = vault.party(&name)?;
         if party.kind != Kind::Host {
@@ -32,6 +36,8 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
             Err(error) if words.contains(&name.as_str()) => return Err(error.into()),
             Err(_) => continue,
         };
+        groups.insert(host.scope.to_string());
+        groups.insert(format!("{}_{}", host.scope, host.machine_type));
         let mut is_meant = false;
         for (word, hit) in words.iter().zip(&mut hits) {
             if means(word, &host) {
@@ -47,6 +53,8 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
         None => Ok(meant),
         Some((word, _)) => Err(FleetError::Nothing {
             on: (*word).to_owned(),
+            nearest: nearest(word, groups.iter().chain(&known).map(String::as_str))
+                .map(str::to_owned),
             known,
         }
         .into()),

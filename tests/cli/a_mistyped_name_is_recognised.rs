@@ -55,3 +55,24 @@ fn each_command_names_the_nearest() {
         );
     }
 }
+
+#[test]
+fn a_mistyped_host_environment_or_group_is_recognised() {
+    let lab = Lab::new();
+    for (number, machine) in ["server", "worker"].iter().enumerate() {
+        let words =
+            format!("host add vm-clws-prod-{machine}-{number} --address 10.0.0.{number} --yes");
+        lab.clws(&words).succeeds();
+    }
+    for (typed, meant) in [
+        ("prdo", "is `prod` meant?"),
+        ("prod_sever", "is `prod_server` meant?"),
+        ("vm-clws-prod-wroker-1", "is `vm-clws-prod-worker-1` meant?"),
+        ("elsewhere", "`clws host list` shows what there is"),
+    ] {
+        for command in ["deploy --on NAME", "status NAME", "ssh NAME -- true"] {
+            let ran = lab.clws(&command.replace("NAME", typed)).exits(18);
+            assert!(ran.err.contains(meant), "{command} {typed}: {}", ran.err);
+        }
+    }
+}
