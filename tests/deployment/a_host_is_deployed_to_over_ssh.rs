@@ -212,30 +212,3 @@ fn a_container_is_deployed_over_ssh_through_the_hosts_own_daemon() {
     harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
     assert_eq!(harbour.container.containers(), Vec::<String>::new());
 }
-
-#[test]
-fn a_host_over_ssh_that_falls_silent_is_given_up() {
-    let far = Far::new();
-    let site = &far.site;
-    far.deploy().succeeds();
-    let probe = "[[probe]]\nrun = [\"sh\", \"-c\", \"touch /run/waits; until [ -e /run/go ]; do sleep 0.05; done\"]\nwithin = \"100s\"\n";
-    site.hook("web", &server_hook("web", probe), &[("serve.sh", SERVE)]);
-    let mut command = far.deploy().command();
-    let child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    waits(site, "[ -e /run/waits ]");
-    far.server.stop_sessions();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(20), "{said}");
-    // The host does not know yet that the other end is gone, and holds its lock.
-    assert!(said.contains("the next deploy tidies up"), "{said}");
-    // It learns of it when it looks, and the next deploy mends all.
-    far.server.kill_sessions();
-    site.machine.sh("touch /run/go");
-    assert_eq!(rows(&far.deploy().succeeds()), ["web changed"]);
-    assert_eq!(site.machine.sh("ls -d /run/clws/*/web/* | wc -l"), "1");
-}

@@ -4,14 +4,42 @@
 //! groups of one depth the last by name wins, as Ansible has it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::Listed;
 use crate::fleet::ssh_config::Jump;
 
-/// The most hosts that one pattern may stand for.
+/// The most hosts that one pattern may stand for, and an inventory may have.
 const MOST: usize = 10_000;
 
-type Variables = BTreeMap<String, Option<String>>;
+/// A host's name, or a pattern of names, is no longer, in bytes: names of the network have 253.
+const MAX_NAME: usize = 512;
+
+/// Nor is what a variable says of the way to a host.
+const MAX_VALUE: usize = 1024;
+
+/// The variables that say how a host is reached. Others are passed over: there may be many, and thousands of
+/// hosts that have them.
+const ASKED: [&str; 10] = [
+    "ansible_host",
+    "ansible_ssh_host",
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_user",
+    "ansible_ssh_user",
+    "ansible_connection",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_ssh_args",
+];
+
+/// Of [`ASKED`]; what all hosts of a pattern have is there once.
+type Variables = BTreeMap<&'static str, Option<Rc<str>>>;
+
+/// The name as it stands in [`ASKED`], if it does.
+fn asked(name: &str) -> Option<&'static str> {
+    ASKED.into_iter().find(|asked| *asked == name)
+}
 
 /// An inventory that is being read.
 #[derive(Debug, Default)]
@@ -43,7 +71,9 @@ impl Groups {
     /// A variable of a group; `None` for a value that says nothing.
     pub(super) fn variable(&mut self, group: &str, name: &str, value: Option<String>) {
         let group = self.groups.entry(group.to_owned()).or_default();
-        group.variables.insert(name.to_owned(), value);
+        if let Some(name) = asked(name) {
+            group.variables.insert(name, value.map(Rc::from));
+        }
     }
 
     /// Hosts by a pattern like `web[01:10]:2222`, in a group, with their variables.
@@ -54,20 +84,31 @@ impl Groups {
         &mut self,
         group: &str,
         pattern: &str,
-        variables: &Variables,
+        variables: &BTreeMap<String, Option<String>>,
     ) -> Result<(), &'static str> {
         let (pattern, port) = split_port(pattern);
+        let said = variables.iter().filter_map(|(name, value)| {
+            let value = value.as_deref().map(Rc::from);
+            Some((asked(name)?, value))
+        });
+        let mut variables: Variables = port
+            .map(|port| ("ansible_port", Some(Rc::from(port))))
+            .into_iter()
+            .collect();
+        variables.extend(said);
         for name in expand(pattern)? {
             let known = self.hosts.entry(name.clone()).or_insert_with(|| {
                 self.order.push(name.clone());
                 Variables::new()
             });
-            known.extend(port.map(|port| ("ansible_port".to_owned(), Some(port.to_owned()))));
             known.extend(variables.clone());
             let group = self.groups.entry(group.to_owned()).or_default();
             group.hosts.insert(name);
         }
-        Ok(())
+        match self.hosts.len() > MOST {
+            true => Err("more than 10,000 hosts"),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn into_listed(self) -> Vec<Listed> {
@@ -142,7 +183,11 @@ fn host(name: &str, variables: &Variables, groups: BTreeSet<String>) -> Listed {
         let value = names
             .iter()
             .find_map(|name| variables.get(*name))?
-            .clone()?;
+            .as_deref()?;
+        if value.len() > MAX_VALUE {
+            odd.push(format!("{} (it is too long)", names.first().unwrap_or(&"")));
+            return None;
+        }
         if value.contains("{{") || value.contains("{%") {
             odd.push(format!(
                 "{} (a template says it)",
@@ -150,7 +195,7 @@ fn host(name: &str, variables: &Variables, groups: BTreeSet<String>) -> Listed {
             ));
             return None;
         }
-        Some(value)
+        Some(value.to_owned())
     };
     let address = said(&["ansible_host", "ansible_ssh_host"]);
     let port = said(&["ansible_port", "ansible_ssh_port"]);
@@ -286,6 +331,9 @@ const MOST_RANGES: usize = 16;
 
 /// The names that a pattern with ranges like `[01:10]` or `[a:f:2]` stands for.
 fn expand(pattern: &str) -> Result<Vec<String>, &'static str> {
+    if pattern.len() > MAX_NAME {
+        return Err("a name that is too long");
+    }
     if memchr::memchr_iter(b'[', pattern.as_bytes()).count() > MOST_RANGES {
         return Err("more than 16 ranges");
     }
@@ -382,10 +430,32 @@ mod tests {
             "w[:x]",
             &"[1:1]".repeat(MOST_RANGES + 1),
             &"[a:z]a:z]".repeat(100_000),
+            &"a".repeat(MAX_NAME + 1),
         ] {
             assert!(all(wrong).is_err(), "{wrong}");
         }
         assert!(all(&"[1:1]".repeat(MOST_RANGES)).is_ok());
+    }
+
+    #[test]
+    fn an_inventory_has_ten_thousand_hosts_at_most_and_each_what_is_asked_for() {
+        let mut groups = Groups::default();
+        let long = Some("x".repeat(MAX_VALUE + 1));
+        let variables = [
+            ("ansible_user".to_owned(), Some("ada".to_owned())),
+            ("ansible_host".to_owned(), long.clone()),
+            ("other".to_owned(), long),
+        ];
+        let variables = BTreeMap::from(variables);
+        let add = |groups: &mut Groups, pattern: &str| groups.hosts("web", pattern, &variables);
+        assert_eq!(add(&mut groups, "a[0:9998]"), Ok(()));
+        assert_eq!(add(&mut groups, "b:22"), Ok(()));
+        assert_eq!(add(&mut groups, "a[0:9998]"), Ok(()));
+        assert!(add(&mut groups, "c").is_err());
+        let listed = groups.into_listed();
+        let last = listed.iter().find(|host| host.name == "b").unwrap();
+        assert_eq!((last.user.as_deref(), last.port), (Some("ada"), Some(22)));
+        assert_eq!(last.odd, ["ansible_host (it is too long)"]);
     }
 
     #[test]
