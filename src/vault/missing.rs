@@ -17,7 +17,8 @@ impl Vault {
         VaultError::NotFound { name, nearest }
     }
 
-    /// The one name that is there and may be meant by this one, which is not.
+    /// The one name that is there and may be meant by this one, which is not. None of one that is there: it was
+    /// asked for in the past, say.
     #[must_use]
     pub fn near(&self, name: &str) -> Option<String> {
         let listed = self.list(None).ok()?;
@@ -47,7 +48,9 @@ impl Vault {
                 }
             }
         }
-        known.retain(|known| known != name);
+        if known.iter().any(|known| known == name) {
+            return None;
+        }
         nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
     }
 

@@ -40,6 +40,14 @@ fn each_command_names_the_nearest() {
             assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
         }
     }
+    // One that is there now and was not then is not mistyped.
+    lab.clws("secret set prod/web/TOKENS")
+        .stdin(b"x")
+        .succeeds();
+    let ran = lab
+        .clws("secret restore prod/web/TOKENS --from HEAD")
+        .exits(18);
+    assert!(!ran.err.contains("meant?"), "{}", ran.err);
     // Where nobody may write, and a document that is not there.
     for command in [
         "secret remove prd/web/PORT --yes",
