@@ -33,25 +33,35 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
     }
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
     let at_once = (jobs.len() / 256).clamp(1, AT_ONCE);
-    let done = Mutex::new(Vec::with_capacity(jobs.len()));
-    let queue = Mutex::new(jobs.into_iter().enumerate());
-    // Neighbours often lie in one folder, which only one thread at a time can make files in.
-    let next = |from: End| -> Vec<(usize, T)> {
+    let count = jobs.len();
+    let done = Mutex::new(Vec::new());
+    let queue = Mutex::new((0, jobs.into_iter()));
+    // The jobs that were taken, behind the number of the first of them. Neighbours often lie in one folder, which
+    // only one thread at a time can make files in.
+    let next = |from: End| -> (usize, Vec<T>) {
         let mut queue = lock(&queue);
+        let (first, jobs) = &mut *queue;
         match from {
-            End::First => queue.by_ref().take(at_once).collect(),
-            End::Last => queue.by_ref().rev().take(at_once).collect(),
+            End::First => {
+                let taken: Vec<T> = jobs.take(at_once).collect();
+                *first += taken.len();
+                (*first - taken.len(), taken)
+            }
+            End::Last => {
+                let mut taken: Vec<T> = jobs.rev().take(at_once).collect();
+                taken.reverse();
+                (*first + jobs.len(), taken)
+            }
         }
     };
     let drain = &|from: End| {
         loop {
-            let jobs = next(from);
+            let (number, jobs) = next(from);
             if jobs.is_empty() {
                 break;
             }
-            let worked = jobs.into_iter().map(|(number, job)| (number, work(job)));
-            let worked: Vec<(usize, R)> = worked.collect();
-            lock(&done).extend(worked);
+            let worked: Vec<R> = jobs.into_iter().map(&work).collect();
+            lock(&done).push((number, worked));
         }
     };
     std::thread::scope(|scope| {
@@ -67,8 +77,10 @@ pub fn each<T: Send, R: Send>(jobs: Vec<T>, worth: usize, work: impl Fn(T) -> R 
         drain(End::First);
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.sort_unstable_by_key(|(number, _)| *number);
+    let mut all = Vec::with_capacity(count);
+    all.extend(done.into_iter().flat_map(|(_, worked)| worked));
+    all
 }
 
 /// Does `aside` on another core while this one does `here`.
@@ -103,8 +115,8 @@ mod tests {
 
     #[test]
     fn results_come_in_the_order_of_the_jobs() {
-        for worth in [0, 1000] {
-            let jobs: Vec<u32> = (0..500).collect();
+        for (worth, count) in [(0, 500), (1000, 500), (0, 10_007), (0, 1), (0, 0)] {
+            let jobs: Vec<u32> = (0..count).collect();
             let doubled: Vec<u32> = jobs.iter().map(|job| job * 2).collect();
             assert_eq!(each(jobs, worth, |job| job * 2), doubled);
         }
