@@ -20,29 +20,40 @@ pub fn field(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Builds `L(tag, x₁…xₙ)`.
 #[derive(Clone, Debug)]
 pub struct List {
-    tag: &'static str,
+    /// Where the count stands, behind the tag.
+    at: usize,
     count: u32,
-    fields: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// Most messages are shorter.
-const ROOM: usize = 512;
+const ROOM: usize = 1024;
 
 impl List {
     /// An empty list with its tag.
     #[must_use]
-    pub fn new(tag: &'static str) -> Self {
+    pub fn new(tag: &str) -> Self {
+        Self::with_room(tag, ROOM)
+    }
+
+    /// The same for a list that takes about so many bytes.
+    #[must_use]
+    pub fn with_room(tag: &str, room: usize) -> Self {
+        let mut bytes = Vec::with_capacity(room);
+        field(&mut bytes, tag.as_bytes());
+        let at = bytes.len();
+        bytes.extend_from_slice(&0_u32.to_be_bytes());
         Self {
-            tag,
+            at,
             count: 0,
-            fields: Vec::with_capacity(ROOM),
+            bytes,
         }
     }
 
     /// Adds a field of bytes.
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        field(&mut self.fields, bytes);
+        field(&mut self.bytes, bytes);
         self.count += 1;
         self
     }
@@ -61,18 +72,22 @@ impl List {
 
     /// Adds another list as one field.
     #[must_use]
-    pub fn list(self, inner: &Self) -> Self {
+    pub fn list(self, inner: Self) -> Self {
         self.bytes(&inner.encode())
     }
 
     /// The encoded bytes.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8 + self.tag.len() + self.fields.len());
-        field(&mut out, self.tag.as_bytes());
-        out.extend_from_slice(&self.count.to_be_bytes());
-        out.extend_from_slice(&self.fields);
-        out
+    pub fn encode(self) -> Vec<u8> {
+        let Self {
+            at,
+            count,
+            mut bytes,
+        } = self;
+        if let Some(place) = bytes.get_mut(at..at + 4) {
+            place.copy_from_slice(&count.to_be_bytes());
+        }
+        bytes
     }
 }
 
@@ -128,8 +143,18 @@ pub fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], CryptoError> {
 /// SHA-256 (FIPS 180-4), 32 bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    sha256_of(&[bytes])
+}
+
+/// The same of bytes that lie in pieces.
+#[must_use]
+pub fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for piece in pieces {
+        context.update(piece);
+    }
     let mut out = [0; 32];
-    out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    out.copy_from_slice(context.finish().as_ref());
     out
 }
 

@@ -21,7 +21,7 @@ mod wrap;
 pub mod x25519;
 
 pub use aead::{SALT_LEN, open, seal};
-pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256};
+pub use encode::{List, decode_base64, encode_base64, field, from_hex, hex, sha256, sha256_of};
 pub(crate) use kdf::hkdf_sha256;
 pub use kdf::{DataKey, Label};
 pub use pad::{pad, unpad};

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::CryptoError;
 use super::encode::field;
+use crate::secret::Plain;
 
 /// The padded length for `length` bytes, the prefix included: 32, 64, 128, then Padmé
 /// (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", 2019), at most 12 % more.
@@ -31,19 +32,33 @@ pub fn pad(text: &[u8]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Takes the padding off.
+/// Takes the padding off, where it lies.
 ///
 /// # Errors
 /// [`CryptoError::Broken`] for a size that is no bucket, a length that does not fit, or a pad that
 /// is not zero.
-pub fn unpad(padded: &[u8]) -> Result<&[u8], CryptoError> {
-    let (prefix, rest) = padded.split_first_chunk::<4>().ok_or(CryptoError::Broken)?;
+pub fn unpad(mut padded: Plain) -> Result<Plain, CryptoError> {
+    let length = padded.with(|padded| text_length(padded))?;
+    padded.with_mut(|bytes| {
+        bytes.copy_within(PREFIX..PREFIX + length, 0);
+        bytes.truncate(length);
+    });
+    Ok(padded)
+}
+
+/// Bytes of the length before the text.
+const PREFIX: usize = 4;
+
+fn text_length(padded: &[u8]) -> Result<usize, CryptoError> {
+    let (prefix, rest) = padded
+        .split_first_chunk::<PREFIX>()
+        .ok_or(CryptoError::Broken)?;
     let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| CryptoError::Broken)?;
-    let (text, zeros) = rest.split_at_checked(length).ok_or(CryptoError::Broken)?;
-    if bucket(4 + length) != padded.len() || zeros.iter().any(|byte| *byte != 0) {
+    let (_, zeros) = rest.split_at_checked(length).ok_or(CryptoError::Broken)?;
+    if bucket(PREFIX + length) != padded.len() || zeros.iter().any(|byte| *byte != 0) {
         return Err(CryptoError::Broken);
     }
-    Ok(text)
+    Ok(length)
 }
 
 #[cfg(test)]
@@ -71,29 +86,33 @@ mod tests {
 
     #[test]
     fn a_wrong_pad_is_refused() {
+        let opens = |padded: &[u8]| unpad(Plain::new(padded.to_vec())).is_ok();
         let padded = pad(b"hunter2");
-        assert_eq!(unpad(&padded), Ok(b"hunter2".as_slice()));
+        let plain = unpad(Plain::new(padded.to_vec())).unwrap();
+        assert!(plain.same_as(&Plain::from("hunter2")));
         let mut dirty = padded.to_vec();
         *dirty.last_mut().unwrap() = 1;
-        assert_eq!(unpad(&dirty), Err(CryptoError::Broken));
+        assert!(!opens(&dirty));
         let mut longer = padded.to_vec();
         longer.extend_from_slice(&[0; 32]);
-        assert_eq!(unpad(&longer), Err(CryptoError::Broken));
+        assert!(!opens(&longer));
         let mut beyond = padded.to_vec();
         beyond[0] = 1;
-        assert_eq!(unpad(&beyond), Err(CryptoError::Broken));
-        assert_eq!(unpad(&padded[..16]), Err(CryptoError::Broken));
+        assert!(!opens(&beyond));
+        assert!(!opens(&padded[..16]));
+        assert!(!opens(&padded[..3]));
     }
 
     #[test]
     fn any_text_is_padded_to_its_bucket_and_comes_back() {
         for length in (0..200).chain([4091, 4092, 4093, 70_000]) {
             let text = vec![7; length];
-            let mut padded = pad(&text);
+            let mut padded = pad(&text).to_vec();
             assert_eq!(padded.len(), bucket(4 + length), "{length}");
-            assert_eq!(unpad(&padded), Ok(&text[..]), "{length}");
+            let plain = unpad(Plain::new(padded.clone())).unwrap();
+            assert!(plain.same_as(&Plain::new(text)), "{length}");
             padded.push(0);
-            assert!(unpad(&padded).is_err(), "{length}");
+            assert!(unpad(Plain::new(padded)).is_err(), "{length}");
         }
     }
 }

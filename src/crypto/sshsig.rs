@@ -11,7 +11,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::CryptoError;
-use super::encode::{decode_base64, encode_base64, field, from_hex, hex, sha256};
+use super::encode::{decode_base64, encode_base64, field, from_hex, hex, sha256, sha256_of};
 
 /// What a signature is about. A signature of one namespace never counts in another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -309,10 +309,25 @@ pub struct SignedBy {
     pub signature: Signature,
 }
 
+impl SignedBy {
+    /// SHA-256(message ‖ F(this text)), what a signed record is known by.
+    #[must_use]
+    pub fn hash_over(&self, message: &[u8]) -> [u8; 32] {
+        let signed = self.to_string();
+        let mut bytes = Vec::with_capacity(4 + signed.len());
+        field(&mut bytes, signed.as_bytes());
+        sha256_of(&[message, &bytes])
+    }
+}
+
 impl fmt::Display for SignedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signature = encode_base64(self.signature.as_bytes());
-        write!(f, "{}/{}:{signature}", self.party, self.fingerprint)
+        let fingerprint = hex(&self.fingerprint.0);
+        for part in [&self.party, "/", &fingerprint, ":", &signature] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 

@@ -137,7 +137,7 @@ impl SignatureFile {
             .bytes(vault)
             .text(component.as_str())
             .number(self.seq)
-            .list(&files)
+            .list(files)
             .bytes(signer.blob())
             .encode()
     }

@@ -46,7 +46,8 @@ impl Origins {
                 }
                 opened => opened?,
             };
-            let mut bytes = Zeroizing::new(Vec::new());
+            let size = usize::try_from(opened.content.size.min(MOST)).unwrap_or(0);
+            let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
             let read = opened.reader.take(MOST).read_to_end(&mut bytes);
             read.map_err(FsError::io("read", std::path::Path::new(path.as_str())))?;
             let inventory = Inventory::parse(&bytes).map_err(|_| ExportError::Inventory {

@@ -33,6 +33,15 @@ enum Stands<'a> {
     Other(Value),
 }
 
+/// What stands before the first ` = ` of a line, and behind it.
+fn key_and_value(line: &str) -> Option<(&str, &str)> {
+    // Nearly always the first `=` is that one.
+    let at = memchr::memchr(b'=', line.as_bytes())?;
+    let key = line.get(..at).and_then(|key| key.strip_suffix(' '));
+    let raw = line.get(at + 1..).and_then(|raw| raw.strip_prefix(' '));
+    key.zip(raw).or_else(|| line.split_once(" = "))
+}
+
 /// More fields than a record has are rare.
 const FIELDS: usize = 12;
 
@@ -43,6 +52,7 @@ impl<'a> Table<'a> {
             .kind(header.kind)
             .map_or(&[] as &[&str], |(_, kind)| kind.keys);
         let mut fields: Vec<Field<'a>> = Vec::with_capacity(FIELDS);
+        let mut rank = 0;
         let mut at = header.start;
         let text = source.get(header.start..header.end).unwrap_or_default();
         for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -59,10 +69,14 @@ impl<'a> Table<'a> {
             if line.starts_with('#') {
                 return fail(Fault::Comment);
             }
-            let Some((key, raw)) = line.split_once(" = ") else {
+            let Some((key, raw)) = key_and_value(line) else {
                 return fail(Fault::NotALine);
             };
-            if !keys.contains(&key) {
+            // Writers keep the order of the keys, so the next one is looked for behind the last.
+            let (before, behind) = keys.split_at(rank);
+            if let Some(skipped) = behind.iter().position(|known| *known == key) {
+                rank += skipped + 1;
+            } else if !before.contains(&key) {
                 let nearest = crate::text::nearest(key, keys.iter().copied());
                 return fail(Fault::Key {
                     kind: header.kind.to_owned(),

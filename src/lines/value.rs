@@ -101,8 +101,9 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 
 /// Where the first character is that is not written as it is. Nearly all texts are of ASCII without any.
 fn escaped_at(text: &str) -> Option<usize> {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'\\');
-    if text.as_bytes().iter().all(is_plain) {
+    // Written so that the compiler turns it into vector instructions.
+    let is_plain = |b: u8| (b.wrapping_sub(b' ') < 0x5f) & (b != b'"') & (b != b'\\');
+    if text.bytes().fold(true, |all, b| all & is_plain(b)) {
         return None;
     }
     text.find(|character| matches!(character, '"' | '\\') || is_forbidden(character))

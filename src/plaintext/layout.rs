@@ -3,16 +3,19 @@
 //! A layout is sealed like the values: comments and lines that a later one overrides are in it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::format::Format;
 use super::node::Node;
 use crate::crypto::{hex, sha256};
 
 /// One step of a path into a document.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(untagged)]
 pub enum Step {
     /// Into a table.
@@ -55,11 +58,57 @@ struct Slot {
 }
 
 /// Text, or a place for a value.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 enum Piece {
     Text(String),
     Slot(Slot),
+}
+
+/// By what it begins with. What serde derives for such a type takes it apart first, to try one after the other.
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsStep;
+        impl Visitor<'_> for AsStep {
+            type Value = Step;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key or a number")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Step, E> {
+                Ok(Step::Key(text.to_owned()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Step, E> {
+                usize::try_from(number).map(Step::Index).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(AsStep)
+    }
+}
+
+/// As [`Step`].
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsPiece;
+        impl<'de> Visitor<'de> for AsPiece {
+            type Value = Piece;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a place for a value")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Piece, E> {
+                Ok(Piece::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Piece, A::Error> {
+                Slot::deserialize(MapAccessDeserializer::new(map)).map(Piece::Slot)
+            }
+        }
+        deserializer.deserialize_any(AsPiece)
+    }
 }
 
 /// A file without its values. Its `Debug` shows nothing: comments are sealed too.
@@ -75,8 +124,8 @@ pub(crate) struct Stood {
     pub(super) style: Style,
 }
 
-impl std::fmt::Debug for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Layout(..)")
     }
 }

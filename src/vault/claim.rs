@@ -198,7 +198,32 @@ impl Vault {
         })
     }
 
-    /// Finds the key that should have signed: one of those who may.
+    /// The key that should have signed: one of somebody who may.
+    ///
+    /// # Errors
+    /// [`VaultError::NotWriter`], [`VaultError::UnknownKey`].
+    pub(super) fn signer(
+        &self,
+        name: impl Fn() -> String,
+        signed: &SignedBy,
+        allowed: &BTreeSet<PartyName>,
+    ) -> Result<PublicKey, VaultError> {
+        let writer = allowed.get(signed.party.as_str());
+        let writer = writer.ok_or_else(|| VaultError::NotWriter {
+            name: name(),
+            signer: clean(&signed.party),
+            writers: allowed.iter().map(ToString::to_string).collect(),
+        })?;
+        let unknown = || VaultError::UnknownKey {
+            name: name(),
+            signer: clean(&signed.party),
+        };
+        let party = self.party_if_known(writer)?.ok_or_else(unknown)?;
+        let key = party.verifying_key(signed.fingerprint);
+        Ok(key.ok_or_else(unknown)?.key.clone())
+    }
+
+    /// What is claimed of such a key.
     pub(super) fn claim(
         &self,
         name: String,
@@ -207,29 +232,12 @@ impl Vault {
         namespace: Namespace,
         hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
     ) -> Result<Claim, VaultError> {
-        let signer = clean(&signed.party);
-        let writer = signed.party.parse::<PartyName>().ok();
-        let writer = writer
-            .filter(|party| allowed.contains(party))
-            .ok_or_else(|| VaultError::NotWriter {
-                name: name.clone(),
-                signer: signer.clone(),
-                writers: allowed.iter().map(ToString::to_string).collect(),
-            })?;
-        let unknown = || VaultError::UnknownKey {
-            name: name.clone(),
-            signer: signer.clone(),
-        };
-        let party = self.party_if_known(&writer)?.ok_or_else(unknown)?;
-        let key = &party
-            .verifying_key(signed.fingerprint)
-            .ok_or_else(unknown)?
-            .key;
-        let (hash, message) = hash_and_message(key);
+        let key = self.signer(|| name.clone(), signed, allowed)?;
+        let (hash, message) = hash_and_message(&key);
         Ok(Claim {
             name,
-            signer,
-            key: key.clone(),
+            signer: clean(&signed.party),
+            key,
             namespace,
             message,
             signature: signed.signature.clone(),

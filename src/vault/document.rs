@@ -82,6 +82,8 @@ pub struct Document<'a> {
     pub place: Place,
     /// Its own record.
     pub head: Head,
+    /// The short name of its key.
+    kid: String,
     parsed: Parsed<'a>,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Document<'a> {
             path: path.clone(),
         };
         Ok(Self {
+            kid: kid_of(&head.key_id),
             place,
             head,
             parsed,
@@ -122,6 +125,7 @@ impl<'a> Document<'a> {
     /// One table of a document that was read before, without reading all of it again.
     pub(super) fn of_one(place: Place, head: Head, text: &'a str, header: Header<'a>) -> Self {
         Self {
+            kid: kid_of(&head.key_id),
             place,
             head,
             parsed: Parsed::of_one(text, &DOCUMENT_SCHEMA, header),
@@ -222,9 +226,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`VaultError::OtherKey`].
     pub fn check_kid(&self, record: &Record) -> Result<(), VaultError> {
-        let is_current = record
-            .kid()
-            .is_none_or(|kid| kid == kid_of(&self.head.key_id));
+        let is_current = record.kid().is_none_or(|kid| kid == self.kid);
         is_current
             .then_some(())
             .ok_or_else(|| VaultError::OtherKey {
@@ -235,12 +237,10 @@ impl<'a> Document<'a> {
 
     /// The old key that a record is sealed under, if that is kept and the only one of its short name.
     fn retired_of(&self, record: &Record) -> Option<&Retired> {
-        let kid = record.kid()?;
+        let kid = record.kid().filter(|kid| *kid != self.kid)?;
         let fits = |retired: &&Retired| kid_of(&retired.key_id) == kid;
         let mut fitting = self.head.retired.iter().filter(fits);
-        let first = fitting
-            .next()
-            .filter(|_| kid != kid_of(&self.head.key_id))?;
+        let first = fitting.next()?;
         fitting.next().is_none().then_some(first)
     }
 

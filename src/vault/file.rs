@@ -240,7 +240,7 @@ impl Change<'_> {
         let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
         let known = pin.values.get(FILE_RECORD);
         let judged = judge.judge_sidecar(&sidecar, &rights, known)?;
-        judge.demand_newest(path.as_str(), &judged, known)?;
+        judge.demand_newest(path, &judged, known)?;
         let seq = sidecar.seq.max(known.map_or(0, |mark| mark.seq));
         Ok((text, sidecar, seq))
     }

@@ -140,7 +140,7 @@ impl FileDraft {
         let vouched = there.sidecar.filter(counts);
         if let Some(sidecar) = &vouched {
             let mark = sidecar.mark(&sidecar.message(vault.id(), signer.public()));
-            demand_no_jump(path.as_str(), &mark, pinned)?;
+            demand_no_jump(path, &mark, pinned)?;
         }
         let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
         let rev = rev.max(pinned.map_or(0, |mark| mark.rev));

@@ -1,7 +1,7 @@
 //! `[document]`: what binds a document's id to its path, and commits to its data key.
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
-use crate::crypto::{List, field, hex, sha256};
+use crate::crypto::{List, hex};
 use crate::lines::{self, LineError, Parsed, Value};
 use crate::name::DocumentPath;
 
@@ -137,9 +137,7 @@ impl Head {
     /// SHA-256(message ‖ F(signature text)): what a pin holds of a verified record.
     #[must_use]
     pub fn hash(&self, message: &[u8]) -> [u8; 32] {
-        let mut bytes = message.to_vec();
-        field(&mut bytes, self.signed.to_string().as_bytes());
-        sha256(&bytes)
+        self.signed.hash_over(message)
     }
 }
 
@@ -159,8 +157,8 @@ fn message(
         .text(place.scope().as_str())
         .number(seq)
         .bytes(key_id)
-        .list(&retired::message(retired))
-        .list(&policy.message())
+        .list(retired::message(retired))
+        .list(policy.message())
         .bytes(signer.blob())
         .encode()
 }

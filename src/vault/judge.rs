@@ -1,5 +1,7 @@
 //! Whether what lies in the vault counts: signed by a current writer, and not older than seen.
 
+use std::fmt::Display;
+
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::DocumentPath;
@@ -52,8 +54,14 @@ impl Vault {
         rights: &Rights,
         pinned: Option<&RecordMark>,
     ) -> Result<Judged, VaultError> {
-        let (claim, mark) = self.claim_of_record(document, record, rights)?;
-        claim.verify_unless(pinned.map(|mark| &mark.hash))?;
+        let name = || format!("{}/{}", document.place.path, record.name);
+        let signer = self.signer(name, &record.signed, &rights.writers)?;
+        let key_id = document.key_id_of(record);
+        let mark = record.mark(&record.message(&document.place, key_id, &signer));
+        // What the pin holds was verified before, by a key that still counts.
+        if pinned.map(|pinned| &pinned.hash) != Some(&mark.hash) {
+            self.claim_of_record(document, record, rights)?.0.verify()?;
+        }
         Ok(Judged {
             order: compare(&mark, pinned),
             mark,
@@ -85,7 +93,7 @@ impl Vault {
     /// [`VaultError::Older`], [`VaultError::Jump`].
     pub fn judge_order(
         &self,
-        name: &str,
+        name: &dyn Display,
         judged: &Judged,
         pinned: Option<&RecordMark>,
     ) -> Result<Option<Notice>, VaultError> {
@@ -93,6 +101,7 @@ impl Vault {
         let (Order::Older, Some(pinned)) = (judged.order, pinned) else {
             return Ok(None);
         };
+        let name = &name.to_string();
         let how = || format!("{}, older than {}", shown(&judged.mark), shown(pinned));
         if self.passes(name, how) {
             return Ok(None);
@@ -118,7 +127,7 @@ impl Vault {
     /// [`VaultError::Older`], [`VaultError::Jump`].
     pub fn demand_newest(
         &self,
-        name: &str,
+        name: &dyn Display,
         judged: &Judged,
         pinned: Option<&RecordMark>,
     ) -> Result<(), VaultError> {
@@ -312,14 +321,14 @@ pub fn is_jump(here: &RecordMark, pinned: Option<&RecordMark>) -> bool {
 /// # Errors
 /// [`VaultError::Jump`].
 pub(super) fn demand_no_jump(
-    name: &str,
+    name: &dyn Display,
     here: &RecordMark,
     pinned: Option<&RecordMark>,
 ) -> Result<(), VaultError> {
     match pinned.filter(|_| is_jump(here, pinned)) {
         None => Ok(()),
         Some(pinned) => Err(VaultError::Jump {
-            name: name.to_owned(),
+            name: name.to_string(),
             here: here.seq.max(here.rev),
             seen: pinned.seq.max(pinned.rev),
         }),
@@ -330,9 +339,9 @@ fn shown(mark: &RecordMark) -> String {
     format!("rev {} of {}", mark.rev, mark.changed)
 }
 
-fn older(name: &str, here: &RecordMark, seen: &RecordMark) -> VaultError {
+fn older(name: &dyn Display, here: &RecordMark, seen: &RecordMark) -> VaultError {
     VaultError::Older {
-        name: name.to_owned(),
+        name: name.to_string(),
         here: shown(here),
         seen: shown(seen),
     }

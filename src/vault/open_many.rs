@@ -3,22 +3,19 @@
 //! A thread reads and judges a file as [`Reader::open_file`] does. What it cannot do is to ask: for a key, for the
 //! vault's lock while somebody writes. Whatever it does not open, for whatever reason, is left to that way.
 
-use std::collections::BTreeMap;
-
 use crate::cores;
 use crate::crypto::x25519::Identity;
 use crate::crypto::{sha256, stream};
 use crate::error::Error;
 use crate::fs::{FsError, Sync};
 use crate::name::FilePath;
-use crate::trust::FILE_RECORD;
 
 use super::judge::Notice;
 use super::open::Vault;
 use super::policy::Policy;
 use super::read::Reader;
 use super::sidecar::Content;
-use super::unseal::JudgedFile;
+use super::unseal::{JudgedFile, news};
 
 /// Fewer files than this are opened before a thread has started.
 const FEW: usize = 16;
@@ -99,8 +96,7 @@ impl Reader<'_> {
         let JudgedFile {
             sidecar, pin, seen, ..
         } = done.judged;
-        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), seen)]);
-        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, seen)?;
+        self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, news(seen))?;
         Ok(done.taken)
     }
 }

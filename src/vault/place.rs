@@ -29,7 +29,7 @@ impl Place {
     /// The signer is not in it, so that a writer who cannot read may sign again.
     #[must_use]
     pub fn associated(&self, name: &str, kind: ValueType, rev: u64, key_id: &[u8; 32]) -> Vec<u8> {
-        List::new("clws.v1.place")
+        List::with_room("clws.v1.place", 256)
             .bytes(&self.vault)
             .bytes(&self.id)
             .text(self.scope().as_str())

@@ -174,7 +174,7 @@ impl Policy {
     /// `L("policy", k₁, v₁, …)`, sorted by key.
     pub(super) fn message(&self) -> List {
         self.entries()
-            .fold(List::new("policy"), |list, (key, value)| {
+            .fold(List::with_room("policy", 64), |list, (key, value)| {
                 list.text(key).text(value)
             })
     }

@@ -46,6 +46,14 @@ pub struct Opened {
     pub policy: Policy,
 }
 
+/// What a run has seen that its pin does not have, by name.
+pub(super) type Seen = BTreeMap<String, RecordMark>;
+
+/// Whether a pin is to have a record that stands so to it.
+pub(super) fn is_news(order: Order) -> bool {
+    matches!(order, Order::New | Order::Newer)
+}
+
 /// A document's id and the commitment to its data key.
 type WhichKey = ([u8; 16], [u8; 32]);
 
@@ -222,7 +230,8 @@ impl<'a> Reader<'a> {
         self.log(&[full])?;
         let data_key = self.data_key(&document)?;
         let opened = open_record(&document, record, &data_key)?;
-        let seen = BTreeMap::from([(name.to_string(), (judged.mark, judged.order))]);
+        let news = is_news(judged.order).then(|| (name.to_string(), judged.mark));
+        let seen = Seen::from_iter(news);
         self.remember(&document, pin.as_ref(), head, seen)?;
         Ok(opened)
     }
@@ -276,14 +285,16 @@ impl<'a> Reader<'a> {
             };
             Ok::<_, Error>(Some((record, judged)))
         };
-        let mut seen = BTreeMap::new();
+        let mut seen = Seen::new();
         let mut live = Vec::new();
         for looked in document.each_record(look)? {
             let Some((record, judged)) = looked? else {
                 continue;
             };
             self.notices.borrow_mut().extend(judged.notices);
-            seen.insert(record.name.to_string(), (judged.mark, judged.order));
+            if is_news(judged.order) {
+                seen.insert(record.name.to_string(), judged.mark);
+            }
             if record.state != State::Removed {
                 live.push(record);
             }
@@ -327,12 +338,17 @@ impl<'a> Reader<'a> {
         pin: Option<&DocumentPin>,
     ) {
         let Some(pin) = pin else { return };
-        let here: std::collections::HashSet<&str> = document.names().collect();
-        let missing: Vec<&String> = pin
-            .values
-            .keys()
-            .filter(|name| !here.contains(name.as_str()))
-            .collect();
+        // Both are sorted, unless a merge left a document that is not.
+        let mut here: Vec<&str> = document.names().collect();
+        here.sort_unstable();
+        let mut here = here.into_iter().peekable();
+        let mut missing: Vec<&String> = Vec::new();
+        for name in pin.values.keys() {
+            while here.next_if(|other| *other < name.as_str()).is_some() {}
+            if here.peek() != Some(&name.as_str()) {
+                missing.push(name);
+            }
+        }
         if !missing.is_empty() {
             self.notices.borrow_mut().push(format!(
                 "{} of `{path}` that this machine has seen {} not here: {}",
@@ -348,7 +364,7 @@ impl<'a> Reader<'a> {
         document: &Document<'_>,
         pin: Option<&DocumentPin>,
         head: [u8; 32],
-        seen: BTreeMap<String, (RecordMark, Order)>,
+        seen: Seen,
     ) -> Result<(), Error> {
         let head = (
             document.head.seq,
@@ -364,7 +380,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// Moves the pin forward, if anything was new. Does not wait for the disk, and gives way to a
+    /// Moves the pin forward, if anything of it is new. Does not wait for the disk, and gives way to a
     /// writer: what is not remembered now is remembered at the next read.
     pub(super) fn move_pin(
         &self,
@@ -372,17 +388,14 @@ impl<'a> Reader<'a> {
         path: &str,
         pin: Option<&DocumentPin>,
         head: Option<(u64, String, [u8; 32])>,
-        seen: BTreeMap<String, (RecordMark, Order)>,
+        seen: Seen,
     ) -> Result<(), Error> {
-        let news = seen
-            .values()
-            .any(|(_, order)| matches!(order, Order::New | Order::Newer));
         let head_news = match (pin, &head) {
             (None, _) => true,
             (Some(pin), Some((seq, _, hash))) => *seq >= pin.seq && *hash != pin.hash,
             (Some(_), None) => false,
         };
-        if !self.vault.moves_pins() || (!news && !head_news) {
+        if !self.vault.moves_pins() || (seen.is_empty() && !head_news) {
             return Ok(());
         }
         let pins = &self.vault.trust().pins;
@@ -401,7 +414,7 @@ impl<'a> Reader<'a> {
         {
             (now.seq, now.key_id, now.hash) = (seq, key_id, hash);
         }
-        for (name, (mark, _)) in seen {
+        for (name, mark) in seen {
             let known = now.values.entry(name).or_insert(mark);
             *known = (*known).max(mark);
         }

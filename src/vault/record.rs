@@ -2,8 +2,7 @@
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{
-    DataKey, Label, List, SALT_LEN, decode_base64, encode_base64, field, hex, open, pad, seal,
-    sha256, unpad,
+    DataKey, Label, List, SALT_LEN, decode_base64, encode_base64, hex, open, pad, seal, unpad,
 };
 use crate::lines::{self, LineError, Table, Value};
 use crate::name::ValueName;
@@ -178,7 +177,7 @@ fn message(
         .text(author)
         .bytes(key_id)
         .text(value)
-        .list(&policy.message())
+        .list(policy.message())
         .bytes(signer.blob())
         .encode()
 }
@@ -270,15 +269,11 @@ impl Record {
     /// What records are compared by, given the message that was signed.
     #[must_use]
     pub fn mark(&self, message: &[u8]) -> RecordMark {
-        let signed = self.signed.to_string();
-        let mut bytes = Vec::with_capacity(message.len() + 4 + signed.len());
-        bytes.extend_from_slice(message);
-        field(&mut bytes, signed.as_bytes());
         RecordMark {
             rev: self.rev,
             seq: self.seq,
             changed: self.changed,
-            hash: sha256(&bytes),
+            hash: self.signed.hash_over(message),
         }
     }
 
@@ -314,9 +309,8 @@ impl Record {
             .and_then(|(_, sealed)| decode_base64(sealed).ok())
             .ok_or_else(broken)?;
         let associated = place.associated(self.name.as_str(), *kind, self.rev, key_id);
-        let padded = open(data_key, Label::Value, &associated, &sealed).map_err(|_| broken())?;
-        padded
-            .with(|padded| unpad(padded).map(|plain| Plain::new(plain.to_vec())))
+        open(data_key, Label::Value, &associated, sealed)
+            .and_then(unpad)
             .map_err(|_| broken())
     }
 
@@ -356,6 +350,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::crypto::sha256;
     use crate::crypto::sshsig::SigningKey;
 
     /// The vector of the specification, made with OpenSSH as the judge of its signature.

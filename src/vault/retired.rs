@@ -98,7 +98,7 @@ impl Retired {
         };
         let sealed = decode_base64(&self.key).map_err(|_| broken())?;
         let associated = associated(place, &self.key_id, current_id);
-        let plain = open(current, Label::Retired, &associated, &sealed).map_err(|_| broken())?;
+        let plain = open(current, Label::Retired, &associated, sealed).map_err(|_| broken())?;
         let key = plain.with(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).map(DataKey::new));
         let key = key.map_err(|_| broken())?;
         let is_it = key.commitment(&place.vault, &place.id) == Ok(self.key_id);
@@ -152,13 +152,15 @@ pub(super) fn retire(
 pub(super) fn message(retired: &[Retired]) -> List {
     let mut sorted: Vec<&Retired> = retired.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
-    sorted.into_iter().fold(List::new("retired"), |list, one| {
-        let left = one
-            .left
-            .iter()
-            .fold(List::new("list"), |list, name| list.text(name));
-        list.text(&one.id).text(&one.until.to_string()).list(&left)
-    })
+    sorted
+        .into_iter()
+        .fold(List::with_room("retired", 64), |list, one| {
+            let left = one
+                .left
+                .iter()
+                .fold(List::with_room("list", 64), |list, name| list.text(name));
+            list.text(&one.id).text(&one.until.to_string()).list(left)
+        })
 }
 
 fn associated(place: &Place, old: &[u8; 32], new: &[u8; 32]) -> Vec<u8> {

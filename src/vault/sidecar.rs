@@ -1,7 +1,7 @@
 //! A sealed file's sidecar, `NAME.age.toml`: everything about the file but its content.
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
-use crate::crypto::{List, field, hex, sha256};
+use crate::crypto::{List, hex};
 use crate::lines::{self, Kind, LineError, Schema, Table, Value};
 use crate::name::FilePath;
 use crate::time::Moment;
@@ -190,8 +190,8 @@ impl Unsigned {
             .number(self.seq)
             .text(&self.changed.to_string())
             .text(&self.author)
-            .list(&readers)
-            .list(&self.policy.message())
+            .list(readers)
+            .list(self.policy.message())
             .bytes(signer.blob())
             .encode()
     }
@@ -328,13 +328,11 @@ impl Sidecar {
     /// What it is compared by, given the message that was signed.
     #[must_use]
     pub fn mark(&self, message: &[u8]) -> RecordMark {
-        let mut bytes = message.to_vec();
-        field(&mut bytes, self.signed.to_string().as_bytes());
         RecordMark {
             rev: self.rev,
             seq: self.seq,
             changed: self.changed,
-            hash: sha256(&bytes),
+            hash: self.signed.hash_over(message),
         }
     }
 }
@@ -344,6 +342,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::crypto::sha256;
     use crate::crypto::sshsig::SigningKey;
 
     /// The vector of the specification.

@@ -58,7 +58,7 @@ impl Submission {
     ) -> Result<Self, Error> {
         let about = about(place, name, kind, rev);
         let mut whole = zeroize::Zeroizing::new(Vec::new());
-        field(&mut whole, &about.encode());
+        field(&mut whole, &about.clone().encode());
         plain.with(|plain| whole.extend_from_slice(&pad(plain)));
         let mut sealed = Vec::new();
         let each = recipients.iter().map(Sealing::age);
@@ -141,8 +141,8 @@ impl Submission {
             &about(place, &self.name, self.kind, self.rev).encode(),
         );
         let padded = whole.strip_prefix(wanted.as_slice()).ok_or_else(broken)?;
-        let plain = unpad(padded).map_err(|_| broken())?;
-        Ok(Plain::new(plain.to_vec()))
+        let plain = unpad(Plain::new(padded.to_vec()));
+        Ok(plain.map_err(|_| broken())?)
     }
 
     /// Bytes of its line, at most.

@@ -1,6 +1,5 @@
 //! Opening sealed files: all of a file is verified before one byte of it is released.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 
@@ -16,7 +15,7 @@ use super::judge::Judged;
 use super::open::Vault;
 use super::opener::{Opener, labels};
 use super::policy::{Policy, PolicyKey};
-use super::read::Reader;
+use super::read::{Reader, Seen, is_news};
 use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
 
@@ -58,8 +57,13 @@ impl JudgedFile {
             .as_ref()
             .and_then(|pin| pin.values.get(FILE_RECORD));
         let (mark, order) = self.seen;
-        vault.demand_newest(path.as_str(), &Judged { order, mark }, pinned)
+        vault.demand_newest(path, &Judged { order, mark }, pinned)
     }
+}
+
+/// What of a sealed file's record its pin is to have.
+pub(super) fn news((mark, order): (RecordMark, Order)) -> Seen {
+    Seen::from_iter(is_news(order).then(|| (FILE_RECORD.to_owned(), mark)))
 }
 
 /// The age file that a sidecar speaks of, open.
@@ -168,8 +172,13 @@ impl Reader<'_> {
         if size != content.size {
             return Err(other(path).into());
         }
-        let seen = BTreeMap::from([(FILE_RECORD.to_owned(), judged.seen)]);
-        self.move_pin(&sidecar.id, path.as_str(), judged.pin.as_ref(), None, seen)?;
+        self.move_pin(
+            &sidecar.id,
+            path.as_str(),
+            judged.pin.as_ref(),
+            None,
+            news(judged.seen),
+        )?;
         Ok((sidecar, content, opened))
     }
 
@@ -182,7 +191,7 @@ impl Reader<'_> {
         let judged = self.vault.judge_sidecar(&sidecar, &rights, known)?;
         self.notices
             .borrow_mut()
-            .extend(self.vault.judge_order(path.as_str(), &judged, known)?);
+            .extend(self.vault.judge_order(path, &judged, known)?);
         let content = sidecar.content.ok_or_else(|| VaultError::Removed {
             name: path.to_string(),
             by: sidecar.signed.party.clone(),

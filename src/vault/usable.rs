@@ -26,8 +26,8 @@ pub(super) fn counts(
     rights: &Rights,
     known: Option<&RecordMark>,
 ) -> Result<Passed, Error> {
-    let name = format!("{}/{}", document.place.path, record.name);
     let judged = vault.judge_record(document, record, rights, known)?;
+    let name = format_args!("{}/{}", document.place.path, record.name);
     let notice = vault.judge_order(&name, &judged, known)?;
     Ok(Passed {
         mark: judged.mark,

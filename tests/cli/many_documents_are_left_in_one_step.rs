@@ -118,7 +118,7 @@ fn retired_opened(lab: &Lab, keys: &[DataKey]) -> usize {
                 .bytes(&document.head.key_id)
                 .encode();
             let sealed = decode_base64(table.text("key").unwrap()).unwrap();
-            let opens = |key: &DataKey| open(key, Label::Retired, &about, &sealed).is_ok();
+            let opens = |key: &DataKey| open(key, Label::Retired, &about, sealed.clone()).is_ok();
             count += usize::from(keys.iter().any(opens));
         }
     }

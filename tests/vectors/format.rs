@@ -9,6 +9,7 @@ use clws::crypto::{
     DataKey, Label, List, decode_base64, encode_base64, from_hex, hex, open, pad, seal, sha256,
     unpad,
 };
+use clws::secret::Plain;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::ssh_keygen::{Lab, armor};
@@ -43,8 +44,9 @@ fn the_vector_of_format_1_comes_out_to_the_byte() {
     let sealed = seal(&data_key, Label::Value, &salt, &place, &pad(b"hunter2")).unwrap();
     let value = format!("v1:{}:{}", &KEY_ID[..8], encode_base64(&sealed));
     assert_eq!(value, VALUE);
-    let opened = open(&data_key, Label::Value, &place, &sealed).unwrap();
-    opened.with(|padded| assert_eq!(unpad(padded).unwrap(), b"hunter2"));
+    let padded = open(&data_key, Label::Value, &place, sealed).unwrap();
+    let opened = unpad(padded).unwrap();
+    assert!(opened.same_as(&Plain::from("hunter2")));
 
     let signer = SigningKey::from_seed(&zeroize::Zeroizing::new([1; 32])).unwrap();
     let message = List::new("clws.v1.value")
@@ -60,7 +62,7 @@ fn the_vector_of_format_1_comes_out_to_the_byte() {
         .text("ada")
         .bytes(&key_id)
         .text(&value)
-        .list(&List::new("policy").text("rotate_every").text("90d"))
+        .list(List::new("policy").text("rotate_every").text("90d"))
         .bytes(signer.public().blob())
         .encode();
     assert_eq!(hex(&sha256(&message)), MESSAGE);
