@@ -26,13 +26,15 @@ impl Vault {
             by: by.to_owned(),
             moved_to: to.map(str::to_owned),
         };
-        let rights = self.rights(secret.ruled_path())?;
+        // A path that nobody rules over is mistyped, more likely than not: what is not there is said first.
+        let rights = || self.rights(secret.ruled_path());
         let pins = &self.trust().pins;
         match secret {
             SecretName::Value(path, name) => {
                 let Some(bytes) = self.text_about(path, name)? else {
                     return Err(self.missing_file(path.as_str(), name.as_str())?.into());
                 };
+                let rights = rights()?;
                 let document = Document::parse(&bytes, path, self.id())?;
                 let pin = pins
                     .value(&document.head.id, name.as_str())?
@@ -56,6 +58,7 @@ impl Vault {
                 let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
                     return Err(self.missing_file(path.as_str(), FILE_RECORD)?.into());
                 };
+                let rights = rights()?;
                 let sidecar = Sidecar::parse(&bytes, path)?;
                 let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
                 let known = pin.values.get(FILE_RECORD);

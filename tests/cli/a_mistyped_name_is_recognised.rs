@@ -35,6 +35,7 @@ fn each_command_names_the_nearest() {
             "secret policy NAME",
             "secret restore NAME --from HEAD",
             "rekey NAME",
+            "rotate NAME --yes",
         ] {
             let ran = lab.clws(&command.replace("NAME", typed)).exits(18);
             assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
