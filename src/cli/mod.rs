@@ -25,6 +25,7 @@ mod import;
 mod init;
 mod login;
 mod man;
+mod meant;
 mod merge;
 mod opener;
 mod progress;
@@ -45,7 +46,7 @@ mod ui;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
 use crate::env;
 use crate::error::{Code, Error, Problem};
@@ -209,6 +210,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
+            let words: Vec<_> = std::env::args_os().collect();
+            let error = meant::explain(error, &Cli::command(), &words);
             error.print().unwrap_or_default();
             return match wrong {
                 true if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),

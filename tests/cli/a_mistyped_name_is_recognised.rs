@@ -85,3 +85,16 @@ fn a_mistyped_host_environment_or_group_is_recognised() {
         }
     }
 }
+
+#[test]
+fn a_command_of_another_tool_leads_to_ours() {
+    let lab = Lab::new();
+    for (typed, meant) in [
+        ("secret rename prod/web/A prod/web/B", "'move'"),
+        ("get prod/web/A", "'secret get'"),
+        ("secret rotate prod/web/A", "'clws rotate'"),
+    ] {
+        let ran = lab.clws(typed).exits(2);
+        assert!(ran.err.contains(meant), "{typed}: {}", ran.err);
+    }
+}

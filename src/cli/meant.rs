@@ -1,0 +1,162 @@
+//! A command that there is not: which of ours is meant by a word of git, pass, gopass, SOPS or Vault.
+//!
+//! clap goes by letters alone, and offers `remove` for `rename`, and `generate` for `delete`.
+
+use std::ffi::OsString;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, Error};
+
+/// What others call it, and what it is called here: a verb, or a command.
+const SAID: &[(&[&str], &[&str])] = &[
+    (&["ls", "dir", "find", "search", "grep"], &["list"]),
+    (
+        &["rm", "del", "delete", "destroy", "unset"],
+        &["remove", "revoke"],
+    ),
+    (&["mv", "rename"], &["move"]),
+    (&["cp", "duplicate"], &["copy"]),
+    (
+        &["show", "cat", "view", "read", "print", "reveal"],
+        &["get", "show"],
+    ),
+    (
+        &["insert", "put", "add", "create", "write", "store"],
+        &["set", "add", "new", "grant"],
+    ),
+    (&["gen", "pwgen", "keygen"], &["generate", "new"]),
+    (&["log", "versions"], &["history", "show"]),
+    (&["undo", "rollback"], &["restore"]),
+    (&["run", "env"], &["exec"]),
+    (&["decrypt"], &["get", "export"]),
+    (&["encrypt", "seal"], &["set", "import"]),
+    (&["reencrypt", "updatekeys"], &["rekey"]),
+    (
+        &["user", "users", "member", "recipients", "reader"],
+        &["recipient"],
+    ),
+    (&["key", "keys", "identities"], &["identity"]),
+    (&["verify", "validate", "lint", "fsck"], &["check"]),
+    (&["apply", "up"], &["deploy"]),
+    (&["format"], &["fmt"]),
+];
+
+/// More would be a list of commands, which `--help` has.
+const MOST: usize = 4;
+
+/// The same error, with the commands that may be meant where clap knows none by their sense.
+pub(super) fn explain(mut error: Error, whole: &Command, words: &[OsString]) -> Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let meant = meant(whole, words, word);
+    if !meant.is_empty() {
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(meant),
+        );
+    }
+    error
+}
+
+/// The commands that may be meant by a word, as they are typed behind those before it.
+fn meant(whole: &Command, words: &[OsString], word: &str) -> Vec<String> {
+    let called = |name: &OsString| whole.find_subcommand(name);
+    let noun = words
+        .iter()
+        .take_while(|other| *other != word)
+        .find_map(called);
+    let others = SAID.iter().filter(|(theirs, _)| theirs.contains(&word));
+    let ours: Vec<&str> = std::iter::once(word)
+        .chain(others.flat_map(|(_, ours)| ours.iter().copied()))
+        .collect();
+    let mut meant = Vec::new();
+    if let Some(noun) = noun {
+        let there = ours
+            .iter()
+            .filter(|verb| noun.find_subcommand(verb).is_some());
+        meant.extend(there.map(|verb| (*verb).to_owned()));
+    }
+    if meant.is_empty() {
+        let before = if noun.is_some() { "clws " } else { "" };
+        let there = ours
+            .iter()
+            .filter(|name| whole.find_subcommand(name).is_some());
+        meant.extend(there.map(|name| format!("{before}{name}")));
+    }
+    if noun.is_none() {
+        // What is wanted of a noun that was left out is most often a secret.
+        let (secret, rest): (Vec<_>, Vec<_>) = whole
+            .get_subcommands()
+            .partition(|noun| noun.get_name() == "secret");
+        for noun in secret.into_iter().chain(rest) {
+            let there = ours
+                .iter()
+                .filter(|verb| noun.find_subcommand(verb).is_some());
+            meant.extend(there.map(|verb| format!("{} {verb}", noun.get_name())));
+        }
+    }
+    meant.truncate(MOST);
+    meant
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::Cli;
+    use super::*;
+
+    #[test]
+    fn a_word_of_another_tool_leads_to_ours() {
+        let whole = Cli::command();
+        for (typed, meant) in [
+            ("clws secret rm prod/web/TOKEN", &["remove"][..]),
+            ("clws secret rename a b", &["move"]),
+            ("clws --vault elsewhere secret show a", &["get"]),
+            ("clws secret rotate a", &["clws rotate"]),
+            ("clws recipient delete grace", &["remove"]),
+            ("clws get a", &["secret get"]),
+            (
+                "clws ls",
+                &[
+                    "secret list",
+                    "identity list",
+                    "recipient list",
+                    "host list",
+                ],
+            ),
+            ("clws run prod/web -- true", &["exec"]),
+            ("clws decrypt a", &["export", "secret get"]),
+            ("clws grant ada", &["access grant"]),
+            ("clws secret banana", &[]),
+        ] {
+            let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
+            let error = whole.clone().try_get_matches_from(&words).unwrap_err();
+            let error = explain(error, &whole, &words);
+            let told = match error.get(ContextKind::SuggestedSubcommand) {
+                Some(ContextValue::Strings(told)) => told.clone(),
+                _ => Vec::new(),
+            };
+            assert_eq!(told, meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn each_word_here_is_a_command_and_none_of_theirs_is_one_of_ours() {
+        let whole = Cli::command();
+        let nouns: Vec<&Command> = whole.get_subcommands().collect();
+        for (theirs, ours) in SAID {
+            for word in *ours {
+                let is_verb = |noun: &&Command| noun.find_subcommand(word).is_some();
+                assert!(
+                    whole.find_subcommand(word).is_some() || nouns.iter().any(is_verb),
+                    "{word}"
+                );
+            }
+            for word in *theirs {
+                assert!(whole.find_subcommand(word).is_none(), "{word}");
+            }
+        }
+    }
+}
