@@ -186,4 +186,13 @@ mod tests {
         // Its own counts wherever it lies.
         assert_eq!(pins.file(&[2; 16], "dev/keys/b").unwrap(), Some(new));
     }
+
+    #[test]
+    fn a_place_that_is_known_is_not_written_again() {
+        let (_dir, pins) = pins();
+        let pin = file("dev/keys/a", 1);
+        pins.set_document(&[1; 16], &pin, Sync::Lazy).unwrap();
+        assert!(pins.newly_at([(&[1; 16], &pin)]).unwrap().is_empty());
+        assert_eq!(pins.newly_at([(&[2; 16], &pin)]).unwrap().len(), 1);
+    }
 }
