@@ -22,6 +22,8 @@ pub enum VaultError {
         name: String,
         nearest: Option<String>,
     },
+    #[error("`{name}` is no secret: it has some below it")]
+    Above { name: String },
     #[error("`{name}` was removed")]
     Removed {
         name: String,
@@ -135,6 +137,7 @@ impl Explain for VaultError {
             Self::Trust(error) => error.code(),
             Self::Line { error, .. } => error.code(),
             Self::NotFound { .. }
+            | Self::Above { .. }
             | Self::Removed { .. }
             | Self::Absent { .. }
             | Self::NoDocument(_) => Code::NotFound,
@@ -223,6 +226,7 @@ impl Explain for VaultError {
             Self::NotFound { nearest: None, .. } => {
                 vec!["`clws secret list` shows what there is".into()]
             }
+            Self::Above { name } => vec![format!("`clws secret list {name}` shows them")],
             Self::Removed { moved_to: Some(to), .. } => vec![format!("it was moved to `{to}`")],
             Self::NoKey { name, readers, .. } => vec![format!(
                 "ask {} to run `clws access grant YOU {name} --read`, where YOU is your name in recipients/",

@@ -9,10 +9,20 @@ use super::listing::Listed;
 use super::open::Vault;
 
 impl Vault {
-    /// Why there is nothing of this name, with the one that may be meant. Looks at names alone.
+    /// Why there is nothing of this name: it is a folder, or another one may be meant. Looks at names alone.
     #[must_use]
     pub fn missing(&self, name: &impl ToString) -> VaultError {
         let name = name.to_string();
+        let is_below = |item: &Listed| {
+            let rest = item.path().strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if self
+            .list(Some(&name))
+            .is_ok_and(|there| there.iter().any(is_below))
+        {
+            return VaultError::Above { name };
+        }
         let nearest = self.near(&name);
         VaultError::NotFound { name, nearest }
     }

@@ -41,6 +41,16 @@ fn each_command_names_the_nearest() {
             assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
         }
     }
+    for command in ["secret get prod", "secret remove prod/tls --yes"] {
+        let ran = lab.clws(command).stdin(b"x").run();
+        let hint = command.split(' ').nth(2).unwrap();
+        let hint = format!("`clws secret list {hint}` shows");
+        assert!(
+            ran.code != 0 && ran.err.contains(&hint),
+            "{command}: {}",
+            ran.err
+        );
+    }
     // One that is there now and was not then is not mistyped.
     lab.clws("secret set prod/web/TOKENS")
         .stdin(b"x")
