@@ -114,7 +114,7 @@ fn what_is_wrong_is_said_before_anything_is_opened() {
         ("dev/tls/a.key", "--file NAME=dev/tls/a.key"),
         ("dev/none", "no secret `dev/none`"),
         ("dev/web/NONE", "no secret `dev/web/NONE`"),
-        ("--file A=dev/tls", "no secret `dev/tls`"),
+        ("--file A=dev/tls", "clws secret list dev/tls"),
         ("--map 1A=dev/web/TOKEN", "no name of a variable"),
         ("", "nothing is named"),
     ] {
