@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Adds what a command takes.
-type Build = fn(clap::Command) -> clap::Command;
+pub(super) type Build = fn(clap::Command) -> clap::Command;
 
 const COMMANDS: &[(&str, Build)] = &[
     ("init", init::InitArgs::augment_args),
@@ -55,7 +55,7 @@ pub(super) fn parse() -> Option<Cli> {
     let word = words.next()?;
     let (name, build) = COMMANDS.iter().find(|(name, _)| word == *name)?;
     let root = Global::augment_args(clap::Command::new("clws")).subcommand_required(true);
-    let command = called_alone(name, build(clap::Command::new(*name)), words.next());
+    let command = called_alone(name, *build, words.next());
     // It lives as long as the process, and names no secret that would have to be wiped.
     let root = Box::leak(Box::new(root.subcommand(command)));
     let words = std::env::args_os();
@@ -64,16 +64,19 @@ pub(super) fn parse() -> Option<Cli> {
 }
 
 /// A noun with the verb that follows it alone; a command without verbs as it is.
-fn called_alone(
-    name: &'static str,
-    command: clap::Command,
-    verb: Option<OsString>,
-) -> clap::Command {
+fn called_alone(name: &'static str, build: Build, verb: Option<OsString>) -> clap::Command {
+    let alone = clap::Command::new(name).subcommand_required(true);
+    let known = |(known, _): &&(&str, Build)| verb.as_ref().is_some_and(|verb| verb == known);
+    if name == "secret"
+        && let Some((verb, build)) = secret::VERBS.iter().find(known)
+    {
+        return alone.subcommand(build(clap::Command::new(*verb)));
+    }
+    let command = build(clap::Command::new(name));
     let verb = verb.and_then(|verb| command.find_subcommand(verb));
     let Some(verb) = verb.cloned() else {
         return command;
     };
-    let alone = clap::Command::new(name).subcommand_required(true);
     std::mem::forget(command);
     alone.subcommand(verb)
 }
@@ -100,7 +103,7 @@ mod tests {
                 let built = build(clap::Command::new(*name));
                 // Flags of a noun would be lost.
                 assert_eq!(built.get_arguments().count(), 0, "{name}");
-                let alone = called_alone(name, built, Some(verb.get_name().into()));
+                let alone = called_alone(name, *build, Some(verb.get_name().into()));
                 let verbs: Vec<_> = alone.get_subcommands().collect();
                 let (mut here, mut there) = (Vec::new(), Vec::new());
                 names(verbs[0], &mut here);
@@ -108,6 +111,15 @@ mod tests {
                 assert_eq!((verbs.len(), here), (1, there));
             }
         }
+    }
+
+    #[test]
+    fn each_verb_of_secrets_is_in_the_table() {
+        let whole = Cli::command();
+        let secret = whole.find_subcommand("secret").unwrap();
+        let all: Vec<&str> = secret.get_subcommands().map(|sub| sub.get_name()).collect();
+        let here: Vec<&str> = secret::VERBS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(here, all);
     }
 
     #[test]

@@ -16,13 +16,32 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args as _, Subcommand};
 
 pub(crate) use self::generate::{GenerateAlphabet, shape};
 use crate::error::Error;
 use crate::vault::Transfer;
 
 use super::context::Context;
+use super::quick::Build;
+
+/// What each verb takes, for one alone: all of them built are 30 pages of memory.
+pub(super) const VERBS: &[(&str, Build)] = &[
+    ("list", list::ListArgs::augment_args),
+    ("get", get::GetArgs::augment_args),
+    ("set", set::SetArgs::augment_args),
+    ("generate", generate::GenerateArgs::augment_args),
+    ("edit", edit::EditArgs::augment_args),
+    ("remove", remove::RemoveArgs::augment_args),
+    ("move", transfer::TransferArgs::augment_args),
+    ("copy", transfer::TransferArgs::augment_args),
+    ("policy", policy::PolicyArgs::augment_args),
+    ("history", history::HistoryArgs::augment_args),
+    ("diff", diff::DiffArgs::augment_args),
+    ("adopt", adopt::AdoptArgs::augment_args),
+    ("restore", restore::RestoreArgs::augment_args),
+    ("accept", accept::AcceptArgs::augment_args),
+];
 
 /// List, read and change secrets
 #[derive(Debug, Subcommand)]
