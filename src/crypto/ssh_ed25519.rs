@@ -63,7 +63,7 @@ impl age::Recipient for Recipient {
         let stanza = Stanza {
             tag: TAG.to_owned(),
             args: vec![self.tag.clone(), share.text()],
-            body: share.seal(LABEL, &self.public, &shared, file_key),
+            body: share.seal(LABEL, &self.public, &shared, file_key)?,
         };
         Ok((vec![stanza], HashSet::new()))
     }

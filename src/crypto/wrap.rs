@@ -1,11 +1,10 @@
 //! Wraps data keys: one whole age file (age-encryption.org/v1) to one recipient.
 
-use std::io::{Read as _, Write as _};
-
 use zeroize::Zeroizing;
 
-use super::CryptoError;
+use super::age_header::Header;
 use super::kdf::DataKey;
+use super::{CryptoError, one_chunk};
 
 /// No wrap is larger: 16 KiB holds a post-quantum recipient's stanza several times over.
 const MAX_WRAP: usize = 16 * 1024;
@@ -15,20 +14,9 @@ const MAX_WRAP: usize = 16 * 1024;
 /// # Errors
 /// [`CryptoError::CannotSeal`] if the recipient (a plugin, say) refuses.
 pub fn wrap(data_key: &DataKey, recipient: &dyn age::Recipient) -> Result<Vec<u8>, CryptoError> {
-    let refused = |_| CryptoError::CannotSeal;
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient))
-        .map_err(|_| CryptoError::CannotSeal)?;
-    let mut out = Vec::new();
-    let mut writer = encryptor.wrap_output(&mut out).map_err(refused)?;
-    data_key
-        .with(|key| writer.write_all(key))
-        .map_err(refused)?;
-    writer.finish().map_err(refused)?;
-    if out.len() > MAX_WRAP {
-        Err(CryptoError::CannotSeal)
-    } else {
-        Ok(out)
-    }
+    let sealed = data_key.with(|key| one_chunk::seal(std::iter::once(recipient), key));
+    let small = sealed.ok().filter(|wrapped| wrapped.len() <= MAX_WRAP);
+    small.ok_or(CryptoError::CannotSeal)
 }
 
 /// Opens a wrap with one identity. The caller must compare the key's commitment.
@@ -40,20 +28,13 @@ pub fn unwrap(wrapped: &[u8], identity: &dyn age::Identity) -> Result<DataKey, C
     if wrapped.len() > MAX_WRAP {
         return Err(CryptoError::Broken);
     }
-    // `new_buffered`, always: the other parser's time grows with the square of the header.
-    let decryptor = age::Decryptor::new_buffered(wrapped).map_err(|_| CryptoError::Broken)?;
-    let mut reader = decryptor
-        .decrypt(std::iter::once(identity))
-        .map_err(|error| match error {
-            age::DecryptError::NoMatchingKeys => CryptoError::NoIdentity,
-            _ => CryptoError::Broken,
-        })?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(33));
-    reader
-        .by_ref()
-        .take(33)
-        .read_to_end(&mut bytes)
-        .map_err(|_| CryptoError::Broken)?;
+    let mut payload = wrapped;
+    let header = Header::take(&mut payload).map_err(|_| CryptoError::Broken)?;
+    let opened = one_chunk::open(&header, payload, std::iter::once(identity));
+    let bytes = Zeroizing::new(opened.map_err(|error| match error {
+        age::DecryptError::NoMatchingKeys => CryptoError::NoIdentity,
+        _ => CryptoError::Broken,
+    })?);
     let key: &[u8; 32] = bytes
         .as_slice()
         .try_into()
@@ -63,6 +44,8 @@ pub fn unwrap(wrapped: &[u8], identity: &dyn age::Identity) -> Result<DataKey, C
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::super::wide::Wide;
     use super::*;
 

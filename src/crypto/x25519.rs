@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use age::{DecryptError, EncryptError};
 use age_core::format::{FILE_KEY_BYTES, FileKey, Stanza};
-use age_core::primitives::{aead_decrypt, aead_encrypt, hkdf};
 use age_core::secrecy::ExposeSecret as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -22,8 +21,11 @@ use bech32::{FromBase32 as _, ToBase32 as _, Variant};
 use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::traits::BasepointTable as _;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
+
+use super::kdf::hkdf_sha256;
 
 const TAG: &str = "X25519";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
@@ -133,7 +135,7 @@ impl age::Recipient for Recipient {
         let stanza = Stanza {
             tag: TAG.to_owned(),
             args: vec![share.text()],
-            body: share.seal(LABEL, &self.public, &shared, file_key),
+            body: share.seal(LABEL, &self.public, &shared, file_key)?,
         };
         Ok((vec![stanza], HashSet::new()))
     }
@@ -190,15 +192,25 @@ impl Share {
     }
 
     /// The body of a stanza.
+    ///
+    /// # Errors
+    /// [`EncryptError::Io`] if ring refuses, which it does for no input of this length.
     pub(super) fn seal(
         &self,
         label: &[u8],
         public: &[u8; 32],
         shared: &[u8; 32],
         file_key: &FileKey,
-    ) -> Vec<u8> {
-        let key = self.wrapping_key(label, public, shared);
-        aead_encrypt(&key, file_key.expose_secret())
+    ) -> Result<Vec<u8>, EncryptError> {
+        let mut body = Vec::with_capacity(BODY);
+        body.extend_from_slice(file_key.expose_secret());
+        self.wrapping_key(label, public, shared)
+            .and_then(|key| {
+                let sealed = key.seal_in_place_append_tag(once(), Aad::empty(), &mut body);
+                sealed.ok()
+            })
+            .ok_or_else(|| refused("the file key cannot be wrapped"))?;
+        Ok(body)
     }
 
     /// What is in a body. One that is somebody else's looks the same, and is no fault of the file: `None`.
@@ -209,10 +221,12 @@ impl Share {
         shared: &[u8; 32],
         body: &[u8],
     ) -> Option<FileKey> {
-        let key = self.wrapping_key(label, public, shared);
-        let opened = Zeroizing::new(aead_decrypt(&key, FILE_KEY_BYTES, body).ok()?);
+        let mut body = Zeroizing::new(body.to_vec());
+        let key = self.wrapping_key(label, public, shared)?;
+        let opened = key.open_in_place(once(), Aad::empty(), &mut body).ok()?;
+        let opened: &[u8; FILE_KEY_BYTES] = (&*opened).try_into().ok()?;
         Some(FileKey::init_with_mut(|file_key| {
-            file_key.copy_from_slice(&opened);
+            file_key.copy_from_slice(opened);
         }))
     }
 
@@ -221,10 +235,18 @@ impl Share {
         label: &[u8],
         public: &[u8; 32],
         shared: &[u8; 32],
-    ) -> Zeroizing<[u8; 32]> {
+    ) -> Option<LessSafeKey> {
         let salt = [self.0.as_slice(), public].concat();
-        Zeroizing::new(hkdf(&salt, label, shared))
+        let mut key = Zeroizing::new([0; 32]);
+        hkdf_sha256(shared, &salt, label, key.as_mut_slice()).ok()?;
+        let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).ok()?;
+        Some(LessSafeKey::new(key))
     }
+}
+
+/// A nonce of zeros: each key seals one file key, once.
+fn once() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
 
 /// What 32 bytes of a public half stand for.
