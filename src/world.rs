@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ring::rand::SecureRandom as _;
 
@@ -62,7 +63,7 @@ pub enum Clock {
 #[derive(Clone)]
 pub struct World {
     clock: Clock,
-    environment: BTreeMap<OsString, OsString>,
+    environment: Arc<BTreeMap<OsString, OsString>>,
     folder: PathBuf,
 }
 
@@ -85,7 +86,7 @@ impl World {
     ) -> Self {
         Self {
             clock,
-            environment: environment.into_iter().collect(),
+            environment: Arc::new(environment.into_iter().collect()),
             folder,
         }
     }
@@ -104,7 +105,7 @@ impl World {
     /// The same world with one variable set: a flag wins over what the environment says.
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.environment.insert(name.into(), value.into());
+        Arc::make_mut(&mut self.environment).insert(name.into(), value.into());
         self
     }
 
