@@ -211,7 +211,10 @@ pub fn main() -> ExitCode {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
             let words: Vec<_> = std::env::args_os().collect();
-            let error = meant::explain(error, &Cli::command(), &words);
+            let error = match wrong {
+                true => meant::explain(error, &Cli::command(), &words),
+                false => error,
+            };
             error.print().unwrap_or_default();
             return match wrong {
                 true if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),
