@@ -16,7 +16,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::age_header::{Header, MAX_HEADER, print_header};
-use super::kdf::hkdf_sha256;
+use super::kdf::subkey;
 use super::stream::{CHUNK, StreamError, TOO_MANY};
 
 /// Of a payload, from which its key comes.
@@ -142,26 +142,13 @@ fn is_passphrase(stanza: &Stanza) -> bool {
 }
 
 fn mac_key(file_key: &FileKey) -> Result<hmac::Key, Unspecified> {
-    let key = subkey(file_key, &[], b"header")?;
+    let key = subkey(file_key.expose_secret(), &[], b"header").map_err(|_| Unspecified)?;
     Ok(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()))
 }
 
 fn payload_key(file_key: &FileKey, nonce: &[u8]) -> Result<LessSafeKey, Unspecified> {
-    let key = subkey(file_key, nonce, b"payload")?;
+    let key = subkey(file_key.expose_secret(), nonce, b"payload").map_err(|_| Unspecified)?;
     UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).map(LessSafeKey::new)
-}
-
-/// By ring, as all the rest: the age crate's HKDF asks the processor once more what it can do, 4 us each time in a
-/// virtual machine.
-fn subkey(
-    file_key: &FileKey,
-    salt: &[u8],
-    label: &[u8],
-) -> Result<Zeroizing<[u8; 32]>, Unspecified> {
-    let mut key = Zeroizing::new([0; 32]);
-    hkdf_sha256(file_key.expose_secret(), salt, label, key.as_mut_slice())
-        .map_err(|_| Unspecified)?;
-    Ok(key)
 }
 
 /// The first chunk is the last one: a counter of 11 bytes, and the flag.

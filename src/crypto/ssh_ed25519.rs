@@ -8,13 +8,13 @@ use std::collections::HashSet;
 
 use age::{DecryptError, EncryptError};
 use age_core::format::{FileKey, Stanza};
-use age_core::primitives::hkdf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ring::digest::{SHA512, digest};
 use zeroize::Zeroizing;
 
+use super::kdf::subkey;
 use super::sha256;
 use super::sshsig::PublicKey;
 use super::x25519::{Point, Share, small_order};
@@ -41,7 +41,7 @@ impl Recipient {
         let [a, b, c, d, ..] = sha256(key.blob());
         Some(Self {
             tag: STANDARD_NO_PAD.encode([a, b, c, d]),
-            tweak: hkdf(key.blob(), LABEL, b""),
+            tweak: *subkey(b"", key.blob(), LABEL).ok()?,
             public: point.to_montgomery().to_bytes(),
         })
     }

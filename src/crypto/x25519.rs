@@ -25,7 +25,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::kdf::hkdf_sha256;
+use super::kdf::subkey;
 
 const TAG: &str = "X25519";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
@@ -237,8 +237,7 @@ impl Share {
         shared: &[u8; 32],
     ) -> Option<LessSafeKey> {
         let salt = [self.0.as_slice(), public].concat();
-        let mut key = Zeroizing::new([0; 32]);
-        hkdf_sha256(shared, &salt, label, key.as_mut_slice()).ok()?;
+        let key = subkey(shared, &salt, label).ok()?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).ok()?;
         Some(LessSafeKey::new(key))
     }
