@@ -210,9 +210,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
-            let words: Vec<_> = std::env::args_os().collect();
             let error = match wrong {
-                true => meant::explain(error, &Cli::command(), &words),
+                true => {
+                    let words: Vec<_> = std::env::args_os().collect();
+                    meant::explain(error, &Cli::command(), &words)
+                }
                 false => error,
             };
             error.print().unwrap_or_default();

@@ -48,6 +48,9 @@ const COMMANDS: &[(&str, Build)] = &[
     ("complete", complete::CompleteArgs::augment_args),
 ];
 
+/// Nouns whose verbs are built alone, not found among all of them: those that are called most.
+const VERBS: &[(&str, &[(&str, Build)])] = &[("secret", secret::VERBS)];
+
 /// What was asked for, where the command stands first and all of it reads. Whatever does not, help among it, is for
 /// the whole tree, which knows what to say.
 pub(super) fn parse() -> Option<Cli> {
@@ -66,10 +69,11 @@ pub(super) fn parse() -> Option<Cli> {
 /// A noun with the verb that follows it alone; a command without verbs as it is.
 fn called_alone(name: &'static str, build: Build, verb: Option<OsString>) -> clap::Command {
     let alone = clap::Command::new(name).subcommand_required(true);
-    let known = |(known, _): &&(&str, Build)| verb.as_ref().is_some_and(|verb| verb == known);
-    if name == "secret"
-        && let Some((verb, build)) = secret::VERBS.iter().find(known)
-    {
+    let of_noun = VERBS.iter().filter(|(noun, _)| *noun == name);
+    let known = of_noun
+        .flat_map(|(_, verbs)| verbs.iter())
+        .find(|(known, _)| verb.as_ref().is_some_and(|verb| verb == known));
+    if let Some((verb, build)) = known {
         return alone.subcommand(build(clap::Command::new(*verb)));
     }
     let command = build(clap::Command::new(name));
@@ -114,12 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn each_verb_of_secrets_is_in_the_table() {
+    fn each_verb_of_such_a_noun_is_in_its_table() {
         let whole = Cli::command();
-        let secret = whole.find_subcommand("secret").unwrap();
-        let all: Vec<&str> = secret.get_subcommands().map(|sub| sub.get_name()).collect();
-        let here: Vec<&str> = secret::VERBS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(here, all);
+        for (noun, verbs) in VERBS {
+            let noun = whole.find_subcommand(noun).unwrap();
+            let all: Vec<&str> = noun.get_subcommands().map(|sub| sub.get_name()).collect();
+            let here: Vec<&str> = verbs.iter().map(|(name, _)| *name).collect();
+            assert_eq!(here, all);
+        }
     }
 
     #[test]
