@@ -64,7 +64,7 @@ async fn an_unknown_host_key_is_refused_before_anything_is_said() {
     })
     .await;
     let log = server.log();
-    assert!(log.contains("kex: algorithm: curve25519-sha256"), "{log}");
+    assert!(log.contains("kex: algorithm: ecdh-sha2-nistp256"), "{log}");
     for word in ["userauth-request", "publickey", "Accepted", "Failed"] {
         assert!(!log.contains(word), "`{word}` in {log}");
     }
@@ -139,6 +139,41 @@ async fn what_is_agreed_on_is_strong_and_not_compressed() {
         let offered = setting.split([' ', ',']).nth(1).unwrap();
         assert!(error.notes()[0].contains(offered), "{:?}", error.notes());
     }
+}
+
+#[tokio::test]
+async fn a_host_that_has_one_key_exchange_alone_is_reached_by_that() {
+    for name in [
+        "ecdh-sha2-nistp256",
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",
+    ] {
+        let server = Sshd::start_with(&["ed25519"], &format!("KexAlgorithms {name}"));
+        drop(session(&server, &[login(&server)]).await.unwrap());
+        let log = server.log();
+        assert!(log.contains(&format!("kex: algorithm: {name}")), "{log}");
+    }
+}
+
+/// What the policy `FIPS` of RHEL 9 leaves a server, in the order that it writes.
+#[tokio::test]
+async fn a_host_in_fips_mode_is_reached_with_a_key_that_it_takes() {
+    let policy = "Ciphers aes256-gcm@openssh.com,aes256-ctr,aes128-gcm@openssh.com,aes128-ctr\n\
+        MACs hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512\n\
+        KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
+        diffie-hellman-group16-sha512,diffie-hellman-group14-sha256\n\
+        HostKeyAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-256,rsa-sha2-512\n\
+        PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-256,rsa-sha2-512";
+    let server = Sshd::start_with(&["ecdsa-256", "rsa"], policy);
+    for kind in ["ecdsa-256", "ecdsa-384", "rsa-3072"] {
+        let (pem, line) = server.new_key(kind, kind);
+        server.authorize(&line);
+        drop(session(&server, &[key(&pem)]).await.unwrap());
+    }
+    let (pem, line) = server.new_key("ed25519", "ed25519");
+    server.authorize(&line);
+    let error = session(&server, &[key(&pem)]).await.unwrap_err();
+    assert!(error.notes()[0].contains("ssh-ed25519"), "{error:?}");
 }
 
 #[tokio::test]

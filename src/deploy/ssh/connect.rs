@@ -310,8 +310,10 @@ pub(super) fn config(algorithms: Vec<Algorithm>, limits: &Limits) -> client::Con
     client::Config {
         client_id: SshId::Standard("SSH-2.0-clws".into()),
         preferred: Preferred {
+            // P-256 before X25519: it is in assembler in the OpenSSL of a server, and the one that FIPS leaves.
             kex: Cow::Borrowed(&[
                 kex::MLKEM768X25519_SHA256,
+                kex::ECDH_SHA2_NISTP256,
                 kex::CURVE25519,
                 kex::CURVE25519_PRE_RFC_8731,
                 kex::EXTENSION_SUPPORT_AS_CLIENT,
@@ -421,6 +423,7 @@ mod tests {
             names(&preferred.kex),
             [
                 "mlkem768x25519-sha256",
+                "ecdh-sha2-nistp256",
                 "curve25519-sha256",
                 "curve25519-sha256@libssh.org",
                 "ext-info-c",
