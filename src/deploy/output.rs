@@ -65,21 +65,19 @@ impl<'a> Shown<'a> {
     pub(super) fn new<'v>(
         say: &'a (dyn Fn(&str) + Sync),
         prefix: String,
-        values: impl Iterator<Item = &'v Plain> + Clone,
+        values: impl Iterator<Item = &'v Plain>,
     ) -> Self {
-        let stream = || {
-            let mut redactor = Redactor::new();
-            values.clone().for_each(|value| redactor.learn(value));
-            Stream {
-                redactor,
-                line: Vec::new(),
-            }
+        let mut redactor = Redactor::new();
+        values.for_each(|value| redactor.learn(value));
+        let stream = |redactor| Stream {
+            redactor,
+            line: Vec::new(),
         };
         Self {
             say,
             prefix,
-            out: stream(),
-            err: stream(),
+            out: stream(redactor.clone()),
+            err: stream(redactor),
             last: Vec::new(),
         }
     }

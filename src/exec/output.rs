@@ -46,23 +46,19 @@ impl<'a> Output<'a> {
         let Self::Redacted { out, err } = self else {
             return None;
         };
-        let stream = |to| Stream {
-            to,
-            redactor: Redactor::new(),
-        };
-        let mut both = Streams {
-            out: stream(out),
-            err: stream(err),
-        };
+        let mut redactor = Redactor::new();
         let contents = files.iter().filter_map(|(_, file)| match &file.content {
             Content::Small(plain) => Some(plain),
             Content::Large(_) => None,
         });
         for value in variables.iter().map(|(_, value)| value).chain(contents) {
-            both.out.redactor.learn(value);
-            both.err.redactor.learn(value);
+            redactor.learn(value);
         }
-        Some(both)
+        let stream = |to, redactor| Stream { to, redactor };
+        Some(Streams {
+            out: stream(out, redactor.clone()),
+            err: stream(err, redactor),
+        })
     }
 }
 

@@ -36,20 +36,14 @@ impl Form {
 /// The forms of a value, each spelling once; the clear one comes first.
 #[must_use]
 pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
-    let hex = |upper: bool| {
-        let digits = |byte: &u8| match upper {
-            true => format!("{byte:02X}").into_bytes(),
-            false => format!("{byte:02x}").into_bytes(),
-        };
-        bytes.iter().flat_map(digits).collect()
-    };
+    let hex = |ten| bytes.iter().flat_map(|byte| digits(*byte, ten)).collect();
     let mut all = vec![
         (Form::Clear, bytes.to_vec()),
         (Form::Base64, STANDARD.encode(bytes).into_bytes()),
         (Form::Base64, STANDARD_NO_PAD.encode(bytes).into_bytes()),
         (Form::Base64, URL_SAFE_NO_PAD.encode(bytes).into_bytes()),
-        (Form::Hex, hex(false)),
-        (Form::Hex, hex(true)),
+        (Form::Hex, hex(b'a')),
+        (Form::Hex, hex(b'A')),
         (Form::Url, url_form(bytes)),
     ];
     if let Ok(text) = std::str::from_utf8(bytes)
@@ -68,13 +62,21 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
     seen
 }
 
+/// The two hexadecimal digits of a byte; `ten` is the one for ten.
+fn digits(byte: u8, ten: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|half| if half < 10 { b'0' } else { ten - 10 } + half)
+}
+
 /// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3).
 fn url_form(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
-            other => out.extend_from_slice(format!("%{other:02X}").as_bytes()),
+            other => {
+                out.push(b'%');
+                out.extend(digits(*other, b'A'));
+            }
         }
     }
     out

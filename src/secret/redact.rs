@@ -18,10 +18,12 @@ const MARK: &[u8] = b"[redacted]";
 const SHORTEST: usize = 4;
 
 /// Replaces the values it knows in everything that is pushed through it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that a value that contains another is taken whole.
+    /// Longest first, so that a value that contains another is taken whole; all but those learned last.
     forms: Vec<Zeroizing<Vec<u8>>>,
+    /// How many of them are in that order.
+    ordered: usize,
     held: Zeroizing<Vec<u8>>,
 }
 
@@ -37,6 +39,9 @@ impl Redactor {
         value.with(|bytes| {
             let trimmed = bytes.trim_ascii();
             self.learn_forms(trimmed);
+            if !trimmed.contains(&b'\n') {
+                return;
+            }
             for line in trimmed.split(|byte| *byte == b'\n') {
                 // A line of a key file or a configuration; short ones are brackets and keywords.
                 if line.len() >= 12 {
@@ -44,9 +49,6 @@ impl Redactor {
                 }
             }
         });
-        self.forms
-            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        self.forms.dedup();
     }
 
     fn learn_forms(&mut self, bytes: &[u8]) {
@@ -70,6 +72,12 @@ impl Redactor {
 
     /// Gives out what lies before `hold`, which is told for what follows each match.
     fn release(&mut self, hold: impl Fn(&Self, usize) -> usize) -> Vec<u8> {
+        if self.ordered < self.forms.len() {
+            self.forms
+                .sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+            self.forms.dedup();
+            self.ordered = self.forms.len();
+        }
         let mut out = Vec::new();
         let mut from = 0;
         let mut kept = hold(self, from);
@@ -206,6 +214,20 @@ mod tests {
     fn a_value_of_four_characters_is_the_shortest_that_is_found() {
         assert_eq!(shown(&["abcd"], &["abcdabc"]), "[redacted]abc");
         assert_eq!(shown(&["abc"], &["abcdabc"]), "abcdabc");
+    }
+
+    #[test]
+    fn what_is_learned_late_counts_from_then_on() {
+        let mut redactor = Redactor::new();
+        redactor.learn(&Plain::from("secret-longer"));
+        assert_eq!(redactor.push(b"abcd secret"), b"abcd ");
+        redactor.learn(&Plain::from("secret"));
+        redactor.learn(&Plain::from("abcd"));
+        assert_eq!(redactor.push(b"-longer secret!"), b"[redacted] [redacted]!");
+        assert_eq!(redactor.push(b"secret"), b"");
+        redactor.learn(&Plain::from("cret"));
+        assert_eq!(redactor.finish(), b"[redacted]");
+        assert_eq!(redactor.push(b"abcd cret"), b"[redacted] [redacted]");
     }
 
     #[test]
