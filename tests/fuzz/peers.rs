@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use clws::crypto::from_hex;
 use clws::deploy::docker::{Clocks, Engine};
 use clws::deploy::ssh::{KnownHost, Limits as SshLimits, Login, connect};
 use clws::error::Error;
@@ -244,6 +245,56 @@ fn vault_servers() {
     );
 }
 
+/// What a server says that is asked for one key exchange, up to its share of it and its new keys.
+fn ssh_server(exchange: &str, share: &[u8]) -> Vec<u8> {
+    let exchanges = format!("{exchange},ext-info-s");
+    let lists = [
+        exchanges.as_str(),
+        "ssh-ed25519",
+        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com",
+        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-256",
+        "none",
+        "none",
+        "",
+        "",
+    ];
+    // SSH_MSG_KEXINIT (RFC 4253, 7.1), then an answer to ECDH (RFC 5656, RFC 8731), both as packets (6).
+    let mut init = vec![20];
+    init.extend([7; 16]);
+    for list in lists {
+        init.extend(u32::try_from(list.len()).unwrap().to_be_bytes());
+        init.extend(list.as_bytes());
+    }
+    init.extend([0; 5]);
+    let field = |bytes: &[u8]| {
+        [
+            &u32::try_from(bytes.len()).unwrap().to_be_bytes()[..],
+            bytes,
+        ]
+        .concat()
+    };
+    let host_key = [field(b"ssh-ed25519"), field(&[9; 32])].concat();
+    let signature = [field(b"ssh-ed25519"), field(&[1; 64])].concat();
+    let reply = [vec![31], field(&host_key), field(share), field(&signature)].concat();
+    let packet = |payload: &[u8]| {
+        let padding = 8 - (payload.len() + 5) % 8 + 8;
+        let length = u32::try_from(payload.len() + padding + 1)
+            .unwrap()
+            .to_be_bytes();
+        let padding_length = [u8::try_from(padding).unwrap()];
+        [&length[..], &padding_length, payload, &vec![0; padding]].concat()
+    };
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
+        packet(&init),
+        packet(&reply),
+        packet(&[21]),
+    ]
+    .concat()
+}
+
 #[test]
 fn ssh_servers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -266,57 +317,13 @@ fn ssh_servers() {
             });
         }
     });
-    let lists = [
-        "curve25519-sha256,ext-info-s",
-        "ssh-ed25519",
-        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com",
-        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com",
-        "hmac-sha2-256",
-        "hmac-sha2-256",
-        "none",
-        "none",
-        "",
-        "",
+    // The base point of P-256 (SEC 2, 2.4.2), uncompressed.
+    let point = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+        4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let seeds = [
+        ssh_server("curve25519-sha256", &[9; 32]),
+        ssh_server("ecdh-sha2-nistp256", &from_hex::<65>(point).unwrap()),
     ];
-    // SSH_MSG_KEXINIT (RFC 4253, 7.1), then an answer to ECDH (RFC 8731), both as packets (6).
-    let mut init = vec![20];
-    init.extend([7; 16]);
-    for list in lists {
-        init.extend(u32::try_from(list.len()).unwrap().to_be_bytes());
-        init.extend(list.as_bytes());
-    }
-    init.extend([0; 5]);
-    let field = |bytes: &[u8]| {
-        [
-            &u32::try_from(bytes.len()).unwrap().to_be_bytes()[..],
-            bytes,
-        ]
-        .concat()
-    };
-    let host_key = [field(b"ssh-ed25519"), field(&[9; 32])].concat();
-    let signature = [field(b"ssh-ed25519"), field(&[1; 64])].concat();
-    let reply = [
-        vec![31],
-        field(&host_key),
-        field(&[9; 32]),
-        field(&signature),
-    ]
-    .concat();
-    let packet = |payload: &[u8]| {
-        let padding = 8 - (payload.len() + 5) % 8 + 8;
-        let length = u32::try_from(payload.len() + padding + 1)
-            .unwrap()
-            .to_be_bytes();
-        let padding_length = [u8::try_from(padding).unwrap()];
-        [&length[..], &padding_length, payload, &vec![0; padding]].concat()
-    };
-    let seed = [
-        b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
-        packet(&init),
-        packet(&reply),
-        packet(&[21]),
-    ]
-    .concat();
     let banner = b"a word before\r\nSSH-2.0-x\r\n".to_vec();
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     let host = KnownHost::new("web", "127.0.0.1", port, "ada", [key.to_owned()]).unwrap();
@@ -328,6 +335,7 @@ fn ssh_servers() {
         "SSH-2.0-",
         "\r\n",
         "curve25519-sha256",
+        "ecdh-sha2-nistp256",
         "ssh-ed25519",
         "none",
         "\x00\x00\x00\x0c",
@@ -335,7 +343,8 @@ fn ssh_servers() {
         "\x1f",
         "\x15",
     ];
-    fuzz("ssh-server", &[&seed, &banner], &words, |text| {
+    let [curve25519, p256] = &seeds;
+    fuzz("ssh-server", &[curve25519, p256, &banner], &words, |text| {
         *answer.lock().unwrap() = text.to_vec();
         let login = [Login::Unusable("none".into())];
         block_on(async { shown(connect(&host, &login, &limits).await.map(drop)) })
