@@ -100,6 +100,14 @@ mod tests {
         assert_eq!(find(Form::Hex), ["612f62223f", "612F62223F"]);
         assert_eq!(find(Form::Url), ["a%2Fb%22%3F"]);
         assert_eq!(find(Form::Json), ["a/b\\\"?"]);
+        // A digit of each kind, at its edges.
+        let edges = forms(b"\t *:\x90\xAF\xFA");
+        let [.., lower, upper, url] = edges.as_slice() else {
+            panic!("{edges:?}");
+        };
+        assert_eq!(lower.1.as_slice(), b"09202a3a90affa");
+        assert_eq!(upper.1.as_slice(), b"09202A3A90AFFA");
+        assert_eq!(url.1.as_slice(), b"%09%20%2A%3A%90%AF%FA");
         // base64 of three bytes needs no padding, hex of letters no capitals, nothing escaping.
         assert_eq!(forms(b"abc").len(), 3);
     }

@@ -72,7 +72,7 @@ impl Redactor {
 
     /// Gives out what lies before `hold`, which is told for what follows each match.
     fn release(&mut self, hold: impl Fn(&Self, usize) -> usize) -> Vec<u8> {
-        if self.ordered < self.forms.len() {
+        if self.ordered != self.forms.len() {
             self.forms
                 .sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
             self.forms.dedup();
