@@ -166,8 +166,12 @@ impl Log {
         // The signature is over the line as it stands without its last member.
         out.push_str(body.strip_suffix('}').unwrap_or(&body));
         out.push_str(&format!(",\"sig\":\"{signature}\"}}\n"));
-        let mut end = file;
-        end.write_all(out.as_bytes()).map_err(fail)
+        let (mut end, size) = (file, file.metadata().map_err(fail)?.len());
+        end.write_all(out.as_bytes()).map_err(|error| {
+            // On a full disk a part of it may lie there. What cannot be taken back stays a cut line.
+            file.set_len(size).unwrap_or_default();
+            fail(error)
+        })
     }
 
     /// The key of this machine that signs lines; made at the first use.
@@ -396,6 +400,35 @@ mod tests {
             more: Map::new(),
         };
         log.record(world, &event, Sync::Lazy).unwrap();
+    }
+
+    #[test]
+    fn what_there_was_no_room_for_leaves_nothing_behind() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let (_dir, world, log) = lab();
+        use_once(&world, &log);
+        let size = std::fs::metadata(log.file()).unwrap().len();
+        // What a full disk does with a line: a part of it lies there.
+        let caught = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, caught).unwrap();
+        let room = getrlimit(Resource::Fsize);
+        let secrets = ["prod/web/TOKEN".to_owned()];
+        let event = Event {
+            what: "secret get",
+            vault: &[1; 32],
+            secrets: &secrets,
+            more: Map::new(),
+        };
+        for _ in 0..2 {
+            let current = Some(size + 50);
+            setrlimit(Resource::Fsize, Rlimit { current, ..room }).unwrap();
+            let refused = log.record(&world, &event, Sync::Lazy);
+            setrlimit(Resource::Fsize, room).unwrap();
+            assert!(matches!(refused, Err(AuditError::NotWritable(_))));
+            assert_eq!(std::fs::metadata(log.file()).unwrap().len(), size);
+        }
+        use_once(&world, &log);
+        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 2, torn: 0 });
     }
 
     #[test]
