@@ -142,14 +142,17 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         beside: &beside,
     };
     let rows = with_run(cx, &vault, &asked, async |run, _| run.deploy(&plan).await)?;
-    table::print(&cx.ui, &rows)?;
+    let printed = table::print(&cx.ui, &rows);
     match outcome(&rows) {
         Ok(()) => {
             record.map(Record::forget).transpose()?;
             next(cx, args);
-            Ok(ExitCode::SUCCESS)
+            printed.map(|()| ExitCode::SUCCESS)
         }
         Err(code) => {
+            if let Err(error) = printed {
+                cx.ui.warn_of(&error);
+            }
             if rows.len() > 1 && record.is_some() {
                 cx.ui
                     .say("`--resume` with the same words goes on with what is not done");
@@ -175,7 +178,10 @@ pub(super) fn bring(
         beside: &beside,
     };
     let rows = with_run(cx, vault, &asked, async |run, _| run.deploy(plan).await)?;
-    table::print(&cx.ui, &rows)?;
+    // A table that cannot be printed is no reason to stop halfway.
+    if let Err(error) = table::print(&cx.ui, &rows) {
+        cx.ui.warn_of(&error);
+    }
     Ok(outcome(&rows))
 }
 

@@ -217,11 +217,16 @@ pub fn main() -> ExitCode {
                 }
                 false => error,
             };
-            error.print().unwrap_or_default();
-            return match wrong {
-                true if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),
-                true => Code::Usage.into(),
-                false => ExitCode::SUCCESS,
+            let printed = ui::read_or_not(error.print());
+            return match (wrong, printed) {
+                (true, _) if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),
+                (true, _) => Code::Usage.into(),
+                (false, Ok(())) => ExitCode::SUCCESS,
+                (false, Err(error)) => {
+                    let error = ui::written(error);
+                    ui::print_error(&error);
+                    error.code().into()
+                }
             };
         }
     };
@@ -269,7 +274,6 @@ pub fn main() -> ExitCode {
     let command = cli.command;
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&command, &cx))) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) if ui::is_quiet(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             cx.ui.error(&error);
             error.code().into()

@@ -1,7 +1,8 @@
 //! All printing, and all questions.
 //!
 //! Data goes to stdout; everything else to stderr. Whatever comes from outside is made safe first,
-//! unless it is the very bytes that were asked for. A closed pipe is a quiet end.
+//! unless it is the very bytes that were asked for. A reader that closes its pipe has seen enough: what
+//! it does not read is dropped, and the command does its work and ends with its own code.
 
 mod values;
 
@@ -9,7 +10,6 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use crate::cores;
 use crate::error::{Code, Error, Problem};
-use crate::fs::FsError;
 use crate::identity::Ask;
 use crate::secret::Plain;
 use crate::text::{clean, clean_json, clean_line};
@@ -85,9 +85,7 @@ impl Ui {
     /// Prints bytes as they are.
     pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes)
-            .and_then(|()| out.flush())
-            .map_err(written)
+        read_or_not(out.write_all(bytes).and_then(|()| out.flush())).map_err(written)
     }
 
     /// Prints a line of a list, made safe.
@@ -323,29 +321,20 @@ impl Ask for Ui {
     }
 }
 
-/// A closed pipe ends the program quietly: the reader has seen enough.
-pub(super) fn written(error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Problem::new(Code::IoErr, QUIET).into();
+/// Output that nobody reads any more went where it was wanted.
+pub(super) fn read_or_not(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
+}
+
+pub(super) fn written(error: io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot write the output: {error}")).into()
 }
 
 pub(super) fn read(error: io::Error) -> Error {
     Problem::new(Code::IoErr, format!("cannot read the input: {error}")).into()
-}
-
-const QUIET: &str = "the pipe was closed";
-
-/// Whether an error is a reader that went away.
-pub(super) fn is_quiet(error: &Error) -> bool {
-    let closed = error
-        .downcast_ref::<FsError>()
-        .is_some_and(|error| match error {
-            FsError::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
-            _ => false,
-        });
-    closed || error.message() == QUIET
 }
 
 /// Prints an error for people, without what was tried.

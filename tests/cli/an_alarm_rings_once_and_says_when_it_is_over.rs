@@ -40,6 +40,22 @@ fn ends(ran: Ran, code: i32) -> Ran {
 }
 
 #[test]
+fn a_page_or_an_output_that_fails_keeps_nobody_from_being_told() {
+    let lab = lab();
+    ends(status(&lab, "--html /nowhere/page.html").run(), 30);
+    assert_eq!(told(&lab).len(), 1);
+    expire(&lab, "prod/web/TOKEN", "2020-01-02");
+    fs::remove_file(lab.root().join("told")).unwrap();
+    let full = fs::File::create("/dev/full").unwrap();
+    let lab = lab.secret("prod/web/OTHER", "another");
+    expire(&lab, "prod/web/OTHER", "2020-01-01");
+    let mut command = status(&lab, "").command();
+    let ended = command.stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(30), "{ended:?}");
+    assert_eq!(told(&lab)[0]["wrong"][0]["path"], "prod/web/OTHER");
+}
+
+#[test]
 fn a_cause_is_told_once_and_its_end_too() {
     let lab = lab();
     ends(status(&lab, "").run(), 1);

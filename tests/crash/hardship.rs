@@ -186,6 +186,30 @@ fn closed_streams_put_no_message_into_a_file_and_no_empty_value_into_the_vault()
     is_well(&lab, NEW);
 }
 
+/// The exit code of a command whose reader is gone before it prints.
+fn unread(run: &Run<'_>) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    run.command().stdout(writer).status().unwrap().code()
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_no_work_and_hides_no_finding() {
+    let lab = lab();
+    for words in ["secret get dev/web/TOKEN", "secret list", "check", "--help"] {
+        assert_eq!(unread(&lab.clws(words)), Some(0), "{words}");
+    }
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("rev = 1", "rev = 2", 1)).unwrap();
+    assert_eq!(unread(&lab.clws("check")), Some(1));
+    assert_eq!(unread(&lab.clws("secret get dev/web/TOKEN")), Some(12));
+    for words in ["--help", "--version", "help secret set"] {
+        let ended = by_shell("exec \"$@\" >/dev/full", &lab.clws(words), Stdio::null());
+        assert_eq!(ended.status.code(), Some(30), "{words}: {ended:?}");
+    }
+}
+
 #[test]
 fn without_a_home_it_says_what_to_set() {
     let lab = lab();

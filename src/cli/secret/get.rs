@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 
 use crate::cli::context::{Context, as_openers};
+use crate::cli::ui::read_or_not;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, Sync};
 use crate::name::{FilePath, SecretName, SecretPath};
@@ -122,9 +123,8 @@ fn tell(
 fn write_out(reader: &mut dyn std::io::Read, path: &FilePath) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let fail = || FsError::io("write out", std::path::Path::new(path.as_str()));
-    std::io::copy(reader, &mut out).map_err(fail())?;
-    out.flush().map_err(fail())?;
-    Ok(())
+    let copied = std::io::copy(reader, &mut out).and_then(|_| out.flush());
+    Ok(read_or_not(copied).map_err(fail())?)
 }
 
 /// A policy may say that a value is for programs and not for eyes.

@@ -129,23 +129,40 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
     for notice in reader.take_notices() {
         cx.ui.warn(&notice);
     }
-    if let Some(file) = &args.html {
-        page::write(file, &status, &vault, args.public)?;
-    }
-    if cx.ui.is_json() {
-        cx.ui
-            .json(&serde_json::to_value(&status).unwrap_or_default())?;
-    } else {
-        table::print(&cx.ui, &status)?;
-    }
-    if let Some(channel) = &channel {
-        let desk = notify::Desk::new(cx, &vault, &reader, channel)?;
-        notify::alarm(&desk, args, &status)?;
+    // The alarm first: a page or an output that fails is no reason to tell nobody.
+    let told = match &channel {
+        Some(channel) => notify::Desk::new(cx, &vault, &reader, channel)
+            .and_then(|desk| notify::alarm(&desk, args, &status)),
+        None => Ok(()),
+    };
+    match (told, show(args, cx, &vault, &status)) {
+        (Err(error), shown) => {
+            if let Err(other) = shown {
+                cx.ui.warn_of(&other);
+            }
+            return Err(error);
+        }
+        (Ok(()), shown) => shown?,
     }
     Ok(match status.is_wrong() {
         true => Code::Found.into(),
         false => ExitCode::SUCCESS,
     })
+}
+
+/// Writes the page, and prints the table.
+fn show(args: &StatusArgs, cx: &Context, vault: &Vault, status: &Status) -> Result<(), Error> {
+    let page = match &args.html {
+        Some(file) => page::write(file, status, vault, args.public),
+        None => Ok(()),
+    };
+    let printed = if cx.ui.is_json() {
+        cx.ui
+            .json(&serde_json::to_value(status).unwrap_or_default())
+    } else {
+        table::print(&cx.ui, status)
+    };
+    page.and(printed)
 }
 
 /// The hosts that are meant. A vault without any has a status, too.

@@ -28,21 +28,22 @@ pub(super) fn run(args: &StatusArgs, cx: &Context) -> Result<(), Error> {
     for fault in &report.faults {
         cx.ui.warn(&fault.message());
     }
-    if cx.ui.is_json() {
-        let json = serde_json::to_value(&report).unwrap_or_default();
-        cx.ui.json(&json)?;
+    // Who is told by mail is told, whatever becomes of the output here.
+    let printed = if cx.ui.is_json() {
+        cx.ui
+            .json(&serde_json::to_value(&report).unwrap_or_default())
     } else {
-        print(cx, &report)?;
-    }
+        print(cx, &report)
+    };
     let Some(channel) = channel else {
-        return Ok(());
+        return printed;
     };
     let bundles = cx.bundles_for(&vault)?;
     let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "status", Sync::Disk)?;
     let desk = Desk::new(cx, &vault, &reader, &channel)?;
     let mut told = desk.told(&format!("{LOOK}{}", args.on.as_deref().unwrap_or_default()))?;
-    let mut failed = None;
+    let mut failed = printed.err();
     for owner in &report.owners {
         // One whose mail is refused keeps nobody else from theirs.
         if let Err(error) = tell(&desk, args, &mut told, owner)
