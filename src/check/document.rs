@@ -175,15 +175,30 @@ impl Check<'_> {
         rights: &Rights,
     ) -> Result<(), Error> {
         let path = &document.place.path;
-        let pin = self.pin(path.as_str(), |pins| pins.document(&document.head.id));
-        if document.head.seq < pin.seq {
-            let why = format!(
-                "the document's own record is number {}, and this machine has seen {}",
-                document.head.seq, pin.seq
-            );
-            self.add(Finding::new(Kind::Older, path.as_str(), why).next("git merge main"));
-        }
-        match self.vault.demand_newest_head(document, Some(&pin)) {
+        let pin = self.pin(path.as_str(), |pins| {
+            pins.document(&document.head.id, path.as_str())
+        });
+        let newest = self.vault.demand_newest_head(document, Some(&pin));
+        // What is said of the document holds for all in it.
+        let is_whole = matches!(
+            newest,
+            Err(VaultError::OlderDocument { .. } | VaultError::OtherBranch { .. })
+        );
+        match newest {
+            Err(VaultError::OlderDocument { here, seen, .. }) => {
+                let why = format!(
+                    "the document's own record is number {here}, and this machine has seen {seen}"
+                );
+                let next =
+                    format!("git merge main, or clws secret restore {path} if this one is meant");
+                self.add(Finding::new(Kind::Older, path.as_str(), why).next(next));
+            }
+            Err(error @ VaultError::OtherBranch { .. }) => {
+                let next = format!(
+                    "git merge main; clws secret accept {path} if a colleague made it the one that counts"
+                );
+                self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
+            }
             Err(error @ VaultError::Jump { .. }) => {
                 self.add(Finding::of(Kind::Jump, path.as_str(), &error));
             }
@@ -207,13 +222,21 @@ impl Check<'_> {
                     record.changed,
                 );
             }
-            if let Err(error) = document.check_kid(record) {
+            let known = pin.values.get(record.name.as_str());
+            let claimed = self.vault.claim_of_record(document, record, rights);
+            let is_older = |mark: &RecordMark| matches!(compare(mark, known), Order::Older);
+            // What is older is not to be taken over, under whatever key it is.
+            if !claimed.as_ref().is_ok_and(|(_, mark)| is_older(mark))
+                && let Err(error) = document.check_kid(record)
+            {
                 self.add(Finding::of(Kind::OtherKey, name.as_str(), &error).since(record.changed));
             }
-            match self.vault.claim_of_record(document, record, rights) {
+            match claimed {
                 Ok((claim, mark)) => {
                     self.claim(claim);
-                    self.compare(&name, &mark, pin.values.get(record.name.as_str()));
+                    if !is_whole {
+                        self.compare(&name, &mark, known);
+                    }
                 }
                 Err(error) => {
                     let finding = Finding::of(Kind::Unvouched, name, &error);
@@ -287,6 +310,12 @@ impl Check<'_> {
                 shown(pinned)
             );
             (Kind::Sibling, why)
+        } else if here.rev == pinned.rev {
+            let why = format!(
+                "here is record {} of rev {}, and this machine has seen record {}",
+                here.seq, here.rev, pinned.seq
+            );
+            (Kind::Older, why)
         } else {
             let why = format!(
                 "here is {}, and this machine has seen {}",

@@ -1,7 +1,9 @@
 //! What this machine has seen and is not there any more.
 
+use std::collections::HashSet;
+
 use super::{Check, Finding, Kind};
-use crate::trust::{DocumentPin, Pins, RecordMark, SeenKind, TrustError};
+use crate::trust::{DocumentPin, PinKey, Pins, RecordMark, SeenKind, TrustError};
 
 impl Check<'_> {
     /// What was seen, as far as it reads.
@@ -21,17 +23,19 @@ impl Check<'_> {
 
     /// Names documents and files that a pin knows and the tree does not have.
     pub(super) fn absent(&mut self) {
-        let ids = match self.vault.trust().pins.all_ids() {
-            Ok(ids) => ids,
+        let keys = match self.vault.trust().pins.all_keys() {
+            Ok(keys) => keys,
             Err(error) => {
                 return self.add(Finding::of(Kind::Pin, "secrets", &error));
             }
         };
-        for (kind, id) in ids {
-            if self.ids.contains_key(&id) {
+        let here = self.ids.iter().map(|(id, path)| PinKey::of(id, path));
+        let here: HashSet<PinKey> = here.collect();
+        for (kind, key) in keys {
+            if here.contains(&key) {
                 continue;
             }
-            let pin = self.pin("secrets", |pins| pins.seen(kind, &id));
+            let pin = self.pin("secrets", |pins| pins.kept_under(kind, &key));
             if pin.path.is_empty() || self.unread.contains(&pin.path) {
                 continue;
             }

@@ -47,7 +47,10 @@ pub fn edit_value(
         None => {
             demand_free(&snapshot, document, name)?;
             let pinned = match snapshot.id() {
-                Some(id) => vault.trust().pins.value(id, name.as_str())?,
+                Some(id) => vault
+                    .trust()
+                    .pins
+                    .value((id, document.as_str()), name.as_str())?,
                 None => None,
             };
             if pinned.is_some_and(|pin| pin.values.contains_key(name.as_str())) {

@@ -150,7 +150,9 @@ impl Look<'_> {
         let bytes = bytes.unwrap_or_default();
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let pins = &self.vault.trust().pins;
-        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let pin = pins
+            .document(&document.head.id, path.as_str())?
+            .unwrap_or_default();
         let rights = self.vault.rights(path.as_str())?;
         self.vault.judge_head(&document, &rights, Some(&pin.hash))?;
         for record in document.records()? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::order::RecordMark;
 use super::pin::damaged;
 use super::seen::{parse_head, parse_value};
-use super::{DocumentPin, Pins, TrustError};
+use super::{DocumentPin, PinKey, Pins, TrustError};
 
 /// A document's pin whose marks are read one by one: a change of one value of 10,000 reads and prints that
 /// one, and the lines of the others stay as they are, each with its own checksum.
@@ -78,8 +78,8 @@ impl Pins {
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn draft(&self, id: &[u8; 16]) -> Result<PinDraft, TrustError> {
-        let file = self.document_file(id);
+    pub fn draft(&self, id: &[u8; 16], path: &str) -> Result<PinDraft, TrustError> {
+        let file = self.document_file(&PinKey::of(id, path));
         let Some(text) = self.read(&file)? else {
             return Ok(PinDraft::default());
         };
@@ -178,7 +178,7 @@ mod tests {
         ];
         for new in cases {
             pins.set_document(&ID, &pin(seen), Sync::Lazy).unwrap();
-            let mut draft = pins.draft(&ID).unwrap();
+            let mut draft = pins.draft(&ID, "prod/web").unwrap();
             for (name, rev) in seen {
                 assert_eq!(draft.mark(name).unwrap(), Some(mark(rev)), "{name}");
             }
@@ -191,36 +191,43 @@ mod tests {
             pins.set_documents(&[(ID, draft)]).unwrap();
             let mut wanted = pin(seen.into_iter().chain(new.iter().copied()));
             wanted.seq = 2;
-            assert_eq!(pins.document(&ID).unwrap(), Some(wanted), "{new:?}");
+            assert_eq!(
+                pins.document(&ID, "prod/web").unwrap(),
+                Some(wanted),
+                "{new:?}"
+            );
         }
     }
 
     #[test]
     fn nothing_seen_is_an_empty_draft_and_damage_is_told_where_it_is_asked_for() {
         let (_dir, pins) = pins();
-        let mut draft = pins.draft(&ID).unwrap();
+        let mut draft = pins.draft(&ID, "prod/web").unwrap();
         assert_eq!(
             (draft.mark("A").unwrap(), &draft.pin.path),
             (None, &String::new())
         );
         draft.pin = pin([("A", 1), ("B", 2)]);
         pins.set_documents(&[(ID, draft)]).unwrap();
-        let file = pins.document_file(&ID);
+        let file = pins.document_file(&PinKey::of(&ID, "prod/web"));
         let text = std::fs::read_to_string(&file).unwrap();
         let write =
             |text: &str| crate::fs::write_private(&file, text.as_bytes(), Sync::Lazy).unwrap();
         write(&text.replace("B 2 2", "B 1 2"));
-        let mut draft = pins.draft(&ID).unwrap();
+        let mut draft = pins.draft(&ID, "prod/web").unwrap();
         assert_eq!(draft.mark("A").unwrap(), Some(mark(1)));
         assert!(matches!(draft.mark("B"), Err(TrustError::Damaged { path, .. }) if path == file));
         // What nobody asked for stays as it is, with its damage.
         draft.pin.values.insert("C".into(), mark(3));
         pins.set_documents(&[(ID, draft)]).unwrap();
         assert!(matches!(
-            pins.document(&ID),
+            pins.document(&ID, "prod/web"),
             Err(TrustError::Damaged { .. })
         ));
         write(&text.replacen("prod", "test", 1));
-        assert!(matches!(pins.draft(&ID), Err(TrustError::Damaged { .. })));
+        assert!(matches!(
+            pins.draft(&ID, "prod/web"),
+            Err(TrustError::Damaged { .. })
+        ));
     }
 }

@@ -1,7 +1,8 @@
 //! What was seen of documents and sealed files.
 //!
 //! A document has a file of its own, sorted by the names of its values, so that one of 10,000 is found by
-//! bisection. Sealed files are a line each, many in one file ([`Register`]).
+//! bisection. Sealed files are a line each, many in one file ([`Register`]). Both go by their id and their path
+//! ([`PinKey`]).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use super::pin::damaged;
 use super::register::{MAX_PIN, Register, sealed_line, unsealed_line};
 use super::{PinDraft, Pins, TrustError};
 use crate::cores;
-use crate::crypto::{from_hex, hex};
+use crate::crypto::{from_hex, hex, sha256};
 use crate::fs::{self, FsError, StagedPrivate, Sync};
 
 /// What can lie at a path.
@@ -40,6 +41,32 @@ pub struct DocumentPin {
 
 /// The name under which a sealed file's one record is kept.
 pub const FILE_RECORD: &str = ".";
+
+/// What a pin is kept under: `ID-PATH`, the id and the first 16 digits of SHA-256 of the path.
+///
+/// Whoever may write at one path can sign a document there under the id of another path's, so that neither an id alone
+/// nor a path alone tells what was seen.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct PinKey(pub(super) String);
+
+impl PinKey {
+    /// The key of what has this id and lies at this path.
+    #[must_use]
+    pub fn of(id: &[u8; 16], path: &str) -> Self {
+        let path = hex(&sha256(path.as_bytes()));
+        Self(format!(
+            "{}-{}",
+            hex(id),
+            path.get(..16).unwrap_or_default()
+        ))
+    }
+}
+
+impl std::fmt::Display for PinKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Pins that are written and do not count yet.
 #[derive(Debug)]
@@ -73,8 +100,37 @@ impl Pins {
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn document(&self, id: &[u8; 16]) -> Result<Option<DocumentPin>, TrustError> {
-        let path = self.document_file(id);
+    pub fn document(&self, id: &[u8; 16], path: &str) -> Result<Option<DocumentPin>, TrustError> {
+        self.kept_under(SeenKind::Document, &PinKey::of(id, path))
+    }
+
+    /// What was seen of one kind under an id at a path.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn seen(
+        &self,
+        kind: SeenKind,
+        id: &[u8; 16],
+        path: &str,
+    ) -> Result<Option<DocumentPin>, TrustError> {
+        self.kept_under(kind, &PinKey::of(id, path))
+    }
+
+    /// What is kept under a key.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Fs`].
+    pub fn kept_under(
+        &self,
+        kind: SeenKind,
+        key: &PinKey,
+    ) -> Result<Option<DocumentPin>, TrustError> {
+        if kind == SeenKind::File {
+            let text = self.files().get(&key.0)?;
+            return text.map(|text| self.file_pin(&text)).transpose();
+        }
+        let path = self.document_file(key);
         let Some(text) = self.read(&path)? else {
             return Ok(None);
         };
@@ -83,28 +139,18 @@ impl Pins {
             .ok_or_else(|| damaged(&path, "a line does not read"))
     }
 
-    /// What was seen under an id of one kind.
-    ///
-    /// # Errors
-    /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn seen(&self, kind: SeenKind, id: &[u8; 16]) -> Result<Option<DocumentPin>, TrustError> {
-        match kind {
-            SeenKind::Document => self.document(id),
-            SeenKind::File => {
-                let text = self.files().get(&hex(id))?;
-                text.map(|text| self.file_pin(&text)).transpose()
-            }
-        }
-    }
-
     /// What was seen of one value, without reading the marks of all the others.
     ///
     /// Gives the document's own part with at most that value in it.
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn value(&self, id: &[u8; 16], name: &str) -> Result<Option<DocumentPin>, TrustError> {
-        let path = self.document_file(id);
+    pub fn value(
+        &self,
+        (id, path): (&[u8; 16], &str),
+        name: &str,
+    ) -> Result<Option<DocumentPin>, TrustError> {
+        let path = self.document_file(&PinKey::of(id, path));
         let Some((file, length)) = fs::open_private(&path, MAX_PIN)? else {
             return Ok(None);
         };
@@ -177,9 +223,12 @@ impl Pins {
         let mut lines = Vec::new();
         for (id, pin, beside) in pins {
             match pin.values.get(FILE_RECORD) {
-                Some(mark) => lines.push((hex(id), format!("{} {}", pin.path, print_mark(mark)))),
+                Some(mark) => lines.push((
+                    PinKey::of(id, &pin.path).0,
+                    format!("{} {}", pin.path, print_mark(mark)),
+                )),
                 None => files.push((
-                    self.document_file(id),
+                    self.document_file(&PinKey::of(id, &pin.path)),
                     print_document(pin, beside).into_bytes(),
                 )),
             }
@@ -188,26 +237,23 @@ impl Pins {
         Ok(files)
     }
 
-    /// The ids of all documents and sealed files that were seen.
+    /// The keys of all documents and sealed files that were seen.
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
-    pub fn all_ids(&self) -> Result<Vec<(SeenKind, [u8; 16])>, TrustError> {
+    pub fn all_keys(&self) -> Result<Vec<(SeenKind, PinKey)>, TrustError> {
         let folder = self.dir().join("documents");
         let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
-        let document = |name: &std::ffi::OsString| from_hex(&name.to_string_lossy()).ok();
-        let documents = names.iter().filter_map(document);
-        let mut all: Vec<_> = documents.map(|id| (SeenKind::Document, id)).collect();
-        for (key, _) in self.files().all()? {
-            let id =
-                from_hex(&key).map_err(|_| damaged(&self.files_dir(), "an id does not read"))?;
-            all.push((SeenKind::File, id));
-        }
-        Ok(all)
+        let names = names.iter().map(|name| name.to_string_lossy());
+        let documents = names.filter(|name| name.contains('-') && !name.starts_with('.'));
+        let documents = documents.map(|name| (SeenKind::Document, PinKey(name.into_owned())));
+        let files = self.files().all()?.into_iter();
+        let files = files.map(|(key, _)| (SeenKind::File, PinKey(key)));
+        Ok(documents.chain(files).collect())
     }
 
-    pub(super) fn document_file(&self, id: &[u8; 16]) -> PathBuf {
-        self.dir().join("documents").join(hex(id))
+    pub(super) fn document_file(&self, key: &PinKey) -> PathBuf {
+        self.dir().join("documents").join(&key.0)
     }
 
     fn files_dir(&self) -> PathBuf {
@@ -327,13 +373,13 @@ mod tests {
             values,
         };
         pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
-        assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), pin);
+        assert_eq!(pins.document(&[2; 16], "prod/web").unwrap().unwrap(), pin);
         let many: Vec<_> = (0..50).map(|n| ([n; 16], pin.clone().into())).collect();
         pins.set_documents(&many).unwrap();
-        assert_eq!(pins.all_ids().unwrap().len(), 50);
+        assert_eq!(pins.all_keys().unwrap().len(), 50);
         for number in [0, 1, 150, 299] {
             let found = pins
-                .value(&[2; 16], &format!("NAME_{number}"))
+                .value((&[2; 16], "prod/web"), &format!("NAME_{number}"))
                 .unwrap()
                 .unwrap();
             assert_eq!(
@@ -343,7 +389,7 @@ mod tests {
             );
         }
         assert!(
-            pins.value(&[2; 16], "NAME_300")
+            pins.value((&[2; 16], "prod/web"), "NAME_300")
                 .unwrap()
                 .unwrap()
                 .values
@@ -355,7 +401,10 @@ mod tests {
             .collect();
         let largest = DocumentPin { values, ..pin };
         pins.set_document(&[2; 16], &largest, Sync::Lazy).unwrap();
-        assert_eq!(pins.document(&[2; 16]).unwrap().unwrap(), largest);
+        assert_eq!(
+            pins.document(&[2; 16], "prod/web").unwrap().unwrap(),
+            largest
+        );
     }
 
     #[test]
@@ -381,14 +430,22 @@ mod tests {
         let document = pin(3, "TOKEN");
         pins.set_document(&[3; 16], &document, Sync::Lazy).unwrap();
         for (id, PinDraft { pin, .. }) in &files {
-            assert_eq!(pins.seen(SeenKind::File, id).unwrap().as_ref(), Some(pin));
+            assert_eq!(
+                pins.seen(SeenKind::File, id, &pin.path).unwrap().as_ref(),
+                Some(pin)
+            );
             let ids = pins.ids_at(&pin.path, SeenKind::File).unwrap();
             assert_eq!(ids, [*id]);
         }
-        assert_eq!(pins.document(&[3; 16]).unwrap(), Some(document));
-        assert_eq!(pins.document(&[4; 16]).unwrap(), None);
-        assert_eq!(pins.seen(SeenKind::File, &[99; 16]).unwrap(), None);
-        assert_eq!(pins.all_ids().unwrap().len(), 51);
+        let seen = |id: u8, path| pins.document(&[id; 16], path).unwrap();
+        assert_eq!(seen(3, "prod/keys/3.key"), Some(document));
+        assert_eq!(seen(4, "prod/keys/3.key"), None);
+        // Another path's document may be signed under the same id.
+        assert_eq!(seen(3, "dev/keys/3.key"), None);
+        let file = |id: u8, path| pins.seen(SeenKind::File, &[id; 16], path).unwrap();
+        assert_eq!(file(99, "prod/keys/9.key"), None);
+        assert_eq!(file(9, "prod/keys/8.key"), None);
+        assert_eq!(pins.all_keys().unwrap().len(), 51);
     }
 
     #[test]
@@ -400,17 +457,20 @@ mod tests {
             ..DocumentPin::default()
         };
         pins.set_document(&[2; 16], &pin, Sync::Lazy).unwrap();
-        let path = pins.document_file(&[2; 16]);
+        let path = pins.document_file(&PinKey::of(&[2; 16], "prod/web"));
         let text = std::fs::read_to_string(&path)
             .unwrap()
             .replace(" 3 ", " 2 ");
         std::fs::write(&path, text).unwrap();
         assert!(matches!(
-            pins.document(&[2; 16]),
+            pins.document(&[2; 16], "prod/web"),
             Err(TrustError::Damaged { .. })
         ));
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .unwrap();
-        assert!(matches!(pins.document(&[2; 16]), Err(TrustError::Fs(_))));
+        assert!(matches!(
+            pins.document(&[2; 16], "prod/web"),
+            Err(TrustError::Fs(_))
+        ));
     }
 }

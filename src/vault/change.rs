@@ -27,6 +27,7 @@ pub use self::adopt::Adopted;
 use self::draft::{Draft, lower};
 pub(super) use self::load::Purpose;
 use self::load::wraps_for;
+pub use self::restore::Restored;
 use super::claim::refused;
 use super::document::Document;
 use super::kind::ValueType;

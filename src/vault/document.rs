@@ -6,6 +6,7 @@ use crate::fs::FsError;
 use crate::lines::{self, Header, Kind, LineError, MAX_FILE, Parsed, Schema};
 use crate::name::{DocumentPath, ValueName};
 use crate::secret::Plain;
+use crate::time::Moment;
 
 use super::VaultError;
 use super::head::{HEAD_KEYS, Head};
@@ -248,6 +249,23 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn left_with(&self, record: &Record) -> Option<Vec<String>> {
         self.retired_of(record).map(|retired| retired.left.clone())
+    }
+
+    /// Who could read what was handed in at a moment and has left since. Of keys that are kept no more, nobody is
+    /// known.
+    #[must_use]
+    pub(super) fn left_since(&self, handed_in: Moment) -> Vec<String> {
+        let ended = |retired: &&Retired| retired.ended_after(handed_in);
+        let mut left: Vec<String> = self
+            .head
+            .retired
+            .iter()
+            .filter(ended)
+            .flat_map(|retired| retired.left.iter().cloned())
+            .collect();
+        left.sort();
+        left.dedup();
+        left
     }
 
     /// The commitment to the key that a record is sealed under, as it enters what was signed.

@@ -69,6 +69,12 @@ pub enum VaultError {
     OlderDocument { path: String, here: u64, seen: u64 },
     #[error("`{path}` here is an older document than one that this machine has seen there")]
     OtherDocument { path: String },
+    #[error("{why}")]
+    Stale { why: String },
+    #[error(
+        "the data key of `{path}` here does not follow from the one that this machine has seen"
+    )]
+    OtherBranch { path: String },
     #[error("`{name}` jumped from number {seen} to {here}")]
     Jump { name: String, here: u64, seen: u64 },
     #[error("`{name}` is not here, and this machine has seen rev {seen} of it")]
@@ -159,6 +165,7 @@ impl Explain for VaultError {
             Self::Older { .. }
             | Self::OlderDocument { .. }
             | Self::OtherDocument { .. }
+            | Self::OtherBranch { .. }
             | Self::Jump { .. } => Code::Rollback,
             Self::TooLarge { .. }
             | Self::TooLargeToRotate { .. }
@@ -167,7 +174,7 @@ impl Explain for VaultError {
             | Self::Clash { .. }
             | Self::OtherShape { .. }
             | Self::IsDocument(_) => Code::Usage,
-            Self::Exists(_) => Code::Conflict,
+            Self::Exists(_) | Self::Stale { .. } => Code::Conflict,
             Self::CannotWrap { .. } => Code::Backend,
             Self::NotByServer { error, .. } | Self::NotToServer { error, .. } => error.code(),
             Self::NotVerified(_) => Code::IoErr,
@@ -194,6 +201,10 @@ impl Explain for VaultError {
             Self::OtherDocument { .. } => {
                 vec!["two branches founded it apart, and everybody goes by one of the two".into()]
             }
+            Self::OtherBranch { .. } => vec![
+                "it was changed on a branch that did not know of that one; who had left by then may read what is sealed here"
+                    .into(),
+            ],
             Self::Jump { .. } => vec![
                 "it is signed by a writer; somebody may have counted it up so that no next number is left"
                     .into(),
@@ -250,7 +261,15 @@ impl Explain for VaultError {
                 format!("`clws secret restore {name}` if the older one is meant, as after `git revert`"),
                 format!("`clws secret get {name} --at HEAD` looks at the past"),
             ],
-            Self::OlderDocument { .. } => vec!["git merge main".into()],
+            Self::OlderDocument { path, .. } => vec![
+                "git merge main".into(),
+                format!("`clws secret restore {path}` if this one is meant; it gets a new data key"),
+            ],
+            Self::OtherBranch { path } => vec![
+                "git merge main".into(),
+                format!("`clws secret accept {path}` if a colleague made it the one that counts"),
+                format!("`clws secret restore {path}` if you mean this one; it gets a new data key"),
+            ],
             Self::OtherDocument { path } => vec![
                 "git merge main".into(),
                 format!("`clws secret restore {path}` if this one is meant"),

@@ -69,16 +69,6 @@ impl Head {
         })
     }
 
-    /// The same record under a new number, signed by somebody else.
-    pub(super) fn sign_again(
-        &self,
-        place: &Place,
-        signer: &dyn Signs,
-    ) -> Result<Self, crate::error::Error> {
-        let kept = (self.policy.clone(), self.retired.clone());
-        Self::sign(place, self.seq + 1, self.key_id, kept, signer)
-    }
-
     pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
         let table = parsed.only("document")?;
         if table.number("format")? != 1 {
@@ -125,6 +115,13 @@ impl Head {
             &self.policy,
             signer,
         )
+    }
+
+    /// Whether its data key is one that was seen, or took that one's place: a key that is changed is kept for a
+    /// while by the next ones.
+    pub(super) fn follows_key(&self, key_id: &str) -> bool {
+        let old = self.retired.iter().map(|retired| &retired.key_id);
+        old.chain([&self.key_id]).any(|known| hex(known) == key_id)
     }
 
     /// Who left with an old key, if that is kept.

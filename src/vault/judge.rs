@@ -155,7 +155,7 @@ impl Vault {
         };
         let mut marks = Vec::new();
         for id in pins.ids_at(path, kind)? {
-            let pin = pins.seen(kind, &id)?.unwrap_or_default();
+            let pin = pins.seen(kind, &id, path)?.unwrap_or_default();
             marks.extend(match name {
                 "" => pin.values.into_values().max(),
                 name => pin.values.get(name).copied(),
@@ -173,8 +173,9 @@ impl Vault {
 
     /// The id of what is founded at a path, and what was seen under it.
     ///
-    /// What lay there before and is gone without a tombstone keeps its id, so that its numbers go on.
-    /// Under a fresh id they would begin anew, and whoever brings the old one back would not be seen.
+    /// Of what lay there before and is gone without a tombstone the numbers go on: else whoever brings the old one
+    /// back would not be seen. A file keeps its id, too. A document gets another one, since its new data key follows
+    /// from none that was seen.
     pub(super) fn id_for(
         &self,
         path: &str,
@@ -183,16 +184,16 @@ impl Vault {
         let pins = &self.trust().pins;
         let mut seen = Vec::new();
         for id in pins.ids_at(path, kind)? {
-            let pin = pins.seen(kind, &id)?.filter(|pin| pin.path == path);
-            seen.extend(pin.map(|pin| (id, pin)));
+            seen.extend(pins.seen(kind, &id, path)?.map(|pin| (id, pin)));
         }
         // Of several, founded on branches that did not know each other, the one that everybody goes by.
         let newest = seen
             .into_iter()
             .max_by_key(|(id, pin)| (pin.values.get(FILE_RECORD).copied(), pin.seq, *id));
-        match newest {
-            Some(newest) => Ok(newest),
-            None => Ok((self.world().random()?, DocumentPin::default())),
+        match (newest, kind) {
+            (Some(newest), SeenKind::File) => Ok(newest),
+            (Some((_, pin)), SeenKind::Document) => Ok((self.world().random()?, pin)),
+            (None, _) => Ok((self.world().random()?, DocumentPin::default())),
         }
     }
 
@@ -200,7 +201,7 @@ impl Vault {
     /// changed.
     ///
     /// # Errors
-    /// [`VaultError::OlderDocument`], [`VaultError::Jump`].
+    /// As [`Self::demand_newest_head`].
     pub fn judge_head_order(
         &self,
         document: &Document<'_>,
@@ -215,9 +216,10 @@ impl Vault {
             {
                 Ok(None)
             }
-            Err(error @ VaultError::OtherDocument { .. })
-                if self.passes(path.as_str(), || "founded apart from the newest".to_owned())
-                    || self.trust().accepted.rollback(&path.scope()) == Rollback::Warn =>
+            Err(error @ (VaultError::OtherDocument { .. } | VaultError::OtherBranch { .. }))
+                if self.passes(path.as_str(), || {
+                    "of another branch than the newest".to_owned()
+                }) || self.trust().accepted.rollback(&path.scope()) == Rollback::Warn =>
             {
                 Ok(Some(error.to_string()))
             }
@@ -233,10 +235,12 @@ impl Vault {
     }
 
     /// Refuses to seal into a document from before its data key was changed: those who left could read
-    /// what is sealed under the old one. Refuses one that lost against another of its path, too.
+    /// what is sealed under the old one. Refuses one that lost against another of its path, too, and one whose key
+    /// was changed apart from the one that was seen.
     ///
     /// # Errors
-    /// [`VaultError::OlderDocument`], [`VaultError::OtherDocument`], [`VaultError::Jump`].
+    /// [`VaultError::OlderDocument`], [`VaultError::OtherDocument`], [`VaultError::OtherBranch`],
+    /// [`VaultError::Jump`].
     pub fn demand_newest_head(
         &self,
         document: &Document<'_>,
@@ -268,17 +272,27 @@ impl Vault {
         Ok(others.into_iter().map(|(id, pin)| (pin.seq, id)).max())
     }
 
-    /// Whether a document lost against another that was seen at its path.
+    /// Why a document as it lies here is not the newest of its path, if it is not.
     ///
     /// # Errors
-    /// [`VaultError`] if it does not read.
-    pub fn lost_document(&self, path: &DocumentPath) -> Result<bool, Error> {
+    /// [`VaultError`] if it does not read, or jumped.
+    pub fn lost_document(&self, path: &DocumentPath) -> Result<Option<VaultError>, Error> {
         let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let document = Document::parse(&bytes, path, self.id())?;
-        let error = self.demand_newest_head(&document, None).err();
-        Ok(matches!(error, Some(VaultError::OtherDocument { .. })))
+        let pin = self
+            .trust()
+            .pins
+            .document(&document.head.id, path.as_str())?;
+        match self.demand_newest_head(&document, pin.as_ref()) {
+            Err(
+                lost @ (VaultError::OtherDocument { .. }
+                | VaultError::OlderDocument { .. }
+                | VaultError::OtherBranch { .. }),
+            ) => Ok(Some(lost)),
+            judged => Ok(judged.map(|()| None)?),
+        }
     }
 
     pub(super) fn demand_head_number(
@@ -287,19 +301,31 @@ impl Vault {
         pin: Option<&DocumentPin>,
     ) -> Result<(), VaultError> {
         let (here, path) = (document.head.seq, &document.place.path);
-        match pin.map(|pin| pin.seq) {
-            Some(seen) if here < seen => Err(VaultError::OlderDocument {
+        let Some(pin) = pin.filter(|pin| pin.seq > 0) else {
+            return Ok(());
+        };
+        if here < pin.seq {
+            return Err(VaultError::OlderDocument {
                 path: path.to_string(),
                 here,
-                seen,
-            }),
-            Some(seen) if seen > 0 && here - seen > MOST_AT_ONCE => Err(VaultError::Jump {
+                seen: pin.seq,
+            });
+        }
+        if here - pin.seq > MOST_AT_ONCE {
+            return Err(VaultError::Jump {
                 name: path.to_string(),
                 here,
-                seen,
-            }),
-            _ => Ok(()),
+                seen: pin.seq,
+            });
         }
+        // Two branches may each have changed the key. Of the one that was not seen nobody knows here who left before
+        // it was made.
+        if !document.head.follows_key(&pin.key_id) {
+            return Err(VaultError::OtherBranch {
+                path: path.to_string(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -339,7 +365,7 @@ fn shown(mark: &RecordMark) -> String {
     format!("rev {} of {}", mark.rev, mark.changed)
 }
 
-fn older(name: &dyn Display, here: &RecordMark, seen: &RecordMark) -> VaultError {
+pub(super) fn older(name: &dyn Display, here: &RecordMark, seen: &RecordMark) -> VaultError {
     VaultError::Older {
         name: name.to_string(),
         here: shown(here),

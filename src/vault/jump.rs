@@ -1,30 +1,55 @@
-//! Numbers that went further than is believed without a person.
+//! What a person says to where this machine would not go by itself: a number that went further than is believed, a
+//! data key of another branch.
 
 use crate::crypto::hex;
 use crate::error::Error;
 use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
-use crate::name::SecretName;
-use crate::text::clean;
+use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
+use crate::recipients::Rights;
+use crate::text::clean_line;
 use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
+use super::VaultError;
 use super::document::Document;
-use super::judge::{MOST_AT_ONCE, is_jump};
+use super::judge::is_jump;
 use super::open::Vault;
 use super::sidecar::Sidecar;
 
-/// A record whose number jumped, verified otherwise.
+/// What a person is asked to believe, verified otherwise.
 #[derive(Debug)]
 pub struct Jump {
-    /// The greatest number that was seen.
-    pub seen: u64,
-    /// The number that it has.
-    pub here: u64,
+    /// What it is.
+    pub leap: Leap,
     /// Who signed it.
     pub signer: String,
     id: [u8; 16],
+    path: String,
     head: Option<(u64, String, [u8; 32])>,
-    record: (String, RecordMark),
+    record: Option<(String, RecordMark)>,
+}
+
+/// How something went further than is believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leap {
+    /// A number jumped.
+    Number {
+        /// The greatest that was seen.
+        seen: u64,
+        /// What is here.
+        here: u64,
+    },
+    /// A document's data key was changed apart from the one that was seen.
+    Branch,
+}
+
+/// What is asked about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Leaping {
+    /// A document's own line.
+    Document(DocumentPath),
+    /// A value or file, and the line of the document that it is in.
+    Secret(SecretName),
 }
 
 impl Vault {
@@ -32,53 +57,84 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError`] if it does not count otherwise.
-    pub fn jump_of(&self, secret: &SecretName) -> Result<Option<Jump>, Error> {
+    pub fn jump_of(&self, what: &Leaping) -> Result<Option<Jump>, Error> {
         self.demand_pin(true)?;
-        let missing = || self.missing(secret);
-        let rights = self.rights(secret.ruled_path())?;
+        match what {
+            Leaping::Document(path) => self.jump_in(path, None),
+            Leaping::Secret(SecretName::Value(path, name)) => self.jump_in(path, Some(name)),
+            Leaping::Secret(SecretName::File(path)) => self.jump_of_file(path),
+        }
+    }
+
+    fn jump_in(
+        &self,
+        path: &DocumentPath,
+        name: Option<&ValueName>,
+    ) -> Result<Option<Jump>, Error> {
+        let rights = self.rights(path.as_str())?;
+        let bytes = self.tree().read(&path.to_file(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| self.missing(path))?;
+        let document = Document::parse(&bytes, path, self.id())?;
         let pins = &self.trust().pins;
-        let (id, head, record, signer, pin) = match secret {
-            SecretName::Value(path, name) => {
-                let bytes = self.tree().read(&path.to_file(), MAX_FILE)?;
-                let bytes = bytes.ok_or_else(missing)?;
-                let document = Document::parse(&bytes, path, self.id())?;
-                let pin = pins.document(&document.head.id)?.unwrap_or_default();
-                let hash = self.judge_head(&document, &rights, Some(&pin.hash))?;
-                let record = document.record(name)?.ok_or_else(missing)?;
-                let judged = self.judge_record(&document, &record, &rights, None)?;
-                let head = (document.head.seq, hex(&document.head.key_id), hash);
-                let signer = clean(&record.signed.party);
-                let record = (name.to_string(), judged.mark);
-                (document.head.id, Some(head), record, signer, pin)
-            }
-            SecretName::File(path) => {
-                let bytes = self.tree().read(&path.to_sidecar(), MAX_FILE)?;
-                let sidecar = Sidecar::parse(&bytes.ok_or_else(missing)?, path)?;
-                let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
-                let judged = self.judge_sidecar(&sidecar, &rights, None)?;
-                let signer = clean(&sidecar.signed.party);
-                let record = (FILE_RECORD.to_owned(), judged.mark);
-                (sidecar.id, None, record, signer, pin)
-            }
+        let pin = pins.document(&document.head.id, path.as_str())?;
+        let pin = pin.unwrap_or_default();
+        let hash = self.judge_head(&document, &rights, Some(&pin.hash))?;
+        let of_head = match self.demand_head_number(&document, Some(&pin)) {
+            Err(VaultError::Jump { here, seen, .. }) => Some(Leap::Number { seen, here }),
+            Err(VaultError::OtherBranch { .. }) => Some(Leap::Branch),
+            judged => judged.map(|()| None)?,
         };
-        let known = pin.values.get(&record.0);
-        let head_jumped = head
-            .as_ref()
-            .filter(|(seq, ..)| pin.seq > 0 && seq.saturating_sub(pin.seq) > MOST_AT_ONCE);
-        let (seen, here) = match (known, head_jumped) {
-            (Some(known), _) if is_jump(&record.1, Some(known)) => {
-                (known.seq.max(known.rev), record.1.seq.max(record.1.rev))
-            }
-            (_, Some((seq, ..))) => (pin.seq, *seq),
-            _ => return Ok(None),
+        let value = match name {
+            Some(name) => Some(self.jump_of_value((&document, &rights), name, &pin)?),
+            None => None,
         };
+        let of_value = value.as_ref().and_then(|(leap, ..)| *leap);
+        let Some(leap) = of_value.or(of_head) else {
+            return Ok(None);
+        };
+        let signed = value.as_ref().map(|(_, _, signer)| signer.as_str());
         Ok(Some(Jump {
-            seen,
-            here,
-            signer,
-            id,
-            head,
-            record,
+            leap,
+            signer: clean_line(signed.unwrap_or(&document.head.signed.party)),
+            id: document.head.id,
+            path: path.to_string(),
+            head: Some((document.head.seq, hex(&document.head.key_id), hash)),
+            record: name
+                .zip(value)
+                .map(|(name, (_, mark, _))| (name.to_string(), mark)),
+        }))
+    }
+
+    /// How a value jumped if it did, what it is compared by, and who signed it.
+    fn jump_of_value(
+        &self,
+        (document, rights): (&Document<'_>, &Rights),
+        name: &ValueName,
+        pin: &DocumentPin,
+    ) -> Result<(Option<Leap>, RecordMark, String), Error> {
+        let missing = || self.missing(&format!("{}/{name}", document.place.path));
+        let record = document.record(name)?.ok_or_else(missing)?;
+        let mark = self.judge_record(document, &record, rights, None)?.mark;
+        let leap = number_leap(&mark, pin.values.get(name.as_str()));
+        Ok((leap, mark, record.signed.party))
+    }
+
+    fn jump_of_file(&self, path: &FilePath) -> Result<Option<Jump>, Error> {
+        let rights = self.rights(path.as_str())?;
+        let bytes = self.tree().read(&path.to_sidecar(), MAX_FILE)?;
+        let bytes = bytes.ok_or_else(|| self.missing(path))?;
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        let pins = &self.trust().pins;
+        let pin = pins.file(&sidecar.id, path.as_str())?.unwrap_or_default();
+        let mark = self.judge_sidecar(&sidecar, &rights, None)?.mark;
+        let leap = number_leap(&mark, pin.values.get(FILE_RECORD));
+        Ok(leap.map(|leap| Jump {
+            leap,
+            signer: clean_line(&sidecar.signed.party),
+            id: sidecar.id,
+            path: path.to_string(),
+            head: None,
+            record: Some((FILE_RECORD.to_owned(), mark)),
         }))
     }
 
@@ -93,15 +149,27 @@ impl Vault {
             Some(_) => SeenKind::Document,
             None => SeenKind::File,
         };
-        let mut pin: DocumentPin = pins.seen(kind, &jump.id)?.unwrap_or_default();
-        if let Some((seq, key_id, hash)) = jump.head
-            && seq > pin.seq
+        let pin = pins.seen(kind, &jump.id, &jump.path)?;
+        let mut pin = pin.unwrap_or_default();
+        pin.path = jump.path;
+        if let Some(head) = jump.head
+            && head.0 >= pin.seq
         {
-            (pin.seq, pin.key_id, pin.hash) = (seq, key_id, hash);
+            (pin.seq, pin.key_id, pin.hash) = head;
         }
-        let (name, mark) = jump.record;
-        let known = pin.values.entry(name).or_insert(mark);
-        *known = (*known).max(mark);
+        if let Some((name, mark)) = jump.record {
+            let known = pin.values.entry(name).or_insert(mark);
+            *known = (*known).max(mark);
+        }
         Ok(pins.set_document(&jump.id, &pin, Sync::Disk)?)
     }
+}
+
+fn number_leap(here: &RecordMark, known: Option<&RecordMark>) -> Option<Leap> {
+    known
+        .filter(|known| is_jump(here, Some(known)))
+        .map(|known| Leap::Number {
+            seen: known.seq.max(known.rev),
+            here: here.seq.max(here.rev),
+        })
 }

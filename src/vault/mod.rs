@@ -43,7 +43,7 @@ mod unseal;
 mod usable;
 mod wrap;
 
-pub use change::{Adopted, Change, NewValue, ToRecipient, Work};
+pub use change::{Adopted, Change, NewValue, Restored, ToRecipient, Work};
 pub use claim::{Claim, refused};
 pub use document::{DOCUMENT_SCHEMA, Document};
 pub use error::VaultError;
@@ -52,7 +52,7 @@ pub use file::NewFile;
 pub use give::verify_given;
 pub use head::Head;
 pub use judge::{Judged, MOST_AT_ONCE, Notice, is_jump};
-pub use jump::Jump;
+pub use jump::{Jump, Leap, Leaping};
 pub use kind::{Literal, MAX_VALUE, ValueType};
 pub use listing::{Found, Listed};
 pub use many::{Anew, ToSeal};

@@ -37,7 +37,7 @@ impl Vault {
                 let rights = rights()?;
                 let document = Document::parse(&bytes, path, self.id())?;
                 let pin = pins
-                    .value(&document.head.id, name.as_str())?
+                    .value((&document.head.id, path.as_str()), name.as_str())?
                     .unwrap_or_default();
                 self.judge_head(&document, &rights, Some(&pin.hash))?;
                 let older = self.judge_head_order(&document, Some(&pin))?;

@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
             .vault
             .trust()
             .pins
-            .value(&document.head.id, name.as_str())?;
+            .value((&document.head.id, path.as_str()), name.as_str())?;
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
@@ -266,7 +266,11 @@ impl<'a> Reader<'a> {
         };
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let rights = self.vault.rights(path.as_str())?;
-        let pin = self.vault.trust().pins.document(&document.head.id)?;
+        let pin = self
+            .vault
+            .trust()
+            .pins
+            .document(&document.head.id, path.as_str())?;
         let head = self
             .vault
             .judge_head(&document, &rights, pin.as_ref().map(|pin| &pin.hash))?;
@@ -392,7 +396,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Error> {
         let head_news = match (pin, &head) {
             (None, _) => true,
-            (Some(pin), Some((seq, _, hash))) => *seq >= pin.seq && *hash != pin.hash,
+            (Some(pin), Some(head)) => is_newer(head, pin) && head.2 != pin.hash,
             (Some(_), None) => false,
         };
         if !self.vault.moves_pins() || (seen.is_empty() && !head_news) {
@@ -407,12 +411,12 @@ impl<'a> Reader<'a> {
             Some(_) => SeenKind::Document,
             None => SeenKind::File,
         };
-        let mut now = pins.seen(kind, id)?.unwrap_or_default();
+        let mut now = pins.seen(kind, id, path)?.unwrap_or_default();
         path.clone_into(&mut now.path);
-        if let Some((seq, key_id, hash)) = head
-            && seq >= now.seq
+        if let Some(head) = head
+            && is_newer(&head, &now)
         {
-            (now.seq, now.key_id, now.hash) = (seq, key_id, hash);
+            (now.seq, now.key_id, now.hash) = head;
         }
         for (name, mark) in seen {
             let known = now.values.entry(name).or_insert(mark);
@@ -420,6 +424,12 @@ impl<'a> Reader<'a> {
         }
         Ok(pins.set_document(id, &now, Sync::Lazy)?)
     }
+}
+
+/// Whether a document's line may take the place of the one that a pin has: of two that branches wrote under one
+/// number and with keys of their own, the first one stays.
+fn is_newer((seq, key_id, _): &(u64, String, [u8; 32]), pin: &DocumentPin) -> bool {
+    *seq > pin.seq || (*seq == pin.seq && *key_id == pin.key_id)
 }
 
 /// Why a document has no such value.

@@ -84,6 +84,12 @@ impl Retired {
         })
     }
 
+    /// Whether what was sealed to all readers at a moment could be read by those who left with this key. A
+    /// submitter's clock says the moment, to the second, so that the same second counts.
+    pub(super) fn ended_after(&self, sealed: Moment) -> bool {
+        self.until.seconds() - KEPT >= sealed.seconds()
+    }
+
     /// Opens the old key with the current one.
     ///
     /// # Errors

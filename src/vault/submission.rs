@@ -9,8 +9,8 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::stream::{open_file, seal_file};
 use crate::crypto::{List, decode_base64, encode_base64, field, pad, sha256, unpad};
 use crate::error::Error;
-use crate::lines::{self, LineError, Table, Value};
-use crate::name::ValueName;
+use crate::lines::{self, LineError, MAX_FILE, Table, Value};
+use crate::name::{DocumentPath, ValueName};
 use crate::recipients::{Rights, Sealing};
 use crate::secret::Plain;
 use crate::time::Moment;
@@ -188,6 +188,31 @@ impl Document<'_> {
 }
 
 impl Vault {
+    /// What a writer should know before a value that was handed in is taken over: that another one is there than the
+    /// one it was meant to replace. So it is, too, where somebody puts back what was taken over long ago.
+    ///
+    /// # Errors
+    /// [`VaultError`] if the document does not read, or no submitter signed it.
+    pub fn stale_submission(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<Option<Notice>, Error> {
+        let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(None);
+        };
+        let document = Document::parse(&bytes, path, self.id())?;
+        let submissions = document.submissions()?;
+        let Some(submission) = submissions.iter().find(|one| one.name == *name) else {
+            return Ok(None);
+        };
+        let rights = self.rights(path.as_str())?;
+        self.claim_of_submission(&document, submission, &rights)?
+            .verify()?;
+        let rev = document.record(name)?.map_or(0, |record| record.rev);
+        Ok(notice(&format!("{path}/{name}"), submission, rev))
+    }
+
     /// The claim of what was handed in: by a current submitter.
     ///
     /// # Errors
@@ -228,7 +253,7 @@ impl Vault {
 pub(super) fn notice(path: &str, submission: &Submission, rev: u64) -> Option<Notice> {
     (submission.rev != rev).then(|| {
         format!(
-            "`{path}` was handed in to replace rev {}, and rev {rev} was there",
+            "`{path}` was handed in to replace rev {}, and rev {rev} is there",
             submission.rev
         )
     })

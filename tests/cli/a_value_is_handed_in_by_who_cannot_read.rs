@@ -2,6 +2,7 @@
 //! opens them, and nothing counts before a writer took it over.
 
 use crate::lab::Lab;
+use crate::terminal::Terminal;
 
 /// Ada reads and writes, ben only hands in, eve may nothing.
 fn lab() -> Lab {
@@ -112,12 +113,17 @@ fn it_can_be_thrown_away_and_a_later_one_replaces_an_earlier() {
     let text = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
     assert_eq!(text.matches("[submission.").count(), 1);
     let lab = lab.secret("dev/web/TOKEN", "meanwhile");
-    let taken = lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    // It may have been put back, so that no script takes it over.
+    let refused = lab.clws("secret adopt dev/web/TOKEN --yes").exits(15);
     assert!(
-        taken.err.contains("to replace rev 1, and rev 2 was there"),
+        refused.err.contains("to replace rev 1, and rev 2 is there"),
         "{}",
-        taken.err
+        refused.err
     );
+    let mut terminal = Terminal::start(lab.clws("secret adopt dev/web/TOKEN").command());
+    terminal.shows("vouch for `dev/web/TOKEN`").types("y\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, 0, "{shown}");
     assert_eq!(
         lab.clws("secret get dev/web/TOKEN").succeeds().text(),
         "second"
@@ -129,6 +135,32 @@ fn it_can_be_thrown_away_and_a_later_one_replaces_an_earlier() {
         "second"
     );
     lab.clws("secret adopt dev/web/TOKEN --drop").exits(18);
+}
+
+#[test]
+fn what_somebody_could_read_who_left_since_says_so() {
+    let lab = lab();
+    lab.clws("access grant eve dev --read --yes").succeeds();
+    hand_in(&lab, "TOKEN", "handed-in");
+    hand_in(&lab, "FRESH", "quite-new");
+    lab.clws("recipient remove eve --yes").succeeds();
+    for name in ["TOKEN", "FRESH"] {
+        let taken = lab
+            .clws(&format!("secret adopt dev/web/{name} --yes"))
+            .succeeds();
+        assert!(taken.err.contains("eve could read it"), "{}", taken.err);
+    }
+    let text = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    assert_eq!(text.matches("exposed = \"eve left ").count(), 2, "{text}");
+    let due = lab.clws("rotate --due --dry-run").succeeds().text();
+    for name in ["TOKEN", "FRESH"] {
+        assert!(due.contains(&format!("dev/web/{name}")), "{due}");
+    }
+    // What is handed in later is known to nobody who left.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    hand_in(&lab, "TOKEN", "later");
+    let taken = lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    assert!(!taken.err.contains("eve"), "{}", taken.err);
 }
 
 #[test]

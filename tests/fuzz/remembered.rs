@@ -10,7 +10,7 @@ use clws::fleet::inventory;
 use clws::fleet::{HostKeyText, Revoked, SshConfig};
 use clws::fs::Journal;
 use clws::scan::Baseline;
-use clws::trust::Pins;
+use clws::trust::{PinKey, Pins};
 use clws::world::{Clock, World};
 
 use crate::drive::{fuzz, said};
@@ -63,14 +63,17 @@ fn pins() {
         "00000000",
         "\n\n",
     ];
+    let key = PinKey::of(&[7; 16], "dev/web");
     fuzz("pins", &[&document, &trust], &words, |text| {
-        write(&pins.dir().join("documents").join("07".repeat(16)), text);
+        write(&pins.dir().join("documents").join(key.to_string()), text);
         write(&pins.dir().join("trust"), text);
-        let one = said(&pins.value(&[7; 16], "TOKEN"));
-        let drafted = pins.draft(&[7; 16]).and_then(|draft| draft.mark("TOKEN"));
+        let one = said(&pins.value((&[7; 16], "dev/web"), "TOKEN"));
+        let drafted = pins
+            .draft(&[7; 16], "dev/web")
+            .and_then(|draft| draft.mark("TOKEN"));
         format!(
             "{}; {one}; {}; {}",
-            said(&pins.document(&[7; 16])),
+            said(&pins.document(&[7; 16], "dev/web")),
             said(&drafted),
             said(&pins.chain())
         )

@@ -17,6 +17,7 @@ mod forge;
 mod scene;
 
 mod a_join_is_forged;
+mod a_key_from_another_branch;
 mod a_reader_is_injected;
 mod a_signature_is_reused_elsewhere;
 mod a_value_is_forged;

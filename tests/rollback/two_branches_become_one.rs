@@ -297,6 +297,24 @@ fn two_new_keys_are_refused_with_a_way_that_works() {
     lab.clws("secret restore dev/web/MIKE --from MERGE_HEAD")
         .succeeds();
     lab.clws("rekey dev/web --yes").succeeds();
+    // Ben's machine went by his own key, which this one does not follow from.
+    let got = lab.clws("secret get dev/web/MIKE").by("ben").succeeds();
+    assert!(
+        got.err.contains("does not follow from the one"),
+        "{}",
+        got.err
+    );
+    let refused = lab
+        .clws("secret set dev/web/MIKE")
+        .by("ben")
+        .stdin(b"more")
+        .exits(14);
+    assert!(
+        refused.err.contains("`clws secret accept dev/web`"),
+        "{}",
+        refused.err
+    );
+    lab.clws("secret accept dev/web --yes").by("ben").succeeds();
     reads(&lab, "MIKE", "by ben");
     reads(&lab, "BASE", "begin");
     lab.clws("check --full").succeeds();

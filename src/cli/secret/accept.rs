@@ -1,33 +1,47 @@
-//! `clws secret accept`: a number that jumped is believed.
+//! `clws secret accept`: a person says that what this machine would not believe is as it should be.
 
 use clap::Args;
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::name::SecretPath;
+use crate::name::{SecretName, SecretPath};
+use crate::vault::{Found, Leap, Leaping};
 
-/// Believe a number that went further than this machine lets pass by itself
+/// Believe what this machine does not let pass by itself: a number that jumped, another branch's data key
 ///
 /// Numbers only ever grow, and a writer could count one up so far that no next one is left. A jump by
-/// more than 1,000 is therefore refused until a person has seen it. Only this machine's memory changes.
+/// more than 1,000 is therefore refused until a person has seen it. So is a document whose data key was changed on a
+/// branch that did not know of the key that this machine has seen. Only this machine's memory changes.
 #[derive(Args, Debug)]
 pub(crate) struct AcceptArgs {
-    /// The value or file
+    /// The value, file or document
     path: SecretPath,
 }
 
 pub(crate) fn run(args: &AcceptArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
-    let secret = vault.find_secret(&args.path)?;
-    let Some(jump) = vault.jump_of(&secret)? else {
-        cx.ui.say(&format!("{secret} did not jump"));
+    let what = match vault.find(&args.path)? {
+        Found::Document(path) => Leaping::Document(path),
+        Found::Value(path, name) => Leaping::Secret(SecretName::Value(path, name)),
+        Found::File(path) => Leaping::Secret(SecretName::File(path)),
+        Found::Folder(name) => return Err(vault.missing(&name).into()),
+    };
+    let path = &args.path;
+    let Some(jump) = vault.jump_of(&what)? else {
+        cx.ui.say(&format!("{path} did not jump"));
         return Ok(());
     };
-    cx.ui.confirm(&format!(
-        "{secret} went from number {} to {}, signed by {}: believe it?",
-        jump.seen, jump.here, jump.signer
-    ))?;
+    let signer = &jump.signer;
+    cx.ui.confirm(&match jump.leap {
+        Leap::Number { seen, here } => {
+            format!("{path} went from number {seen} to {here}, signed by {signer}: believe it?")
+        }
+        Leap::Branch => format!(
+            "the data key of {path}, signed by {signer}, does not follow from the one that was seen; who had left \
+             by then may read what is sealed there: believe it?"
+        ),
+    })?;
     vault.accept_jump(jump)?;
-    cx.ui.say(&format!("{secret} is taken as it is"));
+    cx.ui.say(&format!("{path} is taken as it is"));
     Ok(())
 }

@@ -12,7 +12,8 @@ use crate::vault::{Adopted, VaultError};
 ///
 /// One that was handed in by somebody who cannot read here, one that was added on a branch while the
 /// document's key was changed, or one whose signer may not write here any more. It is sealed and signed anew
-/// by you.
+/// by you. One that was handed in for another value than the one that is there now is asked about on a terminal,
+/// whatever `--yes` says: it may have been put back.
 #[derive(Args, Debug)]
 pub(crate) struct AdoptArgs {
     /// The value, as `scope/document/name`
@@ -44,24 +45,23 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
         ));
         return Ok(());
     }
-    cx.ui
-        .confirm(&format!("vouch for `{path}/{name}` as it lies there?"))?;
+    let stale = vault.stale_submission(&path, &name)?;
+    let question = format!("vouch for `{path}/{name}` as it lies there?");
+    match &stale {
+        // It may be one that was taken over before, and was put back.
+        Some(why) => {
+            cx.ui.tell(why);
+            cx.ui
+                .confirm_in_person("to take over an older one", &question)?;
+        }
+        None => cx.ui.confirm(&question)?,
+    }
     let adopted = cx.change(&vault, "secret adopt", |change| {
-        match change.adopt_submission(&path, &name)? {
-            Some(submitted) => Ok(Err(submitted)),
-            None => change.adopt(&path, &name).map(Ok),
+        match change.adopt_submission(&path, &name, stale.is_some())? {
+            Some(handed_in) => Ok(handed_in),
+            None => change.adopt(&path, &name),
         }
     })?;
-    let adopted = match adopted {
-        Ok(adopted) => adopted,
-        Err((by, notice)) => {
-            notice.iter().for_each(|notice| cx.ui.warn(notice));
-            cx.ui.say(&format!(
-                "{path}/{name} is what {by} handed in, sealed and signed by you"
-            ));
-            return Ok(());
-        }
-    };
     cx.ui.say(&match adopted {
         Adopted::Counts => format!("{path}/{name} counts as it is"),
         Adopted::Resealed { left } if left.is_empty() => {
@@ -69,6 +69,13 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
         }
         Adopted::Resealed { left } => format!(
             "{path}/{name} is sealed under the current key; {} could read it: give it a new value",
+            list(&left)
+        ),
+        Adopted::HandedIn { by, left } if left.is_empty() => {
+            format!("{path}/{name} is what {by} handed in, sealed and signed by you")
+        }
+        Adopted::HandedIn { by, left } => format!(
+            "{path}/{name} is what {by} handed in, sealed and signed by you; {} could read it: give it a new value",
             list(&left)
         ),
         Adopted::Vouched { signer } => {

@@ -132,7 +132,7 @@ impl Look<'_> {
             Listed::Document(path) => {
                 let bytes = self.past.read(&path.to_file())?.unwrap_or_default();
                 let document = Document::parse(&bytes, path, self.vault.id())?;
-                let pin = self.seen(|pins| pins.document(&document.head.id));
+                let pin = self.seen(|pins| pins.document(&document.head.id, path.as_str()));
                 let rights = self.vault.trust().accepted.rights(item.path());
                 let readers = rights.map(|rights| rights.readers);
                 let readers = readers.iter().flatten().map(ToString::to_string);

@@ -8,7 +8,7 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, SecretName, SecretPath};
 use crate::text::list;
 use crate::trust::Order;
-use crate::vault::{Document, Found, Past, State, Vault, VaultError, Vouched};
+use crate::vault::{Document, Found, Past, Restored, State, Vault, VaultError, Vouched};
 
 /// Issue an older value again as the newest
 ///
@@ -16,7 +16,8 @@ use crate::vault::{Document, Found, Past, State, Vault, VaultError, Vouched};
 /// what people have seen, and refused. It is sealed and signed anew under the next number, so that every
 /// machine agrees. Who gave it and when stays. What a former writer signed is asked about.
 /// For a document, everything in it that is older than
-/// seen; one of two that branches founded apart becomes the one that counts.
+/// seen; one of two that branches founded apart becomes the one that counts. One from before its data key or its policy
+/// was changed, where the newer one is lost, gets a new data key.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
     /// A value, a sealed file, or a document
@@ -32,19 +33,28 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         Some(rev) => Past::at(&vault, rev)?,
         None => Past::here(&vault),
     };
-    let mut founded_apart = None;
+    let mut lost = None;
     let names = match past.find(&args.path)? {
         Found::Value(document, name) => vec![SecretName::Value(document, name)],
         Found::File(file) => vec![SecretName::File(file)],
         Found::Document(document) => {
-            founded_apart = vault.lost_document(&document)?.then(|| document.clone());
-            differing(&vault, &past, &document, args.from.is_some())?
+            let why = vault.lost_document(&document)?;
+            let is_whole = matches!(
+                why,
+                Some(VaultError::OlderDocument { .. } | VaultError::OtherBranch { .. })
+            );
+            lost = why.map(|why| (document.clone(), why));
+            match is_whole && args.from.is_none() {
+                // All that is older goes with it.
+                true => Vec::new(),
+                false => differing(&vault, &past, &document, args.from.is_some())?,
+            }
         }
         Found::Folder(name) => {
             return Err(vault.missing(&name).into());
         }
     };
-    if names.is_empty() && founded_apart.is_none() {
+    if names.is_empty() && lost.is_none() {
         cx.ui
             .say(&format!("nothing in {} is older than seen", args.path));
         return Ok(());
@@ -61,16 +71,29 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
             ));
         }
     }
+    if let Some((document, why)) = &lost
+        && !matches!(why, VaultError::OtherDocument { .. })
+    {
+        cx.ui.tell(&why.to_string());
+        cx.ui.confirm(&format!(
+            "give `{document}` as it lies here a new data key, as the newest?"
+        ))?;
+    }
     if asks {
         cx.ui
             .confirm(&format!("issue {all} again, as in {place}?"))?;
     }
     let done = cx.change(&vault, "secret restore", |change| {
         let mut done = Vec::new();
-        if let Some(document) = &founded_apart {
-            let seq = change.restore_document(document)?;
+        if let Some((document, _)) = &lost {
+            let Restored { seq, has_new_key } = change.restore_document(document)?;
+            let key = if has_new_key {
+                ", with a new data key"
+            } else {
+                ""
+            };
             done.push(format!(
-                "{document} is the newest of its path, number {seq}"
+                "{document} is the newest of its path, number {seq}{key}"
             ));
         }
         for name in &names {
@@ -105,7 +128,7 @@ fn differing(
     let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
     let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
     let here = Document::parse(&bytes, path, vault.id())?;
-    let pin = vault.trust().pins.document(&here.head.id)?;
+    let pin = vault.trust().pins.document(&here.head.id, path.as_str())?;
     let pin = pin.unwrap_or_default();
     let rights = vault.rights(path.as_str())?;
     let mut names = Vec::new();

@@ -19,6 +19,13 @@ pub enum Adopted {
         /// They.
         left: Vec<String>,
     },
+    /// It was handed in.
+    HandedIn {
+        /// By whom.
+        by: String,
+        /// Who could read it then and has left since.
+        left: Vec<String>,
+    },
     /// It was signed by somebody who may not write here.
     Vouched {
         /// Whoever signed it.
@@ -34,7 +41,8 @@ impl Change<'_> {
     /// value, which somebody sealed who could read the document.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`VaultError`] if it does not open or this author may not write.
+    /// [`VaultError::NotFound`]; [`VaultError::Older`] if a newer one was seen, which is what [`Self::restore`] is
+    /// for; [`VaultError`] if it does not open or this author may not write.
     pub fn adopt(&mut self, path: &DocumentPath, name: &ValueName) -> Result<Adopted, Error> {
         let (vault, author) = (self.vault, self.author);
         let draft = self.draft(path)?;
@@ -58,6 +66,7 @@ impl Change<'_> {
         if is_vouched && left.is_none() {
             return Ok(Adopted::Counts);
         }
+        draft.demand_not_older(&record)?;
         let plain = document.open_record(&record, &draft.data_key)?;
         let vouched = Some(&record).filter(|_| is_vouched);
         let (next_rev, seq) = draft.next(name, vouched)?;

@@ -10,12 +10,12 @@ use crate::lines::{self, Header, MAX_FILE, Parsed, Places};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::secret::Plain;
-use crate::trust::{PinDraft, RecordMark};
+use crate::trust::{Order, PinDraft, RecordMark, compare};
 use crate::vault::VaultError;
 use crate::vault::claim::{Claim, WORTH_A_THREAD};
 use crate::vault::document::Document;
 use crate::vault::head::Head;
-use crate::vault::judge::demand_no_jump;
+use crate::vault::judge::{demand_no_jump, older};
 use crate::vault::open::{Signs, Vault};
 use crate::vault::pending::Pending;
 use crate::vault::place::Place;
@@ -201,6 +201,25 @@ impl Draft {
         Ok(vault.demand_newest(&name, &judged, known)?)
     }
 
+    /// Refuses a record that is older than seen, whoever signed it.
+    pub(super) fn demand_not_older(&self, record: &Record) -> Result<(), VaultError> {
+        let known = self.seen.mark(record.name.as_str())?;
+        let Some(known) = known else { return Ok(()) };
+        let here = RecordMark {
+            rev: record.rev,
+            seq: record.seq,
+            changed: record.changed,
+            hash: known.hash,
+        };
+        match compare(&here, Some(&known)) {
+            Order::Older => {
+                let name = format!("{}/{}", self.place.path, record.name);
+                Err(older(&name, &here, &known))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Two names that differ in case alone would be one file on other systems' exports.
     pub(super) fn check_case(&self, name: &ValueName) -> Result<(), Error> {
         let there = self
@@ -317,6 +336,9 @@ impl Draft {
         let document = Document::parse(bytes, path, vault.id())?;
         let mut seen = self.seen.clone();
         let pin = &mut seen.pin;
+        if document.head.seq < pin.seq {
+            return Err(wrong().into());
+        }
         path.as_str().clone_into(&mut pin.path);
         (pin.seq, pin.key_id) = (document.head.seq, hex(&document.head.key_id));
         pin.hash = self.head_hash;

@@ -26,7 +26,7 @@ impl Change<'_> {
         };
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let pins = &self.vault.trust().pins;
-        let draft = pins.draft(&document.head.id)?;
+        let draft = pins.draft(&document.head.id, path.as_str())?;
         let pin = &draft.pin;
         let head_hash = self.vault.judge_head(&document, &rights, Some(&pin.hash))?;
         self.vault.demand_newest_head(&document, Some(pin))?;

@@ -13,7 +13,7 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, PartyName};
 use crate::secret::Plain;
 use crate::time::Moment;
-use crate::trust::DocumentPin;
+use crate::trust::{DocumentPin, Order};
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
 use crate::vault::file::NewFile;
@@ -44,6 +44,19 @@ impl Change<'_> {
         before: &Vault,
         left: &[PartyName],
     ) -> Result<Vec<Notice>, Error> {
+        let left = left.iter().map(ToString::to_string).collect();
+        self.turn(path, before, left, Meant::Newest)
+    }
+
+    /// As [`Self::rekey`]; for a document that is `meant` as it lies here, values that are older than seen are
+    /// issued again, too.
+    pub(super) fn turn(
+        &mut self,
+        path: &DocumentPath,
+        before: &Vault,
+        left: Vec<String>,
+        meant: Meant,
+    ) -> Result<Vec<Notice>, Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
         let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
             return Ok(Vec::new());
@@ -52,10 +65,13 @@ impl Change<'_> {
         let place = &document.place;
         let old_rights = before.rights(path.as_str())?;
         let pins = &before.trust().pins;
-        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let pin = pins
+            .document(&document.head.id, path.as_str())?
+            .unwrap_or_default();
         let head_hash = before.judge_head(&document, &old_rights, Some(&pin.hash))?;
-        before.demand_newest_head(&document, Some(&pin))?;
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        if meant == Meant::Newest {
+            before.demand_newest_head(&document, Some(&pin))?;
+        }
         let old = document.data_key(self.openers)?;
         let old_id = document.head.key_id;
         let world = self.vault.world();
@@ -70,14 +86,21 @@ impl Change<'_> {
             let name = format!("{path}/{}", record.name);
             let known = draft.seen.pin.values.get(record.name.as_str());
             let judged = before.judge_record(&document, &record, &old_rights, known)?;
-            before.demand_newest(&name, &judged, known)?;
-            let (_, seq) = draft.next(&record.name, Some(&record))?;
+            if meant == Meant::Newest {
+                before.demand_newest(&name, &judged, known)?;
+            }
+            let (next, seq) = draft.next(&record.name, Some(&record))?;
+            let rev = match judged.order {
+                Order::Older => next,
+                _ => record.rev,
+            };
             // One that a branch brought in under a key from before: who left with that key could read it.
             let mut gone = left.clone();
             gone.extend(document.left_with(&record).into_iter().flatten());
             let salt = world.random()?;
             Ok::<_, Error>(Turning {
                 record,
+                rev,
                 seq,
                 gone,
                 salt,
@@ -175,10 +198,20 @@ impl Change<'_> {
 /// Fewer values than this are sealed before a thread has started.
 const FEW: usize = 64;
 
+/// What becomes of what is older than seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Meant {
+    /// It is refused.
+    Newest,
+    /// It is issued again as the newest.
+    Here,
+}
+
 /// A value on its way from one data key to another.
 struct Turning {
     record: Record,
-    /// The number that it gets.
+    /// The numbers that it gets.
+    rev: u64,
     seq: u64,
     /// Who could read it and may not any more.
     gone: Vec<String>,
@@ -204,7 +237,7 @@ impl Turning {
             State::Live { kind, .. } => {
                 let plain = keys.document.open_record(&old, keys.old)?;
                 let name = old.name.as_str();
-                let text = seal_value(place, name, kind, old.rev, keys.new, &self.salt, &plain)?;
+                let text = seal_value(place, name, kind, self.rev, keys.new, &self.salt, &plain)?;
                 expose(&mut policy, &self.gone, keys.now);
                 (State::Live { kind, text }, Some(plain))
             }
@@ -214,7 +247,7 @@ impl Turning {
             name: &old.name,
             state,
             key_id: keys.new.0,
-            rev: old.rev,
+            rev: self.rev,
             seq: self.seq,
             changed: old.changed,
             author: &old.author,

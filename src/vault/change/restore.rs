@@ -4,6 +4,7 @@
 //! what people have seen, and refused. It gets the next number and a signature, so that every pin
 //! agrees. Who gave it and when stays, and so does who could read it.
 
+use crate::crypto::hex;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
@@ -18,9 +19,22 @@ use crate::vault::transfer::Origin;
 use crate::vault::{NewValue, VaultError};
 
 use super::draft::There;
+use super::rekey::Meant;
 use super::{Change, Purpose};
 
 const WHAT: &str = "secret restore";
+
+/// In the place of a name that nobody here knows.
+const SOMEBODY: &str = "somebody";
+
+/// A document that was made the newest of its path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Restored {
+    /// The number of its line.
+    pub seq: u64,
+    /// Whether it has a new data key.
+    pub has_new_key: bool,
+}
 
 impl Change<'_> {
     /// Seals and signs a value of the past as the newest. Gives its number.
@@ -63,21 +77,39 @@ impl Change<'_> {
         self.set_from(path, name, new, origin, |kept| *kept = policy)
     }
 
-    /// Signs the line of a document anew, as the newest of its path: two branches founded it apart, and
-    /// this is the one that is meant. Gives its number.
+    /// Makes a document as it lies here the newest of its path.
+    ///
+    /// Of two that branches founded apart, its line is signed anew. One from before its line was written again, or
+    /// whose key was changed on a branch of its own, gets a new data key: nobody knows who left with the key that
+    /// was seen, so that its values say that somebody did.
     ///
     /// # Errors
     /// [`VaultError`] if it does not count otherwise.
-    pub fn restore_document(&mut self, path: &DocumentPath) -> Result<u64, Error> {
+    pub fn restore_document(&mut self, path: &DocumentPath) -> Result<Restored, Error> {
         let (vault, signer) = (self.vault, self.author.signer);
         let rights = self.writable(path.as_str(), Purpose::Write)?;
         let bytes = vault.tree().read(&path.to_file(), MAX_FILE)?;
         let bytes = bytes.ok_or_else(|| VaultError::NoDocument(path.to_string()))?;
         let document = Document::parse(&bytes, path, vault.id())?;
-        let pin = vault.trust().pins.document(&document.head.id)?;
+        let pin = vault
+            .trust()
+            .pins
+            .document(&document.head.id, path.as_str())?;
         let pin = pin.unwrap_or_default();
         let head_hash = vault.judge_head(&document, &rights, Some(&pin.hash))?;
-        vault.demand_head_number(&document, Some(&pin))?;
+        match vault.demand_head_number(&document, Some(&pin)) {
+            Err(VaultError::OlderDocument { .. } | VaultError::OtherBranch { .. }) => {
+                let is_other_key = pin.key_id != hex(&document.head.key_id);
+                let left = is_other_key.then(|| SOMEBODY.to_owned());
+                self.turn(path, vault, left.into_iter().collect(), Meant::Here)?;
+                let seq = self.draft(path)?.head.seq;
+                return Ok(Restored {
+                    seq,
+                    has_new_key: true,
+                });
+            }
+            judged => judged?,
+        }
         let others = vault.newest_of_others(&document)?;
         let draft = self.draft_of(&document, rights, pin, head_hash)?;
         let mut draft = draft.over(There::of(&document));
@@ -85,7 +117,10 @@ impl Change<'_> {
         let seq = others.map_or(0, |(seq, _)| seq).max(head.seq) + 1;
         draft.sign_head(seq, head.policy.clone(), signer)?;
         self.documents.insert(path.clone(), draft);
-        Ok(seq)
+        Ok(Restored {
+            seq,
+            has_new_key: false,
+        })
     }
 
     /// Who left since the key was changed that the value of the past is sealed under.
@@ -101,7 +136,7 @@ impl Change<'_> {
             Some(key_id) if key_id != draft.head.key_id => Ok(draft
                 .head
                 .left_with(&key_id)
-                .unwrap_or_else(|| vec!["somebody".to_owned()])),
+                .unwrap_or_else(|| vec![SOMEBODY.to_owned()])),
             _ => Ok(Vec::new()),
         }
     }

@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::lines::{self, MAX_FILE};
 use crate::name::{DocumentPath, ValueName};
+use crate::vault::VaultError;
 use crate::vault::document::Document;
+use crate::vault::exposure::expose;
 use crate::vault::submission::{Submission, notice};
 use crate::vault::transfer::Origin;
-use crate::vault::{Notice, VaultError};
 
-use super::{Change, NewValue};
+use super::{Adopted, Change, NewValue};
 
 /// The longest line of a document is 1 MiB.
 const LONGEST: usize = 1024 * 1024;
@@ -46,7 +47,9 @@ impl Change<'_> {
         })?;
         let document = Document::parse(&bytes, path, vault.id())?;
         let pins = &vault.trust().pins;
-        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let pin = pins
+            .document(&document.head.id, path.as_str())?
+            .unwrap_or_default();
         vault.judge_head(&document, &rights, Some(&pin.hash))?;
         vault.demand_newest_head(&document, Some(&pin))?;
         let there = document.record(name)?.map_or(0, |record| record.rev);
@@ -88,37 +91,50 @@ impl Change<'_> {
     }
 
     /// Takes over what was handed in for a value, if anything was: sealed and signed as any other, its
-    /// author kept. Gives who handed it in, and what a writer should know.
+    /// author kept. It was sealed to the readers of that day, so that it is exposed if one of them left since.
+    ///
+    /// One for another value than the one that is there needs `is_meant`.
     ///
     /// # Errors
-    /// [`VaultError`] if it does not verify or open.
+    /// [`VaultError`] if it does not verify or open; [`VaultError::Stale`].
     pub fn adopt_submission(
         &mut self,
         path: &DocumentPath,
         name: &ValueName,
-    ) -> Result<Option<(String, Option<Notice>)>, Error> {
+        is_meant: bool,
+    ) -> Result<Option<Adopted>, Error> {
         let Some(submission) = self.submission(path, name)? else {
             return Ok(None);
         };
         let (vault, openers) = (self.vault, self.openers);
         let draft = self.draft(path)?;
-        let plain = {
+        let (plain, left) = {
             let there = draft.there.as_ref().map_or("", |there| there.text.as_str());
             let document = Document::parse(there.as_bytes(), path, vault.id())?;
             let claim = vault.claim_of_submission(&document, &submission, &draft.rights)?;
             claim.verify()?;
-            submission.open(&document.place, openers)?
+            let plain = submission.open(&document.place, openers)?;
+            (plain, document.left_since(submission.changed))
         };
         let rev = draft.before(name)?.map_or(0, |record| record.rev);
+        let stale = notice(&format!("{path}/{name}"), &submission, rev);
+        if let Some(why) = stale.filter(|_| !is_meant) {
+            return Err(VaultError::Stale { why }.into());
+        }
         draft.dropped.insert(name.clone());
         let origin = Origin {
             author: submission.author.clone(),
             changed: submission.changed,
         };
         let kind = submission.kind;
-        self.set_from(path, name, NewValue { kind, plain }, origin, |_| {})?;
-        let notice = notice(&format!("{path}/{name}"), &submission, rev);
-        Ok(Some((submission.author, notice)))
+        let now = vault.world().now();
+        self.set_from(path, name, NewValue { kind, plain }, origin, |policy| {
+            expose(policy, &left, now);
+        })?;
+        Ok(Some(Adopted::HandedIn {
+            by: submission.author,
+            left,
+        }))
     }
 
     /// Throws away what was handed in for a value. Gives who handed it in.

@@ -19,11 +19,12 @@ use crate::vault::sidecar::Sidecar;
 impl Change<'_> {
     /// Signs again what in a document was signed by parties who may no longer write it.
     ///
-    /// `before` is the vault under the rules so far. What did not count by those, or is older than
+    /// `before` is the vault under the rules so far. A value that did not count by those, or is older than
     /// seen, is left as it is. Gives the names of what was signed again.
     ///
     /// # Errors
-    /// [`crate::vault::VaultError`] if this author may not write or cannot open the document.
+    /// [`crate::vault::VaultError`] if this author may not write or cannot open the document, or it is older than
+    /// seen: who left could read what is sealed into it once it is the newest.
     pub fn vouch(&mut self, path: &DocumentPath, before: &Vault) -> Result<Vec<String>, Error> {
         let rights = self.writable(path.as_str(), Purpose::Write)?;
         let Some(bytes) = self.vault.tree().read(&path.to_file(), MAX_FILE)? else {
@@ -32,8 +33,11 @@ impl Change<'_> {
         let document = Document::parse(&bytes, path, self.vault.id())?;
         let old = before.rights(path.as_str())?;
         let pins = &before.trust().pins;
-        let pin = pins.document(&document.head.id)?.unwrap_or_default();
+        let pin = pins
+            .document(&document.head.id, path.as_str())?
+            .unwrap_or_default();
         let head_hash = before.judge_head(&document, &old, Some(&pin.hash))?;
+        before.demand_newest_head(&document, Some(&pin))?;
         let mut records = Vec::new();
         for record in document.records()? {
             let known = pin.values.get(record.name.as_str());
@@ -52,10 +56,8 @@ impl Change<'_> {
         let mut draft = draft.over(There::of(&document));
         let signer = self.author.signer;
         if head_orphaned {
-            draft.head = document.head.sign_again(&document.place, signer)?;
-            let message = draft.head.message(&document.place, signer.public());
-            draft.head_hash = draft.head.hash(&message);
-            draft.head_is_new = true;
+            let head = &document.head;
+            draft.sign_head(head.seq + 1, head.policy.clone(), signer)?;
             names.push(path.to_string());
         }
         for record in records {
