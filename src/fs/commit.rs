@@ -214,21 +214,23 @@ impl Journal {
         Ok(record)
     }
 
-    /// Finishes a change that an earlier run began. Nothing to do is fine.
+    /// Finishes a change that an earlier run began. Nothing to do is fine. Where its vault's folder is gone, it may
+    /// be the one `at_hand` under another name: then what was staged lies there.
     ///
     /// # Errors
     /// [`FsError::Changed`], once, if somebody took a file of the change into hand meanwhile, as
     /// `git checkout` and `git clean` do: what they made stays. The rest is finished if it was begun,
     /// and dropped if not; the next run has nothing to do any more. [`FsError::Io`].
-    pub fn recover(&self) -> Result<(), FsError> {
+    pub fn recover(&self, at_hand: &Tree) -> Result<(), FsError> {
         let Some(record) = self.read()? else {
             return Ok(());
         };
-        // The clone is gone, and its files with it.
-        if !is_folder(&record.root)? {
-            return remove_private(&self.path);
-        }
-        let tree = Tree::open(&record.root)?;
+        let tree = match is_folder(&record.root)? {
+            true => Tree::open(&record.root)?,
+            false if record.lies_in(at_hand)? => at_hand.clone(),
+            // The clone is gone, and its files with it.
+            false => return remove_private(&self.path),
+        };
         let mut stages = Vec::with_capacity(record.steps.len());
         for step in &record.steps {
             stages.push(step.stage(&tree)?);
@@ -294,6 +296,18 @@ enum Stage {
     Same,
     /// The target is neither, or what should replace it is gone.
     Lost,
+}
+
+impl Record {
+    /// Whether a file or folder that it staged lies in a vault. No other one has something of that name.
+    fn lies_in(&self, tree: &Tree) -> Result<bool, FsError> {
+        for staged in self.steps.iter().filter_map(|step| step.staged.as_ref()) {
+            if tree.exists(staged)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl Step {

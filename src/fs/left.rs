@@ -33,7 +33,7 @@ impl Journal {
     /// # Errors
     /// As [`Self::recover`].
     pub fn begin(&self, tree: &Tree) -> Result<(), FsError> {
-        self.recover()?;
+        self.recover(tree)?;
         self.clear_left(tree)?;
         // It does not wait for the disk: file systems keep the order in which names were made, so
         // that no temporary file outlives a power cut which the mark does not. What is in it may be

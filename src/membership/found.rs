@@ -149,7 +149,7 @@ fn finish(world: &World, tree: &Tree) -> Result<Option<String>, Error> {
         let journal = Journal::at(pins.journal_file());
         if journal.is_pending()? && journal.is_changing(tree, &version_file(1))? {
             let _lock = Lock::take(&pins.lock_file(), "finishing a new vault")?;
-            journal.recover()?;
+            journal.recover(tree)?;
             return Ok(Some(read_version(tree, 1)?.fingerprint()));
         }
     }

@@ -104,7 +104,7 @@ impl Vault {
         let lock = trust.pins.lock_file();
         if journal.is_pending()? {
             let lock = Lock::take(&lock, "finishing an interrupted change")?;
-            journal.recover()?;
+            journal.recover(&tree)?;
             drop(lock);
             // What was finished may have been a change of the rules.
             trust = trust::open(&tree, world, expect)?;

@@ -8,7 +8,7 @@ use clws::audit::Log;
 use clws::deploy::Receipt;
 use clws::fleet::inventory;
 use clws::fleet::{HostKeyText, Revoked, SshConfig};
-use clws::fs::Journal;
+use clws::fs::{Journal, Tree};
 use clws::scan::Baseline;
 use clws::trust::{PinKey, Pins};
 use clws::world::{Clock, World};
@@ -133,10 +133,12 @@ fn journals() {
         "{},",
         "secrets/link/",
     ];
+    lay_out();
+    let tree = Tree::open(&root).unwrap();
     fuzz("journal", &seeds, &words, |text| {
         lay_out();
         write(&path, text);
-        let answer = said(&Journal::at(path.clone()).recover());
+        let answer = said(&Journal::at(path.clone()).recover(&tree));
         // Whatever a journal says, nothing outside of its vault is touched.
         assert_eq!(fs::read(&outside).unwrap(), b"outside");
         answer.replace(folder.path().to_str().unwrap(), "")

@@ -178,14 +178,23 @@ fn a_change_cut_off_after_its_journal_is_finished_by_the_next_run() {
     let bytes = serde_json::to_vec(&record).unwrap();
     write_private(&lab.dir.path().join("state/journal"), &bytes, Sync::Disk).unwrap();
     assert!(lab.journal.is_pending().unwrap());
-    lab.journal.recover().unwrap();
-    lab.journal.recover().unwrap();
+    lab.journal.recover(&lab.tree).unwrap();
+    lab.journal.recover(&lab.tree).unwrap();
     assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
     assert_eq!(lab.tree.entries("").unwrap().len(), 1);
 }
 
 /// A journal of changes of `a`, `b` and `c` from old to new, and what lies there.
 fn interrupted(lab: &Lab, there: &[(&str, &str)]) {
+    let root = lab.dir.path().join("vault");
+    for (name, content) in there {
+        std::fs::write(root.join(name), content).unwrap();
+    }
+    interrupted_at(lab, root);
+}
+
+/// The journal alone, of a vault in this folder.
+fn interrupted_at(lab: &Lab, root: PathBuf) {
     let steps = ["a", "b", "c"].map(|name| {
         let hash = |age: &str| Some(hex(&sha256(format!("{age} {name}").as_bytes())));
         Step {
@@ -196,10 +205,6 @@ fn interrupted(lab: &Lab, there: &[(&str, &str)]) {
             new: hash("new"),
         }
     });
-    let root = lab.dir.path().join("vault");
-    for (name, content) in there {
-        std::fs::write(root.join(name), content).unwrap();
-    }
     let bytes = serde_json::to_vec(&Record {
         root,
         steps: steps.into(),
@@ -214,9 +219,9 @@ fn a_change_whose_files_were_cleaned_away_blocks_nothing() {
     // `git clean` took the temporary files of `a` and `c`.
     let there = [("b", "old b"), ("c", "old c"), (".clws-b.tmp", "new b")];
     interrupted(&lab, &there);
-    let error = lab.journal.recover().unwrap_err();
+    let error = lab.journal.recover(&lab.tree).unwrap_err();
     assert!(matches!(error, FsError::Changed { .. }));
-    lab.journal.recover().unwrap();
+    lab.journal.recover(&lab.tree).unwrap();
     assert!(!lab.journal.is_pending().unwrap());
     for name in ["a", "b", "c"] {
         assert_eq!(content(&lab, name), Some(format!("old {name}")), "{name}");
@@ -235,11 +240,40 @@ fn a_change_that_was_begun_is_finished_around_what_somebody_else_wrote() {
         (".clws-c.tmp", "new c"),
     ];
     interrupted(&lab, &there);
-    let error = lab.journal.recover().unwrap_err();
+    let error = lab.journal.recover(&lab.tree).unwrap_err();
     assert!(matches!(error, FsError::Changed { path } if path.ends_with("b")));
-    lab.journal.recover().unwrap();
+    lab.journal.recover(&lab.tree).unwrap();
     assert_eq!(content(&lab, "a").as_deref(), Some("new a"));
     assert_eq!(content(&lab, "b").as_deref(), Some("theirs"));
     assert_eq!(content(&lab, "c").as_deref(), Some("new c"));
     assert_eq!(lab.tree.entries("").unwrap().len(), 3);
+}
+
+#[test]
+fn a_change_is_finished_under_the_name_that_its_folder_has_now() {
+    let lab = lab();
+    let there = [
+        ("a", "new a"),
+        ("b", "old b"),
+        (".clws-b.tmp", "new b"),
+        ("c", "old c"),
+        (".clws-c.tmp", "new c"),
+    ];
+    interrupted(&lab, &there);
+    let moved = lab.dir.path().join("moved");
+    std::fs::rename(lab.dir.path().join("vault"), &moved).unwrap();
+    lab.journal.recover(&Tree::open(&moved).unwrap()).unwrap();
+    assert!(!lab.journal.is_pending().unwrap());
+    for name in ["a", "b", "c"] {
+        let content = std::fs::read_to_string(moved.join(name)).unwrap();
+        assert_eq!(content, format!("new {name}"));
+    }
+    // Another clone has nothing of it, and is left as it is.
+    let other = lab.dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("a"), "old a").unwrap();
+    interrupted_at(&lab, lab.dir.path().join("gone"));
+    lab.journal.recover(&Tree::open(&other).unwrap()).unwrap();
+    assert!(!lab.journal.is_pending().unwrap());
+    assert_eq!(std::fs::read_to_string(other.join("a")).unwrap(), "old a");
 }

@@ -211,7 +211,7 @@ fn a_change_that_was_cut_off_is_finished_wherever_it_was() {
         ];
         let there = there.concat();
         interrupted(&lab, &there.iter().map(String::as_str).collect::<Vec<_>>());
-        lab.journal.recover().unwrap();
+        lab.journal.recover(&lab.tree).unwrap();
         let expected = [&NEW[..], &["x/b/deep/two", "x/b/one"]].concat();
         assert_eq!(lab.paths(), expected, "{done} steps were done");
         assert!(!lab.journal.is_pending().unwrap());
@@ -228,9 +228,9 @@ fn a_new_folder_of_which_a_part_was_cleaned_away_does_not_come() {
         ".clws-c.tmp",
     ];
     interrupted(&lab, &there);
-    let error = lab.journal.recover().unwrap_err();
+    let error = lab.journal.recover(&lab.tree).unwrap_err();
     assert!(matches!(error, FsError::Changed { path } if path.ends_with("x/a")));
-    lab.journal.recover().unwrap();
+    lab.journal.recover(&lab.tree).unwrap();
     assert_eq!(lab.paths(), ["x/"]);
 }
 
@@ -248,8 +248,8 @@ fn a_change_that_was_begun_is_finished_around_what_somebody_else_made_of_a_new_f
         interrupted(&lab, &there);
         std::fs::create_dir_all(lab.vault(theirs).parent().unwrap()).unwrap();
         std::fs::write(lab.vault(theirs), "theirs").unwrap();
-        lab.journal.recover().unwrap_err();
-        lab.journal.recover().unwrap();
+        lab.journal.recover(&lab.tree).unwrap_err();
+        lab.journal.recover(&lab.tree).unwrap();
         assert_eq!(std::fs::read(lab.vault(theirs)).unwrap(), b"theirs");
         for path in ["c", "x/a/one", "x/a/deep/two"] {
             assert!(lab.vault(path).exists(), "{path}");
