@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::asking::Asking;
 use super::boot;
-use super::docker::Engine;
+use super::docker::{Engine, PLACE};
 use super::engine;
 use super::hook::Where;
 use super::leases::{self, Leases};
@@ -107,6 +107,7 @@ impl Bringing<'_> {
             self.limit.run(kept).await?;
             return Ok(Done::Unchanged);
         }
+        self.demand_own(old.as_ref(), &new, engine).await?;
         let opened = self.opened(Purpose::Run).await?;
         let (folder, names) = (new.place.clone(), self.names(&new.place));
         let surroundings = self.surroundings(&opened, &folder, &names, engine);
@@ -182,16 +183,17 @@ impl Bringing<'_> {
                 None => self.target.engine().await?,
             };
             // Whatever cannot be undone here is met again, and said, when it is replaced.
-            drop(engine.recover(name).await);
+            let whose = self.target.whose(component);
+            drop(engine.recover(name, &whose).await);
             let runs = engine.find(name).await?;
-            if runs.is_none_or(|runs| runs.labels.get(engine::PLACE) != Some(place)) {
+            if runs.is_none_or(|runs| runs.labels.get(PLACE) != Some(place)) {
                 continue;
             }
             if old.is_some_and(|old| old.container.as_ref() == Some(name)) {
                 // It was confirmed and has no receipt yet: there is no other one until it is replaced.
                 stays.push(place.clone());
             } else {
-                engine.stop_and_remove(name).await?;
+                engine.stop_and_remove(name, &whose).await?;
             }
         }
         if found.is_more_than(&stays) {
@@ -276,6 +278,26 @@ impl Bringing<'_> {
         Ok(())
     }
 
+    /// Refuses a container's name that somebody else's has before anything is stopped. The name of one
+    /// that was deployed before is judged when it is replaced: it stops nothing but itself.
+    async fn demand_own(
+        &self,
+        old: Option<&Receipt>,
+        new: &Receipt,
+        engine: Option<&Engine>,
+    ) -> Result<(), Error> {
+        let had = old.and_then(|old| old.container.as_ref());
+        if let (Some(engine), Some(name)) = (engine, &new.container)
+            && had != Some(name)
+        {
+            let whose = self.target.whose(self.plan.component());
+            self.limit
+                .run(async { Ok(engine.demand_own(name, &whose).await?) })
+                .await?;
+        }
+        Ok(())
+    }
+
     /// The receipt as it will be, without the run itself. Its folder is none of those in use: two
     /// deploys may begin in one second.
     async fn receipt(&self, engine: Option<&Engine>, stays: &[String]) -> Result<Receipt, Error> {
@@ -336,7 +358,7 @@ impl Bringing<'_> {
         if let (Some(container), Some(engine)) = (&hook.container, engine) {
             let found = engine.find(&engine::name_of(self.plan, container)).await?;
             let same = |found: &super::docker::Snapshot| {
-                found.is_up() && found.labels.get(engine::PLACE) == Some(&old.place)
+                found.is_up() && found.labels.get(PLACE) == Some(&old.place)
             };
             if !found.is_some_and(|found| same(&found)) {
                 return Ok(false);
@@ -388,11 +410,13 @@ impl Bringing<'_> {
     }
 }
 
-/// Stops what a receipt speaks of and what a killed run left, and forgets it.
+/// Stops what a receipt speaks of and what a killed run left, and forgets it. A container that only
+/// has the name of its own stays, with a warning.
 pub(super) async fn stop(
     target: &Target,
     component: &Component,
     leases: &Leases<'_>,
+    warn: &dyn Fn(&str),
 ) -> Result<bool, Error> {
     let found = leftover::look(target, component).await?;
     let receipt = found.receipt.as_ref();
@@ -410,7 +434,16 @@ pub(super) async fn stop(
     names.sort_unstable();
     names.dedup();
     for name in names {
-        target.engine().await?.stop_and_remove(name).await?;
+        let engine = target.engine().await?;
+        for other in engine
+            .stop_and_remove(name, &target.whose(component))
+            .await?
+        {
+            warn(&format!(
+                "the container `{other}` on {} is not one that was deployed as {component}, and stays",
+                target.host.name
+            ));
+        }
     }
     if let Some(receipt) = receipt {
         place::remove_folder(target, &receipt.place).await?;

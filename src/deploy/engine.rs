@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::container_hook::{ContainerHook, HEALTH, HealthHook};
 use super::docker::{
-    Clocks, Container, Engine, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets,
+    Clocks, Container, Engine, FileMount, HealthCheck, Mount, PLACE, Port, Protocol, Restart,
+    Secrets,
 };
 use super::hook::parse_duration;
 use super::hook_error::HookError;
@@ -23,9 +24,6 @@ use crate::secret::Plain;
 
 /// Where a Docker daemon listens on every host that we know.
 const SOCKET: &str = "/var/run/docker.sock";
-
-/// The label of a container that says which folder of the target it uses.
-pub(super) const PLACE: &str = "clws.place";
 
 /// A target's engine, connected to once for all that is done there.
 #[derive(Debug, Default)]
@@ -254,6 +252,7 @@ pub(super) async fn prepare(
         restart: restart_of(hook),
         stop_within: hook.stopping().map_err(|why| wrong(plan, why))?,
         labels: labels(plan, &names, hook, folder)?,
+        whose: target.whose(plan.component()),
         ports: ports(plan, &fill_all(plan, &names, &hook.ports)?)?,
         health: health(plan, &names, &hook.healthcheck)?,
         init: hook.init,

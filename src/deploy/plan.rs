@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::drafting::{Shared, is_signed};
+use super::engine;
 use super::hook_error::HookError;
 use super::hook_files::{components, template_text};
 use super::inside::ADDRESS;
@@ -184,6 +185,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
                 components.push(shared.at(&component, &host)?);
             }
         }
+        demand_names(&host, &components)?;
         plans.push(HostPlan { host, components });
     }
     let notices = shared.notices;
@@ -209,6 +211,28 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         left_out: left_out.collect(),
         notices,
     })
+}
+
+/// Refuses two containers of one name on a host: each deploy of one would stop the other.
+fn demand_names(host: &Host, components: &[ComponentPlan]) -> Result<(), HookError> {
+    let mut names: BTreeMap<String, &Component> = BTreeMap::new();
+    for plan in components {
+        let Some(container) = &plan.hook.hook.container else {
+            continue;
+        };
+        let name = engine::name_of(plan, container);
+        if let Some(other) = names.get(&name) {
+            return Err(HookError::Wrong {
+                file: format!("hooks/{}.toml", plan.component()),
+                why: format!(
+                    "the container of `{other}`, which runs on {} too, has the name `{name}`",
+                    host.name
+                ),
+            });
+        }
+        names.insert(name, plan.component());
+    }
+    Ok(())
 }
 
 impl Plan {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::component::Bringing;
-use super::docker::{Engine, Replacement};
+use super::docker::{Engine, PLACE, Replacement};
 use super::engine;
 use super::leases;
 use super::leftover;
@@ -54,7 +54,8 @@ impl Bringing<'_> {
         if let Err(error) = self.limit.run(begun).await {
             if let (Some(container), Some(engine)) = (&hook.container, around.engine) {
                 // A step may still run.
-                drop(engine.recover(&engine::name_of(self.plan, container)).await);
+                let name = engine::name_of(self.plan, container);
+                drop(engine.recover(&name, &self.whose()).await);
             }
             // Why it failed is what somebody wants to know; that its files stayed comes with it.
             return Err(match self.clear(old).await {
@@ -96,7 +97,9 @@ impl Bringing<'_> {
             self.target
                 .write_receipt(self.plan.component(), &new)
                 .await?;
-            self.target.engine().await?.stop_and_remove(name).await?;
+            let engine = self.target.engine().await?;
+            // One that has the old one's name by now is left.
+            engine.stop_and_remove(name, &self.whose()).await?;
         }
         let stays = [new.place.as_str()];
         leftover::clear(self.target, self.plan.component(), &stays, Some(&new)).await?;
@@ -106,6 +109,10 @@ impl Bringing<'_> {
         let names = around.names_with_address(None).await?;
         let around = around.with(&names, around.running);
         self.limit.run(around.steps(&hook.afterwards)).await
+    }
+
+    fn whose(&self) -> String {
+        self.target.whose(self.plan.component())
     }
 
     /// Removes the component's folders, but for the one of a receipt.
@@ -207,7 +214,8 @@ impl Bringing<'_> {
             process::stop(self.target, process).await?;
         }
         if let Some(name) = self.other_container(old, new) {
-            self.target.engine().await?.stop(name).await?;
+            let engine = self.target.engine().await?;
+            engine.stop_own(name, &self.whose()).await?;
         }
         Ok(())
     }
@@ -381,7 +389,9 @@ impl Bringing<'_> {
                     .filter(|name| old.is_some_and(|old| old.container.as_ref() == Some(name)));
                 if let (Some(name), Some(engine)) = (same, around.engine) {
                     let found = engine.find(name).await?;
-                    back = found.is_some_and(|found| found.is_up());
+                    let old = old.map(|old| &old.place);
+                    back =
+                        found.is_some_and(|found| found.is_up() && found.labels.get(PLACE) == old);
                 }
             }
         }

@@ -258,7 +258,11 @@ impl Run<'_> {
         for component in components.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
             let leases = self.leases(host, component);
-            if meant && limit.run(stop(&target, component, &leases)).await? {
+            if meant
+                && limit
+                    .run(stop(&target, component, &leases, self.warn))
+                    .await?
+            {
                 report(host, Ok(Stopped::One(component)));
                 stopped += 1;
             }

@@ -325,6 +325,11 @@ impl Target {
         self.facts.run.rsplit('/').next().unwrap_or_default()
     }
 
+    /// What the folders of a component's deploys have in their paths, wherever the vault's folder is.
+    pub(super) fn whose(&self, component: &Component) -> String {
+        format!("/{}/{component}/", self.vault())
+    }
+
     /// Where the receipt of a component lies.
     pub(super) fn receipt_file(&self, component: &Component) -> String {
         format!("{}/{component}.json", self.facts.state)

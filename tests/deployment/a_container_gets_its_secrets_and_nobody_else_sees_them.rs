@@ -258,17 +258,75 @@ fn a_container_that_does_not_answer_is_put_back_with_its_old_secrets() {
     assert!(harbour.id() != first && harbour.answer(&nonce) != answer);
     assert_eq!(harbour.container.containers(), ["NAME"]);
 
-    // Somebody else's container of that name is none of this vault's, and is replaced.
+    // One that somebody removed is made again.
     told(&["rm", "--force", &harbour.container.name]);
-    told(&[
-        "run",
-        "--detach",
-        "--name",
-        &harbour.container.name,
-        busybox(),
-    ]);
     assert_eq!(rows(&harbour.deploy().succeeds()), ["web changed"]);
     harbour.answer(&nonce);
+}
+
+#[test]
+fn a_container_of_somebody_else_is_neither_replaced_nor_stopped() {
+    let harbour = Harbour::new("taken");
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "of-the-first-day");
+    }
+    harbour.serves("");
+    let name = harbour.container.name.as_str();
+    let by_hand = || told(&["run", "--detach", "--name", name, busybox()]);
+    let runs = || told(&["inspect", "--format", "{{.State.Running}}", name]).trim() == "true";
+
+    // On a first deploy, and in the place of the one that was deployed.
+    for deployed in [false, true] {
+        if deployed {
+            harbour.deploy().succeeds();
+            told(&["rm", "--force", name]);
+        }
+        by_hand();
+        let (id, before) = (harbour.id(), harbour.folders());
+        let refused = harbour.deploy().exits(16);
+        let said = format!("the container `{name}` was not made by clws");
+        let hint = format!("`docker rename {name} {name}-before`");
+        assert!(refused.err.contains(&said), "{}", refused.err);
+        assert!(refused.err.contains(&hint), "{}", refused.err);
+        assert!(
+            !refused.err.contains("the old one runs again"),
+            "{}",
+            refused.err
+        );
+        assert!(runs() && harbour.id() == id);
+        assert_eq!(harbour.container.containers(), ["NAME"]);
+        assert_eq!(harbour.folders(), before);
+        if !deployed {
+            told(&["rm", "--force", name]);
+        }
+    }
+    let id = harbour.id();
+    let stopped = harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    let said = format!("the container `{name}` on box is not one that was deployed as web");
+    assert!(stopped.err.contains(&said), "{}", stopped.err);
+    assert!(runs() && harbour.id() == id);
+
+    // Another component of this vault, and another vault, are somebody else, too.
+    told(&["rm", "--force", name]);
+    harbour.deploy().succeeds();
+    let id = harbour.id();
+    let other = format!(
+        "runs_on = {{ machine_type = \"server\" }}\n[container]\nname = \"{name}\"\nimage = \"{}\"\n",
+        busybox()
+    );
+    hook(&harbour.lab, "other", &other, &[]);
+    let both = harbour.deploy().exits(78);
+    let said = format!("the container of `other`, which runs on box too, has the name `{name}`");
+    assert!(both.err.contains(&said), "{}", both.err);
+    let alone = harbour.lab.clws("deploy other --on prod --yes").exits(16);
+    let said = "belongs to another component or vault";
+    assert!(alone.err.contains(said), "{}", alone.err);
+    let second = Harbour::new("second");
+    hook(&second.lab, "web", &other, &[]);
+    let theirs = second.deploy().exits(16);
+    assert!(theirs.err.contains(said), "{}", theirs.err);
+    assert!(runs() && harbour.id() == id);
+    assert_eq!(harbour.container.containers(), ["NAME"]);
 }
 
 #[test]

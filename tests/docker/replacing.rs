@@ -37,7 +37,7 @@ async fn a_confirmed_replacement_leaves_the_new_container_alone() {
     engine.confirm(replacement).await.unwrap();
     only(&engine, &component, &new).await;
     assert_eq!(
-        engine.recover(&component.name).await.unwrap(),
+        engine.recover(&component.name, "").await.unwrap(),
         Recovery::Clean
     );
     only(&engine, &component, &new).await;
@@ -97,30 +97,30 @@ async fn a_crash_after_any_step_is_undone_by_the_next_run() {
 
     let _left = engine.create_beside(&second).await.unwrap();
     assert_eq!(component.containers(), ["NAME", "NAME.clws-new"]);
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::Discarded);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::Discarded);
     only(&engine, &component, &old).await;
 
     // Half of step 2: stopped, not yet renamed.
     let _left = engine.create_beside(&second).await.unwrap();
     told(&["stop", "--time", "1", name]);
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::PutBack);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
     only(&engine, &component, &old).await;
 
     let left = engine.create_beside(&second).await.unwrap();
     engine.step_aside(&left).await.unwrap();
     assert_eq!(component.containers(), ["NAME.clws-new", "NAME.clws-old"]);
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::PutBack);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
     only(&engine, &component, &old).await;
 
     // Half of step 3: renamed, not yet started.
     let left = engine.create_beside(&second).await.unwrap();
     engine.step_aside(&left).await.unwrap();
     told(&["rename", &new_name, name]);
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::PutBack);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
     only(&engine, &component, &old).await;
 
     let _left = engine.replace(&second).await.unwrap();
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::PutBack);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
     only(&engine, &component, &old).await;
 
     // In the midst of putting back: the names are given back, the old one is not started.
@@ -128,7 +128,7 @@ async fn a_crash_after_any_step_is_undone_by_the_next_run() {
     told(&["stop", "--time", "1", name]);
     told(&["rename", name, &new_name]);
     told(&["rename", &old_name, name]);
-    assert_eq!(engine.recover(name).await.unwrap(), Recovery::PutBack);
+    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
     only(&engine, &component, &old).await;
 
     // The next deploy needs no `recover` of its own.
@@ -147,7 +147,7 @@ async fn a_first_deploy_that_dies_leaves_nothing() {
     let component = Component::new("first");
     let container = shell(&component, STAY);
     let _left = engine.create_beside(&container).await.unwrap();
-    let recovered = engine.recover(&component.name).await.unwrap();
+    let recovered = engine.recover(&component.name, "").await.unwrap();
     assert_eq!(recovered, Recovery::Discarded);
     assert_eq!(component.containers(), Vec::<String>::new());
     // Hosts are deployed side by side, each in a task of its own.
@@ -192,7 +192,7 @@ async fn containers_that_do_not_belong_together_are_left_alone() {
     let (component, old, _) = running(&engine, "tangled").await;
     let strange = format!("{}.clws-old", component.name);
     told(&["create", "--name", &strange, crate::docker_image::busybox()]);
-    let error = engine.recover(&component.name).await.unwrap_err();
+    let error = engine.recover(&component.name, "").await.unwrap_err();
     assert_eq!(error.code(), Code::Conflict);
     assert_eq!(component.containers(), ["NAME", "NAME.clws-old"]);
     let seen = engine.find(&component.name).await.unwrap().unwrap();
@@ -217,7 +217,7 @@ async fn one_that_does_not_listen_is_killed_after_its_grace() {
     let is_deaf = async || printed(&engine, &component).await.contains("deaf");
     until("the start of its own process", is_deaf).await;
     let begun = Instant::now();
-    engine.stop_and_remove(&component.name).await.unwrap();
+    engine.stop_and_remove(&component.name, "").await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(2));
     assert_eq!(component.containers(), Vec::<String>::new());
 }

@@ -228,7 +228,7 @@ async fn a_container_is_what_was_declared() {
     assert!(told(&["port", &component.name, "80"]).starts_with("127.0.0.1:"));
     until("the file", async || folder.path().join("file").exists()).await;
 
-    engine.stop_and_remove(&component.name).await.unwrap();
+    engine.stop_and_remove(&component.name, "").await.unwrap();
     assert_eq!(engine.find(&component.name).await.unwrap(), None);
     for network in [&first, &second] {
         assert!(client(&["network", "rm", network]).status.success());

@@ -120,7 +120,7 @@ async fn a_container_reads_its_files_and_variables_and_no_place_shows_them() {
         assert_eq!(showing(value, &places), Vec::<&str>::new());
     }
     engine.confirm(replacement).await.unwrap();
-    engine.stop_and_remove(&component.name).await.unwrap();
+    engine.stop_and_remove(&component.name, "").await.unwrap();
     assert_eq!(component.containers(), Vec::<String>::new());
 }
 

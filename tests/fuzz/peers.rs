@@ -157,7 +157,7 @@ fn docker_daemons() {
                     shown(engine.find("web").await),
                     shown(engine.image("web").await),
                     shown(engine.traits().await),
-                    shown(engine.recover("web").await),
+                    shown(engine.recover("web", "").await),
                     shown(engine.pull("web", None, second).await),
                     shown(engine.logs_tail("web", 9, 999).await),
                 ]

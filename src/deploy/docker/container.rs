@@ -43,6 +43,9 @@ pub struct Container {
     pub stop_within: Option<Duration>,
     /// Labels, for people and receipts.
     pub labels: BTreeMap<String, String>,
+    /// What the folders of its component's deploys have in their paths. A container that has its name
+    /// and whose label [`PLACE`](super::PLACE) has another folder is somebody else's.
+    pub whose: String,
     /// Ports of the host that lead into it.
     pub ports: Vec<Port>,
     /// What differs from the image's HEALTHCHECK.

@@ -111,6 +111,14 @@ pub enum DockerError {
         /// The component's container.
         name: String,
     },
+    /// A container that has the component's name was not made for it.
+    #[error("the container `{name}` {}", whose(place.as_deref()))]
+    Foreign {
+        /// Its name.
+        name: String,
+        /// The folder that it uses, if it is one of clws.
+        place: Option<String>,
+    },
     /// The new container failed, and the old one could not be put back either.
     #[error("{first}; and the old container was not put back: {second}")]
     NeitherRuns {
@@ -173,7 +181,7 @@ impl Explain for DockerError {
             Self::Declaration { .. } | Self::NoShell { .. } | Self::NoCommand { .. } => {
                 Code::Config
             }
-            Self::Tangled { .. } => Code::Conflict,
+            Self::Tangled { .. } | Self::Foreign { .. } => Code::Conflict,
         }
     }
 
@@ -207,6 +215,21 @@ impl Explain for DockerError {
                     "look at `docker ps --all --filter name={name}` and remove what is not meant"
                 )
             }
+            Self::Foreign { name, place } => {
+                return vec![
+                    match place {
+                        None => format!(
+                            "to take over from it, `docker rename {name} {name}-before` or \
+                             `docker rm --force {name}` there first"
+                        ),
+                        Some(_) => format!(
+                            "stop that one with `clws deploy COMPONENT --stop` of its vault, or \
+                             `docker rm --force {name}` there first"
+                        ),
+                    },
+                    "or say another `name` below `[container]` in the hook".to_owned(),
+                ];
+            }
             Self::NeitherRuns { .. } => "look at `docker ps --all` on the target".to_owned(),
             Self::NoCommonVersion { .. } => {
                 "use Docker Engine 20.10 or later on the target, and a clws of its time".to_owned()
@@ -218,6 +241,18 @@ impl Explain for DockerError {
             | Self::Declaration { .. } => return Vec::new(),
         };
         vec![hint]
+    }
+}
+
+fn whose(place: Option<&str>) -> String {
+    match place {
+        None => "was not made by clws".to_owned(),
+        Some(place) => {
+            format!(
+                "belongs to another component or vault: it uses {}",
+                one_line(place)
+            )
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::client::Engine;
 use super::container::{Container, Restart, checked_name};
 use super::error::{DockerError, checked_id, one_line};
 use super::replace::{aside, beside, step};
+use super::standing::is_own;
 use crate::time::Moment;
 
 /// How long a container may take to stop at most: somebody waits for it.
@@ -118,19 +119,52 @@ impl Engine {
     }
 
     /// Stops a container (TERM, the grace, KILL) and removes it, with what a replacement or a step
-    /// may have left beside it. Its volumes stay.
+    /// may have left beside it. Its volumes stay. What is not `whose` (see [`Container::whose`]) is
+    /// passed over; gives the names of these.
     ///
     /// # Errors
     /// If the daemon refuses or does not answer; that there is nothing to remove is no error.
-    pub async fn stop_and_remove(&self, name: &str) -> Result<(), DockerError> {
+    pub async fn stop_and_remove(
+        &self,
+        name: &str,
+        whose: &str,
+    ) -> Result<Vec<String>, DockerError> {
         let name = checked_name("the container", name)?;
-        for which in [name, &beside(name), &aside(name)] {
-            if let Some(seen) = self.look(which).await? {
-                self.stop_within(&seen.id, seen.stop_within).await?;
-                self.remove(&seen.id, Volumes::Keep).await?;
+        let mut others = Vec::new();
+        for which in [name, &beside(name), &aside(name), &step(name)] {
+            let Some(seen) = self.look(which).await? else {
+                continue;
+            };
+            if !is_own(&seen.labels, whose) {
+                others.push(which.to_owned());
+                continue;
             }
+            let volumes = if which == step(name) {
+                Volumes::Remove
+            } else {
+                self.stop_within(&seen.id, seen.stop_within).await?;
+                Volumes::Keep
+            };
+            self.remove(&seen.id, volumes).await?;
         }
-        self.remove(&step(name), Volumes::Remove).await
+        Ok(others)
+    }
+
+    /// Stops the container of this name, if it is `whose`.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer; that there is none is no error.
+    pub(in crate::deploy) async fn stop_own(
+        &self,
+        name: &str,
+        whose: &str,
+    ) -> Result<(), DockerError> {
+        match self.look(checked_name("the container", name)?).await? {
+            Some(seen) if is_own(&seen.labels, whose) => {
+                self.stop_within(&seen.id, seen.stop_within).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Looks at a container by its id or by a name of ours.

@@ -40,4 +40,5 @@ pub use lifecycle::{Health, LONGEST_STOP, Snapshot, State};
 pub use pull::Login;
 pub use replace::{Recovery, Replacement};
 pub use run::{Ended, OUTPUT_CAP, Ran};
+pub use standing::PLACE;
 pub use traits::Traits;

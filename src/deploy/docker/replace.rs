@@ -97,7 +97,7 @@ impl Engine {
     /// If the new one cannot be created or started; then the old one is back as it was, or the error
     /// is [`DockerError::NeitherRuns`].
     pub async fn replace(&self, container: &Container) -> Result<Replacement, DockerError> {
-        let settled = self.settle(&container.name).await?;
+        let settled = self.settle(&container.name, &container.whose).await?;
         let replacement = self.create_next_to(settled.current, container).await?;
         let done = async {
             self.step_aside(&replacement).await?;
@@ -126,7 +126,7 @@ impl Engine {
     /// [`DockerError::NoImage`], [`DockerError::NoShell`], or what the daemon refuses.
     pub async fn create_beside(&self, container: &Container) -> Result<Replacement, DockerError> {
         let name = checked_name("the container", &container.name)?;
-        let current = self.standing(name).await?.current;
+        let current = self.own(name, &container.whose).await?.current;
         self.create_next_to(current, container).await
     }
 
@@ -171,7 +171,7 @@ impl Engine {
     /// # Errors
     /// If the new one cannot be created or started; then it is gone again.
     pub async fn start_beside(&self, container: &Container) -> Result<Replacement, DockerError> {
-        let settled = self.settle(&container.name).await?;
+        let settled = self.settle(&container.name, &container.whose).await?;
         let mut replacement = self.create_next_to(settled.current, container).await?;
         replacement.both = true;
         match self.start(&replacement.new).await {
@@ -263,13 +263,14 @@ impl Engine {
     }
 
     /// Brings what an earlier run left half done to one container of this name, or none: the old
-    /// one, as long as the new was not confirmed. Also removes a step that was left over.
+    /// one, as long as the new was not confirmed. Also removes a step that was left over. What is not
+    /// `whose` (see [`Container::whose`]) is left alone.
     ///
     /// # Errors
-    /// [`DockerError::Tangled`] if the containers are not those of one replacement; or if the old
-    /// one does not start, or the daemon does not answer.
-    pub async fn recover(&self, name: &str) -> Result<Recovery, DockerError> {
-        let settled = self.settle(name).await?;
+    /// [`DockerError::Tangled`] if the containers are not those of one replacement;
+    /// [`DockerError::Foreign`]; or if the old one does not start, or the daemon does not answer.
+    pub async fn recover(&self, name: &str, whose: &str) -> Result<Recovery, DockerError> {
+        let settled = self.settle(name, whose).await?;
         settled.started.map(|()| settled.recovery)
     }
 
@@ -297,14 +298,14 @@ impl Engine {
     }
 
     /// The work of `recover`.
-    async fn settle(&self, name: &str) -> Result<Settled, DockerError> {
+    async fn settle(&self, name: &str, whose: &str) -> Result<Settled, DockerError> {
         let name = checked_name("the container", name)?;
         let Standing {
             current,
             new,
             old,
             step,
-        } = self.standing(name).await?;
+        } = self.own(name, whose).await?;
         if let Some(step) = step {
             self.remove(&step.id, Volumes::Remove).await?;
         }

@@ -19,6 +19,7 @@ use super::error::{DockerError, checked_id};
 use super::lifecycle::{Shell, State, Volumes};
 use super::output::{Tail, converse};
 use super::replace::step;
+use super::standing::{PLACE, is_own};
 use crate::secret::Plain;
 
 /// What is kept of one command's output: 1 MiB, more than anybody reads.
@@ -174,13 +175,27 @@ impl Engine {
                 maximum_retry_count: None,
             });
         }
-        self.remove(&name, Volumes::Remove).await?;
+        self.remove_step(&name, &container.whose).await?;
         let id = self.create(&name, &container, body, Shell::Asked).await?;
         let ran = self.run_to_end(&id, stdin, within).await;
         // Also ends what is overdue. A step that is done counts even if its remains stay.
         let removed = self.remove(&id, Volumes::Remove).await;
         let ran = ran?;
         removed.map(|()| ran)
+    }
+
+    /// Removes a step that was left over.
+    async fn remove_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        match self.look(name).await? {
+            None => Ok(()),
+            Some(seen) if is_own(&seen.labels, whose) => {
+                self.remove(&seen.id, Volumes::Remove).await
+            }
+            Some(seen) => Err(DockerError::Foreign {
+                name: name.to_owned(),
+                place: seen.labels.get(PLACE).cloned(),
+            }),
+        }
     }
 
     async fn run_to_end(

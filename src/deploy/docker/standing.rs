@@ -6,8 +6,12 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
 use bollard::query_parameters::ListContainersOptionsBuilder;
 
 use super::client::Engine;
+use super::container::checked_name;
 use super::error::{DockerError, checked_id, one_line};
 use super::replace::{aside, beside, step};
+
+/// The label of a container that says which folder of the target it uses.
+pub const PLACE: &str = "clws.place";
 
 /// What stands under the names of one component.
 #[derive(Debug, Default)]
@@ -33,7 +37,49 @@ pub(super) struct Listed {
     pub(super) labels: BTreeMap<String, String>,
 }
 
+impl Standing {
+    /// Refuses to touch them if one is none of the component's.
+    fn demand_own(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        let all = [
+            (name.to_owned(), &self.current),
+            (beside(name), &self.new),
+            (aside(name), &self.old),
+            (step(name), &self.step),
+        ];
+        for (name, seen) in all {
+            if let Some(seen) = seen
+                && !is_own(&seen.labels, whose)
+            {
+                let place = seen.labels.get(PLACE).cloned();
+                return Err(DockerError::Foreign { name, place });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a container of these labels was made by deploys whose folders have `whose` in their paths.
+pub(super) fn is_own(labels: &BTreeMap<String, String>, whose: &str) -> bool {
+    labels.get(PLACE).map_or("", String::as_str).contains(whose)
+}
+
 impl Engine {
+    /// Refuses a name under which somebody else's container stands, before anything is done for it.
+    ///
+    /// # Errors
+    /// [`DockerError::Foreign`]; or the daemon does not answer.
+    pub async fn demand_own(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        let name = checked_name("the container", name)?;
+        self.own(name, whose).await.map(drop)
+    }
+
+    /// Looks at all of them, of which none may be somebody else's.
+    pub(super) async fn own(&self, name: &str, whose: &str) -> Result<Standing, DockerError> {
+        let standing = self.standing(name).await?;
+        standing.demand_own(name, whose)?;
+        Ok(standing)
+    }
+
     /// Looks at all of them. `name` is one that was checked.
     pub(super) async fn standing(&self, name: &str) -> Result<Standing, DockerError> {
         // The daemon takes an expression, and only `.` of a name means something else in one.

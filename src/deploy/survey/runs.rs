@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::script::Clock;
-use crate::deploy::docker::{DockerError, Engine, Health, Snapshot, State};
-use crate::deploy::engine::PLACE;
+use crate::deploy::docker::{DockerError, Engine, Health, PLACE, Snapshot, State};
 use crate::deploy::process::PROC;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::target::said;
