@@ -66,6 +66,10 @@ fn it_is_made_at_random_where_it_is_one_line_or_given_by_hand() {
 
     lab.clws(&format!("secret policy {PATH} --rotator by-hand"))
         .succeeds();
+    // What prints nothing takes no value away.
+    let nothing = lab.clws(&format!("rotate {PATH} --yes")).exits(2);
+    assert!(nothing.err.contains("nothing was given"), "{}", nothing.err);
+    assert!(get(&lab) == made && !sidecar(&lab).contains("[pending]"));
     lab.clws(&format!("rotate {PATH} --yes"))
         .stdin(NEW.as_bytes())
         .succeeds();

@@ -181,7 +181,14 @@ impl Person for Ui {
         self.told(path, (first, steps));
         let last = first + steps.len();
         self.tell(&format!("  {last}. give the new value here"));
-        self.value(path, MAX_VALUE)
+        let given = self.value(path, MAX_VALUE)?;
+        // What ended without a value is no reason to drop the one that works.
+        if given.with(|given| given.is_empty()) {
+            let path = path.to_owned();
+            let why = "nothing was given";
+            return Err(RotateError::NotMade { path, why }.into());
+        }
+        Ok(given)
     }
 
     fn told(&self, path: &str, (first, steps): Steps<'_>) {
