@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outside::{LEASE, SERVER};
-use crate::secret::Plain;
+use crate::secret::{Plain, in_ini, in_shell, in_sql};
 
 /// One piece of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -98,21 +98,14 @@ impl Filter {
                     other => format!("%{other:02X}"),
                 })
                 .collect(),
-            Self::Shell => format!("'{}'", text.replace('\'', "'\\''")),
+            Self::Shell => format!("'{}'", in_shell(text)),
             Self::Ini => {
                 if text.contains(['\n', '\r']) {
                     return Err("a value has several lines, which `ini` cannot hold".to_owned());
                 }
-                format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+                format!("\"{}\"", in_ini(text))
             }
-            // Line ends too: a client may read them as its own and drop half of one.
-            Self::Sql => text
-                .replace('\\', "\\\\")
-                .replace('\'', "''")
-                .replace('\n', "\\n")
-                .replace('\r', "\\r")
-                .replace('\0', "\\0")
-                .replace('\x1a', "\\Z"),
+            Self::Sql => in_sql(text),
         })
     }
 }

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::escape::{in_ini, in_shell, in_sql};
+
 /// How a value is written.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Form {
@@ -17,6 +19,12 @@ pub enum Form {
     Url,
     /// As a JSON string has it.
     Json,
+    /// As single quotes of a shell have it.
+    Shell,
+    /// As double quotes of an INI file have it.
+    Ini,
+    /// As a string of SQL has it.
+    Sql,
 }
 
 impl Form {
@@ -29,6 +37,9 @@ impl Form {
             Self::Hex => "hex",
             Self::Url => "url",
             Self::Json => "json",
+            Self::Shell => "shell",
+            Self::Ini => "ini",
+            Self::Sql => "sql",
         }
     }
 }
@@ -46,11 +57,19 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
         (Form::Hex, hex(b'A')),
         (Form::Url, url_form(bytes)),
     ];
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(quoted) = serde_json::to_string(text)
-    {
-        let inner = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
-        all.extend(inner.map(|inner| (Form::Json, inner.as_bytes().to_vec())));
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if let Ok(quoted) = serde_json::to_string(text) {
+            let inner = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
+            all.extend(inner.map(|inner| (Form::Json, inner.as_bytes().to_vec())));
+        }
+        // Of most values these are the clear one once more.
+        if bytes.iter().any(|byte| b"'\"\\\n\r\0\x1a".contains(byte)) {
+            all.extend([
+                (Form::Shell, in_shell(text).into_bytes()),
+                (Form::Ini, in_ini(text).into_bytes()),
+                (Form::Sql, in_sql(text).into_bytes()),
+            ]);
+        }
     }
     let mut seen: Vec<(Form, Zeroizing<Vec<u8>>)> = Vec::with_capacity(all.len());
     for (form, spelling) in all {
@@ -87,6 +106,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_is_known_as_the_filters_of_templates_write_it() {
+        let all = forms(b"pa\"ss\\wo'rd\t1");
+        let find = |wanted: Form| {
+            let mut of_form = all.iter().filter(|(form, _)| *form == wanted);
+            let (_, text) = of_form.next().unwrap();
+            String::from_utf8(text.to_vec()).unwrap()
+        };
+        assert_eq!(find(Form::Shell), r#"pa"ss\wo'\''rd	1"#);
+        assert_eq!(find(Form::Ini), r#"pa\"ss\\wo'rd	1"#);
+        assert_eq!(find(Form::Sql), r#"pa"ss\\wo''rd	1"#);
+    }
+
+    #[test]
     fn each_spelling_is_there_once() {
         let all = forms(b"a/b\"?");
         let find = |wanted: Form| {
@@ -100,6 +132,7 @@ mod tests {
         assert_eq!(find(Form::Hex), ["612f62223f", "612F62223F"]);
         assert_eq!(find(Form::Url), ["a%2Fb%22%3F"]);
         assert_eq!(find(Form::Json), ["a/b\\\"?"]);
+        assert!(find(Form::Ini).is_empty() && find(Form::Shell).is_empty());
         // A digit of each kind, at its edges.
         let edges = forms(b"\t *:\x90\xAF\xFA");
         let [.., lower, upper, url] = edges.as_slice() else {

@@ -1,5 +1,6 @@
 //! Values in the clear, and what keeps them from staying around or getting out.
 
+mod escape;
 mod forms;
 mod generate;
 mod htpasswd;
@@ -7,6 +8,7 @@ mod plain;
 mod redact;
 mod wipe;
 
+pub use escape::{in_ini, in_shell, in_sql};
 pub use forms::{Form, forms};
 pub use generate::{Alphabet, generate};
 pub use htpasswd::{HtpasswdError, HtpasswdLine, HtpasswdUser, MAX_HASHED};
