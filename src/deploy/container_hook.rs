@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::docker::LONGEST_STOP;
+use super::docker::{LONGEST_STOP, checked_name};
 use super::hook::parse_duration;
 use super::value_hook::{SecretRef, Text};
+use crate::name::Component;
 
 /// How long an image may take to come. The largest known is some GB, over a line of a few MB/s.
 pub(super) const PULL: Duration = Duration::from_secs(15 * 60);
@@ -109,7 +110,13 @@ impl ContainerHook {
     }
 
     /// Refuses what could not be meant.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, component: &Component) -> Result<(), String> {
+        // The daemon would say it when the old one has been stopped.
+        let name = self.name.as_deref().unwrap_or(component.as_str());
+        checked_name("the container", name).map_err(|error| error.to_string())?;
+        for network in self.networks.iter().filter(|name| !name.contains("{{")) {
+            checked_name("the network", network).map_err(|error| error.to_string())?;
+        }
         if let Some(network) = self.aliases.keys().find(|n| !self.networks.contains(n)) {
             return Err(format!(
                 "`aliases` names the network `{network}`, which is not in `networks`"

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::container_hook::ContainerHook;
 use super::hook_error::HookError;
+use super::hook_files::HookFiles;
 use super::outside::{LEASE, Reference};
 use super::probe_hook::Probe;
 use super::rotate_hook::AccountHook;
@@ -194,7 +195,17 @@ impl Hook {
             }
         }
         if let Some(container) = &hook.container {
-            container.check().map_err(&wrong)?;
+            container.check(component).map_err(&wrong)?;
+        }
+        if hook
+            .process
+            .iter()
+            .any(|process| process.command.is_empty())
+        {
+            return Err(wrong("the process runs nothing".into()));
+        }
+        if let Some(path) = hook.file.keys().find(|path| hook.is_taken(path)) {
+            return Err(wrong(format!("`{path}` is a file of clws in that folder")));
         }
         hook.check_visible().map_err(&wrong)?;
         hook.check_switch().map_err(&wrong)?;
@@ -237,6 +248,50 @@ impl Hook {
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
         let switch = self.before.iter().chain(&self.switch);
         switch.chain(&self.afterwards)
+    }
+
+    /// Whether a file would lie where clws puts one of its own: in a component's folder, or in the one that
+    /// its container sees.
+    pub(super) fn is_taken(&self, path: &str) -> bool {
+        let first = path.split('/').next().unwrap_or_default();
+        if self.container.is_some() {
+            return first == "env" && self.env.values().any(|value| !value.is_visible());
+        }
+        let of_process = ["env", "output", "start.sh"];
+        ["container", "leases", "pid"].contains(&first)
+            || self.process.is_some() && of_process.contains(&first)
+    }
+
+    /// The files of a component's folder in `hooks/` are placed as they are, beside `[file]`: none of
+    /// them has a name that something else has there.
+    pub(super) fn check_files(
+        &self,
+        component: &Component,
+        files: &HookFiles,
+    ) -> Result<(), HookError> {
+        if self.container.is_some() {
+            return Ok(());
+        }
+        let templates = |path: &str| {
+            let mut all = self.file.values();
+            all.any(|file| file.template.as_deref() == Some(path))
+        };
+        let prefix = format!("{component}/");
+        let own = files.keys().filter_map(|path| path.strip_prefix(&prefix));
+        for path in own.filter(|path| !templates(path)) {
+            let why = if self.file.contains_key(path) {
+                "a [file] of that name takes its place"
+            } else if self.is_taken(path) {
+                "it has the name of a file of clws in the component's folder"
+            } else {
+                continue;
+            };
+            return Err(HookError::Wrong {
+                file: format!("hooks/{component}/{path}"),
+                why: why.to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// A container alone has a configuration to be visible in.
@@ -452,6 +507,7 @@ pub(super) fn parse_duration(text: Option<&str>, default: Duration) -> Result<Du
 
 #[cfg(test)]
 mod tests {
+    use super::super::hook_files::HookFile;
     use super::*;
 
     fn parse(text: &str) -> Result<Hook, HookError> {
@@ -479,6 +535,14 @@ mod tests {
             "[file.\"../x\"]\ntemplate = \"x\"",
             "[file.x]\ntemplate = \"x\"\nsecret = \"y\"",
             "[file.x]\ntemplate = \"x\"\nmode = \"rw\"",
+            "[process]\ncommand = []",
+            "[process]\ncommand = [\"x\"]\n[file.env]\ntemplate = \"x\"",
+            "[process]\ncommand = [\"x\"]\n[file.\"start.sh\"]\ntemplate = \"x\"",
+            "[file.pid]\ntemplate = \"x\"",
+            "[container]\nimage = \"x\"\n[env]\nA = \"b\"\n[file.env]\ntemplate = \"x\"",
+            "[container]\nimage = \"x\"\nname = \"bad name\"",
+            "[container]\nimage = \"x\"\nname = \"web.clws-new\"",
+            "[container]\nimage = \"x\"\nnetworks = [\"host:x\"]",
             "[env]\n\"A B\" = \"x\"",
             "[[before]]\nrun = [\"x\"]\nneeds = [\"TOKEN\"]",
             "[[probe]]\nrun = [\"x\"]\ntcp = \"y:1\"",
@@ -486,6 +550,25 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_of_the_hook_is_not_overwritten_in_silence() {
+        let component = "web".parse().unwrap();
+        let check = |text: &str, path: &str| {
+            let file = HookFile {
+                mode: "0644",
+                bytes: Vec::new(),
+            };
+            let files = HookFiles::from([(format!("web/{path}"), file)]);
+            parse(text).unwrap().check_files(&component, &files)
+        };
+        let process = "[process]\ncommand = [\"x\"]\n[file.\"s.sh\"]\ntemplate = \"t\"";
+        assert!(check(process, "s.sh").is_err() && check(process, "start.sh").is_err());
+        assert!(check(process, "t").is_ok() && check(process, "serve.sh").is_ok());
+        // What only fills a file in is not placed itself.
+        let same = "[file.\"s.sh\"]\ntemplate = \"s.sh\"";
+        assert!(check(same, "s.sh").is_ok() && check(same, "start.sh").is_ok());
     }
 
     #[test]

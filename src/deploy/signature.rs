@@ -317,6 +317,7 @@ pub(super) fn trusted_hook(
         .get(&format!("{component}.toml"))
         .map(|file| file.bytes.as_slice());
     let hook = Hook::parse(component, own.unwrap_or_default())?;
+    hook.check_files(component, &files)?;
     let mut deployers: Option<Vec<PartyName>> = None;
     for path in reaches(&hook, &files)? {
         let here = vault.rights(&path)?.deployers;
@@ -373,7 +374,7 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
     let own = files
         .get(&format!("{component}.toml"))
         .map(|file| file.bytes.as_slice());
-    Hook::parse(component, own.unwrap_or_default())?;
+    Hook::parse(component, own.unwrap_or_default())?.check_files(component, &files)?;
     let pins = &vault.trust().pins;
     let journal = Journal::at(pins.journal_file());
     let _lock = Lock::take(&pins.lock_file(), "hook sign")?;

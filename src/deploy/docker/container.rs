@@ -207,7 +207,10 @@ fn declared<T>(what: &'static str, text: &str, why: &'static str) -> Result<T, D
 }
 
 /// Names go into paths of the API; those with our own endings are made by a replacement only.
-pub(super) fn checked_name<'a>(what: &'static str, name: &'a str) -> Result<&'a str, DockerError> {
+pub(in crate::deploy) fn checked_name<'a>(
+    what: &'static str,
+    name: &'a str,
+) -> Result<&'a str, DockerError> {
     let sound = (2..=200).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name

@@ -31,6 +31,7 @@ mod traits;
 mod wire;
 
 pub use client::{Clocks, Engine};
+pub(in crate::deploy) use container::checked_name;
 pub use container::{
     Container, FileMount, HealthCheck, Mount, Port, Protocol, Restart, Secrets, Visible,
 };
