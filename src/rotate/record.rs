@@ -124,6 +124,9 @@ impl Rotation {
     }
 }
 
+/// Where they lie in the vault's state folder.
+const FOLDER: &str = "rotations";
+
 /// The records of this machine for one vault, held by one run at a time.
 #[derive(Debug)]
 pub struct Records {
@@ -137,7 +140,7 @@ impl Records {
     /// # Errors
     /// [`RotateError::Busy`], [`FsError`].
     pub fn take(state: &Path) -> Result<Self, Error> {
-        let folder = state.join("rotations");
+        let folder = state.join(FOLDER);
         let lock = Lock::try_take(&folder.join("lock"), "rotate")?;
         let _lock = lock.ok_or(RotateError::Busy)?;
         Ok(Self { folder, _lock })
@@ -148,22 +151,15 @@ impl Records {
     /// # Errors
     /// [`RotateError::Record`], [`FsError`].
     pub fn all(&self) -> Result<Vec<Rotation>, Error> {
-        let names = fs::names(&self.folder).map_err(FsError::io("read", &self.folder))?;
-        let mut all = Vec::new();
-        for name in names {
-            let path = self.folder.join(&name);
-            if path.extension().is_none_or(|end| end != "json") {
-                continue;
-            }
-            let Some(bytes) = fs::read_private(&path, MAX_RECORD)? else {
-                continue;
-            };
-            let read = serde_json::from_slice(&bytes);
-            all.push(read.map_err(|_| RotateError::Record {
-                file: path.display().to_string(),
-            })?);
-        }
-        Ok(all)
+        read_all(&self.folder)
+    }
+
+    /// The same without taking them, for who only looks.
+    ///
+    /// # Errors
+    /// [`RotateError::Record`], [`FsError`].
+    pub fn look(state: &Path) -> Result<Vec<Rotation>, Error> {
+        read_all(&state.join(FOLDER))
     }
 
     pub(super) fn write(&self, rotation: &Rotation) -> Result<(), Error> {
@@ -184,4 +180,23 @@ impl Records {
         let name: String = hex(&sha256(&key.encode())).chars().take(16).collect();
         self.folder.join(format!("{name}.json"))
     }
+}
+
+fn read_all(folder: &Path) -> Result<Vec<Rotation>, Error> {
+    let names = fs::names(folder).map_err(FsError::io("read", folder))?;
+    let mut all = Vec::new();
+    for name in names {
+        let path = folder.join(&name);
+        if path.extension().is_none_or(|end| end != "json") {
+            continue;
+        }
+        let Some(bytes) = fs::read_private(&path, MAX_RECORD)? else {
+            continue;
+        };
+        let read = serde_json::from_slice(&bytes);
+        all.push(read.map_err(|_| RotateError::Record {
+            file: path.display().to_string(),
+        })?);
+    }
+    Ok(all)
 }

@@ -109,6 +109,19 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     );
     let refused = site.clws("rotate prod/web/TOKEN --apart --yes").exits(16);
     assert!(refused.err.contains("is not done"), "{}", refused.err);
+    // Nothing waits for a new value, and yet not all is well.
+    let due = site.clws("rotate --due --yes").exits(16);
+    assert!(
+        due.err
+            .contains("a rotation of `prod/web/TOKEN` is not done"),
+        "{}",
+        due.err
+    );
+    let listed = site.clws("rotate --due --dry-run").succeeds().text();
+    assert!(
+        listed.contains("next: clws rotate --resume prod/web/TOKEN"),
+        "{listed}"
+    );
     // A new data key in between takes both along.
     site.clws("rekey --yes").succeeds();
     site.clws("check --full").succeeds();

@@ -13,8 +13,8 @@ use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::SecretPath;
 use crate::rotate::{
-    Due, Reason, Run, Shape, Sharing, Turning, give_shape, is_ssh_key, is_tls, needs_person,
-    planned, sharing, work_list,
+    Due, Reason, RotateError, Run, Shape, Sharing, Turning, give_shape, is_ssh_key, is_tls,
+    needs_person, planned, sharing, work_list,
 };
 use crate::text::{count, list};
 use crate::vault::{Reader, Vault};
@@ -88,7 +88,7 @@ impl Begin<'_> {
                 "give {many} new values, one rotation after the other?"
             ))?;
         }
-        let mut done = 0;
+        let (mut done, mut begun) = (0, Vec::new());
         for group in rotations {
             let paths: Vec<String> = group.iter().map(|value| value.path.clone()).collect();
             match self.run.begin(group) {
@@ -97,7 +97,17 @@ impl Begin<'_> {
                     ui.say(&format!("rotated {}", crate::text::list(&paths)));
                 }
                 Err(error) if is_interruption(&error) => return Err(error),
-                Err(error) => failed.push(self.with_ways_on(error, &paths)),
+                Err(error) => {
+                    failed.push(self.with_ways_on(error, &paths));
+                    begun.push(paths);
+                }
+            }
+        }
+        for rotation in due::unfinished(self.args, self.vault)? {
+            let paths = rotation.paths();
+            if !begun.contains(&paths) {
+                let path = paths.join(" ");
+                failed.push(RotateError::UnderWay { path }.into());
             }
         }
         for error in &failed {

@@ -6,8 +6,10 @@ use super::RotateArgs;
 use crate::cli::context::Context;
 use crate::deploy::Users;
 use crate::error::Error;
-use crate::rotate::{Due, work_list};
+use crate::name::SecretPath;
+use crate::rotate::{Due, Records, Rotation, work_list};
 use crate::text::count;
+use crate::vault::Vault;
 
 pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
@@ -16,11 +18,13 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
     for fault in list.faults.iter().chain(&users.faults) {
         cx.ui.warn(&fault.message());
     }
+    let unfinished = unfinished(args, &vault)?;
     if cx.ui.is_json() {
-        let findings = list.due.iter().map(|due| to_json(due, &users));
+        let findings: Vec<_> = list.due.iter().map(|due| to_json(due, &users)).collect();
+        let unfinished: Vec<_> = unfinished.iter().map(Rotation::paths).collect();
         return cx
             .ui
-            .json(&json!({ "findings": findings.collect::<Vec<_>>() }));
+            .json(&json!({ "findings": findings, "unfinished": unfinished }));
     }
     let mut paths = 0;
     for of_one in list.due.chunk_by(|one, other| one.path == other.path) {
@@ -42,10 +46,32 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
         cx.ui
             .line(&format!("  next: {}", last.unwrap_or_default()))?;
     }
+    for rotation in unfinished {
+        let paths = rotation.paths().join(" ");
+        cx.ui
+            .line(&format!("{paths}\n  its rotation is not done"))?;
+        cx.ui.line(&format!(
+            "  next: clws rotate --resume {paths}, or --undo in its place"
+        ))?;
+    }
     let word = if paths == 1 { "waits" } else { "wait" };
     cx.ui
         .say(&format!("{} {word} for a new value", count(paths, "path")));
     Ok(())
+}
+
+/// The rotations of this machine that are not done, of the paths that are asked for.
+pub(super) fn unfinished(args: &RotateArgs, vault: &Vault) -> Result<Vec<Rotation>, Error> {
+    let is_meant = |path: &String| {
+        let below = |wanted: &SecretPath| {
+            let rest = path.strip_prefix(wanted.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        args.paths.is_empty() || args.paths.iter().any(below)
+    };
+    let mut all = Records::look(vault.trust().pins.dir())?;
+    all.retain(|rotation| rotation.paths().iter().any(is_meant));
+    Ok(all)
 }
 
 fn users_of(due: &Due, users: &Users) -> Vec<String> {
