@@ -427,7 +427,7 @@ pub(super) async fn stop(
     let mut names: Vec<&str> = found.containers().map(|(_, name)| name.as_str()).collect();
     if let Some(receipt) = receipt {
         if let Some(process) = &receipt.process {
-            process::stop(target, process).await?;
+            process::stop(target, process, &receipt.place).await?;
         }
         names.extend(receipt.container.as_deref());
     }

@@ -31,23 +31,11 @@ look() {
 /// Ends what runs in the folders of a component, `$1`, and in its step, `$2`, and removes them, but for
 /// the folders that are to stay; with a new receipt to be kept before that.
 pub(super) const CLEAR: &str = r#"
-alive() { fields "$pid" && [ "$start" = "$began" ]; }
 end() {
-    read -r pid began when <"$1" || return 0
+    read -r pid began when leader since <"$1" || return 0
     read -r boot </proc/sys/kernel/random/boot_id
-    [ "$when" = "$boot" ] && alive || return 0
-    kill -s TERM -- "-$group" 2>/dev/null
-    tries=0
-    while alive; do
-        tries=$((tries + 1)); [ "$tries" -lt 200 ] || break
-        sleep 0.05
-    done
-    kill -s KILL -- "-$group" 2>/dev/null
-    tries=0
-    while alive; do
-        tries=$((tries + 1)); [ "$tries" -lt 40 ] || { echo "a process of $component does not end" >&2; return 1; }
-        sleep 0.05
-    done
+    [ "$when" = "$boot" ] || return 0
+    finish "$pid" "$began" "$leader" "$since" || { echo "a process of $component does not end" >&2; return 1; }
 }
 clear() {
     component=$1 step=$2 left=

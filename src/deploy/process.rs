@@ -1,8 +1,10 @@
 //! A component that is a plain process on the target.
 //!
 //! It leads a group of its own, detached from the connection that started it. It is known by its
-//! number, its start time and the boot, so that nothing else is ever stopped in its place. clws does
-//! not start it again; what it prints goes into a capped file of the memory-backed folder.
+//! number, its start time and the boot, so that nothing else is ever stopped in its place. The shell that
+//! leads the group, known in the same way, stays as long as anything of it, so that children that a
+//! process left behind, with its secrets, are ended too. clws does not start it again; what it prints goes
+//! into a capped file of the memory-backed folder.
 
 use super::receipt::Process;
 use super::target::{Target, empty};
@@ -13,14 +15,15 @@ const OUTPUT: u64 = 1024 * 1024;
 
 /// Shell functions on `/proc`: a zombie counts as gone, since only its parent has not looked yet.
 ///
-/// `known FILE` writes down who this shell is, and whatever it becomes, in a folder that is closed to others.
+/// `known FILE` writes down who this shell is, and whatever it becomes, in a folder that is closed to others;
+/// `known FILE LEADER` also which shell leads its group, by number and start time.
 /// It does so in this shell, as another one would cost a fork: what it becomes may have variables of all names
 /// but two. A shell's own name has no line ends.
 pub(super) const PROC: &str = r#"
 known() {
     read -r clws_stat </proc/$$/stat && read -r clws_boot </proc/sys/kernel/random/boot_id || return 1
-    set -- "$1" ${clws_stat##*) }
-    [ $# -ge 21 ] && echo "$$ ${21} $clws_boot" >"$1"
+    set -- "$1" "$2" ${clws_stat##*) }
+    [ $# -ge 22 ] && echo "$$ ${22} $clws_boot $2" >"$1"
 }
 fields() {
     stat=
@@ -28,18 +31,16 @@ fields() {
     while IFS= read -r line; do stat="$stat$line "; done 2>/dev/null <"/proc/$1/stat"
     set -- ${stat##*) }
     [ $# -ge 20 ] || return 1
-    state=$1 group=$3 start=${20}
+    state=$1 parent=$2 group=$3 start=${20}
     [ "$state" != Z ]
 }
 "#;
 
-/// `dd` with blocks of one byte, because `head` keeps what it read until it has much of it, and what
-/// a process said last is what one wants to see when it fails.
 const START: &str = r#"
 place=$1 cap=$2
 [ -f "$place/start.sh" ] || { echo "its folder is gone" >&2; exit 1; }
 rm -f "$place/pid"
-setsid sh -c '{ sh "$1/start.sh" </dev/null 2>&1; } | { dd bs=1 count="$2" of="$1/output" 2>/dev/null; exec cat >/dev/null; }' clws "$place" "$cap" </dev/null >/dev/null 2>&1 &
+setsid sh "$place/start.sh" lead "$cap" </dev/null >/dev/null 2>&1 &
 tries=0
 while [ ! -s "$place/pid" ]; do
     tries=$((tries + 1)); [ "$tries" -lt 200 ] || { echo "it did not start" >&2; exit 1; }
@@ -49,6 +50,22 @@ read -r pid began boot <"$place/pid"
 echo "$pid $began"
 "#;
 
+/// What `start.sh lead` does: it leads the group, and stays after the process as long as others are in it.
+/// While one is, no other group gets its number.
+///
+/// `dd` with blocks of one byte, because `head` keeps what it read until it has much of it, and what
+/// a process said last is what one wants to see when it fails.
+const LEAD: &str = r#"
+if [ "$1" = lead ]; then
+    clws_cap=$2
+    read -r clws_stat </proc/$$/stat || exit 1
+    set -- ${clws_stat##*) }
+    { sh "$0" "$$ ${20}" </dev/null 2>&1; } | { dd bs=1 count="$clws_cap" of="${0%/*}/output" 2>/dev/null; exec cat >/dev/null; }
+    while members "$$"; do sleep 2; done
+    exit 0
+fi
+"#;
+
 const ALIVE: &str = r#"
 [ "$(cat /proc/sys/kernel/random/boot_id)" = "$3" ] && fields "$1" && [ "$start" = "$2" ] && echo alive
 exit 0
@@ -56,28 +73,55 @@ exit 0
 
 const STOP: &str = r#"
 [ "$(cat /proc/sys/kernel/random/boot_id)" = "$3" ] || exit 0
-fields "$1" && [ "$start" = "$2" ] || exit 0
-began=$start
-kill -s TERM -- "-$group" 2>/dev/null
-tries=0
-while fields "$1" && [ "$start" = "$began" ]; do
-    tries=$((tries + 1)); [ "$tries" -lt 200 ] || break
-    sleep 0.05
-done
-kill -s KILL -- "-$group" 2>/dev/null
-tries=0
-while fields "$1" && [ "$start" = "$began" ]; do
-    tries=$((tries + 1)); [ "$tries" -lt 40 ] || { echo "it does not end" >&2; exit 1; }
-    sleep 0.05
-done
+leader= since=
+[ ! -f "$4/pid" ] || read -r pid began boot leader since <"$4/pid"
+[ "$pid $began" = "$1 $2" ] || leader= since=
+finish "$1" "$2" "$leader" "$since" || { echo "it does not end" >&2; exit 1; }
 exit 0
+"#;
+
+/// `finish PID START LEADER START` ends a process and its group, or what it left of that: TERM, up to 10 s,
+/// KILL. The leader may be unknown.
+///
+/// `members GROUP` is whether anything is in a group besides its leader and what that runs.
+pub(super) const FINISH: &str = r#"
+members() {
+    for other in /proc/[0-9]*; do
+        fields "${other#/proc/}" && [ "$group" = "$1" ] && [ "${other#/proc/}" != "$1" ] && [ "$parent" != "$1" ] && return 0
+    done
+    return 1
+}
+alive() { fields "$pid" && [ "$start" = "$began" ]; }
+left() { if [ -n "$whole" ]; then members "$whole"; else alive; fi; }
+finish() {
+    pid=$1 began=$2 leader=$3 since=$4 whole=
+    if alive; then
+        ends=$group
+    elif [ -n "$leader" ] && fields "$leader" && [ "$start" = "$since" ]; then
+        ends=$leader whole=$leader
+    else
+        return 0
+    fi
+    kill -s TERM -- "-$ends" 2>/dev/null
+    tries=0
+    while left; do
+        tries=$((tries + 1)); [ "$tries" -lt 200 ] || break
+        sleep 0.05
+    done
+    kill -s KILL -- "-$ends" 2>/dev/null
+    tries=0
+    while left; do
+        tries=$((tries + 1)); [ "$tries" -lt 40 ] || return 1
+        sleep 0.05
+    done
+}
 "#;
 
 /// The script that starts a command in a folder, kept there so that the old one can be put back.
 pub(super) fn start_script(place: &str, command: &[String]) -> String {
     let quoted: Vec<String> = command.iter().map(|word| quote(word)).collect();
     format!(
-        "cd {} || exit 126\n{PROC}known pid || exit 126\n[ ! -f env ] || . ./env\nexec {}\n",
+        "{PROC}{FINISH}{LEAD}cd {} || exit 126\nknown pid \"$1\" || exit 126\n[ ! -f env ] || . ./env\nexec {}\n",
         quote(place),
         quoted.join(" ")
     )
@@ -123,14 +167,14 @@ pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool,
     Ok(text.trim() == "alive")
 }
 
-/// Stops a process and its group: TERM, up to 10 s, KILL. One that is gone is fine.
+/// Stops the process of a folder and its group: TERM, up to 10 s, KILL. One that is gone is fine.
 ///
 /// # Errors
 /// [`super::ChannelError`].
-pub(super) async fn stop(target: &Target, process: &Process) -> Result<(), Error> {
+pub(super) async fn stop(target: &Target, process: &Process, place: &str) -> Result<(), Error> {
     let [pid, start, boot] = arguments(process);
     target
-        .sh("stop it", STOP, &[&pid, &start, &boot], empty())
+        .sh("stop it", STOP, &[&pid, &start, &boot, place], empty())
         .await
         .map(drop)
 }

@@ -210,8 +210,10 @@ impl Bringing<'_> {
 
     /// Stops the old one, unless the new one is a container that takes its name.
     async fn old_aside(&self, old: Option<&Receipt>, new: &Receipt) -> Result<(), Error> {
-        if let Some(process) = old.and_then(|old| old.process.as_ref()) {
-            process::stop(self.target, process).await?;
+        if let Some(old) = old
+            && let Some(process) = &old.process
+        {
+            process::stop(self.target, process, &old.place).await?;
         }
         if let Some(name) = self.other_container(old, new) {
             let engine = self.target.engine().await?;
@@ -380,7 +382,9 @@ impl Bringing<'_> {
                     engine.put_back(*replacement).await?;
                 }
             }
-            Running::Process(process) => process::stop(self.target, &process).await?,
+            Running::Process(process) => {
+                process::stop(self.target, &process, &new.place).await?;
+            }
             Running::Nothing => {
                 // A container that did not start was put back by the engine.
                 let same = new

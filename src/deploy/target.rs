@@ -11,7 +11,7 @@ use super::facts::{FACTS, FOLDERS, Facts, WHO};
 use super::leftover::{CLEAR, LOOK};
 use super::lock::{LOCK, SILENCE, Taker};
 use super::place::PUT;
-use super::process::PROC;
+use super::process::{FINISH, PROC};
 use super::receipt::{MAX_RECEIPT, Receipt};
 use super::{Channel, Command, Ended, Held, Holding, Outcome};
 use crate::crypto::hex;
@@ -30,7 +30,7 @@ keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1
 
 /// The functions that each script of ours finds on the target, so that they go there once. `look`, `put`,
 /// `clear`, `replaced` and `keep` neither exit nor leave the folder.
-const FUNCTIONS: [&str; 5] = [PROC, LOOK, PUT, CLEAR, KEEP];
+const FUNCTIONS: [&str; 6] = [PROC, FINISH, LOOK, PUT, CLEAR, KEEP];
 
 /// The script that makes the folders, takes the lock, says where it is, and serves. `who` is [`WHO`].
 pub(super) fn taking(who: &str, taker: &Taker<'_>, silence: Duration) -> Command {
