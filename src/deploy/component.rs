@@ -411,7 +411,7 @@ impl Bringing<'_> {
 }
 
 /// Stops what a receipt speaks of and what a killed run left, and forgets it. A container that only
-/// has the name of its own stays, with a warning.
+/// has the name of its own stays, with a warning. Gives whether there was anything.
 pub(super) async fn stop(
     target: &Target,
     component: &Component,
@@ -452,5 +452,5 @@ pub(super) async fn stop(
     boot::forget(target, component).await?;
     target.remove_receipt(component).await?;
     leases.end_old(lent).await;
-    Ok(receipt.is_some())
+    Ok(found.receipt.is_some() || found.is_more_than(&[]))
 }

@@ -163,7 +163,7 @@ fn secrets(deployed: &Deployed) -> BTreeMap<String, Numbers> {
 fn state(there: &There) -> State {
     let deployed = match there {
         There::Unseen | There::BadReceipt => return State::Unseen,
-        There::Nothing => return State::Absent,
+        There::Nothing | There::LeftOver => return State::Absent,
         There::Deployed(deployed) => deployed,
     };
     match &deployed.runs {

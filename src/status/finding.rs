@@ -33,7 +33,7 @@ pub enum Kind {
     Absent,
     /// A component's files are gone, as after a reboot.
     Emptied,
-    /// A component was deployed that no hook says should be there.
+    /// A component was deployed that no hook says should be there, or is there in part.
     LeftOver,
     /// A component has older values than the vault.
     OldRev,

@@ -153,6 +153,17 @@ impl Judge<'_> {
             (There::Nothing, Meant::Runs(_)) => {
                 return self.add(Kind::Absent, "it is not there", self.deploy());
             }
+            (There::LeftOver, meant) => {
+                let stop = match meant {
+                    Meant::Runs(_) => "",
+                    Meant::Nowhere | Meant::Faulty => " --stop",
+                };
+                let next = format!("{}{stop}", self.deploy());
+                let why =
+                    "a deploy that was killed left its files there, and maybe what it started";
+                self.add(Kind::LeftOver, why, next);
+                return;
+            }
             (There::BadReceipt, _) => {
                 let next = format!(
                     "look at {}.json there; removing it makes the next deploy a first one",

@@ -118,6 +118,8 @@ pub enum There {
     Nothing,
     /// A receipt that does not read.
     BadReceipt,
+    /// Folders that no receipt speaks of: a run that was killed left them, and what runs there.
+    LeftOver,
     /// What a receipt says.
     Deployed(Box<Deployed>),
 }
@@ -253,6 +255,7 @@ impl Survey<'_> {
             space,
             clock,
             receipts,
+            mut folders,
         } = list(host, &channel, &vault).await?;
         let plan_of = |component: &Component| {
             let found = meant.iter().find(|(name, _)| name == component);
@@ -269,7 +272,10 @@ impl Survey<'_> {
             false => None,
         };
         let runner = Runner::ask(host, &channel, &clock, &receipts).await?;
-        let mut there = Vec::new();
+        folders.retain(|component| !receipts.contains_key(component));
+        let left = folders.into_iter();
+        let mut there: Vec<(Component, There)> =
+            left.map(|component| (component, There::LeftOver)).collect();
         for (component, receipt) in receipts {
             let Some(receipt) = receipt else {
                 there.push((component, There::BadReceipt));

@@ -1,6 +1,6 @@
 //! What a host says of itself to whoever only looks: its receipts, its space, its clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::deploy::receipt::{MAX_RECEIPT, Receipt};
 use crate::deploy::target::{TargetError, said};
@@ -12,7 +12,8 @@ use crate::text::clean;
 use crate::time::Moment;
 
 /// Finds the folders of the vault `$1` where [`super::super::facts`] makes them, and makes none. Prints
-/// `clock`, `space` and `receipt` lines; behind one of a receipt its text, of as many bytes as it says.
+/// `clock`, `space`, `folder` and `receipt` lines; behind one of a receipt its text, of as many bytes as it
+/// says. What has a folder is not named while somebody deploys: it may be on its way.
 const LIST: &str = r#"
 LC_ALL=C
 export LC_ALL
@@ -31,6 +32,18 @@ memory "$base" && space memory "$base"
 space disk /
 point=$(stat -c %m /var/lib/docker 2>/dev/null)
 case $point in ''|/) ;; *) space disk "$point";; esac
+lock=$state/$1/lock holder=
+{ read -r holder _ <"$lock"; } 2>/dev/null
+if ! [ "/proc/${holder:-none}/fd/9" -ef "$lock" ]; then
+    for own in "${base%/clws}/clws" "/dev/shm/clws-$uid" "$state/place"; do
+        [ -O "$own" ] && [ ! -L "$own" ] || continue
+        for folder in "$own/$1"/*/*/; do
+            [ -d "$folder" ] || continue
+            folder=${folder%/*/}
+            printf 'folder\t%s\n' "${folder##*/}"
+        done
+    done
+fi
 cd "$state/$1" 2>/dev/null || exit 0
 for file in *.json; do
     [ -f "$file" ] || continue
@@ -89,6 +102,8 @@ pub(super) struct Listed {
     pub(super) clock: Clock,
     /// The receipts; none for one that does not read.
     pub(super) receipts: BTreeMap<Component, Option<Receipt>>,
+    /// What has a folder there.
+    pub(super) folders: BTreeSet<Component>,
 }
 
 /// Asks a host for what it has of a vault.
@@ -129,6 +144,7 @@ fn parse(text: &str) -> Option<Listed> {
                 };
             }
             ["space", stuff, path, numbers] => listed.space.extend(space(stuff, path, numbers)),
+            ["folder", name] => listed.folders.extend(name.parse::<Component>()),
             ["receipt", name, length] => {
                 let length: usize = length.parse().ok()?;
                 let (receipt, behind) = rest.split_at_checked(length)?;
@@ -175,7 +191,7 @@ mod tests {
     #[test]
     fn what_a_host_says_is_read_and_rubbish_is_none_of_it() {
         let text = "clock\t1000\t100\nspace\tmemory\t/run/clws\t4096 110 60 50\n\
-                    space\tdisk\t/\t\nreceipt\tweb\t2\n{}\nreceipt\tno such\t3\na\nb\n";
+                    space\tdisk\t/\t\nfolder\tapi\nreceipt\tweb\t2\n{}\nreceipt\tno such\t3\na\nb\n";
         let listed = parse(text).unwrap();
         assert_eq!(listed.clock.at(250), Some(Moment::from_seconds(1002)));
         assert_eq!(listed.space.len(), 1);
@@ -186,6 +202,7 @@ mod tests {
         let names: Vec<_> = listed.receipts.iter().collect();
         assert_eq!(names.len(), 1);
         assert!(names[0].1.is_none());
+        assert_eq!(listed.folders.len(), 1);
         for rubbish in [
             "",
             "hello\n",
