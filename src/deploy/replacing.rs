@@ -49,6 +49,7 @@ impl Bringing<'_> {
         };
         let begun = async {
             self.place_all(around).await?;
+            self.make_networks(around).await?;
             around.steps(&hook.before).await
         };
         if let Err(error) = self.limit.run(begun).await {
@@ -183,6 +184,16 @@ impl Bringing<'_> {
         place::put(self.target, folders, files).await
     }
 
+    /// Makes the networks that are missing: a step in a container joins them before the component does.
+    async fn make_networks(&self, around: &Surroundings<'_>) -> Result<(), Error> {
+        if let (Some(container), Some(engine)) = (&self.plan.hook.hook.container, around.engine) {
+            for network in fill_all(self.plan, around.names, &container.networks)? {
+                engine.ensure_network(&network).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn start(
         &self,
         around: &Surroundings<'_>,
@@ -240,9 +251,6 @@ impl Bringing<'_> {
             mark.collect(),
         )
         .await?;
-        for network in &container.networks {
-            engine.ensure_network(network).await?;
-        }
         Ok(if self.plan.hook.hook.switch.is_empty() {
             engine.replace(&container).await?
         } else {

@@ -341,6 +341,16 @@ run = ["sh", "-c", 'echo "step: $TOKEN ${CHECK-none} $(for f in env config.json 
 needs = ["TOKEN"]
 "#;
     harbour.serves(step);
+    // Its network is made for it, too.
+    let path = harbour.lab.vault().join("hooks/web.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let networks = format!("networks = [\"{}-net\"]\nports = ", harbour.container.name);
+    hook(
+        &harbour.lab,
+        "web",
+        &text.replacen("ports = ", &networks, 1),
+        &[],
+    );
     let ran = harbour.deploy().succeeds();
     let line = ran
         .err
