@@ -97,6 +97,20 @@ fn a_mistyped_host_environment_or_group_is_recognised() {
 }
 
 #[test]
+fn a_host_has_no_name_that_means_several() {
+    let lab = Lab::new();
+    lab.clws("host add vm-clws-test-server-0 --address 10.0.0.1 --yes")
+        .succeeds();
+    for name in ["test", "dev"] {
+        let words = format!("host add {name} --address 10.0.0.2 --yes");
+        let ran = lab.clws(&words).exits(16);
+        assert!(ran.err.contains("is an environment"), "{}", ran.err);
+    }
+    let own = "host add stage --address 10.0.0.2 --scope stage --yes";
+    lab.clws(own).exits(16);
+}
+
+#[test]
 fn a_command_of_another_tool_leads_to_ours() {
     let lab = Lab::new();
     for (typed, meant) in [

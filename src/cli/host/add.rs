@@ -55,6 +55,7 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     if new.parties()?.contains_key(&args.name) {
         return Err(RulesError::PartyExists(args.name.to_string()).into());
     }
+    demand_no_group(&new, args)?;
     let mut party = Party::new(args.name.clone(), Kind::Host);
     party.address = Some(args.address.clone());
     party.port = args.port;
@@ -80,6 +81,36 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+}
+
+/// Refuses a name that `--on` already has for several hosts: it would mean this one, too, and fail wherever
+/// this one is not complete.
+fn demand_no_group(rules: &Rules, args: &AddArgs) -> Result<(), Error> {
+    let name = args.name.as_str();
+    let own = (args.scope.clone(), args.machine_type.clone());
+    let parties = rules.parties()?;
+    let hosts = parties.values().filter(|party| party.kind == Kind::Host);
+    let mut groups = hosts.map(place_of).chain([own]);
+    let is_group = groups.any(|(scope, machine_type)| {
+        let Some(scope) = scope.as_ref().map(Scope::as_str) else {
+            return false;
+        };
+        let rest = name.strip_prefix(scope).map(|rest| rest.strip_prefix('_'));
+        name == scope || machine_type.is_some() && rest == Some(machine_type.as_deref())
+    });
+    let access = rules.access()?;
+    let is_scope = access
+        .rules
+        .keys()
+        .any(|prefix| prefix.split('/').next() == Some(name));
+    if !is_group && !is_scope {
+        return Ok(());
+    }
+    let message =
+        format!("`{name}` is an environment or a group of hosts, which `--on {name}` means");
+    Err(Problem::new(Code::Conflict, message)
+        .hint("give the host a name of its own, e.g. `vm-clws-ENV-TYPE-INDEX`")
+        .into())
 }
 
 fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), Error> {
