@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::asking::Asking;
 use super::component::Bringing;
 use super::docker::{Engine, PLACE, Replacement};
 use super::engine;
@@ -58,6 +59,8 @@ impl Bringing<'_> {
                 let name = engine::name_of(self.plan, container);
                 drop(engine.recover(&name, &self.whose()).await);
             }
+            // The error that led here is the one to be shown.
+            drop(self.steps_for_old(around, old).await);
             // Why it failed is what somebody wants to know; that its files stayed comes with it.
             return Err(match self.clear(old).await {
                 Ok(()) => error,
@@ -405,6 +408,7 @@ impl Bringing<'_> {
                     back =
                         found.is_some_and(|found| found.is_up() && found.labels.get(PLACE) == old);
                 }
+                back |= self.steps_for_old(around, old).await?;
             }
         }
         // Also ends what was started and never said so.
@@ -418,5 +422,33 @@ impl Bringing<'_> {
             back = true;
         }
         Ok(back)
+    }
+
+    /// Runs the steps of files and steps alone once more, for the folder of the old one: they may have led
+    /// others to the new one's, which goes. Whether there was an old one of that kind.
+    async fn steps_for_old(
+        &self,
+        around: &Surroundings<'_>,
+        old: Option<&Receipt>,
+    ) -> Result<bool, Error> {
+        let hook = &self.plan.hook.hook;
+        let placed = |old: &&Receipt| old.container.is_none() && old.process.is_none();
+        let Some(old) = old.filter(placed) else {
+            return Ok(false);
+        };
+        if hook.container.is_some() || hook.process.is_some() || hook.before.is_empty() {
+            return Ok(false);
+        }
+        let names = self.names(&old.place);
+        let around = Surroundings {
+            asking: Asking {
+                names: &names,
+                folder: &old.place,
+                ..around.asking
+            },
+            ..*around
+        };
+        around.steps(&hook.before).await?;
+        Ok(true)
     }
 }

@@ -169,7 +169,10 @@ fn what_a_killed_deploy_left_is_healed_by_the_next() {
     site.clws("deploy --on prod --stop --yes").succeeds();
     site.hook("web", &probing("web"), &[("serve.sh", SERVE)]);
     ends(&site, begin(&site), "KILL");
-    site.clws("deploy --on prod --stop --yes").succeeds();
+    let seen = site.clws("status prod --json").exits(1).json();
+    assert_eq!(seen["findings"][0]["kind"], "left-over", "{seen:#}");
+    let stopped = site.clws("deploy --on prod --stop --yes").succeeds();
+    assert!(!stopped.err.contains("nothing of it"), "{}", stopped.err);
     assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
 }
 

@@ -1,5 +1,6 @@
 //! A component whose new process does not answer is put back with its old secrets.
 
+use crate::one_deploy_at_a_time::waits;
 use crate::site::{SERVE, Site, rows, server_hook};
 
 #[test]
@@ -54,6 +55,64 @@ fn what_a_process_that_ends_at_once_said_is_shown() {
     let ran = site.deploy().exits(22);
     assert!(ran.err.contains("| cannot: [redacted]"), "{}", ran.err);
     assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn children_that_a_process_left_are_ended_with_it() {
+    let site = Site::new();
+    let leaving = |seconds: &str| {
+        // One holds the output, one does not.
+        let line = format!("sleep 7771 & sleep 7772 >/dev/null 2>&1 & sleep {seconds}; exit 1");
+        let hook = format!(
+            "runs_on = {{ machine_type = \"server\" }}\n\
+             process = {{ command = [\"sh\", \"-c\", \"{line}\"] }}\n"
+        );
+        site.hook("web", &hook, &[]);
+    };
+    let left = || {
+        let all = site.processes().into_iter();
+        all.filter(|args| args.starts_with("sleep 777")).count()
+    };
+    let ends = || waits(&site, &format!("[ ! -e /proc/{} ]", site.pid("web")));
+    leaving("0.1");
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("nothing of it runs"), "{}", ran.err);
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+
+    // It ends later: who replaces or stops it finds them all the same.
+    leaving("2");
+    for _ in 0..2 {
+        site.deploy().succeeds();
+        ends();
+        assert_eq!(left(), 2);
+    }
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_link_that_steps_made_leads_back_to_the_old_files() {
+    let site = Site::new();
+    site.set("prod/web/TOKEN", "first");
+    let hook = r#"runs_on = { machine_type = "server" }
+file."token" = { secret = "web/TOKEN" }
+[[before]]
+run = ["sh", "-c", "ln -sfn {{ place }} /run/front; [ ! -e /run/no-step ]"]
+[[probe]]
+run = ["sh", "-c", "[ ! -e /run/no-probe ]"]
+within = "1s"
+"#;
+    site.hook("web", hook, &[]);
+    site.deploy().succeeds();
+    site.set("prod/web/TOKEN", "second");
+    for no in ["step", "probe"] {
+        site.machine.sh(&format!("touch /run/no-{no}"));
+        site.deploy().exits(22);
+        assert_eq!(site.machine.sh("cat /run/front/token"), "first");
+        site.machine.sh(&format!("rm /run/no-{no}"));
+    }
+    site.deploy().succeeds();
+    assert_eq!(site.machine.sh("cat /run/front/token"), "second");
 }
 
 #[test]
