@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use ring::pbkdf2;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ const ROUNDS: NonZeroU32 = match NonZeroU32::new(50_000) {
     Some(rounds) => rounds,
     None => NonZeroU32::MIN,
 };
+
+/// Bytes of a salt, which is written as twice as many digits.
+const SALT: usize = 16;
 
 /// A file of known findings.
 #[derive(Debug, Deserialize, Serialize)]
@@ -111,10 +115,42 @@ impl Baseline {
     }
 }
 
+/// Where the salt stands in a text that begins as such a file does, however it is laid out: it is public, and
+/// whoever commits the file would else be told of it at each scan.
+pub(super) fn salt(text: &[u8]) -> Option<Range<usize>> {
+    let before: [&[u8]; 8] = [
+        b"{",
+        b"\"format\"",
+        b":",
+        b"1",
+        b",",
+        b"\"salt\"",
+        b":",
+        b"\"",
+    ];
+    let behind: [&[u8]; 5] = [b"\"", b",", b"\"findings\"", b":", b"["];
+    let start = past(text, 0, &before)?;
+    let end = start + SALT * 2;
+    let salt = text.get(start..end)?;
+    past(text, end, &behind)?;
+    let is_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    salt.iter().all(is_hex).then_some(start..end)
+}
+
+/// Behind these words, with white space before any of them.
+fn past(text: &[u8], mut at: usize, words: &[&[u8]]) -> Option<usize> {
+    for word in words {
+        let rest = text.get(at..)?;
+        let rest = rest.trim_ascii_start().strip_prefix(*word)?;
+        at = text.len() - rest.len();
+    }
+    Some(at)
+}
+
 impl Marker {
     /// For a new file.
     #[must_use]
-    pub fn fresh(random: [u8; 16]) -> Self {
+    pub fn fresh(random: [u8; SALT]) -> Self {
         let salt = random.iter().map(|byte| format!("{byte:02x}")).collect();
         Self { salt, only: None }
     }
@@ -134,5 +170,31 @@ impl Marker {
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
         pbkdf2::derive(algorithm, ROUNDS, salt.as_bytes(), secret, &mut mark);
         Some(mark.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_salt_of_a_baseline_is_known_by_all_that_stands_around_it() {
+        let written = Baseline::of(&[], &Marker::fresh([0xa7; SALT])).to_text();
+        let digits = "a7".repeat(SALT);
+        let stands = |text: &str| salt(text.as_bytes()).map(|range| text[range].to_owned());
+        assert_eq!(stands(&written), Some(digits.clone()));
+        let short = format!(r#"{{"format":1,"salt":"{digits}","findings":[]}}"#);
+        assert_eq!(stands(&short), Some(digits.clone()));
+        for other in [
+            format!("\n# {written}"),
+            short.replace("format", "forma"),
+            short.replace("findings", "finding"),
+            short.replace(&digits, "hunter2"),
+            short.replace("a7a7", "A7A7"),
+            short.replace(r#"","find"#, r#"00","find"#),
+            String::new(),
+        ] {
+            assert_eq!(stands(&other), None, "{other}");
+        }
     }
 }

@@ -544,6 +544,31 @@ fn a_reason_beside_it_or_a_baseline_lets_it_stay() {
 }
 
 #[test]
+fn a_baseline_that_is_committed_is_not_reported_itself() {
+    let lab = Lab::new();
+    let old = format!("do{}_{}", "p_v1", hex(64, 82));
+    std::fs::write(lab.vault().join("old.txt"), format!("{old}\n")).unwrap();
+    let scan = |words: &str| lab.clws(&format!("scan --baseline .clws-scan.json {words}"));
+    scan("--baseline-write").succeeds();
+    scan("").succeeds();
+    scan("--baseline-write").succeeds();
+    assert!(scan("").succeeds().err.contains("1 finding known"));
+
+    lab.git(&["add", ".clws-scan.json"]);
+    lab.clws("scan --staged").succeeds();
+    lab.git(&["commit", "-qm", "what is known"]);
+    lab.clws("scan --history").succeeds();
+
+    // Nothing else is let through in such a file.
+    let baseline = std::fs::read_to_string(lab.vault().join(".clws-scan.json")).unwrap();
+    let new = format!("do{}_{}", "p_v1", hex(64, 83));
+    let added = baseline.replace("old.txt", &new);
+    std::fs::write(lab.vault().join(".clws-scan.json"), added).unwrap();
+    lab.git(&["add", ".clws-scan.json"]);
+    lab.clws("scan --staged").exits(1);
+}
+
+#[test]
 fn sarif_has_what_its_schema_requires() {
     let lab = Lab::new();
     let tree = lab.root().join("tree");

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::super::baseline::salt;
 use super::super::placeholder::{is_placeholder, is_word};
 use super::super::strength::{guess_bits, is_random};
 use super::super::text::{Nature, Text};
@@ -166,6 +167,7 @@ fn token(text: &Text<'_>, at: usize) -> Option<Range<usize>> {
         _ => bytes.len() >= 12 && (is_random(bytes) || guess_bits(bytes) >= 56.0),
     };
     let is_token = bytes.iter().all(|b| b.is_ascii_graphic()) && !is_word(bytes);
+    let is_token = is_token && !(text.from_start && salt(text.bytes) == Some(value.range.clone()));
     (enough && is_token).then_some(value.range)
 }
 
