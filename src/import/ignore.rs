@@ -17,12 +17,16 @@ const FILE: &str = ".gitignore";
 const MOST: usize = 1024 * 1024;
 
 /// Adds what was imported to the vault's `.gitignore`, if it lies in the vault's folder; what is
-/// public stays visible to git. Gives what to say about it.
+/// public stays visible to git. Gives what to say about it, which is nothing where no secret was.
 ///
 /// # Errors
 /// [`FsError`].
 pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>, Error> {
     let mut told = Vec::new();
+    let sealed = sealed(plan);
+    if sealed.is_empty() {
+        return Ok(told);
+    }
     let folder = source.tree().path();
     let full = folder.canonicalize().map_err(FsError::io("read", folder))?;
     let tree = vault.tree();
@@ -32,7 +36,10 @@ pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>
         .map_err(FsError::io("read", tree.path()))?;
     let below = full.strip_prefix(&root).ok().and_then(|path| path.to_str());
     if let Some(below) = below {
-        let lines = lines(below, source.is_one_file(), plan);
+        let lines = match source.is_one_file() {
+            true => files(below, &sealed),
+            false => whole(below, plan),
+        };
         if append(tree, &lines)? {
             told.push(format!(
                 "{FILE} now keeps git from taking the sources along"
@@ -40,32 +47,36 @@ pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>
         }
     }
     if full.ancestors().any(|folder| folder.join(".git").exists()) {
-        let shown = clean_line(&full.to_string_lossy());
+        let (place, remove) = match sealed.as_slice() {
+            // The folder around it may hold all of the vault.
+            [file] if source.is_one_file() => (full.join(file), "git rm --cached"),
+            _ => (full, "git rm -r --cached"),
+        };
+        let shown = clean_line(&place.to_string_lossy());
         told.push(format!(
-            "git's history still holds what was ever committed of {shown}: give every value a new one (`clws secret list` shows what is exposed), and `git rm -r --cached` it"
+            "git's history still holds what was ever committed of {shown}: give every value a new one (`clws secret list` shows what is exposed), and `{remove}` it"
         ));
     }
     Ok(told)
 }
 
-/// The patterns: all of the folder, but not its folders, and not what is public. For a single file,
-/// that file.
-fn lines(below: &str, one_file: bool, plan: &Plan) -> Vec<String> {
-    let at = if below.is_empty() {
-        String::new()
-    } else {
-        format!("/{}", escaped(below))
-    };
-    let sealed: Vec<&str> = plan
-        .items
-        .iter()
-        .filter(|item| item.action.secret().is_some())
-        .map(|item| item.source.as_str())
-        .collect();
-    if one_file {
-        let line = |path: &&str| format!("{at}/{}", escaped(path));
-        return sealed.iter().map(line).collect();
-    }
+/// The sources that hold what is sealed.
+fn sealed(plan: &Plan) -> Vec<&str> {
+    let items = plan.items.iter();
+    let sealed = items.filter(|item| item.action.secret().is_some());
+    sealed.map(|item| item.source.as_str()).collect()
+}
+
+/// The patterns of these files alone.
+fn files(below: &str, paths: &[&str]) -> Vec<String> {
+    let at = at(below);
+    let line = |path: &&str| format!("{at}/{}", escaped(path));
+    paths.iter().map(line).collect()
+}
+
+/// The patterns of a folder: all of it, but not its folders, and not what is public.
+fn whole(below: &str, plan: &Plan) -> Vec<String> {
+    let at = at(below);
     let clear = plan
         .items
         .iter()
@@ -75,6 +86,14 @@ fn lines(below: &str, one_file: bool, plan: &Plan) -> Vec<String> {
         .into_iter()
         .chain(clear)
         .collect()
+}
+
+/// How the patterns of a folder begin.
+fn at(below: &str) -> String {
+    match below {
+        "" => String::new(),
+        below => format!("/{}", escaped(below)),
+    }
 }
 
 /// A path as a pattern that matches it alone.
