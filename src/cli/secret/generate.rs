@@ -9,7 +9,7 @@ use crate::identity::KeyPair;
 use crate::name::{FilePath, SecretName, SecretPath};
 use crate::secret::{Alphabet, HtpasswdLine, HtpasswdUser, MAX_HASHED, Plain, generate};
 use crate::text::count;
-use crate::vault::{Change, Found, NewFile, NewValue, ValueType, Vault, VaultError};
+use crate::vault::{Change, Found, NewFile, NewValue, ValueType, Vault};
 
 /// Fewer bits of chance can be guessed by whoever gets hold of a hash (NIST SP 800-131A asks 112 of
 /// keys; a password behind a login that counts attempts may do with less).
@@ -39,7 +39,7 @@ pub(crate) struct GenerateArgs {
     /// What to make
     #[arg(long, value_enum, default_value = "password")]
     kind: GenerateKind,
-    /// Seal it as a value or as a file; else as what the path is
+    /// Seal it as a string or as a file; else as what the path is
     #[arg(long = "type", value_enum, value_name = "TYPE")]
     form: Option<GenerateForm>,
     /// Put `USER:HASH` (bcrypt) into this secret too, for USER's line; others stay
@@ -99,6 +99,9 @@ struct Made {
 pub(crate) fn run(args: &GenerateArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let secret = wanted(&vault, &args.path, args.form)?;
+    if args.form.is_none() {
+        demand_text(&vault, &secret)?;
+    }
     let line_for = line_for(args, &vault, &secret)?;
     let made = make(args, cx, &secret)?;
     if vault.is_live(&secret)? {
@@ -200,10 +203,31 @@ fn wanted(
         (Found::Value(..) | Found::Document(_), Some(GenerateForm::File)) => {
             Ok(SecretName::File(path.as_str().parse::<FilePath>()?))
         }
-        (Found::Document(document), _) => Err(VaultError::IsDocument(document.to_string()).into()),
-        (Found::Folder(folder), _) => Err(crate::cli::usage(format!("`{folder}` is a folder"))
-            .hint(format!("clws secret generate {folder}/NAME"))
-            .into()),
+        (Found::Document(document), _) => Err(super::no_value_yet(
+            vault,
+            &document,
+            "clws secret generate",
+        )),
+        (Found::Folder(folder), _) => Err(super::more_is_wanted(&folder, "clws secret generate")),
+    }
+}
+
+/// What is made is text. A number or a list in whose place it came would be read as another type from then on.
+fn demand_text(vault: &Vault, secret: &SecretName) -> Result<(), Error> {
+    let SecretName::Value(document, name) = secret else {
+        return Ok(());
+    };
+    match vault.type_of(document, name)? {
+        None | Some(ValueType::String) => Ok(()),
+        Some(kind) => {
+            let wrong = format!(
+                "`{secret}` is of type {}, and what is made is a string",
+                kind.as_str()
+            );
+            Err(crate::cli::usage(wrong)
+                .hint("`--type string` makes it one")
+                .into())
+        }
     }
 }
 

@@ -20,7 +20,8 @@ use clap::{Args as _, Subcommand};
 
 pub(crate) use self::generate::{GenerateAlphabet, shape};
 use crate::error::Error;
-use crate::vault::Transfer;
+use crate::name::DocumentPath;
+use crate::vault::{Transfer, Vault, VaultError};
 
 use super::context::Context;
 use super::quick::Build;
@@ -87,4 +88,28 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
         Command::Accept(args) => accept::run(args, cx),
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+/// Why a value cannot have a document's path: it has a name below it, also in a document that is yet to be.
+fn no_value_yet(vault: &Vault, document: &DocumentPath, command: &str) -> Error {
+    match vault.tree().exists(&document.to_file()) {
+        Ok(true) => VaultError::IsDocument(document.to_string()).into(),
+        Ok(false) => super::usage(format!(
+            "`{document}` would be a document, and a value in it needs a name"
+        ))
+        .hint(format!("{command} {document}/NAME"))
+        .into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// Why a value cannot have the path of a scope or a folder.
+fn more_is_wanted(path: &str, command: &str) -> Error {
+    let (what, rest) = match path.contains('/') {
+        true => ("folder", "NAME"),
+        false => ("scope", "DOCUMENT/NAME"),
+    };
+    super::usage(format!("`{path}` is a {what}"))
+        .hint(format!("{command} {path}/{rest}"))
+        .into()
 }

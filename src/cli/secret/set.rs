@@ -10,16 +10,17 @@ use crate::cli::context::Context;
 use crate::cli::ui::Source;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{FilePath, SecretName, SecretPath};
+use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
 use crate::plaintext::certificate::{end_of, end_of_stream, set_end};
 use crate::secret::Plain;
-use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, VaultError};
+use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, Vault, VaultError};
 
 /// Set one secret
 ///
 /// The value comes from stdin, a prompt without echo, or a file; never from an argument, which others
-/// on this machine could see. It is kept byte for byte. A new document gets the readers that the rules
-/// give.
+/// on this machine could see. It is kept byte for byte, and so is the type of the value that it takes
+/// the place of: one that came in as a number stays a number. A new value is a string. A new document
+/// gets the readers that the rules give.
 #[derive(Args, Debug)]
 pub(crate) struct SetArgs {
     /// The secret, as `scope/document/name` or `scope/folder/file`
@@ -27,7 +28,7 @@ pub(crate) struct SetArgs {
     /// Read the value from this file
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// The type of the value; `file` for a sealed file
+    /// The type of the value, `file` for a sealed file; without it the type it has, `string` if it is new
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<SetType>,
 }
@@ -83,22 +84,20 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
             );
         }
         (Found::Document(document), _) => {
-            return Err(VaultError::IsDocument(document.to_string()).into());
+            return Err(super::no_value_yet(&vault, &document, "clws secret set"));
         }
         (Found::Folder(folder), _) => {
-            return Err(crate::cli::usage(format!("`{folder}` is a folder"))
-                .hint(format!("clws secret set {folder}/NAME"))
-                .into());
+            return Err(super::more_is_wanted(&folder, "clws secret set"));
         }
     };
     // What is typed or piped is taken before the vault's lock, so that nobody waits for a person.
     match &wanted {
         SecretName::Value(document, name) => {
             let plain = read_value(args, cx, &wanted.to_string())?;
-            let kind = args
-                .kind
-                .and_then(SetType::of_value)
-                .unwrap_or(ValueType::String);
+            let kind = match args.kind.and_then(SetType::of_value) {
+                Some(kind) => kind,
+                None => same_type(&vault, (document, name), &plain)?,
+            };
             if args.from_file.is_none() && plain.with(|bytes| bytes.ends_with(b"\n")) {
                 cx.ui.say(
                     "note: the value ends in a newline, which is kept; `printf %s` sends none",
@@ -147,11 +146,41 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
+/// The type that a value has already, if the new one can be of it: a switch that became the text `false` would
+/// be on where it is read.
+fn same_type(
+    vault: &Vault,
+    (document, name): (&DocumentPath, &ValueName),
+    plain: &Plain,
+) -> Result<ValueType, Error> {
+    let kind = vault.type_of(document, name)?.unwrap_or(ValueType::String);
+    let full = format!("{document}/{name}");
+    match plain.with(|bytes| kind.check(&full, bytes)) {
+        Err(VaultError::WrongType { why, .. }) if kind != ValueType::String => {
+            let wrong = format!(
+                "`{full}` is of type {}, and what is given is not: {why}",
+                kind.as_str()
+            );
+            Err(crate::cli::usage(wrong)
+                .hint("`--type string` seals it as a string")
+                .into())
+        }
+        // Of a string and of bytes more is said where they are sealed.
+        _ => Ok(kind),
+    }
+}
+
 fn read_value(args: &SetArgs, cx: &Context, name: &str) -> Result<Plain, Error> {
     let Some(from) = &args.from_file else {
         return cx.ui.value(name, MAX_VALUE);
     };
     let file = std::fs::File::open(from).map_err(FsError::io("read", from))?;
+    let about = file.metadata().map_err(FsError::io("read", from))?;
+    let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
+    if about.is_file() && size > MAX_VALUE {
+        let name = name.to_owned();
+        return Err(VaultError::TooLarge { name, size }.into());
+    }
     let limit = u64::try_from(MAX_VALUE).unwrap_or(u64::MAX) + 1;
     let mut plain = Plain::new(Vec::new());
     plain
