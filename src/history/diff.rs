@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
-use crate::name::{DocumentPath, FilePath, SecretName};
+use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
 use crate::vault::{Document, Listed, Past, Record, Sidecar, State, Vault};
 
 /// What is different about one thing.
@@ -72,10 +72,11 @@ impl Difference {
     }
 }
 
-/// Compares two states, below a path or all of them.
+/// Compares two states, below a path (which may be a value's own) or all of them.
 ///
 /// # Errors
-/// What reading says; a file that is not in the line form is a difference.
+/// [`crate::vault::VaultError::NotFound`] if neither has anything there; what reading says. A file that is not in
+/// the line form is a difference.
 pub fn diff(
     vault: &Vault,
     before: &Past<'_>,
@@ -84,6 +85,9 @@ pub fn diff(
 ) -> Result<Vec<Difference>, Error> {
     let (a, b) = (before.list(below)?, after.list(below)?);
     let all: BTreeSet<&Listed> = a.keys().chain(b.keys()).collect();
+    if let (Some(below), true) = (below, all.is_empty()) {
+        return one_value(vault, before, after, below);
+    }
     let mut found = Vec::new();
     for item in all {
         // Two commits that hold the same object need no reading.
@@ -107,16 +111,55 @@ pub fn diff(
         };
         match compared {
             Ok(more) => found.extend(more),
-            Err(error) => found.push(Difference {
-                path: item.path().to_owned(),
-                changed: Changed::Unread(error.message()),
-                rev: 0,
-                by: String::new(),
-                secret: None,
-            }),
+            Err(error) => found.push(unread(item.path(), &error)),
         }
     }
     Ok(found)
+}
+
+/// Compares one value of a document.
+fn one_value(
+    vault: &Vault,
+    before: &Past<'_>,
+    after: &Past<'_>,
+    full: &str,
+) -> Result<Vec<Difference>, Error> {
+    let missing = || Error::from(vault.missing(&full));
+    let (path, name) = full.rsplit_once('/').ok_or_else(missing)?;
+    let path: DocumentPath = path.parse().map_err(|_| missing())?;
+    let name: ValueName = name.parse().map_err(|_| missing())?;
+    let file = path.to_file();
+    let (a, b) = (before.read(&file)?, after.read(&file)?);
+    let sides = (a.as_deref(), b.as_deref());
+    let has = |bytes: &[u8]| -> Result<bool, Error> {
+        let document = Document::parse(bytes, &path, vault.id())?;
+        Ok(document.record(&name)?.is_some())
+    };
+    // One that does not read may have it.
+    if ![sides.0, sides.1]
+        .into_iter()
+        .flatten()
+        .any(|side| has(side).unwrap_or(true))
+    {
+        return Err(missing());
+    }
+    let mut found = match documents(vault, &path, sides) {
+        Ok(found) => found,
+        Err(error) => return Ok(vec![unread(path.as_str(), &error)]),
+    };
+    let secret = SecretName::Value(path, name);
+    found.retain(|one| one.secret.as_ref() == Some(&secret));
+    Ok(found)
+}
+
+fn unread(path: &str, error: &Error) -> Difference {
+    Difference {
+        path: path.to_owned(),
+        changed: Changed::Unread(error.message()),
+        rev: 0,
+        by: String::new(),
+        secret: None,
+    }
 }
 
 /// What of a record is compared.

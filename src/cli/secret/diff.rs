@@ -25,7 +25,7 @@ pub(crate) struct DiffArgs {
     from: String,
     /// The one to compare with; the working tree without it
     to: Option<String>,
-    /// Only what lies below this
+    /// Only what lies below this, or one value
     #[arg(long, value_name = "PATH")]
     below: Option<SecretPath>,
     /// The values too, where you can read them; on a terminal with `--show` alone
