@@ -273,9 +273,12 @@ impl Survey {
                 continue;
             };
             for key in &seen.keys {
+                // One certificate often lies there alone, and once more before its chain.
+                let mut known = BTreeSet::new();
                 let fitting: Vec<&(usize, &Certificate)> = certificates
                     .iter()
                     .filter(|(_, certificate)| certificate.public_key == *key)
+                    .filter(|(_, certificate)| known.insert(certificate.sha256))
                     .collect();
                 match fitting.as_slice() {
                     [] => item.find(

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::blocks;
 use super::der::{self, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET};
+use crate::crypto::sha256;
 use crate::secret::Plain;
 use crate::time::Moment;
 use crate::vault::{Policy, PolicyKey};
@@ -17,6 +18,8 @@ pub(super) const ALTERNATIVES: &[u8] = &[0x55, 0x1d, 0x11];
 /// As much of an X.509 certificate (RFC 5280) as is needed. Nothing is verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Certificate {
+    /// SHA-256 of all of it, by which it is told from others.
+    pub sha256: [u8; 32],
     /// From when it holds.
     pub not_before: Moment,
     /// Until when.
@@ -97,6 +100,7 @@ impl Certificate {
         der::expect(&mut key, SEQUENCE)?;
         let bits = der::expect(&mut key, BIT_STRING)?.content;
         Some(Self {
+            sha256: sha256(der),
             not_before,
             not_after,
             subject: last_of(name.content).unwrap_or_default(),

@@ -113,7 +113,6 @@ fn keys_and_certificates_are_looked_into() {
             "weak.key: weak-encryption",
             "web.crt: public",
             "web.der: public",
-            "web.key: several-certificates",
         ]
     );
     let several = &found[3].1;
@@ -126,6 +125,41 @@ fn keys_and_certificates_are_looked_into() {
     // What may be cut may hide what is behind it, so it is sealed.
     assert_eq!(action("cut.crt"), "file");
     assert_eq!(action("web.der"), "clear");
+}
+
+#[test]
+fn a_certificate_beside_its_chain_is_one_certificate() {
+    let lab = Lab::new();
+    let tree = lab.root().join("tree");
+    fs::create_dir_all(tree.join("prod/web")).unwrap();
+    let make = "req -x509 -newkey ed25519 -nodes -days 400 -subj /CN=x -keyout";
+    openssl(&tree, &format!("{make} ca.key -out chain.pem"));
+    openssl(&tree, &format!("{make} privkey.pem -out cert.pem"));
+    let read = |name: &str| fs::read_to_string(tree.join(name)).unwrap();
+    let whole = read("cert.pem") + &read("chain.pem");
+    write(&tree.join("prod/web/fullchain.pem"), whole);
+    for name in ["cert.pem", "chain.pem", "privkey.pem"] {
+        fs::rename(tree.join(name), tree.join("prod/web").join(name)).unwrap();
+    }
+    fs::remove_file(tree.join("ca.key")).unwrap();
+    let found = findings(&plan(&lab, &tree, ""));
+    let several = |(kind, _): &&(String, String)| kind.contains("certificate");
+    assert_eq!(found.iter().find(several), None, "{found:?}");
+    lab.clws("import --yes")
+        .word(tree.to_str().unwrap())
+        .succeeds();
+    let key = lab.vault().join("secrets/prod/web/privkey.pem.age.toml");
+    let key = fs::read_to_string(key).unwrap();
+    assert!(key.contains("\nexpires = \""), "{key}");
+
+    // A new certificate of the same key is another one.
+    openssl(
+        &tree.join("prod/web"),
+        "req -x509 -key privkey.pem -days 500 -subj /CN=x -out renewed.pem",
+    );
+    let found = findings(&plan(&lab, &tree, ""));
+    let told = found.iter().find(several).unwrap();
+    assert!(told.1.contains("fits 2 certificates"), "{told:?}");
 }
 
 #[test]
@@ -372,9 +406,13 @@ fn git_is_kept_from_taking_the_plaintext_along() {
     fs::write(lab.vault().join("more/one.env"), "B=1\n").unwrap();
     fs::write(lab.vault().join("more/two.txt"), "two").unwrap();
     let one = lab.vault().join("more/one.env");
-    lab.clws("import --yes")
+    let done = lab
+        .clws("import --yes")
         .word(one.to_str().unwrap())
         .succeeds();
+    let told = "more/one.env: give every value a new one";
+    assert!(done.err.contains(told), "{}", done.err);
+    assert!(done.err.contains("`git rm --cached` it"), "{}", done.err);
     let seen = lab.git(&["status", "--porcelain", "-uall"]);
     assert!(
         seen.contains("two.txt") && !seen.contains("one.env"),
@@ -389,6 +427,21 @@ fn git_is_kept_from_taking_the_plaintext_along() {
         fs::read_to_string(lab.vault().join(".gitignore")).unwrap(),
         before
     );
+}
+
+#[test]
+fn nothing_is_kept_from_git_where_nothing_was_a_secret() {
+    let lab = Lab::new();
+    let tree = lab.vault().join("notes");
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsABJYwDbf/kw8IvQqCFxGherJuUpxtYTZhdRFUrfJw\n";
+    write(&tree.join("x.pub"), key);
+    for source in [tree.clone(), tree.join("x.pub")] {
+        let done = lab.clws("import --yes").word(source.to_str().unwrap());
+        let done = done.succeeds();
+        assert!(done.err.contains("nothing to seal"), "{}", done.err);
+        assert!(!done.err.contains("git"), "{}", done.err);
+    }
+    assert!(!lab.vault().join(".gitignore").exists());
 }
 
 #[test]
