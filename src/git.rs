@@ -71,6 +71,15 @@ impl Commit {
     }
 }
 
+/// What a person calls the two sides of a conflict.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sides {
+    /// What was there.
+    pub ours: &'static str,
+    /// What comes in.
+    pub theirs: &'static str,
+}
+
 impl Git {
     /// The repository around `folder`; whether there is one shows at the first question.
     #[must_use]
@@ -276,6 +285,42 @@ impl Git {
         let (ours, theirs) = sides;
         let base = self.ask_line(&["merge-base", &ours.id, &theirs.id])?;
         Ok([self.commit(&base)?, ours, theirs])
+    }
+
+    /// What the sides are called: of the merge, rebase, cherry-pick or revert under way; else of a stash where
+    /// something is in conflict, and of the merge that was committed last where nothing is.
+    #[must_use]
+    pub fn sides(&self, in_conflict: bool) -> Sides {
+        let under_way: &[(&str, &str)] = match in_conflict {
+            true => &[
+                ("MERGE_HEAD", "MERGE_HEAD"),
+                ("REBASE_HEAD", "REBASE_HEAD"),
+                ("CHERRY_PICK_HEAD", "CHERRY_PICK_HEAD"),
+                ("REVERT_HEAD", "REVERT_HEAD^"),
+                ("refs/stash", "stash@{0}"),
+            ],
+            false => &[("MERGE_HEAD", "MERGE_HEAD")],
+        };
+        let is_there = |name: &str| {
+            let words = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
+            self.ask_line(&words).is_ok()
+        };
+        let found = under_way.iter().find(|(name, _)| is_there(name));
+        match (found, in_conflict) {
+            (Some((_, theirs)), _) => Sides {
+                ours: "HEAD",
+                theirs,
+            },
+            // A patch, say, which is no commit here.
+            (None, true) => Sides {
+                ours: "HEAD",
+                theirs: "REV",
+            },
+            (None, false) => Sides {
+                ours: "HEAD^1",
+                theirs: "HEAD^2",
+            },
+        }
     }
 
     /// The commits up to `commit` that changed a file of the folder, the newest first, each with its

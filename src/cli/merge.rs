@@ -9,14 +9,14 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, FsError, Journal, Lock, New, Sync};
-use crate::git::Git;
+use crate::git::{Git, Sides};
 use crate::lines::MAX_FILE;
 use crate::merge::{Merged, Take, merge, side_by_side, sidecar};
 use crate::name::{DocumentPath, FilePath};
 use crate::text::{clean, list};
 use crate::vault::{Sidecar, Vault};
 
-/// Join what two branches made of secrets, after a conflict of `git merge`
+/// Join what two branches made of secrets, after a conflict of git
 ///
 /// Documents are joined table by table: values, readers and a new data key of different branches go
 /// together. Where both gave a new value, the newer by record order counts, as on every machine; it says
@@ -119,6 +119,7 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     vault.demand_pin(false)?;
     let git = Git::at(&cx.world, vault.tree().path());
     let mut unmerged = git.unmerged()?;
+    let sides = git.sides(!unmerged.is_empty());
     for file in only {
         // Text may have been joined without a conflict, to something that does not read.
         if !unmerged.contains_key(file) {
@@ -138,7 +139,7 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         if file.ends_with(".age") && unmerged.contains_key(&format!("{file}.toml")) {
             continue;
         }
-        match resolved(cx, &vault, &git, file, &unmerged) {
+        match resolved(cx, &vault, (&git, sides), file, &unmerged) {
             Ok(Some(more)) => {
                 edits.extend(more);
                 done.push(file.clone());
@@ -195,7 +196,7 @@ fn stages(git: &Git, file: &str) -> Result<BTreeMap<u8, String>, Error> {
 fn resolved(
     cx: &Context,
     vault: &Vault,
-    git: &Git,
+    (git, sides): (&Git, Sides),
     file: &str,
     unmerged: &BTreeMap<String, BTreeMap<u8, String>>,
 ) -> Result<Option<Vec<Edit>>, Error> {
@@ -237,7 +238,7 @@ fn resolved(
             )
             .into());
         };
-        let from = if is_theirs { "HEAD" } else { "MERGE_HEAD" };
+        let from = if is_theirs { sides.ours } else { sides.theirs };
         cx.ui.warn(&format!(
             "{path}: rev {} by {signer} counts; if the other is meant: `clws secret restore {path} --from {from}`",
             mark.rev
@@ -273,7 +274,7 @@ fn resolved(
         Some(vault),
         &path,
         (base.as_deref(), &ours, &theirs),
-        Take::Newer,
+        Take::Newer(sides),
         7,
     )?;
     merged.notes.iter().for_each(|note| cx.ui.warn(note));

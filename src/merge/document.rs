@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::tables::{Join, Key, join, keys, tables};
 use crate::error::{Code, Error, Problem};
+use crate::git::Sides;
 use crate::lines;
 use crate::name::{DocumentPath, ValueName};
 use crate::trust::RecordMark;
@@ -15,8 +16,8 @@ use crate::vault::{Document, Head, Record, Vault};
 pub enum Take {
     /// Both stand in the text, for a person to decide.
     Neither,
-    /// The newer by record order counts.
-    Newer,
+    /// The newer by record order counts; the other is had back from the side that git calls so.
+    Newer(Sides),
 }
 
 /// A joined document.
@@ -47,7 +48,7 @@ pub fn merge(
     let base = base.and_then(|bytes| Document::parse(bytes, path, &id).ok());
     let ours = Document::parse(ours, path, &id)?;
     let theirs = Document::parse(theirs, path, &id)?;
-    let head = head(path, base.as_ref(), &ours, &theirs)?;
+    let head = head(path, base.as_ref(), (&ours, &theirs), take)?;
     let empty = BTreeMap::new();
     let base_tables = base.as_ref().map(|base| tables(base.lines()));
     let (a, b, c) = (
@@ -138,14 +139,15 @@ enum Side {
 fn head(
     path: &DocumentPath,
     base: Option<&Document<'_>>,
-    ours: &Document<'_>,
-    theirs: &Document<'_>,
+    (ours, theirs): (&Document<'_>, &Document<'_>),
+    take: Take,
 ) -> Result<Side, Problem> {
     let (a, b, c) = (base.map(|base| &base.head), &ours.head, &theirs.head);
     if b.id != c.id {
         return Err(cannot(
             path,
             (b, c),
+            take,
             "each side made a document of this name",
         ));
     }
@@ -167,24 +169,32 @@ fn head(
     match a.map(|a| a.key_id) {
         Some(key_id) if key_id == b.key_id && c.seq >= b.seq => Ok(Side::Theirs),
         Some(key_id) if key_id == c.key_id && b.seq >= c.seq => Ok(Side::Ours),
-        _ => Err(cannot(path, (b, c), "each side changed its data key")),
+        _ => Err(cannot(path, (b, c), take, "each side changed its data key")),
     }
 }
 
 /// The side with the greater number, so that no machine calls it older; what the other has alone; and a
 /// key that is newer than both, for whoever is to read it now.
-fn cannot(path: &DocumentPath, (ours, theirs): (&Head, &Head), why: &str) -> Problem {
+fn cannot(path: &DocumentPath, (ours, theirs): (&Head, &Head), take: Take, why: &str) -> Problem {
     let file = path.to_file();
-    let (side, other) = match ours.seq >= theirs.seq {
-        true => ("--ours", "MERGE_HEAD"),
-        false => ("--theirs", "HEAD"),
+    let (theirs_is, about) = match take {
+        Take::Newer(sides) => (sides.theirs, ""),
+        // git has yet to say what it does while it calls its driver.
+        Take::Neither => (
+            "REV",
+            ", REV being MERGE_HEAD, REBASE_HEAD, CHERRY_PICK_HEAD or a stash",
+        ),
+    };
+    let (side, other, about) = match ours.seq >= theirs.seq {
+        true => ("--ours", theirs_is, about),
+        false => ("--theirs", "HEAD", ""),
     };
     Problem::new(Code::Conflict, format!("`{path}` cannot be joined: {why}"))
         .hint(format!(
             "take one side whole: `git checkout {side} -- {file}`"
         ))
         .hint(format!(
-            "then what only the other has: `clws secret restore {path}/NAME --from {other}`"
+            "then what only the other has: `clws secret restore {path}/NAME --from {other}`{about}"
         ))
         .hint(format!(
             "then `clws rekey {path}`, so that it is the newest for everybody"
@@ -265,18 +275,17 @@ impl Joined<'_> {
             Ordering::Less => (theirs, &b, &a),
             _ => (ours, &a, &b),
         };
-        let whose = if order == Ordering::Less {
-            "HEAD"
-        } else {
-            "MERGE_HEAD"
-        };
         let rev = base.as_ref().map_or(0, |base| base.rev);
         let both_count = marks.0.is_some() && marks.1.is_some();
         let full = format!("{}/{name}", self.path);
         if taken.rev > rev && left.rev > rev && both_count {
-            if self.take == Take::Neither {
+            let Take::Newer(sides) = self.take else {
                 return Ok(None);
-            }
+            };
+            let whose = match order {
+                Ordering::Less => sides.ours,
+                _ => sides.theirs,
+            };
             self.merged.notes.push(format!(
                 "{full}: rev {} by {} counts, and not rev {} by {}; if that is meant: `clws secret restore {full} --from {whose}`",
                 taken.rev, taken.signed.party, left.rev, left.signed.party

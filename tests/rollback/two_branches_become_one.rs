@@ -321,6 +321,43 @@ fn two_new_keys_are_refused_with_a_way_that_works() {
 }
 
 #[test]
+fn the_other_side_is_called_what_git_calls_it() {
+    let lab = lab();
+    lab.git(&["checkout", "-q", "--detach"]);
+    set(&lab, "ben", "BASE", "stashed");
+    lab.git(&["stash", "-q"]);
+    lab.git(&["checkout", "-qb", "theirs", "main"]);
+    set(&lab, "ben", "BASE", "by ben");
+    commits(&lab, "theirs");
+    lab.git(&["checkout", "-q", "main"]);
+    for value in ["x", "y", "by ada"] {
+        set(&lab, "ada", "BASE", value);
+    }
+    commits(&lab, "ours");
+    for (words, branch, other) in [
+        (&["rebase", "main"][..], "theirs", "REBASE_HEAD"),
+        (&["cherry-pick", "theirs"], "main", "CHERRY_PICK_HEAD"),
+        (&["merge", "theirs"], "main", "MERGE_HEAD"),
+        (&["stash", "pop"], "main", "stash@{0}"),
+    ] {
+        lab.git(&["checkout", "-q", branch]);
+        let done = git(&lab, words);
+        assert!(!done.status.success(), "{}", said(&done));
+        let joined = lab.clws("merge").succeeds();
+        let way = format!("`clws secret restore dev/web/BASE --from {other}`");
+        assert!(joined.err.contains(&way), "{words:?}: {}", joined.err);
+        // As it says.
+        lab.clws("secret restore --yes dev/web/BASE --from")
+            .word(other)
+            .succeeds();
+        match words[0] {
+            "stash" => lab.git(&["reset", "-q", "--hard"]),
+            command => lab.git(&[command, "--abort"]),
+        };
+    }
+}
+
+#[test]
 fn of_a_sealed_file_the_newer_is_taken_whole() {
     let lab = installed();
     let file = |who: &'static str, values: &'static [&'static str]| {
