@@ -98,16 +98,39 @@ impl Vault {
         self.tree().exists(&format!("secrets/{path}.toml"))
     }
 
-    /// Finds one secret by its path.
+    /// Whether a scope or a folder is there.
     ///
     /// # Errors
-    /// [`VaultError::IsDocument`] for a document, [`VaultError::NotFound`] for a folder.
+    /// [`FsError`].
+    pub fn has_folder(&self, path: &str) -> Result<bool, FsError> {
+        self.tree().exists(&format!("secrets/{path}"))
+    }
+
+    /// Whether a document or a sealed file of this path is there, or was seen there.
+    fn knows(&self, path: &str, kind: SeenKind) -> Result<bool, Error> {
+        let file = match kind {
+            SeenKind::Document => format!("secrets/{path}.toml"),
+            SeenKind::File => format!("secrets/{path}.age.toml"),
+        };
+        Ok(self.tree().exists(&file)? || !self.trust().pins.ids_at(path, kind)?.is_empty())
+    }
+
+    /// Finds one secret by its path. Of a value its document says whether there is one.
+    ///
+    /// # Errors
+    /// [`VaultError::IsDocument`] for a document, [`VaultError::NotFound`] for a folder and for what is not there.
     pub fn find_secret(&self, path: &SecretPath) -> Result<SecretName, Error> {
         match self.find(path)? {
             Found::Value(document, name) => Ok(SecretName::Value(document, name)),
-            Found::File(file) => Ok(SecretName::File(file)),
-            Found::Document(document) => Err(VaultError::IsDocument(document.to_string()).into()),
-            Found::Folder(folder) => Err(self.missing(&folder).into()),
+            Found::File(file) if self.knows(file.as_str(), SeenKind::File)? => {
+                Ok(SecretName::File(file))
+            }
+            Found::Document(document) if self.knows(document.as_str(), SeenKind::Document)? => {
+                Err(VaultError::IsDocument(document.to_string()).into())
+            }
+            Found::File(_) | Found::Document(_) | Found::Folder(_) => {
+                Err(self.missing(path).into())
+            }
         }
     }
 

@@ -237,8 +237,10 @@ impl<'a> Past<'a> {
         match self.find(path)? {
             Found::Value(document, name) => Ok(SecretName::Value(document, name)),
             Found::File(file) => Ok(SecretName::File(file)),
-            Found::Document(document) => Err(VaultError::IsDocument(document.to_string()).into()),
-            Found::Folder(name) => Err(self.vault.missing(&name).into()),
+            Found::Document(document) if self.read(&document.to_file())?.is_some() => {
+                Err(VaultError::IsDocument(document.to_string()).into())
+            }
+            Found::Document(_) | Found::Folder(_) => Err(self.vault.missing(path).into()),
         }
     }
 

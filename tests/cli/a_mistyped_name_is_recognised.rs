@@ -76,6 +76,89 @@ fn each_command_names_the_nearest() {
 }
 
 #[test]
+fn a_diff_below_a_value_is_that_of_the_value() {
+    let lab = Lab::new()
+        .secret("dev/web/TOKEN", "hunter2")
+        .secret("dev/web/PORT", "80");
+    lab.commit("all");
+    let diff = |name: &str| lab.clws(&format!("secret diff --below dev/web/{name}"));
+    diff("TOKEN").succeeds();
+    lab.clws("secret set dev/web/TOKEN").stdin(b"x").succeeds();
+    lab.clws("secret set dev/web/NEW").stdin(b"x").succeeds();
+    assert_eq!(
+        diff("TOKEN").exits(1).text(),
+        "~ dev/web/TOKEN rev 1 → 2 by ada\n"
+    );
+    assert_eq!(diff("NEW").exits(1).text(), "+ dev/web/NEW rev 1 by ada\n");
+    diff("PORT").succeeds();
+    lab.clws("secret remove dev/web/PORT --yes").succeeds();
+    assert_eq!(
+        diff("PORT").exits(1).text(),
+        "- dev/web/PORT removed by ada\n"
+    );
+    diff("PORTS").exits(18);
+}
+
+#[test]
+fn nothing_that_is_not_there_is_called_a_document_a_file_or_a_folder() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    lab.commit("all");
+    for (command, hint) in [
+        ("secret get dev/wbe", "is `dev/web` meant?"),
+        ("secret get dev/n --at HEAD", "`clws secret list` shows"),
+        ("secret edit nosuch", "`clws secret list` shows"),
+        ("secret history nosuch", "`clws secret list` shows"),
+        ("secret remove dev/wbe --yes", "is `dev/web` meant?"),
+        ("secret move dev/n dev/m/X", "`clws secret list` shows"),
+        ("secret diff --below dev/wbe", "is `dev/web` meant?"),
+        (
+            "secret diff --below dev/web/TOKN",
+            "is `dev/web/TOKEN` meant?",
+        ),
+    ] {
+        let ran = lab.clws(command).exits(18);
+        assert!(
+            ran.err.contains("there is no secret `") && ran.err.contains(hint),
+            "{command}: {}",
+            ran.err
+        );
+    }
+    let ran = lab.clws("exec --map X=dev/a.b -- true").exits(125);
+    assert!(
+        ran.err.contains("there is no secret `dev/a.b`"),
+        "{}",
+        ran.err
+    );
+    // A new one is told what it needs, with the names that were typed.
+    for (command, next) in [
+        ("secret set dev/web3", "clws secret set dev/web3/NAME"),
+        (
+            "secret generate dev/web3",
+            "clws secret generate dev/web3/NAME",
+        ),
+        ("secret set nosuch", "clws secret set nosuch/DOCUMENT/NAME"),
+        (
+            "secret move dev/web/TOKEN dev/web3",
+            "clws secret move dev/web/TOKEN dev/web3/NAME",
+        ),
+    ] {
+        let ran = lab.clws(command).stdin(b"x").exits(2);
+        assert!(
+            ran.err.ends_with(&format!("hint: {next}\n")),
+            "{command}: {}",
+            ran.err
+        );
+        assert!(!ran.err.contains("is a document"), "{command}: {}", ran.err);
+    }
+    let there = lab.clws("secret get dev/web").exits(2);
+    assert!(
+        there.err.contains("`dev/web` is a document"),
+        "{}",
+        there.err
+    );
+}
+
+#[test]
 fn a_mistyped_host_environment_or_group_is_recognised() {
     let lab = Lab::new();
     for (number, machine) in ["server", "worker"].iter().enumerate() {

@@ -42,10 +42,14 @@ pub(crate) fn run(args: &EditArgs, cx: &Context) -> Result<(), Error> {
         cx,
         bundles: &bundles,
     };
-    let outcome = match cx.trusted_vault()?.find(&args.path)? {
+    let vault = cx.trusted_vault()?;
+    let outcome = match vault.find(&args.path)? {
         Found::Document(path) => edit_document(&desk, &path)?,
         Found::Value(document, name) => edit_value(&desk, &document, &name)?,
         Found::File(path) => edit_file(&desk, &path)?,
+        Found::Folder(folder) if !vault.has_folder(&folder)? => {
+            return Err(vault.missing(&folder).into());
+        }
         Found::Folder(folder) => {
             return Err(crate::cli::usage(format!("`{folder}` is a folder"))
                 .hint(format!("clws secret list {folder}"))

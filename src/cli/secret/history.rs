@@ -30,6 +30,9 @@ pub(crate) fn run(args: &HistoryArgs, cx: &Context) -> Result<(), Error> {
         Found::Value(document, name) => history(&vault, &args.at, Ok((&document, Some(&name))))?,
         Found::Document(document) => history(&vault, &args.at, Ok((&document, None)))?,
         Found::File(file) => history(&vault, &args.at, Err(&file))?,
+        Found::Folder(folder) if !vault.has_folder(&folder)? => {
+            return Err(vault.missing(&folder).into());
+        }
         Found::Folder(folder) => {
             return Err(Problem::new(Code::Usage, format!("`{folder}` is a folder"))
                 .hint(format!("`clws secret list {folder}` shows what is in it"))

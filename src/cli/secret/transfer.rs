@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::{PartyName, SecretName, SecretPath};
 use crate::text::list;
-use crate::vault::{Found, Transfer, Vault, VaultError};
+use crate::vault::{Found, Transfer, Vault};
 
 /// Which secret, and where to.
 #[derive(Args, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct TransferArgs {
 pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let from = vault.find_secret(&args.from)?;
-    let to = destination(&vault, &from, &args.to)?;
+    let to = destination(&vault, (&args.from, &from), &args.to, how)?;
     ask_about_readers(&vault, cx, &from, &to)?;
     let (what, done) = match how {
         Transfer::Copy => ("secret copy", "copied"),
@@ -38,7 +38,12 @@ pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<()
 
 /// The new name: what was typed, with the old last part where that is a document or a folder. A value
 /// stays a value and a file a file, also where nothing tells yet what the new path is.
-fn destination(vault: &Vault, from: &SecretName, to: &SecretPath) -> Result<SecretName, Error> {
+fn destination(
+    vault: &Vault,
+    (typed, from): (&SecretPath, &SecretName),
+    to: &SecretPath,
+    how: Transfer,
+) -> Result<SecretName, Error> {
     match (vault.find(to)?, from) {
         (Found::Value(document, name), SecretName::Value(..)) => {
             Ok(SecretName::Value(document, name))
@@ -49,7 +54,12 @@ fn destination(vault: &Vault, from: &SecretName, to: &SecretPath) -> Result<Secr
             Ok(SecretName::Value(document, name.clone()))
         }
         (Found::Document(document), SecretName::Value(..)) => {
-            Err(VaultError::IsDocument(document.to_string()).into())
+            let verb = match how {
+                Transfer::Copy => "copy",
+                Transfer::Move => "move",
+            };
+            let command = format!("clws secret {verb} {typed}");
+            Err(super::no_value_yet(vault, &document, &command))
         }
         (Found::Folder(folder), SecretName::File(file)) => Ok(SecretName::File(
             format!("{folder}/{}", file.name()).parse()?,
