@@ -206,7 +206,7 @@ impl Ui {
             Code::Denied,
             format!("there is nobody here to ask: {question}"),
         )
-        .hint("`--yes` answers for you; `--dry-run` shows the plan alone")
+        .hint("`--yes` answers for you")
         .into())
     }
 

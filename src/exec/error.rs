@@ -97,7 +97,9 @@ impl Explain for ExecError {
                 format!("if it is meant: `--allow {name}`"),
                 format!("`--map OTHER={name}` gives it another name"),
             ],
-            Self::Twice { first, .. } => vec![format!("`--map OTHER={first}` renames one of them")],
+            Self::Twice { .. } => vec![
+                "give one of them another name: `--map OTHER=VALUE`, or `--file OTHER=PATH`".into(),
+            ],
             Self::NotText { path, .. } | Self::Nul { path } => {
                 vec![format!(
                     "`--file NAME={path}` puts it into a file, and its path into NAME"

@@ -29,6 +29,12 @@ pub enum ExportError {
         name: String,
         why: &'static str,
     },
+    #[error("`{name}` of `{document}` {why}")]
+    NotInDotenv {
+        document: String,
+        name: String,
+        why: &'static str,
+    },
     #[error("`{secret}` is larger than the 64 MiB that are sealed for SOPS")]
     TooLarge { secret: String },
     #[error("`{document}` does not come back as it is in this format")]
@@ -55,6 +61,7 @@ impl Explain for ExportError {
             Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
             Self::Unprintable { .. }
+            | Self::NotInDotenv { .. }
             | Self::TooLarge { .. }
             | Self::Differs { .. }
             | Self::Path { .. }
@@ -87,9 +94,10 @@ impl Explain for ExportError {
                 format!("`clws export {secret} --format age` writes it as an age file")
             }
             Self::Unprintable { document, .. } | Self::Differs { document } => {
-                format!(
-                    "`clws export {document} --format json` has more types, and `--format age` all"
-                )
+                format!("`clws export {document} --format age --out DIR` has all types, sealed")
+            }
+            Self::NotInDotenv { document, .. } => {
+                format!("`clws export {document} --format json --out -` has more types")
             }
             Self::Path { inventory, .. } | Self::Inventory { path: inventory } => {
                 format!(

@@ -55,14 +55,20 @@ pub(super) fn values(
     let none = BTreeMap::new();
     let keys = record.map_or(&none, |record| &record.keys);
     let entries = entries(document, values, keys)?;
-    let format: &dyn Format = match format {
+    let printer: &dyn Format = match format {
         As::Dotenv => &Dotenv,
         As::Ansible => &Ansible,
         _ => &Json,
     };
-    Ok(format
-        .print(&entries)
-        .map_err(|error| unprintable(document, error))?)
+    let printed = printer.print(&entries);
+    Ok(printed.map_err(|error| match format {
+        As::Dotenv => ExportError::NotInDotenv {
+            document: document.to_owned(),
+            name: error.name,
+            why: error.why,
+        },
+        _ => unprintable(document, error),
+    })?)
 }
 
 /// A document as the file that it was imported from.

@@ -185,7 +185,10 @@ pub fn sign_rules(
     let begins = version.proposers(before).is_empty();
     let is_known = |key: &PublicKey| decides.contains(&key);
     if more.is_empty() || begins && !signers.iter().any(|signer| is_known(signer.public())) {
-        return Err(not_mine(&version, before, signers).into());
+        // By hand, for somebody to sign. A command writes nothing before it may.
+        let there = Trust::files(tree)?;
+        let is_written = there != now && there == *rules.files();
+        return Err(not_mine(&version, before, signers, is_written).into());
     }
     let printed = version.print_with(before, more);
     // What is written must be what every other machine reads.
@@ -306,7 +309,12 @@ pub fn begun(vault: &Vault, next: &Next) -> Result<Version, Error> {
 }
 
 /// Why none of these keys signs this version.
-fn not_mine(version: &Version, before: &Version, signers: &[&dyn Signs]) -> Problem {
+fn not_mine(
+    version: &Version,
+    before: &Version,
+    signers: &[&dyn Signs],
+    is_written: bool,
+) -> Problem {
     let lacking = version.lacking(before);
     let admins = || version.concerned(before).map(|(_, key)| key);
     let begun = !version.proposers(before).is_empty();
@@ -325,12 +333,17 @@ fn not_mine(version: &Version, before: &Version, signers: &[&dyn Signs]) -> Prob
         .hint("commit and push it; they run `clws trust sign`");
     }
     let admins: Vec<String> = before.admins.keys().map(ToString::to_string).collect();
-    Problem::new(Code::Trust, "none of your keys is an administrator's")
-        .note(format!("administrators are {}", list(&admins)))
-        .hint(format!(
-            "commit the change and ask {} to run `clws trust sign`",
-            crate::text::any_of(&admins)
-        ))
+    let somebody = crate::text::any_of(&admins);
+    let problem = Problem::new(Code::Trust, "none of your keys is an administrator's")
+        .note(format!("administrators are {}", list(&admins)));
+    match is_written {
+        true => problem.hint(format!(
+            "commit the change and ask {somebody} to run `clws trust sign`"
+        )),
+        false => problem
+            .note("nothing was written")
+            .hint(format!("ask {somebody} to run this command")),
+    }
 }
 
 /// The edits that make the files `there` to `wanted`.

@@ -1,0 +1,107 @@
+//! A hint that is followed leads on: no flag that is not there, and no state that never was.
+
+use crate::lab::Lab;
+
+#[test]
+fn nobody_is_sent_to_a_flag_that_is_not_there() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    let refused = lab.clws("secret remove dev/web/TOKEN").exits(15);
+    assert!(
+        refused.err.contains("hint: `--yes` answers for you\n"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn who_may_not_sign_is_told_whether_anything_was_written() {
+    let lab = Lab::new().people(&["ben"]);
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.commit("all");
+    let refused = lab
+        .clws("access grant ben dev --write --yes")
+        .by("ben")
+        .exits(13);
+    for said in ["nothing was written", "hint: ask ada to run this command\n"] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+    assert_eq!(lab.git(&["status", "--porcelain"]), "");
+
+    let file = lab.vault().join("recipients/access.toml");
+    let rules = std::fs::read_to_string(&file).unwrap();
+    let wider = rules.replacen("[\"ada\"]", "[\"ada\", \"ben\"]", 1);
+    assert_ne!(wider, rules);
+    std::fs::write(&file, wider).unwrap();
+    let refused = lab.clws("trust sign --yes").by("ben").exits(13);
+    let next = "hint: commit the change and ask ada to run `clws trust sign`\n";
+    assert!(refused.err.contains(next), "{}", refused.err);
+}
+
+#[test]
+fn what_a_format_has_no_place_for_is_called_what_it_is() {
+    let lab = Lab::new();
+    for (name, kind, value) in [
+        ("dev/a/DAY", "datetime", &b"2026-11-24"[..]),
+        ("dev/b/RAW", "bytes", b"\xff\x00"),
+    ] {
+        lab.clws(&format!("secret set {name} --type {kind}"))
+            .stdin(value)
+            .succeeds();
+    }
+    let day = lab.clws("export dev/a --format dotenv --out -").run();
+    assert!(
+        day.err.contains("`DAY` of `dev/a` is a date"),
+        "{}",
+        day.err
+    );
+    let next = "hint: `clws export dev/a --format json --out -`";
+    assert!(day.err.contains(next), "{}", day.err);
+    lab.clws("export dev/a --format json --out -").succeeds();
+    let raw = lab.clws("export dev/b --format json --out -").run();
+    let next = "hint: `clws export dev/b --format age --out DIR`";
+    assert!(raw.code != 0 && raw.err.contains(next), "{}", raw.err);
+    let out = lab.root().join("out");
+    lab.clws("export dev/b --format age --out")
+        .word(out.to_str().unwrap())
+        .succeeds();
+}
+
+#[test]
+fn two_things_of_one_name_are_not_told_to_map_a_document() {
+    let lab = Lab::new().secret("dev/q/X", "hunter2");
+    let refused = lab.clws("exec --file X=dev/q dev/q -- true").exits(125);
+    assert!(!refused.err.contains("=dev/q`"), "{}", refused.err);
+    lab.clws("exec --file OTHER=dev/q dev/q -- true").succeeds();
+}
+
+#[test]
+fn a_vault_that_is_there_leaves_no_new_identity_behind() {
+    let lab = Lab::new();
+    let refused = lab.clws("init --name bob").by("bob").exits(16);
+    assert!(
+        !refused.err.contains("made the identity"),
+        "{}",
+        refused.err
+    );
+    let listed = lab.clws("identity list").by("bob").run();
+    assert!(!listed.text().contains("bob"), "{}", listed.text());
+}
+
+#[test]
+fn a_history_is_looked_for_in_a_repository_alone() {
+    let lab = Lab::new();
+    let folder = lab.root().join("elsewhere");
+    std::fs::create_dir(&folder).unwrap();
+    let refused = lab.clws("scan --history").folder(&folder).exits(18);
+    assert!(
+        refused
+            .err
+            .contains("hint: run it inside of the git repository"),
+        "{}",
+        refused.err
+    );
+}
