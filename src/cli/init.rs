@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::Context;
 use crate::error::{Code, Error, Problem};
 use crate::identity::{self, IdentityName, Place};
-use crate::membership::{Founding, found};
+use crate::membership::{Founding, demand_no_vault, found};
 use crate::name::PartyName;
 
 /// Make a vault here
@@ -50,6 +50,8 @@ pub(crate) fn run(args: &InitArgs, cx: &Context) -> Result<(), Error> {
                 Problem::new(Code::Usage, "you have no identity yet, and no name for one")
                     .hint("clws init --name YOUR-NAME")
             })?;
+            // An identity would stay behind.
+            demand_no_vault(&dir)?;
             let name: IdentityName = name.as_str().parse()?;
             let bundle = identity::create(&cx.world, &name, Place::Auto, None)?;
             cx.ui.say(&format!(

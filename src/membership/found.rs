@@ -36,6 +36,33 @@ pub struct Founding<'a> {
     pub signing: &'a PublicKey,
 }
 
+/// Refuses a folder that has a vault, before anything is made for a new one.
+///
+/// # Errors
+/// CONFLICT if there is a vault; [`crate::fs::FsError`].
+pub fn demand_no_vault(dir: &Path) -> Result<(), Error> {
+    match dir.exists() {
+        true => demand_none_in(&Tree::open(dir)?, dir),
+        false => Ok(()),
+    }
+}
+
+fn demand_none_in(tree: &Tree, dir: &Path) -> Result<(), Error> {
+    let is_there = match newest_number(tree) {
+        Err(TrustError::NoVault(_)) => tree.exists(SETTINGS_FILE)?,
+        other => other.map(|_| true)?,
+    };
+    match is_there {
+        true => Err(Problem::new(
+            Code::Conflict,
+            format!("there is a vault in {}", dir.display()),
+        )
+        .hint("`clws secret list` shows what is in it")
+        .into()),
+        false => Ok(()),
+    }
+}
+
 /// Makes a vault in a folder, or finishes one that was cut off; gives trust version 1's fingerprint.
 /// Nothing is committed to git.
 ///
@@ -54,18 +81,7 @@ pub fn found(
     if let Some(fingerprint) = finish(world, &tree)? {
         return Ok(fingerprint);
     }
-    let is_there = match newest_number(&tree) {
-        Err(TrustError::NoVault(_)) => tree.exists(SETTINGS_FILE)?,
-        other => other.map(|_| true)?,
-    };
-    if is_there {
-        return Err(Problem::new(
-            Code::Conflict,
-            format!("there is a vault in {}", dir.display()),
-        )
-        .hint("`clws secret list` shows what is in it")
-        .into());
-    }
+    demand_none_in(&tree, dir)?;
     let mut founder = Party::new(founding.founder.clone(), Kind::Person);
     let key = RecipientKey::parse(founding.recipient)?;
     founder.recipients.push(PublicRecipient {

@@ -11,7 +11,7 @@ mod rules;
 mod sign;
 
 pub use describe::{describe, describe_council};
-pub use found::{Founding, found};
+pub use found::{Founding, demand_no_vault, found};
 pub use join::{Joined, join};
 pub use rules::{Rules, RulesError};
 pub use sign::{

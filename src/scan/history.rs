@@ -18,7 +18,10 @@ use crate::world::World;
 /// NOTFOUND if there is no repository or no git; IOERR if git breaks off.
 pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<Found, Error> {
     let git = Git::at(world, folder);
-    let brought = git.brought()?;
+    // Where git finds nothing to list, there may be no repository at all.
+    let brought = git
+        .brought()
+        .map_err(|broken| git.root().err().unwrap_or(broken))?;
     let mut found = Found::default();
     let mut buffer = looker.buffer();
     let mut firsts: HashMap<(String, &'static str, u64), (usize, Finding)> = HashMap::new();

@@ -107,9 +107,13 @@ impl Format for Dotenv {
             if !is_variable(name) {
                 return Err(wrong("has a name that no variable can have"));
             }
-            let value = self
-                .spell(Style::Bare, node)
-                .ok_or_else(|| wrong("is a list or table, and dotenv has text alone"))?;
+            let value = self.spell(Style::Bare, node);
+            let value = value.ok_or_else(|| {
+                wrong(match node {
+                    Node::Literal(..) => "is a date or a time, and dotenv has text alone",
+                    _ => "is a list or table, and dotenv has text alone",
+                })
+            })?;
             out.extend([name.as_str(), "=", &value, "\n"]);
         }
         Ok(out)
