@@ -189,15 +189,27 @@ fn cannot(path: &DocumentPath, (ours, theirs): (&Head, &Head), take: Take, why: 
         true => ("--ours", theirs_is, about),
         false => ("--theirs", "HEAD", ""),
     };
+    let rest = format!(
+        "then what only the other has: `clws secret restore {path}/NAME --from {other}`{about}"
+    );
+    // This machine goes by its own side, and takes the other one's key only where a person means it.
+    let key = match side {
+        "--ours" => format!("`clws rekey {path}`"),
+        _ => format!("`clws secret restore {path}`"),
+    };
+    let key = format!("then {key}, so that it is the newest for everybody");
+    let (first, second) = match side {
+        "--ours" => (rest, key),
+        _ => (key, rest),
+    };
     Problem::new(Code::Conflict, format!("`{path}` cannot be joined: {why}"))
         .hint(format!(
             "take one side whole: `git checkout {side} -- {file}`"
         ))
+        .hint(first)
+        .hint(second)
         .hint(format!(
-            "then what only the other has: `clws secret restore {path}/NAME --from {other}`{about}"
-        ))
-        .hint(format!(
-            "then `clws rekey {path}`, so that it is the newest for everybody"
+            "who saw the other side's key: `clws secret accept {path}`"
         ))
 }
 
