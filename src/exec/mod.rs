@@ -35,7 +35,7 @@ use crate::error::Error;
 use crate::world::World;
 
 /// Runs a program with what it is given; comes back only where a parent has to stay, with the
-/// program's exit code (128 + n if signal n ended it).
+/// program's exit code (128 + n if signal n ended it, or us when it was gone and its output was not over).
 ///
 /// # Errors
 /// [`ExecError::NoCommand`], [`ExecError::CannotRun`]; [`crate::fs::FsError`] if there is no place for

@@ -3,10 +3,16 @@
 //! The child stays in the terminal's foreground group with us, so what the terminal sends (Ctrl-C,
 //! Ctrl-\, a new size, Ctrl-Z) reaches it without our doing. Only what somebody sent to this process
 //! alone is passed on: a second Ctrl-C means "at once" to many programs, so none is made up.
+//!
+//! Where output is redacted we stay behind the child until whoever else holds its output is gone. A
+//! signal ends that.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::panic::resume_unwind;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,7 +62,8 @@ impl Watch {
         }
     }
 
-    /// Starts the program, waits for its end, and gives its exit code: 128 + n if signal n ended it.
+    /// Starts the program, waits for its end and that of its output, and gives its exit code: 128 + n if
+    /// signal n ended it, or the wait for the rest of its output.
     pub(super) fn run(
         self,
         mut command: Command,
@@ -68,22 +75,46 @@ impl Watch {
         if streams.is_some() {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
+        let (stop, stopper) = io::pipe().map_err(ExecError::Wait)?;
         let mut child = start(&mut command, words, inherited)?;
         // It holds the values once more, as the words of an environment.
         drop(command);
         let mut signals = self.signals.into_inner();
-        let Some(Streams { out, err }) = streams else {
-            return Ok(code(wait(&mut child, &mut signals)?));
-        };
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        std::thread::scope(|threads| {
-            // A reader of ours that went away is the child's to notice; it gets no signal from us.
-            threads.spawn(|| stdout.map(|from| out.pass(from)));
-            threads.spawn(|| stderr.map(|from| err.pass(from)));
-            wait(&mut child, &mut signals)
-        })
-        .map(code)
+        match streams {
+            None => wait(&mut child, &mut signals).map(code),
+            Some(streams) => wait_for_all(&mut child, &mut signals, streams, &stop, stopper),
+        }
     }
+}
+
+/// Waits for the child, and then until nobody holds its output any more. What the child left running may
+/// print for ever; the child is gone, so a signal means us then, whoever sent it.
+fn wait_for_all(
+    child: &mut Child,
+    signals: &mut SignalsInfo<WithOrigin>,
+    Streams { out, err }: Streams<'_>,
+    stop: &PipeReader,
+    stopper: PipeWriter,
+) -> Result<u8, ExecError> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let stop = stop.as_fd();
+    std::thread::scope(|threads| {
+        // A reader of ours that went away is the child's to notice; it gets no signal from us.
+        let out = threads.spawn(move || stdout.map(|from| out.pass(from, stop)));
+        let err = threads.spawn(move || stderr.map(|from| err.pass(from, stop)));
+        let status = wait(child, signals)?;
+        let handle = signals.handle();
+        threads.spawn(move || {
+            let both = [out.join(), err.join()];
+            handle.close();
+            both.map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let end = signals
+            .forever()
+            .find(|origin| ENDS.contains(&origin.signal));
+        drop(stopper);
+        Ok(end.map_or_else(|| code(status), |end| signalled(end.signal)))
+    })
 }
 
 fn wait(child: &mut Child, signals: &mut SignalsInfo<WithOrigin>) -> Result<ExitStatus, ExecError> {
@@ -116,11 +147,14 @@ fn pass_on(child: &Child, signal: i32) {
 }
 
 fn code(status: ExitStatus) -> u8 {
-    let number = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, signal) => 128 + signal.unwrap_or(0),
-    };
-    u8::try_from(number).unwrap_or(u8::MAX)
+    match status.code() {
+        Some(code) => u8::try_from(code).unwrap_or(u8::MAX),
+        None => signalled(status.signal().unwrap_or(0)),
+    }
+}
+
+fn signalled(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
 /// Whether this process was started to ignore a signal, as `nohup` does.

@@ -1,9 +1,43 @@
 //! `clws exec --redact` takes the values that it gave out of what the program prints, as it comes.
 
-use std::io::{Read as _, Write as _};
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Stdio};
 
-use crate::lab::Lab;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::lab::{Lab, Run};
+use crate::terminal::Terminal;
+
+/// The end of a script that is gone when something it left running says so on `$1`. That prints half a value
+/// then, and stays until its input ends.
+const LEAVES: &str = "exec 3<&0; { while kill -0 $$ 2>/dev/null; do sleep 0.02; done; \
+                      printf 'gone\\n%s hunter2-' \"$TOKEN\" >&$1; read x <&3; } & exit 3";
+
+/// A script that ends so.
+fn leaving<'a>(lab: &'a Lab, words: &str, script: &str, says_on: u8) -> Run<'a> {
+    lab.clws(&format!("exec dev/web --redact {words} -- sh -c"))
+        .word(format!("{script}{LEAVES}"))
+        .word("sh")
+        .word(says_on.to_string())
+}
+
+/// Starts it with pipes, and keeps the one that what is left running waits for.
+fn started(run: &Run<'_>) -> (Child, ChildStdin) {
+    let mut child = run
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    (child, input)
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
 
 #[test]
 fn values_and_files_are_taken_out_of_both_streams() {
@@ -63,4 +97,77 @@ fn a_closed_pipe_ends_the_program() {
     drop(out);
     // 128 + SIGPIPE, as if the program had written there itself.
     assert_eq!(child.wait().unwrap().code(), Some(141));
+}
+
+#[test]
+fn what_a_program_left_running_is_passed_on_to_its_end() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let (mut child, input) = started(&leaving(&lab, "", "", 1));
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "gone\n");
+    drop(input);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "[redacted] hunter2-");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn what_a_program_left_running_keeps_nobody_from_ending_it() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    for (signal, code) in [
+        (Signal::HUP, 129),
+        (Signal::INT, 130),
+        (Signal::QUIT, 131),
+        (Signal::TERM, 143),
+    ] {
+        let run = leaving(&lab, "--file F=dev/web/TOKEN --map TOKEN=TOKEN", "", 1);
+        let run = run.env("XDG_RUNTIME_DIR", memory.path().display().to_string());
+        let (mut child, _input) = started(&run);
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        assert_eq!(line, "gone\n");
+        send(&child, signal);
+        // What was held back, since a value could have begun with it, is told.
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "[redacted] hunter2-");
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(std::fs::read_dir(memory.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_when_the_program_is_gone() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let mut terminal = Terminal::controlling(&leaving(&lab, "", "", 1).command());
+    terminal.shows("gone").types("\x03");
+    assert_eq!(terminal.ends().0, 130);
+}
+
+#[test]
+fn a_reader_who_stands_still_keeps_nobody_from_ending_it() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let (_reader, full) = std::io::pipe().unwrap();
+    let room = rustix::pipe::fcntl_getpipe_size(&full).unwrap();
+    let fills = format!("head -c {} /dev/zero; ", room + 1);
+    let run = leaving(&lab, "", &fills, 2);
+    let mut child = run
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _input = child.stdin.take().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    assert_eq!(line, "gone\n");
+    send(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }

@@ -4,6 +4,7 @@ mod redaction;
 mod runner;
 
 use std::ffi::OsString;
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -110,7 +111,7 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     if args.mask == Some(Ci::Github) {
         runner::tell(&for_github(&given))?;
     }
-    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let (out, err) = (std::io::stdout(), std::io::stderr());
     let redacts = args.redaction.is_wanted(cx, given.no_print);
     let output = if redacts || args.mask == Some(Ci::Gitlab) {
         let large = given.large_files();
@@ -121,8 +122,8 @@ fn attempt(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
             ));
         }
         Output::Redacted {
-            out: &mut out,
-            err: &mut err,
+            out: out.as_fd(),
+            err: err.as_fd(),
         }
     } else {
         Output::Direct
