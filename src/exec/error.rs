@@ -55,6 +55,12 @@ pub enum ExecError {
     },
     #[error("cannot wait for the program")]
     Wait(#[source] io::Error),
+    #[error("the program's {stream} cannot be written")]
+    Unwritten {
+        stream: &'static str,
+        #[source]
+        source: io::Error,
+    },
     #[error("stopped before the program was started")]
     Stopped { signal: i32 },
 }
@@ -65,7 +71,7 @@ impl Explain for ExecError {
             Self::NoValue { .. } => Code::NotFound,
             Self::NoCommand { .. } => Code::NoCommand,
             Self::CannotRun { .. } => Code::CannotRun,
-            Self::Wait(_) => Code::IoErr,
+            Self::Wait(_) | Self::Unwritten { .. } => Code::IoErr,
             Self::Stopped { signal } => match *signal {
                 SIGHUP => Code::Hangup,
                 SIGTERM => Code::Terminated,

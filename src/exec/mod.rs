@@ -39,7 +39,7 @@ use crate::world::World;
 ///
 /// # Errors
 /// [`ExecError::NoCommand`], [`ExecError::CannotRun`]; [`crate::fs::FsError`] if there is no place for
-/// files; nothing is left behind then.
+/// files; [`ExecError::Unwritten`] if output of a program that succeeded was lost. Nothing is left behind.
 pub fn run(
     world: &World,
     words: &[OsString],

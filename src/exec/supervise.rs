@@ -100,20 +100,29 @@ fn wait_for_all(
     let stop = stop.as_fd();
     std::thread::scope(|threads| {
         // A reader of ours that went away is the child's to notice; it gets no signal from us.
-        let out = threads.spawn(move || stdout.map(|from| out.pass(from, stop)));
-        let err = threads.spawn(move || stderr.map(|from| err.pass(from, stop)));
+        let out = threads.spawn(move || stdout.map_or(Ok(()), |from| out.pass(from, stop)));
+        let err = threads.spawn(move || stderr.map_or(Ok(()), |from| err.pass(from, stop)));
         let status = wait(child, signals)?;
         let handle = signals.handle();
-        threads.spawn(move || {
+        let readers = threads.spawn(move || {
             let both = [out.join(), err.join()];
             handle.close();
-            both.map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)))
+            both.map(joined)
         });
         let end = signals
             .forever()
             .find(|origin| ENDS.contains(&origin.signal));
         drop(stopper);
-        Ok(end.map_or_else(|| code(status), |end| signalled(end.signal)))
+        let [out, err] = joined(readers.join());
+        if let Some(end) = end {
+            return Ok(signalled(end.signal));
+        }
+        // A program that failed says more with its own code.
+        if status.success() {
+            demand_whole("standard output", out)?;
+            demand_whole("standard error", err)?;
+        }
+        Ok(code(status))
     })
 }
 
@@ -129,6 +138,20 @@ fn wait(child: &mut Child, signals: &mut SignalsInfo<WithOrigin>) -> Result<Exit
         }
     }
     child.wait().map_err(ExecError::Wait)
+}
+
+fn joined<T>(result: std::thread::Result<T>) -> T {
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Refuses output that was lost, unless its reader had seen enough.
+fn demand_whole(stream: &'static str, passed: io::Result<()>) -> Result<(), ExecError> {
+    match passed {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(ExecError::Unwritten { stream, source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a terminal sends, it sends to the whole group.

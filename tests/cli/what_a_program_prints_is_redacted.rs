@@ -1,5 +1,6 @@
 //! `clws exec --redact` takes the values that it gave out of what the program prints, as it comes.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Stdio};
 
@@ -170,4 +171,31 @@ fn a_reader_who_stands_still_keeps_nobody_from_ending_it() {
     assert_eq!(line, "gone\n");
     send(&child, Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn output_that_is_lost_is_an_error_unless_the_program_failed() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let run = |script: &str| {
+        let run = lab.clws("exec dev/web --redact -- sh -c").word(script);
+        run.command()
+    };
+    let ran = run("echo hi").stdout(full()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(125));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        said.contains("the program's standard output cannot be written")
+            && said.contains("No space left"),
+        "{said}"
+    );
+    let ran = run("echo hi >&2").stderr(full()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(125));
+    let ran = run("echo hi; exit 3").stdout(full()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(3));
+    // A reader that has seen enough is none.
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = run("echo hi").stdout(closed).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0));
 }
