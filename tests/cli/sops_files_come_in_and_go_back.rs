@@ -178,6 +178,32 @@ fn what_comes_in_is_what_sops_prints() {
     assert!(tree(&source).is_empty());
 }
 
+/// To SOPS there is neither a quote nor a comment behind a value of dotenv.
+#[test]
+fn a_value_of_dotenv_is_sealed_to_its_last_character() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let source = lab.root().join("dev/web.env");
+    let text = "PASSPHRASE=correct horse # battery staple\nLINES=a\\nb\nBLANK=ends in one \nTAB=a\t#x\nOPEN=x\\ny # of the database\n";
+    write(
+        &source,
+        &sops.seal("dotenv", text, &["--unencrypted-regex", "^OPEN$"]),
+    );
+    import(&lab, &lab.root().join("dev"));
+    let values = json_of(&lab, "dev/web");
+    for (name, value) in [
+        ("PASSPHRASE", "correct horse # battery staple"),
+        ("LINES", "a\nb"),
+        ("BLANK", "ends in one "),
+        ("TAB", "a\t#x"),
+        ("OPEN", "x\ny # of the database"),
+    ] {
+        assert_eq!(values[name], value, "{name}");
+    }
+    assert_eq!(said(&lab, "dev/web", "note"), [""; 0]);
+    lab.nowhere(&["battery staple".to_owned()]);
+}
+
 #[test]
 fn what_is_sealed_at_all_is_said_by_the_file() {
     let lab = Lab::new();

@@ -1,4 +1,7 @@
 //! The text of a file as `sops -d` would print it: the file's own, with values and comments in the clear.
+//!
+//! What SOPS prints of dotenv and INI is not what all read who read such files: in dotenv nothing is a
+//! quote or a comment to SOPS. So a value is written there in the spelling that gives it back here.
 
 use std::ops::Range;
 
@@ -8,10 +11,10 @@ use super::mac::{Opened, keys};
 use super::split::Split;
 use super::value::{Key, Sealed, Type, canonical, place};
 use super::{Closed, Form, MARK};
-use crate::plaintext::Fault;
-use crate::plaintext::format::named;
+use crate::plaintext::format::{Dotenv, Format as _, named};
 use crate::plaintext::layout::Style;
 use crate::plaintext::node::Node;
+use crate::plaintext::{Fault, Passwords};
 use crate::vault::ValueType;
 
 /// The text with its values in the clear and without its metadata.
@@ -28,6 +31,9 @@ pub(super) fn in_clear(
     let mut edits: Vec<(Range<usize>, Zeroizing<String>)> = Vec::new();
     for (leaf, opened) in split.leaves.iter().zip(opened) {
         let Some(plain) = opened.plain else {
+            if form == Form::Dotenv {
+                edits.push((leaf.span.clone(), in_dotenv(&leaf.text)));
+            }
             // `1e+06` is a number to SOPS, and not to every reader of YAML.
             if form == Form::Yaml && opened.kind == Type::Float {
                 let number = canonical(&leaf.text, opened.kind);
@@ -121,7 +127,7 @@ fn commented(mark: &str, text: &str) -> Zeroizing<String> {
 /// A value as it stands in a file of its form.
 fn spelled(form: Form, kind: Type, text: &str) -> Zeroizing<String> {
     let node = match (form, kind) {
-        (Form::Dotenv, _) => return Zeroizing::new(text.replace('\n', "\\n")),
+        (Form::Dotenv, _) => return in_dotenv(text),
         (_, Type::Integer) => Node::Literal(ValueType::Integer, text.to_owned()),
         (_, Type::Boolean) => {
             let text = canonical(text, kind).unwrap_or_default();
@@ -144,5 +150,106 @@ fn spelled(form: Form, kind: Type, text: &str) -> Zeroizing<String> {
     };
     let format = form.format().and_then(named);
     let spelled = format.and_then(|format| format.spell(Style::Bare, &node));
+    // As SOPS writes it in INI. No reader here takes such a line, so the file stays whole, and nothing
+    // inside of the value is a name or a comment.
+    Zeroizing::new(spelled.unwrap_or_else(|| format!("\"\"\"{text}\"\"\"")))
+}
+
+/// A value as it stands in a dotenv file: bare, if it is read as what it is.
+fn in_dotenv(text: &str) -> Zeroizing<String> {
+    let quoted = || Dotenv.spell(Style::Bare, &Node::Text(text.to_owned()));
+    let spelled = match stands_bare(text) {
+        true => None,
+        false => quoted(),
+    };
     Zeroizing::new(spelled.unwrap_or_else(|| text.to_owned()))
+}
+
+/// Whether a text behind `NAME=` is one value and no comment. Quotes around all of it are a part of the
+/// value to SOPS, and to the readers of what it prints they are none.
+fn stands_bare(text: &str) -> bool {
+    let line = Zeroizing::new(format!("A={text}\n"));
+    let Ok(parsed) = Dotenv.parse(&line, &Passwords::default()) else {
+        return false;
+    };
+    let ([entry], [stood]) = (parsed.entries.as_slice(), parsed.stood.as_slice()) else {
+        return false;
+    };
+    let is_same = matches!(&entry.node, Node::Text(value) if value == text);
+    let is_quoted = stood.style != Style::Bare;
+    parsed.hidden.is_empty() && entry.comments.is_empty() && (is_same || is_quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plaintext::Read;
+
+    /// The values and notes of a file where this is the second of three values.
+    fn around(spelled: &str) -> Result<(String, usize), Fault> {
+        let file = format!("A=1\nB={spelled}\nC=3\n");
+        let read = Read::of(file.as_bytes(), &Dotenv, &Passwords::default())?;
+        let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).unwrap();
+        assert_eq!(read.values.len(), 3, "{file:?}");
+        let notes = read.values.iter().filter(|v| v.note.is_some());
+        Ok((read.values[1].plain.with(text), notes.count()))
+    }
+
+    #[test]
+    fn a_value_of_dotenv_is_all_that_was_sealed() {
+        for text in [
+            "correct horse # battery staple",
+            "a\nb",
+            "ends with a blank ",
+            " begins with one",
+            "tab\t#x",
+            "'it' # x",
+            "\"a\" # b",
+            "a\\",
+            "`x`",
+            "one\n# of the database\ntwo",
+            "x\nB=y",
+            "it's\r\n$x",
+            "#",
+        ] {
+            let spelled = in_dotenv(text);
+            assert_eq!(around(&spelled), Ok((text.to_owned(), 0)), "{text:?}");
+        }
+        for (text, read) in [("\"with blanks\"", "with blanks"), ("'#'", "#")] {
+            assert_eq!(in_dotenv(text).as_str(), text);
+            assert_eq!(around(text), Ok((read.to_owned(), 0)));
+        }
+        for text in ["", "x#y", "a=b==", "it's \"so\"", "$x"] {
+            assert_eq!(in_dotenv(text).as_str(), text);
+        }
+        assert!(around(&in_dotenv("a\0# of the database")).is_err());
+    }
+
+    #[test]
+    fn a_value_that_ini_has_not_makes_no_name_and_no_comment() {
+        let ini = named("ini").unwrap();
+        for text in [
+            "a\n; of the database",
+            "a\n[b]\nc = d",
+            "a ; b",
+            "'x'",
+            "a\\b",
+        ] {
+            let file = format!("[s]\na = {}\n", *spelled(Form::Ini, Type::Text, text));
+            let read = ini.parse(&file, &Passwords::default());
+            assert_eq!(read.map(drop).unwrap_err().line, Some(2), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_of_dotenv_is_read_as_it_is(text in "[ -~äß\n\r\t]{0,30}") {
+            let (read, notes) = around(&in_dotenv(&text)).unwrap();
+            let unquoted = text.len() > 1 && ["\"", "'"].iter().any(|q| text.starts_with(q) && text.ends_with(q));
+            prop_assert!(read == text || unquoted, "{:?}", read);
+            prop_assert_eq!(notes, 0);
+        }
+    }
 }
