@@ -204,6 +204,41 @@ fn a_value_of_dotenv_is_sealed_to_its_last_character() {
     lab.nowhere(&["battery staple".to_owned()]);
 }
 
+/// What looks like a number or an infinity is what SOPS's reader of YAML takes it for.
+#[test]
+fn odd_words_in_the_clear_are_no_forgery() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let words = [
+        "-inf",
+        "+inf",
+        "-Infinity",
+        "+nan",
+        "_1",
+        "--5",
+        "+-5",
+        "0x+5",
+        "1e400",
+        "-9223372036854775808",
+    ];
+    let text: String = (0..)
+        .zip(words)
+        .map(|(number, word)| format!("w{number}_unencrypted: {word}\n"))
+        .collect();
+    let source = lab.root().join("dev/web.yaml");
+    write(
+        &source,
+        &sops.seal("yaml", &format!("token: x\n{text}"), &[]),
+    );
+    write(
+        &lab.root().join("dev/api.json"),
+        &sops.seal("json", "{\"a\": \"x\", \"n_unencrypted\": -0}", &[]),
+    );
+    let report = import(&lab, &lab.root().join("dev"));
+    assert!(!report.to_string().contains("MAC"), "{report}");
+    assert_eq!(json_of(&lab, "dev/web")["w9_unencrypted"], i64::MIN);
+}
+
 #[test]
 fn what_is_sealed_at_all_is_said_by_the_file() {
     let lab = Lab::new();

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::mac::{Opened, keys};
+use super::mac::{Opened, clear_text, keys};
 use super::split::Split;
 use super::value::{Key, Sealed, Type, canonical, place};
 use super::{Closed, Form, MARK};
@@ -36,7 +36,7 @@ pub(super) fn in_clear(
             }
             // `1e+06` is a number to SOPS, and not to every reader of YAML.
             if form == Form::Yaml && opened.kind == Type::Float {
-                let number = canonical(&leaf.text, opened.kind);
+                let number = canonical(&clear_text(leaf, opened.kind), opened.kind);
                 edits.extend(
                     number.map(|text| (leaf.span.clone(), spelled(form, opened.kind, &text))),
                 );

@@ -3,10 +3,10 @@
 
 use ring::digest;
 
-use super::Closed;
 use super::metadata::Metadata;
 use super::split::{Split, is_null};
 use super::value::{Key, Sealed, Type, canonical, is_sealed, place};
+use super::{Closed, Form};
 use crate::crypto::hex;
 use crate::plaintext::Fault;
 use crate::plaintext::format::Leaf;
@@ -33,6 +33,7 @@ pub(super) struct Opened {
 /// [`Closed::Unsupported`].
 pub(super) fn verified(
     text: &str,
+    form: Form,
     split: &Split,
     metadata: &Metadata,
     key: &Key,
@@ -77,7 +78,7 @@ pub(super) fn verified(
         } else {
             Opened {
                 plain: None,
-                kind: type_of(leaf),
+                kind: type_of(leaf, form),
             }
         };
         if opened.kind != Type::Comment && (seals || !metadata.only_encrypted) {
@@ -121,44 +122,162 @@ pub(super) fn keys(path: &[Step]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a value in the clear is to SOPS, whose reader of YAML is one of 1.2 with some of 1.1.
-fn type_of(leaf: &Leaf) -> Type {
+/// What a value in the clear is to SOPS: in YAML what go-yaml makes of a bare word (its `resolve.go`,
+/// version 3), in JSON a float for each number.
+fn type_of(leaf: &Leaf, form: Form) -> Type {
     if leaf.style != Style::Bare {
         return Type::Text;
     }
     let word = leaf.text.as_str();
-    if canonical(word, Type::Boolean).is_some() && word.len() > 1 {
+    if matches!(word, "true" | "True" | "TRUE" | "false" | "False" | "FALSE") {
         Type::Boolean
+    } else if matches!(form, Form::Json | Form::Binary) {
+        Type::Float
     } else if integer(word).is_some() {
         Type::Integer
-    } else if canonical(word, Type::Float).is_some() && !word.starts_with(['i', 'I', 'n', 'N']) {
+    } else if is_float(word) {
         Type::Float
     } else {
         Type::Text
     }
 }
 
-/// A number as it stands in YAML; those of JSON are floats to SOPS, which prints the same up to 2^53.
-fn integer(word: &str) -> Option<i64> {
-    let digits = word.replace('_', "");
-    let (sign, digits) = match digits.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, digits.strip_prefix('+').unwrap_or(&digits)),
-    };
-    let radix = |digits: &str, radix| i64::from_str_radix(digits, radix).ok();
-    let number = match digits.get(..2) {
-        Some("0x") => radix(digits.get(2..)?, 16),
-        Some("0o") => radix(digits.get(2..)?, 8),
-        Some("0b") => radix(digits.get(2..)?, 2),
-        Some(two) if two.starts_with('0') => radix(digits, 8),
-        _ => digits.parse().ok(),
-    };
-    number.map(|number: i64| sign * number)
+/// Whether a word can be a number at all, which its first character decides.
+fn begins_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'))
 }
 
-fn clear_text(leaf: &Leaf, kind: Type) -> String {
+/// An integer as it stands in YAML, in one of Go's bases and with `_` anywhere but in front.
+fn integer(word: &str) -> Option<i64> {
+    if !begins_number(word) {
+        return None;
+    }
+    let plain = word.replace('_', "");
+    let (sign, digits) = match plain.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", plain.strip_prefix('+').unwrap_or(&plain)),
+    };
+    let (radix, digits) = match digits.get(..2) {
+        Some("0x" | "0X") => (16, digits.get(2..)?),
+        Some("0o" | "0O") => (8, digits.get(2..)?),
+        Some("0b" | "0B") => (2, digits.get(2..)?),
+        Some(two) if two.starts_with('0') => (8, digits),
+        _ => (10, digits),
+    };
+    // No second sign; the first one belongs to the number, or the least of all would have no place.
+    let is_plain = digits.bytes().all(|b| b.is_ascii_alphanumeric());
+    let number = format!("{sign}{digits}");
+    is_plain
+        .then(|| i64::from_str_radix(&number, radix).ok())
+        .flatten()
+}
+
+/// Whether a word is a float: `.inf` and its like, or digits with a point or an exponent that a float holds.
+fn is_float(word: &str) -> bool {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    match unsigned {
+        ".inf" | ".Inf" | ".INF" => return true,
+        ".nan" | ".NaN" | ".NAN" => return unsigned == word,
+        _ => {}
+    }
+    let plain = float_text(word);
+    let number = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (
+            mantissa,
+            exponent.strip_prefix(['+', '-']).unwrap_or(exponent),
+        ),
+        None => (number, "0"),
+    };
+    let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let has_form = are_digits(whole)
+        && are_digits(part)
+        && are_digits(exponent)
+        && !exponent.is_empty()
+        && !(whole.is_empty() && part.is_empty());
+    // What is larger than any float is a text.
+    has_form && plain.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// A float without the `_` that go-yaml takes out of what begins as a number does.
+fn float_text(word: &str) -> String {
+    match begins_number(word) {
+        true => word.replace('_', ""),
+        false => word.to_owned(),
+    }
+}
+
+/// The text of a value in the clear from which [`canonical`] makes what the MAC goes over.
+pub(super) fn clear_text(leaf: &Leaf, kind: Type) -> String {
     match kind {
         Type::Integer => integer(&leaf.text).map_or_else(String::new, |number| number.to_string()),
+        Type::Float => float_text(&leaf.text),
         _ => leaf.text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn type_in(form: Form, word: &str) -> (Type, String) {
+        let leaf = Leaf {
+            path: Vec::new(),
+            span: 0..word.len(),
+            style: Style::Bare,
+            text: word.to_owned(),
+        };
+        let kind = type_of(&leaf, form);
+        let text = canonical(&clear_text(&leaf, kind), kind).unwrap();
+        (kind, text.to_string())
+    }
+
+    /// Each was sealed beside a secret by SOPS 3.11, and its MAC compared.
+    #[test]
+    fn a_bare_word_is_what_go_yaml_makes_of_it() {
+        for (word, kind, hashed) in [
+            ("-inf", Type::Text, "-inf"),
+            ("+inf", Type::Text, "+inf"),
+            ("-Infinity", Type::Text, "-Infinity"),
+            ("+nan", Type::Text, "+nan"),
+            ("_1", Type::Text, "_1"),
+            ("--5", Type::Text, "--5"),
+            ("+-5", Type::Text, "+-5"),
+            ("0x+5", Type::Text, "0x+5"),
+            ("1e400", Type::Text, "1e400"),
+            ("-.nan", Type::Text, "-.nan"),
+            (".", Type::Text, "."),
+            ("e5", Type::Text, "e5"),
+            ("1e", Type::Text, "1e"),
+            ("t", Type::Text, "t"),
+            (
+                "-9223372036854775808",
+                Type::Integer,
+                "-9223372036854775808",
+            ),
+            ("1_000", Type::Integer, "1000"),
+            ("+_1", Type::Integer, "1"),
+            ("-0x1F", Type::Integer, "-31"),
+            ("0777", Type::Integer, "511"),
+            ("-0", Type::Integer, "0"),
+            ("08", Type::Float, "8"),
+            ("1_000.5", Type::Float, "1000.5"),
+            (".5", Type::Float, "0.5"),
+            ("5.", Type::Float, "5"),
+            ("-1e-3", Type::Float, "-0.001"),
+            (".inf", Type::Float, "+Inf"),
+            ("-.Inf", Type::Float, "-Inf"),
+            (".NaN", Type::Float, "NaN"),
+            ("True", Type::Boolean, "True"),
+        ] {
+            assert_eq!(
+                type_in(Form::Yaml, word),
+                (kind, hashed.to_owned()),
+                "{word}"
+            );
+        }
+        assert_eq!(type_in(Form::Json, "-0"), (Type::Float, "-0".to_owned()));
+        assert_eq!(type_in(Form::Json, "5"), (Type::Float, "5".to_owned()));
     }
 }

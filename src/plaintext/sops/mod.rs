@@ -141,7 +141,7 @@ pub fn open(text: &str, form: Form, openers: &[&dyn Opener]) -> Result<Plain, Cl
     }
     let metadata = Metadata::read(&split.metadata).map_err(Closed::Malformed)?;
     let key = data_key(&metadata, openers)?;
-    let opened = verified(text, &split, &metadata, &key)?;
+    let opened = verified(text, form, &split, &metadata, &key)?;
     if form == Form::Binary {
         let whole =
             split.leaves.iter().zip(opened).find(
