@@ -204,6 +204,20 @@ fn a_value_of_dotenv_is_sealed_to_its_last_character() {
     lab.nowhere(&["battery staple".to_owned()]);
 }
 
+/// A whole file with nothing in it goes there and comes back.
+#[test]
+fn an_empty_file_comes_back_from_sops() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let source = lab.root().join("dev/empty.bin");
+    write(&source, &sops.seal("binary", "", &[]));
+    import(&lab, &lab.root().join("dev"));
+    assert_eq!(
+        lab.clws("secret get dev/empty.bin").succeeds().out,
+        Vec::<u8>::new()
+    );
+}
+
 /// What looks like a number or an infinity is what SOPS's reader of YAML takes it for.
 #[test]
 fn odd_words_in_the_clear_are_no_forgery() {

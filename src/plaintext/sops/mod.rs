@@ -21,7 +21,7 @@ use std::fmt;
 
 use super::Fault;
 use super::format::SEVERAL;
-use super::layout::Step;
+use super::layout::{Step, Style};
 use super::open_age::{AgeClosed, open_age_for};
 use crate::secret::Plain;
 use crate::text::{clean_line, list};
@@ -148,7 +148,11 @@ pub fn open(text: &str, form: Form, openers: &[&dyn Opener]) -> Result<Plain, Cl
                 |(leaf, _)| matches!(leaf.path.as_slice(), [Step::Key(key)] if key == "data"),
             );
         let none = || Closed::Malformed(Fault::new("it has no `data`"));
-        return whole.and_then(|(_, value)| value.plain).ok_or_else(none);
+        let (leaf, value) = whole.ok_or_else(none)?;
+        // SOPS seals no text of no length.
+        let is_empty = leaf.text.is_empty() && leaf.style != Style::Bare;
+        let empty = is_empty.then(|| Plain::new(Vec::new()));
+        return value.plain.or(empty).ok_or_else(none);
     }
     Ok(Plain::new(in_clear(text, form, &split, opened, &key)?))
 }
