@@ -2,6 +2,9 @@
 //!
 //! A string is a string, a number a number, a list or table what JSON has for it; a time is its text, and
 //! bytes are base64. A sealed file is one field with its content in base64.
+//!
+//! A server keeps each number as a double: 9007199254740993 comes back as 9007199254740992, and 1.0 as 1.
+//! So an integer that no double holds goes there as its text, and a float is compared by its value.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +22,9 @@ use crate::vault::{Literal, NewValue, Opened, ValueType};
 /// The field of a sealed file's content.
 pub(super) const CONTENT: &str = "content";
 
+/// The largest integer up to which a double holds every one (IEEE 754: 53 bits).
+const EXACT: u64 = 1 << 53;
+
 /// The fields of a document's values.
 ///
 /// # Errors
@@ -32,7 +38,7 @@ pub(super) fn of_values(path: &str, values: &[Opened]) -> Result<Map<String, Val
                 let text = opened.value.with(|bytes| encode_base64(bytes));
                 Value::String(text)
             }
-            kind => of_value(path, name, kind, &opened.value)?,
+            kind => exact(of_value(path, name, kind, &opened.value)?),
         };
         fields.insert(name.to_owned(), value);
     }
@@ -52,6 +58,45 @@ fn of_value(path: &str, name: &str, kind: ValueType, plain: &Plain) -> Result<Va
         let why = format!("`{path}/{name}` has no form in JSON");
         Problem::new(Code::DataErr, why).into()
     })
+}
+
+/// A value with its integers as text where a double would be another number.
+fn exact(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+            match size.is_some_and(|size| size > EXACT) {
+                true => Value::String(number.to_string()),
+                false => Value::Number(number),
+            }
+        }
+        Value::Array(items) => items.into_iter().map(exact).collect(),
+        Value::Object(members) => {
+            let each = members.into_iter();
+            Value::Object(each.map(|(name, value)| (name, exact(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// Whether a field is what was sent, with a float as the server prints it.
+fn is_same(sent: &Value, there: &Value) -> bool {
+    match (sent, there) {
+        (Value::Number(sent), Value::Number(there)) if sent.is_f64() => {
+            sent.as_f64() == there.as_f64()
+        }
+        (Value::Array(sent), Value::Array(there)) => {
+            let mut both = sent.iter().zip(there);
+            sent.len() == there.len() && both.all(|(sent, there)| is_same(sent, there))
+        }
+        (Value::Object(sent), Value::Object(there)) => {
+            let of = |name| there.get(name);
+            let mut each = sent.iter();
+            sent.len() == there.len()
+                && each.all(|(name, sent)| of(name).is_some_and(|there| is_same(sent, there)))
+        }
+        _ => sent == there,
+    }
 }
 
 /// The field of a sealed file.
@@ -97,7 +142,7 @@ impl Difference {
             here.iter().map(|o| (o.name.as_str(), o.kind)).collect();
         let mut difference = Self::default();
         for (field, value) in there {
-            if own.get(field) == Some(value) {
+            if own.get(field).is_some_and(|own| is_same(own, value)) {
                 continue;
             }
             let unfit = |why: &str| {
@@ -132,14 +177,30 @@ fn to_value(field: &Value, had: Option<ValueType>) -> Option<NewValue> {
                 let plain = Plain::from(text.as_str());
                 return Some(NewValue { kind, plain });
             }
+            ValueType::Integer if is_integer(text) => {
+                let plain = Plain::from(text.as_str());
+                return Some(NewValue { kind, plain });
+            }
             _ => {}
         }
+    }
+    if let (Value::Number(number), Some(kind @ ValueType::Float)) = (field, had)
+        && !number.is_f64()
+    {
+        let plain = Plain::from(format!("{number}.0").as_str());
+        return Some(NewValue { kind, plain });
     }
     let printed = Zeroizing::new(format!("{{\"a\":{field}}}"));
     let parsed = Json.parse(&printed, &Passwords::default()).ok()?;
     let (_, node) = parsed.into_entries().into_iter().next()?;
     let (kind, plain) = node.to_value()?;
     Some(NewValue { kind, plain })
+}
+
+/// Whether a text is an integer as [`exact`] writes it.
+fn is_integer(text: &str) -> bool {
+    text.parse::<i64>()
+        .is_ok_and(|number| number.to_string() == text)
 }
 
 /// A field as the text that a program is given; none for what is nothing.
@@ -231,6 +292,75 @@ mod tests {
         assert!(set.contains(&("TEXT", ValueType::Integer, b"7".to_vec())));
         assert!(set.contains(&("NEW", ValueType::Array, b"[]".to_vec())));
         assert_eq!(difference.removed.len(), 5);
+    }
+
+    /// What a server gives back for a number: a double, without a fraction that is none.
+    fn as_a_server_keeps_it(value: &Value) -> Value {
+        match value {
+            Value::Number(number) => {
+                let text = number.as_f64().unwrap().to_string();
+                serde_json::from_str(&text).unwrap()
+            }
+            Value::Array(items) => items.iter().map(as_a_server_keeps_it).collect(),
+            Value::Object(members) => {
+                let each = members.iter();
+                Value::Object(
+                    each.map(|(name, value)| (name.clone(), as_a_server_keeps_it(value)))
+                        .collect(),
+                )
+            }
+            other => other.clone(),
+        }
+    }
+
+    #[test]
+    fn a_number_comes_back_as_it_was_from_a_server_of_doubles() {
+        let here = [
+            ("ID", ValueType::Integer, "9007199254740993"),
+            ("LEAST", ValueType::Integer, "-9223372036854775808"),
+            ("HELD", ValueType::Integer, "9007199254740992"),
+            ("RATIO", ValueType::Float, "1.0"),
+            ("LARGE", ValueType::Float, "1e21"),
+            (
+                "LIST",
+                ValueType::Array,
+                "[9007199254740993, 1.0, { a = 2.0 }]",
+            ),
+        ];
+        let here = here.map(|(name, kind, text)| opened(name, kind, text));
+        let sent = Value::Object(of_values("prod/web", &here).unwrap());
+        assert_eq!(sent["ID"], "9007199254740993");
+        assert_eq!(sent["HELD"], json!(9_007_199_254_740_992_u64));
+        let there = as_a_server_keeps_it(&sent);
+        assert_eq!(there["RATIO"], json!(1));
+        let there = there.as_object().unwrap();
+        assert!(
+            Difference::new("prod/web", &here, there)
+                .unwrap()
+                .is_empty()
+        );
+        // A change there is of the type that it had here.
+        let there =
+            json!({ "ID": "9007199254740995", "LEAST": "x", "HELD": 7, "RATIO": 3, "LARGE": 0.5 });
+        let difference = Difference::new("prod/web", &here, there.as_object().unwrap()).unwrap();
+        let set: Vec<_> = difference
+            .set
+            .iter()
+            .map(|(name, new)| (name.as_str(), new.kind, new.plain.with(Vec::clone)))
+            .collect();
+        for wanted in [
+            ("ID", ValueType::Integer, "9007199254740995"),
+            ("LEAST", ValueType::String, "x"),
+            ("HELD", ValueType::Integer, "7"),
+            ("RATIO", ValueType::Float, "3.0"),
+            ("LARGE", ValueType::Float, "0.5"),
+        ] {
+            let (name, kind, text) = wanted;
+            assert!(
+                set.contains(&(name, kind, text.as_bytes().to_vec())),
+                "{name}: {set:?}"
+            );
+        }
     }
 
     #[test]
