@@ -157,6 +157,7 @@ def kinds(m):
         ("token-assignment", lambda: m.some(ALNUM, 40), [".env SERVICE_SECRET=@", "settings.yml secret_key: \"@\"", "app.py API_KEY = \"@\"", "main.rs let token = \"@\";", "config.json {\"client_secret\": \"@\"}"]),
         ("hex-secret", h(64), [".env SESSION_SECRET=@", "app.py SECRET_KEY = \"@\"", "settings.yml encryption_key: \"@\""]),
         ("htpasswd", lambda: "$apr1$" + m.some(ALNUM, 8) + "$" + m.some(ALNUM, 22), [".htpasswd admin:@"]),
+        ("htpasswd-bcrypt", lambda: "$2y$10$" + m.some(ALNUM + "./", 53), [".htpasswd admin:@"]),
         ("netrc", m.password, [".netrc machine git.acme.io login ada password @"]),
         ("pgpass", m.password, [".pgpass db.acme.io:5432:shop:shop:@"]),
         ("basic-header", lambda: base64.b64encode(("ada:" + m.password()).encode()).decode(), ["run.sh curl -H 'Authorization: Basic @' https://api.acme.io", "client.py headers = {\"Authorization\": \"Basic @\"}"]),

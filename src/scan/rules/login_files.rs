@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::form::holds;
-use super::super::placeholder::is_placeholder;
+use super::super::placeholder::{is_for_show, is_placeholder};
 use super::super::text::{Nature, Text};
 use super::{Grounds, Rule, at};
 
@@ -122,8 +122,10 @@ fn hash(text: &Text<'_>, at: usize) -> Option<Range<usize>> {
     let is_new = value
         .get(3..)
         .is_some_and(|rest| rest.iter().filter(|b| b.is_ascii_digit()).count() > 1);
-    (user > 0 && length >= least && is_new && !is_placeholder(value.get(6..)?))
-        .then_some(start..start + length)
+    // The salt of bcrypt and its sum are one word. It may begin with `/`, and hold what elsewhere says that
+    // something stands in for a value.
+    let sum = value.rsplit(|b| matches!(b, b'$' | b'}')).next()?;
+    (user > 0 && length >= least && is_new && !is_for_show(sum)).then_some(start..start + length)
 }
 
 /// `"auth": "base64 of user:password"`.

@@ -1,4 +1,44 @@
+use super::super::anchors::{Anchors, fold};
 use super::*;
+
+/// The rules that find something in a file of this name.
+fn found(name: &str, text: &str) -> Vec<&'static str> {
+    let of = Text::of(text.as_bytes(), name);
+    let mut found = Vec::new();
+    for (at, gram) in text.as_bytes().windows(4).enumerate() {
+        let gram = fold(gram.try_into().unwrap());
+        Anchors::get().at(&of, at, gram, |hit| found.push(hit.rule.id));
+    }
+    found.dedup();
+    found
+}
+
+#[test]
+fn hashes_of_passwords_are_found_whatever_their_salt() {
+    for hash in [
+        "$2y$10$kX8vQ2mZ7pR4tY9wB3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzP.",
+        "$2b$12$/X8vQ2mZ7pR4tY9wB3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzP.",
+        "$y$j9T$kX8vQ2mZ7pR4tY9wB3nLd1$eG5hJ1sFcV6uA0iM8qT2xK7rD4yWzPkX8vQ2mZ7pR4t",
+        "$6$/X8vQ2mZ7pR4tY9w$B3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzPkX8vQ2mZ7pR4tB3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzPkX",
+        "$5$.X8vQ2mZ7pR4tY9w$/3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzPkX8vQ2m",
+        "$5$rounds=9000$kX8vQ2mZ$B3nLdOeG5hJ1sFcV6uA0iM8qT2xK7rD4yWzPkX8vQ2m",
+        "$apr1$kX8vQ2mZ$7pR4tY9wB3nLdOeG5hJ1sF",
+        "{SHA}kX8vQ2mZ7pR4tY9wB3nLdOeG5hI=",
+    ] {
+        assert_eq!(
+            found(".htpasswd", &format!("ada:{hash}\n")),
+            ["password-hash"],
+            "{hash}"
+        );
+    }
+    for none in [
+        format!("ada:$2y$10${}\n", "x".repeat(53)),
+        format!("ada:$2y$10${}\n", ".".repeat(53)),
+        "ada:$2y$10$\n".to_owned(),
+    ] {
+        assert_eq!(found(".htpasswd", &none), [""; 0], "{none}");
+    }
+}
 
 #[test]
 fn names_are_unique_and_have_sources() {
