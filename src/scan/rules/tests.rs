@@ -41,6 +41,17 @@ fn hashes_of_passwords_are_found_whatever_their_salt() {
 }
 
 #[test]
+fn the_secret_key_of_amazons_pages_is_none() {
+    let id = format!("AK{}IOSFODNN7EXAMPLE", "IA");
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let text = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    assert_eq!(found("credentials", &text), [""; 0]);
+    let text = text.replace("EXAMPLEKEY", "kX8vQ2mZ7p");
+    let rules = found("credentials", &text);
+    assert!(rules.contains(&"aws-secret-access-key"), "{rules:?}");
+}
+
+#[test]
 fn names_are_unique_and_have_sources() {
     let mut seen = std::collections::BTreeSet::new();
     for rule in all() {
