@@ -179,6 +179,36 @@ pub(super) fn is_for_show(value: &[u8]) -> bool {
         || is_drawn_out(value)
 }
 
+/// Whether a value says which versions of a package will do, as beside `"minipass"`: `^7.1.2`, `>=1.2 <3.x`.
+#[must_use]
+pub(super) fn is_version_range(value: &[u8]) -> bool {
+    let mut words = value
+        .split(|b| b" |,".contains(b))
+        .filter(|word| !word.is_empty())
+        .peekable();
+    words.peek().is_some() && words.all(is_version)
+}
+
+fn is_version(word: &[u8]) -> bool {
+    let signs = word.iter().take_while(|b| b"^~<>=v".contains(b)).count();
+    let number = word.get(signs..).unwrap_or_default();
+    let before = ["-alpha", "-beta", "-rc"]
+        .iter()
+        .find_map(|before| memchr::memmem::find(number, before.as_bytes()));
+    let number = number.get(..before.unwrap_or(number.len()));
+    let parts: Vec<&[u8]> = number.unwrap_or_default().split(|b| *b == b'.').collect();
+    let is_any = |part: &&[u8]| matches!(*part, b"x" | b"X" | b"*");
+    let is_number =
+        |part: &&[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    // `12.50` alone is a number like any other.
+    let least = if signs > 0 || parts.iter().any(is_any) {
+        2
+    } else {
+        3
+    };
+    (least..=4).contains(&parts.len()) && parts.iter().all(|part| is_any(part) || is_number(part))
+}
+
 /// The same few characters over and over, or a row of neighbours.
 fn is_drawn_out(value: &[u8]) -> bool {
     let near = value.windows(2).filter(|pair| match pair {
@@ -253,6 +283,18 @@ mod tests {
             "********",
         ] {
             assert!(is_placeholder(none.as_bytes()), "{none}");
+        }
+        for range in [
+            "^7.1.2",
+            "~1.x",
+            ">=1.2.3 <2.0.0 || 3.*",
+            "7.1.2",
+            "=1.0.0-rc.1",
+        ] {
+            assert!(is_version_range(range.as_bytes()), "{range}");
+        }
+        for other in ["", "^", "^7.1.2-kX8vQ2mZ", "~/.x", "^~1a.2b", "73910.28461"] {
+            assert!(!is_version_range(other.as_bytes()), "{other}");
         }
         for show in [
             "AKIAIOSFODNN7EXAMPLE",

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::super::baseline::salt;
-use super::super::placeholder::{is_placeholder, is_word};
+use super::super::placeholder::{is_placeholder, is_version_range, is_word};
 use super::super::strength::{guess_bits, is_random};
 use super::super::text::{Nature, Text};
 use super::{Grounds, Rule, at};
@@ -205,7 +205,8 @@ fn value(text: &Text<'_>, at: usize) -> Option<Value> {
         bare(text, from)?
     };
     let bytes = text.get(found.range.clone());
-    (!bytes.is_empty() && !is_placeholder(bytes) && !repeats(name, bytes)).then_some(found)
+    let is_none = bytes.is_empty() || is_placeholder(bytes) || is_version_range(bytes);
+    (!is_none && !repeats(name, bytes)).then_some(found)
 }
 
 /// Past what may stand between a name and its value: a closing quote, a type, a sign, and white space.

@@ -52,6 +52,16 @@ fn the_secret_key_of_amazons_pages_is_none() {
 }
 
 #[test]
+fn the_version_of_a_package_is_no_password() {
+    for version in ["^7.1.2", ">=7.1.2 <9.0.0", "~7.1.x"] {
+        let line = format!("    \"minipass\": \"{version}\",\n");
+        assert_eq!(found("package.json", &line), [""; 0], "{version}");
+    }
+    let line = "    \"password\": \"^7kX8.vQ2mZ\",\n";
+    assert_eq!(found("package.json", line), ["password"]);
+}
+
+#[test]
 fn names_are_unique_and_have_sources() {
     let mut seen = std::collections::BTreeSet::new();
     for rule in all() {
