@@ -46,7 +46,8 @@ pub fn private_key_at(bytes: &[u8]) -> Option<PrivateKey> {
         let (label, behind) = (rest.get(..end)?, rest.get(end + 5..)?);
         let label = std::str::from_utf8(label).ok()?;
         let is_private = label.ends_with("PRIVATE KEY") || label == "PGP PRIVATE KEY BLOCK";
-        return (is_private && begins_base64(behind)).then_some(PrivateKey::Pem);
+        let has_key = || begins_base64(behind) || begins_pieces(behind);
+        return (is_private && has_key()).then_some(PrivateKey::Pem);
     }
     if bytes.starts_with(b"PuTTY-User-Key-File-") {
         return memmem::find(bytes, b"Encryption:").map(|_| PrivateKey::Putty);
@@ -72,6 +73,45 @@ fn begins_base64(bytes: &[u8]) -> bool {
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
     };
     text.lines().map(str::trim).any(is_base64)
+}
+
+/// The shortest first line of a key in use has 48 characters: the end of an elliptic one, on a line of its own,
+/// is none.
+const PIECE: usize = 40;
+
+/// Whether base64 follows as it stands in source code, in settings or in a patch: in quotes, behind a mark
+/// of a comment, with a blank in place of a line's end.
+fn begins_pieces(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    loop {
+        rest = match rest {
+            // `\n` and its like, escaped as often as may be.
+            [b'\\', b'n' | b'r' | b't', behind @ ..] => behind,
+            [b'&', b'#', behind @ ..] => {
+                let digits = behind.iter().take_while(|b| b.is_ascii_alphanumeric());
+                match behind.get(digits.count()..) {
+                    Some([b';', behind @ ..]) => behind,
+                    _ => return false,
+                }
+            }
+            [
+                b'"' | b'\'' | b'`' | b'+' | b'\\' | b',' | b'#' | b'>' | b'-' | b'*',
+                behind @ ..,
+            ] => behind,
+            [byte, behind @ ..] if byte.is_ascii_whitespace() => behind,
+            _ => break,
+        };
+    }
+    let is_base64 = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'+' | b'/');
+    let run = rest.iter().take_while(is_base64).count();
+    let (run, behind) = rest.split_at(run);
+    let has = |kind: fn(&u8) -> bool| run.iter().any(kind);
+    // A name in a program goes on in other ways, or has no digit, and documentation ends the line with dots.
+    let is_mixed =
+        has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let goes_on = behind.starts_with("\u{2026}".as_bytes())
+        || matches!(behind.first(), Some(b'.' | b'(' | b'[' | b'_' | b':'));
+    run.len() >= PIECE && is_mixed && !goes_on
 }
 
 /// Whether a private key lies anywhere in these bytes.
@@ -125,6 +165,38 @@ mod tests {
             assert!(holds_private_key(text.as_bytes()), "{text}");
             let found = (0..text.len()).find_map(|at| private_key_at(&text.as_bytes()[at..]));
             assert_eq!(found, Some(kind), "{text}");
+        }
+        let (label, key) = ("-----BEGIN RSA PRIVATE KEY-----", format!("{key}{key}"));
+        for text in [
+            format!("String K = \"{label}\\n\" +\n    \"{key}\\n\" +\n"),
+            format!("static char k[] = \"{label}\\n\"\n  \"{key}\\n\"\n"),
+            format!("const k = ['{label}',\n  '{key}',\n"),
+            format!("[\"{label}\", \"{key}\", "),
+            format!("# {label}\n# {key}\n"),
+            format!("> > {label}\n> > {key}\n"),
+            format!("-{label}\n-{key}\n"),
+            format!("+{label}\n+{key}\n"),
+            format!("K=\"{label} {key} {key} "),
+            format!("k: \\\"{label}\\\\n{key}\\\\n"),
+            format!("<k a=\"{label}&#10;{key}&#10;"),
+            format!(" * {label}\n * {key}\n"),
+        ] {
+            assert!(holds_private_key(text.as_bytes()), "{text}");
+        }
+        for text in [
+            format!("{label}\\n\" + base64OfTheKeyThatIsWrappedAtSixtyFourCharacters1() + \""),
+            format!(
+                "if text.startswith(\"{label}\"):\n    return \"{}\"\n",
+                &key[..20]
+            ),
+            format!("`{label}`, `-----BEGIN EC PRIVATE KEY-----`, … are labels of keys {key}"),
+            format!("# {label}\n# {key}...\n"),
+            format!("# {label}\n# {key}…\n"),
+            format!("\"{label}\\n...\\n-----END RSA PRIVATE KEY-----\" {key}"),
+            format!("\"{label}\\n{}\\n\"", "A".repeat(64)),
+            format!("{label}&#{key}"),
+        ] {
+            assert!(!holds_private_key(text.as_bytes()), "{text}");
         }
         for text in [
             "ssh-ed25519 AAAA".to_owned(),

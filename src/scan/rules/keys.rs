@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use super::super::checksum::is_bech32;
 use super::super::text::Text;
@@ -20,6 +23,14 @@ pub(super) const RULES: &[Rule] = &[
         &[b"-----begin "],
         pem,
         "https://www.rfc-editor.org/rfc/rfc7468",
+    ),
+    at(
+        "private-key-base64",
+        "a private key in base64, as in a Kubernetes Secret",
+        Grounds::Form,
+        &[b"ls0tls1crudjti"],
+        wrapped,
+        "https://kubernetes.io/docs/concepts/configuration/secret/",
     ),
     at(
         "age-identity",
@@ -97,6 +108,27 @@ fn pem(text: &Text<'_>, at: usize) -> Option<Range<usize>> {
     // The label says itself that it ends.
     let end = memmem::find(rest, b"-----END ").map_or(64, |end| end + 9);
     Some(at..(at + end).min(text.bytes.len()))
+}
+
+/// PEM that is in base64 once more, on one line or on several.
+fn wrapped(text: &Text<'_>, at: usize) -> Option<Range<usize>> {
+    /// Of 288 bytes, which tell.
+    const ENOUGH: usize = 384;
+    let is_base64 = |b: &u8| super::super::form::holds(b'b', *b);
+    let rest = text.get(at..at + LONGEST * 4 / 3);
+    let goes_on = |b: &&u8| is_base64(b) || matches!(**b, b'\n' | b'\r' | b' ');
+    let length = rest.iter().take_while(goes_on).count();
+    let mut begins: Vec<u8> = rest
+        .iter()
+        .copied()
+        .take(length)
+        .filter(is_base64)
+        .collect();
+    begins.truncate(ENOUGH.min(begins.len() / 4 * 4));
+    let begins = Zeroizing::new(STANDARD_NO_PAD.decode(&begins).ok()?);
+    private_key_at(&begins).filter(|key| *key == PrivateKey::Pem)?;
+    let end = rest.get(..length)?.trim_ascii_end().len();
+    Some(at..at + end)
 }
 
 fn age(text: &Text<'_>, at: usize) -> Option<Range<usize>> {

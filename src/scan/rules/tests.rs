@@ -41,6 +41,40 @@ fn hashes_of_passwords_are_found_whatever_their_salt() {
 }
 
 #[test]
+fn a_private_key_in_base64_is_found_on_one_line_and_on_several() {
+    use base64::Engine as _;
+    let key = "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8";
+    let of = |label: &str| {
+        let pem = format!("-----BEGIN {label}-----\n{key}{key}\n-----END {label}-----\n");
+        base64::engine::general_purpose::STANDARD.encode(pem)
+    };
+    let one = of("RSA PRIVATE KEY");
+    let several: Vec<String> = one
+        .as_bytes()
+        .chunks(40)
+        .map(|line| format!("  {}\n", String::from_utf8_lossy(line)))
+        .collect();
+    for text in [format!("tls.key: {one}\n"), several.concat()] {
+        assert_eq!(
+            found("secret.yaml", &text),
+            ["private-key-base64"],
+            "{text}"
+        );
+    }
+    assert_eq!(
+        found("secret.yaml", &format!("tls.crt: {}\n", of("CERTIFICATE"))),
+        [""; 0]
+    );
+    assert_eq!(
+        found(
+            "secret.yaml",
+            "tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t\n"
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
 fn the_secret_key_of_amazons_pages_is_none() {
     let id = format!("AK{}IOSFODNN7EXAMPLE", "IA");
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
