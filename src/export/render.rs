@@ -55,12 +55,11 @@ pub(super) fn values(
     let none = BTreeMap::new();
     let keys = record.map_or(&none, |record| &record.keys);
     let entries = entries(document, values, keys)?;
-    let printer: &dyn Format = match format {
-        As::Dotenv => &Dotenv,
-        As::Ansible => &Ansible,
-        _ => &Json,
+    let printed = match format {
+        As::Dotenv => Dotenv.print_alike(&entries),
+        As::Ansible => Ansible.print(&entries),
+        _ => Json.print(&entries),
     };
-    let printed = printer.print(&entries);
     Ok(printed.map_err(|error| match format {
         As::Dotenv => ExportError::NotInDotenv {
             document: document.to_owned(),

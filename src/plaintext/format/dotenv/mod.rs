@@ -1,7 +1,7 @@
 //! Dotenv files: each variable becomes a value of a document.
 //!
-//! There is no standard. [`parse`] reads what shells, docker compose and the dotenv libraries agree
-//! on, and a file with anything else in it is sealed whole instead of guessed at:
+//! There is no standard. [`parse`] reads what shells, docker compose and the dotenv libraries all take,
+//! each in one way, and a file with anything else in it is sealed whole instead of guessed at:
 //!
 //! - `NAME=value`, `export NAME=value`, with blanks around either side of the `=`.
 //! - A bare value goes to the end of the line, or to a `#` behind a blank; blanks around it are not
@@ -28,6 +28,23 @@ use parse::{Assignment, Mark, parse};
 
 /// Dotenv.
 pub struct Dotenv;
+
+impl Dotenv {
+    /// Writes a file of which a shell and python-dotenv read the same values.
+    ///
+    /// # Errors
+    /// What has no form here, and a text that they read differently in every quoting.
+    pub fn print_alike(&self, entries: &[(String, Node)]) -> Result<String, Unprintable> {
+        let odd = |node: &Node| text_of(node).is_some_and(|text| !is_read_alike(text));
+        match entries.iter().find(|(_, node)| odd(node)) {
+            Some((name, _)) => Err(Unprintable {
+                name: name.clone(),
+                why: "has a `$` or a backquote beside a quote or a `\\` that dotenv readers do not agree on",
+            }),
+            None => self.print(entries),
+        }
+    }
+}
 
 impl Format for Dotenv {
     fn kind(&self) -> &'static str {
@@ -89,10 +106,9 @@ impl Format for Dotenv {
 
     fn spell(&self, style: Style, node: &Node) -> Option<String> {
         let text = text_of(node)?;
-        let single = || !text.contains(['\'', '\r', '\0']);
         match style {
             Style::Bare if is_bare(text) => Some(text.to_owned()),
-            Style::Bare | Style::Single if single() => Some(format!("'{text}'")),
+            Style::Bare | Style::Single if stands_single(text) => Some(format!("'{text}'")),
             _ => Some(double(text)),
         }
     }
@@ -137,6 +153,18 @@ fn text_of(node: &Node) -> Option<&str> {
 fn is_bare(text: &str) -> bool {
     text.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-_./+@%,:=".contains(&b))
+}
+
+/// Whether a text stands between single quotes as it is. python-dotenv takes `\\` there for `\`, and a `\`
+/// at the end for a part of the quote.
+fn stands_single(text: &str) -> bool {
+    !text.contains(['\'', '\r', '\0']) && !text.contains(r"\\") && !text.ends_with('\\')
+}
+
+/// Whether some quoting is read alike. Between double quotes a `\` before `$` or a backquote is kept by
+/// python-dotenv, and taken away by a shell.
+fn is_read_alike(text: &str) -> bool {
+    is_bare(text) || stands_single(text) || !text.contains(['$', '`'])
 }
 
 fn double(text: &str) -> String {

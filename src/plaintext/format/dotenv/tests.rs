@@ -199,6 +199,31 @@ fn quoted(value: &str, choice: u8) -> String {
 }
 
 #[test]
+fn what_is_exported_is_what_shells_and_python_read() {
+    let print = |text: &str| Dotenv.print_alike(&[("A".to_owned(), Node::Text(text.to_owned()))]);
+    for (text, line) in [
+        (r"C:\data\", r#"A="C:\\data\\""#),
+        (r"x\\y", r#"A="x\\\\y""#),
+        (r"C:\data", r"A='C:\data'"),
+        ("it's", "A=\"it's\""),
+        ("a $5", "A='a $5'"),
+        (r"\$x", r"A='\$x'"),
+        ("plain", "A=plain"),
+    ] {
+        assert_eq!(print(text).unwrap(), format!("{line}\n"), "{text}");
+        assert_eq!(value(line), text);
+    }
+    for text in ["it's$5", "it's `x`", r"$x\", r"\\$x"] {
+        let error = print(text).unwrap_err();
+        assert_eq!(error.name, "A", "{text}");
+        // In a file that was imported it keeps a place.
+        let node = Node::Text(text.to_owned());
+        let spelled = Dotenv.spell(Style::Bare, &node).unwrap();
+        assert_eq!(value(&format!("A={spelled}")), text);
+    }
+}
+
+#[test]
 fn a_new_value_before_a_comment_is_no_part_of_it() {
     let contents = read("A= # none\nB=#x\n");
     let values = contents
