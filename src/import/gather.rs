@@ -313,14 +313,22 @@ fn values(look: Look<'_>, draft: &mut Draft, opened: Unsealed) {
                 return;
             }
             Err(fault) => {
+                // What Ansible's password opened and is no document stays as it lay there.
+                let (matter, still) = match draft.kind {
+                    Kind::AnsibleVault => {
+                        (Matter::AnsibleVault, ", still under Ansible's password")
+                    }
+                    _ => (Matter::SealedWhole, ""),
+                };
+                let why = &fault.why;
                 let text = format!(
-                    "sealed whole, and no document of {}: {}",
-                    format.kind(),
-                    fault.why
+                    "sealed whole{still}, and no document of {}: {why}",
+                    format.kind()
                 );
                 if look.whole != Some(As::Document) {
-                    let found = Finding::new(Matter::SealedWhole, text).at(fault.line);
-                    draft.findings.push(found);
+                    draft
+                        .findings
+                        .push(Finding::new(matter, text).at(fault.line));
                 }
                 fault
             }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{self, Certs};
 use crate::lab::{Lab, Ran, contains, forms};
+use crate::tool::tool;
 
 /// What becomes of each source of the fixture: kind, action, secret, and what is found.
 const PLAN: &[(&str, &str, &str, &str, &[&str])] = &[
@@ -396,4 +397,32 @@ fn sources_are_removed_only_after_they_were_verified() {
         "{}",
         done.err
     );
+}
+
+/// It opens with the password, and is nothing that a document can hold.
+#[test]
+fn what_stays_under_ansibles_password_is_said_to() {
+    let lab = Lab::new();
+    let (source, password) = (lab.root().join("dev"), lab.root().join("vault-password"));
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(&password, "Xt24P6AUtVicstcC\n").unwrap();
+    let file = source.join("server.key");
+    std::fs::write(&file, "-----BEGIN X-----\nno\tdocument\n").unwrap();
+    let ran = std::process::Command::new(tool("ansible-vault"))
+        .args(["encrypt", "--vault-password-file"])
+        .args([&password, &file])
+        .env("HOME", lab.root())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let report = lab
+        .clws("import --yes --json --vault-password-file")
+        .word(password.to_str().unwrap())
+        .word(source.to_str().unwrap())
+        .succeeds()
+        .json();
+    let found = &report["sources"][0]["findings"][0];
+    assert_eq!(found["kind"], "ansible-vault", "{report}");
+    let text = found["text"].as_str().unwrap();
+    assert!(text.contains("still under Ansible's password"), "{text}");
 }
