@@ -122,16 +122,15 @@ impl Into<'_> {
     }
 
     fn gzip(&mut self, path: &str, packed: &mut dyn Read, depth: usize) -> io::Result<()> {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        // Of `a.zip!s.txt.gz` it is `s.txt` that comes out.
+        let name = path.rsplit(['/', '!']).next().unwrap_or(path);
         let stem = name.strip_suffix(".gz").unwrap_or(name);
         let stem = stem
             .strip_suffix(".tgz")
             .map_or(stem.to_owned(), |stem| format!("{stem}.tar"));
-        self.entry(
-            &format!("{path}!{stem}"),
-            &mut MultiGzDecoder::new(packed),
-            depth,
-        )
+        let mut content = UpToFault::of(MultiGzDecoder::new(packed));
+        self.entry(&format!("{path}!{stem}"), &mut content, depth)?;
+        content.end()
     }
 
     /// POSIX.1-1988 (ustar): a head of 512 bytes, the content, zeros up to the next 512.
@@ -223,7 +222,11 @@ impl Into<'_> {
             let content = packed.by_ref().take(packed_size);
             match method {
                 0 => self.entry(&inner, &mut { content }, depth)?,
-                8 => self.entry(&inner, &mut DeflateDecoder::new(content), depth)?,
+                8 => {
+                    let mut content = UpToFault::of(DeflateDecoder::new(content));
+                    self.entry(&inner, &mut content, depth)?;
+                    content.end()?;
+                }
                 _ => {
                     let why = "it is packed in a way that is not known here".to_owned();
                     self.found.unread.push((inner, why));
@@ -248,6 +251,37 @@ impl Read for Counted<'_> {
             .checked_sub(read as u64)
             .ok_or_else(|| io::Error::other("it unpacks to more than 4 GiB"))?;
         Ok(read)
+    }
+}
+
+/// What is cut or damaged is looked at as far as it unpacks, and only then told.
+struct UpToFault<R> {
+    inner: R,
+    fault: Option<io::Error>,
+}
+
+impl<R: Read> UpToFault<R> {
+    fn of(inner: R) -> Self {
+        Self { inner, fault: None }
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.fault.map_or(Ok(()), Err)
+    }
+}
+
+impl<R: Read> Read for UpToFault<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.fault.is_some() {
+            return Ok(0);
+        }
+        match self.inner.read(room) {
+            Err(fault) if fault.kind() != io::ErrorKind::Interrupted => {
+                self.fault = Some(fault);
+                Ok(0)
+            }
+            read => read,
+        }
     }
 }
 
@@ -300,4 +334,77 @@ fn le16(bytes: &[u8], at: usize) -> Option<usize> {
 fn le32(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at..)?.first_chunk::<4>()?;
     Some(u64::from(u32::from_le_bytes(*bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::super::known::Values;
+    use super::super::look::Known;
+    use super::*;
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Where something is found in an archive, and whether all of it was looked at.
+    fn found(path: &str, archive: &[u8]) -> (Vec<String>, Result<(), String>) {
+        let looker = Looker::new(Known::Values(Values::none()), None);
+        let (mut found, mut buffer) = (Found::default(), looker.buffer());
+        let result = look(
+            &looker,
+            path,
+            io::Cursor::new(archive),
+            &mut buffer,
+            &mut found,
+        );
+        let paths = found.findings.into_iter().map(|finding| finding.path);
+        (paths.collect(), result)
+    }
+
+    fn secret() -> String {
+        format!("TOKEN=do{}_{}\n", "p_v1", "7c1a9f8c7e6b5d40".repeat(4))
+    }
+
+    #[test]
+    fn what_unpacks_of_a_damaged_archive_is_looked_at() {
+        let noise: String = (0..20_000_u32)
+            .map(|n| format!("{:x}\n", n.wrapping_mul(2_654_435_761)))
+            .collect();
+        let whole = gzip(format!("{}{noise}", secret()).as_bytes());
+        let cut = whole.get(..whole.len() / 2).unwrap();
+        let zeros = [gzip(secret().as_bytes()), vec![0; 512]].concat();
+        for damaged in [cut, &zeros] {
+            let (paths, result) = found("a.env.gz", damaged);
+            assert_eq!(paths, ["a.env.gz!a.env"]);
+            assert!(result.is_err());
+        }
+        assert_eq!(
+            found("a.env.gz", &whole),
+            (vec!["a.env.gz!a.env".to_owned()], Ok(()))
+        );
+    }
+
+    #[test]
+    fn what_comes_out_of_an_archive_within_one_has_its_own_name() {
+        let mut head = [0; 512];
+        let packed = gzip(secret().as_bytes());
+        let size = format!("{:011o}", packed.len());
+        for (at, field) in [(0, "s.txt.gz"), (124, &size), (156, "0"), (257, "ustar")] {
+            head[at..at + field.len()].copy_from_slice(field.as_bytes());
+        }
+        let fill = vec![0; 512 - packed.len() % 512];
+        let tar = [&head[..], &packed, &fill].concat();
+        let (paths, result) = found("b/a.tar", &tar);
+        assert_eq!(
+            (paths, result),
+            (vec!["b/a.tar!s.txt.gz!s.txt".to_owned()], Ok(()))
+        );
+    }
 }
