@@ -21,9 +21,6 @@ pub use everything::{Brought, ObjectKind};
 pub use loose::Loose;
 pub use objects::Objects;
 
-/// The empty tree: git knows it by this name without having it.
-pub const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-
 /// The variables by which a hook of git is told which repository and index are meant.
 const PASSED: &[&str] = &[
     "HOME",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::look::{Found, Looker};
 use crate::error::Error;
-use crate::git::{Asked, Git, NOTHING, broken};
+use crate::git::{Asked, Git, broken};
 use crate::world::World;
 
 /// The files that are added or changed in the index, as git is about to list them.
@@ -35,14 +35,21 @@ impl Staged {
     pub fn look(self, looker: &Looker) -> Result<Found, Error> {
         let Self { git, since_head } = self;
         // Before the first commit there is no HEAD.
-        let changes = since_head
-            .answer()
-            .or_else(|_| changes(&git, NOTHING)?.answer())?;
+        let changes = match since_head.answer() {
+            Ok(changes) => changes,
+            Err(_) => changes(&git, &empty_tree(&git)?)?.answer()?,
+        };
         let blobs = blobs(&changes).ok_or_else(|| broken("its list of changes does not read"))?;
         let mut found = Found::default();
         read(&git, looker, &blobs, &mut found)?;
         Ok(found)
     }
+}
+
+/// The tree with nothing in it: git knows it without having it, by a name that is another one where ids are
+/// SHA-256.
+fn empty_tree(git: &Git) -> Result<String, Error> {
+    git.ask_line(&["hash-object", "-t", "tree", "--stdin"])
 }
 
 fn changes(git: &Git, since: &str) -> Result<Asked, Error> {

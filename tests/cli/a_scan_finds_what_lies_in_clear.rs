@@ -179,6 +179,11 @@ fn before_the_first_commit_and_without_git_it_says_what_is_the_case() {
     lab.git(&["add", "x"]);
     assert_eq!(found(&lab, "scan --staged").len(), 1);
     std::fs::remove_dir_all(lab.vault().join(".git")).unwrap();
+    // Ids of another length, and another name for nothing.
+    lab.git(&["init", "-q", "--object-format=sha256"]);
+    lab.git(&["add", "x"]);
+    assert_eq!(found(&lab, "scan --staged").len(), 1);
+    std::fs::remove_dir_all(lab.vault().join(".git")).unwrap();
     let refused = lab.clws("scan --staged").exits(18);
     assert!(
         refused.err.contains("not a git repository"),
