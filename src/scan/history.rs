@@ -24,11 +24,15 @@ pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<Found, E
         .map_err(|broken| git.root().err().unwrap_or(broken))?;
     let mut found = Found::default();
     let mut buffer = looker.buffer();
+    let mut met = 0;
     let mut firsts: HashMap<(String, &'static str, u64), (usize, Finding)> = HashMap::new();
     git.every_object(|id, kind, object| {
         let mut here = Found::default();
         let (path, order) = match (kind, brought.get(id)) {
-            (ObjectKind::File, Some(Brought { path, order, .. })) => (path.clone(), *order),
+            (ObjectKind::File, Some(Brought { path, order, .. })) => {
+                met += 1;
+                (path.clone(), *order)
+            }
             // No commit leads to it any more: the rest of an amended one, or of a reset.
             (ObjectKind::File, None) => ("(in no commit)".to_owned(), usize::MAX),
             (ObjectKind::Commit, _) => ("(message)".to_owned(), usize::MAX),
@@ -52,6 +56,15 @@ pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<Found, E
         }
         Ok(())
     })?;
+    // A partial clone has commits and not their files, and none is fetched here.
+    let missing = brought.len().saturating_sub(met);
+    if missing > 0 {
+        let files = if missing == 1 { "file" } else { "files" };
+        let why = format!(
+            "this clone has not got {missing} {files} of its commits; `git fetch --refetch --no-filter` brings all"
+        );
+        found.unread.push(("(history)".to_owned(), why));
+    }
     found.findings = firsts.into_values().map(|(_, finding)| finding).collect();
     Ok(found)
 }

@@ -121,3 +121,32 @@ fn branches_tags_stashes_messages_and_what_was_reset_are_read() {
         assert!(!said.text().contains(&token(number)));
     }
 }
+
+/// git fetches what is missing when it is asked for it, and here nothing is fetched.
+#[test]
+fn what_a_partial_clone_has_not_got_is_told() {
+    let lab = Lab::new();
+    let (from, to) = (lab.root().join("from"), lab.root().join("to"));
+    let [origin, there] = [&from, &to].map(|path| path.to_str().unwrap());
+    lab.git(&["init", "-q", origin]);
+    let git = |words: &[&str]| lab.git(&[&["-C", origin], words].concat());
+    git(&["config", "uploadpack.allowFilter", "true"]);
+    for text in [token(1), "clean\n".to_owned()] {
+        fs::write(from.join("notes.txt"), text).unwrap();
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", "x"]);
+    }
+    let url = format!("file://{origin}");
+    lab.git(&["clone", "-q", "--filter=blob:none", &url, there]);
+    let scan = || lab.clws("scan --history").folder(&to);
+    let ran = scan().exits(30);
+    assert!(
+        ran.err.contains("has not got 1 file of its commits"),
+        "{}",
+        ran.err
+    );
+    lab.git(&["-C", there, "fetch", "-q", "--refetch", "--no-filter"]);
+    let all = scan().exits(1);
+    assert!(all.text().contains("notes.txt:1:"), "{}", all.text());
+    assert!(!all.err.contains("not looked at"), "{}", all.err);
+}
