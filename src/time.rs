@@ -12,9 +12,9 @@ use jiff::tz::Offset;
 pub struct Moment(Timestamp);
 
 /// A text that is no moment in the one accepted form.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no UTC time like 2026-11-24T10:00:00Z")]
-pub struct NotAMoment(String);
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a UTC time like 2026-11-24T10:00:00Z is wanted")]
+pub struct NotAMoment;
 
 impl Moment {
     pub(crate) fn of_system_clock() -> Self {
@@ -105,7 +105,7 @@ impl FromStr for Moment {
     type Err = NotAMoment;
 
     fn from_str(text: &str) -> Result<Self, NotAMoment> {
-        let moment = read(text).ok_or_else(|| NotAMoment(text.to_owned()))?;
+        let moment = read(text).ok_or(NotAMoment)?;
         Ok(Self(moment))
     }
 }

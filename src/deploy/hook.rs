@@ -16,6 +16,7 @@ use super::probe_hook::Probe;
 use super::rotate_hook::AccountHook;
 use super::value_hook::{EnvValue, SecretEnv, SecretRef, name_of};
 use crate::name::{Component, Scope};
+use crate::text::clean_line;
 
 /// A hook as it was written, not yet trusted.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -169,8 +170,7 @@ impl Hook {
             why,
         };
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".into()))?;
-        let hook: Self = toml::from_str(text)
-            .map_err(|error| wrong(crate::text::clean(error.to_string().trim_end())))?;
+        let hook: Self = toml::from_str(text).map_err(|error| wrong(said(&error, text)))?;
         if hook.container.is_some() && hook.process.is_some() {
             return Err(wrong("it is a container and a process".into()));
         }
@@ -471,6 +471,18 @@ impl Step {
 pub(super) const STEP: Duration = Duration::from_secs(60);
 /// A probe has half a minute.
 pub(super) const PROBE: Duration = Duration::from_secs(30);
+
+/// What the parser says and in which line, without what stands there: some put a secret itself into a hook.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = 1 + before.unwrap_or_default().matches('\n').count();
+    let message = error.message();
+    let what = match message.split_once(", expected ") {
+        Some((found, wanted)) if found.starts_with("invalid ") => format!("{wanted} is wanted"),
+        _ => message.to_owned(),
+    };
+    format!("line {line}: {}", clean_line(&what))
+}
 
 fn is_variable(name: &str) -> bool {
     let mut bytes = name.bytes();

@@ -139,7 +139,15 @@ pub(super) fn header<'a>(
 ) -> Result<(usize, Header<'a>), LineError> {
     let rest = source.get(start..).unwrap_or_default();
     let line = rest.split_once('\n').map_or(rest, |(line, _)| line);
-    let wrong = || schema.error(source, start, Fault::Header(shorten(line)));
+    let wrong = || {
+        // A list over several lines has lines that begin so too, and what it lists is not repeated.
+        let kind = line.trim_start_matches('[').split(['.', ']']).next();
+        let fault = match kind.is_some_and(|kind| is_word(kind.trim())) {
+            true => Fault::Header(shorten(line)),
+            false => Fault::NotALine,
+        };
+        schema.error(source, start, fault)
+    };
     let inner = line
         .strip_prefix('[')
         .and_then(|l| l.strip_suffix(']'))
@@ -151,10 +159,11 @@ pub(super) fn header<'a>(
     let (rank, named) = match schema.kind(kind) {
         Some((rank, kind)) => (rank, kind.named),
         None if kind == "end" => (schema.kinds.len(), false),
+        None if !is_word(kind) => return Err(wrong()),
         None => {
             let nearest = crate::text::nearest(kind, schema.kinds.iter().map(|kind| kind.name));
             let fault = Fault::Kind {
-                kind: shorten(kind),
+                kind: kind.to_owned(),
                 nearest: nearest.map(str::to_owned),
             };
             return Err(schema.error(source, start, fault));
@@ -442,10 +451,16 @@ pub(super) fn title(header: &Header<'_>) -> String {
     }
 }
 
-/// A piece of the text for a message.
-pub(super) fn shorten(text: &str) -> String {
+/// Whether a message may repeat a text as the name of a key or a kind: no private key is as short.
+pub(super) fn is_word(text: &str) -> bool {
+    let is_bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    (1..=32).contains(&text.len()) && text.bytes().all(is_bare)
+}
+
+/// The beginning of a header for a message.
+fn shorten(text: &str) -> String {
     let short: String = text.chars().take(60).collect();
-    crate::text::clean(if short.len() < text.len() {
+    crate::text::clean_line(if short.len() < text.len() {
         &short
     } else {
         text

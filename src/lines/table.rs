@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::scan::{Header, Parsed, shorten, title};
+use super::scan::{Header, Parsed, is_word, title};
 use super::value::plain;
 use super::{Fault, LineError, MAX_LINE, Schema, Value};
 
@@ -69,7 +69,8 @@ impl<'a> Table<'a> {
             if line.starts_with('#') {
                 return fail(Fault::Comment);
             }
-            let Some((key, raw)) = key_and_value(line) else {
+            // A line that was made by hand may hold a private key or a value, also where a key should stand.
+            let Some((key, raw)) = key_and_value(line).filter(|(key, _)| is_word(key)) else {
                 return fail(Fault::NotALine);
             };
             // Writers keep the order of the keys, so the next one is looked for behind the last.
@@ -80,7 +81,7 @@ impl<'a> Table<'a> {
                 let nearest = crate::text::nearest(key, keys.iter().copied());
                 return fail(Fault::Key {
                     kind: header.kind.to_owned(),
-                    key: shorten(key),
+                    key: key.to_owned(),
                     nearest: nearest.map(str::to_owned),
                 });
             }
@@ -89,7 +90,7 @@ impl<'a> Table<'a> {
             }
             let plain = plain(raw).map(Stands::Plain);
             let Some(value) = plain.or_else(|| Value::parse(raw).map(Stands::Other)) else {
-                return fail(Fault::Value(shorten(line)));
+                return fail(Fault::Value(key.to_owned()));
             };
             fields.push(Field {
                 key,

@@ -165,6 +165,30 @@ fn faults_are_named() {
 }
 
 #[test]
+fn no_fault_repeats_what_may_be_secret() {
+    let long = "AGE-SECRET-KEY-1QQPQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+    for line in [
+        format!("path = \"{long}"),
+        format!("path = {long}"),
+        format!("path = [\"{long}\", ]"),
+        format!("path: {long} = x"),
+        format!("{long} = \"x\""),
+        format!("\"{long}\" = \"x\""),
+        long.to_owned(),
+        format!("[\"{long}\", \"x\"],"),
+        format!("[{long}]"),
+        format!("  {long}"),
+    ] {
+        let text = TEXT.replace("path = \"prod/web\"", &line);
+        assert_ne!(text, TEXT);
+        let fault = fault(&text).to_string();
+        assert!(!fault.contains("QQQ"), "{line}: {fault}");
+    }
+    let fault = fault(&TEXT.replace("path = \"prod/web\"", "path = p"));
+    assert_eq!(fault, Fault::Value("path".into()));
+}
+
+#[test]
 fn a_plain_merge_may_disturb_order_and_blank_lines() {
     let text = "[secret.C]\nvalue = \"z\"\n\n\n[document]\npath = \"p\"\n[secret.A]\nvalue = \"x\"\n\n[end]\n";
     let parsed = scan(text.as_bytes(), &SCHEMA).unwrap();

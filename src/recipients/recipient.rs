@@ -73,14 +73,14 @@ impl Sealing<'_> {
 /// Why a text is no recipient, or cannot be sealed to.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RecipientError {
-    /// Neither an X25519 recipient nor one of a plugin.
-    #[error("`{}` is no age recipient", crate::text::clean(.0))]
-    NotARecipient(String),
+    /// Neither an X25519 recipient nor one of a plugin. It may be anything, so it is not repeated.
+    #[error("this is no age recipient like `age1…`")]
+    NotARecipient,
     /// A private key where a public one is wanted. The text is not repeated.
     #[error("this is a private key; a recipient is the public half, `age1…`")]
     PrivateKey,
     /// An SSH key of another kind.
-    #[error("nothing is sealed to SSH keys of the kind {}", crate::text::clean(.0))]
+    #[error("nothing is sealed to SSH keys of the kind {}", crate::text::clean_line(.0))]
     OtherSshKey(String),
     /// An SSH key that does not read.
     #[error("this `ssh-ed25519` key is cut or damaged")]
@@ -138,7 +138,7 @@ impl RecipientKey {
         {
             return Err(RecipientError::PrivateKey);
         }
-        if let Some(kind) = text.split(' ').next().filter(|kind| {
+        if let Some((kind, _)) = text.split_once(' ').filter(|(kind, _)| {
             ["ssh-", "ecdsa-", "sk-"]
                 .iter()
                 .any(|start| kind.starts_with(start))
@@ -150,9 +150,7 @@ impl RecipientKey {
         }
         match text.parse::<age::plugin::Recipient>() {
             Ok(_) => Ok(Self::Plugin(text.to_owned())),
-            Err(_) => Err(RecipientError::NotARecipient(
-                text.chars().take(80).collect(),
-            )),
+            Err(_) => Err(RecipientError::NotARecipient),
         }
     }
 
@@ -178,7 +176,7 @@ impl RecipientKey {
         match self {
             Self::Age(text) => match x25519::Recipient::parse(text) {
                 Some(key) => Ok(Some(key)),
-                None => Err(RecipientError::NotARecipient(text.clone())),
+                None => Err(RecipientError::NotARecipient),
             },
             Self::Ssh(_) | Self::Plugin(_) | Self::Transit(_) => Ok(None),
         }

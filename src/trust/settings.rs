@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lines::{self, LineError, Schema};
+use crate::lines::{self, LineError, Schema, Table};
 use crate::name::{Scope, SecretPath};
 
 /// Where the settings lie; the file that marks a vault.
@@ -98,6 +98,12 @@ fn is_sign_path(path: &str) -> bool {
     }
 }
 
+/// Reads the path of a secret. Some put the secret itself there, so what is none is not repeated.
+fn path_of(table: &Table<'_>, key: &'static str, text: &str) -> Result<SecretPath, LineError> {
+    let why = || "the path of a secret is wanted".to_owned();
+    text.parse().map_err(|_| table.wrong(key, why()))
+}
+
 /// The settings of a vault.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
@@ -128,7 +134,7 @@ impl Settings {
         vault.text("name")?.clone_into(&mut settings.name);
         for table in parsed.all()? {
             if table.header().kind == "ansible" {
-                let secret = table.parsed("secret")?;
+                let secret = path_of(&table, "secret", table.text("secret")?)?;
                 settings.ansible.insert(table.name().to_owned(), secret);
             }
             if table.header().kind == "scope" {
@@ -152,8 +158,8 @@ impl Settings {
                     }
                     None => None,
                 };
-                let ssh_key = ssh_key.map(str::parse::<SecretPath>).transpose();
-                let ssh_key = ssh_key.map_err(|error| table.wrong("ssh_key", error.to_string()))?;
+                let ssh_key = ssh_key.map(|text| path_of(&table, "ssh_key", text));
+                let ssh_key = ssh_key.transpose()?;
                 settings
                     .rollback
                     .extend(rollback.map(|rollback| (scope.clone(), rollback)));

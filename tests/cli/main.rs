@@ -41,6 +41,7 @@ mod an_age_store_comes_in_and_goes_back;
 mod an_alarm_goes_out_by_mail;
 mod an_alarm_rings_once_and_says_when_it_is_over;
 mod an_editor_loses_nothing_and_leads_nowhere;
+mod an_error_repeats_nothing_that_may_be_secret;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;
 mod an_import_writes_no_plaintext;

@@ -15,8 +15,6 @@ pub enum SshError {
     BadHostKey {
         /// The host.
         host: String,
-        /// The record.
-        line: String,
     },
     /// Nothing is on record that the host could prove itself with.
     #[error("host `{host}` has no host key on record that can be checked")]
@@ -147,7 +145,6 @@ impl Explain for SshError {
 
     fn notes(&self) -> Vec<String> {
         match self {
-            Self::BadHostKey { line, .. } => vec![format!("`{}`", text::clean(line))],
             Self::NoHostKey { recorded, .. } if recorded.is_empty() => Vec::new(),
             Self::NoHostKey { recorded, .. } => vec![format!(
                 "on record is {}; clws checks ed25519 and ecdsa host keys",
@@ -181,7 +178,7 @@ impl Explain for SshError {
 
     fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::BadHostKey { host, .. } => vec![format!(
+            Self::BadHostKey { host } => vec![format!(
                 "mend recipients/{host}.toml, then `clws trust sign`"
             )],
             Self::NoHostKey { host, recorded } if recorded.is_empty() => vec![format!(

@@ -46,10 +46,8 @@ impl KnownHost {
         let mut other = Vec::new();
         for line in keys {
             let line = line.as_ref();
-            let key = PublicKey::from_openssh(line).map_err(|_| SshError::BadHostKey {
-                host: host.clone(),
-                line: line.to_owned(),
-            })?;
+            let key = PublicKey::from_openssh(line)
+                .map_err(|_| SshError::BadHostKey { host: host.clone() })?;
             if is_checkable(&key.algorithm()) {
                 usable.push(key);
             } else {
@@ -217,7 +215,7 @@ fn is_checkable(algorithm: &Algorithm) -> bool {
 /// `ssh-ed25519 SHA256:…`, as `ssh-keygen -l` shows it.
 pub(super) fn fingerprint(key: &PublicKey) -> String {
     let name = key.algorithm().to_string();
-    let name = crate::text::clean(&name);
+    let name = crate::text::clean_line(&name);
     format!("{name} {}", key.fingerprint(HashAlg::Sha256))
 }
 

@@ -1,0 +1,113 @@
+//! What is wrong with a file is said by its line and its key: errors go to logs, and a file that was made
+//! by hand may hold a private key or a value where none belongs.
+
+use crate::lab::Lab;
+
+const KEY: &str = "AGE-SECRET-KEY-1QQPQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+const PIECE: &str = "QQQQQQQQ";
+
+#[test]
+fn a_private_key_in_a_party_is_not_printed_whatever_is_wrong_around_it() {
+    let lab = Lab::founded();
+    for line in [
+        format!("age = \"{KEY}"),
+        format!("age = {KEY}"),
+        format!("age = \" {KEY}\""),
+        format!("age = [\"{KEY}\"]"),
+        format!("age: {KEY} = x"),
+        format!("ssh = \"ssh-{KEY}\""),
+        format!("ssh = \"sk-{KEY}\""),
+        format!("{KEY} = \"x\""),
+        KEY.to_owned(),
+    ] {
+        let party = format!(
+            "[party]\nkind = \"person\"\nname = \"grace\"\n\n[recipient.main]\n{line}\n\n[end]\n"
+        );
+        let ran = lab
+            .clws("recipient add grace - --yes")
+            .stdin(party.as_bytes())
+            .exits(10);
+        assert!(ran.err.contains("line 6"), "{line}: {}", ran.err);
+        assert!(!ran.err.contains(PIECE), "{line}: {}", ran.err);
+    }
+    let ran = lab.clws("recipient add grace --age").word(KEY).exits(2);
+    assert!(!ran.err.contains(PIECE), "{}", ran.err);
+    let ran = lab
+        .clws("host add box --address 10.0.0.4 --host-key")
+        .word(KEY)
+        .exits(2);
+    assert!(!ran.err.contains(PIECE), "{}", ran.err);
+}
+
+#[test]
+fn a_host_key_that_is_none_is_not_printed() {
+    let lab = Lab::founded();
+    let party = format!(
+        "[party]\nkind = \"host\"\nname = \"box\"\naddress = \"10.0.0.4\"\nscope = \"prod\"\nmachine_type = \"server\"\n\n[hostkey.main]\nkey = \"{KEY}\"\n\n[end]\n"
+    );
+    std::fs::write(lab.vault().join("recipients/box.toml"), party).unwrap();
+    let shown = lab.clws("trust diff").run();
+    assert!(shown.text().contains("box is new"), "{}", shown.text());
+    let said = shown.text() + &shown.err;
+    assert!(!said.contains(PIECE), "{said}");
+}
+
+#[test]
+fn a_value_that_was_written_by_hand_is_not_printed() {
+    let lab = Lab::founded().secret("prod/web/TOKEN", "of-long-ago");
+    let file = lab.vault().join("secrets/prod/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let sealed = text.lines().find(|line| line.starts_with("value = "));
+    let sealed = sealed.unwrap();
+    for line in [
+        "value = hunter2plain",
+        "value = \"hunter2plain",
+        "value = 'hunter2plain'",
+        "value = \"hunter2plain\"",
+        "value = hunter2plain = x",
+        "hunter2plain",
+        "value: hunter2plain = x",
+        "value = [\n[\"hunter2plain\"],\n]",
+    ] {
+        std::fs::write(&file, text.replace(sealed, line)).unwrap();
+        for words in ["secret get prod/web/TOKEN", "check", "secret list prod"] {
+            let ran = lab.clws(words).run();
+            let said = ran.text() + &ran.err;
+            assert!(!said.contains("hunter2"), "{line}, {words}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_password_where_the_path_of_one_belongs_is_not_printed() {
+    let lab = Lab::founded();
+    let file = lab.vault().join("clws.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for table in [
+        "[ansible.web]\nsecret = \"hunter2 Plain\"",
+        "[scope.prod]\nssh_key = \"hunter2 Plain\"",
+    ] {
+        std::fs::write(&file, text.replace("[end]", &format!("{table}\n\n[end]"))).unwrap();
+        let ran = lab.clws("trust sign --yes").exits(10);
+        assert!(ran.err.contains("the path of a secret"), "{}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_value_in_a_hook_is_not_printed() {
+    let lab = Lab::founded();
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    for (line, said) in [
+        ("PASSWORD = hunter2plain", "line 2"),
+        ("PASSWORD = 'hunter2plain", "line 2"),
+        ("PASSWORD = { secret = [\"hunter2plain\"] }", "line 2"),
+    ] {
+        let hook = format!("[env]\n{line}\n");
+        std::fs::write(lab.vault().join("hooks/web.toml"), hook).unwrap();
+        let ran = lab.clws("hook sign web --yes").run();
+        assert_ne!(ran.code, 0, "{line}");
+        assert!(ran.err.contains(said), "{line}: {}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{line}: {}", ran.err);
+    }
+}
