@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::error::{Code, Error, Problem};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::world::World;
 
 pub use everything::{Brought, ObjectKind};
@@ -145,7 +145,8 @@ impl Git {
     /// NOTFOUND if there is none; USAGE for what git would take for something else.
     pub fn commit(&self, rev: &str) -> Result<Commit, Error> {
         if rev.starts_with('-') || rev.is_empty() || rev.chars().any(char::is_control) {
-            let problem = Problem::new(Code::Usage, format!("`{}` is no revision", clean(rev)));
+            let problem =
+                Problem::new(Code::Usage, format!("`{}` is no revision", clean_line(rev)));
             return Err(problem.hint("a commit, a branch or a tag is wanted").into());
         }
         let prefix = self.ask_line(&["rev-parse", "--show-prefix"])?;
@@ -156,7 +157,7 @@ impl Git {
             Error::from(
                 Problem::new(
                     Code::NotFound,
-                    format!("there is no commit `{}` here", clean(rev)),
+                    format!("there is no commit `{}` here", clean_line(rev)),
                 )
                 .hint("`git log --oneline` shows them; a shallow clone has few"),
             )
@@ -367,7 +368,7 @@ impl Git {
 /// What git says first, safe to show.
 fn first_line(stderr: &[u8]) -> String {
     let said = String::from_utf8_lossy(stderr);
-    clean(said.lines().next().unwrap_or("git says nothing"))
+    clean_line(said.lines().next().unwrap_or("git says nothing"))
 }
 
 /// A question that git works on.

@@ -14,7 +14,7 @@ use crate::error::{Code, Explain};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NameError {
     /// A scope, document, folder or party.
-    #[error("`{}` is no name of a {what}: up to 64 of `a-z 0-9 _ -`, a letter or digit first", crate::text::clean(.text))]
+    #[error("`{}` is no name of a {what}: up to 64 of `a-z 0-9 _ -`, a letter or digit first", crate::text::clean_line(.text))]
     Plain {
         /// What it should have named.
         what: &'static str,
@@ -22,7 +22,7 @@ pub enum NameError {
         text: String,
     },
     /// A value or a file.
-    #[error("`{}` is no name of a {what}: up to 128 of `A-Z a-z 0-9 _ . -`, and not `.` or `-` first", crate::text::clean(.text))]
+    #[error("`{}` is no name of a {what}: up to 128 of `A-Z a-z 0-9 _ . -`, and not `.` or `-` first", crate::text::clean_line(.text))]
     Value {
         /// What it should have named.
         what: &'static str,
@@ -38,7 +38,7 @@ pub enum NameError {
         why: &'static str,
     },
     /// A path of the wrong length.
-    #[error("`{}` is no path of a secret: {wanted} is wanted", crate::text::clean(.text))]
+    #[error("`{}` is no path of a secret: {wanted} is wanted", crate::text::clean_line(.text))]
     Path {
         /// The text.
         text: String,

@@ -6,7 +6,7 @@ use crate::lines::{self, Header, LineError, Parsed};
 use crate::name::{DocumentPath, ValueName};
 use crate::plaintext::in_hooks;
 use crate::recipients::Rights;
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
 use crate::vault::{
@@ -96,7 +96,7 @@ impl Check<'_> {
         }
         let mut records = Vec::new();
         for name in document.names() {
-            let full = format!("{}/{}", document.place.path, clean(name));
+            let full = format!("{}/{}", document.place.path, clean_line(name));
             match name.parse::<ValueName>() {
                 Err(error) => self.add(Finding::of(Kind::Form, full, &error)),
                 Ok(name) => match document.record(&name) {
@@ -113,7 +113,7 @@ impl Check<'_> {
         if let Some(why) = policy.value(PolicyKey::Exposed) {
             let why = format!(
                 "others may know it ({}), until it has a new value",
-                clean(why)
+                clean_line(why)
             );
             let next = format!("clws secret set {name}");
             self.add(
@@ -128,10 +128,10 @@ impl Check<'_> {
     pub(super) fn due(&mut self, name: &str, policy: &Policy, since: Moment) {
         let today = self.vault.world().now().date();
         let why = match policy.due(since).filter(|day| *day <= today) {
-            Some(day) => Some(format!("a new value is due since {}", clean(&day))),
+            Some(day) => Some(format!("a new value is due since {}", clean_line(&day))),
             None => policy
                 .ending(self.vault.world().now())
-                .map(|ending| format!("it expires on {}", clean(&ending.day))),
+                .map(|ending| format!("it expires on {}", clean_line(&ending.day))),
         };
         if let Some(why) = why {
             let next = match policy.value(PolicyKey::Rotator) {
@@ -157,13 +157,13 @@ impl Check<'_> {
                 } else {
                     "expires"
                 };
-                let (whose, day) = (clean(&one.subject), &ending.day);
+                let (whose, day) = (clean_line(&one.subject), &ending.day);
                 let why = format!("its certificate for {whose} {word} on {day}");
                 let next = format!(
                     "put a new one there, then clws hook sign {}",
-                    clean(&one.component)
+                    clean_line(&one.component)
                 );
-                self.add(Finding::new(Kind::Due, clean(&one.file), why).next(next));
+                self.add(Finding::new(Kind::Due, clean_line(&one.file), why).next(next));
             }
         }
     }

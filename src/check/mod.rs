@@ -126,8 +126,20 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Takes out what the policies of records say that nobody vouches for.
+    fn unsay(&mut self) {
+        let is_unsound = |kind| matches!(kind, Kind::Unvouched | Kind::Signature);
+        let of = |finding: &Finding| is_unsound(finding.kind).then(|| finding.path.clone());
+        let unsound: BTreeSet<String> = self.findings.iter().filter_map(of).collect();
+        self.findings.retain(|finding| {
+            let is_of_policy = matches!(finding.kind, Kind::Exposed | Kind::Due);
+            !(is_of_policy && unsound.contains(&finding.path))
+        });
+    }
+
     fn finish(mut self) -> Report {
         self.settle();
+        self.unsay();
         let mut findings = self.findings;
         findings.sort();
         findings.dedup();

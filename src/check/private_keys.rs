@@ -27,7 +27,7 @@ impl Check<'_> {
                 EntryKind::File => self.private_key(&path)?,
                 EntryKind::Link | EntryKind::Other => {
                     let why = "a link or something else that is no ordinary file";
-                    let path = crate::text::clean(&path);
+                    let path = crate::text::clean_line(&path);
                     self.add(Finding::new(Kind::Stray, path, why));
                 }
             }
@@ -46,7 +46,7 @@ impl Check<'_> {
         }
         let why = "a private key lies here, and git gives it to everybody who has the repository";
         let next = format!("rm {path}; whoever it belongs to needs a new one");
-        self.add(Finding::new(Kind::PrivateKey, crate::text::clean(path), why).next(next));
+        self.add(Finding::new(Kind::PrivateKey, crate::text::clean_line(path), why).next(next));
         Ok(())
     }
 }

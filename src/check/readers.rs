@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Check, Finding, Kind};
 use crate::name::PartyName;
 use crate::recipients::{Right, Rights};
-use crate::text::{clean, list};
+use crate::text::{clean_line, list};
 use crate::vault::{Document, Vault};
 
 impl Check<'_> {
@@ -16,7 +16,7 @@ impl Check<'_> {
         let Ok(wraps) = document.wraps() else { return };
         let mut fitting = BTreeSet::new();
         for wrap in &wraps {
-            let name = clean(&wrap.name);
+            let name = clean_line(&wrap.name);
             let party = wrap.party().parse::<PartyName>().ok();
             let party = party.filter(|party| rights.readers.contains(party));
             let party = party.map(|party| self.vault.party_if_known(&party));
@@ -93,7 +93,7 @@ impl Check<'_> {
         for name in named {
             let party = name.parse::<PartyName>().ok();
             if party.is_none_or(|party| !rights.readers.contains(&party)) {
-                self.add(extra_reader(path, &clean(name), name));
+                self.add(extra_reader(path, &clean_line(name), name));
             }
         }
         for reader in &rights.readers {
@@ -110,7 +110,7 @@ fn extra_reader(path: &str, wrap: &str, party: &str) -> Finding {
     let why = format!("it is sealed to {wrap}, whom the rules do not list");
     let next = format!(
         "give it new values without {wrap}; or, if it is meant: clws access grant {} {path} --read",
-        clean(party)
+        clean_line(party)
     );
     Finding::new(Kind::ExtraReader, path, why).next(next)
 }

@@ -83,7 +83,7 @@ impl Check<'_> {
 
     /// Something that is neither a document nor a sealed file, and may hold a secret in clear.
     fn stray(&mut self, path: &str, entry: &Entry) -> Result<(), Error> {
-        let file = format!("secrets/{}", crate::text::clean(path));
+        let file = format!("secrets/{}", crate::text::clean_line(path));
         if entry.kind == EntryKind::File {
             if OF_GIT.contains(&entry.name.as_str()) {
                 return Ok(());

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::ui::{read, written};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::clean_line;
 
 /// Asks with the echo off. Backspace, ^U, ^D and ^C do what they do elsewhere.
 ///
@@ -25,7 +25,7 @@ pub(super) fn ask(prompt: &str) -> Result<Plain, Error> {
     // Before the prompt: what is typed as soon as it shows is neither echoed nor thrown away.
     let quiet = Quiet::begin()?;
     let mut err = io::stderr().lock();
-    err.write_all(clean(prompt).as_bytes())
+    err.write_all(clean_line(prompt).as_bytes())
         .and_then(|()| err.flush())
         .map_err(written)?;
     let line = quiet.line();

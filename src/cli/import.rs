@@ -149,7 +149,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let reader = Reader::new(&vault, as_openers(&mine), "import", Sync::Lazy)?;
     plan.compare(&source, &vault, &reader)?;
     warn(cx, &reader);
-    cx.ui.say(to_text(&plan).trim_end());
+    to_text(&plan).lines().for_each(|line| cx.ui.say(line));
     plan.demand_ready()?;
     // What is shown later is what was decided now: sealing takes the values out of the plan.
     let report = cx.ui.is_json().then(|| to_json(&plan));

@@ -13,7 +13,7 @@ use crate::git::{Git, Sides};
 use crate::lines::MAX_FILE;
 use crate::merge::{Merged, Take, merge, side_by_side, sidecar};
 use crate::name::{DocumentPath, FilePath};
-use crate::text::{clean, list};
+use crate::text::{clean_line, list};
 use crate::vault::{Sidecar, Vault};
 
 /// Join what two branches made of secrets, after a conflict of git
@@ -87,7 +87,12 @@ fn joined(
     (base, ours, theirs): (&[u8], &[u8], &[u8]),
     marker: usize,
 ) -> Result<Merged, Error> {
-    let no_document = || Problem::new(Code::Usage, format!("`{}` is no document", clean(path)));
+    let no_document = || {
+        Problem::new(
+            Code::Usage,
+            format!("`{}` is no document", clean_line(path)),
+        )
+    };
     let mut parts: Vec<&str> = path.split('/').collect();
     let file = parts.pop().and_then(|file| file.strip_suffix(".toml"));
     let (Some(name), Some(scope), Some("secrets")) = (file, parts.pop(), parts.pop()) else {
@@ -188,7 +193,7 @@ fn stages(git: &Git, file: &str) -> Result<BTreeMap<u8, String>, Error> {
     if stages.contains_key(&2) && stages.contains_key(&3) {
         return Ok(stages);
     }
-    let missing = format!("`{}` is not on both sides of the merge", clean(file));
+    let missing = format!("`{}` is not on both sides of the merge", clean_line(file));
     Err(Problem::new(Code::NotFound, missing).into())
 }
 

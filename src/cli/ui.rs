@@ -90,7 +90,7 @@ impl Ui {
 
     /// Prints a line of a list, made safe.
     pub(crate) fn line(&self, text: &str) -> Result<(), Error> {
-        self.data(format!("{}\n", clean(text)).as_bytes())
+        self.data(format!("{}\n", one_line(text)).as_bytes())
     }
 
     /// Prints a report.
@@ -115,10 +115,10 @@ impl Ui {
         Progress::new(what, of, shown)
     }
 
-    /// Says what was done.
+    /// Says what was done, in one line.
     pub(crate) fn say(&self, text: &str) {
         if self.talk != Talk::Quiet {
-            to_stderr(text);
+            to_stderr(&one_line(text));
         }
     }
 
@@ -127,14 +127,14 @@ impl Ui {
         self.talk == Talk::Verbose
     }
 
-    /// Says what a question is about, also to whoever wants it quiet.
+    /// Says what a question is about, also to whoever wants it quiet, in one line.
     pub(crate) fn tell(&self, text: &str) {
-        to_stderr(text);
+        to_stderr(&one_line(text));
     }
 
     /// Says what somebody should know before going on.
     pub(crate) fn warn(&self, text: &str) {
-        to_stderr(&format!("warning: {text}"));
+        to_stderr(&format!("warning: {}", indented(text)));
     }
 
     /// An error that does not end the run, with what to do about it.
@@ -213,7 +213,7 @@ impl Ui {
     /// Asks for a line of text on the terminal.
     pub(crate) fn question(&self, text: &str) -> Result<String, Error> {
         let mut err = io::stderr().lock();
-        err.write_all(clean(text).as_bytes())
+        err.write_all(one_line(text).as_bytes())
             .and_then(|()| err.flush())
             .map_err(written)?;
         let mut answer = String::new();
@@ -302,7 +302,7 @@ impl Ask for Ui {
     }
 
     fn message(&self, text: &str) {
-        self.say(&clean(text));
+        text.lines().for_each(|line| self.say(line));
     }
 
     fn confirm(&self, text: &str, yes: &str, no: Option<&str>) -> Option<bool> {
@@ -339,19 +339,19 @@ pub(super) fn read(error: io::Error) -> Error {
 
 /// Prints an error for people, without what was tried.
 pub(super) fn print_message(error: &Error) {
-    to_stderr(&format!("error: {}", error.message()));
+    to_stderr(&format!("error: {}", indented(&error.message())));
 }
 
 /// Prints an error for people.
 pub(super) fn print_error(error: &Error) {
-    let mut text = format!("error: {}", error.message());
+    let mut text = format!("error: {}", indented(&error.message()));
     for note in error.notes() {
         text.push_str("\n  ");
-        text.push_str(&note);
+        text.push_str(&indented(&note));
     }
     for hint in error.hints() {
         text.push_str("\nhint: ");
-        text.push_str(&hint);
+        text.push_str(&indented(&hint));
     }
     to_stderr(&text);
 }
@@ -361,6 +361,17 @@ pub(super) fn bug(place: &str) {
     to_stderr(&format!(
         "error: clws has a bug at {place}; nothing half-done was left behind"
     ));
+}
+
+/// A text as one line. What it quotes may come from outside, and would else add lines that look like those of
+/// clws; tabs stay.
+fn one_line(text: &str) -> String {
+    clean(text).replace('\n', "\\u{a}")
+}
+
+/// A text whose further lines, such as those that a host wrote, stand below its first.
+fn indented(text: &str) -> String {
+    clean(text).replace('\n', "\n  ")
 }
 
 fn to_stderr(text: &str) {

@@ -341,7 +341,7 @@ pub(super) fn trusted_hook(
             signers: signed
                 .signatures
                 .iter()
-                .map(|s| crate::text::clean(&s.party))
+                .map(|s| crate::text::clean_line(&s.party))
                 .collect(),
             deployers: deployers.iter().map(ToString::to_string).collect(),
         }

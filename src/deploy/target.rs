@@ -19,7 +19,7 @@ use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::name::{Component, PartyName};
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::{clean, clean_line};
 use crate::world::World;
 
 /// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
@@ -242,7 +242,7 @@ impl Target {
         match (&self.channel, &self.facts.goes) {
             (Channel::Ssh(_), Some(account)) => Err(TargetError::Goes {
                 host: self.host.name.to_string(),
-                account: clean(account),
+                account: clean_line(account),
             }),
             _ => Ok(()),
         }

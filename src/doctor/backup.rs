@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Problem};
 use crate::export::{BACKUP_FILE, Backup};
 use crate::fs::FsError;
 use crate::name::SecretPath;
-use crate::text::{clean, count, list};
+use crate::text::{clean_line, count, list};
 use crate::vault::{Listed, Opener, Reader, Vault, verify_given};
 
 /// The largest list that is read: 100,000 secrets of 120 bytes are 12 MB.
@@ -47,7 +47,7 @@ pub fn backup(
     for kept in &list.secrets {
         // Its name leads to a file, and is somebody else's text.
         let Ok(path) = kept.path.parse::<SecretPath>() else {
-            let about = format!("backup {}", clean(&kept.path));
+            let about = format!("backup {}", clean_line(&kept.path));
             let next = "make a new backup: clws export --format age --recovery --out DIR";
             all.push(Diagnosis::wrong(about, "it is no path of a secret", next));
             continue;
@@ -80,7 +80,7 @@ pub fn backup(
         let why = format!("it lacks {}", named(&lacking));
         all.push(Diagnosis::note("backup", why, next));
     }
-    let of = format!("{} of {}", count(opened, "secret"), clean(&list.at));
+    let of = format!("{} of {}", count(opened, "secret"), clean_line(&list.at));
     if opened == list.secrets.len() {
         all.push(Diagnosis::fine("backup", format!("opened all of it: {of}")));
     }
@@ -129,7 +129,7 @@ fn read(folder: &Path) -> Result<Backup, Error> {
     let no_list = |why: &str| {
         let message = format!(
             "{} is no list of a backup: {why}",
-            clean(&path.to_string_lossy())
+            clean_line(&path.to_string_lossy())
         );
         Problem::new(Code::DataErr, message)
             .hint("a backup is what `clws export --format age --recovery --out DIR` wrote")
@@ -169,7 +169,7 @@ fn open(path: &Path) -> Result<File, Error> {
 }
 
 fn missing(path: &Path) -> Error {
-    let message = format!("there is no {}", clean(&path.to_string_lossy()));
+    let message = format!("there is no {}", clean_line(&path.to_string_lossy()));
     Problem::new(Code::NotFound, message)
         .hint("a backup is what `clws export --format age --recovery --out DIR` wrote")
         .into()

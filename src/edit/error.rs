@@ -1,7 +1,7 @@
 //! Why an edit was not saved.
 
 use crate::error::{Code, Explain, Hint};
-use crate::text::{clean, list};
+use crate::text::{clean_line, list};
 
 use super::parse::Fault;
 
@@ -32,20 +32,20 @@ pub enum EditError {
         from: &'static str,
         why: &'static str,
     },
-    #[error("there is no program `{}`, which {from} names", clean(.program))]
+    #[error("there is no program `{}`, which {from} names", clean_line(.program))]
     NotFound { program: String, from: &'static str },
-    #[error("the editor `{}` does not start", clean(.program))]
+    #[error("the editor `{}` does not start", clean_line(.program))]
     NotStarted {
         program: String,
         source: std::io::Error,
     },
-    #[error("the editor `{}` ended with {}, and nothing was saved", clean(.program), how(*.code, *.signal))]
+    #[error("the editor `{}` ended with {}, and nothing was saved", clean_line(.program), how(*.code, *.signal))]
     Failed {
         program: String,
         code: Option<i32>,
         signal: Option<i32>,
     },
-    #[error("the editor `{}` came back at once, and nothing was saved", clean(.program))]
+    #[error("the editor `{}` came back at once, and nothing was saved", clean_line(.program))]
     CameBack { program: String },
     #[error("{}, and nothing was saved", signal_name(*.signal))]
     Stopped { signal: i32 },
@@ -127,7 +127,7 @@ impl Explain for EditError {
             ],
             Self::CameBack { program } => vec![format!(
                 "if it edits in a window of its own: `EDITOR=\"{} --wait\"`, or what its manual calls it",
-                clean(program)
+                clean_line(program)
             )],
             Self::NotShown { name } => {
                 vec![format!("`clws secret set {name}` gives it a new value")]

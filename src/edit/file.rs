@@ -15,7 +15,7 @@ use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::plaintext::certificate::{end_of_stream, set_end};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::vault::{NewFile, OpenedFile, Policy, PolicyKey, Sidecar, Vault};
 
 /// Edits a sealed file, or makes a new one with mode 0600.
@@ -140,7 +140,7 @@ impl Subject for WholeFile<'_> {
             let now = sidecar_of(&vault, path)?;
             if now != self.sidecar {
                 let by = now.map_or("somebody who took it out".to_owned(), |now| {
-                    clean(&now.signed.party)
+                    clean_line(&now.signed.party)
                 });
                 return Err(EditError::Conflict {
                     path: path.to_string(),

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, ValueName};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::vault::{Change, Document, Record, Vault};
 
 /// The records of a document, by name; none for a document that is not there.
@@ -117,7 +117,7 @@ impl Snapshot {
         for name in changed {
             names.push(format!("{}/{name}", self.path));
             by.push(match now.records.get(*name) {
-                Some(record) => clean(&record.signed.party),
+                Some(record) => clean_line(&record.signed.party),
                 None => "somebody who took it out".to_owned(),
             });
         }

@@ -5,7 +5,7 @@ use std::io;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::error::{Code, Explain};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::vault::ValueType;
 
 /// What stands between a program and its secrets.
@@ -45,9 +45,9 @@ pub enum ExecError {
         first: String,
         second: String,
     },
-    #[error("there is no program `{}`", clean(.program))]
+    #[error("there is no program `{}`", clean_line(.program))]
     NoCommand { program: String },
-    #[error("cannot run `{}`", clean(.program))]
+    #[error("cannot run `{}`", clean_line(.program))]
     CannotRun {
         program: String,
         #[source]

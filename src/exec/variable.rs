@@ -15,7 +15,7 @@ pub struct VariableName(String);
 
 /// A text that no shell takes as the name of a variable.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{}` is no name of a variable: letters, digits and `_`, and no digit first", crate::text::clean(.0))]
+#[error("`{}` is no name of a variable: letters, digits and `_`, and no digit first", crate::text::clean_line(.0))]
 pub struct NotAVariable(String);
 
 impl Explain for NotAVariable {

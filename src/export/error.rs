@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Code, Explain};
-use crate::text::{clean, clean_line, list};
+use crate::text::{clean_line, list};
 
 /// What stands between a secret and a file.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +39,9 @@ pub enum ExportError {
     TooLarge { secret: String },
     #[error("`{document}` does not come back as it is in this format")]
     Differs { document: String },
-    #[error("`{inventory}` names a path that leads elsewhere: `{}`", clean(.path))]
+    #[error("`{inventory}` names a path that leads elsewhere: `{}`", clean_line(.path))]
     Path { inventory: String, path: String },
-    #[error("`{secret}` and another secret would both be {}", clean(.path))]
+    #[error("`{secret}` and another secret would both be {}", clean_line(.path))]
     Twice { secret: String, path: String },
     #[error("`{path}` is no inventory of clws")]
     Inventory { path: String },

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Code, Explain};
-use crate::text::clean;
+use crate::text::clean_line;
 
 /// What kind of account it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub struct AzureAccount {
 
 /// Why a text is no name in Azure.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{}` is no {what}: {wanted}", clean(.text))]
+#[error("`{}` is no {what}: {wanted}", clean_line(.text))]
 pub struct AzureNameError {
     what: &'static str,
     text: String,

@@ -93,7 +93,7 @@ pub enum FleetError {
     /// A jump host that is no party.
     #[error(
         "the host {host} is reached through `{}`, which is no host of this vault",
-        crate::text::clean(jump)
+        crate::text::clean_line(jump)
     )]
     UnknownJump {
         /// The host.
@@ -116,7 +116,10 @@ pub enum FleetError {
         host: String,
     },
     /// Nothing that a word of a selection means.
-    #[error("there is no host, environment or group `{}`", crate::text::clean(on))]
+    #[error(
+        "there is no host, environment or group `{}`",
+        crate::text::clean_line(on)
+    )]
     Nothing {
         /// What was asked for.
         on: String,
@@ -162,7 +165,7 @@ impl Explain for FleetError {
             )],
             Self::UnknownJump { jump, .. } => vec![format!(
                 "make it one: `clws host add NAME --address {} --host-key \"TYPE KEY\"`",
-                crate::text::clean(jump)
+                crate::text::clean_line(jump)
             )],
             Self::JumpLoop { host, .. } | Self::ManyJumps { host } => vec![format!(
                 "look at `jump` in recipients/{host}.toml and at `ProxyJump` in ~/.ssh/config"

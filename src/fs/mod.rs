@@ -102,14 +102,14 @@ pub enum FsError {
 }
 
 fn shown(path: &Path) -> String {
-    crate::text::clean(&path.to_string_lossy())
+    crate::text::clean_line(&path.to_string_lossy())
 }
 
 fn held_by(holder: &str) -> String {
     if holder.is_empty() {
         String::new()
     } else {
-        format!(" ({})", crate::text::clean(holder))
+        format!(" ({})", crate::text::clean_line(holder))
     }
 }
 

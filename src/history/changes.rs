@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::git::{Commit, Git};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::time::Moment;
 use crate::vault::{Document, Past, Record, Sidecar, State, Vault, Vouched};
 
@@ -147,7 +147,7 @@ impl Look<'_> {
                     seq: sidecar.seq,
                     changed: sidecar.changed,
                     author: sidecar.author,
-                    signer: clean(&sidecar.signed.party),
+                    signer: clean_line(&sidecar.signed.party),
                     commit: self.commit.clone(),
                     at: self.at,
                     vouched,
@@ -166,7 +166,7 @@ impl Look<'_> {
                         seq: record.seq,
                         changed: record.changed,
                         author: record.author,
-                        signer: clean(&record.signed.party),
+                        signer: clean_line(&record.signed.party),
                         commit: self.commit.clone(),
                         at: self.at,
                         vouched,

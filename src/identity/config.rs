@@ -12,7 +12,7 @@ use super::mail::{self, MailConfig};
 use super::name::IdentityName;
 use super::plugin::PluginName;
 use crate::error::{Code, Explain, Hint};
-use crate::text::{clean, nearest};
+use crate::text::{clean_line, nearest};
 use crate::world::{World, WorldError};
 
 const TOP: [&str; 5] = ["age", "editor", "identity", "mail", "server"];
@@ -36,7 +36,11 @@ pub enum ConfigError {
         what: String,
     },
     /// A key that means nothing.
-    #[error("`{}` has a key `{}` that is not known", file::shown(path), clean(key))]
+    #[error(
+        "`{}` has a key `{}` that is not known",
+        file::shown(path),
+        clean_line(key)
+    )]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -129,7 +133,7 @@ impl Config {
         let syntax = |line, what: &str| ConfigError::Syntax {
             path: path.to_path_buf(),
             line,
-            what: clean(what),
+            what: clean_line(what),
         };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();

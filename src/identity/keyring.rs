@@ -282,7 +282,7 @@ mod service {
 
     use super::KeyringError;
     use crate::secret::Plain;
-    use crate::text::clean;
+    use crate::text::clean_line;
 
     /// The attribute that all entries of this program carry.
     const SERVICE: &str = "clws";
@@ -294,7 +294,7 @@ mod service {
             Store::new()
                 .map(Self)
                 .map_err(|error| KeyringError::NoService {
-                    why: clean(&error.to_string()),
+                    why: clean_line(&error.to_string()),
                 })
         }
 
@@ -339,7 +339,7 @@ mod service {
             },
             Error::NoStorageAccess(_) => KeyringError::Locked,
             Error::PlatformFailure(inner) => KeyringError::Failed {
-                why: clean(&inner.to_string()),
+                why: clean_line(&inner.to_string()),
             },
             Error::Ambiguous(entries) => KeyringError::Failed {
                 why: format!("it has {} entries for `{account}`", entries.len()),

@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Code, Explain, Hint};
-use crate::text::clean;
+use crate::text::clean_line;
 
 /// A folder's name stays comfortably below every file system's 255 bytes.
 const LONGEST: usize = 64;
 
 /// A text that cannot name an identity.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot name an identity", clean(name))]
+#[error("`{}` cannot name an identity", clean_line(name))]
 pub struct NameError {
     name: String,
 }

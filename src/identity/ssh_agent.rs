@@ -17,7 +17,7 @@ use super::wire::{take_byte, take_number, take_string};
 use crate::crypto::sshsig::{Namespace, PublicKey, Signature, signed_bytes};
 use crate::crypto::{field, sha256};
 use crate::error::{Code, Explain, Hint};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::world::World;
 
 const REQUEST_IDENTITIES: u8 = 11;
@@ -148,7 +148,7 @@ pub fn agent_keys(world: &World) -> Result<Vec<(AgentKey, String)>, AgentError> 
         // A hardware key's signatures have another form, and count for two namespaces alone.
         if public == PublicKey::from_point(*public.point()) {
             let key = AgentKey::new(Some(socket.clone()), public);
-            keys.push((key, clean(&String::from_utf8_lossy(comment))));
+            keys.push((key, clean_line(&String::from_utf8_lossy(comment))));
         }
     }
     Ok(keys)
@@ -179,7 +179,7 @@ impl AgentKey {
             held.push(key.fingerprint());
         }
         Err(AgentError::NoKey {
-            fingerprint: clean(wanted),
+            fingerprint: clean_line(wanted),
             held,
         })
     }

@@ -11,7 +11,7 @@ use crate::crypto::ssh_ed25519;
 use crate::crypto::sshsig::{PublicKey, SigningKey};
 use crate::error::{Code, Explain, Hint};
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::clean_line;
 
 /// What OpenSSH writes since 9.4; measured at 0.24 s.
 const ROUNDS_WRITTEN: u32 = 24;
@@ -107,7 +107,7 @@ impl KeyFile {
         if key.algorithm() != Algorithm::Ed25519 {
             return Err(KeyError::OtherKind {
                 label: label.to_owned(),
-                kind: clean(key.algorithm().as_str()),
+                kind: clean_line(key.algorithm().as_str()),
             });
         }
         if let Kdf::Bcrypt { rounds, .. } = key.kdf()

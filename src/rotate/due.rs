@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretPath};
 use crate::plaintext::in_hooks;
-use crate::text::{clean, list};
+use crate::text::{clean_line, list};
 use crate::time::Moment;
 use crate::trust::FILE_RECORD;
 use crate::vault::{Document, Ending, Listed, Policy, PolicyKey, Record, Sidecar, State, Vault};
@@ -216,21 +216,21 @@ impl Look<'_> {
                 for found in all {
                     self.found.ends.push(End {
                         day: found.end.date(),
-                        path: clean(&found.file),
+                        path: clean_line(&found.file),
                     });
                     let Some(ending) = Ending::of(&found.end.date(), self.today) else {
                         continue;
                     };
-                    let what = format!("its certificate for {}", clean(&found.subject));
+                    let what = format!("its certificate for {}", clean_line(&found.subject));
                     let (reason, since, why) = end(&ending, &what);
                     self.found.due.push(Due {
-                        path: clean(&found.file),
+                        path: clean_line(&found.file),
                         reason,
                         since,
                         why,
                         owner: None,
                         rotator: None,
-                        in_hook: Some(clean(&found.component)),
+                        in_hook: Some(clean_line(&found.component)),
                     });
                 }
             }
@@ -241,7 +241,7 @@ impl Look<'_> {
     fn add(&mut self, path: &str, policy: &Policy, changed: Moment) {
         if let Some(day) = policy.value(PolicyKey::Expires) {
             self.found.ends.push(End {
-                day: clean(day),
+                day: clean_line(day),
                 path: path.to_owned(),
             });
         }
@@ -251,7 +251,7 @@ impl Look<'_> {
     }
 
     fn push(&mut self, path: &str, policy: &Policy, reason: Reason, since: String, why: String) {
-        let said = |key| policy.value(key).map(clean);
+        let said = |key| policy.value(key).map(clean_line);
         self.found.due.push(Due {
             path: path.to_owned(),
             reason,
@@ -288,7 +288,7 @@ impl Look<'_> {
 fn reasons(policy: &Policy, changed: Moment, today: Moment) -> Vec<(Reason, String, String)> {
     let mut all = Vec::new();
     if let Some(exposed) = policy.value(PolicyKey::Exposed) {
-        let why = format!("others may know it: {}", clean(exposed));
+        let why = format!("others may know it: {}", clean_line(exposed));
         let since = first_day(exposed).unwrap_or_else(|| changed.date());
         all.push((Reason::Exposed, since, why));
     }
@@ -297,7 +297,7 @@ fn reasons(policy: &Policy, changed: Moment, today: Moment) -> Vec<(Reason, Stri
     }
     let today = today.date();
     if let Some(day) = policy.rotation_day(changed).filter(|day| *day <= today) {
-        let every = policy.value(PolicyKey::RotateEvery).map(clean);
+        let every = policy.value(PolicyKey::RotateEvery).map(clean_line);
         let why = format!(
             "it is from {}, and a new one is due every {}",
             changed.date(),

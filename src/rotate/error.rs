@@ -1,7 +1,7 @@
 //! Why a secret is not rotated.
 
 use crate::error::{Code, Explain};
-use crate::text::{clean, count};
+use crate::text::{clean_line, count};
 
 /// What stands between a secret and its new value.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +164,7 @@ impl Explain for RotateError {
             } => vec![
                 format!(
                     "`clws recipient update {party} {option} \"{}\"`",
-                    clean(line)
+                    clean_line(line)
                 ),
                 format!("then `clws rotate --resume {path}`"),
             ],

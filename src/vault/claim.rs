@@ -9,7 +9,7 @@ use crate::cores;
 use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SignedBy};
 use crate::name::PartyName;
 use crate::recipients::Rights;
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::trust::RecordMark;
 
 use super::VaultError;
@@ -211,12 +211,12 @@ impl Vault {
         let writer = allowed.get(signed.party.as_str());
         let writer = writer.ok_or_else(|| VaultError::NotWriter {
             name: name(),
-            signer: clean(&signed.party),
+            signer: clean_line(&signed.party),
             writers: allowed.iter().map(ToString::to_string).collect(),
         })?;
         let unknown = || VaultError::UnknownKey {
             name: name(),
-            signer: clean(&signed.party),
+            signer: clean_line(&signed.party),
         };
         let party = self.party_if_known(writer)?.ok_or_else(unknown)?;
         let key = party.verifying_key(signed.fingerprint);
@@ -236,7 +236,7 @@ impl Vault {
         let (hash, message) = hash_and_message(&key);
         Ok(Claim {
             name,
-            signer: clean(&signed.party),
+            signer: clean_line(&signed.party),
             key,
             namespace,
             message,

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::git::{Commit, Git, Objects, not_fetched};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, SecretName, SecretPath};
-use crate::text::clean;
+use crate::text::clean_line;
 use crate::trust::{SETTINGS_FILE, Version, version_file};
 
 use super::document::Document;
@@ -189,13 +189,13 @@ impl<'a> Past<'a> {
                 let document = Document::parse(&bytes, path, self.vault.id())?;
                 let record = document.record(name)?.ok_or_else(missing)?;
                 let vouched = self.vouches_record(&document, &record);
-                Ok((clean(&record.signed.party), vouched))
+                Ok((clean_line(&record.signed.party), vouched))
             }
             SecretName::File(path) => {
                 let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
                 let sidecar = Sidecar::parse(&bytes, path)?;
                 let vouched = self.vouches_sidecar(&sidecar);
-                Ok((clean(&sidecar.signed.party), vouched))
+                Ok((clean_line(&sidecar.signed.party), vouched))
             }
         }
     }

@@ -230,7 +230,7 @@ impl Document<'_> {
     fn bad_wrap(&self, wrap: &Wrap) -> VaultError {
         VaultError::BadWrap {
             document: self.place.path.to_string(),
-            reader: crate::text::clean(&wrap.name),
+            reader: crate::text::clean_line(&wrap.name),
         }
     }
 

@@ -25,6 +25,7 @@ mod a_vault_id_is_copied;
 mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
 mod each_field_is_edited;
+mod lines_are_forged;
 mod malformed_signatures_are_planted;
 mod many_versions_are_stepped_through;
 mod policy_is_turned_off;

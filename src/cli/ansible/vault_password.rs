@@ -32,7 +32,7 @@ pub(crate) fn run(args: &VaultPasswordArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let settings = vault.trust().accepted.settings();
     let Some(path) = settings.ansible.get(&args.vault_id) else {
-        let id = crate::text::clean(&args.vault_id);
+        let id = crate::text::clean_line(&args.vault_id);
         // By this code Ansible goes on to the next program that may know it.
         let problem = Problem::new(
             Code::Usage,

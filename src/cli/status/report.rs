@@ -68,7 +68,7 @@ fn print(cx: &Context, report: &Report) -> Result<(), Error> {
         };
         cx.ui.line(&format!("{who}{to}:"))?;
         for due in owner.lines() {
-            cx.ui.line(&due)?;
+            due.lines().try_for_each(|line| cx.ui.line(line))?;
         }
         values += owner.due.len();
     }

@@ -133,7 +133,7 @@ impl Ui {
         if !is_device || null.st_rdev != input.st_rdev {
             return Ok(());
         }
-        let what = crate::text::clean(what);
+        let what = crate::text::clean_line(what);
         let problem = Problem::new(
             Code::Usage,
             format!("no value for {what}: stdin is closed or /dev/null"),

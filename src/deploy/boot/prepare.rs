@@ -7,7 +7,7 @@ use super::{Places, unit};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::recipients::RecipientKey;
-use crate::text::clean;
+use crate::text::{clean, clean_line};
 use crate::world::World;
 
 /// Says in one line what there is: `missing=…`, `install=…`, `key=…` and so on, between tabs.
@@ -171,12 +171,12 @@ impl Preparing {
                 .find(|(key, _)| *key == name)
                 .map_or("", |fact| fact.1)
         };
-        let missing = clean(fact("missing"));
+        let missing = clean_line(fact("missing"));
         if !missing.is_empty() {
             return Err(PreparingError::Missing {
                 host: self.host(),
                 missing: missing.replace(' ', ", "),
-                install: clean(fact("install")),
+                install: clean_line(fact("install")),
             }
             .into());
         }

@@ -375,7 +375,7 @@ async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
 /// The name of a signal, which the host makes up as it likes.
 pub(super) fn name(signal: &Sig) -> String {
     match signal {
-        Sig::Custom(name) => text::clean(name),
+        Sig::Custom(name) => text::clean_line(name),
         known => format!("{known:?}"),
     }
 }

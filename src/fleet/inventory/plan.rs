@@ -224,7 +224,7 @@ fn jump_of(
     if found.is_none() {
         missing.push(format!(
             "the jump host {}, which is no host of this vault",
-            crate::text::clean(&jump.host)
+            crate::text::clean_line(&jump.host)
         ));
     }
     found.map(|name| name.to_string())

@@ -15,7 +15,7 @@ use crate::plaintext::blocks;
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::rotate::RotateError;
 use crate::secret::Plain;
-use crate::text::{clean, list};
+use crate::text::{clean_line, list};
 use crate::time::Moment;
 
 /// A pair that fits.
@@ -114,7 +114,7 @@ fn demand_names(ders: &[Vec<u8>], old: &Certificate) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "it is not for {}, as the old one is",
-            clean(&list(&missing))
+            clean_line(&list(&missing))
         )),
     }
 }
@@ -123,7 +123,7 @@ fn demand_names(ders: &[Vec<u8>], old: &Certificate) -> Result<(), String> {
 fn demand_chain(ders: &[Vec<u8>], now: Moment) -> Result<(), String> {
     for der in ders {
         let read = Certificate::parse(der).ok_or("one of its certificates does not read")?;
-        let subject = clean(&read.subject);
+        let subject = clean_line(&read.subject);
         if read.not_before > now {
             return Err(format!(
                 "the one for {subject} holds from {} on",

@@ -117,7 +117,7 @@ impl Change<'_> {
         Ok(match left {
             Some(left) if is_vouched => Adopted::Resealed { left },
             _ => Adopted::Vouched {
-                signer: crate::text::clean(&record.signed.party),
+                signer: crate::text::clean_line(&record.signed.party),
             },
         })
     }

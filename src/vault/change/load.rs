@@ -194,7 +194,7 @@ impl Change<'_> {
             if !known {
                 return Err(VaultError::ExtraReader {
                     document: document.place.path.to_string(),
-                    reader: crate::text::clean(&wrap.name),
+                    reader: crate::text::clean_line(&wrap.name),
                 }
                 .into());
             }

@@ -9,7 +9,7 @@ use crate::fs::{FsError, Sync};
 use crate::git::broken;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
-use crate::text::clean;
+use crate::text::clean_line;
 
 use super::{Demand, OldFile, OldValue, Past, Source, Vouched};
 use crate::vault::VaultError;
@@ -76,7 +76,7 @@ impl Past<'_> {
         }
         self.record_use(what, full)?;
         let data_key = self.data_key(&document, openers)?;
-        let (signer, seq) = (clean(&record.signed.party), record.seq);
+        let (signer, seq) = (clean_line(&record.signed.party), record.seq);
         Ok(OldValue {
             seq,
             opened: open_record(&document, record, &data_key)?,
@@ -177,7 +177,7 @@ impl Past<'_> {
             return Err(other().into());
         }
         Ok(OldFile {
-            signer: clean(&sidecar.signed.party),
+            signer: clean_line(&sidecar.signed.party),
             vouched,
             record: (sidecar.id, sidecar.seq),
             opened: OpenedFile {
