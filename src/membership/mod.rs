@@ -7,6 +7,7 @@
 mod describe;
 mod found;
 mod join;
+mod party;
 mod rules;
 mod sign;
 

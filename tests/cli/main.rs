@@ -21,6 +21,7 @@ mod a_doctor_says_what_to_mend;
 mod a_first_use_is_asked_on_a_terminal;
 mod a_key_of_azure_is_turned;
 mod a_mistyped_name_is_recognised;
+mod a_new_party_is_shown_whole;
 mod a_password_comes_with_its_htpasswd_line;
 mod a_plaintext_tree_becomes_a_vault;
 mod a_policy_is_signed_beside_the_value;
