@@ -15,6 +15,7 @@ use support::lab;
 mod a_person_looks_back_by_name;
 mod an_ordinary_git_day;
 mod git_calls_clws_wherever_it_works;
+mod git_is_told_of_any_folder;
 mod table;
 mod two_branches_become_one;
 mod two_documents_of_one_path;

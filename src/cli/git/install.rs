@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, write_beside};
 use crate::git::Git;
+use crate::text::clean_line;
 
 /// Have git call clws in this clone: readable diffs, merges by table, a scan before each commit
 ///
@@ -45,6 +46,8 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
         cx.ui.say("git does not call clws any more");
         return Ok(());
     }
+    // Before anything is written, so that it is done or not done.
+    demand_one_line(&prefix)?;
     let driver = format!("{program} merge --driver %O %A %B --marker-size %L --path %P");
     for (key, value) in [
         (
@@ -67,12 +70,30 @@ pub(crate) fn run(args: &InstallArgs, cx: &Context) -> Result<(), Error> {
         ("secrets/**/*.age.toml", "-merge"),
     ] {
         // The mark is a line of its own: behind an attribute there can be no comment.
-        text.push_str(&format!("{MARK}\n{prefix}{files} {what}\n"));
+        text.push_str(&format!("{MARK}\n{} {what}\n", pattern(&prefix, files)));
     }
     write(&attributes, &text, 0o600)?;
     cx.ui
         .say("git shows secrets by name in diffs, and merges documents table by table");
     install_hook(cx, &git, &hook, &prefix, &program)
+}
+
+/// The pattern of files below a folder, as git reads it in `info/attributes`. The folder stands for itself,
+/// whatever its name is (gitattributes(5)): `\` takes the meaning from a character, quotes keep blanks.
+fn pattern(prefix: &str, files: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if prefix.chars().all(is_plain) {
+        return format!("{prefix}{files}");
+    }
+    let mut folder = String::new();
+    for character in prefix.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '!' | '#') {
+            folder.push('\\');
+        }
+        folder.push(character);
+    }
+    let folder = folder.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{folder}{files}\"")
 }
 
 /// The lines of a file that are not ours.
@@ -137,10 +158,20 @@ fn program() -> Result<String, Error> {
     quoted(text)
 }
 
-fn quoted(text: &str) -> Result<String, Error> {
-    if text.chars().any(char::is_control) {
-        return Err(Problem::new(Code::Config, "a path with a line end").into());
+/// Refuses what would be a line of its own in a file of git's.
+fn demand_one_line(path: &str) -> Result<(), Error> {
+    if path.chars().any(char::is_control) {
+        let shown = clean_line(path);
+        let message = format!("git cannot be told of `{shown}`: it has a control character");
+        return Err(Problem::new(Code::Config, message)
+            .hint("give the folder a plain name")
+            .into());
     }
+    Ok(())
+}
+
+fn quoted(text: &str) -> Result<String, Error> {
+    demand_one_line(text)?;
     Ok(format!("'{}'", text.replace('\'', "'\\''")))
 }
 
