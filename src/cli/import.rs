@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::context::{Context, as_openers};
-use super::ui::columns;
+use super::ui::{columns, print_error};
 use crate::env;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{Gone, Sync};
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     to_text(&plan).lines().for_each(|line| cx.ui.say(line));
     plan.demand_ready()?;
     // What is shown later is what was decided now: sealing takes the values out of the plan.
-    let report = cx.ui.is_json().then(|| to_json(&plan));
+    let mut report = cx.ui.is_json().then(|| to_json(&plan));
     let done = plan.is_done();
     let sealed = what(&plan);
     if done && !args.shred_source {
@@ -181,6 +181,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     for told in import::ignore(&source, &fresh, &plan)? {
         cx.ui.say(&told);
     }
+    let mut left = Vec::new();
     if args.shred_source {
         let reader = Reader::new(&fresh, as_openers(&mine), "import, verifying", Sync::Lazy)?;
         let mut progress = cx.ui.progress("comparing", of);
@@ -188,12 +189,24 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
         let verified = plan.verify(&source, &wanted.keys, &reader, step)?;
         drop(progress);
         warn(cx, &reader);
-        shred(cx, &source, verified);
+        left = shred(cx, &source, verified);
+        if let Some(Value::Object(report)) = &mut report {
+            report.insert("left".to_owned(), json!(left));
+        }
     }
     if let Some(report) = report {
         cx.ui.json(&report)?;
     }
-    Ok(ExitCode::SUCCESS)
+    if left.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The report was printed, and is the one that `--json` promises.
+    let many = count(left.len(), "source");
+    let verb = if left.len() == 1 { "is" } else { "are" };
+    let problem = Problem::new(Code::IoErr, format!("{many} {verb} still there"));
+    let hint = "once what keeps them there is mended, run it again: what is sealed stays as it is";
+    print_error(&problem.hint(hint).into());
+    Ok(Code::IoErr.into())
 }
 
 fn warn(cx: &Context, reader: &Reader<'_>) {
@@ -230,8 +243,9 @@ fn question(sealed: &str, done: bool, shred: bool) -> String {
     }
 }
 
-fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) {
-    let mut gone = 0;
+/// Overwrites and removes the sources; the paths of those that are still there.
+fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) -> Vec<String> {
+    let (mut gone, mut left) = (0, Vec::new());
     for shredded in import::shred(source, verified) {
         let path = clean_line(&shredded.path);
         match shredded.gone {
@@ -242,10 +256,13 @@ fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) {
                     "{path} was removed and not overwritten: it has another name, or is read-only"
                 ));
             }
-            Err(error) => cx.ui.warn(&format!(
-                "{path} is still there: {}",
-                Error::from(error).message()
-            )),
+            Err(error) => {
+                cx.ui.warn(&format!(
+                    "{path} is still there: {}",
+                    Error::from(error).message()
+                ));
+                left.push(shredded.path);
+            }
         }
     }
     cx.ui
@@ -254,6 +271,7 @@ fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) {
         "overwriting is no guarantee on SSDs and copy-on-write file systems; git history, snapshots and \
          backups keep what they have: give new values to what was there",
     );
+    left
 }
 
 /// The plan for people: a row for each source, what was found below it.

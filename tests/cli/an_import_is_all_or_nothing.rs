@@ -196,6 +196,37 @@ fn a_source_that_somebody_writes_to_meanwhile_is_told_and_kept() {
     assert_eq!(lab.clws("secret get shared/z").succeeds().text(), "zzzz");
 }
 
+#[test]
+fn a_source_that_does_not_go_ends_with_an_error_that_names_it() {
+    let (lab, tree) = lab();
+    // The first name that is taken out of the tree's own folder.
+    let folder = tree.to_str().unwrap();
+    let stuck = [
+        "-P",
+        folder,
+        "-e",
+        "trace=unlinkat",
+        "-e",
+        "inject=unlinkat:error=EIO:when=1",
+    ];
+    let words = "import --yes --shred-source --json";
+    let (ran, _) = traced(&lab, words, &tree, &stuck);
+    assert_eq!(ran.status.code(), Some(30), "{}", said(&ran));
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let left = report["left"].as_array().unwrap();
+    assert_eq!(left.len(), 1, "{report}");
+    assert!(tree.join(left[0].as_str().unwrap()).exists(), "{report}");
+    let told = "error: 1 source is still there";
+    assert!(said(&ran).contains(told), "{}", said(&ran));
+    // The others are gone, and all is sealed.
+    let all = ["web.env", "keys/a", "z"];
+    assert_eq!(
+        all.iter().filter(|path| tree.join(path).exists()).count(),
+        1
+    );
+    assert_eq!(lab.clws("secret get shared/z").succeeds().text(), "zzzz");
+}
+
 /// A run under strace, and the calls that it saw.
 fn traced(lab: &Lab, words: &str, source: &Path, options: &[&str]) -> (Output, String) {
     let log = lab.root().join("strace");
