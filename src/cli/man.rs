@@ -1,6 +1,9 @@
 //! `clws man`: the manual, a page for each command.
 
-use std::path::PathBuf;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _, ValueHint};
 
@@ -29,7 +32,7 @@ pub(crate) fn run(args: &ManArgs, cx: &Context) -> Result<(), Error> {
     root.build();
     if let Some(dir) = &args.out {
         let dir = cx.world.folder().join(dir);
-        std::fs::create_dir_all(&dir).map_err(FsError::io("make", &dir))?;
+        make_folder(&dir).map_err(FsError::io("make", &dir))?;
         let count = write_all(&root, "clws", &dir)?;
         cx.ui.say(&format!("wrote {count} pages"));
         return Ok(());
@@ -57,9 +60,27 @@ fn is_shown(command: &Command) -> bool {
     !command.is_hide_set()
 }
 
-fn write_all(command: &Command, name: &str, dir: &std::path::Path) -> Result<usize, Error> {
+/// Makes a folder, and what is missing above it, for everybody to read: the umask of clws is one for secrets.
+fn make_folder(dir: &Path) -> io::Result<()> {
+    let missing = dir.ancestors().take_while(|folder| !folder.exists());
+    // What ends in `..` is another folder.
+    let missing: Vec<&Path> = missing
+        .filter(|folder| folder.file_name().is_some())
+        .collect();
+    fs::create_dir_all(dir)?;
+    let mut each = missing.into_iter();
+    each.try_for_each(|folder| fs::set_permissions(folder, Permissions::from_mode(0o755)))
+}
+
+fn write_page(path: &Path, page: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.write_all(page)
+}
+
+fn write_all(command: &Command, name: &str, dir: &Path) -> Result<usize, Error> {
     let path = dir.join(format!("{name}.1"));
-    std::fs::write(&path, page(command, name)?).map_err(FsError::io("write", &path))?;
+    write_page(&path, &page(command, name)?).map_err(FsError::io("write", &path))?;
     let mut count = 1;
     for below in command.get_subcommands().filter(|below| is_shown(below)) {
         count += write_all(below, &format!("{name}-{}", below.get_name()), dir)?;

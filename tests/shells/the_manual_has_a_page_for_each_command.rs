@@ -1,5 +1,6 @@
 //! `clws man` writes a page for each command, which `man` shows and `mandoc` finds no fault with.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use crate::support::lab::Lab;
@@ -15,6 +16,27 @@ fn pages(lab: &Lab) -> Vec<std::path::PathBuf> {
     pages.sort();
     assert_eq!(ran.err, format!("wrote {} pages\n", pages.len()));
     pages
+}
+
+/// Root writes them for everybody, and clws has a umask that is one for secrets.
+#[test]
+fn everybody_may_read_the_pages() {
+    let lab = Lab::empty();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let own = mode(&lab.vault());
+    let old = lab.root().join("share/man/man1/clws.1");
+    for page in pages(&lab) {
+        assert_eq!(mode(&page), 0o644, "{}", page.display());
+    }
+    for folder in ["share", "share/man", "share/man/man1"] {
+        assert_eq!(mode(&lab.root().join(folder)), 0o755, "{folder}");
+    }
+    // A page of before gets it too; a folder that was there keeps its mode.
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o600)).unwrap();
+    lab.clws("man --out new/../../share/man/man1").succeeds();
+    assert_eq!(mode(&old), 0o644);
+    assert_eq!(mode(&lab.vault()), own);
 }
 
 #[test]
