@@ -55,7 +55,17 @@ impl std::fmt::Debug for Prints {
     }
 }
 
-const FORMS: [Form; 5] = [Form::Clear, Form::Base64, Form::Hex, Form::Url, Form::Json];
+/// By their numbers in a file of prints, so that new ones come last.
+const FORMS: [Form; 8] = [
+    Form::Clear,
+    Form::Base64,
+    Form::Hex,
+    Form::Url,
+    Form::Json,
+    Form::Shell,
+    Form::Ini,
+    Form::Sql,
+];
 
 impl Prints {
     /// Those of the values that were opened, under a fresh key.
