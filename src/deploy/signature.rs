@@ -350,7 +350,7 @@ pub(super) fn trusted_hook(
     let pin = vault.trust().pins.hook(component)?;
     signed.follows(component, pin)?;
     if pin != Some(signed.pin()) && vault.moves_pins() {
-        vault.trust().pins.set_hook(component, signed.pin())?;
+        remember(vault, component, &signed)?;
     }
     Ok(TrustedHook {
         component: component.clone(),
@@ -360,6 +360,17 @@ pub(super) fn trusted_hook(
         hash: signed.hash(),
         signers,
     })
+}
+
+/// Moves the pin forward. Gives way to a writer: what is not remembered now is remembered at the next look.
+fn remember(vault: &Vault, component: &Component, signed: &SignatureFile) -> Result<(), Error> {
+    let pins = &vault.trust().pins;
+    let Some(_lock) = Lock::try_take(&pins.lock_file(), "looking at hooks")? else {
+        return Ok(());
+    };
+    // Another run may have moved it meanwhile.
+    signed.follows(component, pins.hook(component)?)?;
+    Ok(pins.set_hook(component, signed.pin())?)
 }
 
 /// Signs a component's hook as it lies in the tree; gives the signature's number.
