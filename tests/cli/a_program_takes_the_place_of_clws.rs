@@ -141,7 +141,14 @@ fn names_that_run_code_pass_only_when_they_are_named() {
         "{}",
         refused.err
     );
-    for name in ["PATH", "BASH_ENV", "GIT_SSH_COMMAND", "CLWS_IDENTITY"] {
+    for name in [
+        "PATH",
+        "BASH_ENV",
+        "GIT_SSH_COMMAND",
+        "CLWS_IDENTITY",
+        "TAR_OPTIONS",
+        "Npm_Config_Script_Shell",
+    ] {
         lab.clws(&format!("exec --map {name}=dev/web/TOKEN -- true"))
             .exits(125);
         lab.clws(&format!("exec --file {name}=dev/web/TOKEN -- true"))
