@@ -210,7 +210,7 @@ fn a_container_hook_that_could_not_be_meant_is_refused() {
         ("stop_within = \"11m\"", "", "is 10m at most"),
         ("", switch, "needs `networks`"),
         (
-            "networks = [\"a\"]\nports = [\"127.0.0.1:1:1\"]",
+            "networks = [\"ab\"]\nports = [\"127.0.0.1:1:1\"]",
             switch,
             "no `ports`",
         ),
