@@ -95,8 +95,8 @@ fn a_signer_must_be_a_deployer_of_the_scope_and_of_each_secret() {
         .succeeds();
     assert_eq!(rows(&site.deploy().succeeds()), ["web started"]);
     let named = server_hook("web", "[file.db]\nsecret = \"db/TOKEN\"\n");
-    let template = server_hook("web", "[file.db]\ntemplate = \"db\"\n");
-    write(&site.lab, "hooks/web/db", "{{ secrets.db/TOKEN }}\n");
+    let template = server_hook("web", "[file.db]\ntemplate = \"db.in\"\n");
+    write(&site.lab, "hooks/web/db.in", "{{ secrets.db/TOKEN }}\n");
     for hook in [named, template] {
         write(&site.lab, "hooks/web.toml", &hook);
         bob_signs();
