@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::audit::OpenLog;
 use crate::cores;
-use crate::crypto::DataKey;
+use crate::crypto::{DataKey, hex};
 use crate::error::Error;
 use crate::fs::{Lock, Sync};
 use crate::lines::MAX_FILE;
@@ -17,6 +17,7 @@ use crate::trust::{DocumentPin, Order, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
+use super::head::Head;
 use super::judge::Notice;
 use super::kind::ValueType;
 use super::open::Vault;
@@ -370,11 +371,7 @@ impl<'a> Reader<'a> {
         head: [u8; 32],
         seen: Seen,
     ) -> Result<(), Error> {
-        let head = (
-            document.head.seq,
-            crate::crypto::hex(&document.head.key_id),
-            head,
-        );
+        let head = (&document.head, head);
         self.move_pin(
             &document.head.id,
             document.place.path.as_str(),
@@ -391,12 +388,12 @@ impl<'a> Reader<'a> {
         id: &[u8; 16],
         path: &str,
         pin: Option<&DocumentPin>,
-        head: Option<(u64, String, [u8; 32])>,
+        head: Option<(&Head, [u8; 32])>,
         seen: Seen,
     ) -> Result<(), Error> {
         let head_news = match (pin, &head) {
             (None, _) => true,
-            (Some(pin), Some(head)) => is_newer(head, pin) && head.2 != pin.hash,
+            (Some(pin), Some((head, hash))) => is_newer(head, pin) && *hash != pin.hash,
             (Some(_), None) => false,
         };
         if !self.vault.moves_pins() || (seen.is_empty() && !head_news) {
@@ -413,10 +410,10 @@ impl<'a> Reader<'a> {
         };
         let mut now = pins.seen(kind, id, path)?.unwrap_or_default();
         path.clone_into(&mut now.path);
-        if let Some(head) = head
-            && is_newer(&head, &now)
+        if let Some((head, hash)) = head
+            && is_newer(head, &now)
         {
-            (now.seq, now.key_id, now.hash) = head;
+            (now.seq, now.key_id, now.hash) = (head.seq, hex(&head.key_id), hash);
         }
         for (name, mark) in seen {
             let known = now.values.entry(name).or_insert(mark);
@@ -426,10 +423,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a document's line may take the place of the one that a pin has: of two that branches wrote under one
-/// number and with keys of their own, the first one stays.
-fn is_newer((seq, key_id, _): &(u64, String, [u8; 32]), pin: &DocumentPin) -> bool {
-    *seq > pin.seq || (*seq == pin.seq && *key_id == pin.key_id)
+/// Whether a document's line may take the place of the one that a pin has: not where its key was changed apart from the
+/// one that was seen, also where a scope only warns of that.
+fn is_newer(head: &Head, pin: &DocumentPin) -> bool {
+    pin.seq == 0 || (head.seq >= pin.seq && head.follows_key(&pin.key_id))
 }
 
 /// Why a document has no such value.
