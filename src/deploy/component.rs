@@ -101,11 +101,21 @@ impl Bringing<'_> {
         if let Some(old) = &old
             && old.same_content(&new)
             && self.has_fresh_leases(old)
+            // Steps that have to be done again have what it runs with: of leases only a new one does.
+            && !(old.unfinished && !old.leases.is_empty())
             && self.limit.run(self.still_answers(old, engine)).await?
         {
             let kept = self.still_kept_for_boots(old, engine);
             self.limit.run(kept).await?;
-            return Ok(Done::Unchanged);
+            if !old.unfinished {
+                return Ok(Done::Unchanged);
+            }
+            let opened = self.opened(Purpose::Run).await?;
+            let names = self.names(&old.place);
+            let surroundings = self.surroundings(&opened, &old.place, &names, engine);
+            let finished = self.finish(&surroundings, old.clone()).await;
+            finished.map_err(|error| surroundings.redacted_error(error))?;
+            return Ok(Done::Changed);
         }
         self.demand_own(old.as_ref(), &new, engine).await?;
         let opened = self.opened(Purpose::Run).await?;
@@ -341,6 +351,7 @@ impl Bringing<'_> {
             leases: BTreeMap::new(),
             files: modes.collect(),
             rollback: self.plan.rollback.clone(),
+            unfinished: !hook.afterwards.is_empty(),
             clws: env!("CARGO_PKG_VERSION").to_owned(),
             by: self.by.to_owned(),
         })

@@ -29,7 +29,8 @@ look() {
 "#;
 
 /// Ends what runs in the folders of a component, `$1`, and in its step, `$2`, and removes them, but for
-/// the folders that are to stay; with a new receipt to be kept before that.
+/// the folders that are to stay, and what would have been a receipt, `$3`; with a new receipt to be kept
+/// before that.
 pub(super) const CLEAR: &str = r#"
 end() {
     read -r pid began when leader since <"$1" || return 0
@@ -38,8 +39,9 @@ end() {
     finish "$pid" "$began" "$leader" "$since" || { echo "a process of $component does not end" >&2; return 1; }
 }
 clear() {
-    component=$1 step=$2 left=
-    shift 2
+    component=$1 step=$2 room=$3 left=
+    shift 3
+    [ -f "$room" ] || room=
     stays=$#
     if [ -f "$step" ]; then end "$step" || return 1; else step=; fi
     for folder in "$component"/*; do
@@ -49,7 +51,7 @@ clear() {
         set -- "$@" "$folder"
     done
     shift "$stays"
-    [ -z "$step$*" ] || rm -rf -- ${step:+"$step"} "$@" || return 1
+    [ -z "$step$room$*" ] || rm -rf -- ${step:+"$step"} ${room:+"$room"} "$@" || return 1
     [ -n "$left" ] || [ ! -d "$component" ] || rmdir -- "$component" 2>/dev/null
     return 0
 }
@@ -131,16 +133,17 @@ pub(super) async fn clear(
 ) -> Result<(), Error> {
     let all = format!("{}/{component}", target.facts.run);
     let step = step_file(&target.facts.state, component);
+    let file = target.receipt_file(component);
     let (doing, mut command) = match receipt {
         Some(receipt) => (
             "keep its receipt and remove what is left over",
             Command::new("replaced")
-                .argument(target.receipt_file(component))
+                .argument(&file)
                 .argument(receipt.print()),
         ),
         None => ("remove what is left over", Command::new("clear")),
     };
-    command = command.argument(all).argument(step);
+    command = command.argument(all).argument(step).argument(file + ".new");
     let stays = stays.iter().map(|path| (*path).to_owned());
     command.arguments.extend(stays);
     target.call(doing, &command, &[]).await.map(drop)

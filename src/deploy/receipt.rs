@@ -46,6 +46,9 @@ pub struct Receipt {
     /// Why older values were brought than had been seen, if that was allowed; absent else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
+    /// Whether it runs, and its `afterwards` steps are still to be done; absent if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// The version of clws.
     pub clws: String,
     /// Who deployed.

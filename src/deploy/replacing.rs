@@ -49,6 +49,8 @@ impl Bringing<'_> {
             None => Vec::new(),
         };
         let begun = async {
+            // A disk that is full says so while the old one still runs.
+            self.target.make_room(self.plan.component(), &new).await?;
             self.place_all(around).await?;
             self.make_networks(around).await?;
             around.steps(&hook.before).await
@@ -110,9 +112,28 @@ impl Bringing<'_> {
         self.leases.tell(&new.leases);
         self.leases.end_old(lent).await;
         self.forget_older(&new).await?;
+        self.finish(around, new).await
+    }
+
+    /// Runs the steps for one that runs and answers, and says so in its receipt, which is kept already.
+    ///
+    /// # Errors
+    /// The step that failed: the receipt then still says that it is to be done.
+    pub(super) async fn finish(
+        &self,
+        around: &Surroundings<'_>,
+        mut receipt: Receipt,
+    ) -> Result<(), Error> {
+        if !receipt.unfinished {
+            return Ok(());
+        }
         let names = around.names_with_address(None).await?;
         let around = around.with(&names, around.running);
-        self.limit.run(around.steps(&hook.afterwards)).await
+        let steps = &self.plan.hook.hook.afterwards;
+        self.limit.run(around.steps(steps)).await?;
+        receipt.unfinished = false;
+        let component = self.plan.component();
+        self.target.write_receipt(component, &receipt).await
     }
 
     fn whose(&self) -> String {
@@ -414,8 +435,8 @@ impl Bringing<'_> {
         // Also ends what was started and never said so.
         self.clear(old).await?;
         if let Some(name) = self.other_container(old, new) {
-            self.target.engine().await?.start(name).await?;
-            back = true;
+            let engine = self.target.engine().await?;
+            back = engine.start_own(name, &self.whose()).await?;
         }
         if let Some(old) = old.filter(|old| old.process.is_some()) {
             self.run_again(old).await?;

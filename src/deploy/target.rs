@@ -23,13 +23,15 @@ use crate::text::{clean, clean_line};
 use crate::world::World;
 
 /// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
-/// no more than input: all of it is there, or nothing is called.
+/// no more than input: all of it is there, or nothing is called. What `room` writes is the same, and says
+/// whether there is room for it.
 const KEEP: &str = r#"
-keep() { umask 077; printf %s "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
+room() { umask 077; printf %s "$2" >"$1.new"; }
+keep() { room "$@" && sync "$1.new" && mv "$1.new" "$1"; }
 "#;
 
 /// The functions that each script of ours finds on the target, so that they go there once. `look`, `put`,
-/// `clear`, `replaced` and `keep` neither exit nor leave the folder.
+/// `clear`, `replaced`, `room` and `keep` neither exit nor leave the folder.
 const FUNCTIONS: [&str; 6] = [PROC, FINISH, LOOK, PUT, CLEAR, KEEP];
 
 /// The script that makes the folders, takes the lock, says where it is, and serves. `who` is [`WHO`].
@@ -291,6 +293,23 @@ impl Target {
             .sh("list its receipts", script, &[&self.facts.state], empty())
             .await?;
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+    }
+
+    /// Writes what will be a receipt beside it, so that a full disk is met early; [`super::leftover::clear`]
+    /// removes it.
+    ///
+    /// # Errors
+    /// [`super::ChannelError`], [`TargetError`].
+    pub(super) async fn make_room(
+        &self,
+        component: &Component,
+        receipt: &Receipt,
+    ) -> Result<(), Error> {
+        let command = Command::new("room")
+            .argument(self.receipt_file(component))
+            .argument(receipt.print());
+        let made = self.call("make room for its receipt", &command, &[]).await;
+        made.map(drop)
     }
 
     /// Writes a receipt, whole or not at all.

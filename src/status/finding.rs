@@ -45,6 +45,8 @@ pub enum Kind {
     Drift,
     /// Older values than had been seen were brought on purpose.
     Rollback,
+    /// A component runs, and its `afterwards` steps are still to be done.
+    Unfinished,
     /// A hook would not be deployed as it is.
     Hook,
     /// A memory or a disk is nearly full.
@@ -78,6 +80,7 @@ impl Kind {
             Self::NewerThere => "newer-there",
             Self::Drift => "drift",
             Self::Rollback => "rollback",
+            Self::Unfinished => "unfinished",
             Self::Hook => "hook",
             Self::Full => "full",
             Self::Vault(kind) => kind.as_str(),

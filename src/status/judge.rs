@@ -186,6 +186,10 @@ impl Judge<'_> {
         if let Some(drift) = &deployed.drift {
             self.drift(deployed, drift);
         }
+        if deployed.receipt.unfinished {
+            let why = "a step of `afterwards` failed, or was not begun";
+            self.add(Kind::Unfinished, why, self.deploy());
+        }
         if let Some(rollback) = &deployed.receipt.rollback {
             let why = format!(
                 "older values than had been seen were brought on purpose: {}",

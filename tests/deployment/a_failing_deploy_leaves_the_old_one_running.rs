@@ -156,3 +156,31 @@ fn what_does_not_wait_for_a_failed_component_goes_on() {
     );
     assert!(site.runs_with("api", "token-of-the-first-day"));
 }
+
+#[test]
+fn a_disk_without_room_for_a_receipt_stops_nothing() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let pid = site.pid("web");
+    for name in ["TOKEN", "CHECK"] {
+        site.set(&format!("prod/web/{name}"), "token-of-the-second-day");
+    }
+    // What is left is enough for the lock, which says who has it, and for nothing else.
+    let state = site.machine.sh("ls -d /var/lib/clws/*/");
+    site.machine.sh(&format!(
+        "mkdir /run/aside && cp -a {state}. /run/aside && mount -t tmpfs -o size=64k,mode=0700 small {state} && \
+         cp -a /run/aside/. {state} && dd if=/dev/zero of={state}full bs=4096 2>/dev/null; test -s {state}full"
+    ));
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("make room for its receipt"), "{}", ran.err);
+    assert_eq!(site.pid("web"), pid);
+    assert!(site.runs_with("web", "token-of-the-first-day"));
+    site.machine.sh(&format!("rm {state}full"));
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "token-of-the-second-day"));
+    assert_eq!(
+        site.machine.sh(&format!("ls {state}")).replace('\n', " "),
+        "lock lock.by web.json"
+    );
+}

@@ -105,7 +105,30 @@ run = ["sh", "-c", 'echo "last: $(cat answer)"']
         ran.err.len()
     );
     assert!(ran.err.contains("there was more, which is not shown"));
+}
+
+#[test]
+fn steps_behind_that_failed_are_done_by_the_next_deploy() {
+    let site = Site::new();
+    site.server("web");
+    let steps = r#"
+[[afterwards]]
+run = ["sh", "-c", 'echo "with $TOKEN" >>told; test -e ready']
+needs = ["TOKEN"]
+"#;
+    site.hook("web", &server_hook("web", steps), &[("serve.sh", SERVE)]);
+    site.deploy().exits(22);
+    let (pid, status) = (site.pid("web"), site.clws("status prod").exits(1));
+    assert!(status.text().contains("unfinished"), "{}", status.text());
+    // Again, and nothing else: what runs is not touched.
+    site.deploy().exits(22);
+    site.machine.sh("touch $(echo /run/clws/*/web/*)/ready");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
     assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);
+    assert_eq!(site.pid("web"), pid);
+    let told = "with token-of-the-first-day\n".repeat(3);
+    assert_eq!(site.file("web", "told"), told.trim_end());
+    site.clws("status prod").succeeds();
 }
 
 #[test]

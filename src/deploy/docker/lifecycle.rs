@@ -167,6 +167,21 @@ impl Engine {
         }
     }
 
+    /// Starts the container of this name again, if it is `whose`; whether it is.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer; that there is none is no error.
+    pub(in crate::deploy) async fn start_own(
+        &self,
+        name: &str,
+        whose: &str,
+    ) -> Result<bool, DockerError> {
+        match self.look(checked_name("the container", name)?).await? {
+            Some(seen) if is_own(&seen.labels, whose) => self.start(&seen.id).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
     /// Looks at a container by its id or by a name of ours.
     pub(in crate::deploy) async fn look(
         &self,
