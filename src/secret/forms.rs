@@ -15,7 +15,7 @@ pub enum Form {
     Base64,
     /// In hexadecimal, of either case.
     Hex,
-    /// With `%40` for `@`.
+    /// With `%40` for `@`, and `%2F` or `/` for `/`.
     Url,
     /// As a JSON string has it.
     Json,
@@ -55,12 +55,21 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
         (Form::Base64, URL_SAFE_NO_PAD.encode(bytes).into_bytes()),
         (Form::Hex, hex(b'a')),
         (Form::Hex, hex(b'A')),
-        (Form::Url, url_form(bytes)),
+        (Form::Url, url_form(bytes, b"")),
     ];
+    if bytes.contains(&b'/') {
+        all.push((Form::Url, url_form(bytes, b"/")));
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
         if let Ok(quoted) = serde_json::to_string(text) {
             let inner = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
             all.extend(inner.map(|inner| (Form::Json, inner.as_bytes().to_vec())));
+            // As Python's `json.dumps` writes it.
+            if let Some(inner) = inner
+                && !inner.is_ascii()
+            {
+                all.push((Form::Json, in_ascii(inner).into_bytes()));
+            }
         }
         // Of most values these are the clear one once more.
         if bytes.iter().any(|byte| b"'\"\\\n\r\0\x1a".contains(byte)) {
@@ -86,12 +95,14 @@ fn digits(byte: u8, ten: u8) -> [u8; 2] {
     [byte >> 4, byte & 15].map(|half| if half < 10 { b'0' } else { ten - 10 } + half)
 }
 
-/// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3).
-fn url_form(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
+/// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3) and those that are `safe`.
+fn url_form(bytes: &[u8], safe: &[u8]) -> Vec<u8> {
+    // Three of each at most, so that nothing of a value is left behind where a buffer was too small.
+    let mut out = Vec::with_capacity(3 * bytes.len());
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
+            byte if safe.contains(byte) => out.push(*byte),
             other => {
                 out.push(b'%');
                 out.extend(digits(*other, b'A'));
@@ -101,9 +112,46 @@ fn url_form(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The inside of a JSON string with `\u00e9` for whatever is not ASCII (RFC 8259, 7).
+fn in_ascii(inner: &str) -> String {
+    let mut out = String::with_capacity(6 * inner.len());
+    for c in inner.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str("\\u");
+            for byte in unit.to_be_bytes() {
+                out.extend(digits(byte, b'a').map(char::from));
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_known_as_python_writes_it() {
+        let all = forms("pä/ß\"😀".as_bytes());
+        let find = |wanted: Form| {
+            let of_form = all.iter().filter(|(form, _)| *form == wanted);
+            of_form
+                .map(|(_, text)| String::from_utf8(text.to_vec()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        // json.dumps(…), json.dumps(…, ensure_ascii=True); urllib.parse.quote(…, safe=""), quote(…).
+        let json = ["pä/ß\\\"😀", r#"p\u00e4/\u00df\"\ud83d\ude00"#];
+        assert_eq!(find(Form::Json), json);
+        let url = [
+            "p%C3%A4%2F%C3%9F%22%F0%9F%98%80",
+            "p%C3%A4/%C3%9F%22%F0%9F%98%80",
+        ];
+        assert_eq!(find(Form::Url), url);
+    }
 
     #[test]
     fn a_value_is_known_as_the_filters_of_templates_write_it() {
@@ -130,7 +178,7 @@ mod tests {
         assert_eq!(find(Form::Clear), ["a/b\"?"]);
         assert_eq!(find(Form::Base64), ["YS9iIj8=", "YS9iIj8"]);
         assert_eq!(find(Form::Hex), ["612f62223f", "612F62223F"]);
-        assert_eq!(find(Form::Url), ["a%2Fb%22%3F"]);
+        assert_eq!(find(Form::Url), ["a%2Fb%22%3F", "a/b%22%3F"]);
         assert_eq!(find(Form::Json), ["a/b\\\"?"]);
         assert!(find(Form::Ini).is_empty() && find(Form::Shell).is_empty());
         // A digit of each kind, at its edges.
