@@ -68,6 +68,7 @@ impl Plan {
                     singles.push((document, name));
                 }
                 Found::File(file) => {
+                    vault.demand_file(&file)?;
                     let path = file.to_string();
                     return Err(ExecError::SealedFile { path }.into());
                 }
@@ -220,7 +221,10 @@ fn renames(
 
 fn file_of(vault: &Vault, shelf: &mut Shelf, path: &SecretPath) -> Result<FileSource, Error> {
     match vault.find(path)? {
-        Found::File(file) => Ok(FileSource::One(SecretName::File(file))),
+        Found::File(file) => {
+            vault.demand_file(&file)?;
+            Ok(FileSource::One(SecretName::File(file)))
+        }
         Found::Value(document, name) => {
             shelf.demand(vault, &document, &name)?;
             Ok(FileSource::One(SecretName::Value(document, name)))

@@ -115,6 +115,17 @@ impl Vault {
         Ok(self.tree().exists(&file)? || !self.trust().pins.ids_at(path, kind)?.is_empty())
     }
 
+    /// Demands a sealed file that is there or was seen there.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`].
+    pub fn demand_file(&self, file: &FilePath) -> Result<(), Error> {
+        match self.knows(file.as_str(), SeenKind::File)? {
+            true => Ok(()),
+            false => Err(self.missing(file).into()),
+        }
+    }
+
     /// Finds one secret by its path. Of a value its document says whether there is one.
     ///
     /// # Errors

@@ -113,6 +113,8 @@ fn what_is_wrong_is_said_before_anything_is_opened() {
         ("dev/tls", "is a folder"),
         ("dev/tls/a.key", "--file NAME=dev/tls/a.key"),
         ("dev/none", "no secret `dev/none`"),
+        ("dev/none.key", "no secret `dev/none.key`"),
+        ("--file A=dev/tls/none.key", "no secret `dev/tls/none.key`"),
         ("dev/web/NONE", "no secret `dev/web/NONE`"),
         ("--file A=dev/tls", "clws secret list dev/tls"),
         ("--map 1A=dev/web/TOKEN", "no name of a variable"),
