@@ -85,6 +85,9 @@ impl Code {
 /// Advice on what to do next, with the person's own names filled in.
 pub type Hint = String;
 
+/// What brings the newest where something older lies. Which branch has it nobody can know here.
+pub(crate) const MERGE: &str = "git merge main (or the branch that has the newest)";
+
 /// An error that can say what it means for the person in front of it.
 pub trait Explain: std::error::Error + Send + Sync + 'static {
     /// The exit code of the program if this error ends it.

@@ -189,13 +189,14 @@ impl Check<'_> {
                 let why = format!(
                     "the document's own record is number {here}, and this machine has seen {seen}"
                 );
-                let next =
-                    format!("git merge main, or clws secret restore {path} if this one is meant");
+                let next = format!(
+                    "git merge main (or the branch that has the newest), or clws secret restore {path} if this one is meant"
+                );
                 self.add(Finding::new(Kind::Older, path.as_str(), why).next(next));
             }
             Err(error @ VaultError::OtherBranch { .. }) => {
                 let next = format!(
-                    "git merge main; clws secret accept {path} if a colleague made it the one that counts"
+                    "git merge main (or the branch that has the newest); clws secret accept {path} if a colleague made it the one that counts"
                 );
                 self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
             }
@@ -203,8 +204,9 @@ impl Check<'_> {
                 self.add(Finding::of(Kind::Jump, path.as_str(), &error));
             }
             Err(error @ VaultError::OtherDocument { .. }) => {
-                let next =
-                    format!("git merge main, or clws secret restore {path} if this one is meant");
+                let next = format!(
+                    "git merge main (or the branch that has the newest), or clws secret restore {path} if this one is meant"
+                );
                 self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
             }
             Err(error @ VaultError::Trust(_)) => {
@@ -324,7 +326,9 @@ impl Check<'_> {
             );
             (Kind::Older, why)
         };
-        let next = format!("git merge main; if this one is meant: clws secret restore {name}");
+        let next = format!(
+            "git merge main (or the branch that has the newest); if this one is meant: clws secret restore {name}"
+        );
         self.add(
             Finding::new(kind, name, why)
                 .since(pinned.changed)

@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
 use crate::name::Component;
-use crate::text::count;
+use crate::text::{count, list};
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -60,7 +60,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, value_name = "REASON", conflicts_with_all = ["dry_run", "stop"])]
     allow_rollback: Option<String>,
     /// Stop what was deployed, and remove its files
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long)]
     stop: bool,
     #[command(flatten)]
     beside: BesideArgs,
@@ -343,8 +343,17 @@ pub(crate) fn cannot_start(error: std::io::Error) -> Error {
 }
 
 fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {
-    cx.ui
-        .confirm(&format!("stop what was deployed to {}?", args.on))?;
+    let what = match args.components.as_slice() {
+        [] => "all that was deployed".to_owned(),
+        some => list(some),
+    };
+    for host in hosts {
+        cx.ui.say(&format!("stops {what} on {}", host.name));
+    }
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    cx.ui.confirm(&format!("stop {what} on {}?", args.on))?;
     let asked = Asked {
         parallel: args.parallel,
         hosts: hosts.len(),

@@ -218,11 +218,12 @@ pub fn main() -> ExitCode {
                 false => error,
             };
             let printed = ui::read_or_not(error.print());
-            return match (wrong, printed) {
-                (true, _) if exec::is_meant(std::env::args_os().skip(1)) => Code::ExecFailed.into(),
-                (true, _) => Code::Usage.into(),
-                (false, Ok(())) => ExitCode::SUCCESS,
-                (false, Err(error)) => {
+            if wrong {
+                return wrong_use(&error).into();
+            }
+            return match printed {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
                     let error = ui::written(error);
                     ui::print_error(&error);
                     error.code().into()
@@ -280,6 +281,30 @@ pub fn main() -> ExitCode {
         }
         Err(_) => Code::Bug.into(),
     }
+}
+
+/// The code of a wrong use, which was printed for people; for programs it is printed here.
+fn wrong_use(error: &clap::Error) -> Code {
+    let words = || std::env::args_os().skip(1);
+    let code = match exec::is_meant(words()) {
+        true => Code::ExecFailed,
+        false => Code::Usage,
+    };
+    if words()
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json")
+    {
+        let text = error.to_string();
+        let said = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty());
+        let said = Vec::from_iter(said).join(" ");
+        let problem: Error = Problem::new(code, said.trim_start_matches("error: ")).into();
+        // If that does not go out, nothing would.
+        drop(Ui::new(Talk::Quiet, true, false, false).json(&problem.to_json()));
+    }
+    code
 }
 
 impl From<Code> for ExitCode {

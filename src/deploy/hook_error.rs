@@ -1,6 +1,6 @@
 //! Why a hook is not carried out.
 
-use crate::error::{Code, Explain};
+use crate::error::{Code, Explain, MERGE};
 use crate::lines::LineError;
 use crate::text::list;
 
@@ -115,7 +115,7 @@ impl Explain for HookError {
                 ),
                 "its component must run on some host of that environment".into(),
             ],
-            Self::Older { .. } => vec!["git merge main".into()],
+            Self::Older { .. } => vec![MERGE.into()],
             Self::Sibling { component, .. } => vec![
                 "two deployers signed on two branches: merge them".into(),
                 format!("then a deployer runs `clws hook sign {component}`, which counts on"),

@@ -163,8 +163,9 @@ impl Explain for FleetError {
             Self::NoAddress(host) => vec![format!(
                 "write `address = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
             )],
-            Self::UnknownJump { jump, .. } => vec![format!(
-                "make it one: `clws host add NAME --address {} --host-key \"TYPE KEY\"`",
+            Self::UnknownJump { host, jump } => vec![format!(
+                "make it one: `clws host add NAME --address {} --host-key \"TYPE KEY\"`; else take `jump` \
+                 out of recipients/{host}.toml, then `clws trust sign`",
                 crate::text::clean_line(jump)
             )],
             Self::JumpLoop { host, .. } | Self::ManyJumps { host } => vec![format!(

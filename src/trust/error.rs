@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Code, Explain};
+use crate::error::{Code, Explain, MERGE};
 use crate::fs::FsError;
 use crate::lines::LineError;
 use crate::world::WorldError;
@@ -139,7 +139,7 @@ impl Explain for TrustError {
                 "or give it up: `rm -r recipients/trust/proposal`".into(),
             ],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
-            Self::Older { .. } => vec!["git merge main".into()],
+            Self::Older { .. } => vec![MERGE.into()],
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }

@@ -1,6 +1,6 @@
 //! Why something in the vault stayed closed, or was not written.
 
-use crate::error::{Code, Error, Explain};
+use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
 use crate::text::{any_of, count, list};
 use crate::trust::TrustError;
@@ -257,21 +257,21 @@ impl Explain for VaultError {
                 format!("`clws secret adopt {name} --drop` throws it away"),
             ],
             Self::Older { name, .. } => vec![
-                "git merge main".into(),
+                MERGE.into(),
                 format!("`clws secret restore {name}` if the older one is meant, as after `git revert`"),
                 format!("`clws secret get {name} --at HEAD` looks at the past"),
             ],
             Self::OlderDocument { path, .. } => vec![
-                "git merge main".into(),
+                MERGE.into(),
                 format!("`clws secret restore {path}` if this one is meant; it gets a new data key"),
             ],
             Self::OtherBranch { path } => vec![
-                "git merge main".into(),
+                MERGE.into(),
                 format!("`clws secret accept {path}` if a colleague made it the one that counts"),
                 format!("`clws secret restore {path}` if you mean this one; it gets a new data key"),
             ],
             Self::OtherDocument { path } => vec![
-                "git merge main".into(),
+                MERGE.into(),
                 format!("`clws secret restore {path}` if this one is meant"),
             ],
             Self::NoDocument(path) => vec![format!(
@@ -282,7 +282,7 @@ impl Explain for VaultError {
                 format!("`clws secret accept {name}` if that is as it should be"),
             ],
             Self::Absent { name, .. } => vec![
-                "git merge main".into(),
+                MERGE.into(),
                 format!("`clws secret restore {name} --from REV` brings it back from a commit"),
                 format!("`clws secret remove {name}` if it is meant to be gone"),
             ],

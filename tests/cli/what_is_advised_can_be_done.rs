@@ -105,3 +105,60 @@ fn a_history_is_looked_for_in_a_repository_alone() {
         refused.err
     );
 }
+
+#[test]
+fn a_host_that_others_are_reached_through_does_not_go_in_silence() {
+    let lab = Lab::new();
+    for words in [
+        "gate --address gate.example.org",
+        "box --address 10.0.0.4 --jump gate",
+    ] {
+        lab.clws(&format!("host add {words} --yes")).succeeds();
+    }
+    let ran = lab.clws("recipient remove gate --dry-run").succeeds();
+    let said = "warning: box is reached through gate: nothing can be deployed to it until \
+                recipients/box.toml has another `jump`, or none";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    let ran = lab.clws("recipient remove box --dry-run").succeeds();
+    assert!(!ran.err.contains("reached through"), "{}", ran.err);
+}
+
+#[test]
+fn an_address_that_no_resolver_takes_is_refused_at_once() {
+    let lab = Lab::new();
+    for address in ["a b", "root@10.0.0.4", "-v", "10.0.0.4/8", ""] {
+        let add = lab.clws("host add box --yes").word("--address");
+        let refused = add.word(address).run();
+        assert_eq!(refused.code, 2, "{address}: {}", refused.err);
+    }
+    for (number, address) in ["local", "fe80::1%eth0", "::1", "bücher.example", "10.0.0.4"]
+        .iter()
+        .enumerate()
+    {
+        let add = lab.clws(&format!("host add box-{number} --yes"));
+        add.word("--address").word(*address).succeeds();
+    }
+}
+
+#[test]
+fn a_program_is_told_of_a_wrong_use_as_of_any_other_error() {
+    let lab = Lab::new();
+    for (words, code, said) in [
+        ("secret gte x --json", 2, "unrecognized subcommand 'gte'"),
+        ("--json host add box", 2, "--address <ADDRESS>"),
+        (
+            "exec --json --nope -- true",
+            125,
+            "unexpected argument '--nope'",
+        ),
+    ] {
+        let ran = lab.clws(words).exits(code);
+        let error = &ran.json()["error"];
+        assert_eq!(error["code"], code);
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+        assert!(ran.err.starts_with("error: "), "{}", ran.err);
+    }
+    // What stands behind `--` is for the program.
+    let ran = lab.clws("exec --nope -- true --json").exits(125);
+    assert_eq!(ran.text(), "");
+}

@@ -120,7 +120,17 @@ fn stop_leaves_no_process_no_file_and_no_receipt() {
     site.deploy().succeeds();
     assert!(!site.remains().is_empty() && site.processes().len() > 1);
     let before = site.opened();
+    let (plan, there) = (
+        site.clws("deploy --on prod --stop --dry-run"),
+        site.remains(),
+    );
+    let said = plan.succeeds().err;
+    assert_eq!(
+        (said.as_str(), site.remains()),
+        ("stops all that was deployed on box\n", there)
+    );
     let ran = site.clws("deploy web --on prod --stop --yes").succeeds();
+    assert!(ran.err.starts_with("stops web on box\n"), "{}", ran.err);
     assert!(ran.err.contains("stopped web on box"), "{}", ran.err);
     assert!(site.runs_with("api", "token-of-the-first-day"));
     site.clws("deploy --on prod --stop --yes").succeeds();

@@ -10,6 +10,7 @@ use crate::fleet::{HostKeyText, LOCAL, place_of};
 use crate::membership::{Rules, RulesError};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{Become, Kind, Party};
+use crate::text::clean_line;
 
 /// Add a host: its address, the way to it, and the host keys that it proves itself with
 ///
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
         return Err(RulesError::PartyExists(args.name.to_string()).into());
     }
     demand_no_group(&new, args)?;
+    demand_address(&args.address)?;
     let mut party = Party::new(args.name.clone(), Kind::Host);
     party.address = Some(args.address.clone());
     party.port = args.port;
@@ -110,6 +112,20 @@ fn demand_no_group(rules: &Rules, args: &AddArgs) -> Result<(), Error> {
         format!("`{name}` is an environment or a group of hosts, which `--on {name}` means");
     Err(Problem::new(Code::Conflict, message)
         .hint("give the host a name of its own, e.g. `vm-clws-ENV-TYPE-INDEX`")
+        .into())
+}
+
+/// Refuses what no resolver takes: else a person learns of it when something is deployed there.
+fn demand_address(address: &str) -> Result<(), Error> {
+    let is_one = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+    if address.chars().all(is_one) && address.starts_with(|c: char| c.is_alphanumeric() || c == ':')
+    {
+        return Ok(());
+    }
+    let address = clean_line(address);
+    let message = format!("`{address}` is no name or number of a host in a network");
+    Err(Problem::new(Code::Usage, message)
+        .hint("a user and a port have words of their own: `--user`, `--port`")
         .into())
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::Error;
+use crate::membership::Rules;
 use crate::name::PartyName;
 
 /// Take a party out: it reads, writes and decides nothing any more
@@ -27,5 +28,19 @@ pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     new.remove_party(&args.name)?;
+    for host in behind(&new, &args.name)? {
+        cx.ui.warn(&format!(
+            "{host} is reached through {}: nothing can be deployed to it until recipients/{host}.toml has another \
+             `jump`, or none",
+            args.name
+        ));
+    }
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
+}
+
+/// The hosts that are reached through another one.
+fn behind(rules: &Rules, jump: &PartyName) -> Result<Vec<PartyName>, Error> {
+    let parties = rules.parties()?.into_values();
+    let behind = parties.filter(|party| party.jump.as_deref() == Some(jump.as_str()));
+    Ok(behind.map(|party| party.name).collect())
 }

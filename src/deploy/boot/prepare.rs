@@ -63,7 +63,7 @@ rm -rf -- "$boot"
 #[expect(missing_docs, reason = "each message says what its variant is")]
 pub enum PreparingError {
     #[error("{host} is prepared by its root alone, and the login there is another account's")]
-    NotRoot { host: String },
+    NotRoot { host: String, is_here: bool },
     #[error("{host} lacks {missing}")]
     Missing {
         host: String,
@@ -84,7 +84,8 @@ impl Explain for PreparingError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotRoot { host } => vec![format!(
+            Self::NotRoot { is_here: true, .. } => vec!["run clws itself as root".into()],
+            Self::NotRoot { host, .. } => vec![format!(
                 "write `become = \"sudo\"` below `user` into recipients/{host}.toml, or \
                  `user = \"root\"`, then `clws trust sign`"
             )],
@@ -144,7 +145,9 @@ impl Preparing {
         let target = Target::take(host, way, world, &taker, false).await?;
         let name = || host.name.to_string();
         if target.facts.uid != 0 {
-            return Err(PreparingError::NotRoot { host: name() }.into());
+            let is_here = matches!(target.channel, Channel::Local(_));
+            let host = name();
+            return Err(PreparingError::NotRoot { host, is_here }.into());
         }
         if !target.facts.memory {
             return Err(TargetError::NoMemory { host: name() }.into());
