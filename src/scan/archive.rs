@@ -59,15 +59,26 @@ enum Kind {
     Zip,
 }
 
+/// An entry of a zip's directory begins so.
+const ENTRY: &[u8] = b"PK\x01\x02";
+
 impl Kind {
     fn of(first: &[u8]) -> Option<Self> {
         match first {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             _ if first.get(257..262) == Some(b"ustar") => Some(Self::Tar),
+            _ if is_program(first) => Some(Self::Zip),
             _ => None,
         }
     }
+}
+
+/// Whether a zip stands behind the line that says what runs it, as in a `.pyz` (PEP 441).
+fn is_program(first: &[u8]) -> bool {
+    let end = memchr::memchr(b'\n', first).filter(|_| first.starts_with(b"#!"));
+    let zip = end.and_then(|end| first.get(end + 1..));
+    zip.is_some_and(|zip| zip.starts_with(b"PK\x03\x04"))
 }
 
 struct Into<'a> {
@@ -186,18 +197,32 @@ impl Into<'_> {
         packed.seek(SeekFrom::Start(size - tail))?;
         let mut end = Vec::new();
         packed.by_ref().take(tail).read_to_end(&mut end)?;
-        let record = memchr::memmem::rfind(&end, b"PK\x05\x06").ok_or_else(wrong)?;
-        let record = end.get(record..).unwrap_or_default();
-        let (length, offset) = (le32(record, 12), le32(record, 16));
-        packed.seek(SeekFrom::Start(offset.ok_or_else(wrong)?))?;
-        let mut directory = Vec::new();
-        packed
-            .by_ref()
-            .take(length.ok_or_else(wrong)?.min(INNER))
-            .read_to_end(&mut directory)?;
+        let at = memchr::memmem::rfind(&end, b"PK\x05\x06").ok_or_else(wrong)?;
+        let record = end.get(at..).unwrap_or_default();
+        let length = le32(record, 12).ok_or_else(wrong)?;
+        let offset = le32(record, 16).ok_or_else(wrong)?;
+        let mut read_directory = |at: u64| {
+            packed.seek(SeekFrom::Start(at))?;
+            let mut directory = Vec::new();
+            let mut whole = packed.by_ref().take(length.min(INNER));
+            whole.read_to_end(&mut directory).map(|_| directory)
+        };
+        let mut directory = read_directory(offset)?;
+        let mut before = 0;
+        if length > 0 && !directory.starts_with(ENTRY) {
+            // Something was put before it, and its numbers are as they were.
+            before = (size - tail + at as u64)
+                .checked_sub(length)
+                .and_then(|there| there.checked_sub(offset))
+                .ok_or_else(wrong)?;
+            directory = read_directory(offset + before)?;
+            if !directory.starts_with(ENTRY) {
+                return Err(wrong());
+            }
+        }
         let mut rest = directory.as_slice();
         for _ in 0..ENTRIES {
-            if !rest.starts_with(b"PK\x01\x02") {
+            if !rest.starts_with(ENTRY) {
                 return Ok(());
             }
             let part = |at: usize| le16(rest, at).ok_or_else(wrong);
@@ -214,7 +239,7 @@ impl Into<'_> {
                     .push((inner, "it is encrypted".to_owned()));
                 continue;
             }
-            packed.seek(SeekFrom::Start(local))?;
+            packed.seek(SeekFrom::Start(before + local))?;
             let mut head = [0; 30];
             packed.read_exact(&mut head)?;
             let gap = le16(&head, 26).ok_or_else(wrong)? + le16(&head, 28).ok_or_else(wrong)?;

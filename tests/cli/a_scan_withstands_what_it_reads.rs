@@ -137,6 +137,16 @@ fn archives_are_unpacked_on_request_and_bombs_are_not() {
     make("tar", &["-cf", &at("a.tar"), "sub"]);
     let zip = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED)\nz.write('sub/secret.env')\n";
     make("python3", &["-c", zip, &at("a.zip")]);
+    // With the line before it that says what runs it, as Python packs it, and as `cat` puts it together.
+    fs::write(inner.join("sub/__main__.py"), "print()\n").unwrap();
+    let words = ["-m", "zipapp", "sub", "-c", "-p", "/usr/bin/python3", "-o"];
+    make("python3", &[&words[..], &[&at("a.pyz")]].concat());
+    let zip = fs::read(tree.join("a.zip")).unwrap();
+    fs::write(
+        tree.join("b.pyz"),
+        [&b"#!/bin/python3\n"[..], &zip].concat(),
+    )
+    .unwrap();
     // A zip in a tar in a gzip.
     fs::copy(tree.join("a.zip"), inner.join("in.zip")).unwrap();
     make("tar", &["-czf", &at("nested.tgz"), "in.zip"]);
@@ -151,6 +161,8 @@ fn archives_are_unpacked_on_request_and_bombs_are_not() {
         "a.tar.gz!a.tar!sub/secret.env:2:",
         "a.tar!sub/secret.env:2:",
         "a.zip!sub/secret.env:2:",
+        "a.pyz!secret.env:2:",
+        "b.pyz!sub/secret.env:2:",
         "nested.tgz!nested.tar!in.zip!sub/secret.env:2:",
     ] {
         assert!(ran.text().contains(name), "{name}: {}", ran.text());
