@@ -24,6 +24,7 @@ mod facts;
 mod graph;
 mod holder;
 mod hook;
+mod hook_check;
 mod hook_error;
 mod hook_files;
 mod image;
