@@ -88,7 +88,8 @@ fn write_all(command: &Command, name: &str, dir: &Path) -> Result<usize, Error> 
     Ok(count)
 }
 
-/// A page as clap_mangen makes it, with a title of its own and without what readers of pages warn of.
+/// A page as clap_mangen makes it, with a title and a synopsis of its own and without what readers of pages
+/// warn of. Its synopsis would be without `--` and with what there is everywhere.
 fn page(command: &Command, name: &str) -> Result<Vec<u8>, Error> {
     let mut made = Vec::new();
     let man = clap_mangen::Man::new(command.clone());
@@ -104,6 +105,11 @@ fn page(command: &Command, name: &str) -> Result<Vec<u8>, Error> {
             let name = name.to_uppercase();
             // Without a date: the same source gives the same page.
             page.push_str(&format!(".TH {name} 1 \"\" \"clws {version}\" \"clws\"\n"));
+        } else if before == Some(&".SH SYNOPSIS") {
+            let usage = command.clone().render_usage().to_string();
+            let usage = usage.trim_start_matches("Usage:").trim();
+            page.push_str(&usage.replace('\\', r"\e").replace('-', r"\-"));
+            page.push('\n');
         } else if !(*line == ".br" && beside_gap) {
             page.push_str(line);
             page.push('\n');
