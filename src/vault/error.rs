@@ -123,8 +123,8 @@ pub enum VaultError {
     IsDocument(String),
     #[error("what was written for `{0}` did not read back the same; nothing was changed")]
     NotVerified(String),
-    #[error("the age file of `{name}` is not the one that was signed")]
-    OtherFile { name: String },
+    #[error("the age file of `{name}` is {}", if *.is_there { "not the one that was signed" } else { "missing" })]
+    OtherFile { name: String, is_there: bool },
     #[error("the age file of `{name}`: {why}")]
     BadFile { name: String, why: String },
     #[error("the server that could open `{name}` did not: {}", error.message())]
@@ -318,6 +318,9 @@ impl Explain for VaultError {
                 format!("`clws secret list {path}` shows its values"),
                 format!("`clws secret edit {path}` opens all of them"),
             ],
+            Self::OtherFile { name, is_there: false } => vec![format!(
+                "`git checkout -- secrets/{name}.age` brings it back, if it was committed"
+            )],
             Self::Broken { .. } | Self::BadSignature { .. } | Self::OtherFile { .. } => vec![
                 "`clws check` shows whether more is damaged; git has the version before".into(),
             ],

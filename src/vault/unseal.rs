@@ -69,19 +69,22 @@ pub(super) fn news((mark, order): (RecordMark, Order)) -> Seen {
 /// The age file that a sidecar speaks of, open.
 ///
 /// # Errors
-/// [`VaultError::OtherFile`] if another one lies there.
+/// [`VaultError::OtherFile`] if another one lies there, or none.
 pub(super) fn intact(tree: &Tree, path: &FilePath, content: &Content) -> Result<File, Error> {
-    let mut file = tree.file(&path.to_file())?.ok_or_else(|| other(path))?;
+    let mut file = tree
+        .file(&path.to_file())?
+        .ok_or_else(|| other(path, false))?;
     if hash_of(&mut file, path)? == content.sha256 {
         Ok(file)
     } else {
-        Err(other(path).into())
+        Err(other(path, true).into())
     }
 }
 
-fn other(path: &FilePath) -> VaultError {
+fn other(path: &FilePath, is_there: bool) -> VaultError {
     VaultError::OtherFile {
         name: path.to_string(),
+        is_there,
     }
 }
 
@@ -170,7 +173,7 @@ impl Reader<'_> {
         })?
         .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
         if size != content.size {
-            return Err(other(path).into());
+            return Err(other(path, true).into());
         }
         self.move_pin(
             &sidecar.id,

@@ -151,8 +151,14 @@ fn files_that_do_not_belong_there_are_found() {
     *bad.last_mut().unwrap() ^= 1;
     write(&lab, age, &bad);
     assert_eq!(found(&lab, "", 1), pairs(&[("content", "dev/tls/web.key")]));
+    let refused = lab.clws("secret get dev/tls/web.key").exits(12);
+    assert!(refused.err.contains("is not the one that was signed"));
     std::fs::remove_file(lab.vault().join(age)).unwrap();
     assert_eq!(found(&lab, "", 1), pairs(&[("content", "dev/tls/web.key")]));
+    let refused = lab.clws("secret get dev/tls/web.key").exits(12);
+    for said in ["is missing", &format!("`git checkout -- {age}`")] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
     write(&lab, age, &sealed);
     write(&lab, "secrets/dev/tls/lone.age", "x");
     write(&lab, "secrets/dev/plain.env", "TOKEN=hunter2");

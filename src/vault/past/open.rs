@@ -151,8 +151,9 @@ impl Past<'_> {
         (what, demand): (&str, Demand),
     ) -> Result<OldFile, Error> {
         let missing = || self.vault.missing(path);
-        let other = || VaultError::OtherFile {
+        let other = |is_there| VaultError::OtherFile {
             name: path.to_string(),
+            is_there,
         };
         self.vault.demand_pin(false)?;
         let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
@@ -163,9 +164,9 @@ impl Past<'_> {
             by: sidecar.signed.party.clone(),
             moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
         })?;
-        let mut file = self.age_file(path)?.ok_or_else(other)?;
+        let mut file = self.age_file(path)?.ok_or_else(|| other(false))?;
         if hash_of(&mut file, path)? != content.sha256 {
-            return Err(other().into());
+            return Err(other(true).into());
         }
         self.record_use(what, path.to_string())?;
         let (passed, reader) = with_each(openers, path.as_str(), |identities| {
@@ -174,7 +175,7 @@ impl Past<'_> {
         })?
         .map_err(|error| explain(openers, path, &sidecar, error))?;
         if passed.size != content.size {
-            return Err(other().into());
+            return Err(other(true).into());
         }
         Ok(OldFile {
             signer: clean_line(&sidecar.signed.party),
