@@ -347,10 +347,10 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
         [] => "all that was deployed".to_owned(),
         some => list(some),
     };
-    for host in hosts {
-        cx.ui.say(&format!("stops {what} on {}", host.name));
-    }
     if args.dry_run {
+        for host in hosts {
+            cx.ui.say(&format!("stops {what} on {}", host.name));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     cx.ui.confirm(&format!("stop {what} on {}?", args.on))?;

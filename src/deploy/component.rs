@@ -102,7 +102,7 @@ impl Bringing<'_> {
             && old.same_content(&new)
             && self.has_fresh_leases(old)
             // Steps that have to be done again have what it runs with: of leases only a new one does.
-            && !(old.unfinished && !old.leases.is_empty())
+            && (!old.unfinished || old.leases.is_empty())
             && self.limit.run(self.still_answers(old, engine)).await?
         {
             let kept = self.still_kept_for_boots(old, engine);
