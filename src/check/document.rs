@@ -10,7 +10,7 @@ use crate::text::clean_line;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, Order, RecordMark, compare};
 use crate::vault::{
-    DOCUMENT_SCHEMA, Document, Ending, Policy, PolicyKey, Record, State, VaultError, is_jump,
+    DOCUMENT_SCHEMA, Document, Ending, LAST, Policy, PolicyKey, Record, State, VaultError, is_jump,
 };
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.
@@ -290,13 +290,16 @@ impl Check<'_> {
 
     /// What the pin says of a record.
     pub(super) fn compare(&mut self, name: &str, here: &RecordMark, pinned: Option<&RecordMark>) {
-        if let Some(pinned) = pinned.filter(|_| is_jump(here, pinned)) {
+        if is_jump(here, pinned) {
+            let here = here.seq.max(here.rev);
             let why = format!(
-                "it went from number {} to {} at once",
-                pinned.seq.max(pinned.rev),
-                here.seq.max(here.rev)
+                "it went from number {} to {here} at once",
+                pinned.map_or(0, |pinned| pinned.seq.max(pinned.rev)),
             );
-            let next = format!("clws secret history {name}; then clws secret accept {name}");
+            let next = match here > LAST {
+                true => format!("clws secret history {name}; then put the version before back"),
+                false => format!("clws secret history {name}; then clws secret accept {name}"),
+            };
             self.add(Finding::new(Kind::Jump, name, why).next(next));
             return;
         }

@@ -5,6 +5,7 @@ use crate::lines::{Fault, LineError};
 use crate::text::{any_of, count, list};
 use crate::trust::TrustError;
 
+use super::judge::LAST;
 use super::kind::{MAX_VALUE, ValueType};
 
 /// What stands between a person and a secret.
@@ -277,6 +278,10 @@ impl Explain for VaultError {
             Self::NoDocument(path) => vec![format!(
                 "`git checkout REV -- secrets/{path}.toml` brings it back as it was; then restore its values"
             )],
+            Self::Jump { name, here, .. } if *here > LAST => vec![
+                format!("`clws secret history {name}` shows who wrote it"),
+                "nobody counts to that number, and none is left behind it: put the version before back, with git".into(),
+            ],
             Self::Jump { name, .. } => vec![
                 format!("`clws secret history {name}` shows who wrote it"),
                 format!("`clws secret accept {name}` if that is as it should be"),

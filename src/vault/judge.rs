@@ -302,7 +302,14 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let (here, path) = (document.head.seq, &document.place.path);
         let Some(pin) = pin.filter(|pin| pin.seq > 0) else {
-            return Ok(());
+            return match here > FARTHEST {
+                true => Err(VaultError::Jump {
+                    name: path.to_string(),
+                    here,
+                    seen: 0,
+                }),
+                false => Ok(()),
+            };
         };
         if here < pin.seq {
             return Err(VaultError::OlderDocument {
@@ -333,13 +340,24 @@ impl Vault {
 /// there is, behind which no next one is left for anybody.
 pub const MOST_AT_ONCE: u64 = 1_000;
 
+/// The greatest number that is believed of what was never seen: at a thousand a look it takes a thousand million
+/// looks.
+const FARTHEST: u64 = 1 << 40;
+
+/// The greatest number that a person can accept: a next one that TOML and JSON can write is left behind it, for
+/// whoever counts on. Nobody counts to it.
+pub const LAST: u64 = 1 << 53;
+
 /// Whether a record's numbers went further than is believed without a person.
 #[must_use]
 pub fn is_jump(here: &RecordMark, pinned: Option<&RecordMark>) -> bool {
-    pinned.is_some_and(|pinned| {
-        here.rev.saturating_sub(pinned.rev) > MOST_AT_ONCE
-            || here.seq.saturating_sub(pinned.seq) > MOST_AT_ONCE
-    })
+    match pinned {
+        Some(pinned) => {
+            here.rev.saturating_sub(pinned.rev) > MOST_AT_ONCE
+                || here.seq.saturating_sub(pinned.seq) > MOST_AT_ONCE
+        }
+        None => here.rev.max(here.seq) > FARTHEST,
+    }
 }
 
 /// Refuses a jump.
@@ -351,14 +369,14 @@ pub(super) fn demand_no_jump(
     here: &RecordMark,
     pinned: Option<&RecordMark>,
 ) -> Result<(), VaultError> {
-    match pinned.filter(|_| is_jump(here, pinned)) {
-        None => Ok(()),
-        Some(pinned) => Err(VaultError::Jump {
-            name: name.to_string(),
-            here: here.seq.max(here.rev),
-            seen: pinned.seq.max(pinned.rev),
-        }),
+    if !is_jump(here, pinned) {
+        return Ok(());
     }
+    Err(VaultError::Jump {
+        name: name.to_string(),
+        here: here.seq.max(here.rev),
+        seen: pinned.map_or(0, |pinned| pinned.seq.max(pinned.rev)),
+    })
 }
 
 fn shown(mark: &RecordMark) -> String {

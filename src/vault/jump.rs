@@ -12,7 +12,7 @@ use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
-use super::judge::is_jump;
+use super::judge::{LAST, is_jump};
 use super::open::Vault;
 use super::sidecar::Sidecar;
 
@@ -27,6 +27,15 @@ pub struct Jump {
     path: String,
     head: Option<(u64, String, [u8; 32])>,
     record: Option<(String, RecordMark)>,
+}
+
+impl Jump {
+    /// The greatest number that would be believed.
+    fn greatest(&self) -> u64 {
+        let head = self.head.as_ref().map_or(0, |(seq, ..)| *seq);
+        let record = self.record.as_ref();
+        head.max(record.map_or(0, |(_, mark)| mark.rev.max(mark.seq)))
+    }
 }
 
 /// How something went further than is believed.
@@ -56,13 +65,30 @@ impl Vault {
     /// The jump of a secret, or of the document that it is in.
     ///
     /// # Errors
-    /// [`VaultError`] if it does not count otherwise.
+    /// [`VaultError`] if it does not count otherwise; [`VaultError::Jump`] if no number is left behind it.
     pub fn jump_of(&self, what: &Leaping) -> Result<Option<Jump>, Error> {
         self.demand_pin(true)?;
-        match what {
-            Leaping::Document(path) => self.jump_in(path, None),
-            Leaping::Secret(SecretName::Value(path, name)) => self.jump_in(path, Some(name)),
-            Leaping::Secret(SecretName::File(path)) => self.jump_of_file(path),
+        let (name, jump) = match what {
+            Leaping::Document(path) => (path.to_string(), self.jump_in(path, None)?),
+            Leaping::Secret(secret) => {
+                let jump = match secret {
+                    SecretName::Value(path, name) => self.jump_in(path, Some(name)),
+                    SecretName::File(path) => self.jump_of_file(path),
+                };
+                (secret.to_string(), jump?)
+            }
+        };
+        match jump {
+            Some(jump) if jump.greatest() > LAST => Err(VaultError::Jump {
+                name,
+                here: jump.greatest(),
+                seen: match jump.leap {
+                    Leap::Number { seen, .. } => seen,
+                    Leap::Branch => 0,
+                },
+            }
+            .into()),
+            jump => Ok(jump),
         }
     }
 
@@ -166,10 +192,8 @@ impl Vault {
 }
 
 fn number_leap(here: &RecordMark, known: Option<&RecordMark>) -> Option<Leap> {
-    known
-        .filter(|known| is_jump(here, Some(known)))
-        .map(|known| Leap::Number {
-            seen: known.seq.max(known.rev),
-            here: here.seq.max(here.rev),
-        })
+    is_jump(here, known).then(|| Leap::Number {
+        seen: known.map_or(0, |known| known.seq.max(known.rev)),
+        here: here.seq.max(here.rev),
+    })
 }

@@ -51,7 +51,7 @@ pub use exposure::who_left;
 pub use file::NewFile;
 pub use give::verify_given;
 pub use head::Head;
-pub use judge::{Judged, MOST_AT_ONCE, Notice, is_jump};
+pub use judge::{Judged, LAST, MOST_AT_ONCE, Notice, is_jump};
 pub use jump::{Jump, Leap, Leaping};
 pub use kind::{Literal, MAX_VALUE, ValueType};
 pub use listing::{Found, Listed};

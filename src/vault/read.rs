@@ -219,6 +219,12 @@ impl<'a> Reader<'a> {
         let record = document
             .record(name)?
             .ok_or_else(|| missing_value(&document, name, known))?;
+        if record.state == State::Removed {
+            // Else the value that it took away would count again where the text of before lies here.
+            let judged = counts(self.vault, &document, &record, &rights, known)?;
+            let news = is_news(judged.order).then(|| (name.to_string(), judged.mark));
+            self.remember(&document, pin.as_ref(), head, Seen::from_iter(news))?;
+        }
         let judged = usable(
             self.vault,
             self.is_strict,

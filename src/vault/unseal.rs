@@ -195,12 +195,17 @@ impl Reader<'_> {
         self.notices
             .borrow_mut()
             .extend(self.vault.judge_order(path, &judged, known)?);
-        let content = sidecar.content.ok_or_else(|| VaultError::Removed {
-            name: path.to_string(),
-            by: sidecar.signed.party.clone(),
-            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-        })?;
         let seen = (judged.mark, judged.order);
+        let Some(content) = sidecar.content else {
+            // Else the content that it took away would count again where the sidecar of before lies here.
+            self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, news(seen))?;
+            return Err(VaultError::Removed {
+                name: path.to_string(),
+                by: sidecar.signed.party,
+                moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+            }
+            .into());
+        };
         Ok(JudgedFile {
             sidecar,
             text,
