@@ -8,7 +8,7 @@ use crate::plaintext::in_hooks;
 use crate::recipients::Rights;
 use crate::text::clean_line;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark, compare};
+use crate::trust::{DocumentPin, Order, RecordMark, SeenKind, compare};
 use crate::vault::{
     DOCUMENT_SCHEMA, Document, Ending, LAST, Policy, PolicyKey, Record, State, VaultError, is_jump,
 };
@@ -41,7 +41,7 @@ impl Check<'_> {
                 return Ok(());
             }
         };
-        self.note_id(document.head.id, path.as_str());
+        self.note_id(document.head.id, SeenKind::Document, path.as_str());
         let records = self.records(&document);
         self.counts.values += records.len();
         if records.len() > MANY_VALUES {

@@ -7,7 +7,7 @@ use crate::fs::{FsError, hash_file};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
 use crate::recipients::Rights;
-use crate::trust::FILE_RECORD;
+use crate::trust::{FILE_RECORD, SeenKind};
 use crate::vault::{Content, PendingFile, SIDECAR_SCHEMA, Sidecar, VaultError};
 
 impl Check<'_> {
@@ -25,7 +25,7 @@ impl Check<'_> {
             }
         };
         let before = self.findings.len();
-        self.note_id(sidecar.id, name);
+        self.note_id(sidecar.id, SeenKind::File, name);
         self.content(path, sidecar.content)?;
         let Some(rights) = self.vault.trust().accepted.rights(name) else {
             self.add(no_rule(name));

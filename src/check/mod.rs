@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::DocumentPath;
+use crate::text::list;
+use crate::trust::SeenKind;
 use crate::vault::{Claim, Opener, Reader, Vault};
 
 /// What a check came to.
@@ -58,8 +60,8 @@ struct Check<'a> {
     claims: Vec<Claim>,
     counts: Counts,
     closed: Vec<String>,
-    /// Which path has which id.
-    ids: BTreeMap<[u8; 16], String>,
+    /// Which paths have which id: one, if nobody copied it.
+    ids: BTreeMap<[u8; 16], Vec<(SeenKind, String)>>,
     /// Paths that do not read, so that nothing more is known of them.
     unread: BTreeSet<String>,
 }
@@ -76,6 +78,7 @@ pub fn check(vault: &Vault, openers: Option<&[&dyn Opener]>) -> Result<Report, E
     check.private_keys("hooks")?;
     check.certificates();
     check.secrets()?;
+    check.duplicates();
     check.absent();
     Ok(check.finish())
 }
@@ -117,23 +120,62 @@ impl<'a> Check<'a> {
         self.findings.push(finding);
     }
 
-    /// An id stands for one path: a copied file would share its pin with the original.
-    fn note_id(&mut self, id: [u8; 16], path: &str) {
-        if let Some(first) = self.ids.insert(id, path.to_owned()) {
-            let why = format!("`{path}` has the id of `{first}`");
-            let next = format!("git log -- 'secrets/{path}*'");
-            self.add(Finding::new(Kind::DuplicateId, path, why).next(next));
-        }
+    fn note_id(&mut self, id: [u8; 16], kind: SeenKind, path: &str) {
+        let paths = self.ids.entry(id).or_default();
+        paths.push((kind, path.to_owned()));
     }
 
-    /// Takes out what the policies of records say that nobody vouches for.
+    /// An id stands for one path: values of one document would read under another one of the same id.
+    ///
+    /// Whose it is, the files do not tell. If this machine has seen it at one of the paths alone, that one is
+    /// taken for the first.
+    fn duplicates(&mut self) {
+        let pins = &self.vault.trust().pins;
+        let mut found = Vec::new();
+        for (id, paths) in self.ids.iter().filter(|(_, paths)| paths.len() > 1) {
+            // A pin that does not read is named elsewhere.
+            let is_seen = |(kind, path): &&(SeenKind, String)| {
+                pins.seen(*kind, id, path).is_ok_and(|pin| pin.is_some())
+            };
+            let seen: Vec<_> = paths.iter().filter(is_seen).collect();
+            for one in paths {
+                let why = match seen.as_slice() {
+                    [first] if *first == one => continue,
+                    [(_, first)] => {
+                        format!("it has the id under which this machine knows `{first}`")
+                    }
+                    _ => {
+                        let others = paths.iter().filter(|other| *other != one);
+                        let others: Vec<_> = others.map(|(_, path)| format!("`{path}`")).collect();
+                        format!(
+                            "it has one id with {}; one of them was copied",
+                            list(&others)
+                        )
+                    }
+                };
+                let path = one.1.as_str();
+                let next = format!("git log -- 'secrets/{path}*'");
+                found.push(Finding::new(Kind::DuplicateId, path, why).next(next));
+            }
+        }
+        self.findings.append(&mut found);
+    }
+
+    /// Takes out what records say that nobody vouches for: their policies, and where the signature is wrong their
+    /// numbers too.
     fn unsay(&mut self) {
+        let of =
+            |finding: &Finding| (finding.kind == Kind::Signature).then(|| finding.path.clone());
+        let forged: BTreeSet<String> = self.findings.iter().filter_map(of).collect();
         let is_unsound = |kind| matches!(kind, Kind::Unvouched | Kind::Signature);
         let of = |finding: &Finding| is_unsound(finding.kind).then(|| finding.path.clone());
         let unsound: BTreeSet<String> = self.findings.iter().filter_map(of).collect();
         self.findings.retain(|finding| {
             let is_of_policy = matches!(finding.kind, Kind::Exposed | Kind::Due);
-            !(is_of_policy && unsound.contains(&finding.path))
+            let is_of_number = matches!(finding.kind, Kind::Older | Kind::Sibling | Kind::Jump);
+            let is_unsaid = (is_of_policy && unsound.contains(&finding.path))
+                || (is_of_number && forged.contains(&finding.path));
+            !is_unsaid
         });
     }
 

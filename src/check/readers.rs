@@ -109,7 +109,7 @@ impl Check<'_> {
 fn extra_reader(path: &str, wrap: &str, party: &str) -> Finding {
     let why = format!("it is sealed to {wrap}, whom the rules do not list");
     let next = format!(
-        "give it new values without {wrap}; or, if it is meant: clws access grant {} {path} --read",
+        "clws rekey {path}; or, if {wrap} is meant to read it: clws access grant {} {path} --read",
         clean_line(party)
     );
     Finding::new(Kind::ExtraReader, path, why).next(next)

@@ -29,7 +29,10 @@ impl Check<'_> {
                 return self.add(Finding::of(Kind::Pin, "secrets", &error));
             }
         };
-        let here = self.ids.iter().map(|(id, path)| PinKey::of(id, path));
+        let here = self.ids.iter().flat_map(|(id, paths)| {
+            let paths = paths.iter();
+            paths.map(|(_, path)| PinKey::of(id, path))
+        });
         let here: HashSet<PinKey> = here.collect();
         for (kind, key) in keys {
             if here.contains(&key) {
@@ -40,7 +43,12 @@ impl Check<'_> {
                 continue;
             }
             // Founded on two branches, and the other one is here: which counts is said of that one.
-            if self.ids.values().any(|path| *path == pin.path) {
+            if self
+                .ids
+                .values()
+                .flatten()
+                .any(|(_, path)| *path == pin.path)
+            {
                 continue;
             }
             let newest = pin.values.values().max();

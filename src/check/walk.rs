@@ -127,11 +127,28 @@ impl Check<'_> {
                 .collect();
             if let (Some((first, _)), true) = (spellings.first(), shown.len() > 1) {
                 let why = format!("{} would be one name elsewhere", crate::text::list(&shown));
-                let next = format!("clws secret move {first} OTHER");
+                let next = way_apart(spellings)
+                    .unwrap_or_else(|| format!("git log -- 'secrets/{first}*'"));
                 self.add(Finding::new(Kind::Clash, first.as_str(), why).next(next));
             }
         }
     }
+}
+
+/// What takes one of several things of one name away: a file, or the values of a document, which itself stays
+/// where it was signed.
+fn way_apart(spellings: &BTreeSet<(String, &'static str)>) -> Option<String> {
+    let first = |wanted: &str| {
+        let mut all = spellings.iter();
+        all.find(|(_, what)| *what == wanted).map(|(path, _)| path)
+    };
+    let file = first("file").map(|path| format!("clws secret move {path} OTHER"));
+    file.or_else(|| {
+        let path = first("document")?;
+        Some(format!(
+            "clws secret move {path}/NAME OTHER/NAME, for each of its values"
+        ))
+    })
 }
 
 impl Found {

@@ -22,7 +22,7 @@ pub(super) fn added(party: &Party, said: &mut Vec<String>) {
     if !keys.is_empty() {
         first.push(format!("proves itself with {}", list(&keys)));
     }
-    let keys: Vec<String> = party.recipients.iter().map(recipient).collect();
+    let keys: Vec<String> = party.recipients.iter().map(labelled).collect();
     match (party.kind, keys.as_slice()) {
         (Kind::Host, []) => {}
         (_, []) => first.push("nothing is sealed to it".to_owned()),
@@ -223,6 +223,15 @@ fn recipient(recipient: &PublicRecipient) -> String {
     let behind = key.chars().count().saturating_sub(40);
     let end: String = key.chars().skip(behind).collect();
     format!("{start}…{end}")
+}
+
+/// The same of a new party; backups are sealed to what is called offline, whoever called it so.
+fn labelled(key: &PublicRecipient) -> String {
+    if key.is_offline() {
+        format!("{} (offline: backups are sealed to it)", recipient(key))
+    } else {
+        recipient(key)
+    }
 }
 
 /// A key that signs, as people compare it.

@@ -207,13 +207,19 @@ impl Vault {
         name: impl Fn() -> String,
         signed: &SignedBy,
         allowed: &BTreeSet<PartyName>,
+        what: Namespace,
     ) -> Result<PublicKey, VaultError> {
-        let writer = allowed.get(signed.party.as_str());
-        let writer = writer.ok_or_else(|| VaultError::NotWriter {
-            name: name(),
-            signer: clean_line(&signed.party),
-            writers: allowed.iter().map(ToString::to_string).collect(),
-        })?;
+        let Some(writer) = allowed.get(signed.party.as_str()) else {
+            let party = signed.party.parse().ok();
+            let party = party.map(|party| self.party_if_known(&party)).transpose()?;
+            return Err(VaultError::NotWriter {
+                name: name(),
+                signer: clean_line(&signed.party),
+                writers: allowed.iter().map(ToString::to_string).collect(),
+                what,
+                is_party: party.flatten().is_some(),
+            });
+        };
         let unknown = || VaultError::UnknownKey {
             name: name(),
             signer: clean_line(&signed.party),
@@ -232,7 +238,7 @@ impl Vault {
         namespace: Namespace,
         hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
     ) -> Result<Claim, VaultError> {
-        let key = self.signer(|| name.clone(), signed, allowed)?;
+        let key = self.signer(|| name.clone(), signed, allowed, namespace)?;
         let (hash, message) = hash_and_message(&key);
         Ok(Claim {
             name,

@@ -1,5 +1,6 @@
 //! Why something in the vault stayed closed, or was not written.
 
+use crate::crypto::sshsig::Namespace;
 use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
 use crate::text::{any_of, count, list};
@@ -55,6 +56,8 @@ pub enum VaultError {
         name: String,
         signer: String,
         writers: Vec<String>,
+        what: Namespace,
+        is_party: bool,
     },
     #[error("`{name}` was handed in by {signer}, who may not do that here")]
     NotSubmitter { name: String, signer: String },
@@ -250,10 +253,11 @@ impl Explain for VaultError {
             Self::WrongPath { signed, .. } => {
                 vec![format!("somebody moved the file by hand; put it back to `secrets/{signed}.toml`")]
             }
-            Self::NotWriter { name, signer, .. } => vec![format!(
-                "if {signer} should write here, an administrator runs `clws access grant {signer} {name} --write`; \
-                 else `clws secret set {name}` gives it a new value"
-            )],
+            Self::NotWriter { name, signer, what, is_party, .. } => {
+                let meant = unvouched(name, *what, signer).into_iter();
+                // Whoever is no party any more can be granted nothing.
+                meant.take(if *is_party { 2 } else { 1 }).collect()
+            }
             Self::NotSubmitter { name, .. } => vec![
                 format!("`clws secret adopt {name} --drop` throws it away"),
             ],
@@ -332,4 +336,33 @@ impl Explain for VaultError {
             _ => Vec::new(),
         }
     }
+}
+
+/// What leads on from a signature of somebody who may not write: what a writer can do with what lies there,
+/// and the right for its signer.
+fn unvouched(name: &str, what: Namespace, signer: &str) -> [String; 2] {
+    let pending = name.strip_suffix(", pending");
+    let secret = pending.unwrap_or(name);
+    let meant = match what {
+        Namespace::Value if pending.is_none() => format!(
+            "`clws secret get {secret} --unvouched` shows it; `clws secret adopt {secret}` signs it as yours, \
+             `clws secret set {secret}` gives it a new value"
+        ),
+        // No command signs a document's own record in place of somebody who may not.
+        Namespace::Document => format!(
+            "`git log -- secrets/{secret}.toml` shows where it comes from; git has the version before"
+        ),
+        _ => format!("`clws secret set {secret}` gives it a new value"),
+    };
+    // Rules speak of documents and files.
+    let ruled = match what {
+        Namespace::Value => secret
+            .rsplit_once('/')
+            .map_or(secret, |(document, _)| document),
+        _ => secret,
+    };
+    let grant = format!(
+        "if {signer} should write here, an administrator runs `clws access grant {signer} {ruled} --write`"
+    );
+    [meant, grant]
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::crypto::sshsig::Namespace;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::DocumentPath;
@@ -55,7 +56,7 @@ impl Vault {
         pinned: Option<&RecordMark>,
     ) -> Result<Judged, VaultError> {
         let name = || format!("{}/{}", document.place.path, record.name);
-        let signer = self.signer(name, &record.signed, &rights.writers)?;
+        let signer = self.signer(name, &record.signed, &rights.writers, Namespace::Value)?;
         let key_id = document.key_id_of(record);
         let mark = record.mark(&record.message(&document.place, key_id, &signer));
         // What the pin holds was verified before, by a key that still counts.

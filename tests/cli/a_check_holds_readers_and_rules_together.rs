@@ -33,6 +33,12 @@ fn readers_are_held_against_the_rules() {
         findings,
         pairs(&[("extra-reader", "dev/web"), ("missing-wrap", "dev/web")])
     );
+    let copy = lab.copy();
+    let next = copy.clws("check").exits(1).text();
+    assert!(next.contains("next: clws rekey dev/web; or"), "{next}");
+    copy.clws("rekey dev/web --yes").succeeds();
+    let waits = found(&copy, "", 0);
+    assert!(waits.iter().all(|(kind, _)| kind == "exposed"), "{waits:?}");
     let eve = read(&lab, "recipients/eve.toml");
     let eve = eve.lines().find_map(|line| line.strip_prefix("age = "));
     let ben = read(&lab, "recipients/ben.toml");

@@ -90,7 +90,30 @@ fn documents_and_files_that_changed_places_are_found() {
     // A copy has the id of the original, and its path.
     write(&lab, "secrets/dev/copy.toml", &db);
     assert_eq!(found(&lab, "", 1), pairs(&[("path", "dev/copy")]));
-    std::fs::remove_file(lab.vault().join("secrets/dev/copy.toml")).unwrap();
+    // Made out to its own path, it takes nothing from the original, on either side of it.
+    for thief in ["copy", "zopy"] {
+        let file = format!("secrets/dev/{thief}.toml");
+        write(
+            &lab,
+            &file,
+            db.replace("\"dev/db\"", &format!("\"dev/{thief}\"")),
+        );
+        let findings = found(&lab, "", 1);
+        let named = |kind: &str| {
+            let all = findings.iter().filter(|(found, _)| found == kind);
+            all.map(|(_, path)| path.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(named("duplicate-id"), [format!("dev/{thief}")]);
+        assert_eq!(named("absent"), [""; 0]);
+        // Whoever has seen neither cannot tell them apart.
+        let stranger = lab.clws("check").by("zed").exits(1).text();
+        for path in ["dev/db", &format!("dev/{thief}")] {
+            let said = format!("duplicate-id: {path}: it has one id with ");
+            assert!(stranger.contains(&said), "{stranger}");
+        }
+        std::fs::remove_file(lab.vault().join(file)).unwrap();
+    }
+    std::fs::remove_file(lab.vault().join("secrets/dev/copy.toml")).ok();
     // A value that goes along with its signature to the neighbour's name or document.
     let renamed = web.replace("[secret.URL]", "[secret.UROL]");
     write(&lab, "secrets/dev/web.toml", renamed);
@@ -190,4 +213,16 @@ fn files_that_do_not_belong_there_are_found() {
     );
     let ran = lab.clws("check").exits(1);
     assert!(!ran.text().contains("hunter2"), "{}", ran.text());
+}
+
+#[test]
+fn a_record_with_a_bad_signature_is_no_other_branchs() {
+    let lab = lab();
+    let web = read(&lab, "secrets/dev/web.toml");
+    let at = web.find("[secret.URL]").unwrap();
+    let (before, url) = web.split_at(at);
+    let earlier = url.replacen("changed = \"20", "changed = \"19", 1);
+    assert_ne!(earlier, url);
+    write(&lab, "secrets/dev/web.toml", format!("{before}{earlier}"));
+    assert_eq!(found(&lab, "", 1), pairs(&[("signature", "dev/web/URL")]));
 }

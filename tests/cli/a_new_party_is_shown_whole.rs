@@ -116,3 +116,23 @@ fn what_a_party_file_says_beside_its_keys_is_shown() {
         "{said}"
     );
 }
+
+#[test]
+fn a_key_that_backups_are_sealed_to_is_said_to_be_one() {
+    let lab = Lab::founded();
+    let (file, seals, _) = file_of(&lab, "grace");
+    let said = shown(&lab, "recipient add grace - --dry-run --offline", &file);
+    let offline = format!("sealed to as {seals} (offline: backups are sealed to it)");
+    assert!(said.contains(&offline), "{said}");
+}
+
+#[test]
+fn a_service_is_added_by_the_file_that_its_identity_shows() {
+    let lab = Lab::founded();
+    let (file, _, _) = file_of(&lab, "ci");
+    let words = "recipient add ci - --kind service";
+    let said = shown(&lab, &format!("{words} --yes"), &file);
+    assert!(said.contains("ci is new, a service, "), "{said}");
+    let party = std::fs::read_to_string(lab.vault().join("recipients/ci.toml")).unwrap();
+    assert!(party.contains("kind = \"service\"\n"), "{party}");
+}

@@ -162,3 +162,124 @@ fn a_program_is_told_of_a_wrong_use_as_of_any_other_error() {
     let ran = lab.clws("exec --nope -- true --json").exits(125);
     assert_eq!(ran.text(), "");
 }
+
+#[test]
+fn what_nobody_vouches_for_leads_to_what_a_writer_can_do_with_it() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben prod --write --yes").succeeds();
+    let lab = lab.secret("prod/web/TOKEN", "adas");
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.commit("all");
+    // Ben has not pulled when his right is taken.
+    lab.git(&["checkout", "-qb", "bens"]);
+    for path in [
+        "prod/web/NEWB",
+        "prod/evil/NEWB",
+        "prod/keys/web.key --type file",
+    ] {
+        lab.clws(&format!("secret set {path}"))
+            .by("ben")
+            .stdin(b"bens")
+            .succeeds();
+    }
+    lab.commit("bens");
+    lab.git(&["checkout", "-q", "main"]);
+    lab.clws("access revoke ben prod --write --yes").succeeds();
+    lab.commit("ben reads");
+    lab.git(&["merge", "-q", "-m", "m", "bens"]);
+    let hints = |words: &str| {
+        let err = lab.clws(words).exits(13).err;
+        let hints = err.lines().filter_map(|line| line.strip_prefix("hint: "));
+        hints.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let grant = |path: &str| {
+        format!(
+            "if ben should write here, an administrator runs `clws access grant ben {path} --write`"
+        )
+    };
+    assert_eq!(
+        hints("secret get prod/web/NEWB"),
+        [
+            "`clws secret get prod/web/NEWB --unvouched` shows it; `clws secret adopt prod/web/NEWB` signs it as \
+             yours, `clws secret set prod/web/NEWB` gives it a new value",
+            &grant("prod/web"),
+        ]
+    );
+    assert_eq!(
+        hints("secret get prod/keys/web.key"),
+        [
+            "`clws secret set prod/keys/web.key` gives it a new value",
+            &grant("prod/keys/web.key"),
+        ]
+    );
+    assert_eq!(
+        hints("secret get prod/evil/NEWB"),
+        [
+            "`git log -- secrets/prod/evil.toml` shows where it comes from; git has the version before",
+            &grant("prod/evil"),
+        ]
+    );
+    // A rule for a value would decide nothing.
+    let refused = lab
+        .clws("access grant ben prod/web/NEWB --write --yes")
+        .exits(2);
+    let next = "hint: clws access grant ben prod/web --write\n";
+    assert!(refused.err.contains(next), "{}", refused.err);
+    // Each of them leads out.
+    for words in [
+        "secret adopt prod/web/NEWB --yes",
+        "secret set prod/keys/web.key",
+    ] {
+        lab.clws(words).stdin(b"adas").succeeds();
+    }
+    lab.clws("secret get prod/web/NEWB").succeeds();
+    lab.clws("secret get prod/keys/web.key").succeeds();
+    lab.clws("access grant ben prod/evil --write --yes")
+        .succeeds();
+    lab.clws("secret get prod/evil/NEWB").succeeds();
+}
+
+#[test]
+fn who_is_no_party_any_more_is_granted_nothing() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben prod --write --yes").succeeds();
+    let lab = lab.secret("prod/web/TOKEN", "adas");
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.commit("all");
+    lab.git(&["checkout", "-qb", "bens"]);
+    lab.clws("secret set prod/keys/web.key --type file")
+        .by("ben")
+        .stdin(b"bens")
+        .succeeds();
+    lab.commit("bens");
+    lab.git(&["checkout", "-q", "main"]);
+    lab.clws("recipient remove ben --yes").succeeds();
+    lab.commit("ben left");
+    lab.git(&["merge", "-q", "-m", "m", "bens"]);
+    let err = lab.clws("secret get prod/keys/web.key").exits(13).err;
+    assert!(err.contains("`clws secret set prod/keys/web.key`"), "{err}");
+    assert!(!err.contains("access grant"), "{err}");
+}
+
+#[test]
+fn a_document_in_conflict_is_a_warning_and_not_nothing() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let conflict = format!("<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> theirs\n");
+    std::fs::write(&file, conflict).unwrap();
+    for path in ["dev/web", "dev"] {
+        let listed = lab.clws(&format!("secret list {path}")).succeeds();
+        assert!(listed.err.contains("warning: "), "{}", listed.err);
+        assert!(!listed.err.contains("there is no secret"), "{}", listed.err);
+    }
+    lab.clws("secret list dev/other").exits(18);
+}

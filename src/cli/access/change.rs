@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Problem};
 use crate::lines::MAX_FILE;
 use crate::name::{FilePath, PartyName, SecretPath};
 use crate::recipients::{Access, Right};
-use crate::vault::{Listed, Sidecar, Vault};
+use crate::vault::{Found, Listed, Sidecar, Vault};
 
 /// Whose rights, and where.
 #[derive(Args, Debug)]
@@ -63,6 +63,23 @@ pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
     let mut new = rules::accepted(&vault)?;
     let mut access = new.access()?;
     let path = args.path.as_str();
+    // A rule for a value would decide nothing.
+    if let Found::Value(document, _) = vault.find(&args.path)?
+        && vault.tree().exists(&document.to_file())?
+    {
+        let flags: Vec<String> = rights
+            .iter()
+            .map(|right| format!("--{}", right.verb()))
+            .collect();
+        let why = format!("`{path}` is no document or file, and rules speak of those alone");
+        return Err(Problem::new(Code::Usage, why)
+            .hint(format!(
+                "clws access grant {} {document} {}",
+                args.who,
+                flags.join(" ")
+            ))
+            .into());
+    }
     let inherited = access
         .rule_for(path)
         .map(|(_, rule)| rule.clone())

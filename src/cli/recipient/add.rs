@@ -36,8 +36,8 @@ pub(crate) struct AddArgs {
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY", conflicts_with = "file")]
     sign_key: Vec<String>,
-    /// What it is: person, host or service
-    #[arg(long, conflicts_with = "file")]
+    /// What it is: person, host or service; whatever the file says
+    #[arg(long)]
     kind: Option<String>,
     /// Where a person gets mail, signed with the rules: what is due to them (`clws status --report`)
     #[arg(long, value_name = "ADDRESS")]
@@ -62,6 +62,7 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
         let keys = keys.map(|recipient| recipient.key).collect();
         add_keys(&mut party, keys, &[], Label::Offline)?;
     }
+    party.kind = kind_of(args)?.unwrap_or(party.kind);
     party.mail = args.mail.clone().or(party.mail);
     let mut new = rules::accepted(&vault)?;
     if new.parties()?.contains_key(&args.name) {
@@ -88,9 +89,14 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
     Ok(party)
 }
 
+fn kind_of(args: &AddArgs) -> Result<Option<Kind>, Error> {
+    let kind = args.kind.as_deref().map(str::parse::<Kind>);
+    let kind = kind.transpose();
+    Ok(kind.map_err(|why| Problem::new(Code::Usage, format!("--kind: {why}")))?)
+}
+
 fn from_flags(args: &AddArgs) -> Result<Party, Error> {
-    let kind = args.kind.as_deref().unwrap_or("person").parse::<Kind>();
-    let kind = kind.map_err(|why| Problem::new(Code::Usage, format!("--kind: {why}")))?;
+    let kind = kind_of(args)?.unwrap_or(Kind::Person);
     let seal_to = keys_of(&[args.age.as_slice(), &args.ssh].concat(), &args.transit)?;
     if seal_to.is_empty() && args.sign_key.is_empty() {
         return Err(crate::cli::usage("a party file or a key is wanted")

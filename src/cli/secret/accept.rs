@@ -41,7 +41,14 @@ pub(crate) fn run(args: &AcceptArgs, cx: &Context) -> Result<(), Error> {
              by then may read what is sealed there: believe it?"
         ),
     })?;
+    let is_branch = jump.leap == Leap::Branch;
     vault.accept_jump(jump)?;
     cx.ui.say(&format!("{path} is taken as it is"));
+    if let (Leaping::Document(document), true) = (&what, is_branch) {
+        cx.ui.tell(&format!(
+            "values of it that are refused as older still are: `clws secret restore {document}` if all are meant as \
+             they lie here; they get a new data key"
+        ));
+    }
     Ok(())
 }

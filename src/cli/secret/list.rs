@@ -69,10 +69,14 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         only = Some(format!("{document}/{name}"));
     }
     let mut rows = Vec::new();
+    let mut all_read = true;
     for item in listed.keys() {
         match look.rows_of(item) {
             Ok(more) => rows.extend(more),
-            Err(error) => cx.ui.warn(&error.message()),
+            Err(error) => {
+                all_read = false;
+                cx.ui.warn(&error.message());
+            }
         }
     }
     // A tombstone is nothing to show, unless it is asked for or something is wrong with it.
@@ -80,7 +84,9 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         !row.removed || args.removed || only.is_some() || matches!(row.mark, "BAD" | "unvouched")
     };
     rows.retain(|row| shown(row) && only.as_ref().is_none_or(|path| row.path == *path));
+    // Of what does not read nobody knows what is in it.
     if rows.is_empty()
+        && all_read
         && let Some(path) = &args.path
     {
         return Err(vault.missing(path).into());
