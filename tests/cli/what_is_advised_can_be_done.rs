@@ -162,3 +162,19 @@ fn a_program_is_told_of_a_wrong_use_as_of_any_other_error() {
     let ran = lab.clws("exec --nope -- true --json").exits(125);
     assert_eq!(ran.text(), "");
 }
+
+#[test]
+fn a_secret_that_has_the_name_already_is_not_advised_to_go() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    for words in [
+        "move dev/web/TOKEN dev/web/TOKEN",
+        "move dev/web/TOKEN dev/web",
+        "copy dev/web/TOKEN dev/web",
+    ] {
+        let refused = lab.clws(&format!("secret {words}")).exits(16);
+        assert_eq!(
+            refused.err, "error: `dev/web/TOKEN` has that name already\n",
+            "{words}"
+        );
+    }
+}
