@@ -178,3 +178,36 @@ fn a_secret_that_has_the_name_already_is_not_advised_to_go() {
         );
     }
 }
+
+#[test]
+fn what_no_variable_takes_is_given_to_a_program_as_a_file() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    for words in [
+        "secret set dev/web/TABLE --type table",
+        "secret set dev/tls/web.key --type file",
+        "secret set dev/web/a.b",
+    ] {
+        lab.clws(words).stdin(b"{ a = 1 }").succeeds();
+    }
+    for (path, hint) in [
+        ("dev/web/TOKEN", "`clws exec dev/web/TOKEN -- CMD`"),
+        (
+            "dev/web/TABLE",
+            "`clws exec --file FILE=dev/web/TABLE -- CMD`",
+        ),
+        ("dev/web/a.b", "`clws exec --file FILE=dev/web/a.b -- CMD`"),
+        (
+            "dev/tls/web.key",
+            "`clws exec --file FILE=dev/tls/web.key -- CMD`",
+        ),
+    ] {
+        let refused = lab.clws(&format!("secret get {path} --agent")).exits(15);
+        assert!(refused.err.contains(hint), "{}", refused.err);
+        lab.clws(&format!("secret policy {path} --no-print"))
+            .succeeds();
+        let refused = lab.clws(&format!("secret get {path}")).exits(15);
+        assert!(refused.err.contains(hint), "{}", refused.err);
+        let words = hint.trim_matches('`').trim_start_matches("clws ");
+        lab.clws(&words.replace("CMD", "true")).succeeds();
+    }
+}
