@@ -211,3 +211,32 @@ fn what_no_variable_takes_is_given_to_a_program_as_a_file() {
         lab.clws(&words.replace("CMD", "true")).succeeds();
     }
 }
+
+#[test]
+fn a_host_without_a_machine_type_is_told_where_it_goes() {
+    let lab = Lab::new();
+    let add = "host add box --address local --scope prod --yes";
+    lab.clws(add).succeeds();
+    let file = "recipients/box.toml, ";
+    let again = lab.clws(&format!("{add} --machine-type server")).exits(16);
+    assert!(again.err.contains("there is a host `box` already"));
+    assert!(again.err.contains(file), "{}", again.err);
+    let on = lab.clws("deploy --on prod").exits(17);
+    assert!(on.err.contains(file.trim_end_matches(", ")), "{}", on.err);
+    let shown = lab.clws("host show bx").exits(18);
+    assert!(shown.err.contains("`clws host list`"), "{}", shown.err);
+}
+
+#[test]
+fn keys_that_are_none_are_told_what_is_wanted() {
+    let lab = Lab::new().people(&["ben"]);
+    let refused = lab.clws("recipient update ben").exits(2);
+    assert!(refused.err.contains("a party file or a key is wanted"));
+    std::fs::write(lab.vault().join("k.pub"), "ssh-ed25519 AAAA x\n").unwrap();
+    let refused = lab.clws("recipient add eve k.pub").exits(10);
+    for said in ["k.pub is no party file", "`clws identity show` prints one"] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+    let refused = lab.clws("recipient add eve --ssh k.pub").exits(2);
+    assert!(refused.err.contains("$(cat FILE.pub)"), "{}", refused.err);
+}
