@@ -240,3 +240,10 @@ fn keys_that_are_none_are_told_what_is_wanted() {
     let refused = lab.clws("recipient add eve --ssh k.pub").exits(2);
     assert!(refused.err.contains("$(cat FILE.pub)"), "{}", refused.err);
 }
+
+#[test]
+fn an_empty_value_is_noted() {
+    let lab = Lab::new();
+    let set = lab.clws("secret set dev/web/EMPTY").succeeds();
+    assert!(set.err.contains("note: the value is empty"), "{}", set.err);
+}
