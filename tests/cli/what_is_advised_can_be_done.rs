@@ -242,6 +242,15 @@ fn keys_that_are_none_are_told_what_is_wanted() {
 }
 
 #[test]
+fn who_reads_as_a_writer_is_told_so() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben dev --write --yes").succeeds();
+    let refused = lab.clws("access revoke ben dev --read --yes").exits(16);
+    assert!(refused.err.contains("who writes reads too"));
+    lab.clws("access revoke ben dev --write --yes").succeeds();
+}
+
+#[test]
 fn an_empty_value_is_noted() {
     let lab = Lab::new();
     let set = lab.clws("secret set dev/web/EMPTY").succeeds();
