@@ -180,6 +180,16 @@ fn a_secret_that_has_the_name_already_is_not_advised_to_go() {
 }
 
 #[test]
+fn what_is_removed_twice_is_said_to_be_removed() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    lab.clws("secret remove dev/web/TOKEN --yes").succeeds();
+    let refused = lab.clws("secret remove dev/web/TOKEN --yes").exits(18);
+    for said in ["`dev/web/TOKEN` was removed", "removed by ada"] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+}
+
+#[test]
 fn what_no_variable_takes_is_given_to_a_program_as_a_file() {
     let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
     for words in [
