@@ -88,6 +88,8 @@ fn the_page_about_people_is_true() {
     lab.git(&["config", "user.name", "ada"]);
     lab.git(&["config", "user.email", "ada@example.invalid"]);
     run_page(&lab, "docs/people.md");
+    // What was committed is the rules as they are: whoever clones it reads them.
+    assert_eq!(lab.git(&["status", "--porcelain", "--", "recipients"]), "");
 }
 
 /// A first deploy, on a machine of its own.

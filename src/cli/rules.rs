@@ -11,7 +11,7 @@ use crate::membership::{
 use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
-use crate::trust::Trust;
+use crate::trust::{IS_NEW, Trust};
 use crate::vault::{Change, Listed, Vault, VaultError};
 
 /// More documents and files than this, to which the same happens, are counted.
@@ -274,11 +274,13 @@ fn what_happens(concern: &Concern) -> String {
 /// What is said of a proposal that was signed just now.
 fn proposed(signed: &Signed) -> String {
     let by: Vec<&PartyName> = signed.by.iter().collect();
+    let lacking = signed.lacking.to_string();
+    // A clause about the last one ends before the sentence goes on.
+    let comma = if lacking.ends_with(IS_NEW) { "," } else { "" };
     format!(
-        "a proposal of trust version {}, signed by {}; it counts for nothing until {} signed it too",
+        "a proposal of trust version {}, signed by {}; it counts for nothing until {lacking}{comma} signed it too",
         signed.number,
         list(&by),
-        signed.lacking
     )
 }
 

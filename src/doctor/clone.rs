@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Diagnosis, version_of};
 use crate::git::Git;
+use crate::text::clean_line;
 use crate::time::Moment;
 use crate::world::World;
 
@@ -32,6 +33,7 @@ pub fn clone(world: &World, vault: &Path) -> Vec<Diagnosis> {
         return all;
     }
     all.push(newest_commit(&git, world.now()));
+    all.extend(left_out(&git));
     all.push(calls(&git));
     for folder in ["secrets", "recipients", "hooks"] {
         let path = format!("{folder}/a/b.toml");
@@ -39,6 +41,24 @@ pub fn clone(world: &World, vault: &Path) -> Vec<Diagnosis> {
         all.extend(line_ends(&git, folder, &path));
     }
     all
+}
+
+/// Trust versions that git does not know yet: `git commit -a` leaves them out, and a clone with the files that they
+/// signed and without them is refused.
+fn left_out(git: &Git) -> Option<Diagnosis> {
+    git.ask_line(&["rev-parse", "--verify", "-q", "HEAD"])
+        .ok()?;
+    let words = ["ls-files", "--others", "--", "recipients/trust"];
+    let new = git.ask_line(&words).ok()?;
+    let first = new.lines().next().filter(|line| !line.is_empty())?;
+    Some(Diagnosis::note(
+        "clone",
+        format!(
+            "{} is in no commit, and `git commit -a` leaves it out",
+            clean_line(first)
+        ),
+        "git add -A && git commit",
+    ))
 }
 
 /// Whether git may change line ends of what is signed byte for byte: with `core.autocrlf` it then does.

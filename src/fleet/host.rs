@@ -128,6 +128,17 @@ pub enum FleetError {
         /// The host, environment or group that may be meant.
         nearest: Option<String>,
     },
+    /// An environment of hosts that nothing says the machine type of.
+    #[error(
+        "no host of {scope} can be deployed to: nothing says the machine type of {}",
+        crate::text::list(hosts)
+    )]
+    NoMachineType {
+        /// The environment.
+        scope: String,
+        /// Its hosts.
+        hosts: Vec<String>,
+    },
 }
 
 impl Explain for FleetError {
@@ -156,6 +167,14 @@ impl Explain for FleetError {
                 vec![format!(
                     "write `{what} = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
                 )]
+            }
+            Self::NoMachineType { hosts, .. } => {
+                let write = |host: &String| {
+                    format!(
+                        "write `machine_type = \"…\"` into recipients/{host}.toml, then `clws trust sign`"
+                    )
+                };
+                hosts.iter().take(1).map(write).collect()
             }
             Self::LocalBecomes(host) => vec![format!(
                 "take `become` out of recipients/{host}.toml, then `clws trust sign`; run clws itself as root"

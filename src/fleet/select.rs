@@ -5,9 +5,9 @@
 //! commas; a host that several of them mean is meant once. Each must mean something: a word that was
 //! mistyped is no smaller deploy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::host::{FleetError, Host};
+use super::host::{FleetError, Host, place_of};
 use super::pattern::fits;
 use crate::error::Error;
 use crate::recipients::Kind;
@@ -24,6 +24,7 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
     let mut hits = vec![false; words.len()];
     let (mut known, mut meant) = (Vec::new(), Vec::new());
     let mut groups = BTreeSet::new();
+    let mut without_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in vault.trust().accepted.party_names()? {
         let party = vault.party(&name)?;
         if party.kind != Kind::Host {
@@ -34,7 +35,13 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
             Ok(host) => host,
             // A broken host matters only to whoever means it.
             Err(error) if words.contains(&name.as_str()) => return Err(error.into()),
-            Err(_) => continue,
+            Err(_) => {
+                if let (Some(scope), None) = place_of(&party) {
+                    let hosts = without_type.entry(scope.to_string()).or_default();
+                    hosts.push(name.to_string());
+                }
+                continue;
+            }
         };
         groups.insert(host.scope.to_string());
         groups.insert(format!("{}_{}", host.scope, host.machine_type));
@@ -51,6 +58,11 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
     }
     match words.iter().zip(&hits).find(|(_, hit)| !**hit) {
         None => Ok(meant),
+        Some((word, _)) if without_type.contains_key(*word) => Err(FleetError::NoMachineType {
+            scope: (*word).to_owned(),
+            hosts: without_type.remove(*word).unwrap_or_default(),
+        }
+        .into()),
         Some((word, _)) => Err(FleetError::Nothing {
             on: (*word).to_owned(),
             nearest: nearest(word, groups.iter().chain(&known).map(String::as_str))

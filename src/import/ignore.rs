@@ -109,6 +109,15 @@ fn escaped(path: &str) -> String {
     out
 }
 
+/// Whether a pattern stands there, or that of a folder around it, which nothing takes it out of.
+fn is_known(before: &str, line: &str) -> bool {
+    let has = |wanted: &str| before.lines().any(|known| known == wanted);
+    let slashes = line.match_indices('/').skip(1);
+    let mut around = slashes.map(|(at, _)| format!("{}/**", line.get(..at).unwrap_or_default()));
+    let is_path = line.starts_with('/') && !line.contains("/**");
+    has(line) || is_path && !has(&format!("!{line}")) && around.any(|folder| has(&folder))
+}
+
 /// Appends the lines that are not there; says whether there were any.
 fn append(tree: &Tree, lines: &[String]) -> Result<bool, Error> {
     // Through the tree: a link would lead elsewhere.
@@ -116,7 +125,7 @@ fn append(tree: &Tree, lines: &[String]) -> Result<bool, Error> {
     let before = String::from_utf8_lossy(&before).into_owned();
     let new: Vec<&String> = lines
         .iter()
-        .filter(|line| !before.lines().any(|known| known == line.as_str()))
+        .filter(|line| !is_known(&before, line))
         .collect();
     if new.is_empty() {
         return Ok(false);

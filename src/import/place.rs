@@ -28,6 +28,8 @@ pub(super) fn name_all(
         let name = folders.pop().unwrap_or_default();
         let parts = match &draft.content {
             Content::Document(..) => draft.kind.stem(name),
+            // `.env.prod` is of prod also where it does not read, and must not reach the readers of `shared`.
+            _ if draft.kind.is_dotenv() => draft.kind.stem(name),
             // `dev.yml`, but not `codalab.dev.key`, which may be a host of that domain.
             _ => name.split('.').take(1).collect(),
         };

@@ -39,7 +39,19 @@ impl NewInventory {
             Some(bytes) => Inventory::parse(bytes).map_err(broken)?,
             None => Inventory::default(),
         };
-        inventory.take(self.records.iter().cloned());
+        let mut records = self.records.clone();
+        // One file of a tree keeps its place in the tree, which is what comes out again.
+        for record in &mut records {
+            let known = inventory.sources.iter().find(|known| {
+                known.secret.is_some()
+                    && known.secret == record.secret
+                    && (known.source.ends_with(&format!("/{}", record.source)))
+            });
+            if let Some(known) = known {
+                record.source.clone_from(&known.source);
+            }
+        }
+        inventory.take(records);
         Ok(Plain::new(inventory.print().map_err(broken)?))
     }
 }

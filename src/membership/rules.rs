@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::crypto::sshsig::PublicKey;
 use crate::error::{Code, Explain};
 use crate::name::PartyName;
-use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
+use crate::recipients::{ACCESS_FILE, Access, Kind, Party, party_file};
 use crate::text::nearest;
 use crate::trust::{SETTINGS_FILE, Settings};
 
@@ -37,6 +37,8 @@ pub enum RulesError {
     NoParty(String),
     #[error("there is a party `{0}` already")]
     PartyExists(String),
+    #[error("there is a host `{0}` already")]
+    HostExists(String),
 }
 
 impl Explain for RulesError {
@@ -44,7 +46,7 @@ impl Explain for RulesError {
         match self {
             Self::Line { error, .. } => error.code(),
             Self::NoParty(_) => Code::NotFound,
-            Self::PartyExists(_) => Code::Conflict,
+            Self::PartyExists(_) | Self::HostExists(_) => Code::Conflict,
             _ => Code::Trust,
         }
     }
@@ -68,9 +70,29 @@ impl Explain for RulesError {
             Self::Nested { .. } => vec!["list its members instead".into()],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
             Self::PartyExists(name) => {
-                vec![format!("`clws recipient update {name}` adds keys to it")]
+                vec![format!(
+                    "`clws recipient update {name} FILE` adds keys to it"
+                )]
             }
+            Self::HostExists(name) => vec![
+                format!(
+                    "what it lacks goes into recipients/{name}.toml, `machine_type = \"…\"` say, then `clws trust sign`"
+                ),
+                format!("`clws host scan {name} --add` takes its host keys"),
+            ],
             _ => Vec::new(),
+        }
+    }
+}
+
+impl RulesError {
+    /// That a party has this name.
+    #[must_use]
+    pub fn exists(party: &Party) -> Self {
+        let name = party.name.to_string();
+        match party.kind {
+            Kind::Host => Self::HostExists(name),
+            _ => Self::PartyExists(name),
         }
     }
 }

@@ -110,6 +110,15 @@ impl Kind {
         matches!(self, Self::ServiceAccount | Self::Kubeconfig)
     }
 
+    /// Whether it is read as dotenv once it is open: the name says an environment in any of its parts.
+    #[must_use]
+    pub fn is_dotenv(self) -> bool {
+        matches!(
+            self,
+            Self::Dotenv | Self::Dotenvx | Self::Sops(Form::Dotenv)
+        )
+    }
+
     /// Whether another program sealed it, so that all of it is needed to see what is inside.
     #[must_use]
     pub fn is_sealed(self) -> bool {
@@ -129,10 +138,7 @@ impl Kind {
     #[must_use]
     pub fn stem(self, name: &str) -> Vec<&str> {
         let mut parts: Vec<&str> = name.split('.').filter(|part| !part.is_empty()).collect();
-        if matches!(
-            self,
-            Self::Dotenv | Self::Dotenvx | Self::Sops(Form::Dotenv)
-        ) {
+        if self.is_dotenv() {
             let is_marker = |part: &&str| part.eq_ignore_ascii_case("env");
             // `.env.local` has its marker in front, `local.env` behind.
             let marker = if name.starts_with('.') {

@@ -34,4 +34,4 @@ pub use pin_draft::PinDraft;
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use seen::{DocumentPin, FILE_RECORD, PinKey, SeenKind, StagedPins};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
-pub use version::{Draft, Lacking, TRUST_SCHEMA, Version, version_file};
+pub use version::{Draft, IS_NEW, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -71,12 +71,15 @@ impl Lacking {
     }
 }
 
+/// What is said of an administrator who is added.
+pub const IS_NEW: &str = ", who is new";
+
 impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of: Vec<&str> = self.of.iter().map(PartyName::as_str).collect();
         let new = |name: &PartyName| match of.contains(&name.as_str()) {
             true => format!("{name} with the new key"),
-            false => format!("{name}, who is new,"),
+            false => format!("{name}{IS_NEW}"),
         };
         let mut all = some_of(self.more, &self.of);
         for who in some_of(self.beside, &self.of_beside) {
@@ -85,6 +88,12 @@ impl fmt::Display for Lacking {
             }
         }
         all.extend(self.added.iter().map(new));
+        // The last of them is joined without a comma, and the clause before it ends in one.
+        if let [.., clause, _] = all.as_mut_slice()
+            && clause.ends_with(IS_NEW)
+        {
+            clause.push(',');
+        }
         f.write_str(&text::list(&all))
     }
 }

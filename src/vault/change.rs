@@ -302,8 +302,17 @@ impl<'a> Change<'a> {
         let before = draft.before(name)?;
         // One that is gone without a tombstone, as after `git revert` of what added it, gets one.
         let is_seen = before.is_none() && draft.seen.mark(name.as_str())?.is_some();
-        if !is_seen && before.as_ref().is_none_or(|r| r.state == State::Removed) {
-            return Err(missing().into());
+        match &before {
+            Some(record) if record.state == State::Removed => {
+                return Err(VaultError::Removed {
+                    name: format!("{path}/{name}"),
+                    by: record.signed.party.clone(),
+                    moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+                }
+                .into());
+            }
+            None if !is_seen => return Err(missing().into()),
+            _ => {}
         }
         let vouched = before.filter(|record| draft.is_vouched(vault, record));
         let (rev, seq) = draft.next(name, vouched.as_ref())?;

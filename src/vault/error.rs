@@ -121,6 +121,8 @@ pub enum VaultError {
     Clash { path: String, why: String },
     #[error("there is a secret `{0}` already")]
     Exists(String),
+    #[error("`{0}` has that name already")]
+    SameName(String),
     #[error("`{from}` cannot become `{to}`: one is a value, the other a sealed file")]
     OtherShape { from: String, to: String },
     #[error("`{0}` is a document; its values have names below it")]
@@ -178,7 +180,7 @@ impl Explain for VaultError {
             | Self::Clash { .. }
             | Self::OtherShape { .. }
             | Self::IsDocument(_) => Code::Usage,
-            Self::Exists(_) | Self::Stale { .. } => Code::Conflict,
+            Self::Exists(_) | Self::SameName(_) | Self::Stale { .. } => Code::Conflict,
             Self::CannotWrap { .. } => Code::Backend,
             Self::NotByServer { error, .. } | Self::NotToServer { error, .. } => error.code(),
             Self::NotVerified(_) => Code::IoErr,

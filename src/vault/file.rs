@@ -159,6 +159,14 @@ impl Change<'_> {
             let pins = &self.vault.trust().pins;
             Ok(there.sidecar.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
         };
+        if let (None, Some(sidecar), false) = (&new, &there.sidecar, live) {
+            return Err(VaultError::Removed {
+                name: path.to_string(),
+                by: sidecar.signed.party.clone(),
+                moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+            }
+            .into());
+        }
         if new.is_none() && !live && !is_gone()? {
             return Err(self.vault.missing(path).into());
         }

@@ -45,7 +45,7 @@ impl Change<'_> {
     /// Seals a secret under another name as well, or instead. Gives what the person should know.
     ///
     /// # Errors
-    /// [`VaultError::Exists`] if something lives there; [`VaultError::OtherShape`] for a value that
+    /// [`VaultError::SameName`] if it is called so; [`VaultError::Exists`] if something lives there; [`VaultError::OtherShape`] for a value that
     /// should become a file or the other way; what keeps it closed.
     pub fn transfer(
         &mut self,
@@ -53,6 +53,10 @@ impl Change<'_> {
         to: &SecretName,
         how: Transfer,
     ) -> Result<Vec<Notice>, Error> {
+        // Whoever took it out of its own way would lose it.
+        if from == to {
+            return Err(VaultError::SameName(to.to_string()).into());
+        }
         if self.vault.is_live(to)? {
             return Err(VaultError::Exists(to.to_string()).into());
         }

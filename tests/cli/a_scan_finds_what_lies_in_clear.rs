@@ -173,6 +173,20 @@ fn what_is_staged_is_looked_at_as_git_has_it() {
 }
 
 #[test]
+fn around_a_vault_in_a_subfolder_all_of_the_repository_is_looked_through() {
+    let lab = lab();
+    let inner = lab.vault().join("ops");
+    std::fs::create_dir(&inner).unwrap();
+    for part in ["clws.toml", "recipients", "secrets"] {
+        std::fs::rename(lab.vault().join(part), inner.join(part)).unwrap();
+    }
+    std::fs::write(lab.vault().join("notes"), TOKEN).unwrap();
+    let ran = lab.clws("scan --json").folder(&inner).exits(1);
+    assert_eq!(ran.json()["findings"][0]["path"], "notes");
+    lab.clws("scan . --json").folder(&inner).succeeds();
+}
+
+#[test]
 fn before_the_first_commit_and_without_git_it_says_what_is_the_case() {
     let lab = Lab::new().secret("dev/web/TOKEN", TOKEN);
     std::fs::write(lab.vault().join("x"), TOKEN).unwrap();

@@ -86,6 +86,24 @@ fn the_scope_is_where_people_write_it() {
     );
 }
 
+/// What does not read is sealed whole, and must not reach more people for it.
+#[test]
+fn a_dotenv_file_that_does_not_read_has_the_scope_of_its_name() {
+    let lab = Lab::new();
+    let tree = lab.root().join("tree");
+    for path in [".env.prod", ".env.test.local", "web.prod.env"] {
+        write(&tree.join(path), "A=1\nBAD LINE\n");
+    }
+    assert_eq!(
+        plan(&lab, &tree, ""),
+        rows([
+            (".env.prod", "prod/_env.prod"),
+            (".env.test.local", "test/_env.test.local"),
+            ("web.prod.env", "prod/web.prod.env"),
+        ])
+    );
+}
+
 #[test]
 fn names_that_clash_or_do_not_fit_get_others_and_keep_their_own_in_a_note() {
     let lab = Lab::new();

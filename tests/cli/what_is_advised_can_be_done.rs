@@ -283,3 +283,107 @@ fn a_document_in_conflict_is_a_warning_and_not_nothing() {
     }
     lab.clws("secret list dev/other").exits(18);
 }
+
+#[test]
+fn a_secret_that_has_the_name_already_is_not_advised_to_go() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    for words in [
+        "move dev/web/TOKEN dev/web/TOKEN",
+        "move dev/web/TOKEN dev/web",
+        "copy dev/web/TOKEN dev/web",
+    ] {
+        let refused = lab.clws(&format!("secret {words}")).exits(16);
+        assert_eq!(
+            refused.err, "error: `dev/web/TOKEN` has that name already\n",
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn what_is_removed_twice_is_said_to_be_removed() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    lab.clws("secret remove dev/web/TOKEN --yes").succeeds();
+    let refused = lab.clws("secret remove dev/web/TOKEN --yes").exits(18);
+    for said in ["`dev/web/TOKEN` was removed", "removed by ada"] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+}
+
+#[test]
+fn what_no_variable_takes_is_given_to_a_program_as_a_file() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    for words in [
+        "secret set dev/web/TABLE --type table",
+        "secret set dev/tls/web.key --type file",
+        "secret set dev/web/a.b",
+    ] {
+        lab.clws(words).stdin(b"{ a = 1 }").succeeds();
+    }
+    for (path, hint) in [
+        ("dev/web/TOKEN", "`clws exec dev/web/TOKEN -- CMD`"),
+        (
+            "dev/web/TABLE",
+            "`clws exec --file FILE=dev/web/TABLE -- CMD`",
+        ),
+        ("dev/web/a.b", "`clws exec --file FILE=dev/web/a.b -- CMD`"),
+        (
+            "dev/tls/web.key",
+            "`clws exec --file FILE=dev/tls/web.key -- CMD`",
+        ),
+    ] {
+        let refused = lab.clws(&format!("secret get {path} --agent")).exits(15);
+        assert!(refused.err.contains(hint), "{}", refused.err);
+        lab.clws(&format!("secret policy {path} --no-print"))
+            .succeeds();
+        let refused = lab.clws(&format!("secret get {path}")).exits(15);
+        assert!(refused.err.contains(hint), "{}", refused.err);
+        let words = hint.trim_matches('`').trim_start_matches("clws ");
+        lab.clws(&words.replace("CMD", "true")).succeeds();
+    }
+}
+
+#[test]
+fn a_host_without_a_machine_type_is_told_where_it_goes() {
+    let lab = Lab::new();
+    let add = "host add box --address local --scope prod --yes";
+    lab.clws(add).succeeds();
+    let file = "recipients/box.toml, ";
+    let again = lab.clws(&format!("{add} --machine-type server")).exits(16);
+    assert!(again.err.contains("there is a host `box` already"));
+    assert!(again.err.contains(file), "{}", again.err);
+    let on = lab.clws("deploy --on prod").exits(17);
+    assert!(on.err.contains(file.trim_end_matches(", ")), "{}", on.err);
+    let shown = lab.clws("host show bx").exits(18);
+    assert!(shown.err.contains("`clws host list`"), "{}", shown.err);
+}
+
+#[test]
+fn keys_that_are_none_are_told_what_is_wanted() {
+    let lab = Lab::new().people(&["ben"]);
+    let refused = lab.clws("recipient update ben").exits(2);
+    assert!(refused.err.contains("a party file or a key is wanted"));
+    std::fs::write(lab.vault().join("k.pub"), "ssh-ed25519 AAAA x\n").unwrap();
+    let refused = lab.clws("recipient add eve k.pub").exits(10);
+    for said in ["k.pub is no party file", "`clws identity show` prints one"] {
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+    let refused = lab.clws("recipient add eve --ssh k.pub").exits(2);
+    assert!(refused.err.contains("$(cat FILE.pub)"), "{}", refused.err);
+}
+
+#[test]
+fn who_reads_as_a_writer_is_told_so() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben dev --write --yes").succeeds();
+    let refused = lab.clws("access revoke ben dev --read --yes").exits(16);
+    assert!(refused.err.contains("who writes reads too"));
+    lab.clws("access revoke ben dev --write --yes").succeeds();
+}
+
+#[test]
+fn an_empty_value_is_noted() {
+    let lab = Lab::new();
+    let set = lab.clws("secret set dev/web/EMPTY").succeeds();
+    assert!(set.err.contains("note: the value is empty"), "{}", set.err);
+}

@@ -184,7 +184,10 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
             .hint(format!("take {} out of [group.{group}] in recipients/access.toml, then run `clws trust sign`", args.who))
             .into());
         }
-        if !holders.contains(&args.who) {
+        // Who writes reads too, and is told so below.
+        let reads_as_writer =
+            *right == Right::Read && rule.holders(Right::Write).contains(&args.who);
+        if !holders.contains(&args.who) && !reads_as_writer {
             return Err(Problem::new(
                 Code::NotFound,
                 format!("{} has no right to {} `{path}`", args.who, right.verb()),

@@ -53,8 +53,8 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
-    if new.parties()?.contains_key(&args.name) {
-        return Err(RulesError::PartyExists(args.name.to_string()).into());
+    if let Some(there) = new.parties()?.get(&args.name) {
+        return Err(RulesError::exists(there).into());
     }
     demand_no_group(&new, args)?;
     demand_address(&args.address)?;

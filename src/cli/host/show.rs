@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, LOCAL, SshFolder, place_of, route};
 use crate::name::PartyName;
 use crate::recipients::{Kind, Party};
+use crate::trust::TrustError;
 use crate::vault::Vault;
 
 /// Show a host, and the way to it: each server that is gone through, with what your ~/.ssh/config adds
@@ -76,7 +77,16 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
 
 /// A party that is a host.
 pub(super) fn host(vault: &Vault, name: &PartyName) -> Result<std::sync::Arc<Party>, Error> {
-    let party = vault.party(name)?;
+    let party = match vault.party(name) {
+        Err(TrustError::NoParty(_)) => {
+            return Err(
+                Problem::new(Code::NotFound, format!("there is no host `{name}`"))
+                    .hint("`clws host list` shows the hosts")
+                    .into(),
+            );
+        }
+        party => party?,
+    };
     match party.kind {
         Kind::Host => Ok(party),
         other => Err(Problem::new(

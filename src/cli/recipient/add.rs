@@ -14,6 +14,7 @@ use crate::name::PartyName;
 use crate::recipients::{
     Kind, MailAddress, OFFLINE, Party, PublicRecipient, RecipientKey, Use, VerifyingKey,
 };
+use crate::text::clean_line;
 
 /// Add a party: the file that `clws identity show` prints, or keys given here
 ///
@@ -65,8 +66,8 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     party.kind = kind_of(args)?.unwrap_or(party.kind);
     party.mail = args.mail.clone().or(party.mail);
     let mut new = rules::accepted(&vault)?;
-    if new.parties()?.contains_key(&args.name) {
-        return Err(RulesError::PartyExists(args.name.to_string()).into());
+    if let Some(there) = new.parties()?.get(&args.name) {
+        return Err(RulesError::exists(there).into());
     }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
@@ -82,6 +83,16 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
         std::fs::File::open(file).and_then(|opened| opened.take(MOST).read_to_end(&mut bytes))
     }
     .map_err(FsError::io("read", file))?;
+    if !bytes
+        .split(|byte| *byte == b'\n')
+        .any(|line| line == b"[party]")
+    {
+        let shown = clean_line(&file.to_string_lossy());
+        let problem = Problem::new(Code::DataErr, format!("{shown} is no party file"));
+        return Err(problem
+            .hint("their `clws identity show` prints one; a key alone goes behind `--age`, `--ssh` or `--sign-key`")
+            .into());
+    }
     let mut party = Party::parse(&bytes)?;
     party.name = name.clone();
     // Only this vault's administrators say so, and not the file that somebody sent.
@@ -97,7 +108,7 @@ fn kind_of(args: &AddArgs) -> Result<Option<Kind>, Error> {
 
 fn from_flags(args: &AddArgs) -> Result<Party, Error> {
     let kind = kind_of(args)?.unwrap_or(Kind::Person);
-    let seal_to = keys_of(&[args.age.as_slice(), &args.ssh].concat(), &args.transit)?;
+    let seal_to = keys_of(&args.age, &args.ssh, &args.transit)?;
     if seal_to.is_empty() && args.sign_key.is_empty() {
         return Err(crate::cli::usage("a party file or a key is wanted")
             .hint(format!(
@@ -112,8 +123,23 @@ fn from_flags(args: &AddArgs) -> Result<Party, Error> {
 }
 
 /// What flags say to seal to: public keys, and keys of a server.
-pub(crate) fn keys_of(public: &[String], transit: &[String]) -> Result<Vec<RecipientKey>, Error> {
-    let public = public.iter().map(|text| RecipientKey::parse(text.trim()));
+pub(crate) fn keys_of(
+    age: &[String],
+    ssh: &[String],
+    transit: &[String],
+) -> Result<Vec<RecipientKey>, Error> {
+    // Elsewhere such a flag takes a file.
+    if ssh.iter().any(|text| !text.trim().starts_with("ssh-")) {
+        return Err(crate::cli::usage(
+            "`--ssh` takes an OpenSSH public key as text, `ssh-ed25519 AAAA…`",
+        )
+        .hint("of a file: `--ssh \"$(cat FILE.pub)\"`")
+        .into());
+    }
+    let public = age
+        .iter()
+        .chain(ssh)
+        .map(|text| RecipientKey::parse(text.trim()));
     let transit = transit
         .iter()
         .map(|text| RecipientKey::parse_as("transit", text.trim()));

@@ -40,7 +40,7 @@ pub(crate) struct UpdateArgs {
 #[derive(Args, Debug, Default)]
 pub(crate) struct Keys {
     /// A public key to seal to, `age1…`
-    #[arg(long, value_name = "RECIPIENT", required_unless_present_any = ["file", "ssh", "transit", "sign_key", "drop", "mail"])]
+    #[arg(long, value_name = "RECIPIENT")]
     pub(crate) age: Vec<String>,
     /// An OpenSSH Ed25519 public key to seal to
     #[arg(long, value_name = "PUBLIC-KEY")]
@@ -56,7 +56,30 @@ pub(crate) struct Keys {
     pub(crate) drop: Vec<String>,
 }
 
+impl Keys {
+    fn is_nothing(&self) -> bool {
+        let Self {
+            age,
+            ssh,
+            transit,
+            sign_key,
+            drop,
+        } = self;
+        [age, ssh, transit, sign_key, drop]
+            .iter()
+            .all(|keys| keys.is_empty())
+    }
+}
+
 pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
+    if args.file.is_none() && args.mail.is_none() && args.keys.is_nothing() {
+        return Err(usage("a party file or a key is wanted")
+            .hint(format!(
+                "clws recipient update {} FILE, where FILE is what their `clws identity show` printed; or `--drop KEY`",
+                args.name
+            ))
+            .into());
+    }
     let more = match &args.file {
         Some(file) => Some(from_file(&args.name, file)?),
         None => None,
@@ -101,7 +124,7 @@ fn update(
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
     let mut party = new.party(name)?;
-    let mut seal_to = keys_of(&[keys.age.as_slice(), &keys.ssh].concat(), &keys.transit)?;
+    let mut seal_to = keys_of(&keys.age, &keys.ssh, &keys.transit)?;
     let mut sign = keys.sign_key.clone();
     if let Some(more) = more {
         seal_to.extend(more.recipients.into_iter().map(|recipient| recipient.key));

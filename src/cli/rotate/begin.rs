@@ -178,9 +178,13 @@ impl Begin<'_> {
         for value in values {
             let Turning { path, rotator, .. } = value;
             let places = self.accounts.places(rotator, path)?;
+            let by = match rotator.strip_prefix("by-") {
+                Some(_) => rotator.clone(),
+                None => format!("by {rotator}"),
+            };
             ui.say(&match &value.like {
-                None => format!("{path}, by {rotator}"),
-                Some(like) => format!("{path}, which has the same value as {like}, by {rotator}"),
+                None => format!("{path}, {by}"),
+                Some(like) => format!("{path}, which has the same value as {like}, {by}"),
             });
             for place in places {
                 ui.say(&format!("    at {place}"));

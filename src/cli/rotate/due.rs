@@ -48,8 +48,8 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
     }
     for rotation in unfinished {
         let paths = rotation.paths().join(" ");
-        cx.ui
-            .line(&format!("{paths}\n  its rotation is not done"))?;
+        cx.ui.line(&paths)?;
+        cx.ui.line("  its rotation is not done")?;
         cx.ui.line(&format!(
             "  next: clws rotate --resume {paths}, or --undo in its place"
         ))?;

@@ -25,7 +25,7 @@ use crate::vault::Vault;
 /// found.
 #[derive(Args, Debug)]
 pub(crate) struct ScanArgs {
-    /// The folder or file; the vault's without one
+    /// The folder or file; without one the vault's repository, or its folder where that is in none
     path: Option<PathBuf>,
     /// Look through what is staged in git instead: for a hook before each commit
     #[arg(long, conflicts_with = "path")]
@@ -166,6 +166,8 @@ fn look(args: &ScanArgs, cx: &Context, looker: &Looker) -> Result<(Option<PathBu
     };
     let path = match &args.path {
         Some(path) => cx.world.folder().join(path),
+        // What leaks lies beside the vault more often than in it.
+        None if is_in_a_repository(&here) => Git::at(&cx.world, &here).root()?,
         None => here,
     };
     let is_file = std::fs::symlink_metadata(&path).is_ok_and(|about| about.is_file());
@@ -175,6 +177,13 @@ fn look(args: &ScanArgs, cx: &Context, looker: &Looker) -> Result<(Option<PathBu
     }
     let found = walk(looker, &Tree::open(&path)?, archives)?;
     Ok((Some(path), found))
+}
+
+/// Whether a folder lies in a git repository. Where it does, git's refusal to say its root is told: the folder
+/// alone would be taken for all.
+fn is_in_a_repository(folder: &Path) -> bool {
+    let full = folder.canonicalize();
+    full.is_ok_and(|full| full.ancestors().any(|above| above.join(".git").exists()))
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, Error> {

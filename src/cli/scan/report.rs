@@ -87,13 +87,18 @@ fn summary(cx: &Context, kept: &[Finding], told: &Told<'_>) {
     }
     if !secrets.plain.is_empty() {
         let plain = count(secrets.plain.len(), "secret");
+        let were = if secrets.plain.len() == 1 {
+            "was"
+        } else {
+            "were"
+        };
         cx.ui.say(&match cx.ui.is_verbose() {
             true => format!(
                 "not looked for, as they would turn up by accident: {}",
                 secrets.plain.join(", ")
             ),
             false => format!(
-                "{plain} would turn up by accident and were not looked for; `--verbose` names them"
+                "{plain} would turn up by accident and {were} not looked for; `--verbose` names them"
             ),
         });
     }

@@ -7,9 +7,10 @@ use clap::Args;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::ui::read_or_not;
 use crate::error::{Code, Error, Problem};
+use crate::exec::VariableName;
 use crate::fs::{FsError, Sync};
 use crate::name::{FilePath, SecretName, SecretPath};
-use crate::vault::{Demand, Past, PolicyKey, Reader, Vault, Vouched};
+use crate::vault::{Demand, Found, Past, PolicyKey, Reader, ValueType, Vault, Vouched};
 
 /// Print one secret to stdout
 ///
@@ -33,7 +34,10 @@ pub(crate) struct GetArgs {
 
 pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
     let path = &args.path;
-    let instead = format!("`clws exec {path} -- CMD` gives it to a program");
+    let instead = match cx.ui.is_for_agent() {
+        true => to_a_program(cx.vault().ok().as_ref(), path),
+        false => String::new(),
+    };
     cx.ui.demand_eyes(args.show.into(), &instead)?;
     let vault = cx.trusted_vault()?;
     if args.at.is_some() || args.unvouched {
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
     match &secret {
         SecretName::Value(document, name) => {
             let opened = reader.value(document, name)?;
-            refuse_no_print(opened.no_print, &secret)?;
+            refuse_no_print(opened.no_print, (&vault, &args.path), &secret)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }
@@ -55,7 +59,7 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
         SecretName::File(path) => {
             let mut opened = reader.open_file(path)?;
             let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
-            refuse_no_print(no_print, &secret)?;
+            refuse_no_print(no_print, (&vault, &args.path), &secret)?;
             write_out(&mut opened.reader, path)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
@@ -82,7 +86,7 @@ fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
     match &secret {
         SecretName::Value(document, name) => {
             let old = past.value(document, name, &openers, about)?;
-            refuse_no_print(old.opened.no_print, &secret)?;
+            refuse_no_print(old.opened.no_print, (vault, &args.path), &secret)?;
             tell(
                 cx,
                 &past,
@@ -95,7 +99,7 @@ fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
             let old = past.file(path, &openers, about)?;
             let mut opened = old.opened;
             let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
-            refuse_no_print(no_print, &secret)?;
+            refuse_no_print(no_print, (vault, &args.path), &secret)?;
             tell(cx, &past, &secret, (&old.signer, &old.vouched, opened.rev));
             write_out(&mut opened.reader, path)
         }
@@ -127,16 +131,38 @@ fn write_out(reader: &mut dyn std::io::Read, path: &FilePath) -> Result<(), Erro
     Ok(read_or_not(copied).map_err(fail())?)
 }
 
+/// How a program gets what is not shown: in a variable, or in a file where no variable takes it.
+fn to_a_program(vault: Option<&Vault>, path: &SecretPath) -> String {
+    let is_variable = vault.is_none_or(|vault| match vault.find(path) {
+        Ok(Found::Value(document, name)) => {
+            let kind = vault.type_of(&document, &name).unwrap_or_default();
+            let is_plain = !matches!(kind, Some(ValueType::Array | ValueType::Table));
+            is_plain && name.as_str().parse::<VariableName>().is_ok()
+        }
+        Ok(Found::File(_)) => false,
+        _ => true,
+    });
+    match is_variable {
+        true => format!("`clws exec {path} -- CMD` gives it to a program"),
+        false => format!(
+            "`clws exec --file FILE={path} -- CMD` gives it to a program, as a file whose path is in FILE"
+        ),
+    }
+}
+
 /// A policy may say that a value is for programs and not for eyes.
-fn refuse_no_print(no_print: bool, secret: &SecretName) -> Result<(), Error> {
+fn refuse_no_print(
+    no_print: bool,
+    (vault, path): (&Vault, &SecretPath),
+    secret: &SecretName,
+) -> Result<(), Error> {
     if !no_print {
         return Ok(());
     }
-    let path = secret.ruled_path();
     Err(
         Problem::new(Code::Denied, format!("`{secret}` is not to be printed"))
             .note("its policy says no_print")
-            .hint(format!("`clws exec {path} -- CMD` gives it to a program"))
+            .hint(to_a_program(Some(vault), path))
             .into(),
     )
 }

@@ -98,6 +98,10 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                 Some(kind) => kind,
                 None => same_type(&vault, (document, name), &plain)?,
             };
+            // What should have given it may have failed: the shell does not tell.
+            if plain.with(|bytes| bytes.is_empty()) {
+                cx.ui.say("note: the value is empty");
+            }
             if args.from_file.is_none() && plain.with(|bytes| bytes.ends_with(b"\n")) {
                 cx.ui.say(
                     "note: the value ends in a newline, which is kept; `printf %s` sends none",

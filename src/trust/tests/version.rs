@@ -186,7 +186,7 @@ fn what_is_lacking_is_said_in_words() {
     let more = next(&two, 1, &[ADA, BEN, ("eve", 5), ("fay", 4)]);
     assert_eq!(
         said(&more, &[ADA, BEN]),
-        "eve with the new key and fay, who is new,"
+        "eve with the new key and fay, who is new"
     );
     let more = signed(&more, &[ADA, BEN, ("eve", 5)]);
     let lacking = more.lacking(&two);
