@@ -114,6 +114,36 @@ pub fn merge(
     Ok(joined.merged)
 }
 
+/// Whether a text reads as this document from end to end, so that nothing is left to be joined in it.
+#[must_use]
+pub fn reads(path: &DocumentPath, text: &[u8]) -> bool {
+    let document = Document::parse(text, path, &[0; 32]);
+    document.is_ok_and(|document| document.lines().all().is_ok() && document.records().is_ok())
+}
+
+/// What `text` has and none of `others` does: what was written there since they were. Values are called by
+/// their names, other tables by their headers. A text that does not read has nothing.
+#[must_use]
+pub fn has_alone(path: &DocumentPath, text: &[u8], others: [&[u8]; 3]) -> Vec<String> {
+    let parse = |text| Document::parse(text, path, &[0; 32]).ok();
+    let Some(document) = parse(text) else {
+        return Vec::new();
+    };
+    let others: Vec<Document<'_>> = others.into_iter().filter_map(parse).collect();
+    let others: Vec<_> = others.iter().map(|other| tables(other.lines())).collect();
+    let alone = tables(document.lines()).into_iter().filter(|(key, text)| {
+        let is_same = |other: &BTreeMap<Key<'_>, &str>| other.get(key) == Some(text);
+        !others.iter().any(is_same)
+    });
+    alone
+        .map(|((_, kind, name), _)| match (kind, name) {
+            ("secret", Some(name)) => format!("{path}/{name}"),
+            (kind, Some(name)) => format!("[{kind}.{name}]"),
+            (kind, None) => format!("[{kind}]"),
+        })
+        .collect()
+}
+
 /// Two whole texts that cannot be joined, between conflict markers.
 #[must_use]
 pub fn side_by_side(ours: &str, theirs: &str, marker: usize) -> String {
