@@ -264,6 +264,70 @@ fn what_was_done_since_a_join_is_not_joined_away() {
 }
 
 #[test]
+fn of_two_policies_of_a_document_the_one_that_is_left_is_named() {
+    for driver in [true, false] {
+        let lab = if driver { installed() } else { lab() };
+        let policy = |who: &'static str, words: &'static str| {
+            move |lab: &Lab| {
+                lab.clws(&format!("secret policy dev/web {words}"))
+                    .by(who)
+                    .succeeds();
+            }
+        };
+        let done = merged(
+            &lab,
+            ("ada", &policy("ada", "--owner ada")),
+            ("ben", &policy("ben", "--rotate-every 30d")),
+        );
+        assert_eq!(done.status.success(), driver, "{}", said(&done));
+        let told = match driver {
+            true => said(&done),
+            false => lab.clws("merge").succeeds().err,
+        };
+        let shown = lab.clws("secret policy dev/web").succeeds().text();
+        let (taken, left, lost) = match shown.contains("owner") {
+            true => ("ada", "ben", "rotate_every"),
+            false => ("ben", "ada", "owner"),
+        };
+        let note = format!(
+            "dev/web: its policy is that of number 2 by {taken}, without what number 2 by {left} says of {lost}"
+        );
+        assert!(told.contains(&note), "{told}");
+        lab.clws("check --full").succeeds();
+    }
+}
+
+#[test]
+fn a_record_of_a_document_that_nobody_signed_does_not_win() {
+    for driver in [true, false] {
+        let lab = if driver { installed() } else { lab() };
+        if driver {
+            std::fs::remove_file(lab.vault().join(".git/hooks/pre-commit")).unwrap();
+        }
+        let forged = |lab: &Lab| {
+            let file = lab.vault().join("secrets/dev/web.toml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, text.replacen("\nseq = 1\n", "\nseq = 7\n", 1)).unwrap();
+        };
+        let policy = |lab: &Lab| {
+            lab.clws("secret policy dev/web --owner ada").succeeds();
+        };
+        let done = merged(&lab, ("ada", &policy), ("mallory", &forged));
+        assert_eq!(done.status.success(), driver, "{}", said(&done));
+        let told = match driver {
+            true => said(&done),
+            false => lab.clws("merge").succeeds().err,
+        };
+        let note = "dev/web: its own record is what ada signed; the other side's is signed by nobody who may write it";
+        assert!(told.contains(note), "{told}");
+        reads(&lab, "BASE", "begin");
+        let shown = lab.clws("secret policy dev/web").succeeds().text();
+        assert!(shown.contains("owner"), "{shown}");
+        lab.clws("check --full").succeeds();
+    }
+}
+
+#[test]
 fn a_new_key_on_one_side_and_values_and_a_reader_on_the_other() {
     for rekeyed_here in [true, false] {
         let lab = installed();
