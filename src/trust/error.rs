@@ -20,7 +20,7 @@ pub enum TrustError {
     #[error("{} is no vault: it has no recipients/trust/1.toml", .0.display())]
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
-    Gap(u64),
+    Gap(u64, Option<u64>),
     #[error("the vault in {} is another one", .0.display())]
     OtherVault(PathBuf),
     #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
@@ -123,7 +123,16 @@ impl Explain for TrustError {
             Self::BehindBody { .. } | Self::DoesNotFollow { .. } => vec![
                 "`git log -- recipients/trust` shows who brought it; put the folder back with git".into(),
             ],
-            Self::Gap(_) | Self::NotJoined(_) => vec!["check out the whole of recipients/trust/".into()],
+            Self::Gap(_, Some(above)) => vec![
+                "check out the whole of recipients/trust/".into(),
+                format!(
+                    "if nobody signed so many: `git log -- recipients/trust/{above}.toml` shows who brought \
+                     that one; `rm recipients/trust/{above}.toml`"
+                ),
+            ],
+            Self::Gap(_, None) | Self::NotJoined(_) => {
+                vec!["check out the whole of recipients/trust/".into()]
+            }
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
                 path.display()
