@@ -14,6 +14,7 @@ use crate::lines::MAX_FILE;
 use crate::merge::{Merged, Take, has_alone, merge, reads, side_by_side, sidecar};
 use crate::name::{DocumentPath, FilePath};
 use crate::text::{clean_line, list};
+use crate::trust::{PROPOSAL_FOLDER, SETTINGS_FILE};
 use crate::vault::{Sidecar, Vault};
 
 /// Join what two branches made of secrets, after a conflict of git
@@ -172,11 +173,10 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     }
     journal.end();
     for file in &left {
-        let next = match file.strip_prefix("recipients/") {
-            Some(_) => "`clws trust merge REV` joins the rules, REV being the other branch",
-            None => "a person has to decide",
-        };
-        cx.ui.warn(&format!("{file} is still in conflict: {next}"));
+        cx.ui.warn(&format!(
+            "{file} is still in conflict: {}",
+            way_out(file, sides)
+        ));
     }
     for file in &already {
         cx.ui
@@ -194,6 +194,24 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     } else {
         Code::Conflict.into()
     })
+}
+
+/// What joins a file that this command does not.
+fn way_out(file: &str, sides: Sides) -> String {
+    let is_rules = file == SETTINGS_FILE || file.starts_with("recipients/");
+    if file.starts_with(PROPOSAL_FOLDER) {
+        format!(
+            "there is one proposal at a time: `rm -r {PROPOSAL_FOLDER}` gives both up; then \
+             `git checkout HEAD -- {PROPOSAL_FOLDER}` takes one side's, or `{}` in the place of `HEAD` the other's",
+            sides.theirs
+        )
+    } else if is_rules && sides.is_rebase() {
+        "in a rebase rules are not joined: `git rebase --abort`, then `git merge BRANCH`".to_owned()
+    } else if is_rules {
+        "`clws trust merge REV` joins the rules, REV being the other branch".to_owned()
+    } else {
+        "a person has to decide".to_owned()
+    }
 }
 
 /// The contents of a file on both sides of a merge, as git's index would list them in a conflict.

@@ -364,3 +364,81 @@ fn the_longer_branch_takes_the_shorter_one_in() {
     assert!(git(&lab.vault(), &["merge", "-q", "other"]));
     lab.clws("check").succeeds();
 }
+
+#[test]
+fn a_rebase_is_no_place_to_join_rules_in() {
+    let (lab, other) = lab(1);
+    let by_ben = |words: &str| -> Run<'_> { lab.clws(words).by("ben").folder(&other) };
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access grant cleo shared --read --yes").succeeds();
+    commit(&other);
+    assert!(!git(&other, &["rebase", "-q", "main"]));
+    // What lies between markers is another version for nobody.
+    let refused = by_ben("secret set dev/web/TOKEN").stdin(b"x").exits(16);
+    assert!(
+        refused.err.contains("a merge conflict is not resolved"),
+        "{}",
+        refused.err
+    );
+    for words in ["merge", "trust merge REBASE_HEAD", "trust merge main"] {
+        let refused = by_ben(words).exits(16);
+        assert!(
+            refused
+                .err
+                .contains("`git rebase --abort`, then `git merge BRANCH`"),
+            "{words}: {}",
+            refused.err
+        );
+    }
+    // As it says.
+    assert!(git(&other, &["rebase", "--abort"]));
+    merge(&other, "main");
+    by_ben("trust merge main --yes").succeeds();
+    commit(&other);
+    by_ben("check").succeeds();
+}
+
+#[test]
+fn of_two_proposals_one_is_taken_up_again() {
+    let (lab, other) = lab(2);
+    let by_ben = |words: &str| -> Run<'_> { lab.clws(words).by("ben").folder(&other) };
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access grant cleo shared --read --yes").succeeds();
+    commit(&other);
+    assert!(!git(&other, &["merge", "-q", "main"]));
+    let refused = by_ben("merge").exits(16);
+    for said in [
+        "`rm -r recipients/trust/proposal` gives both up",
+        "`git checkout HEAD -- recipients/trust/proposal` takes one side's, or `MERGE_HEAD`",
+    ] {
+        assert!(refused.err.contains(said), "{said}: {}", refused.err);
+    }
+    std::fs::remove_dir_all(other.join("recipients/trust/proposal")).unwrap();
+    let theirs = ["checkout", "MERGE_HEAD", "--", "recipients/trust/proposal"];
+    assert!(git(&other, &theirs));
+    let signed = by_ben("trust sign --yes").succeeds();
+    assert!(
+        signed.err.contains("cleo may read `test`"),
+        "{}",
+        signed.err
+    );
+    commit(&other);
+    by_ben("check").succeeds();
+}
+
+#[test]
+fn a_version_that_nobody_made_is_named() {
+    let (lab, _) = lab(1);
+    let stray = lab.vault().join("recipients/trust/99.toml");
+    std::fs::write(&stray, "planted\n").unwrap();
+    let refused = lab.clws("secret get dev/web/TOKEN").exits(13);
+    assert!(
+        refused.err.contains("`rm recipients/trust/99.toml`"),
+        "{}",
+        refused.err
+    );
+    std::fs::remove_file(stray).unwrap();
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+}
