@@ -182,7 +182,7 @@ fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Acce
     // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
     // the rules count already.
     match Lock::try_take(&pins.lock_file(), "accepting newer rules")? {
-        Some(_held) => take(pins, chain, &files),
+        Some(_held) => take(tree, pins, chain, &files),
         None => Accepted::of_files(files, newest),
     }
 }
@@ -230,7 +230,7 @@ pub(super) fn first_use(
     }
     let files = signed_files(tree, &before)?;
     let _lock = Lock::take(&pins.lock_file(), "a first use")?;
-    let accepted = take(&pins, &chain, &files)?;
+    let accepted = take(tree, &pins, &chain, &files)?;
     Ok(Trust {
         vault,
         standing: Standing::Current,
@@ -242,10 +242,12 @@ pub(super) fn first_use(
 
 /// Moves the pin, with a copy of the rules that the version signed. The caller holds the lock.
 fn take(
+    tree: &Tree,
     pins: &Pins,
     chain: &[Step],
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Accepted, TrustError> {
+    pins.keep_versions(tree, chain)?;
     pins.accept(chain, files)?;
     pins.accepted(chain.len())
 }
@@ -344,11 +346,7 @@ impl Trust {
         match self.standing {
             Standing::Current => {}
             Standing::Older => {
-                let here = newest_number(tree)?;
-                return Err(TrustError::Older {
-                    here,
-                    accepted: self.accepted.number(),
-                });
+                return Err(self.older(tree)?);
             }
             Standing::Sibling => {
                 return Err(self.sibling(tree)?);

@@ -62,7 +62,12 @@ pub enum TrustError {
     #[error("the rules of this vault were changed meanwhile")]
     Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
-    Older { here: u64, accepted: u64 },
+    Older {
+        here: u64,
+        accepted: u64,
+        /// Whether this machine can put the accepted one back.
+        kept: bool,
+    },
 }
 
 impl Explain for TrustError {
@@ -115,6 +120,7 @@ impl Explain for TrustError {
             Self::Sibling { .. } => vec![
                 "`clws trust diff` shows how they differ".into(),
                 "if both are meant, an administrator joins them with `clws trust merge REV`".into(),
+                "if the accepted one was given up, that leads on too: what it changed is taken back afterwards".into(),
             ],
             Self::OtherVault(_) => vec!["name another branch of this vault".into()],
             Self::NotExpected { .. } => {
@@ -148,7 +154,17 @@ impl Explain for TrustError {
                 "or give it up: `rm -r recipients/trust/proposal`".into(),
             ],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
-            Self::Older { .. } => vec![MERGE.into()],
+            Self::Older { kept, .. } => vec![
+                MERGE.into(),
+                match kept {
+                    true => "if no branch has it any more: `clws trust accept` puts it back into the tree",
+                    false => {
+                        "if no branch has it any more, out of a commit that had it: `git checkout REV -- \
+                         recipients clws.toml`"
+                    }
+                }
+                .into(),
+            ],
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }

@@ -157,7 +157,8 @@ fn a_machine_steps_on_through_versions_that_follow() {
             error,
             TrustError::Older {
                 here: 2,
-                accepted: 3
+                accepted: 3,
+                kept: true
             }
         ),
         "{error:?}"
