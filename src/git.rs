@@ -77,6 +77,14 @@ pub struct Sides {
     pub theirs: &'static str,
 }
 
+impl Sides {
+    /// Whether they are those of a rebase, which has no commit that joins both.
+    #[must_use]
+    pub fn is_rebase(self) -> bool {
+        self.theirs == "REBASE_HEAD"
+    }
+}
+
 impl Git {
     /// The repository around `folder`; whether there is one shows at the first question.
     #[must_use]

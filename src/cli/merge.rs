@@ -11,9 +11,10 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::{Edit, FsError, Journal, Lock, New, Sync};
 use crate::git::{Git, Sides};
 use crate::lines::MAX_FILE;
-use crate::merge::{Merged, Take, merge, side_by_side, sidecar};
+use crate::merge::{Merged, Take, has_alone, merge, reads, side_by_side, sidecar};
 use crate::name::{DocumentPath, FilePath};
 use crate::text::{clean_line, list};
+use crate::trust::{PROPOSAL_FOLDER, SETTINGS_FILE};
 use crate::vault::{Sidecar, Vault};
 
 /// Join what two branches made of secrets, after a conflict of git
@@ -24,8 +25,8 @@ use crate::vault::{Sidecar, Vault};
 /// signed, and `git add` is yours.
 #[derive(Args, Debug)]
 pub(crate) struct MergeArgs {
-    /// Files below `secrets/`, from the vault's folder; all that are in conflict without any. One that
-    /// is not in conflict is joined anew from the two sides of the merge
+    /// Files below `secrets/`, from the vault's folder; all that are in conflict without any, but for
+    /// those that are joined already. One that is named is joined anew from the two sides of the merge
     paths: Vec<String>,
     /// As git's merge driver: join three files into OURS, and leave what both sides gave in conflict
     #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], requires = "path", conflicts_with = "paths")]
@@ -132,11 +133,12 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         }
     }
     let (mut edits, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut already, mut lost) = (Vec::new(), Vec::new());
     let pins = &vault.trust().pins;
     let _lock = Lock::take(&pins.lock_file(), "merge")?;
     let journal = Journal::at(pins.journal_file());
     journal.begin(vault.tree())?;
-    for (file, stages) in &unmerged {
+    for file in unmerged.keys() {
         if !only.is_empty() && !only.contains(file) {
             continue;
         }
@@ -144,35 +146,47 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         if file.ends_with(".age") && unmerged.contains_key(&format!("{file}.toml")) {
             continue;
         }
-        match resolved(cx, &vault, (&git, sides), file, &unmerged) {
-            Ok(Some(more)) => {
+        match resolved(cx, &vault, (&git, sides), (file, only), &unmerged) {
+            Ok(Outcome::NoSecret) => left.push(file),
+            Ok(Outcome::Already) => already.push(file),
+            Ok(Outcome::Joined { edits: more, alone }) => {
                 edits.extend(more);
+                lost.extend(alone);
                 done.push(file.clone());
             }
-            Ok(None) => left.push((file, stages.len())),
             Err(error) => {
                 cx.ui.error(&error);
-                left.push((file, stages.len()));
+                left.push(file);
             }
         }
+    }
+    if !lost.is_empty() {
+        cx.ui.tell(&format!(
+            "neither side of the merge has {} as it lies here",
+            list(&lost)
+        ));
+        cx.ui.confirm("join anew, without that?")?;
     }
     if !edits.is_empty() {
         vault.record_use("merge", &done, Sync::Disk)?;
         journal.commit(vault.tree(), &cx.world, edits)?;
     }
     journal.end();
-    for (file, _) in &left {
-        let next = match file.strip_prefix("recipients/") {
-            Some(_) => "`clws trust merge REV` joins the rules, REV being the other branch",
-            None => "a person has to decide",
-        };
-        cx.ui.warn(&format!("{file} is still in conflict: {next}"));
+    for file in &left {
+        cx.ui.warn(&format!(
+            "{file} is still in conflict: {}",
+            way_out(file, sides)
+        ));
+    }
+    for file in &already {
+        cx.ui
+            .say(&format!("{file} is joined already: `git add {file}`"));
     }
     if !done.is_empty() {
         cx.ui.say(&format!("joined {}", list(&done)));
         cx.ui
             .say("next: `clws check`, then `git add` and `git commit`");
-    } else if left.is_empty() {
+    } else if left.is_empty() && already.is_empty() {
         cx.ui.say("nothing is in conflict");
     }
     Ok(if left.is_empty() {
@@ -180,6 +194,24 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     } else {
         Code::Conflict.into()
     })
+}
+
+/// What joins a file that this command does not.
+fn way_out(file: &str, sides: Sides) -> String {
+    let is_rules = file == SETTINGS_FILE || file.starts_with("recipients/");
+    if file.starts_with(PROPOSAL_FOLDER) {
+        format!(
+            "there is one proposal at a time: `rm -r {PROPOSAL_FOLDER}` gives both up; then \
+             `git checkout HEAD -- {PROPOSAL_FOLDER}` takes one side's, or `{}` in the place of `HEAD` the other's",
+            sides.theirs
+        )
+    } else if is_rules && sides.is_rebase() {
+        "in a rebase rules are not joined: `git rebase --abort`, then `git merge BRANCH`".to_owned()
+    } else if is_rules {
+        "`clws trust merge REV` joins the rules, REV being the other branch".to_owned()
+    } else {
+        "a person has to decide".to_owned()
+    }
 }
 
 /// The contents of a file on both sides of a merge, as git's index would list them in a conflict.
@@ -197,16 +229,31 @@ fn stages(git: &Git, file: &str) -> Result<BTreeMap<u8, String>, Error> {
     Err(Problem::new(Code::NotFound, missing).into())
 }
 
-/// What one file in conflict becomes; none if it is no secret.
+/// What becomes of one file.
+enum Outcome {
+    /// It is no secret.
+    NoSecret,
+    /// Somebody joined it, and may have gone on from there: git calls it in conflict until `git add`.
+    Already,
+    /// It is joined.
+    Joined {
+        /// What is written.
+        edits: Vec<Edit>,
+        /// What the working tree has there, and nothing else.
+        alone: Vec<String>,
+    },
+}
+
+/// What one file in conflict becomes, or one of those that were named.
 fn resolved(
     cx: &Context,
     vault: &Vault,
     (git, sides): (&Git, Sides),
-    file: &str,
+    (file, named): (&str, &[String]),
     unmerged: &BTreeMap<String, BTreeMap<u8, String>>,
-) -> Result<Option<Vec<Edit>>, Error> {
+) -> Result<Outcome, Error> {
     let Some(name) = file.strip_prefix("secrets/") else {
-        return Ok(None);
+        return Ok(Outcome::NoSecret);
     };
     let mut objects = git.objects()?;
     let mut stage = |file: &str, number: u8, most: usize| -> Result<Option<Vec<u8>>, Error> {
@@ -221,9 +268,16 @@ fn resolved(
         stage(file, 3, MAX_FILE)?,
     );
     let old = vault.tree().read(file, MAX_FILE)?;
+    // A side that lies there whole is what git left there, or what is had back from git.
+    let is_new = old.is_some() && old != ours && old != theirs;
     let edit = |file: &str, old: Option<&[u8]>, new: Vec<u8>| Edit::of(file, old, New::Bytes(new));
     if let Some(name) = name.strip_suffix(".age.toml") {
         let path = name.parse::<FilePath>()?;
+        let reads = |bytes: &Vec<u8>| Sidecar::parse(bytes, &path).is_ok();
+        let is_joined = is_new && old.as_ref().is_some_and(reads);
+        if is_joined && named.is_empty() {
+            return Ok(Outcome::Already);
+        }
         let rights = vault.rights(path.as_str())?;
         let mark = |bytes: &Option<Vec<u8>>| {
             let sidecar = Sidecar::parse(bytes.as_deref()?, &path).ok()?;
@@ -249,6 +303,8 @@ fn resolved(
             mark.rev
         ));
         let text = sidecar(&path, &text, base.as_deref(), left.as_deref())?;
+        let is_other = is_joined && old.as_deref() != Some(text.as_bytes());
+        let alone = is_other.then(|| path.to_string()).into_iter().collect();
         let mut edits = vec![edit(file, old.as_deref(), text.into_bytes())];
         let age = path.to_file();
         if unmerged.contains_key(&age) {
@@ -259,10 +315,10 @@ fn resolved(
                 None => Edit::of(age, was.as_deref(), New::Gone),
             });
         }
-        return Ok(Some(edits));
+        return Ok(Outcome::Joined { edits, alone });
     }
     let Some(path) = name.strip_suffix(".toml") else {
-        return Ok(None);
+        return Ok(Outcome::NoSecret);
     };
     let path = path.parse::<DocumentPath>()?;
     let (Some(ours), Some(theirs)) = (ours, theirs) else {
@@ -275,6 +331,10 @@ fn resolved(
         ))
         .into());
     };
+    let is_joined = is_new && old.as_ref().is_some_and(|text| reads(&path, text));
+    if is_joined && named.is_empty() {
+        return Ok(Outcome::Already);
+    }
     let merged = merge(
         Some(vault),
         &path,
@@ -293,9 +353,11 @@ fn resolved(
         )
         .into());
     }
-    Ok(Some(vec![edit(
-        file,
-        old.as_deref(),
-        merged.text.into_bytes(),
-    )]))
+    let text = merged.text.into_bytes();
+    let alone = match &old {
+        Some(old) if is_joined => has_alone(&path, old, [&ours, &theirs, &text]),
+        _ => Vec::new(),
+    };
+    let edits = vec![edit(file, old.as_deref(), text)];
+    Ok(Outcome::Joined { edits, alone })
 }

@@ -266,7 +266,7 @@ pub fn last_version(vault: &Vault) -> Result<Version, Error> {
     // From an old branch a second version would be signed beside one that others have accepted.
     let (here, accepted) = (newest_number(vault.tree())?, trust.accepted.number());
     if here < accepted {
-        return Err(TrustError::Older { here, accepted }.into());
+        return Err(trust.older(vault.tree())?.into());
     }
     Ok(read_version(vault.tree(), here)?)
 }

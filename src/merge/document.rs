@@ -8,8 +8,9 @@ use crate::error::{Code, Error, Problem};
 use crate::git::Sides;
 use crate::lines;
 use crate::name::{DocumentPath, ValueName};
+use crate::text::list;
 use crate::trust::RecordMark;
-use crate::vault::{Document, Head, Record, Vault};
+use crate::vault::{Document, Head, PolicyKey, Record, Vault};
 
 /// What happens where both sides gave a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,7 +49,7 @@ pub fn merge(
     let base = base.and_then(|bytes| Document::parse(bytes, path, &id).ok());
     let ours = Document::parse(ours, path, &id)?;
     let theirs = Document::parse(theirs, path, &id)?;
-    let head = head(path, base.as_ref(), (&ours, &theirs), take)?;
+    let (head, note) = head(vault, path, base.as_ref(), (&ours, &theirs), take)?;
     let empty = BTreeMap::new();
     let base_tables = base.as_ref().map(|base| tables(base.lines()));
     let (a, b, c) = (
@@ -66,14 +67,11 @@ pub fn merge(
         merged: Merged {
             text: String::new(),
             conflicts: Vec::new(),
-            notes: Vec::new(),
+            notes: note.into_iter().collect(),
         },
     };
     let is_rekeyed = ours.head.key_id != theirs.head.key_id;
-    let (kept, other) = match head {
-        Side::Ours => (&b, &c),
-        Side::Theirs => (&c, &b),
-    };
+    let (kept, other) = head.of(&b, &c);
     let mut blocks = Vec::new();
     for key in keys([a, &b, &c]) {
         let (_, kind, name) = key;
@@ -114,6 +112,36 @@ pub fn merge(
     Ok(joined.merged)
 }
 
+/// Whether a text reads as this document from end to end, so that nothing is left to be joined in it.
+#[must_use]
+pub fn reads(path: &DocumentPath, text: &[u8]) -> bool {
+    let document = Document::parse(text, path, &[0; 32]);
+    document.is_ok_and(|document| document.lines().all().is_ok() && document.records().is_ok())
+}
+
+/// What `text` has and none of `others` does: what was written there since they were. Values are called by
+/// their names, other tables by their headers. A text that does not read has nothing.
+#[must_use]
+pub fn has_alone(path: &DocumentPath, text: &[u8], others: [&[u8]; 3]) -> Vec<String> {
+    let parse = |text| Document::parse(text, path, &[0; 32]).ok();
+    let Some(document) = parse(text) else {
+        return Vec::new();
+    };
+    let others: Vec<Document<'_>> = others.into_iter().filter_map(parse).collect();
+    let others: Vec<_> = others.iter().map(|other| tables(other.lines())).collect();
+    let alone = tables(document.lines()).into_iter().filter(|(key, text)| {
+        let is_same = |other: &BTreeMap<Key<'_>, &str>| other.get(key) == Some(text);
+        !others.iter().any(is_same)
+    });
+    alone
+        .map(|((_, kind, name), _)| match (kind, name) {
+            ("secret", Some(name)) => format!("{path}/{name}"),
+            (kind, Some(name)) => format!("[{kind}.{name}]"),
+            (kind, None) => format!("[{kind}]"),
+        })
+        .collect()
+}
+
 /// Two whole texts that cannot be joined, between conflict markers.
 #[must_use]
 pub fn side_by_side(ours: &str, theirs: &str, marker: usize) -> String {
@@ -135,13 +163,24 @@ enum Side {
     Theirs,
 }
 
-/// Whose own record, keys and wraps the joined document has.
+impl Side {
+    /// What is taken of two, and what is left.
+    fn of<T>(self, ours: T, theirs: T) -> (T, T) {
+        match self {
+            Self::Ours => (ours, theirs),
+            Self::Theirs => (theirs, ours),
+        }
+    }
+}
+
+/// Whose own record, keys and wraps the joined document has, and what a person should know of the other's.
 fn head(
+    vault: Option<&Vault>,
     path: &DocumentPath,
     base: Option<&Document<'_>>,
     (ours, theirs): (&Document<'_>, &Document<'_>),
     take: Take,
-) -> Result<Side, Problem> {
+) -> Result<(Side, Option<String>), Problem> {
     let (a, b, c) = (base.map(|base| &base.head), &ours.head, &theirs.head);
     if b.id != c.id {
         return Err(cannot(
@@ -152,11 +191,45 @@ fn head(
         ));
     }
     if b == c || a == Some(c) {
-        return Ok(Side::Ours);
+        return Ok((Side::Ours, None));
     }
     if a == Some(b) {
-        return Ok(Side::Theirs);
+        return Ok((Side::Theirs, None));
     }
+    let Some(vault) = vault else {
+        let both = format!("both sides changed the own record of `{path}`");
+        return Err(Problem::new(Code::Conflict, both)
+            .note("without rules nobody can tell which of them counts")
+            .hint("once the rules are joined: `clws merge`"));
+    };
+    let rights = vault.rights(path.as_str());
+    let counts = |document| {
+        let rights = rights.as_ref();
+        rights.is_ok_and(|rights| vault.judge_head(document, rights, None).is_ok())
+    };
+    let side = match (counts(ours), counts(theirs)) {
+        (true, false) => Side::Ours,
+        (false, true) => Side::Theirs,
+        _ => {
+            let side = newer_head(path, a, (b, c), take)?;
+            return Ok((side, lost_policy(path, a, side.of(b, c))));
+        }
+    };
+    let (taken, _) = side.of(b, c);
+    let note = format!(
+        "{path}: its own record is what {} signed; the other side's is signed by nobody who may write it",
+        taken.signed.party
+    );
+    Ok((side, Some(note)))
+}
+
+/// Which of two records of a document counts, if a writer signed both or none.
+fn newer_head(
+    path: &DocumentPath,
+    a: Option<&Head>,
+    (b, c): (&Head, &Head),
+    take: Take,
+) -> Result<Side, Problem> {
     if b.key_id == c.key_id {
         let order = (b.seq, b.signed.to_string()).cmp(&(c.seq, c.signed.to_string()));
         return Ok(match order {
@@ -171,6 +244,30 @@ fn head(
         Some(key_id) if key_id == c.key_id && b.seq >= c.seq => Ok(Side::Ours),
         _ => Err(cannot(path, (b, c), take, "each side changed its data key")),
     }
+}
+
+/// What the side that is not taken says by itself of the document's policy.
+fn lost_policy(
+    path: &DocumentPath,
+    base: Option<&Head>,
+    (taken, left): (&Head, &Head),
+) -> Option<String> {
+    let lost = PolicyKey::ALL.into_iter().filter(|key| {
+        let said = left.policy.value(*key);
+        said != taken.policy.value(*key) && base.is_none_or(|base| base.policy.value(*key) != said)
+    });
+    let lost: Vec<&str> = lost.map(PolicyKey::as_str).collect();
+    (!lost.is_empty()).then(|| {
+        format!(
+            "{path}: its policy is that of number {} by {}, without what number {} by {} says of {}; look at \
+             `clws secret policy {path}`",
+            taken.seq,
+            taken.signed.party,
+            left.seq,
+            left.signed.party,
+            list(&lost)
+        )
+    })
 }
 
 /// The side with the greater number, so that no machine calls it older; what the other has alone; and a

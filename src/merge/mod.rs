@@ -10,5 +10,5 @@ mod document;
 mod file;
 mod tables;
 
-pub use document::{Merged, Take, merge, side_by_side};
+pub use document::{Merged, Take, has_alone, merge, reads, side_by_side};
 pub use file::sidecar;

@@ -8,6 +8,7 @@ use super::{
     Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
 };
 use crate::crypto::{from_hex, hex};
+use crate::error::{Code, Explain as _};
 use crate::fs::{EntryKind, Files, Lock, Tree};
 use crate::name::PartyName;
 use crate::world::World;
@@ -74,12 +75,8 @@ pub struct Trust {
 /// # Errors
 /// [`TrustError::NoVault`] if there is none, [`TrustError::Fs`].
 pub fn newest_number(tree: &dyn Files) -> Result<u64, TrustError> {
-    tree.entries("recipients/trust")?
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::File)
-        .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
-        .max()
-        .ok_or_else(|| TrustError::NoVault(tree.place().to_owned()))
+    let newest = numbers(tree)?.into_iter().max();
+    newest.ok_or_else(|| TrustError::NoVault(tree.place().to_owned()))
 }
 
 /// Reads one version from the tree, unchecked.
@@ -91,13 +88,27 @@ pub fn read_version(tree: &dyn Files, number: u64) -> Result<Version, TrustError
     if version.number == number {
         Ok(version)
     } else {
-        Err(TrustError::Gap(number))
+        Err(TrustError::Gap(number, None))
     }
 }
 
 fn read_bytes(tree: &dyn Files, number: u64) -> Result<Vec<u8>, TrustError> {
-    tree.read(&version_file(number), MAX_TRUST)?
-        .ok_or(TrustError::Gap(number))
+    match tree.read(&version_file(number), MAX_TRUST)? {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let above = numbers(tree)?.into_iter().filter(|above| *above > number);
+            Err(TrustError::Gap(number, above.min()))
+        }
+    }
+}
+
+/// The numbers of the versions that lie in the tree.
+fn numbers(tree: &dyn Files) -> Result<Vec<u64>, TrustError> {
+    let entries = tree.entries("recipients/trust")?.into_iter();
+    let files = entries.filter(|entry| entry.kind == EntryKind::File);
+    Ok(files
+        .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
+        .collect())
 }
 
 /// Finds out which rules count, and accepts newer ones that follow from them.
@@ -171,7 +182,7 @@ fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Acce
     // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
     // the rules count already.
     match Lock::try_take(&pins.lock_file(), "accepting newer rules")? {
-        Some(_held) => take(pins, chain, &files),
+        Some(_held) => take(tree, pins, chain, &files),
         None => Accepted::of_files(files, newest),
     }
 }
@@ -219,7 +230,7 @@ pub(super) fn first_use(
     }
     let files = signed_files(tree, &before)?;
     let _lock = Lock::take(&pins.lock_file(), "a first use")?;
-    let accepted = take(&pins, &chain, &files)?;
+    let accepted = take(tree, &pins, &chain, &files)?;
     Ok(Trust {
         vault,
         standing: Standing::Current,
@@ -231,10 +242,12 @@ pub(super) fn first_use(
 
 /// Moves the pin, with a copy of the rules that the version signed. The caller holds the lock.
 fn take(
+    tree: &Tree,
     pins: &Pins,
     chain: &[Step],
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Accepted, TrustError> {
+    pins.keep_versions(tree, chain)?;
     pins.accept(chain, files)?;
     pins.accepted(chain.len())
 }
@@ -256,9 +269,13 @@ impl Trust {
     /// The error that names the version which is another one here than was accepted.
     ///
     /// # Errors
-    /// [`TrustError`] if the tree cannot be read.
+    /// [`TrustError`] if the tree cannot be read, or git left that version in conflict.
     pub fn sibling(&self, tree: &Tree) -> Result<TrustError, TrustError> {
         let number = newest_number(tree)?.min(self.accepted.number());
+        match Version::parse(&read_bytes(tree, number)?) {
+            Err(conflict) if conflict.code() == Code::Conflict => return Err(conflict),
+            _ => {}
+        }
         Ok(TrustError::Sibling { number })
     }
 
@@ -329,11 +346,7 @@ impl Trust {
         match self.standing {
             Standing::Current => {}
             Standing::Older => {
-                let here = newest_number(tree)?;
-                return Err(TrustError::Older {
-                    here,
-                    accepted: self.accepted.number(),
-                });
+                return Err(self.older(tree)?);
             }
             Standing::Sibling => {
                 return Err(self.sibling(tree)?);

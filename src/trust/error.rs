@@ -20,7 +20,7 @@ pub enum TrustError {
     #[error("{} is no vault: it has no recipients/trust/1.toml", .0.display())]
     NoVault(PathBuf),
     #[error("trust version {0} is missing between versions that are there")]
-    Gap(u64),
+    Gap(u64, Option<u64>),
     #[error("the vault in {} is another one", .0.display())]
     OtherVault(PathBuf),
     #[error("the trust version {0}, which was joined, is not in recipients/trust/also/")]
@@ -62,7 +62,12 @@ pub enum TrustError {
     #[error("the rules of this vault were changed meanwhile")]
     Moved,
     #[error("trust version {here} here is older than {accepted}, which this machine accepted")]
-    Older { here: u64, accepted: u64 },
+    Older {
+        here: u64,
+        accepted: u64,
+        /// Whether this machine can put the accepted one back.
+        kept: bool,
+    },
 }
 
 impl Explain for TrustError {
@@ -115,6 +120,7 @@ impl Explain for TrustError {
             Self::Sibling { .. } => vec![
                 "`clws trust diff` shows how they differ".into(),
                 "if both are meant, an administrator joins them with `clws trust merge REV`".into(),
+                "if the accepted one was given up, that leads on too: what it changed is taken back afterwards".into(),
             ],
             Self::OtherVault(_) => vec!["name another branch of this vault".into()],
             Self::NotExpected { .. } => {
@@ -123,7 +129,16 @@ impl Explain for TrustError {
             Self::BehindBody { .. } | Self::DoesNotFollow { .. } => vec![
                 "`git log -- recipients/trust` shows who brought it; put the folder back with git".into(),
             ],
-            Self::Gap(_) | Self::NotJoined(_) => vec!["check out the whole of recipients/trust/".into()],
+            Self::Gap(_, Some(above)) => vec![
+                "check out the whole of recipients/trust/".into(),
+                format!(
+                    "if nobody signed so many: `git log -- recipients/trust/{above}.toml` shows who brought \
+                     that one; `rm recipients/trust/{above}.toml`"
+                ),
+            ],
+            Self::Gap(_, None) | Self::NotJoined(_) => {
+                vec!["check out the whole of recipients/trust/".into()]
+            }
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
                 path.display()
@@ -139,7 +154,17 @@ impl Explain for TrustError {
                 "or give it up: `rm -r recipients/trust/proposal`".into(),
             ],
             Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
-            Self::Older { .. } => vec![MERGE.into()],
+            Self::Older { kept, .. } => vec![
+                MERGE.into(),
+                match kept {
+                    true => "if no branch has it any more: `clws trust accept` puts it back into the tree",
+                    false => {
+                        "if no branch has it any more, out of a commit that had it: `git checkout REV -- \
+                         recipients clws.toml`"
+                    }
+                }
+                .into(),
+            ],
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }

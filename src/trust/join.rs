@@ -65,7 +65,7 @@ pub fn load_side(tree: &dyn Files, version: &mut Version) -> Result<Vec<[u8; 32]
     for number in 1..version.number.min(newest_number(tree)?.saturating_add(1)) {
         let bytes = tree.read(&version_file(number), MAX_TRUST)?;
         trunk.insert(
-            Version::body_hash(&bytes.ok_or(TrustError::Gap(number))?),
+            Version::body_hash(&bytes.ok_or(TrustError::Gap(number, None))?),
             number,
         );
     }
@@ -152,7 +152,7 @@ impl OtherBranch {
     ) -> Result<Self, TrustError> {
         let bytes = |tree: &dyn Files, number| {
             let bytes = tree.read(&version_file(number), MAX_TRUST)?;
-            bytes.ok_or(TrustError::Gap(number))
+            bytes.ok_or(TrustError::Gap(number, None))
         };
         let (here, there) = (newest_number(tree)?, newest_number(other)?);
         let mut common = here.min(there);
@@ -221,7 +221,7 @@ pub fn chain_to(
     let mut common = pinned.min(number);
     while common > 1 {
         let bytes = tree.read(&version_file(common), MAX_TRUST)?;
-        let hash = Version::body_hash(&bytes.ok_or(TrustError::Gap(common))?);
+        let hash = Version::body_hash(&bytes.ok_or(TrustError::Gap(common, None))?);
         let known = usize::try_from(common - 1)
             .ok()
             .and_then(|at| chain.get(at));

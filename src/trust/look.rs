@@ -16,7 +16,7 @@ use crate::world::World;
 pub fn look(tree: &Tree, world: &World) -> Result<Option<Trust>, TrustError> {
     let newest = newest_number(tree)?;
     let root = tree.read(&version_file(1), super::chain::MAX_TRUST)?;
-    let vault = Version::body_hash(&root.ok_or(TrustError::Gap(1))?);
+    let vault = Version::body_hash(&root.ok_or(TrustError::Gap(1, None))?);
     let pins = Pins::of(world, &vault)?;
     match pins.recall() {
         Err(_) => first_use(tree, vault, newest, pins, None).map(|trust| {

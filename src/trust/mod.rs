@@ -9,6 +9,7 @@ mod accepted;
 mod chain;
 mod error;
 mod join;
+mod kept;
 mod look;
 mod order;
 mod paths;

@@ -469,6 +469,7 @@ impl<'a> Change<'a> {
             staged?.commit()?;
         }
         if let Some(chain) = self.chain {
+            memory.keep_versions(self.vault.tree(), &chain)?;
             memory.accept(&chain, &self.vault.trust().accepted.files()?)?;
         }
         journal.end();

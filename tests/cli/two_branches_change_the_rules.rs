@@ -364,3 +364,148 @@ fn the_longer_branch_takes_the_shorter_one_in() {
     assert!(git(&lab.vault(), &["merge", "-q", "other"]));
     lab.clws("check").succeeds();
 }
+
+#[test]
+fn a_rebase_is_no_place_to_join_rules_in() {
+    let (lab, other) = lab(1);
+    let by_ben = |words: &str| -> Run<'_> { lab.clws(words).by("ben").folder(&other) };
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access grant cleo shared --read --yes").succeeds();
+    commit(&other);
+    assert!(!git(&other, &["rebase", "-q", "main"]));
+    // What lies between markers is another version for nobody.
+    let refused = by_ben("secret set dev/web/TOKEN").stdin(b"x").exits(16);
+    assert!(
+        refused.err.contains("a merge conflict is not resolved"),
+        "{}",
+        refused.err
+    );
+    for words in ["merge", "trust merge REBASE_HEAD", "trust merge main"] {
+        let refused = by_ben(words).exits(16);
+        assert!(
+            refused
+                .err
+                .contains("`git rebase --abort`, then `git merge BRANCH`"),
+            "{words}: {}",
+            refused.err
+        );
+    }
+    // As it says.
+    assert!(git(&other, &["rebase", "--abort"]));
+    merge(&other, "main");
+    by_ben("trust merge main --yes").succeeds();
+    commit(&other);
+    by_ben("check").succeeds();
+}
+
+#[test]
+fn of_two_proposals_one_is_taken_up_again() {
+    let (lab, other) = lab(2);
+    let by_ben = |words: &str| -> Run<'_> { lab.clws(words).by("ben").folder(&other) };
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    commit(&lab.vault());
+    by_ben("access grant cleo shared --read --yes").succeeds();
+    commit(&other);
+    assert!(!git(&other, &["merge", "-q", "main"]));
+    let refused = by_ben("merge").exits(16);
+    for said in [
+        "`rm -r recipients/trust/proposal` gives both up",
+        "`git checkout HEAD -- recipients/trust/proposal` takes one side's, or `MERGE_HEAD`",
+    ] {
+        assert!(refused.err.contains(said), "{said}: {}", refused.err);
+    }
+    std::fs::remove_dir_all(other.join("recipients/trust/proposal")).unwrap();
+    let theirs = ["checkout", "MERGE_HEAD", "--", "recipients/trust/proposal"];
+    assert!(git(&other, &theirs));
+    let signed = by_ben("trust sign --yes").succeeds();
+    assert!(
+        signed.err.contains("cleo may read `test`"),
+        "{}",
+        signed.err
+    );
+    commit(&other);
+    by_ben("check").succeeds();
+}
+
+#[test]
+fn a_version_that_nobody_made_is_named() {
+    let (lab, _) = lab(1);
+    let stray = lab.vault().join("recipients/trust/99.toml");
+    std::fs::write(&stray, "planted\n").unwrap();
+    let refused = lab.clws("secret get dev/web/TOKEN").exits(13);
+    assert!(
+        refused.err.contains("`rm recipients/trust/99.toml`"),
+        "{}",
+        refused.err
+    );
+    std::fs::remove_file(stray).unwrap();
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+}
+
+#[test]
+fn an_accepted_version_that_git_threw_away_is_put_back() {
+    let (lab, _) = lab(1);
+    lab.clws("access grant cleo test --read --yes").succeeds();
+    lab.clws("access grant cleo shared --read --yes").succeeds();
+    let access = lab.vault().join("recipients/access.toml");
+    let rules = std::fs::read(&access).unwrap();
+    let lose = || {
+        assert!(
+            git(&lab.vault(), &["checkout", "-q", "."]) && git(&lab.vault(), &["clean", "-fdq"])
+        )
+    };
+    lose();
+    let refused = lab.clws("access grant cleo dev --read --yes").exits(14);
+    assert!(
+        refused.err.contains("`clws trust accept` puts it back"),
+        "{}",
+        refused.err
+    );
+    // What nobody signed is not overwritten, and nobody is passed over.
+    let old = std::fs::read_to_string(&access).unwrap();
+    std::fs::write(
+        &access,
+        format!("[group.new]\nmembers = [\"cleo\"]\n\n{old}"),
+    )
+    .unwrap();
+    let refused = lab.clws("trust accept --yes").exits(13);
+    assert!(
+        refused
+            .err
+            .contains("`recipients/access.toml` is not what trust version 5 signed"),
+        "{}",
+        refused.err
+    );
+    lose();
+    let asked = lab.clws("trust accept").exits(15);
+    assert!(
+        asked.err.contains("cleo may read `shared`"),
+        "{}",
+        asked.err
+    );
+    assert_eq!(std::fs::read_to_string(&access).unwrap(), old);
+    let back = lab.clws("trust accept --yes").succeeds();
+    assert!(
+        back.err.contains("this machine accepts trust version 7"),
+        "{}",
+        back.err
+    );
+    assert_eq!(std::fs::read(&access).unwrap(), rules);
+    lab.clws("check").succeeds();
+    lab.clws("access grant cleo dev --read --yes").succeeds();
+    // An earlier build kept no text of it.
+    lose();
+    let vaults = lab.home("ada").join(".local/state/clws/vaults");
+    for vault in std::fs::read_dir(vaults).unwrap() {
+        std::fs::remove_dir_all(vault.unwrap().path().join("versions")).unwrap();
+    }
+    let refused = lab.clws("trust accept --yes").exits(14);
+    assert!(
+        refused
+            .err
+            .contains("`git checkout REV -- recipients clws.toml`"),
+        "{}",
+        refused.err
+    );
+}

@@ -199,6 +199,135 @@ fn of_two_new_values_a_person_decides_or_the_newer_counts_for_everybody() {
 }
 
 #[test]
+fn what_was_done_since_a_join_is_not_joined_away() {
+    let lab = lab();
+    let file = |lab: &Lab, name: &str| std::fs::read(lab.vault().join(name)).unwrap();
+    let done = merged(
+        &lab,
+        ("ada", &|lab| {
+            set(lab, "ada", "TOKEN", "by ada");
+            set(lab, "ada", "NEXT", "by ada");
+            lab.clws("secret set dev/keys/web.key")
+                .stdin(b"by ada")
+                .succeeds();
+        }),
+        ("ben", &|lab| {
+            set(lab, "ben", "TOKEN", "by ben");
+            lab.clws("secret set dev/keys/web.key")
+                .by("ben")
+                .stdin(b"by ben")
+                .succeeds();
+        }),
+    );
+    assert!(!done.status.success());
+    let joined = lab.clws("merge").succeeds();
+    assert!(joined.err.contains("next: `clws check`"), "{}", joined.err);
+    set(&lab, "ada", "TOKEN", "restored");
+    set(&lab, "ada", "EXTRA", "since");
+    lab.clws("secret set dev/keys/web.key")
+        .stdin(b"since")
+        .succeeds();
+    let all = ["secrets/dev/web.toml", "secrets/dev/keys/web.key.age.toml"];
+    let before = all.map(|name| file(&lab, name));
+    // To git they are in conflict until they are added.
+    let again = lab.clws("merge").succeeds();
+    for name in all {
+        let said = format!("{name} is joined already: `git add {name}`");
+        assert!(again.err.contains(&said), "{}", again.err);
+    }
+    assert!(!again.err.contains("next:"), "{}", again.err);
+    // Joined anew if a person says so, who is told what that costs.
+    let asked = lab.clws("merge secrets/dev/web.toml").exits(15);
+    assert!(
+        asked
+            .err
+            .contains("has dev/web/EXTRA and dev/web/TOKEN as it lies here"),
+        "{}",
+        asked.err
+    );
+    lab.clws(&format!("merge {}", all[1])).exits(15);
+    assert_eq!(all.map(|name| file(&lab, name)), before);
+    reads(&lab, "EXTRA", "since");
+    lab.clws("merge secrets/dev/web.toml --yes").succeeds();
+    lab.clws("secret get dev/web/EXTRA").exits(18);
+    // Nothing is lost by the next time, and nobody is asked.
+    lab.clws("merge secrets/dev/web.toml").succeeds();
+    // One side had back whole from git is no joined text.
+    lab.git(&["checkout", "-q", "--theirs", "--", "secrets/dev/web.toml"]);
+    let joined = lab.clws("merge").succeeds();
+    assert!(
+        joined.err.contains("joined secrets/dev/web.toml"),
+        "{}",
+        joined.err
+    );
+    lab.clws("secret get dev/web/NEXT").succeeds();
+}
+
+#[test]
+fn of_two_policies_of_a_document_the_one_that_is_left_is_named() {
+    for driver in [true, false] {
+        let lab = if driver { installed() } else { lab() };
+        let policy = |who: &'static str, words: &'static str| {
+            move |lab: &Lab| {
+                lab.clws(&format!("secret policy dev/web {words}"))
+                    .by(who)
+                    .succeeds();
+            }
+        };
+        let done = merged(
+            &lab,
+            ("ada", &policy("ada", "--owner ada")),
+            ("ben", &policy("ben", "--rotate-every 30d")),
+        );
+        assert_eq!(done.status.success(), driver, "{}", said(&done));
+        let told = match driver {
+            true => said(&done),
+            false => lab.clws("merge").succeeds().err,
+        };
+        let shown = lab.clws("secret policy dev/web").succeeds().text();
+        let (taken, left, lost) = match shown.contains("owner") {
+            true => ("ada", "ben", "rotate_every"),
+            false => ("ben", "ada", "owner"),
+        };
+        let note = format!(
+            "dev/web: its policy is that of number 2 by {taken}, without what number 2 by {left} says of {lost}"
+        );
+        assert!(told.contains(&note), "{told}");
+        lab.clws("check --full").succeeds();
+    }
+}
+
+#[test]
+fn a_record_of_a_document_that_nobody_signed_does_not_win() {
+    for driver in [true, false] {
+        let lab = if driver { installed() } else { lab() };
+        if driver {
+            std::fs::remove_file(lab.vault().join(".git/hooks/pre-commit")).unwrap();
+        }
+        let forged = |lab: &Lab| {
+            let file = lab.vault().join("secrets/dev/web.toml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, text.replacen("\nseq = 1\n", "\nseq = 7\n", 1)).unwrap();
+        };
+        let policy = |lab: &Lab| {
+            lab.clws("secret policy dev/web --owner ada").succeeds();
+        };
+        let done = merged(&lab, ("ada", &policy), ("mallory", &forged));
+        assert_eq!(done.status.success(), driver, "{}", said(&done));
+        let told = match driver {
+            true => said(&done),
+            false => lab.clws("merge").succeeds().err,
+        };
+        let note = "dev/web: its own record is what ada signed; the other side's is signed by nobody who may write it";
+        assert!(told.contains(note), "{told}");
+        reads(&lab, "BASE", "begin");
+        let shown = lab.clws("secret policy dev/web").succeeds().text();
+        assert!(shown.contains("owner"), "{shown}");
+        lab.clws("check --full").succeeds();
+    }
+}
+
+#[test]
 fn a_new_key_on_one_side_and_values_and_a_reader_on_the_other() {
     for rekeyed_here in [true, false] {
         let lab = installed();

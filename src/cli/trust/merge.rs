@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::fs::Held;
 use crate::git::Git;
 use crate::lines::MAX_FILE;
@@ -16,7 +16,7 @@ use crate::vault::Vault;
 ///
 /// REV is the other branch, read from git. Run it on the branch that has more versions, after `git merge REV`
 /// and `git checkout HEAD -- clws.toml recipients`, and before the merge is committed. The new version has
-/// the changes of both. Where they contradict each other it says so and signs nothing. Administrators of
+/// the changes of both. A rebase cannot be joined so: abort it, and merge. Where both contradict each other it says so and signs nothing. Administrators of
 /// both sides must sign it, as many as each side asks for.
 #[derive(Args, Debug)]
 pub(crate) struct MergeArgs {
@@ -29,6 +29,18 @@ pub(crate) struct MergeArgs {
 
 pub(crate) fn run(args: &MergeArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
+    // Each commit of a rebase would need a version of its own, and nobody has signed the branch that comes of it.
+    if Git::at(vault.world(), vault.tree().path())
+        .sides(true)
+        .is_rebase()
+    {
+        return Err(Problem::new(
+            Code::Conflict,
+            "rules are not joined in the midst of a rebase",
+        )
+        .hint("`git rebase --abort`, then `git merge BRANCH` and `clws trust merge BRANCH`")
+        .into());
+    }
     match join(&vault, &rules_at(&vault, &args.rev)?)? {
         Joined::Already => {
             cx.ui

@@ -110,11 +110,11 @@ fn a_chain_that_does_not_hold_is_no_vault_to_begin_with() {
         },
         &[ADA],
     );
-    assert!(matches!(vault.open(), Err(TrustError::Gap(3))));
+    assert!(matches!(vault.open(), Err(TrustError::Gap(3, _))));
     vault.remove("recipients/trust/4.toml");
     // One that lies under another number.
     vault.write(&version_file(3), &printed(&next(&one, 1, &[ADA]), &[ADA]));
-    assert!(matches!(read_version(&tree, 3), Err(TrustError::Gap(3))));
+    assert!(matches!(read_version(&tree, 3), Err(TrustError::Gap(3, _))));
     vault.remove("recipients/trust/3.toml");
     assert_eq!(read_version(&tree, 2).unwrap().hash, two.hash);
     // What was founded without a signature is nobody's.
@@ -157,7 +157,8 @@ fn a_machine_steps_on_through_versions_that_follow() {
             error,
             TrustError::Older {
                 here: 2,
-                accepted: 3
+                accepted: 3,
+                kept: true
             }
         ),
         "{error:?}"

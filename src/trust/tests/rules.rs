@@ -235,7 +235,12 @@ fn each_refusal_has_its_code_and_says_what_comes_next() {
             "`clws init`",
         ),
         (
-            TrustError::Gap(3),
+            TrustError::Gap(3, Some(99)),
+            Code::Trust,
+            "rm recipients/trust/99.toml",
+        ),
+        (
+            TrustError::Gap(3, None),
             Code::Trust,
             "the whole of recipients/trust/",
         ),
@@ -278,9 +283,19 @@ fn each_refusal_has_its_code_and_says_what_comes_next() {
             TrustError::Older {
                 here: 1,
                 accepted: 2,
+                kept: true,
             },
             Code::Rollback,
-            "git merge main",
+            "`clws trust accept` puts it back",
+        ),
+        (
+            TrustError::Older {
+                here: 1,
+                accepted: 2,
+                kept: false,
+            },
+            Code::Rollback,
+            "git checkout REV -- recipients clws.toml",
         ),
         (
             super::super::pin::damaged("/p".as_ref(), "why"),
