@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::asking::Asking;
 use super::boot;
-use super::docker::{Engine, PLACE};
+use super::docker::{Engine, PLACE, State};
 use super::engine;
 use super::hook::Where;
 use super::leases::{self, Leases};
@@ -369,7 +369,9 @@ impl Bringing<'_> {
         if let (Some(container), Some(engine)) = (&hook.container, engine) {
             let found = engine.find(&engine::name_of(self.plan, container)).await?;
             let same = |found: &super::docker::Snapshot| {
-                found.is_up() && found.labels.get(PLACE) == Some(&old.place)
+                found.is_up()
+                    && found.state != State::Paused
+                    && found.labels.get(PLACE) == Some(&old.place)
             };
             if !found.is_some_and(|found| same(&found)) {
                 return Ok(false);
@@ -379,6 +381,7 @@ impl Bringing<'_> {
         let below = if hook.container.is_some() {
             "mount/"
         } else {
+            // One that is frozen answers nobody.
             ""
         };
         let mut files: Vec<String> = hook
