@@ -438,6 +438,7 @@ pub(super) async fn stop(
         Some(receipt) => leases::of_receipt(target, receipt).await?,
         None => Vec::new(),
     };
+    vault: &Vault,
     let mut names: Vec<&str> = found.containers().map(|(_, name)| name.as_str()).collect();
     if let Some(receipt) = receipt {
         if let Some(process) = &receipt.process {

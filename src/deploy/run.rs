@@ -13,6 +13,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::{Instant, sleep};
 
 use super::component::{Bringing, stop};
+use super::docker::LONGEST_STOP;
 use super::leases::Leases;
 use super::limit::{Limit, Signals, at_once};
 use super::lock::{self, Taker};
@@ -246,10 +247,12 @@ impl Run<'_> {
         wanted: &[Component],
         report: &impl Fn(&Host, Result<Stopped<'_>, &Error>),
     ) -> Result<usize, Error> {
-        let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
+        let limit_of = |time| Limit::of(host.name.as_str(), time, self.signals.clone());
+        let limit = limit_of(self.host_time);
         let reaching = self.reach_by(host, None, false, || format!("{} stops", self.by));
         let target = limit.run(reaching).await?;
         let mut stopped = 0;
+        let mut first = None;
         let mut components = target.receipts().await?;
         // What a killed run left has no receipt.
         components.extend(leftover::components(&target).await?);
@@ -257,18 +260,30 @@ impl Run<'_> {
         components.dedup();
         for component in components.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
+            if !meant {
+                continue;
+            }
             let leases = self.leases(host, component);
-            if meant
-                && limit
-                    .run(stop(&target, component, &leases, self.warn))
-                    .await?
-            {
-                report(host, Ok(Stopped::One(component)));
-                stopped += 1;
+            // Its container, and a new one beside it that a killed run left, have the time that they say.
+            let limit = limit_of(self.host_time.saturating_add(2 * LONGEST_STOP));
+            let stopping = stop(self.vault, &target, component, &leases, self.warn);
+            match limit.run(stopping).await {
+                Ok(true) => {
+                    report(host, Ok(Stopped::One(component)));
+                    stopped += 1;
+                }
+                Ok(false) => {}
+                Err(error) if self.is_interrupted() || target.is_lost().await => return Err(error),
+                // The others can be stopped all the same.
+                Err(error) => {
+                    if let Some(before) = first.replace(error) {
+                        report(host, Err(&before));
+                    }
+                }
             }
         }
         target.close().await;
-        Ok(stopped)
+        first.map_or(Ok(stopped), Err)
     }
 
     /// What the server makes for a component on a host.
