@@ -95,6 +95,7 @@ impl Bringing<'_> {
         }
         self.target.demand_stays()?;
         let engine = engine.transpose()?;
+            self.target.demand_own(self.vault, old)?;
         let engine = engine.as_ref();
         let stays = self.settle(&found, engine).await?;
         let new = self.receipt(engine, &stays).await?;
@@ -445,6 +446,9 @@ pub(super) async fn stop(
             process::stop(target, process, &receipt.place).await?;
         }
         names.extend(receipt.container.as_deref());
+    if let Some(receipt) = receipt {
+        target.demand_own(vault, receipt)?;
+    }
     }
     names.sort_unstable();
     names.dedup();
