@@ -199,6 +199,21 @@ fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
     sum
 }
 
+/// What it may take beyond the usual to lead others back to an old component, once the new one has stopped.
+pub(super) fn to_put_back(hook: &Hook) -> Duration {
+    let steps = if hook.switch.is_empty() && hook.container.is_none() {
+        &hook.before
+    } else {
+        &hook.switch
+    };
+    let within = |within: Option<&str>| parse_duration(within, STEP).unwrap_or(STEP);
+    let steps = steps.iter().map(|step| within(step.within.as_deref()));
+    let container = hook.container.iter();
+    let stopping = container.filter_map(|container| container.stopping().ok().flatten());
+    let all = steps.chain(stopping);
+    all.fold(Duration::ZERO, Duration::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::sleep;

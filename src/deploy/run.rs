@@ -15,13 +15,14 @@ use tokio::time::{Instant, sleep};
 use super::component::{Bringing, stop};
 use super::docker::LONGEST_STOP;
 use super::leases::Leases;
-use super::limit::{Limit, Signals, at_once};
+use super::limit::{Limit, Signals, at_once, to_put_back};
 use super::lock::{self, Taker};
 use super::opening::Opening;
 use super::output::Quota;
 use super::outside::Outside;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
+use super::restoring::Restored;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
@@ -189,11 +190,13 @@ impl Run<'_> {
             let result = match result {
                 Err(error) if lost => {
                     // One that went down for good is not waited for.
-                    let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
+                    let time = AGAIN.saturating_add(to_put_back(&component.hook.hook));
+                    let again = Limit::of(&limit.host, time, self.signals.clone());
                     let restored = again.run(async {
                         let target = self.reach(plan, Some(target)).await?;
                         let over = Bringing {
                             target: &target,
+                            limit: &again,
                             ..bringing
                         };
                         let restored = over.restore().await?;
@@ -376,14 +379,14 @@ pub(super) fn broke_early(error: &Error) -> bool {
 }
 
 /// The error of a component whose connection broke, with what became of it over another one.
-fn with_what_became(error: &Error, restored: Result<bool, Error>) -> Error {
-    let note = match restored {
-        Ok(true) => "connected again: the old one runs, with its old secrets".into(),
-        Ok(false) => "connected again: nothing of it runs".into(),
-        Err(other) => format!(
-            "it could not be connected to again ({}); the next deploy tidies up",
+fn with_what_became(error: &Error, restored: Result<Restored, Error>) -> Error {
+    let notes = match restored {
+        Ok(restored) => restored.notes(),
+        Err(other) => vec![format!(
+            "the old one could not be put back over another connection ({}); the next deploy tidies up",
             other.message()
-        ),
+        )],
     };
-    Problem::of(error).note(note).into()
+    let problem = Problem::of(error);
+    notes.into_iter().fold(problem, Problem::note).into()
 }
