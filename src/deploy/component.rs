@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::asking::Asking;
 use super::boot;
-use super::docker::{Engine, PLACE};
+use super::docker::{Engine, PLACE, State};
 use super::engine;
 use super::hook::Where;
 use super::leases::{self, Leases};
@@ -48,6 +48,16 @@ impl Done {
     }
 }
 
+/// What there is when what was left half done is undone.
+pub(super) struct Settled {
+    /// The folders that are in use.
+    pub(super) stays: Vec<String>,
+    /// Whether there were others.
+    pub(super) undone: bool,
+    /// What could not be put back, a line each.
+    pub(super) missed: Vec<String>,
+}
+
 /// Everything that one component's run needs.
 #[derive(Clone, Copy)]
 pub(super) struct Bringing<'a> {
@@ -85,6 +95,7 @@ impl Bringing<'_> {
         let found = found?;
         let old = found.receipt.clone();
         if let Some(old) = &old {
+            self.target.demand_own(self.vault, old)?;
             self.refuse_older(old)?;
         }
         if !self.target.facts.memory && !self.plan.hook.hook.allow_disk {
@@ -96,8 +107,12 @@ impl Bringing<'_> {
         self.target.demand_stays()?;
         let engine = engine.transpose()?;
         let engine = engine.as_ref();
-        let stays = self.settle(&found, engine).await?;
-        let new = self.receipt(engine, &stays).await?;
+        let settled = self.settle(&found, engine).await?;
+        for line in &settled.missed {
+            let host = &self.target.host.name;
+            (self.say)(&format!("{host} {}: {line}", self.plan.component()));
+        }
+        let new = self.receipt(engine, &settled.stays).await?;
         if let Some(old) = &old
             && old.same_content(&new)
             && self.has_fresh_leases(old)
@@ -129,20 +144,6 @@ impl Bringing<'_> {
         })
     }
 
-    /// Brings back what ran before, after a connection that broke in the middle; whether anything did.
-    ///
-    /// # Errors
-    /// [`TargetError`], [`super::ChannelError`].
-    pub(super) async fn restore(&self) -> Result<bool, Error> {
-        let found = leftover::look(self.target, self.plan.component()).await?;
-        self.settle(&found, None).await?;
-        if let Some(old) = &found.receipt {
-            self.run_again(old).await?;
-        }
-        self.leases.settle(found.receipt.as_ref());
-        Ok(found.receipt.is_some())
-    }
-
     /// The values for a purpose: those of the vault, logged before, and those of the server.
     pub(super) async fn opened(&self, purpose: Purpose) -> Result<Opened, Error> {
         let plan = self.plan.with_secrets(purpose);
@@ -159,8 +160,8 @@ impl Bringing<'_> {
         old.leases.keys().eq(kept) && old.leases.values().all(|lent| lent.is_fresh(now))
     }
 
-    /// Starts the process of a receipt, unless it still runs.
-    pub(super) async fn run_again(&self, old: &Receipt) -> Result<(), Error> {
+    /// Starts the process of a receipt, unless it still runs; the receipt as it is then.
+    pub(super) async fn run_again(&self, old: &Receipt) -> Result<Receipt, Error> {
         if let Some(process) = &old.process
             && !process::is_alive(self.target, process).await?
         {
@@ -171,19 +172,21 @@ impl Bringing<'_> {
             };
             let component = self.plan.component();
             self.target.write_receipt(component, &receipt).await?;
+            return Ok(receipt);
         }
-        Ok(())
+        Ok(old.clone())
     }
 
-    /// Undoes what a run that was killed left half done; gives the folders that are in use.
-    async fn settle(
+    /// Undoes what a run that was killed left half done.
+    pub(super) async fn settle(
         &self,
         found: &leftover::Found,
         engine: Option<&Engine>,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Settled, Error> {
         let component = self.plan.component();
         let old = found.receipt.as_ref();
         let mut stays: Vec<String> = old.iter().map(|old| old.place.clone()).collect();
+        let mut missed = Vec::new();
         for (place, name) in found.containers() {
             if stays.contains(place) {
                 continue;
@@ -192,9 +195,12 @@ impl Bringing<'_> {
                 Some(engine) => engine,
                 None => self.target.engine().await?,
             };
-            // Whatever cannot be undone here is met again, and said, when it is replaced.
+            // It may run as it is, and is no reason against a new one.
             let whose = self.target.whose(component);
-            drop(engine.recover(name, &whose).await);
+            if let Err(error) = engine.recover(name, &whose).await {
+                let why = Error::from(error).message();
+                missed.push(format!("`{name}` could not be put back: {why}"));
+            }
             let runs = engine.find(name).await?;
             if runs.is_none_or(|runs| runs.labels.get(PLACE) != Some(place)) {
                 continue;
@@ -206,14 +212,19 @@ impl Bringing<'_> {
                 engine.stop_and_remove(name, &whose).await?;
             }
         }
-        if found.is_more_than(&stays) {
+        let undone = found.is_more_than(&stays);
+        if undone {
             let paths: Vec<&str> = stays.iter().map(String::as_str).collect();
             leftover::clear(self.target, component, &paths, None).await?;
         }
-        Ok(stays)
+        Ok(Settled {
+            stays,
+            undone,
+            missed,
+        })
     }
 
-    fn surroundings<'s>(
+    pub(super) fn surroundings<'s>(
         &'s self,
         opened: &'s Opened,
         folder: &'s str,
@@ -368,8 +379,11 @@ impl Bringing<'_> {
         }
         if let (Some(container), Some(engine)) = (&hook.container, engine) {
             let found = engine.find(&engine::name_of(self.plan, container)).await?;
+            // One that is frozen answers nobody.
             let same = |found: &super::docker::Snapshot| {
-                found.is_up() && found.labels.get(PLACE) == Some(&old.place)
+                found.is_up()
+                    && found.state != State::Paused
+                    && found.labels.get(PLACE) == Some(&old.place)
             };
             if !found.is_some_and(|found| same(&found)) {
                 return Ok(false);
@@ -424,6 +438,7 @@ impl Bringing<'_> {
 /// Stops what a receipt speaks of and what a killed run left, and forgets it. A container that only
 /// has the name of its own stays, with a warning. Gives whether there was anything.
 pub(super) async fn stop(
+    vault: &Vault,
     target: &Target,
     component: &Component,
     leases: &Leases<'_>,
@@ -431,6 +446,9 @@ pub(super) async fn stop(
 ) -> Result<bool, Error> {
     let found = leftover::look(target, component).await?;
     let receipt = found.receipt.as_ref();
+    if let Some(receipt) = receipt {
+        target.demand_own(vault, receipt)?;
+    }
     let lent = match receipt {
         Some(receipt) => leases::of_receipt(target, receipt).await?,
         None => Vec::new(),

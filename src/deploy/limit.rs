@@ -30,6 +30,8 @@ pub(super) struct Limit {
     pub(super) host: String,
     time: Duration,
     over: Cell<Instant>,
+    /// What gives it more time, if anything does.
+    hint: Option<&'static str>,
     /// Since when something is done that does not count.
     apart: Cell<Option<Instant>>,
     signals: Signals,
@@ -39,11 +41,14 @@ impl Limit {
     /// A limit of `time` from now, and what the steps and probes of the host are given beyond.
     pub(super) fn new(plan: &HostPlan, time: Duration, signals: Signals) -> Self {
         let hooks = plan.components.iter().map(|plan| &plan.hook.hook);
-        Self::of(
-            plan.host.name.as_str(),
-            time.saturating_add(asked(hooks)),
-            signals,
-        )
+        Self {
+            hint: Some("`within` of a step or probe gives it more time"),
+            ..Self::of(
+                plan.host.name.as_str(),
+                time.saturating_add(asked(hooks)),
+                signals,
+            )
+        }
     }
 
     /// A limit of `time` from now.
@@ -54,6 +59,7 @@ impl Limit {
             host: host.to_owned(),
             time,
             over: Cell::new(Instant::now() + time),
+            hint: None,
             apart: Cell::new(None),
             signals,
         }
@@ -103,12 +109,11 @@ impl Limit {
         tokio::select! {
             biased;
             code = signal => Err(Problem::new(code, format!("the deploy to {} was interrupted", self.host)).into()),
-            () = over => Err(Problem::new(
-                Code::Host,
-                format!("{} was not done within {} s", self.host, self.time.as_secs()),
-            )
-            .hint("`within` of a step or probe gives it more time")
-            .into()),
+            () = over => {
+                let why = format!("{} was not done within {} s", self.host, self.time.as_secs());
+                let problem = Problem::new(Code::Host, why);
+                Err(self.hint.into_iter().fold(problem, Problem::hint).into())
+            }
             done = work => done,
         }
     }
@@ -192,6 +197,21 @@ fn asked<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Duration {
         }
     }
     sum
+}
+
+/// What it may take beyond the usual to lead others back to an old component, once the new one has stopped.
+pub(super) fn to_put_back(hook: &Hook) -> Duration {
+    let steps = if hook.switch.is_empty() && hook.container.is_none() {
+        &hook.before
+    } else {
+        &hook.switch
+    };
+    let within = |within: Option<&str>| parse_duration(within, STEP).unwrap_or(STEP);
+    let steps = steps.iter().map(|step| within(step.within.as_deref()));
+    let container = hook.container.iter();
+    let stopping = container.filter_map(|container| container.stopping().ok().flatten());
+    let all = steps.chain(stopping);
+    all.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod quoting;
 mod receipt;
 mod record;
 mod replacing;
+mod restoring;
 mod results;
 mod rotate_hook;
 mod run;

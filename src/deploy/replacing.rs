@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::asking::Asking;
 use super::component::Bringing;
-use super::docker::{Engine, PLACE, Replacement};
+use super::docker::{Engine, Replacement, State};
 use super::engine;
 use super::leases;
 use super::leftover;
@@ -14,13 +14,14 @@ use super::place::{self, File, Folders, Given, fill_all};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Process, Receipt};
+use super::restoring::Standing;
 use super::step::Surroundings;
 use super::target::empty;
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 
 /// How long a component that has no probe must stay.
-const UNASKED: Duration = Duration::from_millis(500);
+pub(super) const UNASKED: Duration = Duration::from_millis(500);
 
 /// Between two looks at whether it has ended.
 const LOOK: Duration = Duration::from_secs(1);
@@ -386,8 +387,9 @@ impl Bringing<'_> {
         let back = self.undo(around, running, old, new).await;
         let problem = Problem::of(&error);
         let problem = match back {
-            Ok(true) => problem.note("the old one runs again, with its old secrets"),
-            Ok(false) => problem.note("nothing of it runs"),
+            Ok(standing) => problem.note(standing.of_old()),
+            // What becomes of it over another connection is said when that was tried.
+            Err(_) if self.target.is_lost().await => problem,
             Err(other) => problem.note(format!(
                 "the old one could not be put back: {}",
                 other.message()
@@ -396,22 +398,25 @@ impl Bringing<'_> {
         problem.into()
     }
 
+    /// The work of `put_back`; what there is of the old one then.
     async fn undo(
         &self,
         around: &Surroundings<'_>,
         running: Running,
         old: Option<&Receipt>,
         new: &Receipt,
-    ) -> Result<bool, Error> {
-        let mut back = false;
+    ) -> Result<Standing, Error> {
+        let mut replaced = None;
         match running {
             Running::Container(replacement) => {
                 if let Some(engine) = around.engine {
-                    back = replacement.old_id().is_some();
-                    if back {
+                    let ran = replacement.old_ran();
+                    let id = replacement.old_id().map(str::to_owned);
+                    if id.is_some() {
                         self.lead_back(around, engine, &replacement).await?;
                     }
                     engine.put_back(*replacement).await?;
+                    replaced = id.map(|id| (engine, id, ran));
                 }
             }
             Running::Process(process) => {
@@ -419,46 +424,58 @@ impl Bringing<'_> {
             }
             Running::Nothing => {
                 // A container that did not start was put back by the engine.
-                let same = new
-                    .container
-                    .as_ref()
-                    .filter(|name| old.is_some_and(|old| old.container.as_ref() == Some(name)));
-                if let (Some(name), Some(engine)) = (same, around.engine) {
-                    let found = engine.find(name).await?;
-                    let old = old.map(|old| &old.place);
-                    back =
-                        found.is_some_and(|found| found.is_up() && found.labels.get(PLACE) == old);
-                }
-                back |= self.steps_for_old(around, old).await?;
+                self.steps_for_old(around, old).await?;
             }
         }
         // Also ends what was started and never said so.
         self.clear(old).await?;
-        if let Some(name) = self.other_container(old, new) {
+        let other = self.other_container(old, new);
+        if let Some(name) = other {
             let engine = self.target.engine().await?;
-            back = engine.start_own(name, &self.whose()).await?;
+            engine.start_own(name, &self.whose()).await?;
         }
-        if let Some(old) = old.filter(|old| old.process.is_some()) {
-            self.run_again(old).await?;
-            back = true;
+        let again = match old {
+            Some(old) => Some(self.run_again(old).await?),
+            None => None,
+        };
+        if let Some((engine, id, ran)) = replaced {
+            if ran {
+                sleep(UNASKED).await;
+            }
+            return Ok(match engine.look(&id).await? {
+                Some(seen) if seen.state == State::Running => Standing::Runs,
+                Some(_) if ran => Standing::Ended,
+                Some(_) => Standing::AsItWas,
+                None => Standing::Nothing,
+            });
         }
-        Ok(back)
+        let Some(again) = again else {
+            return Ok(Standing::Nothing);
+        };
+        let was_started = again.process.is_some() || other.is_some();
+        if was_started {
+            sleep(UNASKED).await;
+        }
+        Ok(match self.look_at(&again).await? {
+            Standing::Stopped if was_started => Standing::Ended,
+            standing => standing,
+        })
     }
 
     /// Runs the steps of files and steps alone once more, for the folder of the old one: they may have led
-    /// others to the new one's, which goes. Whether there was an old one of that kind.
-    async fn steps_for_old(
+    /// others to the new one's, which goes.
+    pub(super) async fn steps_for_old(
         &self,
         around: &Surroundings<'_>,
         old: Option<&Receipt>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let hook = &self.plan.hook.hook;
         let placed = |old: &&Receipt| old.container.is_none() && old.process.is_none();
         let Some(old) = old.filter(placed) else {
-            return Ok(false);
+            return Ok(());
         };
         if hook.container.is_some() || hook.process.is_some() || hook.before.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let names = self.names(&old.place);
         let around = Surroundings {
@@ -469,7 +486,6 @@ impl Bringing<'_> {
             },
             ..*around
         };
-        around.steps(&hook.before).await?;
-        Ok(true)
+        around.steps(&hook.before).await
     }
 }

@@ -13,14 +13,16 @@ use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::{Instant, sleep};
 
 use super::component::{Bringing, stop};
+use super::docker::LONGEST_STOP;
 use super::leases::Leases;
-use super::limit::{Limit, Signals, at_once};
+use super::limit::{Limit, Signals, at_once, to_put_back};
 use super::lock::{self, Taker};
 use super::opening::Opening;
 use super::output::Quota;
 use super::outside::Outside;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
+use super::restoring::Restored;
 use super::results::{Row, Table};
 use super::ssh::{Hop, Limits, SshError};
 use super::target::Target;
@@ -188,11 +190,13 @@ impl Run<'_> {
             let result = match result {
                 Err(error) if lost => {
                     // One that went down for good is not waited for.
-                    let again = Limit::of(&limit.host, AGAIN, self.signals.clone());
+                    let time = AGAIN.saturating_add(to_put_back(&component.hook.hook));
+                    let again = Limit::of(&limit.host, time, self.signals.clone());
                     let restored = again.run(async {
                         let target = self.reach(plan, Some(target)).await?;
                         let over = Bringing {
                             target: &target,
+                            limit: &again,
                             ..bringing
                         };
                         let restored = over.restore().await?;
@@ -246,10 +250,12 @@ impl Run<'_> {
         wanted: &[Component],
         report: &impl Fn(&Host, Result<Stopped<'_>, &Error>),
     ) -> Result<usize, Error> {
-        let limit = Limit::of(host.name.as_str(), self.host_time, self.signals.clone());
+        let limit_of = |time| Limit::of(host.name.as_str(), time, self.signals.clone());
+        let limit = limit_of(self.host_time);
         let reaching = self.reach_by(host, None, false, || format!("{} stops", self.by));
         let target = limit.run(reaching).await?;
         let mut stopped = 0;
+        let mut first = None;
         let mut components = target.receipts().await?;
         // What a killed run left has no receipt.
         components.extend(leftover::components(&target).await?);
@@ -257,18 +263,30 @@ impl Run<'_> {
         components.dedup();
         for component in components.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
+            if !meant {
+                continue;
+            }
             let leases = self.leases(host, component);
-            if meant
-                && limit
-                    .run(stop(&target, component, &leases, self.warn))
-                    .await?
-            {
-                report(host, Ok(Stopped::One(component)));
-                stopped += 1;
+            // Its container, and a new one beside it that a killed run left, have the time that they say.
+            let limit = limit_of(self.host_time.saturating_add(2 * LONGEST_STOP));
+            let stopping = stop(self.vault, &target, component, &leases, self.warn);
+            match limit.run(stopping).await {
+                Ok(true) => {
+                    report(host, Ok(Stopped::One(component)));
+                    stopped += 1;
+                }
+                Ok(false) => {}
+                Err(error) if self.is_interrupted() || target.is_lost().await => return Err(error),
+                // The others can be stopped all the same.
+                Err(error) => {
+                    if let Some(before) = first.replace(error) {
+                        report(host, Err(&before));
+                    }
+                }
             }
         }
         target.close().await;
-        Ok(stopped)
+        first.map_or(Ok(stopped), Err)
     }
 
     /// What the server makes for a component on a host.
@@ -361,14 +379,14 @@ pub(super) fn broke_early(error: &Error) -> bool {
 }
 
 /// The error of a component whose connection broke, with what became of it over another one.
-fn with_what_became(error: &Error, restored: Result<bool, Error>) -> Error {
-    let note = match restored {
-        Ok(true) => "connected again: the old one runs, with its old secrets".into(),
-        Ok(false) => "connected again: nothing of it runs".into(),
-        Err(other) => format!(
-            "it could not be connected to again ({}); the next deploy tidies up",
+fn with_what_became(error: &Error, restored: Result<Restored, Error>) -> Error {
+    let notes = match restored {
+        Ok(restored) => restored.notes(),
+        Err(other) => vec![format!(
+            "the old one could not be put back over another connection ({}); the next deploy tidies up",
             other.message()
-        ),
+        )],
     };
-    Problem::of(error).note(note).into()
+    let problem = Problem::of(error);
+    notes.into_iter().fold(problem, Problem::note).into()
 }

@@ -18,8 +18,10 @@ use crate::crypto::hex;
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::name::{Component, PartyName};
+use crate::recipients::Kind;
 use crate::secret::Plain;
 use crate::text::{clean, clean_line};
+use crate::vault::Vault;
 use crate::world::World;
 
 /// Writes the receipt `$2` to `$1`, whole or not at all. It is an argument, which other accounts see
@@ -68,6 +70,14 @@ pub enum TargetError {
     Locked { host: String, said: String },
     #[error("the receipt of {component} on {host} does not read")]
     BadReceipt { host: String, component: String },
+    #[error(
+        "what {host} has of {component} is of the host {other}: both names lead to one account of one machine"
+    )]
+    OfOther {
+        host: String,
+        component: String,
+        other: String,
+    },
     #[error("{host} has {secret} in rev {there}, newer than rev {here} of this vault")]
     Newer {
         host: String,
@@ -92,6 +102,7 @@ impl Explain for TargetError {
             Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
             Self::NoMemory { .. } | Self::Goes { .. } => Code::Denied,
             Self::Locked { .. } => Code::TempFail,
+            Self::OfOther { .. } => Code::Conflict,
             Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
         }
     }
@@ -107,6 +118,17 @@ impl Explain for TargetError {
                 "or let it become root: `become = \"sudo\"` in the host's party".into(),
             ],
             Self::Locked { .. } => vec!["try again when it is done".into()],
+            Self::OfOther {
+                host,
+                component,
+                other,
+            } => vec![
+                format!("`--on {other}`, if that is the one that is meant"),
+                format!(
+                    "where {host} is: `clws deploy {component} --on {other} --stop` before, or `clws recipient remove` \
+                     the name that is not meant"
+                ),
+            ],
             Self::Newer { .. } | Self::NewerHook { .. } => {
                 vec!["git pull, so that this vault has what was deployed".into()]
             }
@@ -189,6 +211,30 @@ impl Target {
             talk,
             word: hex(&world.random::<8>()?),
         })
+    }
+
+    /// Refuses what another host of the rules has here: both names lead to one account of one machine. A name
+    /// that is none of a host any more was this one's.
+    ///
+    /// # Errors
+    /// [`TargetError::OfOther`]; [`crate::trust::TrustError`].
+    pub(super) fn demand_own(&self, vault: &Vault, receipt: &Receipt) -> Result<(), Error> {
+        if receipt.host == self.host.name.as_str() {
+            return Ok(());
+        }
+        // What a target says may be anything.
+        let Ok(other) = receipt.host.parse::<PartyName>() else {
+            return Ok(());
+        };
+        match vault.party_if_known(&other)? {
+            Some(party) if party.kind == Kind::Host => Err(TargetError::OfOther {
+                host: self.host.name.to_string(),
+                component: clean_line(&receipt.component),
+                other: other.to_string(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a script of ours, as [`Target::ask`] does; its standard output.

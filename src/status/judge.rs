@@ -173,6 +173,18 @@ impl Judge<'_> {
             }
             (There::Deployed(deployed), _) => deployed,
         };
+        let whose = &deployed.receipt.host;
+        if whose != self.host.name.as_str() && !matches!(seen.meant, Meant::Runs(_)) {
+            // Two names of one account of one machine share what lies there; or it had another name.
+            let whose = clean_line(whose);
+            let why = format!("it was deployed to this account as the host {whose}");
+            let next = format!(
+                "clws status {whose}; if there is no such host any more, {} --stop",
+                self.deploy()
+            );
+            self.add(Kind::LeftOver, why, next);
+            return;
+        }
         if let Meant::Nowhere = seen.meant {
             let next = format!("{} --stop", self.deploy());
             self.add(

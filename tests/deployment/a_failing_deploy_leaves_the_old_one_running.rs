@@ -184,3 +184,51 @@ fn a_disk_without_room_for_a_receipt_stops_nothing() {
         "lock lock.by web.json"
     );
 }
+
+#[test]
+fn an_old_process_that_ends_at_once_when_it_is_started_again_is_not_said_to_run() {
+    let site = Site::new();
+    site.server("web");
+    let once = format!("[ ! -e /run/no-more ] || exit 3\n{SERVE}");
+    site.hook("web", &server_hook("web", ""), &[("serve.sh", &once)]);
+    site.deploy().succeeds();
+    site.machine.sh("touch /run/no-more");
+    site.set("prod/web/TOKEN", "another");
+    let ran = site.deploy().exits(22);
+    assert!(ran.err.contains("did not stay"), "{}", ran.err);
+    assert!(!ran.err.contains("the old one runs again"), "{}", ran.err);
+}
+
+#[test]
+fn what_another_host_has_under_the_same_account_is_neither_replaced_nor_stopped() {
+    let site = Site::new();
+    site.server("web");
+    site.set("dev/web/TOKEN", "token-of-dev");
+    site.set("dev/web/CHECK", "token-of-dev");
+    site.deploy().succeeds();
+    let pid = site.pid("web");
+    site.host("cage", "dev", "server", "address = \"local\"");
+    for words in ["", "--stop "] {
+        let ran = site.clws(&format!("deploy --on dev {words}--yes")).run();
+        assert_eq!(ran.code, 16, "{}", ran.err);
+        assert!(ran.err.contains("is of the host box"), "{}", ran.err);
+        assert_eq!(site.pid("web"), pid);
+        assert!(site.runs_with("web", "token-of-the-first-day"));
+    }
+    site.clws("deploy --on box --stop --yes").succeeds();
+    site.clws("deploy --on dev --yes").succeeds();
+    assert!(site.runs_with("web", "token-of-dev"));
+}
+
+#[test]
+fn a_damaged_receipt_keeps_no_other_component_from_being_stopped() {
+    let site = Site::new();
+    site.server("web");
+    site.server("zoo");
+    site.deploy().succeeds();
+    site.machine
+        .sh("echo '{' >$(echo /var/lib/clws/*/zoo.json)");
+    let ran = site.clws("deploy --on prod --stop --yes").exits(22);
+    assert!(ran.err.contains("stopped web on box"), "{}", ran.err);
+    assert!(ran.err.contains("the receipt of zoo"), "{}", ran.err);
+}

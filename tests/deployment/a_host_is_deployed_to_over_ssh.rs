@@ -162,6 +162,68 @@ fn put_back_when(it_breaks: impl Fn(&Sshd)) {
     );
 }
 
+/// Does a deploy and ends the sessions as soon as it waits; what it said.
+fn cut(far: &Far) -> String {
+    let mut command = far.deploy().command();
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waits(&far.site, "[ -e /run/waits ]");
+    far.server.kill_sessions();
+    let output = child.wait_with_output().unwrap();
+    far.site.machine.sh("rm /run/waits; touch /run/go");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const WAITS: &str = "run = [\"sh\", \"-c\", \"[ -e /run/go ] || { touch /run/waits; until [ -e /run/go ]; do sleep 0.05; done; }\"]\n";
+
+#[test]
+fn a_connection_over_ssh_that_breaks_after_the_new_one_runs_says_so() {
+    let far = Far::new();
+    let after = format!("[[afterwards]]\n{WAITS}");
+    let hook = server_hook("web", &after);
+    far.site.hook("web", &hook, &[("serve.sh", SERVE)]);
+    let said = cut(&far);
+    assert!(said.contains("connected again: the new one runs"), "{said}");
+    assert!(said.contains("`afterwards`"), "{said}");
+    assert!(far.site.runs_with("web", "token-of-the-first-day"));
+    assert_eq!(rows(&far.deploy().succeeds()), ["web changed"]);
+}
+
+#[test]
+fn a_link_leads_to_the_old_files_after_a_connection_over_ssh_broke() {
+    let far = Far::new();
+    let site = &far.site;
+    let hook = |more: &str| {
+        format!(
+            "runs_on = {{ machine_type = \"server\" }}\nfile.\"token\" = {{ secret = \"web/TOKEN\" }}\n\
+             [[before]]\nrun = [\"sh\", \"-c\", \"ln -sfn {{{{ place }}}} /run/front\"]\n{more}"
+        )
+    };
+    site.hook("web", &hook(""), &[]);
+    far.deploy().succeeds();
+    site.set("prod/web/TOKEN", "another");
+    site.hook(
+        "web",
+        &hook(&format!("[[probe]]\n{WAITS}within = \"60s\"\n")),
+        &[],
+    );
+    let said = cut(&far);
+    assert!(
+        said.contains("connected again: the old files are in their place"),
+        "{said}"
+    );
+    assert!(!said.contains("could not be put back"), "{said}");
+    assert_eq!(
+        site.machine.sh("cat /run/front/token"),
+        "token-of-the-first-day"
+    );
+    far.deploy().succeeds();
+    assert_eq!(site.machine.sh("cat /run/front/token"), "another");
+}
+
 #[test]
 fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
     let far = Far::new();

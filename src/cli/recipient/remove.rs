@@ -5,8 +5,10 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::Error;
+use crate::fleet::boot_key;
 use crate::membership::Rules;
 use crate::name::PartyName;
+use crate::recipients::Kind;
 
 /// Take a party out: it reads, writes and decides nothing any more
 ///
@@ -27,6 +29,18 @@ pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut new = rules::accepted(&vault)?;
+    let leaves = new.parties()?.into_values();
+    let leaves = leaves.filter(|party| party.name == args.name && party.kind == Kind::Host);
+    for host in leaves {
+        let name = &host.name;
+        let undo = match boot_key(&host) {
+            Some(_) => format!(", and `clws host prepare {name} --undo`"),
+            None => String::new(),
+        };
+        cx.ui.warn(&format!(
+            "what was deployed to {name} goes on there, with its secrets: `clws deploy --on {name} --stop`{undo} first"
+        ));
+    }
     new.remove_party(&args.name)?;
     for host in behind(&new, &args.name)? {
         cx.ui.warn(&format!(

@@ -87,6 +87,12 @@ impl Replacement {
     pub fn old_id(&self) -> Option<&str> {
         self.old.as_ref().map(|old| old.id.as_str())
     }
+
+    /// Whether the container that it replaces ran, if there is one.
+    #[must_use]
+    pub fn old_ran(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.ran)
+    }
 }
 
 impl Engine {
