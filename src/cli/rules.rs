@@ -212,10 +212,14 @@ pub(crate) fn change_with(
     Ok(())
 }
 
-/// Whether somebody else can do what this person could not, so that the rules need not wait for it.
+/// Whether somebody else can do what this person could not, so that the rules need not wait for it. Nor do they
+/// for a number that somebody counted up: else who did it could not be taken out.
 fn is_for_others(error: &Error) -> bool {
     matches!(error.code(), Code::NoKey | Code::Trust | Code::Auth)
-        || matches!(error.downcast_ref(), Some(VaultError::NotToServer { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(VaultError::NotToServer { .. } | VaultError::Jump { .. })
+        )
 }
 
 /// What happens to each document and file. A person who is asked is shown who leaves, and not a

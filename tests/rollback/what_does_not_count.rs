@@ -1,6 +1,7 @@
 //! The table of `docs/format.md` ("What is refused when"), cell by cell, for what is signed or known by nobody who counts. Each use runs in
 //! a copy of the lab, so none prepares the next.
 
+use crate::lab::Lab;
 use crate::table::{cell, each, edit, lab, remembered};
 
 #[test]
@@ -137,29 +138,7 @@ fn a_number_that_jumped() {
     lab.clws("secret get prod/keys/web.key")
         .by("ben")
         .succeeds();
-    // Ada is a writer: she can sign what she likes. Her memory says that the numbers are higher.
-    let vaults = lab.home("ada").join(".local/state/clws/vaults");
-    let vault = std::fs::read_dir(vaults).unwrap().next().unwrap().unwrap();
-    for file in remembered(&vault.path()) {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let lines = text.lines().map(|line| {
-            let mut words: Vec<&str> = line.split(' ').collect();
-            words.pop();
-            // A value's line begins with its name, a sealed file's with id and path.
-            if let Some(numbers) = match words[..] {
-                ["TOKEN", ..] => Some(1),
-                [_, "prod/keys/web.key", _, _, _, _] => Some(2),
-                _ => None,
-            } {
-                words[numbers..numbers + 2].fill("5000");
-            }
-            let line = words.join(" ");
-            let sum = clws::crypto::hex(&clws::crypto::sha256(line.as_bytes())[..4]);
-            format!("{line} {sum}\n")
-        });
-        let text: String = lines.collect();
-        std::fs::write(&file, text).unwrap();
-    }
+    counts_on(&lab, "ada", ["TOKEN", "prod/keys/web.key"], "5000");
     for path in ["prod/web/TOKEN", "prod/keys/web.key"] {
         lab.clws(&format!("secret set {path}"))
             .stdin(b"jumped")
@@ -203,6 +182,90 @@ fn a_number_that_jumped() {
         .by("ben")
         .succeeds();
     ben("secret accept prod/web/OTHER --yes", 0, "did not jump");
+}
+
+/// A writer can sign any number. The memory of this one says that those of a value and of a file are higher.
+fn counts_on(lab: &Lab, who: &str, [value, file]: [&str; 2], number: &str) {
+    let vaults = lab.home(who).join(".local/state/clws/vaults");
+    let vault = std::fs::read_dir(vaults).unwrap().next().unwrap().unwrap();
+    for seen in remembered(&vault.path()) {
+        let text = std::fs::read_to_string(&seen).unwrap();
+        let lines = text.lines().map(|line| {
+            let mut words: Vec<&str> = line.split(' ').collect();
+            words.pop();
+            // A value's line begins with its name, a sealed file's with id and path.
+            if let Some(numbers) = match words[..] {
+                [name, ..] if name == value => Some(1),
+                [_, path, _, _, _, _] if path == file => Some(2),
+                _ => None,
+            } {
+                words[numbers..numbers + 2].fill(number);
+            }
+            let line = words.join(" ");
+            let sum = clws::crypto::hex(&clws::crypto::sha256(line.as_bytes())[..4]);
+            format!("{line} {sum}\n")
+        });
+        let text: String = lines.collect();
+        std::fs::write(&seen, text).unwrap();
+    }
+}
+
+#[test]
+fn a_number_that_leaves_none_behind_it() {
+    let lab = lab();
+    let by_ben = |path: &str| {
+        let set = lab.clws(&format!("secret set {path}")).by("ben");
+        set.stdin(b"bens").succeeds();
+    };
+    by_ben("prod/keys/bens.key --type file");
+    lab.commit("another file");
+    // Greater than any that a person can accept.
+    let number = "9007199254741000";
+    counts_on(&lab, "ben", ["BENS", "prod/keys/bens.key"], number);
+    by_ben("prod/web/BENS");
+    by_ben("prod/keys/bens.key");
+    lab.commit("the greatest numbers");
+    // Ada has seen neither of them.
+    each(
+        &lab,
+        &[
+            cell("check", 1, "jump: prod/web/BENS"),
+            cell("check", 1, "jump: prod/keys/bens.key"),
+            cell(
+                "secret get prod/web/BENS",
+                14,
+                "put the version before back",
+            ),
+            cell(
+                "secret get prod/keys/bens.key",
+                14,
+                "put the version before back",
+            ),
+            cell("secret get prod/web/TOKEN", 0, "first"),
+            cell("secret set prod/web/BENS", 14, "jumped"),
+            cell("secret set prod/keys/bens.key", 14, "jumped"),
+            cell(
+                "secret accept prod/web/BENS --yes",
+                14,
+                "nobody counts to that number",
+            ),
+            cell(
+                "secret accept prod/keys/bens.key --yes",
+                14,
+                "nobody counts to that number",
+            ),
+            cell("rekey prod/web --yes", 14, "jumped"),
+            // Who did it does not stay because of it.
+            cell(
+                "recipient remove ben --yes",
+                0,
+                "prod/web does not follow the rules yet",
+            ),
+        ],
+    );
+    lab.git(&["checkout", "-q", "HEAD~1", "--", "secrets"]);
+    lab.clws("recipient remove ben --yes").succeeds();
+    assert!(!lab.clws("check --full").succeeds().text().contains("jump"));
 }
 
 #[test]

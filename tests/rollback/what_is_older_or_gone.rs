@@ -265,3 +265,25 @@ fn an_older_file_is_not_sealed_anew_where_a_scope_only_warns() {
     lab.git(&["checkout", "-q", "HEAD", "--", "secrets/dev/keys"]);
     lab.clws("rekey dev/keys --yes").succeeds();
 }
+
+#[test]
+fn a_removal_that_was_met_by_its_name_is_remembered() {
+    let lab = lab();
+    let paths = ["prod/web/BENS", "prod/keys/web.key"];
+    for path in paths {
+        lab.clws(&format!("secret get {path}")).by("ben").succeeds();
+        lab.clws(&format!("secret remove {path} --yes")).succeeds();
+    }
+    lab.commit("gone");
+    for path in paths {
+        let gone = lab.clws(&format!("secret get {path}")).by("ben").exits(18);
+        assert!(gone.err.contains("was removed"), "{}", gone.err);
+    }
+    // Anybody who may push can put back what was there.
+    lab.git(&["checkout", "-q", "HEAD~1", "--", "secrets"]);
+    for path in paths {
+        let refused = lab.clws(&format!("secret get {path}")).by("ben").exits(14);
+        assert!(refused.err.contains("older"), "{}", refused.err);
+    }
+    lab.clws("check").by("ben").exits(1);
+}
