@@ -1,7 +1,7 @@
 //! Why a secret is not rotated.
 
 use crate::error::{Code, Explain};
-use crate::text::{clean_line, count};
+use crate::text::{clean_line, count, list};
 
 /// What stands between a secret and its new value.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,15 @@ pub enum RotateError {
         /// The secret.
         path: String,
     },
+    /// The rotation is ended, and what it did outside stays.
+    #[error(
+        "{} was given another value while its rotation went on: outside, nothing more was done for it",
+        list(paths)
+    )]
+    LeftOutside {
+        /// The secrets.
+        paths: Vec<String>,
+    },
     /// The old value is gone for good.
     #[error("the server that made the new value of `{path}` does not take the old one back")]
     OneWay {
@@ -131,6 +140,7 @@ impl Explain for RotateError {
             | Self::OnHost { .. } => Code::Remote,
             Self::UnderWay { .. }
             | Self::Moved { .. }
+            | Self::LeftOutside { .. }
             | Self::OfParty { .. }
             | Self::OneWay { .. } => Code::Conflict,
             Self::DoesNotFit { .. } => Code::DataErr,
@@ -180,6 +190,16 @@ impl Explain for RotateError {
                 vec![format!(
                     "`clws rotate --undo {path}` ends the rotation; the value of now stays"
                 )]
+            }
+            Self::LeftOutside { paths } => {
+                let mut hints = vec![
+                    "the old and the new value of that rotation may both be accepted outside: withdraw them there"
+                        .to_owned(),
+                ];
+                let again =
+                    |path: &String| format!("then `clws rotate {path}`, if there is a value");
+                hints.extend(paths.iter().map(again));
+                hints
             }
             Self::OneWay { path } => {
                 vec![format!("`clws rotate --resume {path}` goes on with it")]

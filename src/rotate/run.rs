@@ -147,8 +147,13 @@ impl Run<'_> {
                 }
                 Step::Used => {
                     self.accept(&rotation, None)?;
+                    let left = self.left_outside(&rotation)?;
                     self.end(&rotation)?;
-                    return self.records.forget(&rotation);
+                    self.records.forget(&rotation)?;
+                    return match left.is_empty() {
+                        true => Ok(()),
+                        false => Err(RotateError::LeftOutside { paths: left }.into()),
+                    };
                 }
             }
             self.records.write(&rotation)?;
@@ -204,6 +209,18 @@ impl Run<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The values for which nothing was done outside: another one came in between, or is gone, and neither the
+    /// old nor the new one is given out.
+    fn left_outside(&self, rotation: &Rotation) -> Result<Vec<String>, Error> {
+        let mut left = Vec::new();
+        for value in &rotation.values {
+            if self.stand(value)? == Stand::Other && self.rotator(value)?.is_outside() {
+                left.push(value.path.clone());
+            }
+        }
+        Ok(left)
     }
 
     /// The value that is given out.

@@ -150,6 +150,35 @@ fn head(lab: &Lab) -> String {
 }
 
 #[test]
+fn a_value_that_came_in_between_is_not_said_to_be_done() {
+    let lab = lab();
+    halts(&lab);
+    for word in ["--resume", "--undo"] {
+        refuse(&lab, "new");
+        lab.clws(&format!("rotate {PATH} --yes")).exits(22);
+        lab.clws(&format!("secret set {PATH} --type file"))
+            .stdin(b"a third one\n")
+            .succeeds();
+        refuse(&lab, "");
+        let ended = lab.clws(&format!("rotate {word} --yes")).exits(16);
+        for said in [
+            "outside, nothing more was done for it",
+            "may both be accepted outside",
+            &format!("`clws rotate {PATH}`"),
+        ] {
+            assert!(ended.err.contains(said), "{}", ended.err);
+        }
+        assert!(!ended.err.contains("done: ") && !ended.err.contains("undone"));
+        assert_eq!(get(&lab), "a third one\n");
+        assert!(!sidecar(&lab).contains("[pending]"));
+        lab.clws("rotate --resume").exits(18);
+    }
+    // As it advises.
+    lab.clws(&format!("rotate {PATH} --yes")).succeeds();
+    lab.clws("check --full").succeeds();
+}
+
+#[test]
 fn what_lay_beside_it_leads_nowhere_when_it_is_put_back() {
     let lab = lab();
     halts(&lab);
@@ -174,7 +203,7 @@ fn what_lay_beside_it_leads_nowhere_when_it_is_put_back() {
     let other = table(&sidecar(&lab));
     std::fs::write(file(&lab), sidecar(&lab).replace(&other, &first)).unwrap();
     refuse(&lab, "");
-    lab.clws("rotate --undo --yes").succeeds();
+    lab.clws("rotate --undo --yes").exits(16);
     assert_eq!(get(&lab), newest, "the first one did not come back");
     assert!(!sidecar(&lab).contains("[pending]"));
     lab.clws("check --full").succeeds();
@@ -254,7 +283,7 @@ fn two_branches_become_one_while_it_goes_on() {
     lab.clws("check --full").succeeds();
     lab.commit("joined");
     refuse(&lab, "");
-    lab.clws(&format!("rotate --resume {PATH}")).succeeds();
+    lab.clws(&format!("rotate --resume {PATH}")).exits(16);
     assert_eq!(get(&lab), "given\n");
     assert!(!sidecar(&lab).contains("[pending]"));
     lab.clws("check --full").succeeds();

@@ -207,7 +207,7 @@ fn what_stays_closed_is_named_with_the_way_out() {
         assert!(found.contains("\"file\""), "{found}");
     }
     // Nothing is lost, and nothing is taken for what it is not.
-    let kept = lab.clws("secret get shared/_env.prod").succeeds().text();
+    let kept = lab.clws("secret get prod/_env.prod").succeeds().text();
     assert_eq!(kept, dotenvx);
     assert_eq!(
         lab.clws("secret get shared/pass.age").succeeds().out,
