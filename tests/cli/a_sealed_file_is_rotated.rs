@@ -288,3 +288,23 @@ fn two_branches_become_one_while_it_goes_on() {
     assert!(!sidecar(&lab).contains("[pending]"));
     lab.clws("check --full").succeeds();
 }
+
+#[test]
+fn a_script_does_not_outlive_the_rotation_that_asked_it() {
+    let lab = lab();
+    halts(&lab);
+    let script = "touch $HOME/began; sleep 2; touch $HOME/late\n";
+    std::fs::write(lab.vault().join("hooks/halting/rotate.sh"), script).unwrap();
+    lab.clws("hook sign halting --yes").succeeds();
+    let mut rotating = lab.clws(&format!("rotate {PATH} --yes")).command();
+    let mut clws = rotating.spawn().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !lab.home("ada").join("began").exists() {
+        assert!(std::time::Instant::now() < until, "it did not begin");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    clws.kill().unwrap();
+    clws.wait().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(!lab.home("ada").join("late").exists());
+}

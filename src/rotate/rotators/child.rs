@@ -1,8 +1,11 @@
 //! A child that has its time. What it says is kept up to a limit, and when its time is over it is ended with
-//! all that it started in its process group.
+//! all that it started in its process group. It ends with clws: what it would go on doing outside is what
+//! whoever goes on with the rotation relies on.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +29,29 @@ pub(super) struct Ran {
     pub(super) out: Vec<u8>,
     /// Standard error, in the same way.
     pub(super) err: Vec<u8>,
+}
+
+/// A program in a process group of its own that is killed when clws ends, however that is: prctl(2),
+/// `PR_SET_PDEATHSIG`. `setpriv` of util-linux sets it; where there is none that can, it goes on to its own end.
+pub(super) fn bound(program: impl AsRef<OsStr>) -> Command {
+    const BOUND: [&str; 2] = ["--pdeathsig", "KILL"];
+    let tried = Command::new("setpriv")
+        .args(BOUND)
+        .arg("true")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let mut command = match tried.is_ok_and(|status| status.success()) {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(BOUND).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    command.process_group(0);
+    command
 }
 
 /// Waits for the end of a child that leads a process group of its own, and ends that when its time is over.
@@ -90,15 +116,11 @@ fn retried<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::CommandExt as _;
-    use std::process::{Command, Stdio};
-
     use super::*;
 
     fn run(script: &str, within: u64) -> Ran {
-        let child = Command::new("/bin/sh")
+        let child = bound("/bin/sh")
             .args(["-c", script])
-            .process_group(0)
             .stderr(Stdio::piped())
             .spawn();
         end(child.unwrap(), Duration::from_millis(within)).unwrap()

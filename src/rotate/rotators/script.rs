@@ -7,14 +7,13 @@
 //! `hooks/NAME/issue.sh` has certificates issued: the request comes on standard input, and the certificate
 //! with those that lead to its CA is what it prints.
 //!
-//! Either has five minutes, and is ended then with all that it started in its process group.
+//! Either has five minutes, and is ended then with all that it started in its process group. It ends when clws does.
 
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use super::child::{Ran, end};
+use super::child::{Ran, bound, end};
 use super::{Accepted, Both, Outside, Rotator};
 use crate::error::Error;
 use crate::fs::RamDir;
@@ -22,9 +21,9 @@ use crate::rotate::RotateError;
 use crate::secret::{Plain, Redactor};
 use crate::world::World;
 
-/// Opens the three files, takes them away, and becomes the script.
-const DRIVER: &str = r#"exec 3<"$1/old" 4<"$1/new" 5<"$1/script" && rm -- "$1/old" "$1/new" "$1/script" &&
-shift && exec /bin/sh /proc/self/fd/5 "$@""#;
+/// Opens the three files, takes them away, and becomes the script, unless clws has ended before it could be bound.
+const DRIVER: &str = r#"[ "$PPID" = "$2" ] && exec 3<"$1/old" 4<"$1/new" 5<"$1/script" && rm -- "$1/old" "$1/new" "$1/script" &&
+shift 2 && exec /bin/sh /proc/self/fd/5 "$@""#;
 
 /// What it sees of our environment.
 const VARIABLES: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "SSH_AUTH_SOCK"];
@@ -86,7 +85,7 @@ impl Rotator for Script {
 
 /// Opens the script, takes it away, and becomes it.
 const ISSUING: &str =
-    r#"exec 5<"$1/script" && rm -- "$1/script" && shift && exec /bin/sh /proc/self/fd/5 "$@""#;
+    r#"exec 5<"$1/script" && rm -- "$1/script" && shift 2 && exec /bin/sh /proc/self/fd/5 "$@""#;
 
 /// Has a certificate issued by a script: what it prints.
 pub(super) fn issue(
@@ -123,14 +122,14 @@ fn run(
     let shown = VARIABLES
         .iter()
         .filter_map(|name| Some((name, world.variable(name)?)));
-    let mut child = Command::new("/bin/sh")
+    let mut child = bound("/bin/sh")
         .args(["-c", driver, "clws"])
         .arg(folder.path())
+        .arg(std::process::id().to_string())
         .args(words)
         .env_clear()
         .envs(shown)
         .current_dir("/")
-        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

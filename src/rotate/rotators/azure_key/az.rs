@@ -4,16 +4,14 @@
 //! reads the principal's password from a file. What it keeps of a login lies in memory, in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
-
-use std::os::unix::process::CommandExt as _;
 
 use super::keys::{Keys, Slot};
 use crate::error::Error;
 use crate::fleet::{AzureAccount, AzureService};
 use crate::fs::RamDir;
-use crate::rotate::rotators::child::end;
+use crate::rotate::rotators::child::{bound, end};
 use crate::secret::{Plain, Redactor};
 use crate::text::clean;
 use crate::world::World;
@@ -152,7 +150,7 @@ impl<'a> Az<'a> {
         let shown = VARIABLES
             .iter()
             .filter_map(|name| Some((name, self.world.variable(name)?)));
-        let child = Command::new(&self.program)
+        let child = bound(&self.program)
             .args(words)
             .arg("--only-show-errors")
             .env_clear()
@@ -161,7 +159,6 @@ impl<'a> Az<'a> {
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
             .env("AZURE_LOGGING_ENABLE_LOG_FILE", "false")
             .current_dir("/")
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
