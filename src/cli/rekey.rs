@@ -8,9 +8,10 @@ use crate::cli::context::Context;
 use crate::cli::resealing;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, PartyName, SecretPath};
+use crate::name::{DocumentPath, FilePath, PartyName, SecretPath};
+use crate::recipients::Rights;
 use crate::text::list;
-use crate::vault::{Document, Listed, Vault};
+use crate::vault::{Document, Listed, Sidecar, Vault};
 
 /// Seal documents and files anew under new data keys, for those whom the rules list
 ///
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
     for item in items {
         let others = match &item {
             Listed::Document(path) => strangers(&vault, path)?,
-            Listed::File(_) => Vec::new(),
+            Listed::File(path) => strangers_of_file(&vault, path)?,
         };
         let gone = match others.as_slice() {
             [] => String::new(),
@@ -86,9 +87,24 @@ fn strangers(vault: &Vault, path: &DocumentPath) -> Result<Vec<PartyName>, Error
     let document = Document::parse(&bytes, path, vault.id())?;
     let rights = vault.rights(path.as_str())?;
     let wraps = document.wraps()?;
-    let named = wraps.iter().filter_map(|wrap| wrap.party().parse().ok());
+    Ok(beyond(&rights, wraps.iter().map(|wrap| wrap.party())))
+}
+
+/// To whom a file is sealed that the rules do not list.
+fn strangers_of_file(vault: &Vault, path: &FilePath) -> Result<Vec<PartyName>, Error> {
+    let Some(bytes) = vault.tree().read(&path.to_sidecar(), MAX_FILE)? else {
+        return Ok(Vec::new());
+    };
+    let sidecar = Sidecar::parse(&bytes, path)?;
+    let rights = vault.rights(path.as_str())?;
+    Ok(beyond(&rights, sidecar.readers.iter().map(String::as_str)))
+}
+
+/// Those of some parties that are no readers by the rules, each once.
+fn beyond<'n>(rights: &Rights, parties: impl Iterator<Item = &'n str>) -> Vec<PartyName> {
+    let named = parties.filter_map(|party| party.parse().ok());
     let strangers: BTreeSet<PartyName> = named
         .filter(|party| !rights.readers.contains(party))
         .collect();
-    Ok(strangers.into_iter().collect())
+    strangers.into_iter().collect()
 }

@@ -67,7 +67,7 @@ pub use policy::{Ending, Policy, PolicyKey};
 pub use read::{Opened, Reader};
 pub use record::{Record, State};
 pub use sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
-pub use submission::Submission;
+pub use submission::{HandedIn, Submission};
 pub use transfer::Transfer;
 pub use unseal::OpenedFile;
 pub use wrap::Wrap;

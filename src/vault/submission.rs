@@ -187,17 +187,28 @@ impl Document<'_> {
     }
 }
 
+/// What a writer should know before a value that was handed in is taken over.
+#[derive(Clone, Debug)]
+pub struct HandedIn {
+    /// Who handed it in.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// That another value is there than the one it was meant to replace. So it is, too, where somebody puts back what
+    /// was taken over long ago; what was thrown away or replaced by a newer one can be put back unseen.
+    pub stale: Option<Notice>,
+}
+
 impl Vault {
-    /// What a writer should know before a value that was handed in is taken over: that another one is there than the
-    /// one it was meant to replace. So it is, too, where somebody puts back what was taken over long ago.
+    /// What was handed in for a value, if anything was.
     ///
     /// # Errors
     /// [`VaultError`] if the document does not read, or no submitter signed it.
-    pub fn stale_submission(
+    pub fn handed_in(
         &self,
         path: &DocumentPath,
         name: &ValueName,
-    ) -> Result<Option<Notice>, Error> {
+    ) -> Result<Option<HandedIn>, Error> {
         let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
             return Ok(None);
         };
@@ -210,7 +221,11 @@ impl Vault {
         self.claim_of_submission(&document, submission, &rights)?
             .verify()?;
         let rev = document.record(name)?.map_or(0, |record| record.rev);
-        Ok(notice(&format!("{path}/{name}"), submission, rev))
+        Ok(Some(HandedIn {
+            by: submission.author.clone(),
+            at: submission.changed,
+            stale: notice(&format!("{path}/{name}"), submission, rev),
+        }))
     }
 
     /// The claim of what was handed in: by a current submitter.

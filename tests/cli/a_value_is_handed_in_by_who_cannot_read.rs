@@ -121,7 +121,9 @@ fn it_can_be_thrown_away_and_a_later_one_replaces_an_earlier() {
         refused.err
     );
     let mut terminal = Terminal::start(lab.clws("secret adopt dev/web/TOKEN").command());
-    terminal.shows("vouch for `dev/web/TOKEN`").types("y\n");
+    terminal
+        .shows("vouch for `dev/web/TOKEN` as ben handed it in at 20")
+        .types("y\n");
     let (code, shown) = terminal.ends();
     assert_eq!(code, 0, "{shown}");
     assert_eq!(

@@ -355,3 +355,37 @@ fn a_file_that_was_removed_stays_so_and_stops_nobody_from_leaving() {
         .succeeds();
     lab.clws("check --full").succeeds();
 }
+
+#[test]
+fn a_file_that_a_branch_sealed_to_who_left_is_exposed_when_it_is_sealed_anew() {
+    const PATH: &str = "dev/keys/site.key";
+    let lab = Lab::new().people(&["ben", "cleo"]);
+    lab.clws("access grant ben dev --read --write --yes")
+        .succeeds();
+    lab.clws("access grant cleo dev --read --yes").succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    lab.clws("trust accept --expect")
+        .word(head.as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    let set = |who: &str| {
+        let set = lab.clws(&format!("secret set {PATH} --type file")).by(who);
+        set.stdin(who.as_bytes()).succeeds();
+    };
+    set("ada");
+    lab.commit("first");
+    lab.git(&["checkout", "-q", "-b", "other"]);
+    set("ben");
+    lab.commit("second");
+    lab.git(&["checkout", "-q", "main"]);
+    lab.clws("access revoke cleo dev --read --yes").succeeds();
+    lab.commit("cleo does not read");
+    lab.git(&["checkout", "-q", "other", "--", "secrets"]);
+    let plan = lab.clws(&format!("rekey {PATH} --dry-run")).succeeds();
+    assert!(plan.err.contains("which cleo can open"), "{}", plan.err);
+    lab.clws(&format!("rekey {PATH} --yes")).succeeds();
+    let sidecar = lab.vault().join(format!("secrets/{PATH}.age.toml"));
+    let text = std::fs::read_to_string(sidecar).unwrap();
+    assert!(text.contains("exposed = \"cleo left "), "{text}");
+    lab.clws("check --full").succeeds();
+}

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::{SecretName, SecretPath};
-use crate::text::list;
+use crate::text::{clean_line, list};
 use crate::vault::{Adopted, VaultError};
 
 /// Take over a value that counts only if a writer says so
@@ -45,8 +45,16 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
         ));
         return Ok(());
     }
-    let stale = vault.stale_submission(&path, &name)?;
-    let question = format!("vouch for `{path}/{name}` as it lies there?");
+    let handed_in = vault.handed_in(&path, &name)?;
+    let question = match &handed_in {
+        Some(one) => format!(
+            "vouch for `{path}/{name}` as {} handed it in at {}?",
+            clean_line(&one.by),
+            one.at
+        ),
+        None => format!("vouch for `{path}/{name}` as it lies there?"),
+    };
+    let stale = handed_in.and_then(|one| one.stale);
     match &stale {
         // It may be one that was taken over before, and was put back.
         Some(why) => {
