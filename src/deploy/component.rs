@@ -1,5 +1,6 @@
 //! One component on one target: what is there, and whether there is anything new for it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::asking::Asking;
@@ -65,8 +66,10 @@ pub(super) struct Bringing<'a> {
     pub(super) world: &'a World,
     pub(super) target: &'a Target,
     pub(super) plan: &'a ComponentPlan,
-    /// The deploy's id.
+    /// The deploy's id. Another one may have begun in the same second.
     pub(super) deploy: &'a str,
+    /// The folder of what was there when it was looked at; empty if nothing was.
+    pub(super) was: &'a OnceCell<String>,
     /// Who deploys.
     pub(super) by: &'a str,
     /// Opens the secrets of a component; logged before.
@@ -94,6 +97,8 @@ impl Bringing<'_> {
         let (found, engine) = tokio::join!(looking, connecting);
         let found = found?;
         let old = found.receipt.clone();
+        let place = old.as_ref().map(|old| old.place.clone());
+        self.was.get_or_init(|| place.unwrap_or_default());
         if let Some(old) = &old {
             self.target.demand_own(self.vault, old)?;
             self.refuse_older(old)?;

@@ -113,7 +113,9 @@ impl Bringing<'_> {
                 missed,
             });
         };
-        let is_new = self.is_of_this_deploy(&receipt);
+        // Before it was looked at nothing was done.
+        let was = self.was.get();
+        let is_new = was.is_some_and(|was| *was != receipt.place);
         if !is_new && let Err(error) = self.start_other(&receipt).await {
             missed.push(format!("the old one does not start: {}", error.message()));
         }
@@ -180,16 +182,6 @@ impl Bringing<'_> {
         Ok(match found.trim() {
             "there" => Standing::Placed,
             _ => Standing::Nothing,
-        })
-    }
-
-    /// Whether a receipt is one that this run wrote.
-    fn is_of_this_deploy(&self, receipt: &Receipt) -> bool {
-        let rest = receipt.deploy.strip_prefix(self.deploy);
-        // Where the folder of the first was in use, a number stands behind.
-        rest.is_some_and(|rest| {
-            let number = rest.strip_prefix('-').unwrap_or("0");
-            rest.is_empty() || number.bytes().all(|digit| digit.is_ascii_digit())
         })
     }
 

@@ -4,6 +4,7 @@
 //! All of it is one task of one thread, which waits for hosts far longer than it works for them. What
 //! is next is asked of the [`Table`] each time something ended, which has the results, too.
 
+use std::cell::OnceCell;
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::Duration;
@@ -170,12 +171,14 @@ impl Run<'_> {
             ));
             let began = Instant::now();
             let leases = self.leases(&plan.host, component.component());
+            let was = OnceCell::new();
             let bringing = Bringing {
                 vault: self.vault,
                 world: self.vault.world(),
                 target,
                 plan: component,
                 deploy,
+                was: &was,
                 by: self.by,
                 opening,
                 leases: &leases,
