@@ -43,16 +43,16 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
     if let Some(file) = &args.textconv {
         return textconv(file, cx);
     }
+    if args.values {
+        let instead = "without `--values` it says which ones changed";
+        cx.ui.demand_eyes(args.show.into(), instead)?;
+    }
     if args.values && cx.ui.is_json() {
         return Err(
             crate::cli::usage("`--values` is printed for people alone, and not as JSON")
                 .hint("`clws secret get PATH --at REV` prints one value as it is")
                 .into(),
         );
-    }
-    if args.values {
-        let instead = "without `--values` it says which ones changed";
-        cx.ui.demand_eyes(args.show.into(), instead)?;
     }
     let vault = match args.values {
         true => cx.trusted_vault()?,
