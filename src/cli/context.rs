@@ -217,7 +217,8 @@ impl Context {
         Ok(expect.map(|text| text.parse()).transpose()?)
     }
 
-    /// The person's identities: the flag's, the variable's, the configured one, or all.
+    /// The person's identities: the flag's, the variable's, the configured one, or all; those under a passphrase
+    /// behind the others, so that nobody is asked for one where another will do.
     pub(crate) fn bundles(&self) -> Result<Vec<Bundle>, Error> {
         let variable = self.world.variable(env::IDENTITY).map(PathBuf::from);
         let chosen = self.identity.clone().or(variable);
@@ -231,11 +232,12 @@ impl Context {
             }
             _ => PublicFolder::Refuse,
         };
-        Ok(identity::all(
-            &self.world,
-            self.identity.as_deref(),
-            public,
-        )?)
+        let mut all = identity::all(&self.world, self.identity.as_deref(), public)?;
+        if all.len() > 1 {
+            // What cannot be read is said when it is used.
+            all.sort_by_cached_key(|bundle| bundle.is_under_passphrase().unwrap_or(false));
+        }
+        Ok(all)
     }
 
     /// Whether an identity lies below `recipients/` of the vault, beside a party that says

@@ -278,22 +278,36 @@ impl Vault {
         }
     }
 
-    /// The party that one of these keys signs for.
+    /// The party that the first of these keys signs for that signs for any.
     ///
     /// # Errors
     /// [`VaultError::NobodyHere`] if none does.
     pub fn author<'a>(&self, signers: &[&'a dyn Signs]) -> Result<Author<'a>, Error> {
+        // How many signers come before the one that was found: there may be a thousand parties to read.
+        let mut first: Option<(usize, PartyName)> = None;
         for name in self.trust.accepted.party_names()? {
             let party = self.party(&name)?;
             let signing = party.signing.iter().filter(|key| key.usable == Use::Sign);
-            for key in signing {
-                if let Some(signer) = signers.iter().find(|signer| *signer.public() == key.key) {
-                    return Ok(Author {
-                        party: name,
-                        signer: *signer,
-                    });
-                }
+            let at = signing.filter_map(|key| {
+                let is_it = |signer: &&dyn Signs| *signer.public() == key.key;
+                signers.iter().position(is_it)
+            });
+            if let Some(at) = at.min()
+                && first.as_ref().is_none_or(|(before, _)| at < *before)
+            {
+                first = Some((at, name));
             }
+            if let Some((0, _)) = first {
+                break;
+            }
+        }
+        if let Some((at, party)) = first
+            && let Some(signer) = signers.get(at)
+        {
+            return Ok(Author {
+                party,
+                signer: *signer,
+            });
         }
         let tried = signers.iter().map(|signer| signer.label()).collect();
         Err(VaultError::NobodyHere { tried }.into())

@@ -46,6 +46,7 @@ mod an_error_repeats_nothing_that_may_be_secret;
 mod an_identity_that_hides_its_public_half_opens_too;
 mod an_import_is_all_or_nothing;
 mod an_import_writes_no_plaintext;
+mod an_offline_key_is_left_alone_on_ordinary_days;
 mod an_ssh_key_opens_secrets;
 mod any_tree_can_be_imported;
 mod any_tree_comes_back;
