@@ -351,11 +351,8 @@ impl Target {
         component: &Component,
         receipt: &Receipt,
     ) -> Result<(), Error> {
-        let command = Command::new("room")
-            .argument(self.receipt_file(component))
-            .argument(receipt.print());
-        let made = self.call("make room for its receipt", &command, &[]).await;
-        made.map(drop)
+        self.with_receipt("make room for its receipt", "room", (component, receipt))
+            .await
     }
 
     /// Writes a receipt, whole or not at all.
@@ -367,11 +364,21 @@ impl Target {
         component: &Component,
         receipt: &Receipt,
     ) -> Result<(), Error> {
-        let command = Command::new("keep")
+        self.with_receipt("keep its receipt", "keep", (component, receipt))
+            .await
+    }
+
+    /// Calls one of [`FUNCTIONS`] with the file of a receipt and its text.
+    async fn with_receipt(
+        &self,
+        doing: &str,
+        function: &str,
+        (component, receipt): (&Component, &Receipt),
+    ) -> Result<(), Error> {
+        let command = Command::new(function)
             .argument(self.receipt_file(component))
             .argument(receipt.print());
-        let kept = self.call("keep its receipt", &command, &[]).await;
-        kept.map(drop)
+        self.call(doing, &command, &[]).await.map(drop)
     }
 
     /// Removes a receipt.
