@@ -38,6 +38,8 @@ pub(super) fn bound(program: impl AsRef<OsStr>) -> Command {
     let tried = Command::new("setpriv")
         .args(BOUND)
         .arg("true")
+        // Not what lies in a repository, where a PATH has the folder at hand.
+        .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
