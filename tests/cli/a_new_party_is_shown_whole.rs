@@ -136,3 +136,29 @@ fn a_service_is_added_by_the_file_that_its_identity_shows() {
     let party = std::fs::read_to_string(lab.vault().join("recipients/ci.toml")).unwrap();
     assert!(party.contains("kind = \"service\"\n"), "{party}");
 }
+
+#[test]
+fn a_right_that_takes_a_key_names_who_has_none() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    let (_, seals, _) = file_of(&lab, "cleo");
+    lab.clws("recipient add cleo --yes --age")
+        .word(&seals)
+        .succeeds();
+    let granted = |words: &str| lab.clws(words).succeeds().err;
+    let said = granted("access grant cleo dev --read --dry-run");
+    assert!(!said.contains("yet"), "{said}");
+    let said = granted("access grant cleo dev --read --write --dry-run");
+    assert!(
+        said.contains(
+            "cleo cannot write yet: recipients/cleo.toml has no key for it, a signing key"
+        ),
+        "{said}"
+    );
+    lab.clws("host add vm-clws-dev-server-0 --address 10.0.0.1 --yes")
+        .succeeds();
+    let said = granted("access grant vm-clws-dev-server-0 dev --read --dry-run");
+    assert!(
+        said.contains("vm-clws-dev-server-0 cannot read yet") && said.contains("a recipient"),
+        "{said}"
+    );
+}

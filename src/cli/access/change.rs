@@ -6,8 +6,9 @@ use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
 use crate::lines::MAX_FILE;
+use crate::membership::Rules;
 use crate::name::{FilePath, PartyName, SecretPath};
-use crate::recipients::{Access, Right};
+use crate::recipients::{Access, Right, Use};
 use crate::vault::{Found, Listed, Sidecar, Vault};
 
 /// Whose rights, and where.
@@ -90,6 +91,7 @@ pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         .map(|right| rule.add(*right, &args.who))
         .collect();
     let mut notes = narrower(&access, path);
+    notes.extend(without_key(&new, &access, &args.who, &rights)?);
     if added.contains(&true) {
         new.set_access(&access);
     } else {
@@ -152,6 +154,40 @@ fn narrower(access: &Access, path: &str) -> Vec<String> {
     rules
         .map(|prefix| format!("this does not reach `{prefix}`, which has a rule of its own"))
         .collect()
+}
+
+/// Whoever is granted what takes a key that is missing in its file.
+fn without_key(
+    rules: &Rules,
+    access: &Access,
+    who: &PartyName,
+    rights: &[Right],
+) -> Result<Vec<String>, Error> {
+    let parties = rules.parties()?;
+    let named = |name: &PartyName| {
+        access
+            .groups
+            .get(who)
+            .map_or(name == who, |group| group.contains(name))
+    };
+    let mut notes = Vec::new();
+    for party in parties.values().filter(|party| named(&party.name)) {
+        for right in rights {
+            let opens = matches!(right, Right::Read | Right::Write);
+            let lacks = match right {
+                _ if opens && party.recipients.is_empty() => "a recipient",
+                Right::Read => continue,
+                _ if party.signing.iter().any(|key| key.usable == Use::Sign) => continue,
+                _ => "a signing key",
+            };
+            let name = &party.name;
+            notes.push(format!(
+                "{name} cannot {} yet: recipients/{name}.toml has no key for it, {lacks}",
+                right.verb()
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
