@@ -15,7 +15,7 @@ use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::plaintext::certificate::{end_of_stream, set_end};
-use crate::text::clean_line;
+use crate::text::{clean_line, count};
 use crate::vault::{NewFile, OpenedFile, Policy, PolicyKey, Sidecar, Vault};
 
 /// Edits a sealed file, or makes a new one with mode 0600.
@@ -158,7 +158,7 @@ impl Subject for WholeFile<'_> {
             })?;
             Ok(())
         })?;
-        Ok(format!("sealed {path}, {size} bytes"))
+        Ok(format!("sealed {path}, {}", count(size, "byte")))
     }
 
     fn explain(&mut self, _: &mut Buffer, trouble: &Error) -> Result<Option<usize>, Error> {

@@ -1,5 +1,7 @@
 //! Lists and counts as people write them.
 
+use std::fmt::Display;
+
 /// `a`, `a and b`, `a, b and c`; `nobody` for none.
 #[must_use]
 pub fn list<T: AsRef<str>>(items: &[T]) -> String {
@@ -25,8 +27,8 @@ fn joined<T: AsRef<str>>(items: &[T], word: &str) -> String {
 
 /// `1 value`, `3 values`.
 #[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 {
+pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) {
         String::new()
     } else if noun.ends_with("tity") {
         return format!("{number} {}ies", noun.trim_end_matches('y'));

@@ -151,3 +151,31 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     assert!(site.runs_with("api", &new) && site.runs_with("web", &new));
     assert!(!document(&site).contains("[pending."));
 }
+
+#[test]
+fn a_value_that_is_given_meanwhile_stays_the_newest() {
+    let site = site();
+    let hook = server_hook("api", "").replace("api/TOKEN", "web/TOKEN");
+    site.hook("api", &hook, &[("serve.sh", SERVE)]);
+    site.deploy().succeeds();
+    let failed = site.clws("rotate prod/web/TOKEN --apart --yes").run();
+    assert_ne!(failed.code, 0, "{}", failed.err);
+    let set = |name: &str, value: &str| {
+        let set = site.lab.clws(&format!("secret set {name}"));
+        set.stdin(value.as_bytes()).succeeds().err
+    };
+    let told = set("prod/web/TOKEN", "given by hand");
+    assert!(
+        told.contains("a rotation of prod/web/TOKEN is open and does not know this value"),
+        "{told}"
+    );
+    let other = set("prod/web/OTHER", "of no rotation");
+    assert!(!other.contains("rotation"), "{other}");
+    site.set("prod/api/CHECK", "given by hand");
+    // Nothing outside knows a random value: there is nothing left to do.
+    site.clws("rotate --resume --yes").succeeds();
+    assert_eq!(token(&site), "given by hand");
+    assert!(!document(&site).contains("[pending."));
+    let told = set("prod/web/TOKEN", "and once more");
+    assert!(!told.contains("rotation"), "{told}");
+}

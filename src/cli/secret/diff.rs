@@ -12,6 +12,7 @@ use crate::fs::FsError;
 use crate::history::{Changed, Difference, diff, shortened};
 use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
+use crate::text::count;
 use crate::vault::{Demand, Opener, Past};
 
 /// Show which secrets changed between two commits, or a commit and the working tree
@@ -126,7 +127,9 @@ fn values(
                     Ok(text) => text
                         .split('\n')
                         .try_for_each(|line| cx.ui.line(&format!("  {sign} {line}"))),
-                    Err(_) => cx.ui.line(&format!("  {sign} ({} bytes)", bytes.len())),
+                    Err(_) => cx
+                        .ui
+                        .line(&format!("  {sign} ({})", count(bytes.len(), "byte"))),
                 })?,
         }
     }

@@ -13,6 +13,7 @@ use crate::fs::FsError;
 use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
 use crate::plaintext::certificate::{end_of, end_of_stream, set_end};
 use crate::secret::Plain;
+use crate::text::count;
 use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, Vault, VaultError};
 
 /// Set one secret
@@ -108,10 +109,12 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                 );
             }
             let new = NewValue { kind, plain };
+            let mut is_rotating = false;
             let rev = cx.change(&vault, "secret set", |change| {
                 if change.only_submits(document).unwrap_or(false) {
                     return change.submit(document, name, &new).map(|()| None);
                 }
+                is_rotating = change.is_rotating(document, name)?;
                 let end = end_of(&new.plain);
                 let rev = change.set(document, name, new, |policy| set_end(policy, end));
                 rev.map(Some)
@@ -122,6 +125,12 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                     "handed {wanted} in; a writer takes it over with `clws secret adopt {wanted}`"
                 ),
             });
+            if is_rotating {
+                cx.ui.say(&format!(
+                    "note: a rotation of {wanted} is open and does not know this value: `clws rotate --resume` \
+                     says what is left to do"
+                ));
+            }
         }
         SecretName::File(path) => {
             let (input, mode): (Box<dyn Read>, u32) = match &args.from_file {
@@ -144,7 +153,7 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
                 change.set_file(path, new, |policy| set_end(policy, end))
             })?;
             cx.ui
-                .say(&format!("sealed {wanted}, {} bytes", passed.size));
+                .say(&format!("sealed {wanted}, {}", count(passed.size, "byte")));
         }
     }
     Ok(())

@@ -129,6 +129,12 @@ impl There {
             .filter_map(header)
     }
 
+    /// Whether something is pending under this name.
+    pub(super) fn has_pending(&self, name: &ValueName) -> bool {
+        let pending = self.lines().find("pending", Some(name.as_str()));
+        pending.is_some()
+    }
+
     /// The header of a value's table.
     pub(super) fn header(&self, name: &ValueName) -> Option<Header<'_>> {
         self.named(name.as_str())

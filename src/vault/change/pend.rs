@@ -102,6 +102,14 @@ impl Change<'_> {
         }
     }
 
+    /// Whether a rotation of a value is open, which does not know what is set now.
+    ///
+    /// # Errors
+    /// [`VaultError`] if this author may not write here.
+    pub fn is_rotating(&mut self, path: &DocumentPath, name: &ValueName) -> Result<bool, Error> {
+        Ok(self.draft(path)?.has_pending(name))
+    }
+
     fn set_pending_value(
         &mut self,
         path: &DocumentPath,
@@ -255,13 +263,15 @@ impl Draft {
         self.pending.insert(name, Some((pending.clone(), plain)));
     }
 
+    /// Whether something is pending in the file under this name.
+    fn has_pending(&self, name: &ValueName) -> bool {
+        let there = self.there.as_ref();
+        there.is_some_and(|there| there.has_pending(name))
+    }
+
     /// Takes what is pending out, if anything is.
     pub(super) fn drop_pending(&mut self, name: &ValueName) {
-        let there = self.there.as_ref().map(|there| there.text.as_str());
-        // A name with a dot stands in quotes (docs/format.md).
-        let tables = [format!("[pending.{name}]"), format!("[pending.\"{name}\"]")];
-        let is_header = |line: &str| tables.iter().any(|table| table == line);
-        if there.is_some_and(|text| text.lines().any(is_header)) {
+        if self.has_pending(name) {
             self.pending.insert(name.clone(), None);
         }
     }
