@@ -3,18 +3,16 @@
 use std::path::PathBuf;
 
 use crate::error::{Code, Explain};
-use crate::text::{clean_line, list};
+use crate::text::{clean_line, count, list};
 
 /// What stands between a secret and a file.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what its variant is")]
 pub enum ExportError {
-    #[error("there is nothing at `{path}`")]
-    Nothing { path: String },
     #[error("`{path}` is a value; a document, a file, a folder or a scope is exported")]
     Value { path: String },
-    #[error("one document is wanted, and {count} secrets are meant")]
-    NotOneDocument { count: usize },
+    #[error("one document is wanted, and {} would be written", count(*.all, "secret"))]
+    NotOneDocument { all: usize },
     #[error("{} lies on a disk, where plaintext stays readable after it is deleted", shown(.path))]
     Disk { path: PathBuf },
     #[error("{} lies in the vault, and git would take it along", shown(.path))]
@@ -56,7 +54,7 @@ fn shown(path: &std::path::Path) -> String {
 impl Explain for ExportError {
     fn code(&self) -> Code {
         match self {
-            Self::Nothing { .. } | Self::NoRecovery { .. } => Code::NotFound,
+            Self::NoRecovery { .. } => Code::NotFound,
             Self::Value { .. } | Self::NotOneDocument { .. } | Self::InVault { .. } => Code::Usage,
             Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
@@ -79,7 +77,6 @@ impl Explain for ExportError {
 
     fn hints(&self) -> Vec<String> {
         vec![match self {
-            Self::Nothing { .. } => "`clws secret list` shows what there is".into(),
             Self::Value { path } => format!("`clws secret get {path}` prints it"),
             Self::NotOneDocument { .. } => {
                 "name one document, or give a folder: `--out DIR`".into()

@@ -18,10 +18,7 @@ use crate::vault::{Document, Listed, State, Vault};
 /// [`ExportError::NotOneDocument`]; what does not read.
 pub fn references(vault: &Vault, chosen: &[Listed], kv: &str) -> Result<Value, Error> {
     let [listed] = chosen else {
-        return Err(ExportError::NotOneDocument {
-            count: chosen.len(),
-        }
-        .into());
+        return Err(ExportError::NotOneDocument { all: chosen.len() }.into());
     };
     let place = format!("{}/{}", kv.trim_matches('/'), listed.path());
     let one = |field: &str| {

@@ -30,17 +30,18 @@ pub struct Written {
 /// What is meant by some paths: documents and files that are there, sorted; everything without one.
 ///
 /// # Errors
-/// [`ExportError::Nothing`], [`ExportError::Value`], [`FsError`].
+/// [`crate::vault::VaultError::NotFound`], [`ExportError::Value`], [`FsError`].
 pub fn choose(vault: &Vault, paths: &[SecretPath]) -> Result<Vec<Listed>, Error> {
     let mut chosen = BTreeSet::new();
     if paths.is_empty() {
         chosen.extend(vault.list(None)?);
     }
     for path in paths {
-        let nothing = || ExportError::Nothing {
-            path: path.to_string(),
-        };
-        if let Found::Value(..) = vault.find(path)? {
+        if let Found::Value(document, _) = vault.find(path)? {
+            let is_there = vault.tree().exists(&document.to_file())?;
+            if !is_there || vault.near(path.as_str()).is_some() {
+                return Err(vault.missing(path).into());
+            }
             return Err(ExportError::Value {
                 path: path.to_string(),
             }
@@ -48,7 +49,7 @@ pub fn choose(vault: &Vault, paths: &[SecretPath]) -> Result<Vec<Listed>, Error>
         }
         let listed = vault.list(Some(path.as_str()))?;
         if listed.is_empty() {
-            return Err(nothing().into());
+            return Err(vault.missing(path).into());
         }
         chosen.extend(listed);
     }
@@ -78,10 +79,7 @@ pub fn one(
     (chosen, format): (&[Listed], As),
 ) -> Result<String, Error> {
     let [Listed::Document(path)] = chosen else {
-        return Err(ExportError::NotOneDocument {
-            count: chosen.len(),
-        }
-        .into());
+        return Err(ExportError::NotOneDocument { all: chosen.len() }.into());
     };
     let origins = origins(vault, reader, chosen)?;
     let values = reader.document(path)?;
@@ -183,10 +181,7 @@ impl Work<'_, '_, '_> {
         let relative = format!("{path}.age");
         let mut output = self.folder.create(&relative, path.as_str())?;
         let input = self.vault.tree().file(&path.to_file())?;
-        let missing = || ExportError::Nothing {
-            path: path.to_string(),
-        };
-        let mut input = input.ok_or_else(missing)?;
+        let mut input = input.ok_or_else(|| self.vault.missing(path))?;
         let fail = FsError::io("write", std::path::Path::new(&relative));
         std::io::copy(&mut input, &mut output).map_err(fail)?;
         self.end(&output, 0o600, &relative)

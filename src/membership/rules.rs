@@ -33,8 +33,11 @@ pub enum RulesError {
     Nested { group: String, member: String },
     #[error("the rule for `{0}` leaves nobody to read")]
     NobodyReads(String),
-    #[error("there is no party `{0}`")]
-    NoParty(String),
+    #[error("there is no party `{name}`")]
+    NoParty {
+        name: String,
+        nearest: Option<String>,
+    },
     #[error("there is a party `{0}` already")]
     PartyExists(String),
     #[error("there is a host `{0}` already")]
@@ -45,7 +48,7 @@ impl Explain for RulesError {
     fn code(&self) -> Code {
         match self {
             Self::Line { error, .. } => error.code(),
-            Self::NoParty(_) => Code::NotFound,
+            Self::NoParty { .. } => Code::NotFound,
             Self::PartyExists(_) | Self::HostExists(_) => Code::Conflict,
             _ => Code::Trust,
         }
@@ -55,6 +58,10 @@ impl Explain for RulesError {
         match self {
             Self::Line { error, .. } => error.hints(),
             Self::Unknown {
+                nearest: Some(near),
+                ..
+            }
+            | Self::NoParty {
                 nearest: Some(near),
                 ..
             } => vec![format!("is `{near}` meant?")],
@@ -68,7 +75,9 @@ impl Explain for RulesError {
                 vec![format!("rename {file} to recipients/{name}.toml")]
             }
             Self::Nested { .. } => vec!["list its members instead".into()],
-            Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
+            Self::NoParty { nearest: None, .. } => {
+                vec!["`clws recipient list` shows who there is".into()]
+            }
             Self::PartyExists(name) => {
                 vec![format!(
                     "`clws recipient update {name} FILE` adds keys to it"
@@ -175,9 +184,14 @@ impl Rules {
     /// # Errors
     /// [`RulesError::NoParty`].
     pub fn party(&self, name: &PartyName) -> Result<Party, RulesError> {
-        self.parties()?
-            .remove(name)
-            .ok_or_else(|| RulesError::NoParty(name.to_string()))
+        let mut parties = self.parties()?;
+        parties.remove(name).ok_or_else(|| {
+            let near = nearest(name.as_str(), parties.keys().map(PartyName::as_str));
+            RulesError::NoParty {
+                name: name.to_string(),
+                nearest: near.map(str::to_owned),
+            }
+        })
     }
 
     /// Those of `admins` who decide with a key that their party does not sign with.

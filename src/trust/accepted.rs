@@ -146,7 +146,10 @@ impl Accepted {
     /// # Errors
     /// [`TrustError::NoParty`], [`TrustError::Line`], [`TrustError::Fs`].
     pub fn party(&self, name: &PartyName) -> Result<Party, TrustError> {
-        let missing = || TrustError::NoParty(name.to_string());
+        let missing = || TrustError::NoParty {
+            name: name.to_string(),
+            nearest: None,
+        };
         let party = match &self.source {
             Source::Copy(copy) => {
                 let bytes = fs::read_private(&copied_party(copy, name), MAX_RULES)?;

@@ -53,8 +53,12 @@ pub enum TrustError {
     Damaged { path: PathBuf, why: String },
     #[error("`{0}` is no FINGERPRINT@N")]
     BadExpectation(String),
-    #[error("there is no party `{0}` in the accepted rules")]
-    NoParty(String),
+    #[error("there is no party `{name}` in the accepted rules")]
+    NoParty {
+        name: String,
+        /// The party that may be meant.
+        nearest: Option<String>,
+    },
     #[error("`{file}` of the proposal in recipients/trust/proposal/ {why}")]
     Proposal { file: String, why: &'static str },
     #[error("a proposal of trust version {number} is open, and this is another change")]
@@ -76,7 +80,7 @@ impl Explain for TrustError {
             Self::Fs(error) => error.code(),
             Self::Line(error) => error.code(),
             Self::World(error) => error.code(),
-            Self::NoVault(_) | Self::NoParty(_) => Code::NotFound,
+            Self::NoVault(_) | Self::NoParty { .. } => Code::NotFound,
             Self::BadExpectation(_) | Self::OtherVault(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
             Self::Moved => Code::TempFail,
@@ -153,7 +157,13 @@ impl Explain for TrustError {
                     .into(),
                 "or give it up: `rm -r recipients/trust/proposal`".into(),
             ],
-            Self::NoParty(_) => vec!["`clws recipient list` shows who there is".into()],
+            Self::NoParty {
+                nearest: Some(near),
+                ..
+            } => vec![format!("is `{near}` meant?")],
+            Self::NoParty { nearest: None, .. } => {
+                vec!["`clws recipient list` shows who there is".into()]
+            }
             Self::Older { kept, .. } => vec![
                 MERGE.into(),
                 match kept {

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::fs::{Journal, Lock, Sync, Tree};
 use crate::name::PartyName;
 use crate::recipients::{Party, RecipientKey, Rights, Use};
+use crate::text::nearest;
 use crate::trust::{self, Accepted, Expectation, Standing, Trust, TrustError};
 use crate::world::World;
 
@@ -227,12 +228,15 @@ impl Vault {
     /// # Errors
     /// [`TrustError`].
     pub fn party(&self, name: &PartyName) -> Result<Arc<Party>, TrustError> {
-        if let Some(party) = lock(&self.parties).get(name) {
-            return Ok(Arc::clone(party));
+        if let Some(party) = self.party_if_known(name)? {
+            return Ok(party);
         }
-        let party = Arc::new(self.trust.accepted.party(name)?);
-        lock(&self.parties).insert(name.clone(), Arc::clone(&party));
-        Ok(party)
+        let known = self.trust.accepted.party_names()?;
+        let near = nearest(name.as_str(), known.iter().map(PartyName::as_str));
+        Err(TrustError::NoParty {
+            name: name.to_string(),
+            nearest: near.map(str::to_owned),
+        })
     }
 
     /// A party of the accepted rules, if there is one of that name.
@@ -240,10 +244,15 @@ impl Vault {
     /// # Errors
     /// [`TrustError`] if that cannot be told: a file that cannot be read is no missing party.
     pub fn party_if_known(&self, name: &PartyName) -> Result<Option<Arc<Party>>, TrustError> {
-        match self.party(name) {
-            Err(TrustError::NoParty(_)) => Ok(None),
-            other => other.map(Some),
+        if let Some(party) = lock(&self.parties).get(name) {
+            return Ok(Some(Arc::clone(party)));
         }
+        let party = match self.trust.accepted.party(name) {
+            Err(TrustError::NoParty { .. }) => return Ok(None),
+            party => Arc::new(party?),
+        };
+        lock(&self.parties).insert(name.clone(), Arc::clone(&party));
+        Ok(Some(party))
     }
 
     /// The keys of a server that parties of the accepted rules have.

@@ -36,6 +36,7 @@ fn each_command_names_the_nearest() {
             "secret restore NAME --from HEAD",
             "rekey NAME",
             "rotate NAME --yes",
+            "export NAME --format json --out -",
         ] {
             let ran = lab.clws(&command.replace("NAME", typed)).exits(18);
             assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
@@ -176,6 +177,30 @@ fn a_mistyped_host_environment_or_group_is_recognised() {
             let ran = lab.clws(&command.replace("NAME", typed)).exits(18);
             assert!(ran.err.contains(meant), "{command} {typed}: {}", ran.err);
         }
+    }
+}
+
+#[test]
+fn a_mistyped_party_is_recognised() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/TOKEN", "hunter2");
+    lab.clws("host add vm-clws-dev-server-0 --address 10.0.0.1 --yes")
+        .succeeds();
+    lab.commit("all");
+    for (command, hint) in [
+        ("recipient show bne", "is `ben` meant?"),
+        ("recipient show nosuch", "`clws recipient list` shows"),
+        ("recipient remove bne --dry-run", "is `ben` meant?"),
+        ("access why bne dev/web/TOKEN", "is `ben` meant?"),
+        (
+            "host show vm-clws-dev-sever-0",
+            "is `vm-clws-dev-server-0` meant?",
+        ),
+        ("secret history dev/web/TOKN", "is `dev/web/TOKEN` meant?"),
+    ] {
+        let ran = lab.clws(command).exits(18);
+        assert!(ran.err.contains(hint), "{command}: {}", ran.err);
     }
 }
 

@@ -78,10 +78,13 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
 /// A party that is a host.
 pub(super) fn host(vault: &Vault, name: &PartyName) -> Result<std::sync::Arc<Party>, Error> {
     let party = match vault.party(name) {
-        Err(TrustError::NoParty(_)) => {
+        Err(TrustError::NoParty { nearest, .. }) => {
             return Err(
                 Problem::new(Code::NotFound, format!("there is no host `{name}`"))
-                    .hint("`clws host list` shows the hosts")
+                    .hint(nearest.map_or_else(
+                        || "`clws host list` shows the hosts".to_owned(),
+                        |near| format!("is `{near}` meant?"),
+                    ))
                     .into(),
             );
         }

@@ -57,11 +57,15 @@ pub(crate) fn run(args: &HistoryArgs, cx: &Context) -> Result<(), Error> {
         ));
     }
     if found.entries.is_empty() {
+        let near = vault.near(args.path.as_str());
         return Err(Problem::new(
             Code::NotFound,
             format!("git has no `{}` up to {}", args.path, args.at),
         )
-        .hint("what is not committed has no history")
+        .hint(near.map_or_else(
+            || "what is not committed has no history".to_owned(),
+            |near| format!("is `{near}` meant?"),
+        ))
         .into());
     }
     if cx.ui.is_json() {

@@ -27,7 +27,7 @@ fn the_copy_beside_the_pin_is_gone_by_whatever_the_tree_says() {
         assert_eq!(accepted.party(&name("ada")).unwrap().name, name("ada"));
         assert!(matches!(
             accepted.party(&name("eve")),
-            Err(TrustError::NoParty(_))
+            Err(TrustError::NoParty { .. })
         ));
         assert_eq!(accepted.party_names().unwrap(), [name("ada")]);
         let files = accepted.files().unwrap();
@@ -50,7 +50,7 @@ fn files_that_were_read_are_rules_as_the_copy_is() {
     assert_eq!(accepted.party(&name("ada")).unwrap().name, name("ada"));
     assert!(matches!(
         accepted.party(&name("eve")),
-        Err(TrustError::NoParty(_))
+        Err(TrustError::NoParty { .. })
     ));
     assert_eq!(accepted.party_names().unwrap(), [name("ada"), name("eve")]);
     assert_eq!(accepted.files().unwrap(), files);
@@ -273,9 +273,20 @@ fn each_refusal_has_its_code_and_says_what_comes_next() {
             "`clws trust show` prints it",
         ),
         (
-            TrustError::NoParty("eve".into()),
+            TrustError::NoParty {
+                name: "eve".into(),
+                nearest: None,
+            },
             Code::NotFound,
             "`clws recipient list`",
+        ),
+        (
+            TrustError::NoParty {
+                name: "eev".into(),
+                nearest: Some("eve".into()),
+            },
+            Code::NotFound,
+            "is `eve` meant?",
         ),
         (other(), Code::Conflict, "rm -r recipients/trust/proposal"),
         (TrustError::Moved, Code::TempFail, "run the command again"),
