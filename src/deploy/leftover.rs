@@ -107,7 +107,7 @@ pub(super) async fn look(target: &Target, component: &Component) -> Result<Found
         .argument(step)
         .output_cap(2 * MAX_RECEIPT);
     let text = target.call("look at what there is", &command, &[]).await?;
-    let (listed, receipt) = text.split_once("receipt\n").unwrap_or((&text, ""));
+    let (listed, receipt) = parts(&text);
     let folder = |line: &str| {
         let (folder, name) = line.strip_prefix("folder\t")?.split_once('\t')?;
         let name = (!name.is_empty()).then(|| name.to_owned());
@@ -118,6 +118,14 @@ pub(super) async fn look(target: &Target, component: &Component) -> Result<Found
         folders: listed.lines().filter_map(folder).collect(),
         step: listed.lines().any(|line| line == "step"),
     })
+}
+
+/// What `look` listed, and the receipt, which has a line before it. A name in the list may end as that line does.
+fn parts(text: &str) -> (&str, &str) {
+    match text.strip_prefix("receipt\n") {
+        Some(receipt) => ("", receipt),
+        None => text.split_once("\nreceipt\n").unwrap_or((text, "")),
+    }
 }
 
 /// Ends and removes all that lies in a component's folder on the target, but for these folders
@@ -159,4 +167,20 @@ pub(super) async fn components(target: &Target) -> Result<Vec<Component>, Error>
         .sh("list its folders", script, &[&target.facts.run], empty())
         .await?;
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_begins_behind_a_line_of_its_own() {
+        assert_eq!(parts("receipt\n"), ("", ""));
+        assert_eq!(parts("receipt\n{}\n"), ("", "{}\n"));
+        for name in ["receipt", "print-receipt"] {
+            let listed = format!("step\nfolder\t0f\t{name}");
+            let text = format!("{listed}\nreceipt\n{{}}\n");
+            assert_eq!(parts(&text), (listed.as_str(), "{}\n"));
+        }
+    }
 }
