@@ -24,6 +24,9 @@ use crate::secret::Plain;
 /// takes as one block.
 pub(super) const MAX_INPUT: usize = 1 << 20;
 
+/// The most that is waited for of an exit code, in bytes: a shell has three digits for one.
+const LONGEST_CODE: usize = 16;
+
 /// Runs what is asked for until standard input ends. `9` is the lock, which no script keeps open, and `sign`
 /// leaves a sign of life in its file. `$mask` is the umask of the login.
 ///
@@ -275,8 +278,10 @@ impl Part {
         };
         self.keep(at);
         let code = self.rest.get(self.mark.len()..).unwrap_or_default();
-        if let Some(end) = memchr::memchr(b'\n', code) {
-            let code = code.get(..end).and_then(|code| str::from_utf8(code).ok());
+        let end = memchr::memchr(b'\n', code);
+        if end.is_some() || code.len() > LONGEST_CODE {
+            let code = code.get(..end.unwrap_or_default());
+            let code = code.and_then(|code| str::from_utf8(code).ok());
             self.ended = Some(code.and_then(|code| code.parse().ok()).unwrap_or(-1));
         }
     }
@@ -432,5 +437,16 @@ mod tests {
             (&b"more "[..], true)
         );
         assert!(Answer::new("0f", 5).whole().is_none());
+    }
+
+    #[test]
+    fn a_code_without_an_end_is_none() {
+        let mut answer = Answer::new("0f", 5);
+        for _ in 0..1000 {
+            let _flow = answer.push(Source::Out, b"0f 0");
+        }
+        assert!(answer.out.rest.len() < 30);
+        assert!(answer.push(Source::Err, b"0f 0\n").is_break());
+        assert_eq!(answer.whole().unwrap().ended, Ended::Exit(-1));
     }
 }
