@@ -164,18 +164,12 @@ pub(super) async fn prepare(
     let mount = format!("{folder}/mount");
     // Under user namespaces a file must belong to the uid that the container's user is outside.
     let owner = |uid: &str| -> Result<String, Error> {
-        let (base, number) = (
-            traits.mapped_root.map_or(0, |(uid, _)| uid),
-            uid.parse::<u32>(),
-        );
-        match number {
-            Ok(number) => Ok((base + number).to_string()),
-            Err(_) => Err(HookError::Wrong {
-                file: format!("hooks/{}.toml", plan.component()),
-                why: format!("`{uid}` is no uid: the owner of a file is a number"),
-            }
-            .into()),
-        }
+        let base = traits.mapped_root.map_or(0, |(uid, _)| uid);
+        let outside = outside(base, uid).ok_or_else(|| HookError::Wrong {
+            file: format!("hooks/{}.toml", plan.component()),
+            why: format!("`{uid}` is no uid: the owner of a file is a number"),
+        })?;
+        Ok(outside.to_string())
     };
     let mut mounted = Vec::new();
     for (number, file) in place::files(plan, &names, opened, given)?
@@ -381,4 +375,23 @@ fn ports(plan: &ComponentPlan, texts: &[String]) -> Result<Vec<Port>, Error> {
                 .ok_or_else(|| wrong(plan, format!("`{text}` is no port like 127.0.0.1:8080:80")))
         })
         .collect()
+}
+
+/// What a uid of a container is outside, where its users begin at `base`; none for what is no uid there.
+fn outside(base: u32, uid: &str) -> Option<u32> {
+    uid.parse::<u32>().ok()?.checked_add(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_a_number_of_the_users_outside() {
+        assert_eq!(outside(0, "999"), Some(999));
+        assert_eq!(outside(100_000, "999"), Some(100_999));
+        assert_eq!(outside(100_000, "4294967295"), None);
+        assert_eq!(outside(u32::MAX, "1"), None);
+        assert_eq!(outside(0, "web"), None);
+    }
 }
