@@ -227,6 +227,44 @@ fn at_no_moment_there_is_no_key_that_lets_in() {
     );
 }
 
+/// A person is asked what lets in before an undo relies on it.
+#[test]
+fn a_key_that_was_withdrawn_is_not_given_out_again_by_hand_either() {
+    let begin = Site::new();
+    let old = begin.given_out();
+    let whole = begin.copy();
+    done(&whole.rotate());
+    let log = whole.azure.log();
+    let asked = log.lines().filter(|line| line.starts_with("az "));
+    let renews = asked.zip(1..).filter(|(line, _)| line.contains(" renew "));
+    let last = renews.last().unwrap().1;
+    let stopped = |how: &str| {
+        let site = begin.copy();
+        site.azure.stops(last, how);
+        assert_ne!(site.rotate().code, 0, "{how}");
+        site.azure.stops(0, "never");
+        site
+    };
+    let undo = |site: &Site| {
+        let [first, second] = site.azure.keys();
+        site.lab
+            .clws("rotate --undo --yes")
+            .env("PATH", "/nowhere")
+            .stdin(format!("{first}\n{second}\n").as_bytes())
+            .run()
+    };
+    let site = stopped("after");
+    assert!(!site.azure.keys().contains(&old));
+    let ran = undo(&site);
+    assert_eq!(ran.code, 22, "{}", ran.err);
+    assert!(ran.err.contains("Azure gives no key back"), "{}", ran.err);
+    site.lets_in();
+    let site = stopped("before");
+    done(&undo(&site));
+    assert_eq!(site.given_out(), old);
+    site.lets_in();
+}
+
 #[test]
 fn what_az_says_is_made_safe_and_says_no_key() {
     let site = Site::new();

@@ -65,28 +65,29 @@ impl<'a> AzureKey<'a> {
         Ok(begun.and_then(|az| work(&az)))
     }
 
-    /// Which key a person sees that `key` is.
-    fn seen(&self, path: &str, account: &AzureAccount, key: &Plain) -> Result<Slot, Error> {
-        for slot in [Slot::First, Slot::Second] {
-            let shown = slot.shown(account.service());
-            if key_in(&self.person.shows(path, &format!("{shown} as it is now"))?).same_as(key) {
-                return Ok(slot);
-            }
-        }
-        Err(not_made(path, NEITHER))
-    }
-
-    fn by_hand(&self, path: &str, old: &Plain) -> Result<Plain, Error> {
-        let account = self.accounts.azure(path)?;
+    /// Which key a person sees that `key` is, if it is one.
+    fn seen(&self, path: &str, account: &AzureAccount, key: &Plain) -> Result<Option<Slot>, Error> {
         let group = account.resource_group();
-        let first: [&str; 2] = [
+        let steps: [&str; 2] = [
             &format!(
                 "open {account} (resource group {group}) in the Azure portal, there the access keys"
             ),
             "give the first key as it is now, and the second if it is not that: clws looks which one is in use",
         ];
-        self.person.told(path, (1, &first));
-        let other = self.seen(path, &account, old)?.other();
+        self.person.told(path, (1, &steps));
+        for slot in [Slot::First, Slot::Second] {
+            let shown = slot.shown(account.service());
+            if key_in(&self.person.shows(path, &format!("{shown} as it is now"))?).same_as(key) {
+                return Ok(Some(slot));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_hand(&self, path: &str, old: &Plain) -> Result<Plain, Error> {
+        let account = self.accounts.azure(path)?;
+        let seen = self.seen(path, &account, old)?;
+        let other = seen.ok_or_else(|| not_made(path, NEITHER))?.other();
         let shown = other.shown(account.service());
         let rotate = format!("rotate {shown} of {account}, and no other: nothing is to use it");
         let given = self.person.gives(path, (3, &[&rotate]))?;
@@ -149,16 +150,27 @@ impl Rotator for AzureKey<'_> {
 
     fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let (path, old, new) = (both.path, &key_in(both.old), &key_in(both.new));
+        let account = self.accounts.azure(path)?;
+        let failed = |why| {
+            let (path, place) = (path.to_owned(), account.to_string());
+            Error::from(RotateError::Outside { path, place, why })
+        };
         if is_by_hand(world) {
             let which = match which {
                 // It was made so.
-                Accepted::Both | Accepted::BothAgain => return Ok(Outside::AsAsked),
+                Accepted::Both => return Ok(Outside::AsAsked),
+                // It may have been withdrawn since.
+                Accepted::BothAgain => {
+                    let seen = self.seen(path, &account, old)?;
+                    return seen
+                        .map(|_| Outside::AsAsked)
+                        .ok_or_else(|| failed(GONE.to_owned()));
+                }
                 Accepted::New => ("old", "longer ago"),
                 Accepted::Old => ("new", "last"),
             };
             let step = format!(
-                "rotate the other key of {}: the one that was rotated {}",
-                self.accounts.azure(path)?,
+                "rotate the other key of {account}: the one that was rotated {}",
                 which.1
             );
             self.person.withdraws(which.0, path, (5, &step))?;
@@ -182,11 +194,7 @@ impl Rotator for AzureKey<'_> {
             }
             Ok(())
         })?;
-        let account = self.accounts.azure(path)?;
-        done.map(|()| Outside::AsAsked).map_err(|why| {
-            let (path, place) = (path.to_owned(), account.to_string());
-            RotateError::Outside { path, place, why }.into()
-        })
+        done.map(|()| Outside::AsAsked).map_err(failed)
     }
 }
 
