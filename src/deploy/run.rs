@@ -279,7 +279,12 @@ impl Run<'_> {
                     stopped += 1;
                 }
                 Ok(false) => {}
-                Err(error) if self.is_interrupted() || target.is_lost().await => return Err(error),
+                Err(error) if self.is_interrupted() || target.is_lost().await => {
+                    if let Some(before) = first {
+                        report(host, Err(&before));
+                    }
+                    return Err(error);
+                }
                 // The others can be stopped all the same.
                 Err(error) => {
                     if let Some(before) = first.replace(error) {
