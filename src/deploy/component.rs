@@ -479,9 +479,6 @@ pub(super) async fn stop(
             ));
         }
     }
-    if let Some(receipt) = receipt {
-        place::remove_folder(target, &receipt.place).await?;
-    }
     leftover::clear(target, component, &[], None).await?;
     boot::forget(target, component).await?;
     target.remove_receipt(component).await?;

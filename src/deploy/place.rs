@@ -341,16 +341,17 @@ fn head(file: &File) -> [String; 4] {
     ]
 }
 
-/// Removes a folder of ours. Its contents are memory; truncating first gives it back at once even if
-/// a program still has a file open.
+/// Removes a folder of ours.
+///
+/// # Errors
+/// [`super::target::TargetError`] if something of it is left.
 pub(super) async fn remove_folder(target: &Target, path: &str) -> Result<(), Error> {
     // Never anything that is not below the vault's own folder there.
     if !path.starts_with(&format!("{}/", target.facts.run)) || path.contains("/../") {
         return Ok(());
     }
-    let script = r#"rm -rf -- "$1" && rmdir -- "${1%/*}" 2>/dev/null; exit 0"#;
     target
-        .sh("remove a folder", script, &[path], empty())
+        .sh("remove a folder", r#"rm -rf -- "$1""#, &[path], empty())
         .await
         .map(drop)
 }

@@ -139,8 +139,9 @@ impl Surroundings<'_> {
         container.command = Some(rest);
         container.ports = Vec::new();
         let ran = engine.one_off(&container, input.as_ref(), within).await;
-        place::remove_folder(self.target, &folder).await?;
-        self.ended(&[first], &ran?, self.shown())
+        let removed = place::remove_folder(self.target, &folder).await;
+        // What it said comes first; that something of it is left is said where nothing else is wrong.
+        self.ended(&[first], &ran?, self.shown()).and(removed)
     }
 
     /// What became of a step that the daemon ran.
