@@ -103,7 +103,9 @@ impl Session {
             left = left.min(Duration::from_secs(ttl));
         }
         self.forget(id);
-        self.leaves_some();
+        if let Ok(mut left) = self.left.lock() {
+            left.insert(id.to_owned());
+        }
         let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
         Ok(Moment::from_seconds(now.seconds().saturating_add(seconds)))
     }
@@ -114,6 +116,9 @@ impl Session {
     /// [`ServerError`]; it then lasts until its time is over.
     pub async fn end_lease(&self, id: &str) -> Result<(), ServerError> {
         self.forget(id);
+        if let Ok(mut left) = self.left.lock() {
+            left.remove(id);
+        }
         let lease = Lease {
             id: id.to_owned(),
             lasts: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! One run at a server: with whose token, kept alive for as long as it takes, given back at its end.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -78,8 +78,8 @@ pub struct Session {
     pub(super) leases: Mutex<Vec<Active>>,
     /// A lease was made.
     pub(super) news: Notify,
-    /// Whether something goes on using a lease of this run.
-    leaves: AtomicBool,
+    /// The leases of this run that something goes on using.
+    pub(super) left: Mutex<BTreeSet<String>>,
 }
 
 impl Session {
@@ -127,13 +127,8 @@ impl Session {
             clock: Mutex::new(clock),
             leases: Mutex::default(),
             news: Notify::new(),
-            leaves: AtomicBool::new(false),
+            left: Mutex::default(),
         }
-    }
-
-    /// Something goes on using a lease of this run, which would end with its token.
-    pub(super) fn leaves_some(&self) {
-        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// The client.
@@ -215,8 +210,9 @@ impl Session {
     /// [`ServerError`]; the token then lasts until its lease ends.
     pub async fn end(self) -> Result<(), ServerError> {
         let ended = self.end_leases().await;
+        let is_used = self.left.lock().is_ok_and(|left| !left.is_empty());
         match self.origin {
-            Origin::Run if !self.leaves.load(Ordering::Relaxed) => revoke(&self.client).await,
+            Origin::Run if !is_used => revoke(&self.client).await,
             Origin::Run | Origin::Environment | Origin::Keyring => ended,
         }
     }

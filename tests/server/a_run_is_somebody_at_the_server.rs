@@ -10,6 +10,7 @@ use clws::secret::Plain;
 use clws::server::{
     Client, Flags, Limits, Method, Origin, ServerError, Session, Settings, Token, Way, login,
 };
+use clws::time::Moment;
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, whole};
@@ -140,6 +141,46 @@ fn a_wrapped_secret_id_is_opened_once_and_by_nobody_else() {
     // It was looked at and not opened.
     let text = swapped.with(|bytes| String::from_utf8(bytes.clone()).unwrap());
     bao.bao(&["unwrap", &text], b"");
+}
+
+/// A server ends a token's leases with it, so a token outlives its run for as long as one is used, and no longer.
+#[test]
+fn a_token_goes_with_its_run_unless_a_lease_of_it_is_used_on() {
+    let revoked = |ended: usize| {
+        let hostile = Hostile::start(|asked, before, stream| {
+            let text = if asked.line.contains("auth/approle/login") {
+                json!({ "auth": { "client_token": "s.ofTheRun0123456789", "lease_duration": 60 } })
+            } else if asked.line.contains("/creds/") {
+                json!({ "lease_id": format!("database/creds/app/{before}"), "lease_duration": 60,
+                        "data": { "username": "app" } })
+            } else {
+                json!({})
+            };
+            stream.write_all(whole("200 OK", "", &text.to_string()).as_bytes())
+        });
+        run(async {
+            let settings = settings(&hostile.address);
+            let secret = Plain::from("secret");
+            let session = Session::log_in(&settings, &way(Method::Approle, "role"), &secret).await;
+            let session = session.unwrap();
+            let mut ids = Vec::new();
+            for _ in 0..2 {
+                let (id, _) = session.lease("database/creds/app").await.unwrap();
+                session.let_go(&id, Moment::from_seconds(0)).await.unwrap();
+                ids.push(id);
+            }
+            for id in ids.iter().take(ended) {
+                session.end_lease(id).await.unwrap();
+            }
+            session.end().await.unwrap();
+        });
+        let asked = hostile.asked();
+        asked.iter().any(|asked| asked.line.contains("revoke-self"))
+    };
+    assert!(!revoked(0));
+    assert!(!revoked(1));
+    // A deploy that was taken back ends what it had left to something.
+    assert!(revoked(2));
 }
 
 /// Stopped while the server keeps it waiting.
