@@ -46,6 +46,12 @@ pub enum SshConfigError {
         /// The file.
         file: PathBuf,
     },
+    /// It is longer than anybody writes one, and is not gone by in part.
+    #[error("{} is longer than {} MiB", file.display(), LONGEST >> 20)]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 impl Explain for SshConfigError {
@@ -56,7 +62,7 @@ impl Explain for SshConfigError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Open { file } => vec![format!("chmod go-w {}", file.display())],
-            Self::Line { .. } | Self::Unreadable { .. } => Vec::new(),
+            Self::Line { .. } | Self::Unreadable { .. } | Self::TooLong { .. } => Vec::new(),
         }
     }
 }
@@ -310,9 +316,14 @@ pub(super) fn read_text(file: &Path) -> Result<Option<String>, SshConfigError> {
     }
     let mut bytes = Vec::new();
     opened
-        .take(LONGEST)
+        .take(LONGEST + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
+        return Err(SshConfigError::TooLong {
+            file: file.to_owned(),
+        });
+    }
     // Comments may be in any encoding.
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }

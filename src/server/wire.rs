@@ -304,8 +304,11 @@ pub(super) fn read_file(file: &Path) -> Result<Plain, ServerError> {
     const MOST: u64 = 1024 * 1024;
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(file)
-        .and_then(|open| open.take(MOST).read_to_end(&mut bytes))
+        .and_then(|open| open.take(MOST + 1).read_to_end(&mut bytes))
         .map_err(|error| bad_file(file, &format!("cannot be read: {error}")))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
+        return Err(bad_file(file, "is longer than 1 MiB"));
+    }
     Ok(Plain::new(std::mem::take(&mut *bytes)))
 }
 
@@ -320,4 +323,20 @@ fn bad_file(file: &Path, why: &str) -> ServerError {
 pub(super) fn node_of<'n>(location: &str, nodes: &'n [Address]) -> Option<&'n Address> {
     let url = Url::parse(location).ok()?;
     nodes.iter().find(|node| node.holds(&url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, vec![b'x'; 1 << 20]).unwrap();
+        assert!(read_file(&file).is_ok());
+        std::fs::write(&file, vec![b'x'; (1 << 20) + 1]).unwrap();
+        let error = read_file(&file).unwrap_err();
+        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+    }
 }

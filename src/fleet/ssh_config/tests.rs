@@ -264,6 +264,10 @@ fn what_cannot_be_understood_is_an_error_with_its_line() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
     let error = SshConfig::read(folder.path()).unwrap_err();
     assert!(matches!(error, SshConfigError::Open { .. }), "{error}");
+    // What would stand behind the limit is not overlooked.
+    let (_folder, read) = config(&" ".repeat(usize::try_from(LONGEST).unwrap() + 1));
+    let error = read.unwrap_err();
+    assert!(matches!(error, SshConfigError::TooLong { .. }), "{error}");
     fs::remove_file(&file).unwrap();
     assert_eq!(
         SshConfig::read(folder.path()).unwrap().of("web"),
