@@ -83,9 +83,9 @@ impl Rotator for Script {
     }
 }
 
-/// Opens the script, takes it away, and becomes it.
-const ISSUING: &str =
-    r#"exec 5<"$1/script" && rm -- "$1/script" && shift 2 && exec /bin/sh /proc/self/fd/5 "$@""#;
+/// As [`DRIVER`], with the script alone.
+const ISSUING: &str = r#"[ "$PPID" = "$2" ] && exec 5<"$1/script" && rm -- "$1/script" &&
+shift 2 && exec /bin/sh /proc/self/fd/5 "$@""#;
 
 /// Has a certificate issued by a script: what it prints.
 pub(super) fn issue(
