@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::fleet::{Endpoint, FleetError, Hop, LOCAL, SshFolder, place_of, route};
 use crate::name::PartyName;
 use crate::recipients::{Kind, Party};
+use crate::text::shell_word;
 use crate::vault::Vault;
 
 /// The hosts of a vault, with their groups and the way to each.
@@ -158,7 +159,8 @@ fn connection(party: &Party, way: &[Hop]) -> Map<String, Value> {
         && !before.is_empty()
     {
         let jumps: Vec<String> = before.iter().map(jump).collect();
-        let option = format!("-o ProxyJump={}", quoted(&jumps.join(",")));
+        // Ansible splits it like a shell.
+        let option = format!("-o ProxyJump={}", shell_word(&jumps.join(",")));
         put("ansible_ssh_common_args", text(&option));
     }
     variables
@@ -172,15 +174,6 @@ fn jump(hop: &Hop) -> String {
         false => hop.address.clone(),
     };
     format!("{}{address}:{}", user.unwrap_or_default(), hop.port)
-}
-
-/// As one word for what splits arguments like a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@:.,_-[]".contains(c);
-    match word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 fn known(party: &Party, at: Option<&Hop>) -> Vec<String> {
@@ -212,7 +205,5 @@ mod tests {
         };
         assert_eq!(jump(&hop("10.0.0.1", Some("ada"))), "ada@10.0.0.1:2222");
         assert_eq!(jump(&hop("fd00::1", None)), "[fd00::1]:2222");
-        assert_eq!(quoted("a@b:1,[fd00::1]:22"), "a@b:1,[fd00::1]:22");
-        assert_eq!(quoted("x' -o y"), r"'x'\'' -o y'");
     }
 }

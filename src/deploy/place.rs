@@ -13,12 +13,12 @@ use super::hook::{FileHook, parse_mode};
 use super::hook_error::HookError;
 use super::hook_files::template_text;
 use super::plan::ComponentPlan;
-use super::process::quote;
 use super::target::{Target, empty};
 use super::template;
 use super::value_hook::EnvValue;
 use crate::error::Error;
 use crate::secret::Plain;
+use crate::text::quoted;
 
 /// Where a container finds its folder.
 pub(super) const IN_CONTAINER: &str = "/run/clws";
@@ -162,7 +162,7 @@ pub(super) fn environment(
                     ),
                 )
             })?;
-            let quoted = zeroize::Zeroizing::new(quote(value));
+            let quoted = zeroize::Zeroizing::new(quoted(value));
             text.extend_from_slice(format!("export {name}=").as_bytes());
             text.extend_from_slice(quoted.as_bytes());
             text.push(b'\n');

@@ -9,6 +9,7 @@
 use super::receipt::Process;
 use super::target::{Target, empty};
 use crate::error::Error;
+use crate::text::quoted;
 
 /// What a process may print before the rest is thrown away.
 const OUTPUT: u64 = 1024 * 1024;
@@ -119,17 +120,12 @@ finish() {
 
 /// The script that starts a command in a folder, kept there so that the old one can be put back.
 pub(super) fn start_script(place: &str, command: &[String]) -> String {
-    let quoted: Vec<String> = command.iter().map(|word| quote(word)).collect();
+    let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
     format!(
         "{PROC}{FINISH}{LEAD}cd {} || exit 126\nknown pid \"$1\" || exit 126\n[ ! -f env ] || . ./env\nexec {}\n",
-        quote(place),
-        quoted.join(" ")
+        quoted(place),
+        words.join(" ")
     )
-}
-
-/// A word for a POSIX shell.
-pub(super) fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Starts what `start.sh` in a folder starts.

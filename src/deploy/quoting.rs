@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Command;
 use crate::secret::Plain;
+use crate::text::quoted;
 
 /// The name that the script has as `$0` and in its shell's messages.
 pub(super) const NAME: &str = "clws";
@@ -74,9 +75,7 @@ pub(super) fn word(command: &Command) -> String {
         command.before,
         command.script
     );
-    let mut word = String::new();
-    push_quoted(&mut word, &script);
-    word.replace('\n', LINE_END)
+    quoted(&script).replace('\n', LINE_END)
 }
 
 /// The script, which is the name of a function, with its arguments and secret ones behind them: one line, for
@@ -127,7 +126,7 @@ fn arguments(command: &Command) -> String {
     let mut posix = String::from("set --");
     for word in &command.arguments {
         posix.push(' ');
-        push_quoted(&mut posix, word);
+        posix.push_str(&quoted(word));
     }
     posix
 }
@@ -141,13 +140,6 @@ pub(super) fn find_mark(output: &[u8]) -> Option<(u32, &[u8])> {
     let number = std::str::from_utf8(number).ok()?.trim_end_matches('\r');
     let number = number.parse().ok()?;
     Some((number, rest.get(1..)?))
-}
-
-/// A word in single quotes, in which POSIX shells take everything but the quote as it is.
-fn push_quoted(line: &mut String, word: &str) {
-    line.push('\'');
-    line.push_str(&word.replace('\'', r"'\''"));
-    line.push('\'');
 }
 
 /// The lines of a text as one word each of any shell; none if there is more than printable ASCII in it.

@@ -123,13 +123,7 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// A path as a word that a shell takes back.
 fn shell_word(path: &Path) -> String {
-    let shown = shown(path);
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@%:,=".contains(&b);
-    if shown.bytes().all(plain) {
-        shown
-    } else {
-        format!("'{}'", shown.replace('\'', "'\\''"))
-    }
+    crate::text::shell_word(&shown(path))
 }
 
 /// Whether a symbolic link is followed.

@@ -10,7 +10,7 @@ use crate::deploy::{Answer, Answers, Deployed, ProbeSeen, ServedSeen};
 use crate::fleet::Host;
 use crate::name::Component;
 use crate::rotate::Reason;
-use crate::text::clean_line;
+use crate::text::{clean_line, shell_word};
 use crate::time::Moment;
 
 /// A certificate that ends within so many days is named, as the vault's own are.
@@ -152,8 +152,8 @@ impl Judge<'_> {
     fn last_words(&self) -> Option<String> {
         let receipt = &self.deployed.receipt;
         let output = receipt.process.as_ref().map(|_| {
-            let place = clean_line(&receipt.place);
-            on(self.host, &format!("tail -n 50 {place}/output"))
+            let file = clean_line(&format!("{}/output", receipt.place));
+            on(self.host, &format!("tail -n 50 {}", shell_word(&file)))
         });
         let container = receipt.container.as_deref();
         output.or_else(|| container.map(|container| logs(self.host, container)))

@@ -10,8 +10,8 @@ use crate::deploy::{
     Stuff, There,
 };
 use crate::fleet::{Host, Reach};
-use crate::name::Component;
-use crate::text::{clean_line, list};
+use crate::name::{Component, PartyName};
+use crate::text::{clean_line, list, shell_word};
 use crate::time::Moment;
 
 /// What a server stores has names that begin so.
@@ -96,11 +96,14 @@ pub(super) fn deploy(host: &Host, component: &Component) -> String {
 pub(super) fn logs(host: &Host, container: &str) -> String {
     on(
         host,
-        &format!("docker logs --tail 50 {}", clean_line(container)),
+        &format!(
+            "docker logs --tail 50 {}",
+            shell_word(&clean_line(container))
+        ),
     )
 }
 
-/// A command on a host.
+/// A command on a host; `clws ssh` runs the words as they are, so that one shell alone reads it.
 pub(super) fn on(host: &Host, command: &str) -> String {
     match host.reach {
         Reach::Local => command.to_owned(),
@@ -123,9 +126,27 @@ fn full(host: &Host, space: &Space) -> Option<Finding> {
     // What is largest there is what has to go.
     let next = on(
         host,
-        &format!("du -xah {} | sort -h | tail", clean_line(&space.path)),
+        &format!(
+            "du -xah {} | sort -h | tail",
+            shell_word(&clean_line(&space.path))
+        ),
     );
     is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, next))
+}
+
+/// That a component is there by the word of another host, and what to do: the host says so, and the name is to be
+/// pasted.
+fn of_another(whose: &str, stop: &str) -> (String, String) {
+    match whose.parse::<PartyName>() {
+        Ok(whose) => (
+            format!("it was deployed to this account as the host {whose}"),
+            format!("clws status {whose}; if there is no such host any more, {stop}"),
+        ),
+        Err(_) => (
+            "it was deployed to this account as what is no name of a host".to_owned(),
+            stop.to_owned(),
+        ),
+    }
 }
 
 /// One component on one host.
@@ -176,12 +197,7 @@ impl Judge<'_> {
         let whose = &deployed.receipt.host;
         if whose != self.host.name.as_str() && !matches!(seen.meant, Meant::Runs(_)) {
             // Two names of one account of one machine share what lies there; or it had another name.
-            let whose = clean_line(whose);
-            let why = format!("it was deployed to this account as the host {whose}");
-            let next = format!(
-                "clws status {whose}; if there is no such host any more, {} --stop",
-                self.deploy()
-            );
+            let (why, next) = of_another(whose, &format!("{} --stop", self.deploy()));
             self.add(Kind::LeftOver, why, next);
             return;
         }
@@ -323,5 +339,42 @@ fn said(name: &str, revs: &Revs) -> String {
         (Some(there), Some(here)) => format!("`{name}` is rev {there}, this vault has {here}"),
         (None, _) => format!("`{name}` is not there"),
         (_, None) => format!("`{name}` is there, and not in its hook"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_is_one_word_of_a_command() {
+        let host = Host {
+            name: "web-0".parse().unwrap(),
+            scope: "prod".parse().unwrap(),
+            machine_type: "web".to_owned(),
+            reach: Reach::Local,
+            boot: None,
+        };
+        let full = |path: &str| {
+            let space = Space {
+                stuff: Stuff::Disk,
+                path: path.to_owned(),
+                size: 100,
+                free: 1,
+            };
+            full(&host, &space).unwrap().next
+        };
+        assert_eq!(
+            full("/var/lib/clws"),
+            "du -xah /var/lib/clws | sort -h | tail"
+        );
+        assert_eq!(full("/a;id"), "du -xah '/a;id' | sort -h | tail");
+        assert_eq!(logs(&host, "web$(id)"), "docker logs --tail 50 'web$(id)'");
+        let (why, next) = of_another("web-1", "stop");
+        assert!(why.ends_with("as the host web-1"), "{why}");
+        assert!(next.starts_with("clws status web-1; "), "{next}");
+        let (why, next) = of_another("web; id", "stop");
+        assert!(!why.contains("id"), "{why}");
+        assert_eq!(next, "stop");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Only printed; who installs it reads it first.
 
-use crate::text::clean_line;
+use crate::text::{clean_line, shell_word};
 
 /// As what it is printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -140,10 +140,10 @@ fn cron(job: &Job) -> String {
         false => "*/5 * * * *",
     };
     let variables = job.variables.iter();
-    let variables = variables.map(|(name, value)| format!("{name}={}", for_shell(value)));
-    let words = job.words.iter().map(|word| for_shell(word));
+    let variables = variables.map(|(name, value)| format!("{name}={}", shell_word(value)));
+    let words = job.words.iter().map(|word| shell_word(word));
     let line: Vec<String> = variables.chain(words).collect();
-    let line = format!("cd {} && {}", for_shell(&job.folder), line.join(" "));
+    let line = format!("cd {} && {}", shell_word(&job.folder), line.join(" "));
     let line = line.replace('%', "\\%");
     format!("{when} {line} >/dev/null\n")
 }
@@ -162,15 +162,6 @@ fn for_systemd(word: &str, is_command: bool) -> String {
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text,
         false => format!("\"{text}\""),
-    }
-}
-
-/// One word for `sh`.
-fn for_shell(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:@,+".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

@@ -1,12 +1,14 @@
-//! Text for people: foreign text made safe, lists that read well.
+//! Text for people: foreign text made safe, words for their shell, lists that read well.
 
 mod clean;
 mod list;
 mod ranges;
+mod shell;
 mod words;
 
 pub(crate) use clean::is_dangerous;
 pub use clean::{clean, clean_json, clean_line};
 pub use list::{any_of, count, list, nearest};
 pub use ranges::ranges;
+pub use shell::{quoted, shell_word};
 pub use words::{in_words, words};

@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, write_beside};
 use crate::git::Git;
-use crate::text::clean_line;
+use crate::text::{self, clean_line};
 
 /// Have git call clws in this clone: readable diffs, merges by table, a scan before each commit
 ///
@@ -172,7 +172,7 @@ fn demand_one_line(path: &str) -> Result<(), Error> {
 
 fn quoted(text: &str) -> Result<String, Error> {
     demand_one_line(text)?;
-    Ok(format!("'{}'", text.replace('\'', "'\\''")))
+    Ok(text::quoted(text))
 }
 
 fn read(path: &Path) -> Result<String, Error> {

@@ -1,6 +1,6 @@
 //! What runs at a boot: a script, and the systemd unit that runs it before Docker.
 
-use super::super::process::quote;
+use crate::text::quoted;
 
 /// The rest of the script, after the lines that say which folders.
 ///
@@ -49,8 +49,8 @@ pub(super) fn opener(run: &str, boot: &str) -> String {
     format!(
         "#!/bin/sh\n# Opens sealed secrets into memory before Docker starts. Made by `clws host prepare`, \
          which can take it back.\nrun={}\nboot={}\n{OPEN}",
-        quote(run),
-        quote(boot)
+        quoted(run),
+        quoted(boot)
     )
 }
 

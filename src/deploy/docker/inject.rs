@@ -13,6 +13,7 @@ use super::client::Engine;
 use super::container::Container;
 use super::error::DockerError;
 use super::image::Image;
+use crate::text::quoted;
 
 /// The shell that reads the file; POSIX `sh` is enough.
 pub const SHELL: &str = "/bin/sh";
@@ -35,11 +36,10 @@ pub fn with_environment(file: &str, command: &[String]) -> Vec<String> {
 
 /// `["/bin/sh", "-c", ". '/run/clws/env' && exec \"$@\"", "clws"]`; the command follows.
 pub(super) fn start_up(file: &str) -> Vec<String> {
-    let quoted = file.replace('\'', "'\\''");
     vec![
         SHELL.to_owned(),
         "-c".to_owned(),
-        format!(". '{quoted}' && exec \"$@\""),
+        format!(". {} && exec \"$@\"", quoted(file)),
         "clws".to_owned(),
     ]
 }
