@@ -23,7 +23,7 @@ use super::{Channel, Local, engine};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach, hosts};
 use crate::name::SecretName;
-use crate::secret::{Plain, Redactor};
+use crate::secret::{End, Plain, Redactor};
 use crate::text::{clean, list};
 use crate::vault::Vault;
 
@@ -242,10 +242,7 @@ impl Reached {
             Ended::Code(code) => format!("CodaLab's user update ended with {code}"),
             Ended::Overdue => "CodaLab's user update takes too long".to_owned(),
         };
-        let mut redactor = Redactor::new();
-        redactor.learn(password);
-        let mut said = redactor.push(&ran.output);
-        said.extend(redactor.finish());
+        let said = Redactor::of([password]).text(&ran.output, End::Whole);
         let said = clean(String::from_utf8_lossy(&said).trim());
         let last = said.lines().last().unwrap_or_default();
         Err(wrong(format!("{how}: {last}")).into())

@@ -14,7 +14,7 @@ use super::process::PROC;
 use super::target::empty;
 use super::{Channel, ChannelError, Command, Ended, Local};
 use crate::error::Error;
-use crate::secret::{Plain, Redactor};
+use crate::secret::{End, Plain, Redactor};
 use crate::text::clean;
 use crate::world::World;
 
@@ -85,7 +85,10 @@ impl Asking<'_> {
                 .await?;
             return Ok(match ran.ended {
                 docker::Ended::Code(0) => Ok(()),
-                docker::Ended::Code(code) => Err(self.said(&format!("exit {code}"), &ran.output)),
+                docker::Ended::Code(code) => Err(said(
+                    &format!("exit {code}"),
+                    &self.redacted(&ran.output, End::Whole),
+                )),
                 docker::Ended::Overdue => Err("no answer in time".into()),
             });
         }
@@ -103,31 +106,18 @@ impl Asking<'_> {
         };
         Ok(match outcome.ended {
             Ended::Exit(0) => Ok(()),
-            Ended::Exit(code) => Err(self.said(
-                &format!("exit {code}"),
-                &[outcome.out, outcome.err].concat(),
-            )),
+            Ended::Exit(code) => {
+                let end = End::of(outcome.truncated);
+                let both = [&outcome.out, &outcome.err].map(|output| self.redacted(output, end));
+                Err(said(&format!("exit {code}"), &both.concat()))
+            }
             Ended::Signal(name) => Err(format!("ended by {name}")),
         })
     }
 
-    fn said(&self, how: &str, output: &[u8]) -> String {
-        let text = self.redacted(output);
-        let last = text.lines().rev().find(|line| !line.trim().is_empty());
-        match last {
-            Some(line) => format!("{how}: {}", line.trim()),
-            None => how.to_owned(),
-        }
-    }
-
     /// Output as it may be shown: without the values that this component was given.
-    pub(super) fn redacted(&self, output: &[u8]) -> String {
-        let mut redactor = Redactor::new();
-        for value in self.opened.values() {
-            redactor.learn(value);
-        }
-        let mut shown = redactor.push(output);
-        shown.extend(redactor.finish());
+    pub(super) fn redacted(&self, output: &[u8], end: End) -> String {
+        let shown = Redactor::of(self.opened.values()).text(output, end);
         clean(&String::from_utf8_lossy(&shown))
     }
 
@@ -180,6 +170,15 @@ impl Asking<'_> {
         command = command.argument(folder);
         command.arguments.extend(words.iter().cloned());
         Ok(command)
+    }
+}
+
+/// How a probe's command ended, and the last that it said.
+fn said(how: &str, text: &str) -> String {
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    match last {
+        Some(line) => format!("{how}: {}", line.trim()),
+        None => how.to_owned(),
     }
 }
 

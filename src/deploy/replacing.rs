@@ -18,7 +18,7 @@ use super::restoring::Standing;
 use super::step::Surroundings;
 use super::target::empty;
 use crate::error::{Code, Error, Problem};
-use crate::secret::Plain;
+use crate::secret::{End, Plain};
 
 /// How long a component that has no probe must stay.
 pub(super) const UNASKED: Duration = Duration::from_millis(500);
@@ -344,7 +344,8 @@ impl Bringing<'_> {
     ) -> Error {
         let output = self.output(around, running).await;
         let mut problem = Problem::of(&error);
-        let shown = around.redacted(&output);
+        // It may still be saying something, or was cut at what is kept of it.
+        let shown = around.redacted(&output, End::Cut);
         let lines = shown.lines().filter(|line| !line.trim().is_empty());
         for line in lines {
             problem = problem.note(format!("| {line}"));

@@ -12,7 +12,7 @@ use super::place::{self, Given, fill_all};
 use super::target::Target;
 use super::{Ended, Source};
 use crate::error::{Code, Error, Explain, Problem};
-use crate::secret::Plain;
+use crate::secret::{End, Plain};
 
 /// What the steps of one component need, besides what its probes do.
 #[derive(Clone, Copy)]
@@ -166,7 +166,7 @@ impl Surroundings<'_> {
     /// read them, and say them.
     pub(super) fn redacted_error(&self, error: Error) -> Error {
         let hidden = |text: &str| {
-            let shown = self.redacted(text.as_bytes());
+            let shown = self.redacted(text.as_bytes(), End::Whole);
             (shown != text).then_some(shown)
         };
         let (notes, hints) = (error.notes(), error.hints());
@@ -177,7 +177,7 @@ impl Surroundings<'_> {
         {
             return error;
         }
-        let redacted = |text: &String| self.redacted(text.as_bytes());
+        let redacted = |text: &String| self.redacted(text.as_bytes(), End::Whole);
         let mut problem = Problem::new(error.code(), redacted(&error.message()));
         for note in &notes {
             problem = problem.note(redacted(note));

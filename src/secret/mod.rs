@@ -13,5 +13,5 @@ pub use forms::{Form, forms};
 pub use generate::{Alphabet, generate};
 pub use htpasswd::{HtpasswdError, HtpasswdLine, HtpasswdUser, MAX_HASHED};
 pub use plain::Plain;
-pub use redact::Redactor;
+pub use redact::{End, Redactor};
 pub use wipe::WipingAllocator;

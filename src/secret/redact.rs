@@ -17,6 +17,26 @@ const MARK: &[u8] = b"[redacted]";
 /// Shorter values would redact ordinary words, and guard nothing.
 const SHORTEST: usize = 4;
 
+/// How a text ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// As whoever wrote it meant.
+    Whole,
+    /// Anywhere: there was more, or there may have been.
+    Cut,
+}
+
+impl End {
+    /// As what was read up to a limit, or beyond.
+    #[must_use]
+    pub fn of(is_cut: bool) -> Self {
+        match is_cut {
+            true => Self::Cut,
+            false => Self::Whole,
+        }
+    }
+}
+
 /// Replaces the values it knows in everything that is pushed through it.
 #[derive(Clone, Default)]
 pub struct Redactor {
@@ -56,6 +76,26 @@ impl Redactor {
             self.forms
                 .extend(forms(bytes).into_iter().map(|(_, spelling)| spelling));
         }
+    }
+
+    /// A redactor that knows these values.
+    #[must_use]
+    pub fn of<'v>(values: impl IntoIterator<Item = &'v Plain>) -> Self {
+        let mut redactor = Self::new();
+        values.into_iter().for_each(|value| redactor.learn(value));
+        redactor
+    }
+
+    /// Gives back a text that is there at once. What may be the beginning of a value at an end that was cut is
+    /// left out: the rest of the value is what was cut off. It begins where it was written from.
+    #[must_use]
+    pub fn text(&mut self, text: &[u8], end: End) -> Vec<u8> {
+        let mut shown = self.push(text);
+        match end {
+            End::Whole => shown.extend(self.finish()),
+            End::Cut => self.held = Zeroizing::default(),
+        }
+        shown
     }
 
     /// Takes output and gives back what may be shown by now: all of it but an end with which a value
@@ -247,6 +287,17 @@ mod tests {
         assert_eq!(redactor.push(b" "), b"[redacted] ");
         assert_eq!(redactor.push(b"hunter2!-and"), b"");
         assert_eq!(redactor.finish(), b"[redacted]-and");
+    }
+
+    #[test]
+    fn what_may_begin_a_value_is_not_shown_where_a_text_was_cut() {
+        let mut redactor = Redactor::of(&[Plain::from("hunter2!")]);
+        let text = b"a hunter2! b hunter";
+        assert_eq!(redactor.text(text, End::Whole), b"a [redacted] b hunter");
+        assert_eq!(redactor.text(text, End::Cut), b"a [redacted] b ");
+        // And the next text is another one.
+        assert_eq!(redactor.text(b"2! c\n", End::Cut), b"2! c\n");
+        assert_eq!(End::of(true), End::Cut);
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::error::shown;
 use super::wire::{Lost, Reply, Request, node_of};
 use super::{ServerError, Token};
-use crate::secret::Redactor;
+use crate::secret::{End, Redactor};
 
 /// A redirect leads to the leader; while one is elected, perhaps to the one before.
 const MOST_HOPS: usize = 4;
@@ -218,8 +218,7 @@ impl Client {
             learn(&mut redactor, &sent);
         }
         shown(errors.into_iter().map(|text| {
-            let mut out = redactor.push(text.as_bytes());
-            out.extend(redactor.finish());
+            let out = redactor.text(text.as_bytes(), End::Whole);
             String::from_utf8_lossy(&out).into_owned()
         }))
     }

@@ -50,10 +50,13 @@ fn a_first_deploy_that_fails_leaves_nothing() {
 fn what_a_process_that_ends_at_once_said_is_shown() {
     let site = Site::new();
     site.server("web");
-    let ends = "echo \"cannot: $TOKEN\"; exit 3\n";
+    // It ends within a value: nothing says that this is one.
+    let ends = "echo \"cannot: $TOKEN\"; printf 'half: %.14s' \"$TOKEN\"; exit 3\n";
     site.hook("web", &server_hook("web", ""), &[("serve.sh", ends)]);
     let ran = site.deploy().exits(22);
     assert!(ran.err.contains("| cannot: [redacted]"), "{}", ran.err);
+    assert!(ran.err.contains("| half:"), "{}", ran.err);
+    assert!(!ran.err.contains("token-of-the"), "{}", ran.err);
     assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
 }
 

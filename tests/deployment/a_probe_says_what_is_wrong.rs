@@ -1,6 +1,9 @@
 //! Probes against a real nginx with TLS and a real MariaDB: each says right when it is, and else which
 //! probe of which component on which host was answered what.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use crate::site::{Site, hook, random};
 use crate::support::mariadb::{HOST, MariaDb, USER};
 use crate::support::web::{Nginx, Pair, pair};
@@ -101,6 +104,36 @@ fn an_http_answer_is_judged_by_all_that_was_named() {
         assert!(err.contains(said), "{wrong}: {err}");
         assert!(!err.contains("the-password-of-the-day"), "{err}");
     }
+}
+
+/// What is beyond the limit cannot be known for the rest of a value.
+#[test]
+fn where_an_answer_was_cut_no_part_of_a_value_is_said() {
+    let site = site();
+    // Blanks take up the room, and are not shown.
+    let run = "run = [\"sh\", \"-c\", \"head -c 65530 /dev/zero | tr '\\\\0' ' '; echo $PASSWORD; exit 3\"]\n\
+               needs = [\"PASSWORD\"]\nwithin = \"1s\"";
+    let err = asked(&site, run, &[]).unwrap_err();
+    assert!(err.contains(": exit 3"), "{err}");
+    assert!(!err.contains(": the-pa"), "{err}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let body = format!("{:4090}the-password-of-the-day", "no");
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            drop(stream.read(&mut [0; 4096]));
+            let head = format!("HTTP/1.1 500 No\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream
+                .write_all((head + &body).as_bytes())
+                .unwrap_or_default();
+        }
+    });
+    let http = format!("http = \"http://127.0.0.1:{port}/\"\nwithin = \"1s\"");
+    let err = asked(&site, &http, &[]).unwrap_err();
+    assert!(err.contains("status 500"), "{err}");
+    assert!(err.contains(": no") && !err.contains("the-pa"), "{err}");
 }
 
 fn https(nginx: &Nginx, more: &str) -> String {

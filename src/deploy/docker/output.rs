@@ -38,7 +38,7 @@ pub(super) async fn converse(
     }
 }
 
-/// The last bytes of a stream.
+/// The last lines of a stream.
 pub(super) struct Tail {
     bytes: Vec<u8>,
     cap: usize,
@@ -75,8 +75,15 @@ impl Tail {
         self.bytes.drain(..over);
     }
 
+    /// What was kept, and whether there was more before it. Of the line at the seam nothing is kept: it may begin
+    /// with the rest of a value, which nobody would know for one.
     pub(super) fn finish(mut self) -> (Vec<u8>, bool) {
         self.trim();
+        if self.cut {
+            let end = memchr::memchr(b'\n', &self.bytes);
+            self.bytes
+                .drain(..end.map_or(self.bytes.len(), |end| end + 1));
+        }
         (self.bytes, self.cut)
     }
 }
@@ -87,11 +94,14 @@ mod tests {
 
     #[test]
     fn the_end_of_an_output_is_what_stays() {
-        let mut tail = Tail::new(5);
-        for chunk in ["abc", "defgh", "ijklmnopq", "r"] {
-            tail.push(chunk.as_bytes());
-        }
-        assert_eq!(tail.finish(), (b"nopqr".to_vec(), true));
+        let tail_of = |chunks: &[&str]| {
+            let mut tail = Tail::new(5);
+            chunks.iter().for_each(|chunk| tail.push(chunk.as_bytes()));
+            tail.finish()
+        };
+        let lines = ["abc", "defgh", "ijklmno\npq", "r"];
+        assert_eq!(tail_of(&lines), (b"pqr".to_vec(), true));
+        assert_eq!(tail_of(&["abc", "defghi"]), (Vec::new(), true));
         let mut short = Tail::new(5);
         short.push(b"abcde");
         assert_eq!(short.finish(), (b"abcde".to_vec(), false));

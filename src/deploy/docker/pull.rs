@@ -21,7 +21,7 @@ use super::error::{DockerError, one_line};
 use super::image::checked_image;
 use super::wire;
 use crate::deploy::chunk::chunk;
-use crate::secret::{Plain, Redactor};
+use crate::secret::{End, Plain, Redactor};
 
 /// A line of the daemon's report is a few hundred bytes long.
 const LINE_LIMIT: usize = 64 << 10;
@@ -196,11 +196,8 @@ fn header(login: &Login) -> Result<HeaderValue, String> {
 
 /// A registry's words without what it was logged in to with.
 fn without(text: &str, login: &Login) -> String {
-    let mut redactor = Redactor::new();
-    redactor.learn(&login.username);
-    redactor.learn(&login.password);
-    let mut shown = redactor.push(text.as_bytes());
-    shown.extend(redactor.finish());
+    let mut redactor = Redactor::of([&login.username, &login.password]);
+    let shown = redactor.text(text.as_bytes(), End::Whole);
     one_line(&String::from_utf8_lossy(&shown))
 }
 

@@ -30,7 +30,7 @@ pub const OUTPUT_CAP: usize = 1 << 20;
 pub struct Ran {
     /// How it ended.
     pub ended: Ended,
-    /// Standard output and error as they came, the last [`OUTPUT_CAP`] bytes.
+    /// Standard output and error as they came, the last lines of at most [`OUTPUT_CAP`] bytes.
     pub output: Vec<u8>,
     /// Whether output before that was dropped.
     pub cut: bool,

@@ -7,6 +7,7 @@ use crate::deploy::hook::{PROBE, Where, parse_duration};
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::FileProbe;
 use crate::error::Error;
+use crate::secret::End;
 
 /// Prints what the clock there says; then when the newest of the files that `$1` names was written, and how
 /// many bytes it has.
@@ -35,7 +36,7 @@ pub(super) async fn ask(
         .run(&command.output_cap(MAX_ANSWER).within(super::QUESTION))
         .await?;
     if !outcome.ended.is_success() {
-        return Ok(Err(around.told(&outcome.err)));
+        return Ok(Err(around.told(&outcome.err, End::of(outcome.truncated))));
     }
     Ok(judge(&outcome.out, &path, younger, wanted.larger))
 }

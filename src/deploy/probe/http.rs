@@ -14,6 +14,7 @@ use crate::deploy::chunk::chunk;
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::{Expect, Probe};
 use crate::error::Error;
+use crate::secret::End;
 
 /// More than any page that a probe asks for; what is behind it is not read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -66,12 +67,12 @@ async fn get(
     if secure {
         stream = tls::over(around, probe, host, stream).await?;
     }
-    let (answer, body) = converse(stream, &uri, expect).await?;
+    let (answer, body, end) = converse(stream, &uri, expect).await?;
     let Err(wrong) = expect.judge(&answer, &body) else {
         return Ok(());
     };
-    let wrong = around.told(wrong.as_bytes());
-    Err(match around.told(&body) {
+    let wrong = around.told(wrong.as_bytes(), End::Whole);
+    Err(match around.told(&body, end) {
         said if said.is_empty() => wrong,
         said => format!("{wrong}: {said}"),
     })
@@ -108,7 +109,7 @@ async fn converse(
     stream: Box<dyn Stream>,
     uri: &Uri,
     expect: &Expect,
-) -> Result<(Parts, Vec<u8>), String> {
+) -> Result<(Parts, Vec<u8>, End), String> {
     let broken = |error: hyper::Error| match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
@@ -133,14 +134,16 @@ async fn converse(
     let right = expect.status_and_headers(&answer).is_ok();
     let limit = match (right, expect.wants_body()) {
         (true, true) => BODY_LIMIT,
-        (true, false) => return Ok((answer, Vec::new())),
+        (true, false) => return Ok((answer, Vec::new(), End::Whole)),
         (false, _) => SHOWN_LIMIT,
     };
-    let mut body = Vec::new();
+    let (mut body, mut end) = (Vec::new(), End::Cut);
     let reading = async {
-        while body.len() < limit
-            && let Some(bytes) = chunk(&mut incoming).await.map_err(broken)?
-        {
+        while body.len() < limit {
+            let Some(bytes) = chunk(&mut incoming).await.map_err(broken)? else {
+                end = End::Whole;
+                break;
+            };
             let fits = bytes.get(..limit - body.len()).unwrap_or(&bytes);
             body.extend_from_slice(fits);
         }
@@ -152,7 +155,7 @@ async fn converse(
         // What is wrong is known; what it said besides is worth a second and no error of its own.
         let _shown = timeout(Duration::from_secs(1), reading).await;
     }
-    Ok((answer, body))
+    Ok((answer, body, end))
 }
 
 impl Expect {

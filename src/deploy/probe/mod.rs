@@ -22,6 +22,7 @@ use super::place::{fill, fill_all};
 use super::probe_hook::{Probe, Question};
 use super::stream::Stream;
 use crate::error::Error;
+use crate::secret::End;
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -132,11 +133,11 @@ impl Asking<'_> {
                 // The daemon may have started it again just now; that is no reason to replace it.
                 Some(Health::Starting) if patience != Patience::Within => return Ok(Ok(())),
                 Some(Health::Unhealthy) => {
-                    let output = self.told(seen.health_output.as_bytes());
+                    let output = self.told(seen.health_output.as_bytes(), End::Cut);
                     return Ok(Err(format!("unhealthy: {output}")));
                 }
                 Some(Health::Starting) if Instant::now() + PAUSE >= until => {
-                    let output = self.told(seen.health_output.as_bytes());
+                    let output = self.told(seen.health_output.as_bytes(), End::Cut);
                     let within = within.as_secs();
                     return Ok(Err(format!("not healthy within {within} s: {output}")));
                 }
@@ -160,9 +161,9 @@ impl Asking<'_> {
     }
 
     /// What a stranger said, as it may be shown: one line, cut.
-    fn told(&self, bytes: &[u8]) -> String {
+    fn told(&self, bytes: &[u8], end: End) -> String {
         let words: Vec<String> = self
-            .redacted(bytes)
+            .redacted(bytes, end)
             .split_whitespace()
             .map(str::to_owned)
             .collect();

@@ -5,6 +5,7 @@ use crate::deploy::mysql::Session;
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::MysqlProbe;
 use crate::error::Error;
+use crate::secret::End;
 
 /// Logs in once and takes leave.
 pub(super) async fn ask(
@@ -29,7 +30,7 @@ pub(super) async fn ask(
                 session.quit().await;
                 Ok(())
             }
-            Err(said) => Err(around.told(said.to_string().as_bytes())),
+            Err(said) => Err(around.told(said.to_string().as_bytes(), End::Whole)),
         },
     )
 }

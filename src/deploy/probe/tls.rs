@@ -20,6 +20,7 @@ use crate::deploy::hook_files::template_text;
 use crate::deploy::probe_hook::{CertificateProbe, Probe};
 use crate::deploy::value_hook::Text;
 use crate::plaintext::certificate::{Certificate, certificates};
+use crate::secret::End;
 use crate::time::Moment;
 
 /// Speaks TLS over a stream and judges the certificate.
@@ -54,7 +55,7 @@ pub(super) async fn over(
             None => None,
         };
         judge(wanted, served, placed.as_deref(), around.world.now())
-            .map_err(|wrong| around.told(wrong.as_bytes()))?;
+            .map_err(|wrong| around.told(wrong.as_bytes(), End::Whole))?;
     }
     Ok(Box::new(stream))
 }
@@ -91,7 +92,7 @@ async fn shake(
     let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
     connected
         .await
-        .map_err(|error| around.told(error.to_string().as_bytes()))
+        .map_err(|error| around.told(error.to_string().as_bytes(), End::Whole))
 }
 
 /// The server's own certificate, the first that it showed.

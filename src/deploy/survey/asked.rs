@@ -20,6 +20,7 @@ use crate::deploy::probe_hook::{Probe, Question};
 use crate::deploy::receipt::Receipt;
 use crate::deploy::value_hook::EnvValue;
 use crate::error::Error;
+use crate::secret::End;
 use crate::text::{clean_line, list};
 use crate::world::World;
 
@@ -164,9 +165,11 @@ impl Asker<'_> {
         };
         match again.probe(probe, Patience::Once).await {
             Ok(Ok(())) => Answer::Right,
-            Ok(Err(said)) => Answer::Wrong(clean_line(&again.redacted(said.as_bytes()))),
+            Ok(Err(said)) => {
+                Answer::Wrong(clean_line(&again.redacted(said.as_bytes(), End::Whole)))
+            }
             Err(error) => Answer::Unasked {
-                why: clean_line(&again.redacted(error.message().as_bytes())),
+                why: clean_line(&again.redacted(error.message().as_bytes(), End::Whole)),
                 next: None,
             },
         }

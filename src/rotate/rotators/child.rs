@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::secret::End;
+
 /// Between two looks at whether it has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -29,6 +31,13 @@ pub(super) struct Ran {
     pub(super) out: Vec<u8>,
     /// Standard error, in the same way.
     pub(super) err: Vec<u8>,
+}
+
+impl Ran {
+    /// How standard error ends.
+    pub(super) fn err_ends(&self) -> End {
+        End::of(self.status.is_none() || self.err.len() >= MOST_SAID)
+    }
 }
 
 /// A program in a process group of its own that is killed when clws ends, however that is: prctl(2),
@@ -138,7 +147,7 @@ mod tests {
         );
         let ran = run(&script, 500);
         assert!(ran.status.is_none());
-        assert_eq!(ran.err, b"waits\n");
+        assert_eq!((ran.err_ends(), ran.err), (End::Cut, b"waits\n".to_vec()));
         let pid = std::fs::read_to_string(file).unwrap();
         // The signal is there; the process goes as soon as it is given a core.
         let path = format!("/proc/{}/stat", pid.trim());
@@ -164,6 +173,6 @@ mod tests {
     fn any_amount_may_be_said() {
         let ran = run("head -c 1000000 /dev/zero >&2", 60_000);
         assert!(ran.status.unwrap().success());
-        assert_eq!(ran.err.len(), 64 << 10);
+        assert_eq!((ran.err.len(), ran.err_ends()), (64 << 10, End::Cut));
     }
 }

@@ -13,7 +13,7 @@ use self::account::{Login, NATIVE, Server, Wanted, around};
 use super::{Accepted, Accounts, Both, Outside, Rotator};
 use crate::error::Error;
 use crate::rotate::RotateError;
-use crate::secret::{Plain, Redactor};
+use crate::secret::{End, Plain, Redactor};
 use crate::text::clean_line;
 use crate::world::World;
 
@@ -233,11 +233,8 @@ impl Changing<'_> {
 
     /// An error of the server, whose words may repeat a statement.
     fn failed(&self, why: &str) -> Error {
-        let mut redactor = Redactor::new();
-        redactor.learn(self.both.old);
-        redactor.learn(self.both.new);
-        let mut said = redactor.push(why.as_bytes());
-        said.extend(redactor.finish());
+        let mut redactor = Redactor::of([self.both.old, self.both.new]);
+        let said = redactor.text(why.as_bytes(), End::Whole);
         RotateError::Outside {
             path: self.both.path.to_owned(),
             place: self.server.name(),

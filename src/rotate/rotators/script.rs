@@ -74,11 +74,7 @@ impl Rotator for Script {
         if ran.status.is_some_and(|status| status.success()) {
             return Ok(Outside::AsAsked);
         }
-        let mut redactor = Redactor::new();
-        redactor.learn(both.old);
-        redactor.learn(both.new);
-        let mut said = redactor.push(&ran.err);
-        said.extend(redactor.finish());
+        let said = Redactor::of([both.old, both.new]).text(&ran.err, ran.err_ends());
         Err(failed(ended(&ran, &said)).into())
     }
 }

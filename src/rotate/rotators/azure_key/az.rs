@@ -170,10 +170,7 @@ impl<'a> Az<'a> {
             Some(status) => status.to_string(),
             None => format!("no end within {} minutes", WITHIN.as_secs() / 60),
         };
-        let mut redactor = Redactor::new();
-        self.hidden.iter().for_each(|plain| redactor.learn(plain));
-        let mut said = redactor.push(&ran.err);
-        said.extend(redactor.finish());
+        let said = Redactor::of(self.hidden.iter().copied()).text(&ran.err, ran.err_ends());
         let said = String::from_utf8_lossy(&said);
         let said = said.trim().chars().take(600).collect::<String>();
         let what = words.iter().take(4).filter(|word| !word.starts_with('-'));
