@@ -113,7 +113,7 @@ impl Run<'_> {
             };
             let path = &value.path;
             let both = Both { path, old, new };
-            rotator.accept(self.vault.world(), Accepted::BothAgain, &both)?;
+            rotator.demand_way_back(self.vault.world(), &both)?;
         }
         Ok(())
     }

@@ -151,21 +151,10 @@ impl Rotator for AzureKey<'_> {
     fn accept(&self, world: &World, which: Accepted, both: &Both<'_>) -> Result<Outside, Error> {
         let (path, old, new) = (both.path, &key_in(both.old), &key_in(both.new));
         let account = self.accounts.azure(path)?;
-        let failed = |why| {
-            let (path, place) = (path.to_owned(), account.to_string());
-            Error::from(RotateError::Outside { path, place, why })
-        };
         if is_by_hand(world) {
             let which = match which {
-                // It was made so.
-                Accepted::Both => return Ok(Outside::AsAsked),
-                // It may have been withdrawn since.
-                Accepted::BothAgain => {
-                    let seen = self.seen(path, &account, old)?;
-                    return seen
-                        .map(|_| Outside::AsAsked)
-                        .ok_or_else(|| failed(GONE.to_owned()));
-                }
+                // It was made so, and looked at before there was a way back.
+                Accepted::Both | Accepted::BothAgain => return Ok(Outside::AsAsked),
                 Accepted::New => ("old", "longer ago"),
                 Accepted::Old => ("new", "last"),
             };
@@ -194,7 +183,19 @@ impl Rotator for AzureKey<'_> {
             }
             Ok(())
         })?;
-        done.map(|()| Outside::AsAsked).map_err(failed)
+        done.map(|()| Outside::AsAsked)
+            .map_err(|why| failed(path, &account, why))
+    }
+
+    fn demand_way_back(&self, world: &World, both: &Both<'_>) -> Result<(), Error> {
+        if !is_by_hand(world) {
+            return self.accept(world, Accepted::BothAgain, both).map(drop);
+        }
+        let account = self.accounts.azure(both.path)?;
+        match self.seen(both.path, &account, &key_in(both.old))? {
+            Some(_) => Ok(()),
+            None => Err(failed(both.path, &account, GONE.to_owned())),
+        }
     }
 }
 
@@ -208,6 +209,11 @@ fn demand(keys: &Keys, key: &Plain) -> Result<(), String> {
 
 const GONE: &str =
     "the key that is to let in was made anew there, and Azure gives no key back; it has two others";
+
+fn failed(path: &str, account: &AzureAccount, why: String) -> Error {
+    let (path, place) = (path.to_owned(), account.to_string());
+    RotateError::Outside { path, place, why }.into()
+}
 
 fn not_made(path: &str, why: &'static str) -> Error {
     let path = path.to_owned();

@@ -126,10 +126,18 @@ pub trait Rotator {
         false
     }
 
-    /// Whether a value that was withdrawn outside can never be accepted there again. Before it leads back, it is
-    /// asked for both then, and changes nothing.
+    /// Whether a value that was withdrawn outside can never be accepted there again.
     fn is_one_way(&self) -> bool {
         false
+    }
+
+    /// Refuses to lead back where the old value is not accepted any more, for one that is one-way: for both it then
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// If it is not accepted, or that cannot be seen.
+    fn demand_way_back(&self, world: &World, both: &Both<'_>) -> Result<(), Error> {
+        self.accept(world, Accepted::BothAgain, both).map(drop)
     }
 
     /// Changes what is accepted outside of the vault. May be asked for again after it was done.
