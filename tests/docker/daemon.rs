@@ -154,7 +154,7 @@ async fn one_that_hangs_later_or_half_way_is_given_up_in_every_call() {
             engine.find("some").await.map(drop).unwrap_err(),
             engine.image("some").await.map(drop).unwrap_err(),
             engine.traits().await.map(drop).unwrap_err(),
-            engine.recover("some", "").await.map(drop).unwrap_err(),
+            engine.recover("some", "").await.unwrap_err(),
             engine.logs_tail("some", 1, 1).await.map(drop).unwrap_err(),
             engine
                 .exec_probe("some", &words, None, short)

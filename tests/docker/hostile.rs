@@ -29,7 +29,7 @@ async fn every_call(engine: &Engine) -> Vec<(&'static str, DockerError)> {
         ("image", engine.image("some").await.map(drop)),
         ("pull", engine.pull("some", None, within).await),
         ("traits", engine.traits().await.map(drop)),
-        ("recover", engine.recover("some", "").await.map(drop)),
+        ("recover", engine.recover("some", "").await),
         ("network", engine.ensure_network("some").await),
         ("logs", engine.logs_tail("some", 9, 999).await.map(drop)),
         (

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clws::deploy::docker::{Clocks, Container, DockerError, Engine, Recovery, Restart, State};
+use clws::deploy::docker::{Clocks, Container, DockerError, Engine, Restart, State};
 use clws::error::{Code, Explain as _};
 
 use crate::docker_image::{Component, told};
@@ -36,10 +36,7 @@ async fn a_confirmed_replacement_leaves_the_new_container_alone() {
     let new = replacement.new_id().to_owned();
     engine.confirm(replacement).await.unwrap();
     only(&engine, &component, &new).await;
-    assert_eq!(
-        engine.recover(&component.name, "").await.unwrap(),
-        Recovery::Clean
-    );
+    engine.recover(&component.name, "").await.unwrap();
     only(&engine, &component, &new).await;
 }
 
@@ -97,30 +94,30 @@ async fn a_crash_after_any_step_is_undone_by_the_next_run() {
 
     let _left = engine.create_beside(&second).await.unwrap();
     assert_eq!(component.containers(), ["NAME", "NAME.clws-new"]);
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::Discarded);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     // Half of step 2: stopped, not yet renamed.
     let _left = engine.create_beside(&second).await.unwrap();
     told(&["stop", "--time", "1", name]);
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     let left = engine.create_beside(&second).await.unwrap();
     engine.step_aside(&left).await.unwrap();
     assert_eq!(component.containers(), ["NAME.clws-new", "NAME.clws-old"]);
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     // Half of step 3: renamed, not yet started.
     let left = engine.create_beside(&second).await.unwrap();
     engine.step_aside(&left).await.unwrap();
     told(&["rename", &new_name, name]);
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     let _left = engine.replace(&second).await.unwrap();
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     // In the midst of putting back: the names are given back, the old one is not started.
@@ -128,7 +125,7 @@ async fn a_crash_after_any_step_is_undone_by_the_next_run() {
     told(&["stop", "--time", "1", name]);
     told(&["rename", name, &new_name]);
     told(&["rename", &old_name, name]);
-    assert_eq!(engine.recover(name, "").await.unwrap(), Recovery::PutBack);
+    engine.recover(name, "").await.unwrap();
     only(&engine, &component, &old).await;
 
     // The next deploy needs no `recover` of its own.
@@ -147,8 +144,7 @@ async fn a_first_deploy_that_dies_leaves_nothing() {
     let component = Component::new("first");
     let container = shell(&component, STAY);
     let _left = engine.create_beside(&container).await.unwrap();
-    let recovered = engine.recover(&component.name, "").await.unwrap();
-    assert_eq!(recovered, Recovery::Discarded);
+    engine.recover(&component.name, "").await.unwrap();
     assert_eq!(component.containers(), Vec::<String>::new());
     // Hosts are deployed side by side, each in a task of its own.
     let task = async move {

@@ -173,12 +173,6 @@ impl Engine {
         Ok((newest, version.min_api_version.unwrap_or_default()))
     }
 
-    /// The version of the API that is spoken, `1.41`.
-    pub(super) fn api(&self) -> &str {
-        let prefix = self.prefix.get();
-        prefix.map_or("", |prefix| prefix.trim_start_matches("/v"))
-    }
-
     /// The way to the daemon, for a request that bollard does not make.
     pub(super) fn way(&self) -> (Dial, Prefix) {
         (Arc::clone(&self.dial), Arc::clone(&self.prefix))

@@ -39,7 +39,7 @@ pub use error::DockerError;
 pub use image::Image;
 pub use lifecycle::{Health, LONGEST_STOP, Snapshot, State};
 pub use pull::Login;
-pub use replace::{Recovery, Replacement};
+pub use replace::Replacement;
 pub use run::{Ended, OUTPUT_CAP, Ran};
 pub use standing::PLACE;
 pub use traits::Traits;

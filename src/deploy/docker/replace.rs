@@ -55,20 +55,8 @@ struct Old {
     ran: bool,
 }
 
-/// What was found, and done about it, after a run that may have ended half-way.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Recovery {
-    /// Nothing was left half done.
-    Clean,
-    /// A new container that had not taken over was removed.
-    Discarded,
-    /// The old container is back, and runs if it ran before.
-    PutBack,
-}
-
 /// What there is after what was half done is undone.
 struct Settled {
-    recovery: Recovery,
     /// How starting the old container went. One that does not start again is no reason against a new one.
     started: Result<(), DockerError>,
     /// What has the name.
@@ -275,9 +263,8 @@ impl Engine {
     /// # Errors
     /// [`DockerError::Tangled`] if the containers are not those of one replacement;
     /// [`DockerError::Foreign`]; or if the old one does not start, or the daemon does not answer.
-    pub async fn recover(&self, name: &str, whose: &str) -> Result<Recovery, DockerError> {
-        let settled = self.settle(name, whose).await?;
-        settled.started.map(|()| settled.recovery)
+    pub async fn recover(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        self.settle(name, whose).await?.started
     }
 
     /// Stops the new container and gives the names back.
@@ -318,7 +305,6 @@ impl Engine {
         let (new, old) = match (current, new, old) {
             (current, None, None) => {
                 return Ok(Settled {
-                    recovery: Recovery::Clean,
                     started: Ok(()),
                     current,
                 });
@@ -360,12 +346,7 @@ impl Engine {
         if let Some(new) = new {
             self.remove(&new, Volumes::Remove).await?;
         }
-        let recovery = match old {
-            Some(_) => Recovery::PutBack,
-            None => Recovery::Discarded,
-        };
         Ok(Settled {
-            recovery,
             started,
             current: self.standing(name).await?.current,
         })

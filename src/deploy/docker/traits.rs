@@ -8,19 +8,11 @@ use super::error::DockerError;
 /// What about a daemon decides how files must be owned and labelled to be read in a container.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Traits {
-    /// The version of the API that is spoken, `1.41`.
-    pub api: String,
-    /// The daemon runs without root: it cannot read what its own user cannot.
-    pub rootless: bool,
-    /// Users of containers are others on the host (userns-remap).
-    pub user_namespace: bool,
     /// The host's (uid, gid) of a container's root under userns-remap, from the name of the
     /// daemon's folder; a file for uid N belongs to this uid + N.
     pub mapped_root: Option<(u32, u32)>,
     /// SELinux labels are enforced: a mounted folder needs the type `container_file_t`.
     pub selinux: bool,
-    /// AppArmor profiles are in use.
-    pub apparmor: bool,
 }
 
 impl Engine {
@@ -32,9 +24,8 @@ impl Engine {
         let ask = async {
             let info = self.ask("describe itself", self.docker.info()).await?;
             Ok(Traits {
-                api: self.api().to_owned(),
                 mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
-                ..of_options(&info.security_options.unwrap_or_default())
+                selinux: has_selinux(&info.security_options.unwrap_or_default()),
             })
         };
         self.traits.get_or_try_init(|| ask).await
@@ -48,21 +39,10 @@ impl Engine {
     }
 }
 
-/// Reads `SecurityOptions`: `["name=seccomp,profile=default", "name=userns"]`.
-fn of_options(options: &[String]) -> Traits {
-    let has = |name: &str| {
-        options
-            .iter()
-            .filter_map(|option| option.split(',').next())
-            .any(|first| first.strip_prefix("name=") == Some(name))
-    };
-    Traits {
-        rootless: has("rootless"),
-        user_namespace: has("userns"),
-        selinux: has("selinux"),
-        apparmor: has("apparmor"),
-        ..Traits::default()
-    }
+/// Whether `SecurityOptions` name it: `["name=seccomp,profile=default", "name=selinux"]`.
+fn has_selinux(options: &[String]) -> bool {
+    let mut names = options.iter().filter_map(|option| option.split(',').next());
+    names.any(|name| name == "name=selinux")
 }
 
 /// Under userns-remap the daemon works in `/var/lib/docker/UID.GID` of its root's mapped ids.
@@ -76,11 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn traits_are_read_from_security_options() {
-        let traits = of_options(&["name=seccomp,profile=default".into(), "name=userns".into()]);
-        assert!(traits.user_namespace && !traits.rootless && !traits.selinux);
-        let traits = of_options(&["name=selinux".into(), "name=rootless".into()]);
-        assert!(traits.selinux && traits.rootless);
+    fn traits_are_read_from_what_a_daemon_says() {
+        let has = |options: &[&str]| {
+            let options: Vec<String> = options.iter().map(|o| (*o).to_owned()).collect();
+            has_selinux(&options)
+        };
+        assert!(has(&["name=seccomp,profile=default", "name=selinux"]));
+        assert!(!has(&["name=seccomp,profile=selinux", "name=userns"]));
         assert_eq!(
             mapped_root("/var/lib/docker/100000.100001"),
             Some((100_000, 100_001))
