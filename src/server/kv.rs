@@ -9,7 +9,7 @@ use vaultrs::api::kv2::requests::{
     DeleteSecretVersionsRequest, ReadSecretMetadataRequest, ReadSecretRequest,
     SetSecretMetadataRequest, SetSecretRequest, SetSecretRequestOptions,
 };
-use vaultrs::api::kv2::responses::ReadSecretMetadataResponse;
+use vaultrs::api::kv2::responses::{ReadSecretMetadataResponse, SecretVersionMetadata};
 
 use super::fields::to_text;
 use super::{Client, ServerError};
@@ -185,26 +185,14 @@ impl Kv {
         path: &str,
         version: Option<u64>,
     ) -> Result<Option<(u64, String, BTreeMap<String, Plain>)>, ServerError> {
-        let request = ReadSecretRequest {
-            mount: self.mount.clone(),
-            path: self.path(path),
-            version,
-        };
-        let read = match client.call(&request).await {
-            Ok(answer) => answer.into_data()?,
-            Err(error) if error.status() == Some(404) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let Value::Object(fields) = read.data else {
-            return Err(ServerError::NotAnAnswer {
-                why: "a secret has fields",
-            });
-        };
-        let fields = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, to_text(value)?)));
-        let made = clean_line(&read.metadata.created_time);
-        Ok(Some((read.metadata.version, made, fields.collect())))
+        let read = self.version_of(client, path, version).await?;
+        Ok(read.map(|(about, fields)| {
+            let fields = fields
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, to_text(value)?)));
+            let made = clean_line(&about.created_time);
+            (about.version, made, fields.collect())
+        }))
     }
 
     /// Reads a secret: the number of its newest version and its fields. Nothing where it has no value.
@@ -216,10 +204,21 @@ impl Kv {
         client: &Client,
         path: &str,
     ) -> Result<Option<(u64, Map<String, Value>)>, ServerError> {
+        let read = self.version_of(client, path, None).await?;
+        Ok(read.map(|(about, fields)| (about.version, fields)))
+    }
+
+    /// A version of a secret, the newest without, as the server has it.
+    async fn version_of(
+        &self,
+        client: &Client,
+        path: &str,
+        version: Option<u64>,
+    ) -> Result<Option<(SecretVersionMetadata, Map<String, Value>)>, ServerError> {
         let request = ReadSecretRequest {
             mount: self.mount.clone(),
             path: self.path(path),
-            version: None,
+            version,
         };
         let read = match client.call(&request).await {
             Ok(answer) => answer.into_data()?,
@@ -227,7 +226,7 @@ impl Kv {
             Err(error) => return Err(error),
         };
         match read.data {
-            Value::Object(fields) => Ok(Some((read.metadata.version, fields))),
+            Value::Object(fields) => Ok(Some((read.metadata, fields))),
             _ => Err(ServerError::NotAnAnswer {
                 why: "a secret has fields",
             }),
