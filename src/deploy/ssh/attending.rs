@@ -5,17 +5,17 @@
 
 use std::pin::pin;
 
+use russh::ChannelWriteHalf;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zeroize::Zeroizing;
 
 use super::live::{Change, Ends};
-use super::running::{Running, STDERR, Stage, Stopped, name, run_beside};
+use super::running::{Heard, Running, Stage, Stopped, run_beside};
+use crate::deploy::Command;
 use crate::deploy::channel::{GRACE, LINGER};
 use crate::deploy::quoting::As;
-use crate::deploy::{Command, Ended, Source};
 
 /// Passes a signal to a process group. Not every `kill` knows `--`.
 const SIGNAL: &str = r#"kill -"$2" "-$1" || kill -"$2" "$1""#;
@@ -97,26 +97,11 @@ impl Running {
                 }
                 () = sleep_until(until), if matches!(stage, Stage::Asked(_, None)) => return Ok(Over::Slow),
             };
-            let (source, bytes) = match message {
-                ChannelMsg::Data { data } => (Source::Out, data),
-                ChannelMsg::ExtendedData { data, ext: STDERR } => (Source::Err, data),
-                ChannelMsg::Failure => return Err(Stopped::NotRun(None)),
-                ChannelMsg::ExitStatus { exit_status } => {
-                    stage.end(Ended::Exit(i32::try_from(exit_status).unwrap_or(i32::MAX)));
-                    continue;
-                }
-                ChannelMsg::ExitSignal { signal_name, .. } => {
-                    stage.end(Ended::Signal(name(&signal_name)));
-                    continue;
-                }
-                ChannelMsg::Close => return stage.close().map(|()| Over::Closed),
-                _ => continue,
+            let (source, piece) = match stage.hear(message)? {
+                Heard::Output(source, bytes) => (source, bytes.to_vec()),
+                Heard::Closed => return Ok(Over::Closed),
+                Heard::Nothing => continue,
             };
-            let ours = match source {
-                Source::Out => stage.after_mark(&bytes)?,
-                Source::Err => None,
-            };
-            let piece = ours.unwrap_or_else(|| bytes.to_vec());
             if matches!(stage, Stage::Ended(_)) {
                 after_end += piece.len();
                 if after_end > AFTER_END {

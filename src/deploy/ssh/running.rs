@@ -12,6 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use russh::client::{Handle, Msg};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig};
 use tokio::sync::mpsc;
@@ -27,7 +28,7 @@ use crate::secret::Plain;
 use crate::text;
 
 /// The stream number of standard error (RFC 4254, 5.2).
-pub(super) const STDERR: u32 = 1;
+const STDERR: u32 = 1;
 
 /// How much a login shell may say before the mark.
 const TALK_CAP: usize = 64 << 10;
@@ -65,6 +66,16 @@ pub(super) enum Stage {
     Ended(Ended),
     /// Nothing.
     Closed(Option<Ended>),
+}
+
+/// What a message of the host means to whoever follows a command.
+pub(super) enum Heard {
+    /// What the command printed; nothing as long as it is a login shell's talk.
+    Output(Source, Bytes),
+    /// The channel is closed.
+    Closed,
+    /// Nothing to be handed on.
+    Nothing,
 }
 
 pub(super) struct Running {
@@ -135,31 +146,14 @@ impl Running {
                     return stage.close();
                 }
             };
-            let (source, bytes) = match message {
-                ChannelMsg::Data { data } => (Source::Out, data),
-                ChannelMsg::ExtendedData { data, ext: STDERR } => (Source::Err, data),
-                ChannelMsg::Failure => return Err(Stopped::NotRun(None)),
-                ChannelMsg::ExitStatus { exit_status } => {
-                    let code = i32::try_from(exit_status).unwrap_or(i32::MAX);
-                    stage.end(Ended::Exit(code));
-                    continue;
+            match stage.hear(message)? {
+                Heard::Output(source, bytes) => {
+                    if let ControlFlow::Break(()) = sink(source, &bytes) {
+                        return Ok(());
+                    }
                 }
-                ChannelMsg::ExitSignal { signal_name, .. } => {
-                    stage.end(Ended::Signal(name(&signal_name)));
-                    continue;
-                }
-                ChannelMsg::Close => {
-                    // russh answers it by itself.
-                    return stage.close();
-                }
-                _ => continue,
-            };
-            let ours = match source {
-                Source::Out => stage.after_mark(&bytes)?,
-                Source::Err => None,
-            };
-            if let ControlFlow::Break(()) = sink(source, ours.as_deref().unwrap_or(&bytes)) {
-                return Ok(());
+                Heard::Closed => return Ok(()),
+                Heard::Nothing => {}
             }
         }
     }
@@ -223,7 +217,31 @@ impl Drop for Running {
 }
 
 impl Stage {
-    pub(super) fn end(&mut self, how: Ended) {
+    /// Takes what the host says of the command.
+    pub(super) fn hear(&mut self, message: ChannelMsg) -> Result<Heard, Stopped> {
+        match message {
+            ChannelMsg::Data { data } => {
+                let ours = self.after_mark(&data)?;
+                return Ok(Heard::Output(Source::Out, ours.map_or(data, Bytes::from)));
+            }
+            ChannelMsg::ExtendedData { data, ext: STDERR } => {
+                return Ok(Heard::Output(Source::Err, data));
+            }
+            ChannelMsg::Failure => return Err(Stopped::NotRun(None)),
+            ChannelMsg::ExitStatus { exit_status } => {
+                self.end(Ended::Exit(i32::try_from(exit_status).unwrap_or(i32::MAX)));
+            }
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                self.end(Ended::Signal(name(&signal_name)));
+            }
+            // russh answers it by itself.
+            ChannelMsg::Close => return self.close().map(|()| Heard::Closed),
+            _ => {}
+        }
+        Ok(Heard::Nothing)
+    }
+
+    fn end(&mut self, how: Ended) {
         match self {
             Self::Asked(_, ended @ None) => *ended = Some(how),
             Self::Running(_) => *self = Self::Ended(how),
@@ -245,7 +263,7 @@ impl Stage {
 
     /// Takes standard output until the mark came, and gives what follows it. `None` if the mark was
     /// there before and all of the bytes are the command's.
-    pub(super) fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
+    fn after_mark(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
         let Self::Asked(talk, ended) = self else {
             return Ok(None);
         };
@@ -373,7 +391,7 @@ async fn until_mark(read: &mut ChannelReadHalf, stage: &mut Stage) {
 }
 
 /// The name of a signal, which the host makes up as it likes.
-pub(super) fn name(signal: &Sig) -> String {
+fn name(signal: &Sig) -> String {
     match signal {
         Sig::Custom(name) => text::clean_line(name),
         known => format!("{known:?}"),
