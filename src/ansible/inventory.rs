@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::variables::{Variables, text};
+use super::variables::{ALL, Variables, group_name, text};
 use crate::error::Error;
 use crate::fleet::{Endpoint, FleetError, Hop, LOCAL, SshFolder, place_of, route};
 use crate::name::PartyName;
@@ -26,9 +26,6 @@ struct Listed {
     /// Lines of a `known_hosts`.
     known: Vec<String>,
 }
-
-/// The group that all hosts are in.
-pub(super) const ALL: &str = "all";
 
 impl Inventory {
     /// Reads the hosts of a vault.
@@ -114,11 +111,6 @@ fn groups_of(party: &Party) -> BTreeSet<String> {
     let both = scope.as_ref().zip(machine_type.as_ref());
     let both = both.map(|(scope, kind)| format!("{scope}_{kind}"));
     [scope, machine_type, both].into_iter().flatten().collect()
-}
-
-/// The group of an environment or machine type.
-pub(super) fn group_name(word: &str) -> String {
-    word.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// The servers on the way, by the signed rules alone; none where they leave an address out.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::inventory::{ALL, group_name};
 use crate::error::{Code, Error, Problem};
 use crate::name::{SecretPath, ValueName};
 use crate::plaintext::{Format as _, Json, entries_of};
@@ -13,6 +12,14 @@ use crate::vault::{Found, Opened, Reader, Vault};
 /// Variables by the group that has them: a scope's values belong to the hosts of that scope, and those of
 /// `shared` to all.
 pub type Variables = BTreeMap<String, Map<String, Value>>;
+
+/// The group that all hosts are in.
+pub(super) const ALL: &str = "all";
+
+/// The group of an environment or machine type.
+pub(super) fn group_name(word: &str) -> String {
+    word.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+}
 
 /// Opens the values that are named, documents or single ones.
 ///
