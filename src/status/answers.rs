@@ -145,7 +145,8 @@ impl Judge<'_> {
             // A deploy does not ask it, and so would change nothing.
             None => self.last_words().unwrap_or_else(|| deploy() + " --dry-run"),
         };
-        Some(self.finding(kind, format!("`{}`: {why}", seen.called), next))
+        let finding = self.finding(kind, format!("`{}`: {why}", seen.called), next);
+        Some(finding.about(&seen.called))
     }
 
     /// The command that shows what it printed last.
@@ -162,6 +163,7 @@ impl Judge<'_> {
     fn served(&self, seen: &ServedSeen) -> Vec<Finding> {
         let mut found = Vec::new();
         let (name, address, until) = (&seen.name, &seen.address, seen.until.date());
+        let about = format!("{address} {name}");
         let deploy = deploy(self.host, self.component);
         if seen.is_placed == Some(false) {
             let placed = seen.secret.as_deref().unwrap_or("what was placed");
@@ -175,7 +177,7 @@ impl Judge<'_> {
                 true => deploy.clone(),
                 false => format!("{deploy} --stop; then {deploy}"),
             };
-            found.push(self.finding(Kind::CertServedOther, why, next));
+            found.push(self.finding(Kind::CertServedOther, why, next).about(&about));
         }
         let is_over = seen.until.seconds() <= self.now.seconds();
         let kind = match days_left(seen, self.now) {
@@ -199,7 +201,7 @@ impl Judge<'_> {
                 self.host.name
             ),
         };
-        found.push(self.finding(kind, why, next));
+        found.push(self.finding(kind, why, next).about(about));
         found
     }
 }

@@ -116,6 +116,8 @@ pub struct Finding {
     pub why: String,
     /// The command that mends it, or what to look at.
     pub next: String,
+    /// What of the path it is about, where that has several of a kind: a disk, a probe, a certificate.
+    about: String,
 }
 
 impl Finding {
@@ -132,7 +134,19 @@ impl Finding {
             since: None,
             why: why.into(),
             next: next.into(),
+            about: String::new(),
         }
+    }
+
+    pub(super) fn about(mut self, about: impl Into<String>) -> Self {
+        self.about = about.into();
+        self
+    }
+
+    /// What makes two findings one cause: not the words, which may have a number in them that grows, and are
+    /// worded anew one day.
+    pub(super) fn cause(&self) -> String {
+        [self.kind.as_str(), &self.path, &self.about].join("\n")
     }
 
     pub(super) fn since(mut self, since: Option<String>) -> Self {

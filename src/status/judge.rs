@@ -131,7 +131,7 @@ fn full(host: &Host, space: &Space) -> Option<Finding> {
             shell_word(&clean_line(&space.path))
         ),
     );
-    is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, next))
+    is_full.then(|| Finding::new(Kind::Full, host.name.as_str(), why, next).about(&space.path))
 }
 
 /// That a component is there by the word of another host, and what to do: the host says so, and the name is to be

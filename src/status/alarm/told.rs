@@ -5,7 +5,7 @@
 //! look at it until it is written, so of two runs at once one tells. What it says is only when something was
 //! told; without it everything is told once more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -179,19 +179,19 @@ impl Record {
     fn round(&self, findings: &[Finding], now: Moment) -> Round {
         let mut round = Round::default();
         let wrong: Vec<&Finding> = findings.iter().filter(|f| !f.kind.is_note()).collect();
-        let mut keys = BTreeMap::new();
+        let mut keys = BTreeSet::new();
         for finding in &wrong {
-            let key = key_of(finding);
+            let key = finding.cause();
             let known = self.causes.get(&key);
             let rests = known.is_some_and(|cause| now.seconds() - cause.told < ALARM);
             match rests {
                 true => round.held.push((*finding).clone()),
                 false => round.due.push((*finding).clone()),
             }
-            keys.insert(key, ());
+            keys.insert(key);
         }
         for (key, cause) in &self.causes {
-            let is_gone = !keys.contains_key(key) && !findings.iter().any(|f| hides(f, cause));
+            let is_gone = !keys.contains(key) && !findings.iter().any(|f| hides(f, cause));
             if is_gone && !cause.over {
                 round.over.push(cause.clone());
             }
@@ -210,26 +210,12 @@ impl Record {
                 told: now.seconds(),
                 over: false,
             };
-            self.causes.insert(key_of(finding), cause);
+            self.causes.insert(finding.cause(), cause);
         }
         // What is over rests as long as what is not: something that comes and goes is told once in four hours.
         self.causes
             .retain(|_, cause| !cause.over || now.seconds() - cause.told < ALARM);
     }
-}
-
-/// What makes two findings one cause: not the words, which may have a number in them that grows. A host has
-/// several disks, and a component several probes and certificates, which the first words alone tell apart.
-fn key_of(finding: &Finding) -> String {
-    let until = |end: &str| finding.why.split(end).next().unwrap_or_default();
-    let what = match finding.kind {
-        Kind::Full => until(" has "),
-        Kind::Probe => until("`: "),
-        Kind::CertServedOther => until(" than "),
-        Kind::CertServedExpired => until(" ended on "),
-        _ => "",
-    };
-    [finding.kind.as_str(), &finding.path, what].join("\n")
 }
 
 /// Whether something else that is the case keeps a cause from being seen: then it is not known to be over.
@@ -297,12 +283,16 @@ mod tests {
 
     #[test]
     fn a_growing_number_is_no_new_cause_and_another_disk_is() {
-        let full = |why: &str| Finding::new(Kind::Full, "box", why, "df -h");
+        let full =
+            |disk: &str, why: &str| Finding::new(Kind::Full, "box", why, "df -h").about(disk);
         let mut record = Record::default();
-        let one = full("the disk at / has 9 MiB of 999 MiB free");
+        let one = full("/", "the disk at / has 9 MiB of 999 MiB free");
         assert_eq!(run(&mut record, &[one], 0), (1, 0, 0));
-        let less = full("the disk at / has 8 MiB of 999 MiB free");
-        let other = full("the memory-backed folder /run/clws has 0 MiB of 64 MiB free");
+        let less = full("/", "8 MiB of 999 MiB are free at /");
+        let other = full(
+            "/run/clws",
+            "the memory-backed folder /run/clws has 0 MiB of 64 MiB free",
+        );
         assert_eq!(run(&mut record, &[less, other], 1), (1, 1, 0));
     }
 
@@ -326,15 +316,17 @@ mod tests {
 
     #[test]
     fn each_probe_is_a_cause_and_one_that_is_not_asked_is_not_over() {
-        let probe = |why: &str| Finding::new(Kind::Probe, "box/web", why, "look");
+        let probe = |called: &str, why: &str| {
+            Finding::new(Kind::Probe, "box/web", why, "look").about(called)
+        };
         let mut record = Record::default();
         let both = [
-            probe("`GET /`: it says 500"),
-            probe("`GET /up`: it says 502"),
+            probe("GET /", "it says 500"),
+            probe("GET /up", "it says 502"),
         ];
         assert_eq!(run(&mut record, &both, 0), (2, 0, 0));
         let other = [
-            probe("`GET /`: it says 503"),
+            probe("GET /", "it says 503"),
             wrong(Kind::Unasked, "box/web"),
         ];
         assert_eq!(run(&mut record, &other, 1), (0, 1, 0));
