@@ -18,7 +18,7 @@ use super::probe::Patience;
 use super::process;
 use super::receipt::Receipt;
 use super::step::Surroundings;
-use super::target::{Target, TargetError, empty};
+use super::target::{Target, TargetError};
 use crate::crypto::hex;
 use crate::error::Error;
 use crate::name::{Component, Scope};
@@ -416,7 +416,7 @@ impl Bringing<'_> {
             .collect();
         let found = self
             .target
-            .sh("look at its folder", there, &arguments, empty())
+            .sh("look at its folder", there, &arguments)
             .await?;
         if found.trim() != "there" {
             return Ok(false);

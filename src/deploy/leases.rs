@@ -12,7 +12,7 @@ use super::outside::{Leased, Outside, Place};
 use super::place::{File, Opened};
 use super::plan::ComponentPlan;
 use super::receipt::{Lent, Receipt};
-use super::target::{Target, empty};
+use super::target::Target;
 use crate::crypto::{hex, sha256};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
@@ -246,9 +246,7 @@ pub(super) async fn of_receipt(target: &Target, receipt: &Receipt) -> Result<Vec
     }
     let script = r#"cat "$1" 2>/dev/null; exit 0"#;
     let file = format!("{}/{FILE}", receipt.place);
-    let text = target
-        .sh("look at its leases", script, &[&file], empty())
-        .await?;
+    let text = target.sh("look at its leases", script, &[&file]).await?;
     let old = receipt.leases.iter().map(|(path, lent)| {
         // The host may write there what it likes, and is not to choose what we end.
         let mut ids = text.lines().filter(|id| is_id_of(path, id));

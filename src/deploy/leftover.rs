@@ -7,7 +7,7 @@
 
 use super::Command;
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::target::{Target, empty};
+use super::target::Target;
 use crate::error::Error;
 use crate::name::Component;
 
@@ -164,7 +164,7 @@ pub(super) async fn clear(
 pub(super) async fn components(target: &Target) -> Result<Vec<Component>, Error> {
     let script = r#"cd "$1" && for f in *; do [ ! -d "$f" ] || echo "$f"; done"#;
     let text = target
-        .sh("list its folders", script, &[&target.facts.run], empty())
+        .sh("list its folders", script, &[&target.facts.run])
         .await?;
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }

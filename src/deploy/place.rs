@@ -13,7 +13,7 @@ use super::hook::{FileHook, parse_mode};
 use super::hook_error::HookError;
 use super::hook_files::template_text;
 use super::plan::ComponentPlan;
-use super::target::{Target, empty};
+use super::target::{MAX_ANSWER, Target};
 use super::template;
 use super::value_hook::EnvValue;
 use crate::error::Error;
@@ -307,12 +307,11 @@ async fn put_together(
         arguments.push(size(file).to_string());
     }
     input.extend_from_slice(END);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let input = Plain::new(std::mem::take(&mut *input));
-    target
-        .sh(DOING, r#"put take "$@""#, &arguments, input)
-        .await
-        .map(drop)
+    let mut command = Command::new(r#"put take "$@""#)
+        .input(Plain::new(std::mem::take(&mut *input)))
+        .output_cap(MAX_ANSWER);
+    command.arguments = arguments;
+    target.ask(DOING, command).await.map(drop)
 }
 
 const DOING: &str = "place its files";
@@ -351,7 +350,7 @@ pub(super) async fn remove_folder(target: &Target, path: &str) -> Result<(), Err
         return Ok(());
     }
     target
-        .sh("remove a folder", r#"rm -rf -- "$1""#, &[path], empty())
+        .sh("remove a folder", r#"rm -rf -- "$1""#, &[path])
         .await
         .map(drop)
 }

@@ -7,7 +7,7 @@
 //! into a capped file of the memory-backed folder.
 
 use super::receipt::Process;
-use super::target::{Target, empty};
+use super::target::Target;
 use crate::error::Error;
 use crate::text::quoted;
 
@@ -134,9 +134,7 @@ pub(super) fn start_script(place: &str, command: &[String]) -> String {
 /// [`super::target::TargetError`] if it does not start.
 pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error> {
     let cap = OUTPUT.to_string();
-    let text = target
-        .sh("start it", START, &[place, &cap], empty())
-        .await?;
+    let text = target.sh("start it", START, &[place, &cap]).await?;
     let numbers = text.trim().split_once(' ');
     let parsed = numbers.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
     let (pid, start) = parsed.ok_or_else(|| super::target::TargetError::Script {
@@ -158,7 +156,7 @@ pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error
 pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool, Error> {
     let [pid, start, boot] = arguments(process);
     let text = target
-        .sh("look at it", ALIVE, &[&pid, &start, &boot], empty())
+        .sh("look at it", ALIVE, &[&pid, &start, &boot])
         .await?;
     Ok(text.trim() == "alive")
 }
@@ -170,7 +168,7 @@ pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool,
 pub(super) async fn stop(target: &Target, process: &Process, place: &str) -> Result<(), Error> {
     let [pid, start, boot] = arguments(process);
     target
-        .sh("stop it", STOP, &[&pid, &start, &boot, place], empty())
+        .sh("stop it", STOP, &[&pid, &start, &boot, place])
         .await
         .map(drop)
 }

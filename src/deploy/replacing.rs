@@ -16,7 +16,6 @@ use super::process;
 use super::receipt::{Process, Receipt};
 use super::restoring::Standing;
 use super::step::Surroundings;
-use super::target::empty;
 use crate::error::{Code, Error, Problem};
 use crate::secret::{End, Plain};
 
@@ -360,7 +359,7 @@ impl Bringing<'_> {
                 let script = r#"tail -n 10 "$1/output" 2>/dev/null; exit 0"#;
                 let text = self
                     .target
-                    .sh("read its output", script, &[around.folder], empty())
+                    .sh("read its output", script, &[around.folder])
                     .await;
                 // It is a courtesy beside the error that is already there.
                 text.unwrap_or_default().into_bytes()

@@ -15,7 +15,6 @@ use super::plan::Purpose;
 use super::process;
 use super::receipt::Receipt;
 use super::replacing::UNASKED;
-use super::target::empty;
 use crate::error::Error;
 
 /// What there is of a component.
@@ -175,10 +174,7 @@ impl Bringing<'_> {
         }
         let there = r#"[ ! -d "$1" ] || echo there"#;
         let place = [receipt.place.as_str()];
-        let found = self
-            .target
-            .sh("look at its folder", there, &place, empty())
-            .await?;
+        let found = self.target.sh("look at its folder", there, &place).await?;
         Ok(match found.trim() {
             "there" => Standing::Placed,
             _ => Standing::Nothing,

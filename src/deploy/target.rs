@@ -48,7 +48,7 @@ pub(super) fn taking(who: &str, taker: &Taker<'_>, silence: Duration) -> Command
 }
 
 /// What a script of ours prints is no longer; a receipt may be.
-const MAX_ANSWER: usize = 64 * 1024;
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
 
 /// Why a target cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -246,9 +246,8 @@ impl Target {
         doing: &str,
         script: &str,
         arguments: &[&str],
-        input: Plain,
     ) -> Result<String, Error> {
-        let mut command = Command::new(script).input(input).output_cap(MAX_ANSWER);
+        let mut command = Command::new(script).output_cap(MAX_ANSWER);
         command.arguments = arguments.iter().map(ToString::to_string).collect();
         self.ask(doing, command).await
     }
@@ -336,7 +335,7 @@ impl Target {
     pub(super) async fn receipts(&self) -> Result<Vec<Component>, Error> {
         let script = r#"cd "$1" && for f in *.json; do [ ! -f "$f" ] || echo "${f%.json}"; done"#;
         let text = self
-            .sh("list its receipts", script, &[&self.facts.state], empty())
+            .sh("list its receipts", script, &[&self.facts.state])
             .await?;
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
@@ -387,7 +386,7 @@ impl Target {
     /// [`super::ChannelError`], [`TargetError`].
     pub(super) async fn remove_receipt(&self, component: &Component) -> Result<(), Error> {
         let path = self.receipt_file(component);
-        self.sh("remove its receipt", r#"rm -f "$1""#, &[&path], empty())
+        self.sh("remove its receipt", r#"rm -f "$1""#, &[&path])
             .await
             .map(drop)
     }

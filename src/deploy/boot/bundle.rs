@@ -4,7 +4,7 @@ use super::super::component::Bringing;
 use super::super::docker::{Engine, Restart};
 use super::super::engine;
 use super::super::receipt::Receipt;
-use super::super::target::{Target, empty};
+use super::super::target::Target;
 use super::Places;
 use crate::error::Error;
 use crate::name::Component;
@@ -110,7 +110,7 @@ impl Bringing<'_> {
             host,
         ];
         let doing = "seal what its container needs after a boot";
-        target.sh(doing, SEAL, &arguments, empty()).await.map(drop)
+        target.sh(doing, SEAL, &arguments).await.map(drop)
     }
 }
 
@@ -126,7 +126,7 @@ pub(in crate::deploy) async fn forget(target: &Target, component: &Component) ->
     let bundles = format!("{folder}/bundles/{component}");
     let script = r#"rm -rf -- "$1""#;
     target
-        .sh("remove its bundle", script, &[&bundles], empty())
+        .sh("remove its bundle", script, &[&bundles])
         .await
         .map(drop)
 }

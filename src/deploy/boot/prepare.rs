@@ -2,7 +2,7 @@
 
 use super::super::Channel;
 use super::super::lock::{Taker, new_claim};
-use super::super::target::{Target, TargetError, empty};
+use super::super::target::{Target, TargetError};
 use super::{Places, unit};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
@@ -217,7 +217,7 @@ impl Preparing {
     async fn run(&self, doing: &str, script: &str) -> Result<String, Error> {
         let Places { folder, unit } = &self.places;
         let arguments = [folder.as_str(), unit, &self.opener, &self.unit];
-        self.target.sh(doing, script, &arguments, empty()).await
+        self.target.sh(doing, script, &arguments).await
     }
 
     /// What a host says is its key may be anything.
