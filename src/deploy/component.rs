@@ -24,7 +24,6 @@ use crate::error::Error;
 use crate::name::{Component, Scope};
 use crate::trust::Rollback;
 use crate::vault::Vault;
-use crate::world::World;
 
 /// What became of a component.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,7 +62,6 @@ pub(super) struct Settled {
 #[derive(Clone, Copy)]
 pub(super) struct Bringing<'a> {
     pub(super) vault: &'a Vault,
-    pub(super) world: &'a World,
     pub(super) target: &'a Target,
     pub(super) plan: &'a ComponentPlan,
     /// The deploy's id. Another one may have begun in the same second.
@@ -160,7 +158,7 @@ impl Bringing<'_> {
 
     /// Whether the credentials that it was lent have most of their time before them.
     fn has_fresh_leases(&self, old: &Receipt) -> bool {
-        let now = self.world.now();
+        let now = self.vault.world().now();
         let kept = self.plan.kept_leases();
         old.leases.keys().eq(kept) && old.leases.values().all(|lent| lent.is_fresh(now))
     }
@@ -239,7 +237,7 @@ impl Bringing<'_> {
         let Self {
             target,
             plan,
-            world,
+            vault,
             say,
             ..
         } = self;
@@ -253,7 +251,7 @@ impl Bringing<'_> {
                 names,
                 engine,
                 running: None,
-                world,
+                world: vault.world(),
             },
             target,
             say: *say,

@@ -174,7 +174,6 @@ impl Run<'_> {
             let was = OnceCell::new();
             let bringing = Bringing {
                 vault: self.vault,
-                world: self.vault.world(),
                 target,
                 plan: component,
                 deploy,
