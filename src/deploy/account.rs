@@ -9,9 +9,8 @@ use tokio::time::timeout;
 
 use super::docker::Ended;
 use super::drafting;
-use super::hook::Hook;
 use super::hook_error::HookError;
-use super::hook_files::{components, read_files};
+use super::hook_files::hooks_that_read;
 use super::inside::{ADDRESS, address_of};
 use super::mysql::{MysqlError, MysqlRows, Session};
 use super::place::fill;
@@ -58,14 +57,8 @@ pub fn accounts(vault: &Vault, secret: &SecretName) -> Result<Vec<Account>, Erro
         hosts => hosts?,
     };
     let mut named = Vec::new();
-    for component in components(vault.tree())? {
-        let files = read_files(vault.tree(), &component)?;
-        let own = files.get(&format!("{component}.toml"));
-        let own = own.map(|file| file.bytes.as_slice()).unwrap_or_default();
-        // One that does not read was signed by nobody, or is not meant.
-        let Ok(hook) = Hook::parse(&component, own) else {
-            continue;
-        };
+    for hook in hooks_that_read(vault.tree())? {
+        let (component, hook) = hook?;
         let runs =
             |host: &&Host| hook.machine_type(&host.scope) == Some(host.machine_type.as_str());
         for host in all.iter().filter(runs) {

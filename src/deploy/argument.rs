@@ -4,7 +4,7 @@
 //! argument when the shell fills it in, and everybody on the host sees it in `ps`, while it runs.
 
 use super::hook::Hook;
-use super::hook_files::{components, read_files};
+use super::hook_files::hooks_that_read;
 use super::value_hook::EnvValue;
 use crate::error::Error;
 use crate::vault::Vault;
@@ -24,16 +24,9 @@ pub struct ShownArgument {
 /// If the tree does not read. A hook that does not read is left to whoever runs it.
 pub fn shown_arguments(vault: &Vault) -> Result<Vec<(String, ShownArgument)>, Error> {
     let mut all = Vec::new();
-    for component in components(vault.tree())? {
-        let file = format!("{component}.toml");
-        let Ok(files) = read_files(vault.tree(), &component) else {
-            continue;
-        };
-        let own = files.get(&file).map(|file| file.bytes.as_slice());
-        if let Ok(hook) = Hook::parse(&component, own.unwrap_or_default()) {
-            let shown = of_hook(&hook).into_iter();
-            all.extend(shown.map(|shown| (format!("hooks/{file}"), shown)));
-        }
+    for (component, hook) in hooks_that_read(vault.tree())?.flatten() {
+        let shown = of_hook(&hook).into_iter();
+        all.extend(shown.map(|shown| (format!("hooks/{component}.toml"), shown)));
     }
     Ok(all)
 }

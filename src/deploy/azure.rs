@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::hook::Hook;
 use super::hook_error::HookError;
-use super::hook_files::{components, read_files};
+use super::hook_files::hooks_that_read;
 use super::rotate_hook::AccountHook;
 use super::signature::trusted_hook;
 use super::template::fill;
@@ -103,16 +103,7 @@ impl AzureKeyHook {
 /// another secret; what is wrong with that hook or its signature.
 pub fn azure_account(vault: &Vault, secret: &SecretName) -> Result<KeyOfAzure, Error> {
     let (scope, full) = (secret.scope(), secret.to_string());
-    let mut found: Vec<(Component, Hook)> = Vec::new();
-    for component in components(vault.tree())? {
-        let files = read_files(vault.tree(), &component)?;
-        let own = files.get(&format!("{component}.toml"));
-        let own = own.map(|file| file.bytes.as_slice()).unwrap_or_default();
-        // One that does not read was signed by nobody, or is not meant.
-        if let Ok(hook) = Hook::parse(&component, own) {
-            found.push((component, hook));
-        }
-    }
+    let found: Vec<(Component, Hook)> = hooks_that_read(vault.tree())?.collect::<Result<_, _>>()?;
     let by: Vec<&Component> = found
         .iter()
         .filter(|(_, hook)| hook.rotates(&scope, &full).is_some())

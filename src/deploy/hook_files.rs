@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::hook::Hook;
 use super::hook_error::HookError;
 use crate::error::Error;
 use crate::fs::{EntryKind, FsError, Tree};
@@ -34,6 +35,25 @@ pub fn components(tree: &Tree) -> Result<Vec<Component>, Error> {
         .filter(|entry| entry.kind != EntryKind::Folder);
     let names = names.filter_map(|entry| entry.name.strip_suffix(".toml"));
     Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// All hooks of a vault that read, by their files alone; for one whose files do not, why. A hook that does not read
+/// was signed by nobody, or is not meant.
+///
+/// # Errors
+/// [`crate::fs::FsError`].
+pub(super) fn hooks_that_read(
+    tree: &Tree,
+) -> Result<impl Iterator<Item = Result<(Component, Hook), Error>>, Error> {
+    let hook = |component: Component| {
+        let files = read_files(tree, &component);
+        let own = files.map(|mut files| files.remove(&format!("{component}.toml")));
+        let bytes = own.map(|file| file.map(|file| file.bytes).unwrap_or_default());
+        let hook = bytes.map(|bytes| Hook::parse(&component, &bytes).ok());
+        hook.map(|hook| hook.map(|hook| (component, hook)))
+            .transpose()
+    };
+    Ok(components(tree)?.into_iter().filter_map(hook))
 }
 
 /// Reads all files of a hook: its own, and everything in its folder.
