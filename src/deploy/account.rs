@@ -21,7 +21,7 @@ use super::ssh::{Limits, connect_through};
 use super::{Channel, Local, engine};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach, hosts};
-use crate::name::SecretName;
+use crate::name::{Component, SecretName};
 use crate::secret::{End, Plain, Redactor};
 use crate::text::{clean, list};
 use crate::vault::Vault;
@@ -67,18 +67,15 @@ pub fn accounts(vault: &Vault, secret: &SecretName) -> Result<Vec<Account>, Erro
             }
         }
     }
-    let mut by: Vec<String> = named.iter().map(|(name, _)| name.to_string()).collect();
+    let mut by: Vec<&Component> = named.iter().map(|(name, _)| name).collect();
     by.dedup();
-    if by.len() != 1 {
-        let (secret, is_none) = (full, by.is_empty());
-        return Err(match is_none {
-            true => HookError::NoAccount { secret },
-            false => HookError::Wrong {
-                file: format!("hooks/{}.toml", by.first().map_or("", String::as_str)),
-                why: format!("`{secret}` stands in [rotate] of {}", list(&by)),
-            },
+    match by.as_slice() {
+        [_] => {}
+        [] => return Err(HookError::NoAccount { secret: full }.into()),
+        [first, ..] => {
+            let why = format!("`{full}` stands in [rotate] of {}", list(&by));
+            return Err(HookError::in_hook(first, why).into());
         }
-        .into());
     }
     let mut accounts = Vec::new();
     for (component, host) in named {

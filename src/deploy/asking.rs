@@ -122,10 +122,7 @@ impl Asking<'_> {
     }
 
     pub(super) fn wrong(&self, why: String) -> HookError {
-        HookError::Wrong {
-            file: format!("hooks/{}.toml", self.plan.component()),
-            why,
-        }
+        HookError::in_hook(self.plan.component(), why)
     }
 
     /// The machine that deploys, where something is to run there and the target is another one.

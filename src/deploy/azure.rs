@@ -67,10 +67,7 @@ impl AzureKeyHook {
         component: &Component,
         scope: &Scope,
     ) -> Result<AzureAccount, Error> {
-        let wrong = |why: String| HookError::Wrong {
-            file: format!("hooks/{component}.toml"),
-            why,
-        };
+        let wrong = |why: String| HookError::in_hook(component, why);
         let settings = hook.settings_in(scope).into_iter();
         let mut names: BTreeMap<String, String> = settings
             .map(|(key, value)| (format!("settings.{key}"), value))
@@ -112,23 +109,21 @@ pub fn azure_account(vault: &Vault, secret: &SecretName) -> Result<KeyOfAzure, E
     let [component] = by.as_slice() else {
         return Err(match by.first() {
             None => HookError::NoAzureAccount { secret: full },
-            Some(first) => HookError::Wrong {
-                file: format!("hooks/{first}.toml"),
-                why: format!("`{full}` stands in [rotate] of {}", list(&by)),
-            },
+            Some(first) => {
+                let why = format!("`{full}` stands in [rotate] of {}", list(&by));
+                HookError::in_hook(first, why)
+            }
         }
         .into());
     };
     let component = (*component).clone();
     let of = |hook: &Hook| match hook.rotates(&scope, &full) {
         Some(AccountHook::AzureKey(key)) => Ok(key.clone()),
-        Some(other) => Err(HookError::Wrong {
-            file: format!("hooks/{component}.toml"),
-            why: format!(
-                "`{full}` is for `{}` there, and not for `azure-key`",
-                other.rotator()
-            ),
-        }),
+        Some(other) => {
+            let rotator = other.rotator();
+            let why = format!("`{full}` is for `{rotator}` there, and not for `azure-key`");
+            Err(HookError::in_hook(&component, why))
+        }
         None => Err(HookError::NoAzureAccount {
             secret: full.clone(),
         }),
@@ -167,14 +162,11 @@ fn demand_alone(
                 .account(hook, other, scope)
                 .is_ok_and(|one| one == *account);
             if same && !is_this {
-                return Err(HookError::Wrong {
-                    file: format!("hooks/{other}.toml"),
-                    why: format!(
-                        "`{name}` is a key of {account} as well as `{full}`: one is made anew while the other \
-                         one is in use, so an account has one secret"
-                    ),
-                }
-                .into());
+                let why = format!(
+                    "`{name}` is a key of {account} as well as `{full}`: one is made anew while the other \
+                     one is in use, so an account has one secret"
+                );
+                return Err(HookError::in_hook(other, why).into());
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::docker::{LONGEST_STOP, checked_name};
-use super::hook::parse_duration;
+use super::times::parse_duration;
 use super::value_hook::{SecretRef, Text};
 use crate::name::Component;
 

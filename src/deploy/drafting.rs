@@ -220,10 +220,7 @@ fn reference_of(
     names.insert("component".into(), component.to_string());
     let filled = template::fill(name, &names);
     let read = filled.and_then(|filled| Reference::parse(&filled).transpose());
-    read.map_err(|why| HookError::Wrong {
-        file: format!("hooks/{component}.toml"),
-        why,
-    })
+    read.map_err(|why| HookError::in_hook(component, why))
 }
 
 /// Every secret that a hook and its templates give to the component, as they write it.

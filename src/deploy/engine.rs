@@ -12,12 +12,11 @@ use super::docker::{
     Clocks, Container, Engine, FileMount, HealthCheck, Mount, PLACE, Port, Protocol, Restart,
     Secrets,
 };
-use super::hook::parse_duration;
-use super::hook_error::HookError;
 use super::leftover;
-use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all};
+use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all, wrong};
 use super::plan::ComponentPlan;
 use super::target::Target;
+use super::times::parse_duration;
 use super::{Channel, ChannelError};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
@@ -150,10 +149,7 @@ pub(super) async fn prepare(
         .hook
         .container
         .as_ref()
-        .ok_or_else(|| HookError::Wrong {
-            file: format!("hooks/{}.toml", plan.component()),
-            why: "it has no [container]".into(),
-        })?;
+        .ok_or_else(|| wrong(plan, "it has no [container]"))?;
     let names = names(plan, target);
     let traits = engine.traits().await?;
     let user = hook
@@ -165,10 +161,8 @@ pub(super) async fn prepare(
     // Under user namespaces a file must belong to the uid that the container's user is outside.
     let owner = |uid: &str| -> Result<String, Error> {
         let base = traits.mapped_root.map_or(0, |(uid, _)| uid);
-        let outside = outside(base, uid).ok_or_else(|| HookError::Wrong {
-            file: format!("hooks/{}.toml", plan.component()),
-            why: format!("`{uid}` is no uid: the owner of a file is a number"),
-        })?;
+        let why = || format!("`{uid}` is no uid: the owner of a file is a number");
+        let outside = outside(base, uid).ok_or_else(|| wrong(plan, why()))?;
         Ok(outside.to_string())
     };
     let mut mounted = Vec::new();
@@ -322,14 +316,6 @@ fn labels(
     Ok(labels)
 }
 
-fn wrong(plan: &ComponentPlan, why: String) -> Error {
-    HookError::Wrong {
-        file: format!("hooks/{}.toml", plan.component()),
-        why,
-    }
-    .into()
-}
-
 /// `host:container`, with `:ro` behind for reading only.
 fn mounts(plan: &ComponentPlan, texts: &[String]) -> Result<Vec<Mount>, Error> {
     let mut mounts = Vec::new();
@@ -371,8 +357,8 @@ fn ports(plan: &ComponentPlan, texts: &[String]) -> Result<Vec<Port>, Error> {
     texts
         .iter()
         .map(|text| {
-            parse(text)
-                .ok_or_else(|| wrong(plan, format!("`{text}` is no port like 127.0.0.1:8080:80")))
+            let why = || format!("`{text}` is no port like 127.0.0.1:8080:80");
+            parse(text).ok_or_else(|| wrong(plan, why()).into())
         })
         .collect()
 }

@@ -4,7 +4,6 @@
 //! otherwise leave a step without its file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -295,11 +294,6 @@ impl Step {
     }
 }
 
-/// A step has a minute where it does not say otherwise.
-pub(super) const STEP: Duration = Duration::from_secs(60);
-/// A probe has half a minute.
-pub(super) const PROBE: Duration = Duration::from_secs(30);
-
 /// `0600`, four octal digits; 0600 without.
 pub(super) fn parse_mode(text: Option<&str>) -> Result<u32, String> {
     let Some(text) = text else { return Ok(0o600) };
@@ -307,22 +301,6 @@ pub(super) fn parse_mode(text: Option<&str>) -> Result<u32, String> {
         .ok()
         .filter(|mode| *mode <= 0o777 && text.len() == 4);
     mode.ok_or_else(|| format!("`{text}` is no mode like 0600"))
-}
-
-/// `90s`, `2m`, `26h`, `500ms`.
-pub(super) fn parse_duration(text: Option<&str>, default: Duration) -> Result<Duration, String> {
-    let Some(text) = text else { return Ok(default) };
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("`{text}` is no time like 90s"))?;
-    match text.get(digits.len()..) {
-        Some("ms") => Ok(Duration::from_millis(number)),
-        Some("s") => Ok(Duration::from_secs(number)),
-        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        Some("h") => Ok(Duration::from_secs(number.saturating_mul(60 * 60))),
-        _ => Err(format!("`{text}` is no time like 90s, 2m, 26h or 500ms")),
-    }
 }
 
 #[cfg(test)]

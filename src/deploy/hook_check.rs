@@ -1,10 +1,11 @@
 //! What could not be meant is refused when a hook is read, not in the midst of a deploy.
 
-use super::hook::{Hook, PROBE, STEP, Where, parse_duration, parse_mode};
+use super::hook::{Hook, Where, parse_mode};
 use super::hook_error::HookError;
 use super::hook_files::HookFiles;
 use super::outside::Reference;
 use super::rotate_hook::AccountHook;
+use super::times::{PROBE, STEP, parse_duration};
 use crate::name::Component;
 use crate::text::clean_line;
 
@@ -14,11 +15,7 @@ impl Hook {
     /// # Errors
     /// [`HookError`] with the line.
     pub fn parse(component: &Component, bytes: &[u8]) -> Result<Self, HookError> {
-        let file = format!("hooks/{component}.toml");
-        let wrong = |why: String| HookError::Wrong {
-            file: file.clone(),
-            why,
-        };
+        let wrong = |why: String| HookError::in_hook(component, why);
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".into()))?;
         let hook: Self = toml::from_str(text).map_err(|error| wrong(said(&error, text)))?;
         if hook.container.is_some() && hook.process.is_some() {

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Explain, MERGE};
 use crate::lines::LineError;
+use crate::name::Component;
 use crate::text::list;
 
 /// What is wrong with a hook or its signature.
@@ -60,6 +61,16 @@ pub enum HookError {
     NoAzureAccount { secret: String },
     #[error("`{component}` comes after `{after}`, for which there is no hook")]
     AfterNothing { component: String, after: String },
+}
+
+impl HookError {
+    /// What is wrong in the hook's own file.
+    pub(super) fn in_hook(component: &Component, why: impl Into<String>) -> Self {
+        Self::Wrong {
+            file: format!("hooks/{component}.toml"),
+            why: why.into(),
+        }
+    }
 }
 
 impl Explain for HookError {

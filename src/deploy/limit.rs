@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::container_hook::{HEALTH, PULL};
-use super::hook::{Hook, PROBE, STEP, Where, parse_duration};
+use super::hook::{Hook, Where};
 use super::plan::{HostPlan, Plan};
+use super::times::{PROBE, STEP, parse_duration};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach};
 

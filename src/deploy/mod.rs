@@ -63,6 +63,7 @@ mod switch;
 mod syncing;
 mod target;
 mod template;
+mod times;
 mod users;
 mod value_hook;
 mod warning;

@@ -56,11 +56,8 @@ impl Given<'_> {
     }
 }
 
-pub(super) fn wrong(plan: &ComponentPlan, why: String) -> HookError {
-    HookError::Wrong {
-        file: format!("hooks/{}.toml", plan.component()),
-        why,
-    }
+pub(super) fn wrong(plan: &ComponentPlan, why: impl Into<String>) -> HookError {
+    HookError::in_hook(plan.component(), why)
 }
 
 /// Fills plain names into a text of the hook.

@@ -198,11 +198,8 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
     for component in wanted {
         let runs = |plan: &HostPlan| plan.components.iter().any(|c| c.component() == component);
         if !plans.iter().any(runs) {
-            return Err(HookError::Wrong {
-                file: format!("hooks/{component}.toml"),
-                why: "it runs on none of these hosts (`runs_on`)".into(),
-            }
-            .into());
+            let why = "it runs on none of these hosts (`runs_on`)";
+            return Err(HookError::in_hook(component, why).into());
         }
     }
     Ok(Plan {
@@ -222,13 +219,11 @@ fn demand_names(host: &Host, components: &[ComponentPlan]) -> Result<(), HookErr
         };
         let name = engine::name_of(plan, container);
         if let Some(other) = names.get(&name) {
-            return Err(HookError::Wrong {
-                file: format!("hooks/{}.toml", plan.component()),
-                why: format!(
-                    "the container of `{other}`, which runs on {} too, has the name `{name}`",
-                    host.name
-                ),
-            });
+            let why = format!(
+                "the container of `{other}`, which runs on {} too, has the name `{name}`",
+                host.name
+            );
+            return Err(HookError::in_hook(plan.component(), why));
         }
         names.insert(name, plan.component());
     }
@@ -285,19 +280,17 @@ impl ComponentPlan {
     /// before any host is touched.
     pub(super) fn check_names(&self) -> Result<(), HookError> {
         let known = self.known();
-        let wrong = |file: String| move |why| HookError::Wrong { file, why };
+        let wrong = |why| HookError::in_hook(self.component(), why);
         let hook = &self.hook.hook;
         for text in hook.texts() {
-            template::fill(text, &known)
-                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+            template::fill(text, &known).map_err(wrong)?;
         }
         let mut later = known.clone();
         if hook.container.is_some() {
             later.insert(ADDRESS.to_owned(), format!("{{{{ {ADDRESS} }}}}"));
         }
         for text in hook.later_texts() {
-            template::fill(text, &later)
-                .map_err(wrong(format!("hooks/{}.toml", self.component())))?;
+            template::fill(text, &later).map_err(wrong)?;
         }
         for probe in &hook.probe {
             if let Some(Text::Plain(ca)) = &probe.ca {
@@ -310,8 +303,10 @@ impl ComponentPlan {
             .filter_map(|file| file.template.as_deref())
         {
             let text = template_text(self.component(), &self.hook.files, template)?;
-            template::check(text, &known)
-                .map_err(wrong(format!("hooks/{}/{template}", self.component())))?;
+            template::check(text, &known).map_err(|why| HookError::Wrong {
+                file: format!("hooks/{}/{template}", self.component()),
+                why,
+            })?;
         }
         Ok(())
     }

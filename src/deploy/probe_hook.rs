@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-use super::hook::{PROBE, Where, parse_duration};
+use super::hook::Where;
+use super::times::{PROBE, parse_duration};
 use super::value_hook::{SecretRef, Text, name_of};
 
 /// A question that the component must answer.

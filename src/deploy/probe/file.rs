@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::deploy::asking::Asking;
-use crate::deploy::hook::{PROBE, Where, parse_duration};
+use crate::deploy::hook::Where;
 use crate::deploy::place::fill;
 use crate::deploy::probe_hook::FileProbe;
+use crate::deploy::times::{PROBE, parse_duration};
 use crate::error::Error;
 use crate::secret::End;
 

@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::asking::Asking;
 use super::docker::Health;
-use super::hook::{PROBE, parse_duration};
 use super::place::{fill, fill_all};
 use super::probe_hook::{Probe, Question};
 use super::stream::Stream;
+use super::times::{PROBE, parse_duration};
 use crate::error::Error;
 use crate::secret::End;
 
