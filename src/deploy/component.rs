@@ -334,7 +334,9 @@ impl Bringing<'_> {
         let image = match (&hook.container, engine) {
             (Some(container), Some(engine)) => {
                 let name = place::fill(self.plan, &self.names(""), &container.image)?;
-                Some(self.image(engine, container, &name).await?.id)
+                let image = self.image(engine, container, &name).await?;
+                engine::demand_reader(self.target, self.plan, container, &image)?;
+                Some(image.id)
             }
             _ => None,
         };

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::container_hook::{ContainerHook, HEALTH, HealthHook};
 use super::docker::{
-    Clocks, Container, Engine, FileMount, HealthCheck, Mount, PLACE, Port, Protocol, Restart,
-    Secrets,
+    Clocks, Container, Engine, FileMount, HealthCheck, Image, Mount, PLACE, Port, Protocol,
+    Restart, Secrets,
 };
 use super::leftover;
 use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all, wrong};
@@ -20,6 +20,7 @@ use super::times::parse_duration;
 use super::{Channel, ChannelError};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
+use crate::text::clean_line;
 
 /// Where a Docker daemon listens on every host that we know.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -132,6 +133,36 @@ pub(super) fn mark(plan: &ComponentPlan, hook: &ContainerHook, folder: &str) -> 
         owner: None,
         content: Plain::from(name_of(plan, hook).as_str()),
     }
+}
+
+/// Refuses an image whose own user could not read the file of variables: without a `user` in the hook it is root's.
+/// Without root on the target it is that of whoever deploys.
+///
+/// # Errors
+/// [`HookError`](super::hook_error::HookError).
+pub(super) fn demand_reader(
+    target: &Target,
+    plan: &ComponentPlan,
+    hook: &ContainerHook,
+    image: &Image,
+) -> Result<(), Error> {
+    let is_root = image.user.as_deref().is_none_or(is_root);
+    let hidden = plan.hook.hook.env.values().any(|value| !value.is_visible());
+    if is_root || hook.user.is_some() || target.facts.uid != 0 || !hidden {
+        return Ok(());
+    }
+    let user = clean_line(image.user.as_deref().unwrap_or_default());
+    let why = format!(
+        "the image `{}` runs as `{user}`, who cannot read [env]: name a uid as its `user`",
+        image.name
+    );
+    Err(wrong(plan, why).into())
+}
+
+/// Whether an image's USER is root: `USER[:GROUP]`.
+fn is_root(user: &str) -> bool {
+    let user = user.split(':').next().unwrap_or_default();
+    user == "root" || user.parse() == Ok(0)
 }
 
 /// Places a container's files below `folder`, and those that come along, and says what the container is.
@@ -379,5 +410,15 @@ mod tests {
         assert_eq!(outside(100_000, "4294967295"), None);
         assert_eq!(outside(u32::MAX, "1"), None);
         assert_eq!(outside(0, "web"), None);
+    }
+
+    #[test]
+    fn root_goes_by_name_or_number() {
+        for root in ["root", "0", "0:0", "root:web"] {
+            assert!(is_root(root), "{root}");
+        }
+        for other in ["1000", "web", "web:0", "10:root"] {
+            assert!(!is_root(other), "{other}");
+        }
     }
 }

@@ -407,3 +407,46 @@ fn a_component_can_become_a_process_or_get_another_name() {
     assert!(held.stdout.is_empty());
     assert!(opened(&harbour.lab) > 0);
 }
+
+#[test]
+fn an_image_whose_user_cannot_read_the_variables_is_refused_before_anything_is_stopped() {
+    let harbour = Harbour::new("reader");
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "the-token-of-today");
+    }
+    harbour.serves("");
+    harbour.deploy().succeeds();
+    let before = harbour.id();
+    let name = &harbour.container.name;
+    let image = format!("{name}-image");
+    told(&["create", "--name", &format!("{name}.clws-step"), busybox()]);
+    told(&[
+        "commit",
+        "--change",
+        "USER ada",
+        &format!("{name}.clws-step"),
+        &image,
+    ]);
+    let file = harbour.lab.vault().join("hooks/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let named = text.replace(busybox(), &image);
+    let unnamed = named.replace("\nuser = \"1000\"\n", "\n");
+    assert_ne!(unnamed, named);
+    let deploy = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        harbour.lab.clws("hook sign web --yes").succeeds();
+        harbour.deploy().run()
+    };
+    let ran = deploy(&unnamed);
+    assert_eq!(rows(&ran), ["web failed (CONFIG)"]);
+    assert!(
+        ran.err.contains("runs as `ada`, who cannot read [env]"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(harbour.id(), before);
+    let ran = deploy(&named);
+    assert_eq!(rows(&ran), ["web changed"], "{}", ran.err);
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    told(&["rmi", &image]);
+}
