@@ -427,6 +427,7 @@ fn an_image_whose_user_cannot_read_the_variables_is_refused_before_anything_is_s
         &format!("{name}.clws-step"),
         &image,
     ]);
+    told(&["rm", &format!("{name}.clws-step")]);
     let file = harbour.lab.vault().join("hooks/web.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let named = text.replace(busybox(), &image);
