@@ -8,14 +8,13 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::fs::{Edit, FsError, Journal, Lock, New, Sync};
+use crate::fs::{FsError, Journal, Lock, Sync};
 use crate::git::{Git, Sides};
-use crate::lines::MAX_FILE;
-use crate::merge::{Merged, Take, has_alone, merge, reads, side_by_side, sidecar};
-use crate::name::{DocumentPath, FilePath};
+use crate::merge::{Conflict, IfJoined, Merged, Outcome, Take, Work, merge, side_by_side};
+use crate::name::DocumentPath;
 use crate::text::{clean_line, list};
 use crate::trust::{PROPOSAL_FOLDER, SETTINGS_FILE};
-use crate::vault::{Sidecar, Vault};
+use crate::vault::Vault;
 
 /// Join what two branches made of secrets, after a conflict of git
 ///
@@ -132,12 +131,17 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
             unmerged.insert(file.clone(), stages(&git, file)?);
         }
     }
-    let (mut edits, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut already, mut lost) = (Vec::new(), Vec::new());
-    let pins = &vault.trust().pins;
-    let _lock = Lock::take(&pins.lock_file(), "merge")?;
-    let journal = Journal::at(pins.journal_file());
-    journal.begin(vault.tree())?;
+    let conflict = Conflict {
+        vault: &vault,
+        git: &git,
+        sides,
+        stages: &unmerged,
+        joined: match only {
+            [] => IfJoined::Leave,
+            _ => IfJoined::Anew,
+        },
+    };
+    let (mut joined, mut already, mut left) = (Vec::new(), Vec::new(), Vec::new());
     for file in unmerged.keys() {
         if !only.is_empty() && !only.contains(file) {
             continue;
@@ -146,13 +150,12 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         if file.ends_with(".age") && unmerged.contains_key(&format!("{file}.toml")) {
             continue;
         }
-        match resolved(cx, &vault, (&git, sides), (file, only), &unmerged) {
+        match conflict.join(file) {
             Ok(Outcome::NoSecret) => left.push(file),
             Ok(Outcome::Already) => already.push(file),
-            Ok(Outcome::Joined { edits: more, alone }) => {
-                edits.extend(more);
-                lost.extend(alone);
-                done.push(file.clone());
+            Ok(Outcome::Joined(work)) => {
+                work.notes.iter().for_each(|note| cx.ui.warn(note));
+                joined.push(work);
             }
             Err(error) => {
                 cx.ui.error(&error);
@@ -160,6 +163,10 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
             }
         }
     }
+    let lost: Vec<&str> = joined
+        .iter()
+        .flat_map(|work| work.alone.iter().map(String::as_str))
+        .collect();
     if !lost.is_empty() {
         cx.ui.tell(&format!(
             "neither side of the merge has {} as it lies here",
@@ -167,11 +174,7 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
         ));
         cx.ui.confirm("join anew, without that?")?;
     }
-    if !edits.is_empty() {
-        vault.record_use("merge", &done, Sync::Disk)?;
-        journal.commit(vault.tree(), &cx.world, edits)?;
-    }
-    journal.end();
+    let done = write(cx, &vault, &git, joined)?;
     for file in &left {
         cx.ui.warn(&format!(
             "{file} is still in conflict: {}",
@@ -194,6 +197,28 @@ fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     } else {
         Code::Conflict.into()
     })
+}
+
+/// Puts what was joined into the working tree; the files, each of which is to be added.
+fn write(cx: &Context, vault: &Vault, git: &Git, joined: Vec<Work>) -> Result<Vec<String>, Error> {
+    if joined.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pins = &vault.trust().pins;
+    let _lock = Lock::take(&pins.lock_file(), "merge")?;
+    let journal = Journal::at(pins.journal_file());
+    journal.begin(vault.tree())?;
+    let mut edits = Vec::new();
+    for work in joined {
+        edits.extend(work.edits);
+        let age = work.age.map(|age| age.stage(git, vault));
+        edits.extend(age.transpose()?);
+    }
+    let files: Vec<String> = edits.iter().map(|edit| edit.path.clone()).collect();
+    vault.record_use("merge", &files, Sync::Disk)?;
+    journal.commit(vault.tree(), &cx.world, edits)?;
+    journal.end();
+    Ok(files)
 }
 
 /// What joins a file that this command does not.
@@ -227,137 +252,4 @@ fn stages(git: &Git, file: &str) -> Result<BTreeMap<u8, String>, Error> {
     }
     let missing = format!("`{}` is not on both sides of the merge", clean_line(file));
     Err(Problem::new(Code::NotFound, missing).into())
-}
-
-/// What becomes of one file.
-enum Outcome {
-    /// It is no secret.
-    NoSecret,
-    /// Somebody joined it, and may have gone on from there: git calls it in conflict until `git add`.
-    Already,
-    /// It is joined.
-    Joined {
-        /// What is written.
-        edits: Vec<Edit>,
-        /// What the working tree has there, and nothing else.
-        alone: Vec<String>,
-    },
-}
-
-/// What one file in conflict becomes, or one of those that were named.
-fn resolved(
-    cx: &Context,
-    vault: &Vault,
-    (git, sides): (&Git, Sides),
-    (file, named): (&str, &[String]),
-    unmerged: &BTreeMap<String, BTreeMap<u8, String>>,
-) -> Result<Outcome, Error> {
-    let Some(name) = file.strip_prefix("secrets/") else {
-        return Ok(Outcome::NoSecret);
-    };
-    let mut objects = git.objects()?;
-    let mut stage = |file: &str, number: u8, most: usize| -> Result<Option<Vec<u8>>, Error> {
-        match unmerged.get(file).and_then(|stages| stages.get(&number)) {
-            Some(id) => objects.bytes(id, most),
-            None => Ok(None),
-        }
-    };
-    let (base, ours, theirs) = (
-        stage(file, 1, MAX_FILE)?,
-        stage(file, 2, MAX_FILE)?,
-        stage(file, 3, MAX_FILE)?,
-    );
-    let old = vault.tree().read(file, MAX_FILE)?;
-    // A side that lies there whole is what git left there, or what is had back from git.
-    let is_new = old.is_some() && old != ours && old != theirs;
-    let edit = |file: &str, old: Option<&[u8]>, new: Vec<u8>| Edit::of(file, old, New::Bytes(new));
-    if let Some(name) = name.strip_suffix(".age.toml") {
-        let path = name.parse::<FilePath>()?;
-        let reads = |bytes: &Vec<u8>| Sidecar::parse(bytes, &path).is_ok();
-        let is_joined = is_new && old.as_ref().is_some_and(reads);
-        if is_joined && named.is_empty() {
-            return Ok(Outcome::Already);
-        }
-        let rights = vault.rights(path.as_str())?;
-        let mark = |bytes: &Option<Vec<u8>>| {
-            let sidecar = Sidecar::parse(bytes.as_deref()?, &path).ok()?;
-            let judged = vault.judge_sidecar(&sidecar, &rights, None).ok()?;
-            Some((judged.mark, sidecar.signed.party, sidecar.content.is_some()))
-        };
-        let (a, b) = (mark(&ours), mark(&theirs));
-        let is_theirs = a.as_ref().map(|a| a.0) < b.as_ref().map(|b| b.0);
-        let (number, text, left, winner) = match is_theirs {
-            true => (3, theirs, ours, b),
-            false => (2, ours, theirs, a),
-        };
-        let (Some(text), Some((mark, signer, live))) = (text, winner) else {
-            return Err(Problem::new(
-                Code::Conflict,
-                format!("`{path}` cannot be joined: neither side counts"),
-            )
-            .into());
-        };
-        let from = if is_theirs { sides.ours } else { sides.theirs };
-        cx.ui.warn(&format!(
-            "{path}: rev {} by {signer} counts; if the other is meant: `clws secret restore {path} --from {from}`",
-            mark.rev
-        ));
-        let text = sidecar(&path, &text, base.as_deref(), left.as_deref())?;
-        let is_other = is_joined && old.as_deref() != Some(text.as_bytes());
-        let alone = is_other.then(|| path.to_string()).into_iter().collect();
-        let mut edits = vec![edit(file, old.as_deref(), text.into_bytes())];
-        let age = path.to_file();
-        if unmerged.contains_key(&age) {
-            let was = vault.tree().read(&age, usize::MAX)?;
-            let new = stage(&age, number, usize::MAX)?.filter(|_| live);
-            edits.push(match new {
-                Some(bytes) => edit(&age, was.as_deref(), bytes),
-                None => Edit::of(age, was.as_deref(), New::Gone),
-            });
-        }
-        return Ok(Outcome::Joined { edits, alone });
-    }
-    let Some(path) = name.strip_suffix(".toml") else {
-        return Ok(Outcome::NoSecret);
-    };
-    let path = path.parse::<DocumentPath>()?;
-    let (Some(ours), Some(theirs)) = (ours, theirs) else {
-        return Err(Problem::new(
-            Code::Conflict,
-            format!("`{path}` was changed on one side and deleted on the other"),
-        )
-        .hint(format!(
-            "`git add {file}` keeps it, `git rm {file}` does not"
-        ))
-        .into());
-    };
-    let is_joined = is_new && old.as_ref().is_some_and(|text| reads(&path, text));
-    if is_joined && named.is_empty() {
-        return Ok(Outcome::Already);
-    }
-    let merged = merge(
-        Some(vault),
-        &path,
-        (base.as_deref(), &ours, &theirs),
-        Take::Newer(sides),
-        7,
-    )?;
-    merged.notes.iter().for_each(|note| cx.ui.warn(note));
-    if !merged.conflicts.is_empty() {
-        return Err(Problem::new(
-            Code::Conflict,
-            format!(
-                "both sides changed {}, and neither counts",
-                list(&merged.conflicts)
-            ),
-        )
-        .into());
-    }
-    let text = merged.text.into_bytes();
-    let alone = match &old {
-        Some(old) if is_joined => has_alone(&path, old, [&ours, &theirs, &text]),
-        _ => Vec::new(),
-    };
-    let edits = vec![edit(file, old.as_deref(), text)];
-    Ok(Outcome::Joined { edits, alone })
 }

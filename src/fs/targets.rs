@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -137,12 +137,18 @@ pub(super) fn hash_of_folder(files: &Hashes) -> [u8; 32] {
 pub(crate) fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
     use std::io::Seek as _;
     file.rewind()?;
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let length = file.metadata()?.len();
+    hash_stream(file, length)
+}
+
+/// SHA-256 of what is left of a stream, in constant memory; `length` is how much it is said to be.
+pub(crate) fn hash_stream(stream: &mut impl Read, length: u64) -> std::io::Result<[u8; 32]> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     // Wiped when it is freed; a larger one took longer than the file of 1 KB that it was for.
     let mut buffer = vec![0; length.saturating_add(1).clamp(512, 16 * 1024)];
     loop {
-        match file.read(&mut buffer)? {
+        match stream.read(&mut buffer)? {
             0 => break,
             length => context.update(buffer.get(..length).unwrap_or_default()),
         }

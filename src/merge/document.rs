@@ -113,16 +113,14 @@ pub fn merge(
 }
 
 /// Whether a text reads as this document from end to end, so that nothing is left to be joined in it.
-#[must_use]
-pub fn reads(path: &DocumentPath, text: &[u8]) -> bool {
+pub(super) fn reads(path: &DocumentPath, text: &[u8]) -> bool {
     let document = Document::parse(text, path, &[0; 32]);
     document.is_ok_and(|document| document.lines().all().is_ok() && document.records().is_ok())
 }
 
 /// What `text` has and none of `others` does: what was written there since they were. Values are called by
 /// their names, other tables by their headers. A text that does not read has nothing.
-#[must_use]
-pub fn has_alone(path: &DocumentPath, text: &[u8], others: [&[u8]; 3]) -> Vec<String> {
+pub(super) fn has_alone(path: &DocumentPath, text: &[u8], others: [&[u8]; 3]) -> Vec<String> {
     let parse = |text| Document::parse(text, path, &[0; 32]).ok();
     let Some(document) = parse(text) else {
         return Vec::new();

@@ -6,9 +6,13 @@
 //! record order is taken, as every pin does; where both gave a new value, a person decides, or says that
 //! the newer counts. Nothing is opened and nothing is signed.
 
+mod age_file;
+mod conflict;
 mod document;
 mod file;
 mod tables;
 
-pub use document::{Merged, Take, has_alone, merge, reads, side_by_side};
-pub use file::sidecar;
+pub use age_file::AgeFile;
+pub use conflict::{Conflict, IfJoined, Outcome, Work};
+pub use document::{Merged, Take, merge, side_by_side};
+use document::{has_alone, reads};

@@ -516,6 +516,58 @@ fn of_a_sealed_file_the_newer_is_taken_whole() {
 }
 
 #[test]
+fn a_sidecar_that_counts_goes_with_the_sealed_file_that_it_is_signed_over() {
+    let rekeyed = |times: usize| {
+        move |lab: &Lab| {
+            for _ in 0..times {
+                lab.clws("rekey dev/keys/web.key --yes").succeeds();
+            }
+        }
+    };
+    let noted = |owners: &'static [&'static str]| {
+        move |lab: &Lab| {
+            for owner in owners {
+                lab.clws(&format!("secret policy dev/keys/web.key --owner {owner}"))
+                    .by("ben")
+                    .succeeds();
+            }
+        }
+    };
+    // git takes the age file of who sealed it anew in each, and the sidecar alone is in conflict.
+    let file = "secrets/dev/keys/web.key.age";
+    let joined = |ours: Work<'_>, theirs: Work<'_>| {
+        let lab = installed();
+        assert!(!merged(&lab, ours, theirs).status.success());
+        assert_eq!(
+            lab.git(&["diff", "--name-only", "--diff-filter=U"]),
+            format!("{file}.toml\n")
+        );
+        let joined = lab.clws("merge").succeeds();
+        for who in ["ada", "ben"] {
+            let got = lab.clws("secret get dev/keys/web.key").by(who).succeeds();
+            assert_eq!((got.text().as_str(), got.err.as_str()), ("begin", ""));
+        }
+        lab.clws("check --full").succeeds();
+        joined.err
+    };
+    let (once, twice) = (rekeyed(1), rekeyed(2));
+    let (note, notes) = (noted(&["ben"]), noted(&["ada", "ben"]));
+    let both = format!("joined {file}.toml and {file}\n");
+    for (ours, theirs, said) in [
+        (("ada", &once as _), ("ben", &notes as _), &both),
+        (("ben", &notes as _), ("ada", &once as _), &both),
+        (
+            ("ada", &twice as _),
+            ("ben", &note as _),
+            &format!("joined {file}.toml\n"),
+        ),
+    ] {
+        let err = joined(ours, theirs);
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+#[test]
 fn a_side_that_nobody_signed_does_not_win() {
     let lab = installed();
     // Who pushes it has no hook that would look at it.
