@@ -6,7 +6,7 @@ use crate::fs::{Edit, New, Staged, Was};
 use crate::lines::{self, MAX_FILE};
 use crate::name::FilePath;
 use crate::secret::Plain;
-use crate::trust::{DocumentPin, FILE_RECORD, SeenKind};
+use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::claim::Claim;
@@ -141,6 +141,20 @@ impl FileDraft {
         if let Some(sidecar) = &vouched {
             let mark = sidecar.mark(&sidecar.message(vault.id(), signer.public()));
             demand_no_jump(path, &mark, pinned)?;
+        }
+        if let Renewed::Again {
+            numbers: (rev, seq),
+            origin,
+            ..
+        } = &news.renewed
+        {
+            let elsewhere = RecordMark {
+                rev: *rev,
+                seq: *seq,
+                changed: origin.changed,
+                hash: [0; 32],
+            };
+            demand_no_jump(path, &elsewhere, pinned)?;
         }
         let (rev, seq) = vouched.as_ref().map_or((0, 0), |s| (s.rev, s.seq));
         let rev = rev.max(pinned.map_or(0, |mark| mark.rev));

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use clws::crypto::sshsig::Namespace;
+use clws::vault::{LAST, Sidecar};
+
 use crate::forge::{Known, signing_key, table, with_table};
 use crate::lab::Lab;
 use crate::scene::{accept, newest, plant, read, refused};
@@ -277,4 +280,39 @@ fn a_number_that_nobody_signed_is_counted_on_from_by_nobody() {
     plant(lab, WEB, with_table(&now, "[document]", &head));
     refused(lab, "cleo", "secret get prod/web/OTHER", 14);
     refused(lab, "ada", "secret set prod/web/OTHER", 14);
+}
+
+#[test]
+fn a_number_of_a_branch_is_not_restored_from_either() {
+    let past = Past::begins();
+    let lab = &past.lab;
+    lab.commit("now");
+    let (ben, path) = (
+        signing_key(lab, "ben"),
+        "prod/keys/web.key".parse().unwrap(),
+    );
+    let file = "secrets/prod/keys/web.key.age.toml";
+    let now = read(lab, file);
+    let mut sidecar = Sidecar::parse(now.as_bytes(), &path).unwrap();
+    let vault = crate::forge::vault(lab);
+    (sidecar.rev, sidecar.seq) = (LAST, LAST);
+    sidecar.signed.party = "ben".to_owned();
+    sidecar.signed.fingerprint = ben.public().fingerprint();
+    let message = sidecar.message(&vault, ben.public());
+    sidecar.signed.signature = ben.sign(Namespace::File, &message);
+    lab.git(&["checkout", "-qb", "far"]);
+    plant(lab, file, sidecar.print());
+    lab.commit("far");
+    lab.git(&["checkout", "-q", "main"]);
+    let said = refused(
+        lab,
+        "ada",
+        "secret restore prod/keys/web.key --from far --yes",
+        14,
+    );
+    assert!(said.contains("signed by a writer"), "{said}");
+    assert_eq!(read(lab, file), now);
+    lab.clws("secret set prod/keys/web.key")
+        .stdin(b"third")
+        .succeeds();
 }
