@@ -130,7 +130,11 @@ impl<'a> Reader<'a> {
             && first.as_ref().err().is_some_and(|error| {
                 matches!(
                     error.downcast_ref(),
-                    Some(VaultError::Older { .. } | VaultError::OtherFile { .. })
+                    Some(
+                        VaultError::Older { .. }
+                            | VaultError::OlderDocument { .. }
+                            | VaultError::OtherFile { .. }
+                    )
                 )
             });
         let lock = self.vault.trust().pins.lock_file();

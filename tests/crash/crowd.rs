@@ -1,7 +1,7 @@
 //! Four writers at once on one vault, each killed at random moments again and again.
 
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -147,4 +147,32 @@ fn four_writers_that_are_killed_lose_nothing_that_was_said_to_be_sealed() {
         }
     }
     println!("{} runs of four writers were killed", killed.into_inner());
+}
+
+/// A reader takes no lock: it may read a document of before a rekey, and then the pin of after it.
+#[test]
+fn who_reads_beside_a_rekey_sees_no_rollback() {
+    let lab = Lab::founded();
+    lab.clws("secret set dev/common/VALUE")
+        .stdin(b"value")
+        .succeeds();
+    let (done, rounds) = (AtomicBool::new(false), if is_all() { 400 } else { 40 });
+    thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let got = lab.clws("secret get dev/common/VALUE").run();
+                    assert_eq!((got.code, got.text().as_str()), (0, "value"), "{}", got.err);
+                }
+            });
+        }
+        let rekeyed = threads.spawn(|| {
+            for _ in 0..rounds {
+                lab.clws("rekey dev/common --yes").succeeds();
+            }
+        });
+        let ended = rekeyed.join();
+        done.store(true, Ordering::Relaxed);
+        ended.unwrap();
+    });
 }
