@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::log::{AuditError, Log};
-use crate::fs::{FsError, read_private};
+use crate::fs::read_private;
 use crate::time::Moment;
 
 /// 1,000,000 uses are about 300 MB; who keeps more reads the file itself.
@@ -32,18 +32,17 @@ impl Log {
     /// # Errors
     /// [`AuditError::NotReadable`].
     pub fn entries(&self) -> Result<Vec<Entry>, AuditError> {
-        let path = self.file();
-        let bytes = read_private(&path, MOST).map_err(AuditError::NotReadable)?;
-        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|error| {
-            let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error.utf8_error());
-            AuditError::NotReadable(FsError::io("read", &path)(error))
-        })?;
-        Ok(text.lines().filter_map(parse).collect())
+        let bytes = read_private(&self.file(), MOST).map_err(AuditError::NotReadable)?;
+        let bytes = bytes.unwrap_or_default();
+        Ok(bytes
+            .split(|byte| *byte == b'\n')
+            .filter_map(parse)
+            .collect())
     }
 }
 
-fn parse(line: &str) -> Option<Entry> {
-    let value: Value = serde_json::from_str(line).ok()?;
+fn parse(line: &[u8]) -> Option<Entry> {
+    let value: Value = serde_json::from_slice(line).ok()?;
     let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
     let names = value.get("secrets")?.as_array()?.iter();
     Some(Entry {

@@ -1,7 +1,7 @@
 //! Appending to the log, and going through it again.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -145,7 +145,13 @@ impl Log {
         }
         // Under the lock, so that two first uses do not make two keys.
         let key = self.machine_key(world)?;
-        let tail = Tail::read(file).map_err(fail)?;
+        let Some(tail) = Tail::read(file).map_err(fail)? else {
+            return Err(AuditError::Broken {
+                path: self.file(),
+                line: lines_of(file).map_err(fail)?,
+                why: "neither it nor the line before is ours",
+            });
+        };
         let mut line = Map::new();
         line.insert("n".to_owned(), json!(tail.number + 1));
         line.insert("at".to_owned(), json!(world.now().to_string()));
@@ -176,61 +182,84 @@ impl Log {
 
     /// The key of this machine that signs lines; made at the first use.
     fn machine_key(&self, world: &World) -> Result<SigningKey, AuditError> {
-        let path = self.dir.join("key");
-        let broken = || AuditError::Broken {
-            path: path.clone(),
-            line: 0,
-            why: "the key does not read",
-        };
-        let stored = fs::read_private(&path, 200).map_err(AuditError::NotWritable)?;
-        let seed = match stored {
-            Some(text) => {
-                let text = Zeroizing::new(text);
-                let text = std::str::from_utf8(&text).map_err(|_| broken())?;
-                Zeroizing::new(from_hex::<32>(text.trim_end()).map_err(|_| broken())?)
-            }
-            None => {
-                let seed = Zeroizing::new(world.random::<32>()?);
-                let text = Zeroizing::new(hex(seed.as_slice()) + "\n");
-                fs::write_private(&path, text.as_bytes(), Sync::Disk)
-                    .map_err(AuditError::NotWritable)?;
-                seed
-            }
-        };
-        SigningKey::from_seed(&seed).map_err(|_| broken())
+        if let Some(key) = self.stored_key()? {
+            return Ok(key);
+        }
+        let seed = Zeroizing::new(world.random::<32>()?);
+        let text = Zeroizing::new(hex(seed.as_slice()) + "\n");
+        fs::write_private(&self.key_file(), text.as_bytes(), Sync::Disk)
+            .map_err(AuditError::NotWritable)?;
+        SigningKey::from_seed(&seed).map_err(|_| self.broken_key())
     }
 
-    /// Goes through the whole log: the chain, the numbers and every signature.
+    /// The same where it was made before.
+    fn stored_key(&self) -> Result<Option<SigningKey>, AuditError> {
+        let stored = fs::read_private(&self.key_file(), 200).map_err(AuditError::NotWritable)?;
+        let Some(text) = stored.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(&text).map_err(|_| self.broken_key())?;
+        let seed = from_hex::<32>(text.trim_end()).map_err(|_| self.broken_key())?;
+        let key = SigningKey::from_seed(&Zeroizing::new(seed));
+        key.map(Some).map_err(|_| self.broken_key())
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.dir.join("key")
+    }
+
+    fn broken_key(&self) -> AuditError {
+        AuditError::Broken {
+            path: self.key_file(),
+            line: 0,
+            why: "the key does not read",
+        }
+    }
+
+    /// Goes through the whole log, line by line: the chain, the numbers and every signature. Nothing is written.
     ///
     /// # Errors
     /// [`AuditError::Broken`] at the first line that does not hold.
-    pub fn verify(&self, world: &World) -> Result<Verified, AuditError> {
+    pub fn verify(&self) -> Result<Verified, AuditError> {
         let path = self.file();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(AuditError::NotReadable(FsError::io("read", &path)(error))),
-        };
-        let key = self.machine_key(world)?;
+        let fail = |error| AuditError::NotReadable(FsError::io("read", &path)(error));
         let mut found = Verified { lines: 0, torn: 0 };
+        let mut file = match File::open(&path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+            Err(error) => return Err(fail(error)),
+        };
+        if file.fill_buf().map_err(fail)?.is_empty() {
+            return Ok(found);
+        }
+        let broken = |line, why| AuditError::Broken {
+            path: path.clone(),
+            line,
+            why,
+        };
+        let key = self.stored_key()?;
+        let key = key.ok_or_else(|| broken(1, "the key that it is signed with is gone"))?;
         let mut before = [0; 32];
         // Lines that are none: a cut one at most, and what a power cut took.
         let (mut cut, mut taken) = (0, 0);
-        // Whether the cut one is the last.
+        // Whether the cut one is the last, and has its line end.
         let mut open = false;
-        for (line, number) in text.lines().zip(1..) {
-            let broken = |why| AuditError::Broken {
-                path: path.clone(),
-                line: number,
-                why,
-            };
-            match check_line(line, key.public()) {
-                None if is_taken(line.as_bytes()) => (taken, open) = (taken + 1, false),
+        for number in 1.. {
+            let mut line = Vec::new();
+            // What is longer is none of ours, and goes on as the next line.
+            let mut limited = file.by_ref().take(2 * MAX_LINE);
+            if limited.read_until(b'\n', &mut line).map_err(fail)? == 0 {
+                break;
+            }
+            let is_ended = line.pop_if(|last| *last == b'\n').is_some();
+            let broken = |why| broken(number, why);
+            match check_line(&line, key.public()) {
+                None if is_taken(&line) => (taken, open) = (taken + 1, false),
                 // What was cut off does not read.
-                None if number_of(line.as_bytes()).is_some() => {
+                None if number_of(&line).is_some() => {
                     return Err(broken("it is not signed by this machine"));
                 }
-                None => (cut, open) = (cut + 1, true),
+                None => (cut, open) = (cut + 1, is_ended),
                 Some(checked) => {
                     if checked.previous != before || checked.number != found.lines + 1 {
                         return Err(broken(match taken {
@@ -244,19 +273,15 @@ impl Log {
                     found.torn += cut + taken;
                     (cut, taken, open) = (0, 0, false);
                     found.lines += 1;
-                    before = sha256(line.as_bytes());
+                    before = sha256(&line);
                 }
             }
             if cut > 1 {
                 return Err(broken("it is not signed by this machine"));
             }
         }
-        if open && text.ends_with('\n') {
-            return Err(AuditError::Broken {
-                path,
-                line: found.lines + 1,
-                why: "it is not signed by this machine",
-            });
+        if open {
+            return Err(broken(found.lines + 1, "it is not signed by this machine"));
         }
         Ok(found)
     }
@@ -268,7 +293,8 @@ struct Checked {
     torn: bool,
 }
 
-fn check_line(line: &str, key: &PublicKey) -> Option<Checked> {
+fn check_line(line: &[u8], key: &PublicKey) -> Option<Checked> {
+    let line = std::str::from_utf8(line).ok()?;
     let (body, signature) = line.rsplit_once(",\"sig\":\"")?;
     let signature = Signature::new(decode_base64(signature.strip_suffix("\"}")?).ok()?).ok()?;
     let body = format!("{body}}}");
@@ -283,6 +309,21 @@ fn check_line(line: &str, key: &PublicKey) -> Option<Checked> {
     })
 }
 
+/// How many lines a log has.
+fn lines_of(mut file: &File) -> std::io::Result<u64> {
+    file.rewind()?;
+    let (mut lines, mut input) = (0, BufReader::new(file));
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(lines);
+        }
+        lines += memchr::memchr_iter(b'\n', buffer).map(|_| 1).sum::<u64>();
+        let length = buffer.len();
+        input.consume(length);
+    }
+}
+
 /// The end of the log: the last whole line's number and hash.
 struct Tail {
     number: u64,
@@ -293,8 +334,18 @@ struct Tail {
     unended: bool,
 }
 
+/// What the last bytes of a log show.
+enum Sight {
+    Tail(Tail),
+    /// The line begins before them.
+    Further,
+    /// What lies there is not ours.
+    Strange,
+}
+
 impl Tail {
-    fn read(mut file: &File) -> std::io::Result<Self> {
+    /// Looks for it from the end on; `None` if what lies there is not ours.
+    fn read(mut file: &File) -> std::io::Result<Option<Self>> {
         let size = file.seek(SeekFrom::End(0))?;
         let mut window = 4096;
         loop {
@@ -302,29 +353,27 @@ impl Tail {
             file.seek(SeekFrom::Start(start))?;
             let mut bytes = Vec::with_capacity(usize::try_from(size - start).unwrap_or(0) + 1);
             file.take(size - start).read_to_end(&mut bytes)?;
-            if let Some(tail) = Self::of(&bytes, start == 0)? {
-                return Ok(tail);
+            match Self::of(&bytes, start == 0) {
+                Sight::Tail(tail) => return Ok(Some(tail)),
+                Sight::Further if window < 2 * MAX_LINE => window *= 8,
+                Sight::Further | Sight::Strange => return Ok(None),
             }
-            if window >= 2 * MAX_LINE {
-                return Err(std::io::Error::other("its last line is too long"));
-            }
-            window *= 8;
         }
     }
 
-    /// Looks for it in the last bytes of the log, or in `all` of them; `None` if it begins before those.
-    fn of(bytes: &[u8], all: bool) -> std::io::Result<Option<Self>> {
+    /// Looks for it in the last bytes of the log, or in `all` of them.
+    fn of(bytes: &[u8], all: bool) -> Sight {
         let mut end = memchr::memrchr(b'\n', bytes);
         let rest = bytes.get(end.map_or(0, |at| at + 1)..).unwrap_or_default();
         let unended = !rest.is_empty();
         // Only its end is missing.
         if let Some(number) = number_of(rest) {
-            return Ok(Some(Self {
+            return Sight::Tail(Self {
                 number,
                 hash: sha256(rest),
                 torn: false,
                 unended,
-            }));
+            });
         }
         let (mut torn, mut taken, mut cut) = (unended, is_taken(rest), false);
         while let Some(at) = end {
@@ -333,32 +382,34 @@ impl Tail {
             let line = match end {
                 Some(before) => whole.get(before + 1..).unwrap_or_default(),
                 None if all => whole,
-                None => return Ok(None),
+                None => return Sight::Further,
             };
             match number_of(line) {
                 Some(number) => {
-                    let hash = sha256(line);
-                    return Ok(Some(Self {
+                    return Sight::Tail(Self {
                         number,
-                        hash,
+                        hash: sha256(line),
                         torn,
                         unended,
-                    }));
+                    });
                 }
                 // A power cut can leave the end of a line and take what stood before it.
                 None if is_taken(line) => taken = true,
                 // A cut line, which the one behind it ended, of which a part was taken in turn.
                 None if taken && !cut => cut = true,
-                None => return Err(std::io::Error::other("its last line is not ours")),
+                None => return Sight::Strange,
             }
             torn = true;
         }
-        Ok(all.then_some(Self {
+        if !all {
+            return Sight::Further;
+        }
+        Sight::Tail(Self {
             number: 0,
             hash: [0; 32],
             torn,
             unended,
-        }))
+        })
     }
 }
 
@@ -428,7 +479,7 @@ mod tests {
             assert_eq!(std::fs::metadata(log.file()).unwrap().len(), size);
         }
         use_once(&world, &log);
-        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 2, torn: 0 });
+        assert_eq!(log.verify().unwrap(), Verified { lines: 2, torn: 0 });
     }
 
     #[test]
@@ -437,10 +488,10 @@ mod tests {
         for _ in 0..3 {
             use_once(&world, &log);
         }
-        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 0 });
+        assert_eq!(log.verify().unwrap(), Verified { lines: 3, torn: 0 });
         let text = std::fs::read_to_string(log.file()).unwrap();
         std::fs::write(log.file(), text.replacen("TOKEN", "OTHER", 1)).unwrap();
-        assert!(log.verify(&world).is_err());
+        assert!(log.verify().is_err());
         let without_second: Vec<&str> = text
             .lines()
             .enumerate()
@@ -448,7 +499,7 @@ mod tests {
             .map(|(_, l)| l)
             .collect();
         std::fs::write(log.file(), without_second.join("\n") + "\n").unwrap();
-        assert!(log.verify(&world).is_err());
+        assert!(log.verify().is_err());
     }
 
     #[test]
@@ -460,7 +511,56 @@ mod tests {
         std::fs::write(log.file(), text).unwrap();
         use_once(&world, &log);
         use_once(&world, &log);
-        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 1 });
+        assert_eq!(log.verify().unwrap(), Verified { lines: 3, torn: 1 });
+    }
+
+    #[test]
+    fn a_line_that_was_cut_inside_of_a_sign_is_passed_over_too() {
+        let (_dir, world, log) = lab();
+        use_once(&world, &log);
+        let mut bytes = std::fs::read(log.file()).unwrap();
+        let mut line = "{\"n\":2,\"allow_rollback\":\"für".as_bytes().to_vec();
+        line.truncate(line.len() - 2);
+        bytes.extend(line);
+        std::fs::write(log.file(), bytes).unwrap();
+        assert_eq!(log.verify().unwrap(), Verified { lines: 1, torn: 0 });
+        use_once(&world, &log);
+        assert_eq!(log.verify().unwrap(), Verified { lines: 2, torn: 1 });
+        let numbers = log.entries().unwrap().into_iter().map(|entry| entry.number);
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn two_cut_lines_in_a_row_are_a_broken_log_with_a_way_out() {
+        let (_dir, world, log) = lab();
+        use_once(&world, &log);
+        let mut text = std::fs::read_to_string(log.file()).unwrap();
+        text.push_str("{\"n\":2,\n{\"n\":2,\n");
+        std::fs::write(log.file(), text).unwrap();
+        let event = Event {
+            what: "secret get",
+            vault: &[1; 32],
+            secrets: &[],
+            more: Map::new(),
+        };
+        let refused = log.record(&world, &event, Sync::Lazy).unwrap_err();
+        assert!(
+            matches!(refused, AuditError::Broken { line: 3, .. }),
+            "{refused}"
+        );
+        assert!(refused.hints().iter().any(|hint| hint.contains("aside")));
+    }
+
+    #[test]
+    fn looking_makes_nothing() {
+        let (dir, world, log) = lab();
+        let none = Verified { lines: 0, torn: 0 };
+        assert_eq!(log.verify().unwrap(), none);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        use_once(&world, &log);
+        std::fs::remove_file(log.key_file()).unwrap();
+        assert!(log.verify().unwrap_err().to_string().contains("is gone"));
+        assert!(!log.key_file().exists());
     }
 
     #[test]
@@ -478,33 +578,28 @@ mod tests {
             bytes[lost].fill(0);
             let bytes = [first.clone(), bytes].concat();
             std::fs::write(log.file(), bytes).unwrap();
-            assert!(log.verify(&world).is_ok());
+            assert!(log.verify().is_ok());
             use_once(&world, &log);
             use_once(&world, &log);
-            assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 1 });
+            assert_eq!(log.verify().unwrap(), Verified { lines: 3, torn: 1 });
         }
         // All but the line end.
         let whole = [first.as_slice(), &second[..second.len() - 1]].concat();
         std::fs::write(log.file(), whole).unwrap();
         use_once(&world, &log);
-        assert_eq!(log.verify(&world).unwrap(), Verified { lines: 3, torn: 0 });
+        assert_eq!(log.verify().unwrap(), Verified { lines: 3, torn: 0 });
         // Both at once.
         let both = [&first, &second[..40], b"\n{\"at\"\0\0"].concat();
         for end in ["", "\n"] {
             std::fs::write(log.file(), [&both, end.as_bytes()].concat()).unwrap();
-            assert!(log.verify(&world).is_ok());
+            assert!(log.verify().is_ok());
             use_once(&world, &log);
-            assert_eq!(log.verify(&world).unwrap(), Verified { lines: 2, torn: 2 });
+            assert_eq!(log.verify().unwrap(), Verified { lines: 2, torn: 2 });
         }
         // What was whole when the next line was written does not pass for one that never was.
         let mut bytes = [first, second].concat();
         bytes[10] = 0;
         std::fs::write(log.file(), bytes).unwrap();
-        assert!(
-            log.verify(&world)
-                .unwrap_err()
-                .to_string()
-                .contains("power cut")
-        );
+        assert!(log.verify().unwrap_err().to_string().contains("power cut"));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct VerifyArgs {}
 
 pub(crate) fn run(_args: &VerifyArgs, cx: &Context) -> Result<(), Error> {
     let log = Log::of(&cx.world)?;
-    let found = log.verify(&cx.world)?;
+    let found = log.verify()?;
     if cx.ui.is_json() {
         return cx
             .ui
