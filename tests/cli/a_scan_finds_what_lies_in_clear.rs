@@ -55,6 +55,36 @@ fn a_vault_itself_has_nothing_in_clear() {
 }
 
 #[test]
+fn what_is_learned_is_kept_by_one_scan_at_a_time() {
+    let lab = lab();
+    let scans = lab.home("ada").join(".local/state/clws/scan");
+    let kept = || {
+        let names = std::fs::read_dir(&scans).unwrap().flatten();
+        let mut names = names.map(|entry| entry.path());
+        names.find(|path| path.extension().is_none())
+    };
+    lab.clws("scan").succeeds();
+    let file = kept().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    // Another one is at it.
+    let lock = std::fs::File::open(file.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let clean = lab.clws("scan").succeeds();
+    assert!(!clean.err.contains("not kept"), "{}", clean.err);
+    assert_eq!(kept(), None);
+    lock.unlock().unwrap();
+    // That it cannot be kept stops nothing.
+    std::fs::remove_file(file.with_extension("lock")).unwrap();
+    std::fs::create_dir(file.with_extension("lock")).unwrap();
+    let clean = lab.clws("scan").succeeds();
+    assert!(
+        clean.err.contains("warning: what was learned is not kept"),
+        "{}",
+        clean.err
+    );
+}
+
+#[test]
 fn every_form_of_a_value_is_found_by_file_and_line() {
     let lab = lab();
     let key = lab.clws("secret get prod/keys/web").succeeds();

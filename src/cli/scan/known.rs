@@ -6,7 +6,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::cli::opener::Mine;
 use crate::crypto::hex;
 use crate::error::{Code, Error};
-use crate::fs::{Sync, ensure_private_dir, read_private, write_private};
+use crate::fs::{Lock, Sync, read_private, write_private};
 use crate::scan::{Known, LARGEST, Prints, Values, learn, sealed_state};
 use crate::vault::Vault;
 
@@ -87,7 +87,13 @@ pub(super) fn known(cx: &Context, vault: &Vault, for_hook: bool) -> Result<Learn
         }
         (learned, _) => learned?,
     };
-    keep(cx, &file, &values, state)?;
+    if let Err(error) = keep(cx, &file, &values, state) {
+        // It would have been of use to the next scan alone.
+        cx.ui.warn(&format!(
+            "what was learned is not kept: {}",
+            error.message()
+        ));
+    }
     let about = About {
         values: values.count,
         plain: values.plain.clone(),
@@ -111,8 +117,9 @@ fn keep(cx: &Context, file: &Path, values: &Values, state: [u8; 32]) -> Result<(
     if bytes.len() > LARGEST {
         return Ok(());
     }
-    if let Some(folder) = file.parent() {
-        ensure_private_dir(folder)?;
-    }
+    // Another scan, in another worktree say, is keeping the same.
+    let Some(_lock) = Lock::try_take(&file.with_extension("lock"), "scan")? else {
+        return Ok(());
+    };
     Ok(write_private(file, &bytes, Sync::Lazy)?)
 }
