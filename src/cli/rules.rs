@@ -120,7 +120,7 @@ pub(crate) fn change_with(
             "git's history stays readable to whoever could read it: give what matters new values",
         );
     }
-    if run == Run::Dry {
+    if run == Run::Dry || differences.is_empty() && concerned.is_empty() {
         return Ok(());
     }
     if !differences.is_empty() {
@@ -129,10 +129,11 @@ pub(crate) fn change_with(
     let bundles = cx.bundles_for(vault)?;
     let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
     let (openers, signers) = (as_openers(&mine), as_signers(&keys));
-    if let (Some(side), Some(there)) = (&next.side, &next.there) {
-        // Before the change: what a cut-off run leaves of it is written again by the next one.
-        vault.trust().pins.keep(&side.hash, there.files())?;
-    }
+    // Under the lock, and before the commit: what a cut-off run leaves of it is written again by the next one.
+    let keep_side = || match (&next.side, &next.there) {
+        (Some(side), Some(there)) => vault.trust().pins.keep(&side.hash, there.files()),
+        _ => Ok(()),
+    };
     let signed = if differences.is_empty() {
         None
     } else {
@@ -150,6 +151,7 @@ pub(crate) fn change_with(
         if let Some(signed) = signed {
             let said = proposed(&signed);
             change.with_proposal(signed.edits);
+            keep_side()?;
             change.commit()?;
             cx.ui.say(&said);
             cx.ui.say(
@@ -198,6 +200,7 @@ pub(crate) fn change_with(
     if let Some(signed) = signed {
         change.with_rules(signed.edits, signed.chain);
     }
+    keep_side()?;
     change.commit()?;
     if !differences.is_empty() {
         cx.ui.say(&format!("signed trust version {number}"));
