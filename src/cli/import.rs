@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::context::{Context, as_openers};
 use super::ui::{columns, print_error};
 use crate::env;
 use crate::error::{Code, Error, Problem};
-use crate::fs::{Gone, Sync};
+use crate::fs::{Gone, Sync, read_whole};
 use crate::import::{self, Action, As, Finding, Item, Keys, Matter, Plan, Source, Wanted};
 use crate::name::{FilePath, Scope};
 use crate::plaintext::Passwords;
@@ -74,22 +73,15 @@ fn passwords(args: &ImportArgs, cx: &Context) -> Result<Passwords, Error> {
             None => (None, text.as_str()),
         };
         let path = cx.world.folder().join(file);
-        let read = std::fs::File::open(&path).and_then(|file| {
-            use std::io::Read as _;
-            let mut bytes = Zeroizing::new(Vec::new());
-            let most = u64::try_from(MOST).unwrap_or(u64::MAX);
-            file.take(most).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        });
-        let bytes = read.map_err(|error| {
-            let shown = clean_line(file);
+        let shown = clean_line(file);
+        let opened = std::fs::File::open(&path).map_err(|error| {
             Problem::new(
                 Code::IoErr,
                 format!("cannot read the password file {shown}: {error}"),
             )
         })?;
+        let bytes = read_whole(opened, &path, MOST)?;
         if bytes.starts_with(b"#!") {
-            let shown = clean_line(file);
             let message = format!("{shown} is a program, and clws runs none to get a password");
             return Err(Problem::new(Code::Usage, message)
                 .hint("run it yourself, and give a file with what it prints, such as <(…)")

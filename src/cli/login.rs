@@ -16,6 +16,7 @@ use super::context::Context;
 use crate::deploy::ssh::{Hop, KnownHost, Login};
 use crate::error::{Code, Error};
 use crate::fleet::{self, Endpoint, SshFolder, expand};
+use crate::fs::{FsError, read_whole};
 use crate::identity::{Bundle, Kept, LoginKey};
 use crate::name::{Scope, SecretName, SecretPath};
 use crate::secret::Plain;
@@ -23,7 +24,7 @@ use crate::trust::{Principal, SshCertificate};
 use crate::vault::{Reader, Vault};
 
 /// The largest file of a key or certificate that is read; RSA with 16384 bits has 13 KiB.
-const MAX_KEY: u64 = 64 << 10;
+const MAX_KEY: usize = 64 << 10;
 
 /// The ways of one person to the hosts of a vault.
 pub(crate) struct Ways<'a> {
@@ -332,10 +333,11 @@ pub(crate) fn open_secret(
 }
 
 fn read(path: &Path) -> Result<Plain, String> {
-    use std::io::Read as _;
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_KEY).read_to_end(&mut bytes))
-        .map_err(|error| error.to_string())?;
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = read_whole(file, path, MAX_KEY).map_err(|error| match error {
+        FsError::Io { source, .. } => source.to_string(),
+        FsError::TooLarge { most, .. } => format!("it is larger than {most} bytes"),
+        other => other.to_string(),
+    })?;
     Ok(Plain::new(std::mem::take(&mut *bytes)))
 }

@@ -244,23 +244,25 @@ impl Ui {
 
     /// All of stdin, also what is typed on a terminal.
     pub(crate) fn text(&self, what: &str, most: usize) -> Result<Plain, Error> {
-        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        let mut bytes = zeroize::Zeroizing::new(Vec::new());
-        io::stdin()
-            .lock()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        if bytes.len() > most {
-            return Err(Problem::new(
-                Code::DataErr,
-                format!("the value for {what} is larger than {most} bytes"),
-            )
-            .hint("`--type file` seals it as a file of its own")
-            .into());
-        }
-        Ok(Plain::new(std::mem::take(&mut *bytes)))
+        Ok(input(most)?.ok_or_else(|| too_large(what, most))?)
     }
+}
+
+/// All of stdin; `None` if it is more than `most` bytes.
+fn input(most: usize) -> Result<Option<Plain>, Error> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    io::stdin()
+        .lock()
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    Ok((bytes.len() <= most).then(|| Plain::new(std::mem::take(&mut *bytes))))
+}
+
+fn too_large(what: &str, most: usize) -> Problem {
+    let message = format!("the value for {what} is larger than {most} bytes");
+    Problem::new(Code::DataErr, message)
 }
 
 /// The head and the rows as lines in columns, made safe.

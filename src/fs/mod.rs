@@ -16,6 +16,7 @@ mod staged;
 mod stamp;
 mod targets;
 mod tree;
+mod whole;
 
 pub use beside::write_beside;
 pub use bisect::{find_bytes, find_sorted, read_range};
@@ -33,6 +34,7 @@ pub use staged::{Staged, is_stale_name};
 pub use stamp::Stamp;
 pub(crate) use targets::{hash_file, hash_stream};
 pub use tree::{Entry, EntryKind, Tree, names};
+pub use whole::read_whole;
 
 pub use private::Sync;
 

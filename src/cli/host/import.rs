@@ -1,7 +1,6 @@
 //! `clws host import`: hosts out of another tool's list.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::inventory::{self, Change, Defaults, Item};
-use crate::fs::FsError;
+use crate::fs::{FsError, read_whole};
 use crate::name::{PartyName, Scope};
 use crate::recipients::Become;
 
@@ -93,15 +92,14 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<(), Error> {
 
 fn text(path: &Path, given: &Path) -> Result<String, Error> {
     /// A list of 10,000 machines has 60 MiB.
-    const MOST: u64 = 128 << 20;
-    let mut bytes = Vec::new();
-    if given == Path::new("-") {
-        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes)
+    const MOST: usize = 128 << 20;
+    let mut bytes = if given == Path::new("-") {
+        read_whole(std::io::stdin().lock(), given, MOST)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes))
-    }
-    .map_err(FsError::io("read", given))?;
-    String::from_utf8(bytes).map_err(|_| {
+        let file = std::fs::File::open(path).map_err(FsError::io("read", given))?;
+        read_whole(file, given, MOST)
+    }?;
+    String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| {
         Problem::new(Code::DataErr, format!("{} is not UTF-8", given.display())).into()
     })
 }

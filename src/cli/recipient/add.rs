@@ -1,6 +1,5 @@
 //! `clws recipient add`: a new party.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,7 +7,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
-use crate::fs::FsError;
+use crate::fs::{FsError, read_whole};
 use crate::membership::RulesError;
 use crate::name::PartyName;
 use crate::recipients::{
@@ -75,14 +74,13 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
 
 /// Reads a party file under the name that this vault gives the party.
 pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
-    const MOST: u64 = 1024 * 1024;
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes)
+    const MOST: usize = 1024 * 1024;
+    let bytes = if file == Path::new("-") {
+        read_whole(std::io::stdin().lock(), file, MOST)
     } else {
-        std::fs::File::open(file).and_then(|opened| opened.take(MOST).read_to_end(&mut bytes))
-    }
-    .map_err(FsError::io("read", file))?;
+        let opened = std::fs::File::open(file).map_err(FsError::io("read", file))?;
+        read_whole(opened, file, MOST)
+    }?;
     if !bytes
         .split(|byte| *byte == b'\n')
         .any(|line| line == b"[party]")

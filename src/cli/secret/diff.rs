@@ -142,9 +142,19 @@ fn textconv(file: &std::path::Path, cx: &Context) -> Result<ExitCode, Error> {
     let path = cx.world.folder().join(file);
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+    let cut = std::fs::File::open(&path)
+        .and_then(|file| {
+            let mut limited = file.take(most);
+            limited.read_to_end(&mut bytes)?;
+            limited.into_inner().read(&mut [0])
+        })
         .map_err(FsError::io("read", &path))?;
     cx.ui.data(shortened(&bytes).as_bytes())?;
+    if cut > 0 {
+        // An error would end all of `git diff`, and no file of the vault is as large.
+        cx.ui.line(&format!(
+            "… what comes behind {MAX_FILE} bytes is not shown"
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,16 +3,16 @@
 //! Nobody sees one on a terminal unasked. An agent sees none at all, and gives none: a program that acts for a
 //! person keeps what it knows, and sends it on.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+use std::io::{self, BufRead, IsTerminal as _};
 
 use rustix::fs::FileType;
 
-use super::{Ui, hidden, read};
+use super::{Ui, hidden, input, read, too_large};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 
 /// No key is longer than this many bytes.
-const MAX_LINE: u64 = 64 * 1024;
+const MAX_LINE: usize = 64 * 1024;
 
 /// Whether somebody asked for values on a terminal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,7 +112,10 @@ impl Ui {
             return Ok(value);
         }
         self.demand_input(what)?;
-        self.text(what, most)
+        let given = input(most)?;
+        Ok(given.ok_or_else(|| {
+            too_large(what, most).hint("`--type file` seals it as a file of its own")
+        })?)
     }
 
     /// Demands that somebody gives something on stdin. That it is closed, or the null device, says that
@@ -156,18 +159,50 @@ impl Ui {
             }
             return hidden::ask(&format!("{what}: "));
         }
-        let mut line = zeroize::Zeroizing::new(Vec::new());
-        io::stdin()
-            .lock()
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(read)?;
-        if line.is_empty() {
-            let problem = Problem::new(Code::DataErr, format!("{what} is not on stdin"));
-            return Err(problem
-                .hint("a line each, in the order of the steps")
-                .into());
+        next_line(io::stdin().lock(), what)
+    }
+}
+
+/// The next line, without its end alone: blanks may belong to a value.
+fn next_line(input: impl BufRead, what: &str) -> Result<Plain, Error> {
+    let mut line = zeroize::Zeroizing::new(Vec::new());
+    let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+    // The line end, and one more: the rest of a longer line would be the next answer.
+    let mut input = input.take(limit.saturating_add(2));
+    input.read_until(b'\n', &mut line).map_err(read)?;
+    if line.is_empty() {
+        let problem = Problem::new(Code::DataErr, format!("{what} is not on stdin"));
+        return Err(problem
+            .hint("a line each, in the order of the steps")
+            .into());
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    }
+    if line.len() > MAX_LINE {
+        let message = format!("{what}: the line on stdin is longer than {MAX_LINE} bytes");
+        return Err(Problem::new(Code::DataErr, message).into());
+    }
+    Ok(Plain::new(std::mem::take(&mut *line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_taken_as_it_is_or_not_at_all() {
+        let mut input: &[u8] = b" a b \r\n\t\n\nlast ";
+        for wanted in [" a b ", "\t", "", "last "] {
+            let line = next_line(&mut input, "the key").unwrap();
+            line.with(|line| assert_eq!(line, wanted.as_bytes()));
         }
-        Ok(Plain::new(line.trim_ascii_end().to_vec()))
+        let none = next_line(&mut input, "the key").unwrap_err();
+        assert_eq!(none.code(), Code::DataErr);
+        let longest = [b"x".repeat(MAX_LINE), b"\r\n".to_vec()].concat();
+        assert!(next_line(longest.as_slice(), "the key").is_ok());
+        let longer = [b"x".as_slice(), &longest].concat();
+        let refused = next_line(longer.as_slice(), "the key").unwrap_err();
+        assert!(refused.message().contains("longer"), "{refused:?}");
     }
 }
