@@ -31,12 +31,8 @@ impl ServerArgs {
         let client = desk.ask_now(async move |session| session.client().twin(&settings))?;
         let runtime = runtime()?;
         let done = runtime.block_on(async {
-            let mut stopped = [SignalKind::interrupt(), SignalKind::terminate()]
-                .map(|kind| signal(kind).map_err(cannot_start));
-            let [interrupt, terminate] = &mut stopped;
-            let (Ok(interrupt), Ok(terminate)) = (interrupt, terminate) else {
-                return Err(Problem::new(Code::IoErr, "cannot watch for signals").into());
-            };
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_start)?;
+            let mut terminate = signal(SignalKind::terminate()).map_err(cannot_start)?;
             let stop = |code| Err(Problem::new(code, "stopped").into());
             tokio::select! {
                 biased;

@@ -83,7 +83,8 @@ pub(super) fn run(args: &LoginArgs, cx: &Context) -> Result<(), Error> {
         {
             // One that was given is the person's; one that we got would lie around.
             if args.method != Method::Token {
-                revoke(client).await?;
+                // That it cannot be revoked is not why it is not kept.
+                drop(revoke(client).await);
             }
             return Err(error.into());
         }

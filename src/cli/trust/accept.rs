@@ -60,6 +60,10 @@ fn put_back(cx: &Context, vault: Vault) -> Result<Vault, Error> {
     let _lock = Lock::take(&trust.pins.lock_file(), "trust accept")?;
     let journal = Journal::at(trust.pins.journal_file());
     journal.begin(tree)?;
+    // The way back goes by what was accepted when the question was asked.
+    if u64::try_from(trust.pins.chain()?.len()).ok() != Some(trust.accepted.number()) {
+        return Err(TrustError::Moved.into());
+    }
     let edits = trust.way_back(tree)?.ok_or(TrustError::Moved)?;
     journal.commit(tree, &cx.world, edits)?;
     journal.end();
