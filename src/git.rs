@@ -253,7 +253,12 @@ impl Git {
     /// # Errors
     /// As [`Self::ask`].
     pub fn unmerged(&self) -> Result<BTreeMap<String, BTreeMap<u8, String>>, Error> {
-        let raw = self.ask(&["ls-files", "--unmerged", "-z"])?;
+        // All files, of which those in conflict are few: git ignores that it cannot write to a pipe, so that no
+        // answer would say that there are none.
+        let raw = self.ask(&["ls-files", "--stage", "-z"])?;
+        if !raw.ends_with(&[0]) {
+            return Err(broken("it lists no file, or not all of them"));
+        }
         let mut files: BTreeMap<String, BTreeMap<u8, String>> = BTreeMap::new();
         for line in raw.split(|byte| *byte == 0) {
             let line = std::str::from_utf8(line).ok();
@@ -262,7 +267,9 @@ impl Git {
                 continue;
             };
             let mut words = about.split(' ').skip(1);
-            if let (Some(id), Some(Ok(stage))) = (words.next(), words.next().map(str::parse)) {
+            if let (Some(id), Some(Ok(stage))) = (words.next(), words.next().map(str::parse))
+                && stage != 0
+            {
                 let stages = files.entry(path.to_owned()).or_default();
                 stages.insert(stage, id.to_owned());
             }
