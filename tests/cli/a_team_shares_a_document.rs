@@ -82,17 +82,15 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
 #[test]
 fn what_the_rules_say_already_needs_nobody() {
     let lab = Lab::new().people(&["ben"]);
-    lab.clws("access grant ben dev/web --read --yes").succeeds();
+    let update = || lab.clws("recipient update ben --mail ben@example.org --yes");
+    update().succeeds();
     let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     lab.clws("trust accept --expect")
         .word(head.as_str().unwrap())
         .by("eve")
         .succeeds();
     // Eve has no key at all.
-    let same = lab
-        .clws("access grant ben dev/web --read --yes")
-        .by("eve")
-        .succeeds();
+    let same = update().by("eve").succeeds();
     assert!(same.err.contains("nothing to change"), "{}", same.err);
 }
 
