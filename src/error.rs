@@ -219,6 +219,20 @@ impl Problem {
         }
     }
 
+    /// The same under another message.
+    #[must_use]
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// The same under another exit code.
+    #[must_use]
+    pub fn under(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Adds a line on what was tried or is known.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {

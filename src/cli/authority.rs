@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::server::retold;
 use crate::deploy::ssh::Login;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::identity::KeyPair;
 use crate::server::{CERTIFICATE_TIME, sign};
 
@@ -74,5 +73,5 @@ pub(super) fn without(error: &Error, scope: &str) -> Error {
         "to go without the server: `ssh_key` in place of `ssh_certificate` in [scope.{scope}] of \
          clws.toml, then `clws trust sign`"
     );
-    retold(error, message).hint(hint).into()
+    Problem::of(error).saying(message).hint(hint).into()
 }

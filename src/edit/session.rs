@@ -249,16 +249,7 @@ pub(super) fn demand_writer(desk: &dyn Desk, vault: &Vault, path: &str) -> Resul
 
 /// The error of an edit that nobody is there to mend.
 fn lost(trouble: &Error) -> Error {
-    let mut problem = Problem::new(trouble.code(), trouble.message());
-    for note in trouble.notes() {
-        problem = problem.note(note);
-    }
     let saved = saved(trouble.code());
-    problem = problem.note(format!(
-        "{saved}; the edited text lay in memory alone, and is gone"
-    ));
-    for hint in trouble.hints() {
-        problem = problem.hint(hint);
-    }
-    problem.into()
+    let gone = format!("{saved}; the edited text lay in memory alone, and is gone");
+    Problem::of(trouble).note(gone).into()
 }

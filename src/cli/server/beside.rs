@@ -109,11 +109,5 @@ fn as_no_key(error: Error) -> Error {
     if !is_nobody {
         return error;
     }
-    let problem = Problem::new(Code::NoKey, error.message());
-    let problem = error.notes().into_iter().fold(problem, Problem::note);
-    error
-        .hints()
-        .into_iter()
-        .fold(problem, Problem::hint)
-        .into()
+    Problem::of(&error).under(Code::NoKey).into()
 }

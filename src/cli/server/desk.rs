@@ -254,12 +254,5 @@ fn is_down(error: &ServerError) -> bool {
 
 /// The same error once more.
 fn again(error: &Error) -> Error {
-    retold(error, error.message()).into()
-}
-
-/// An error's facts under another message.
-pub(in crate::cli) fn retold(error: &Error, message: String) -> Problem {
-    let problem = Problem::new(error.code(), message);
-    let problem = error.notes().into_iter().fold(problem, Problem::note);
-    error.hints().into_iter().fold(problem, Problem::hint)
+    Problem::of(error).into()
 }

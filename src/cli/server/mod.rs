@@ -10,7 +10,7 @@ mod logout;
 mod status;
 
 pub(super) use beside::Beside;
-pub(super) use desk::{Desk, retold};
+pub(super) use desk::Desk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
