@@ -9,7 +9,6 @@ use crate::error::Error;
 use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::{PartyName, SecretPath};
-use crate::recipients::PublicRecipient;
 use crate::vault::{Change, Found, Reader, Vault};
 use crate::world::World;
 
@@ -104,14 +103,7 @@ impl Desk for AtTerminal<'_> {
         vault: &Vault,
         make: &mut dyn FnMut(&mut Change<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mine = self.cx.openers(vault, self.bundles);
-        let keys = self.cx.signers(vault, self.bundles)?;
-        let (openers, signers) = (as_openers(&mine), as_signers(&keys));
-        let author = vault.author(&signers)?;
-        let to_recipient = |recipient: &PublicRecipient| self.cx.to_recipient(vault, recipient);
-        let mut change = Change::begin(vault, &author, &openers, &to_recipient, WHAT)?;
-        make(&mut change)?;
-        change.commit()
+        self.cx.change_with(self.bundles, vault, WHAT, make)
     }
 
     fn is_attended(&self) -> bool {
