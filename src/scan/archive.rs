@@ -6,7 +6,7 @@ use std::io::{self, Read, SeekFrom};
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 
-use super::look::{Buffer, Found, Looker};
+use super::look::{Buffer, Found, Looker, fill};
 
 /// All that one archive may unpack to.
 const MOST: u64 = 4 * 1024 * 1024 * 1024;
@@ -40,7 +40,7 @@ pub(super) fn look(
     };
     let mut first = [0; 264];
     file.rewind().map_err(|error| error.to_string())?;
-    let read = read_up_to(&mut file, &mut first).map_err(|error| error.to_string())?;
+    let read = fill(&mut file, &mut first).map_err(|error| error.to_string())?;
     file.rewind().map_err(|error| error.to_string())?;
     let kind = Kind::of(first.get(..read).unwrap_or_default());
     let result = match kind {
@@ -96,7 +96,7 @@ impl Into<'_> {
             left: self.left,
         };
         let mut first = [0; 264];
-        let read = read_up_to(&mut counted, &mut first)?;
+        let read = fill(&mut counted, &mut first)?;
         let first = first.get(..read).unwrap_or_default();
         let mut whole = first.chain(&mut counted);
         let Some(kind) = Kind::of(first) else {
@@ -107,7 +107,6 @@ impl Into<'_> {
         }
         // A tar behind gzip is read as it comes; what needs to be sought in is held.
         if let Kind::Tar = kind {
-            let mut nested = NoLimit(&mut whole);
             let mut left = MOST;
             let mut into = Into {
                 looker: self.looker,
@@ -115,7 +114,7 @@ impl Into<'_> {
                 found: self.found,
                 left: &mut left,
             };
-            return into.tar(path, &mut nested, depth + 1);
+            return into.tar(path, &mut whole, depth + 1);
         }
         let mut held = Vec::new();
         whole.take(INNER + 1).read_to_end(&mut held)?;
@@ -149,7 +148,7 @@ impl Into<'_> {
         let mut long_name = None;
         for _ in 0..ENTRIES {
             let mut head = [0; 512];
-            if read_up_to(packed, &mut head)? < head.len() || head.iter().all(|byte| *byte == 0) {
+            if fill(packed, &mut head)? < head.len() || head.iter().all(|byte| *byte == 0) {
                 return Ok(());
             }
             let size = octal(head.get(124..136).unwrap_or_default())
@@ -308,29 +307,6 @@ impl<R: Read> Read for UpToFault<R> {
             read => read,
         }
     }
-}
-
-/// What is counted already.
-struct NoLimit<'a>(&'a mut dyn Read);
-
-impl Read for NoLimit<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.0.read(room)
-    }
-}
-
-fn read_up_to(input: &mut dyn Read, mut room: &mut [u8]) -> io::Result<usize> {
-    let mut read = 0;
-    while !room.is_empty() {
-        match input.read(room)? {
-            0 => break,
-            some => {
-                read += some;
-                room = room.get_mut(some..).unwrap_or_default();
-            }
-        }
-    }
-    Ok(read)
 }
 
 /// A text that ends at its first zero.

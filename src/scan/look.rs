@@ -319,7 +319,7 @@ fn span(range: Range<usize>, secret: &str, form: Form) -> Span {
 }
 
 /// Reads until it is full or there is no more.
-fn fill(input: &mut dyn Read, mut room: &mut [u8]) -> io::Result<usize> {
+pub(super) fn fill(input: &mut dyn Read, mut room: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while !room.is_empty() {
         match input.read(room) {

@@ -115,14 +115,18 @@ impl Vault {
         {
             journal.clear_left(&tree)?;
         }
-        Ok(Self {
+        Ok(Self::of(tree, world.clone(), trust, log))
+    }
+
+    fn of(tree: Tree, world: World, trust: Trust, log: Log) -> Self {
+        Self {
             tree,
-            world: world.clone(),
+            world,
             trust,
             log,
             parties: Mutex::default(),
             exception: Exception::default(),
-        })
+        }
     }
 
     /// Opens the vault for looking; beside it what is wrong, if opening it for more is refused because of
@@ -141,17 +145,10 @@ impl Vault {
         };
         let tree = Tree::open(dir)?;
         match trust::look(&tree, world) {
-            Ok(Some(trust)) => Ok((
-                Self {
-                    tree,
-                    world: world.clone(),
-                    trust,
-                    log: Log::of(world)?,
-                    parties: Mutex::default(),
-                    exception: Exception::default(),
-                },
-                Some(fault),
-            )),
+            Ok(Some(trust)) => {
+                let vault = Self::of(tree, world.clone(), trust, Log::of(world)?);
+                Ok((vault, Some(fault)))
+            }
             Ok(None) | Err(_) => Err(fault),
         }
     }
@@ -169,19 +166,8 @@ impl Vault {
             pins: self.trust.pins.clone(),
             seen: self.trust.seen,
         };
-        let (tree, world, log) = (
-            Tree::open(self.tree.path())?,
-            self.world.clone(),
-            self.log.clone(),
-        );
-        Ok(Self {
-            tree,
-            world,
-            trust,
-            log,
-            parties: Mutex::default(),
-            exception: Exception::default(),
-        })
+        let tree = Tree::open(self.tree.path())?;
+        Ok(Self::of(tree, self.world.clone(), trust, self.log.clone()))
     }
 
     /// The vault's files.
