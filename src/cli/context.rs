@@ -159,7 +159,7 @@ impl Context {
     pub(crate) fn trusted_vault(&self) -> Result<Vault, Error> {
         let vault = self.sound_vault()?;
         if vault.trust().standing == Standing::Unpinned && self.ui.can_ask() {
-            return super::trust::accept(self, &vault);
+            return self.first_use(&vault);
         }
         Ok(vault)
     }

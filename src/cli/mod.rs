@@ -14,6 +14,7 @@ mod deploy;
 mod doctor;
 mod exec;
 mod export;
+mod first_use;
 mod fmt;
 mod git;
 mod harden;

@@ -163,10 +163,20 @@ impl Ui {
             return Ok(());
         }
         self.demand_person(question)?;
-        match self.question(&format!("{question} [y/N] "))?.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Problem::new(Code::Denied, "nothing was done").into()),
+        self.demand_yes(question)
+    }
+
+    fn demand_yes(&self, question: &str) -> Result<(), Error> {
+        match self.is_yes(question)? {
+            true => Ok(()),
+            false => Err(Problem::new(Code::Denied, "nothing was done").into()),
         }
+    }
+
+    /// Asks on the terminal; all but a yes is a no.
+    pub(crate) fn is_yes(&self, question: &str) -> Result<bool, Error> {
+        let answer = self.question(&format!("{question} [y/N] "))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// Asks what only a person on a terminal may answer: `--yes` does not.
@@ -175,10 +185,7 @@ impl Ui {
     /// DENIED if the answer is no, or [`Self::demand_terminal`] refuses.
     pub(crate) fn confirm_in_person(&self, what: &str, question: &str) -> Result<(), Error> {
         self.demand_terminal(what)?;
-        match self.question(&format!("{question} [y/N] "))?.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Problem::new(Code::Denied, "nothing was done").into()),
-        }
+        self.demand_yes(question)
     }
 
     /// Refuses `what` where no terminal is, whatever `--yes` says.

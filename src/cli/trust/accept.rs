@@ -4,11 +4,10 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::rules;
-use crate::error::{Code, Error, Problem};
+use crate::error::Error;
 use crate::fs::{Journal, Lock};
 use crate::membership::describe;
-use crate::text::{in_words, list};
-use crate::trust::{Expectation, Standing, Trust, TrustError, newest_number, read_version};
+use crate::trust::{Standing, Trust, TrustError};
 use crate::vault::Vault;
 
 /// Accept this vault on this machine, after comparing its fingerprint
@@ -23,7 +22,7 @@ pub(crate) struct AcceptArgs {}
 pub(crate) fn run(_args: &AcceptArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.sound_vault()?;
     let vault = match vault.trust().standing {
-        Standing::Unpinned if cx.ui.can_ask() => accept(cx, &vault)?,
+        Standing::Unpinned if cx.ui.can_ask() => cx.first_use(&vault)?,
         Standing::Unpinned => return Err(Trust::first_use_error(vault.tree())?.into()),
         Standing::Current => vault,
         Standing::Older => put_back(cx, vault)?,
@@ -70,34 +69,4 @@ fn put_back(cx: &Context, vault: Vault) -> Result<Vault, Error> {
     cx.ui
         .say("next: `clws check` names what does not follow these rules yet; then commit them");
     cx.sound_vault()
-}
-
-/// Shows what a first use would trust and asks. `--yes` does not answer.
-pub(crate) fn accept(cx: &Context, vault: &Vault) -> Result<Vault, Error> {
-    let version = read_version(vault.tree(), newest_number(vault.tree())?)?;
-    let admins: Vec<String> = version.admins.keys().map(ToString::to_string).collect();
-    let fingerprint = version.fingerprint();
-    let hash = version.hash;
-    cx.ui.tell("this machine has not seen this vault before");
-    cx.ui.tell(&format!(
-        "it is decided by {}; its rules are version {}, with the fingerprint",
-        list(&admins),
-        version.number
-    ));
-    cx.ui.tell(&format!("  {fingerprint}@{}", version.number));
-    for row in in_words(&hash).chunks(8) {
-        cx.ui.tell(&format!("  {}", row.join(" ")));
-    }
-    let question = "does an administrator's `clws trust show` say the same? [y/N] ";
-    match cx.ui.question(question)?.trim() {
-        "y" | "Y" | "yes" => cx.accepting(&Expectation {
-            hash,
-            number: version.number,
-        }),
-        _ => Err(
-            Problem::new(Code::Trust, "the vault was not accepted; nothing was done")
-                .hint("ask an administrator for the fingerprint")
-                .into(),
-        ),
-    }
 }

@@ -7,8 +7,6 @@ mod proposed;
 mod show;
 mod sign;
 
-pub(crate) use accept::accept;
-
 use std::process::ExitCode;
 
 use clap::Subcommand;
