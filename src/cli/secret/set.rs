@@ -4,7 +4,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::context::Context;
 use crate::cli::ui::Source;
@@ -30,38 +31,24 @@ pub(crate) struct SetArgs {
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
     /// The type of the value, `file` for a sealed file; without it the type it has, `string` if it is new
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = types())]
     kind: Option<SetType>,
 }
 
-/// The types of values, and the whole file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum SetType {
-    String,
-    Integer,
-    Float,
-    Boolean,
-    Datetime,
-    Array,
-    Table,
-    Bytes,
+/// The type of a value, or the whole file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum SetType {
+    Value(ValueType),
     File,
 }
 
-impl SetType {
-    fn of_value(self) -> Option<ValueType> {
-        Some(match self {
-            Self::String => ValueType::String,
-            Self::Integer => ValueType::Integer,
-            Self::Float => ValueType::Float,
-            Self::Boolean => ValueType::Boolean,
-            Self::Datetime => ValueType::Datetime,
-            Self::Array => ValueType::Array,
-            Self::Table => ValueType::Table,
-            Self::Bytes => ValueType::Bytes,
-            Self::File => return None,
-        })
-    }
+fn types() -> impl TypedValueParser<Value = SetType> {
+    const FILE: &str = "file";
+    let names = ValueType::ALL.map(ValueType::as_str).into_iter();
+    PossibleValuesParser::new(names.chain([FILE])).try_map(|text| match text.as_str() {
+        FILE => Ok(SetType::File),
+        text => text.parse().map(SetType::Value),
+    })
 }
 
 pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
@@ -95,9 +82,9 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
     match &wanted {
         SecretName::Value(document, name) => {
             let plain = read_value(args, cx, &wanted.to_string())?;
-            let kind = match args.kind.and_then(SetType::of_value) {
-                Some(kind) => kind,
-                None => same_type(&vault, (document, name), &plain)?,
+            let kind = match args.kind {
+                Some(SetType::Value(kind)) => kind,
+                _ => same_type(&vault, (document, name), &plain)?,
             };
             // What should have given it may have failed: the shell does not tell.
             if plain.with(|bytes| bytes.is_empty()) {
