@@ -18,7 +18,7 @@ use crate::world::World;
 
 use super::opener::Mine;
 pub(crate) use super::opener::as_openers;
-use super::server::{Beside, BesideArgs, Desk};
+use super::session::{Beside, BesideArgs, Desk};
 use super::ui::Ui;
 
 /// What every command gets.

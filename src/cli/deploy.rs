@@ -14,8 +14,9 @@ pub(super) use self::beside::Beside;
 use self::live::Live;
 use self::signals::Signals;
 use super::context::{Context, as_openers, as_signers};
-use super::login::Ways;
-use super::server::BesideArgs;
+use super::runtime::{cannot_start, runtime, user_here};
+use super::session::BesideArgs;
+use super::ways::Ways;
 use crate::deploy::ssh::Limits;
 use crate::deploy::{Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
@@ -320,26 +321,6 @@ fn with_run<T>(
         cx.ui.warn(&notice);
     }
     result
-}
-
-/// The person's name on this machine.
-pub(crate) fn user_here(cx: &Context) -> String {
-    let user = cx.world.variable("USER");
-    user.map_or_else(
-        || "root".to_owned(),
-        |user| user.to_string_lossy().into_owned(),
-    )
-}
-
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(cannot_start)
-}
-
-pub(crate) fn cannot_start(error: std::io::Error) -> Error {
-    Problem::new(Code::IoErr, format!("cannot start: {error}")).into()
 }
 
 fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {

@@ -12,7 +12,7 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
-use super::ui::{read, written};
+use super::streams::{read, written};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 use crate::text::clean_line;

@@ -93,7 +93,7 @@ fn write_all(command: &Command, name: &str, dir: &Path) -> Result<usize, Error> 
 fn page(command: &Command, name: &str) -> Result<Vec<u8>, Error> {
     let mut made = Vec::new();
     let man = clap_mangen::Man::new(command.clone());
-    man.render(&mut made).map_err(super::ui::written)?;
+    man.render(&mut made).map_err(super::streams::written)?;
     let made = String::from_utf8_lossy(&made);
     let lines: Vec<&str> = made.lines().map(str::trim_end).collect();
     let version = env!("CARGO_PKG_VERSION");

@@ -24,7 +24,6 @@ mod host;
 mod identity;
 mod import;
 mod init;
-mod login;
 mod man;
 mod meant;
 mod merge;
@@ -36,13 +35,17 @@ mod rekey;
 mod resealing;
 mod rotate;
 mod rules;
+mod runtime;
 mod scan;
 mod secret;
 mod server;
+mod session;
 mod ssh;
 mod status;
+mod streams;
 mod trust;
 mod ui;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,7 +58,7 @@ use crate::fs::clear_left_behind;
 use crate::world::World;
 
 use context::Context;
-use server::Beside;
+use session::Beside;
 use ui::{Talk, Ui};
 
 /// Secrets encrypted in git, injected where they are needed
@@ -218,14 +221,14 @@ pub fn main() -> ExitCode {
                 }
                 false => error,
             };
-            let printed = ui::read_or_not(error.print());
+            let printed = streams::read_or_not(error.print());
             if wrong {
                 return wrong_use(&error).into();
             }
             return match printed {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    let error = ui::written(error);
+                    let error = streams::written(error);
                     ui::print_error(&error);
                     error.code().into()
                 }

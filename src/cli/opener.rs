@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use super::server::Beside;
+use super::session::Beside;
 use crate::crypto::transit::{self, TransitKey};
 use crate::error::Error;
 use crate::identity::{Ask, Bundle, Lent, Native, Opening};

@@ -16,6 +16,7 @@ use crate::text::{clean, clean_json, clean_line};
 
 use super::hidden;
 use super::progress::Progress;
+use super::streams::{read, read_or_not, written};
 pub(crate) use values::Source;
 
 /// How much is said beside the data.
@@ -328,22 +329,6 @@ impl Ask for Ui {
             .then(|| self.question(&format!("{text} ")).ok())
             .flatten()
     }
-}
-
-/// Output that nobody reads any more went where it was wanted.
-pub(super) fn read_or_not(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}
-
-pub(super) fn written(error: io::Error) -> Error {
-    Problem::new(Code::IoErr, format!("cannot write the output: {error}")).into()
-}
-
-pub(super) fn read(error: io::Error) -> Error {
-    Problem::new(Code::IoErr, format!("cannot read the input: {error}")).into()
 }
 
 /// Prints an error for people, without what was tried.

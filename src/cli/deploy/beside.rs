@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cli::context::Context;
-use crate::cli::deploy::runtime;
+use crate::cli::runtime::runtime;
 use crate::deploy::{Asked, Leased, Outside, Place, Plan, Reference, Version};
 use crate::error::{Code, Error, Problem};
 use crate::identity::Config;

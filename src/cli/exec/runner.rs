@@ -10,7 +10,7 @@ use std::os::fd::AsFd as _;
 
 use rustix::fs::{FileType, fstat};
 
-use crate::cli::ui::written;
+use crate::cli::streams::written;
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 use crate::world::World;

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::show::host;
 use crate::cli::context::{Context, as_openers};
-use crate::cli::deploy::{runtime, user_here};
-use crate::cli::login::Ways;
 use crate::cli::rules::{self, Run};
+use crate::cli::runtime::{runtime, user_here};
+use crate::cli::ways::Ways;
 use crate::crypto::hex;
 use crate::deploy::Channel;
 use crate::deploy::boot::{Found, Places, Preparing};

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use tokio::runtime::Runtime;
 
 use crate::cli::context::{Context, as_openers};
-use crate::cli::deploy::{runtime, user_here};
-use crate::cli::login::Ways;
+use crate::cli::runtime::{runtime, user_here};
+use crate::cli::ways::Ways;
 use crate::deploy::{
     Account, AccountHook, HookError, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts,
     azure_account,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::cli::context::Context;
-use crate::cli::deploy::runtime;
-use crate::cli::login::Ways;
+use crate::cli::runtime::runtime;
+use crate::cli::ways::Ways;
 use crate::deploy::ssh::{Limits, Login, Logins, SshError, connect_through};
 use crate::deploy::{Channel, Command};
 use crate::error::{Code, Error, Problem};

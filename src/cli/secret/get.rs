@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 
 use crate::cli::context::{Context, as_openers};
-use crate::cli::ui::read_or_not;
+use crate::cli::streams::read_or_not;
 use crate::error::{Code, Error, Problem};
 use crate::exec::VariableName;
 use crate::fs::{FsError, Sync};

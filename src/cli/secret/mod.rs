@@ -24,10 +24,12 @@ use crate::name::DocumentPath;
 use crate::vault::{Transfer, Vault, VaultError};
 
 use super::context::Context;
-use super::quick::Build;
+
+/// A verb, and what adds its arguments.
+type Verb = (&'static str, fn(clap::Command) -> clap::Command);
 
 /// What each verb takes, for one alone: all of them built are 30 pages of memory.
-pub(super) const VERBS: &[(&str, Build)] = &[
+pub(super) const VERBS: &[Verb] = &[
     ("list", list::ListArgs::augment_args),
     ("get", get::GetArgs::augment_args),
     ("set", set::SetArgs::augment_args),

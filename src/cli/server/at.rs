@@ -6,11 +6,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ServerArgs;
 use crate::cli::context::Context;
-use crate::cli::deploy::{cannot_start, runtime};
+use crate::cli::runtime::{cannot_start, runtime};
 use crate::error::{Code, Error, Problem};
-use crate::identity::Keyring;
-use crate::server::{Client, Kept, Origin, ServerError, Session, Settings, token_of, way_of};
-use crate::world::World;
+use crate::server::Client;
 
 /// How long the end of the run is waited for: a new leader is mostly elected by then.
 const GOODBYE: Duration = Duration::from_secs(15);
@@ -51,24 +49,4 @@ impl ServerArgs {
         }
         done
     }
-}
-
-/// Begins a run as whom [`ServerArgs::at`] says.
-pub(super) async fn begin(world: &World, settings: &Settings) -> Result<Session, Error> {
-    if let Some(token) = token_of(world)? {
-        let begun = Session::with_token(settings, token, Origin::Environment).await;
-        return Ok(begun?.0);
-    }
-    if let Some((way, credential)) = way_of(world)? {
-        return Ok(Session::log_in(settings, &way, &credential).await?);
-    }
-    if let Some(token) = Kept::of(Keyring::of(world), settings).read()? {
-        let begun = Session::with_token(settings, token, Origin::Keyring).await;
-        return Ok(begun?.0);
-    }
-    let address = settings.cluster.first().cloned();
-    Err(ServerError::NotLoggedIn {
-        address: address.ok_or(ServerError::NoAddress)?,
-    }
-    .into())
 }

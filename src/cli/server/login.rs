@@ -7,8 +7,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::ServerArgs;
 use crate::cli::context::Context;
-use crate::cli::deploy::runtime;
 use crate::cli::hidden;
+use crate::cli::runtime::runtime;
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 use crate::server::{Method, Origin, Session, Settings, Token, Way, revoke};

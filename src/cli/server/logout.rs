@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::ServerArgs;
 use crate::cli::context::Context;
-use crate::cli::deploy::runtime;
+use crate::cli::runtime::runtime;
 use crate::error::Error;
 use crate::server::{Client, Limits, revoke};
 

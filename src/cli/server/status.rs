@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::ServerArgs;
 use super::login::lasting;
 use crate::cli::context::Context;
-use crate::cli::deploy::runtime;
+use crate::cli::runtime::runtime;
 use crate::error::Error;
 use crate::server::{Client, Health, Limits, Origin, ServerError, Session, token_of, way_of};
 use crate::text::{clean_line, list};

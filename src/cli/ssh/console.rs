@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use super::escape::Escape;
-use crate::cli::ui::read;
+use crate::cli::streams::read;
 use crate::deploy::Source;
 use crate::deploy::ssh::{Piece, Size};
 use crate::error::Error;

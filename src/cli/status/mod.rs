@@ -15,10 +15,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::{Context, as_openers};
-use super::deploy::{Beside, PARALLEL, runtime, user_here};
-use super::login::Ways;
-use super::server::BesideArgs;
+use super::deploy::{Beside, PARALLEL};
+use super::runtime::{runtime, user_here};
+use super::session::BesideArgs;
 use super::usage;
+use super::ways::Ways;
 use crate::deploy::Survey;
 use crate::deploy::ssh::Limits;
 use crate::error::{Code, Error};

@@ -7,7 +7,8 @@ use std::io::{self, BufRead, IsTerminal as _};
 
 use rustix::fs::FileType;
 
-use super::{Ui, hidden, input, read, too_large};
+use super::{Ui, hidden, input, too_large};
+use crate::cli::streams::read;
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
 

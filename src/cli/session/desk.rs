@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc as queue, oneshot};
 
-use super::at::begin;
-use crate::cli::deploy::runtime;
+use super::begin::begin;
+use crate::cli::runtime::runtime;
 use crate::error::{Code, Error, Problem};
 use crate::server::{ServerError, Session, Settings};
 use crate::world::World;
@@ -175,7 +175,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`ServerError`] for a token that could not be given back; that it takes longer.
-    pub(super) fn end_within(&self, patience: Duration) -> Result<(), Error> {
+    pub(in crate::cli) fn end_within(&self, patience: Duration) -> Result<(), Error> {
         self.jobs.take();
         let Some(ended) = self.ended.take() else {
             return Ok(());
