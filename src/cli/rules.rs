@@ -12,7 +12,7 @@ use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
 use crate::trust::{IS_NEW, Trust};
-use crate::vault::{Change, Listed, Vault, VaultError};
+use crate::vault::{Change, Listed, Opener, Signs, Vault, VaultError};
 
 /// More documents and files than this, to which the same happens, are counted.
 const MOST_LINES: usize = 20;
@@ -75,25 +75,15 @@ pub(crate) fn change_with(
 ) -> Result<(), Error> {
     new.check()?;
     let old = accepted(vault)?;
-    let (before, draft) = (&next.before, &next.draft);
-    let mut differences = describe(&old, new)?;
-    differences.extend(describe_council(before, draft.threshold, &draft.admins));
-    if let Some(side) = &next.side {
-        // Whoever knows the other branch's council is told what becomes of that one.
-        for line in describe_council(side, draft.threshold, &draft.admins) {
-            if !differences.contains(&line) {
-                differences.push(line);
-            }
-        }
-        differences.push("two branches of the rules are joined".to_owned());
-    }
+    let differences = differences(&old, new, next)?;
     // Documents may have been written by the rules of either branch.
     let olds: Vec<&Rules> = [Some(&old), next.here.as_ref(), next.there.as_ref()]
         .into_iter()
         .flatten()
         .collect();
     let concerned = concerned(vault, &olds, new)?;
-    if differences.is_empty() && concerned.is_empty() {
+    let is_nothing = differences.is_empty() && concerned.is_empty();
+    if is_nothing {
         cx.ui.say("nothing to change: the rules say so already");
     }
     for line in differences.iter().chain(notes) {
@@ -103,13 +93,72 @@ pub(crate) fn change_with(
         cx.ui.say(&format!("  {line}"));
     }
     if !differences.is_empty() {
-        let lacking = begun(vault, next)?.lacking(before);
-        // Where one decides alone nothing is said of it.
-        if before.threshold > 1 || !lacking.added.is_empty() {
-            cx.ui.say(&format!("it takes the signatures of {lacking}"));
-        }
+        show_lacking(cx, vault, next)?;
     }
-    for name in new.with_other_keys(&draft.admins)? {
+    show_what_stays(cx, new, next, &concerned)?;
+    if run == Run::Dry || is_nothing {
+        return Ok(());
+    }
+    if !differences.is_empty() {
+        cx.ui.confirm("sign this as the next trust version?")?;
+    }
+    let bundles = cx.bundles_for(vault)?;
+    let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
+    let (openers, signers) = (as_openers(&mine), as_signers(&keys));
+    let signed = match differences.as_slice() {
+        [] => None,
+        _ => Some(sign_rules(vault, new, next, &signers)?),
+    };
+    let signing = Signing {
+        cx,
+        vault,
+        new,
+        next,
+        openers: &openers,
+        signers: &signers,
+    };
+    match signed {
+        Some(signed) if !signed.lacking.is_nothing() => signing.propose(signed),
+        signed => signing.bring_in(signed, &concerned),
+    }
+}
+
+/// What the rules that are to be, and who decides by them, say otherwise.
+fn differences(old: &Rules, new: &Rules, next: &Next) -> Result<Vec<String>, Error> {
+    let draft = &next.draft;
+    let mut differences = describe(old, new)?;
+    let of_council = |before| describe_council(before, draft.threshold, &draft.admins);
+    differences.extend(of_council(&next.before));
+    if let Some(side) = &next.side {
+        // Whoever knows the other branch's council is told what becomes of that one.
+        for line in of_council(side) {
+            if !differences.contains(&line) {
+                differences.push(line);
+            }
+        }
+        differences.push("two branches of the rules are joined".to_owned());
+    }
+    Ok(differences)
+}
+
+/// Says whose signatures it takes. Where one decides alone nothing is said of it.
+fn show_lacking(cx: &Context, vault: &Vault, next: &Next) -> Result<(), Error> {
+    let before = &next.before;
+    let lacking = begun(vault, next)?.lacking(before);
+    if before.threshold > 1 || !lacking.added.is_empty() {
+        cx.ui.say(&format!("it takes the signatures of {lacking}"));
+    }
+    Ok(())
+}
+
+/// Says what a change of rules does not reach.
+fn show_what_stays(
+    cx: &Context,
+    new: &Rules,
+    next: &Next,
+    concerned: &[Concern],
+) -> Result<(), Error> {
+    for name in new.with_other_keys(&next.draft.admins)? {
         cx.ui.warn(&format!(
             "{name} decides with a key that is no longer {name}'s own: `clws trust sign --admin {name}` \
              or `--without-admin {name}`"
@@ -120,60 +169,91 @@ pub(crate) fn change_with(
             "git's history stays readable to whoever could read it: give what matters new values",
         );
     }
-    if run == Run::Dry || differences.is_empty() && concerned.is_empty() {
-        return Ok(());
-    }
-    if !differences.is_empty() {
-        cx.ui.confirm("sign this as the next trust version?")?;
-    }
-    let bundles = cx.bundles_for(vault)?;
-    let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
-    let (openers, signers) = (as_openers(&mine), as_signers(&keys));
-    // Under the lock, and before the commit: what a cut-off run leaves of it is written again by the next one.
-    let keep_side = || match (&next.side, &next.there) {
-        (Some(side), Some(there)) => vault.trust().pins.keep(&side.hash, there.files()),
-        _ => Ok(()),
-    };
-    let signed = if differences.is_empty() {
-        None
-    } else {
-        Some(sign_rules(vault, new, next, &signers)?)
-    };
-    let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(vault, recipient);
-    if signed
-        .as_ref()
-        .is_some_and(|signed| !signed.lacking.is_nothing())
-    {
+    Ok(())
+}
+
+/// A change of rules that was shown and agreed to, and by whom it is carried out.
+struct Signing<'a> {
+    cx: &'a Context,
+    vault: &'a Vault,
+    new: &'a Rules,
+    next: &'a Next,
+    openers: &'a [&'a dyn Opener],
+    signers: &'a [&'a dyn Signs],
+}
+
+impl Signing<'_> {
+    /// Lays down what lacks signatures, for those who are to look at it.
+    fn propose(&self, signed: Signed) -> Result<(), Error> {
+        let (cx, signers) = (self.cx, self.signers);
         // For who is a party by the new rules alone, and for who is one by the old ones alone.
-        let under = vault.under(new.files().clone(), before.number)?;
-        let author = under.author(&signers).or_else(|_| vault.author(&signers))?;
-        let mut change = Change::begin(&under, &author, &openers, &to_recipient, "proposal")?;
-        if let Some(signed) = signed {
-            let said = proposed(&signed);
-            change.with_proposal(signed.edits);
-            keep_side()?;
-            change.commit()?;
-            cx.ui.say(&said);
-            cx.ui.say(
-                "commit and push it; they look with `clws trust diff` and run `clws trust sign`",
-            );
-        }
-        return Ok(());
+        let under = self
+            .vault
+            .under(self.new.files().clone(), self.next.before.number)?;
+        let author = under
+            .author(signers)
+            .or_else(|_| self.vault.author(signers))?;
+        let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(self.vault, recipient);
+        let mut change = Change::begin(&under, &author, self.openers, &to_recipient, "proposal")?;
+        let said = proposed(&signed);
+        change.with_proposal(signed.edits);
+        self.keep_side()?;
+        change.commit()?;
+        cx.ui.say(&said);
+        cx.ui
+            .say("commit and push it; they look with `clws trust diff` and run `clws trust sign`");
+        Ok(())
     }
-    let number = signed
-        .as_ref()
-        .map_or(vault.trust().accepted.number(), |signed| signed.number);
-    let under = vault.under(new.files().clone(), number)?;
-    let author = under.author(&signers)?;
-    let mut change = Change::begin(&under, &author, &openers, &to_recipient, "rules")?;
-    let mut left = Vec::new();
+
+    /// Brings the rules in, and to what they say all that they concern; what is left to others is said.
+    fn bring_in(&self, signed: Option<Signed>, concerned: &[Concern]) -> Result<(), Error> {
+        let (cx, vault) = (self.cx, self.vault);
+        let is_signed = signed.is_some();
+        let number = signed
+            .as_ref()
+            .map_or(vault.trust().accepted.number(), |signed| signed.number);
+        let under = vault.under(self.new.files().clone(), number)?;
+        let author = under.author(self.signers)?;
+        let to_recipient = |recipient: &PublicRecipient| cx.to_recipient(vault, recipient);
+        let mut change = Change::begin(&under, &author, self.openers, &to_recipient, "rules")?;
+        let left = follow(cx, &mut change, vault, concerned)?;
+        if let Some(signed) = signed {
+            change.with_rules(signed.edits, signed.chain);
+        }
+        self.keep_side()?;
+        change.commit()?;
+        if is_signed {
+            cx.ui.say(&format!("signed trust version {number}"));
+        }
+        for (path, why) in left {
+            cx.ui
+                .warn(&format!("{path} does not follow the rules yet: {why}"));
+            cx.ui.warn(&format!(
+                "somebody who reads and writes it runs `clws rekey {path}`"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Remembers the rules of a branch that is joined: under the lock, and before the commit. What a cut-off run
+    /// leaves of it is written again by the next one.
+    fn keep_side(&self) -> Result<(), Error> {
+        if let (Some(side), Some(there)) = (&self.next.side, &self.next.there) {
+            self.vault.trust().pins.keep(&side.hash, there.files())?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings all that is concerned to what the new rules say. Gives what is left to others, and why.
+fn follow(
+    cx: &Context,
+    change: &mut Change<'_>,
+    vault: &Vault,
+    concerned: &[Concern],
+) -> Result<Vec<(String, String)>, Error> {
     let resealed = concerned.iter().filter(|concern| concern.seals_anew());
-    resealing::watch(
-        &mut change,
-        vault,
-        &cx.ui,
-        resealed.map(|concern| &concern.item),
-    )?;
+    resealing::watch(change, vault, &cx.ui, resealed.map(|concern| &concern.item))?;
     let files: Vec<_> = concerned.iter().filter_map(Concern::file_anew).collect();
     let sealed = change.rekey_files(&files, vault)?;
     let sealed = files
@@ -185,8 +265,9 @@ pub(crate) fn change_with(
         .iter()
         .filter(|concern| concern.file_anew().is_none())
     {
-        settled.push((concern.item.path(), settle(&mut change, vault, concern)));
+        settled.push((concern.item.path(), settle(change, vault, concern)));
     }
+    let mut left = Vec::new();
     for (path, result) in settled {
         match result {
             Ok(notices) => notices.iter().for_each(|notice| cx.ui.warn(notice)),
@@ -197,22 +278,7 @@ pub(crate) fn change_with(
             Err(error) => return Err(error),
         }
     }
-    if let Some(signed) = signed {
-        change.with_rules(signed.edits, signed.chain);
-    }
-    keep_side()?;
-    change.commit()?;
-    if !differences.is_empty() {
-        cx.ui.say(&format!("signed trust version {number}"));
-    }
-    for (path, why) in left {
-        cx.ui
-            .warn(&format!("{path} does not follow the rules yet: {why}"));
-        cx.ui.warn(&format!(
-            "somebody who reads and writes it runs `clws rekey {path}`"
-        ));
-    }
-    Ok(())
+    Ok(left)
 }
 
 /// Whether somebody else can do what this person could not, so that the rules need not wait for it. Nor do they
