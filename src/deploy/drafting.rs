@@ -14,7 +14,7 @@ use super::template;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
 use crate::name::{Component, Scope, SecretName, SecretPath};
-use crate::vault::{Notice, Vault};
+use crate::vault::{Issue, Notice, Vault};
 
 /// What is the same on all hosts, read and checked once.
 pub(super) struct Shared<'a> {
@@ -31,7 +31,7 @@ pub(super) struct Shared<'a> {
 #[derive(Clone)]
 pub(super) struct Draft {
     hook: Arc<TrustedHook>,
-    secrets: BTreeMap<String, (SecretName, u64)>,
+    secrets: BTreeMap<String, (SecretName, Issue)>,
     outside: BTreeMap<String, Reference>,
     for_the_pull: BTreeSet<String>,
     passing: BTreeSet<String>,
@@ -102,9 +102,9 @@ impl<'a> Shared<'a> {
                 continue;
             }
             let full = resolve(self.vault, scope, &name)?;
-            let (rev, notice) = self.vault.peek(&full)?;
+            let (issue, notice) = self.vault.peek(&full)?;
             self.notices.extend(notice);
-            secrets.insert(name, (full, rev));
+            secrets.insert(name, (full, issue));
         }
         let draft = Draft {
             hook,
@@ -160,6 +160,7 @@ impl Draft {
             secrets,
             outside,
             versions: BTreeMap::new(),
+            gone: BTreeSet::new(),
             for_the_pull,
             passing,
             rollback: None,

@@ -299,6 +299,7 @@ mod tests {
                 settings: Map::new(),
                 outside: BTreeMap::new(),
                 versions: BTreeMap::new(),
+                gone: BTreeSet::new(),
                 secrets: Map::new(),
                 for_the_pull: BTreeSet::new(),
                 passing: BTreeSet::new(),

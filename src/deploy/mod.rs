@@ -87,7 +87,7 @@ pub use hook_files::components;
 pub use limit::{HOST_TIME, Signals};
 pub use local::Local;
 pub use mysql::{MysqlError, MysqlRows};
-pub use outside::{Asked, Leased, Outside, Place, Reference, Version};
+pub use outside::{Asked, Leased, LookedAt, Outside, Place, Reference, Version};
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
 pub use receipt::{Given, Lent, Receipt, Rollback};
 pub use record::Record;

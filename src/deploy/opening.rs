@@ -48,9 +48,9 @@ impl<'a> Opening<'a> {
             return Ok(Opened::new());
         }
         let mut names = Vec::new();
-        for (secret, rev) in plan.secrets.values() {
+        for (secret, issue) in plan.secrets.values() {
             let (now, _) = self.vault.peek(secret)?;
-            same_rev(secret, now, *rev)?;
+            demand_same(secret, now == *issue)?;
             names.push(secret.to_string());
         }
         let Waited { log, syncing } = self.log()?;
@@ -59,9 +59,9 @@ impl<'a> Opening<'a> {
         // Nobody else opens anything between this and the last of them.
         self.reader.take_as_logged(names);
         let mut opened = Opened::new();
-        for (name, (secret, rev)) in &plan.secrets {
+        for (name, (secret, issue)) in &plan.secrets {
             let (value, now) = self.value(secret)?;
-            same_rev(secret, now, *rev)?;
+            demand_same(secret, now == issue.rev)?;
             opened.insert(name.clone(), value);
         }
         Ok(opened)
@@ -92,8 +92,8 @@ impl<'a> Opening<'a> {
     }
 }
 
-fn same_rev(secret: &SecretName, now: u64, planned: u64) -> Result<(), Problem> {
-    if now == planned {
+fn demand_same(secret: &SecretName, is_same: bool) -> Result<(), Problem> {
+    if is_same {
         return Ok(());
     }
     Err(Problem::new(Code::Conflict, format!("`{secret}` changed meanwhile")).hint("run it again"))

@@ -52,7 +52,7 @@ impl Plan {
         let rows = self.all().map(|(host, plan)| {
             let secrets = plan.secrets.values();
             let secrets: BTreeMap<String, u64> = secrets
-                .map(|(name, rev)| (name.to_string(), *rev))
+                .map(|(name, issue)| (name.to_string(), issue.rev))
                 .collect();
             json!({
                 "host": host.name.as_str(),
@@ -152,7 +152,7 @@ impl ComponentPlan {
         };
         let hook = &self.hook.hook;
         let shown = |name: &str| match (self.secrets.get(name), self.outside.get(name)) {
-            (Some((full, rev)), _) => format!("{full} rev {rev}"),
+            (Some((full, issue)), _) => format!("{full} rev {}", issue.rev),
             (None, Some(reference)) => self.shown(reference),
             (None, None) => name.to_owned(),
         };

@@ -126,6 +126,17 @@ pub struct Version {
     pub made: String,
 }
 
+/// What was seen of what a server stores, by somebody who only looks.
+#[derive(Debug, Default)]
+pub struct LookedAt {
+    /// The versions that it has.
+    pub versions: BTreeMap<Place, Version>,
+    /// Where it has no value.
+    pub gone: BTreeSet<Place>,
+    /// What helps where neither is known.
+    pub next: String,
+}
+
 /// What was asked of a server for the time of a deploy.
 pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
 
@@ -175,20 +186,27 @@ impl ComponentPlan {
             };
             (!self.passing.contains(name)).then(|| (reference.to_string(), given))
         });
-        let revs = self.revs().into_iter();
-        revs.map(|(name, rev)| (name, Given { rev, made: None }))
+        self.lasting()
+            .map(|(name, issue)| {
+                let (rev, made) = (issue.rev, Some(issue.made.clone()));
+                (name.to_string(), Given { rev, made })
+            })
             .chain(stored)
             .collect()
     }
 
-    /// What a server stores and nobody could look at, of what it runs with.
-    pub(super) fn unseen(&self) -> BTreeSet<String> {
+    /// What a server stores and of which no version is known, of what it runs with: each name, and whether
+    /// there is no value.
+    pub(super) fn without_version(&self) -> BTreeMap<String, bool> {
         let stored = self.outside.iter().filter(|(name, reference)| {
             !reference.place.is_lease()
                 && !self.passing.contains(*name)
                 && !self.versions.contains_key(&reference.place)
         });
-        stored.map(|(_, reference)| reference.to_string()).collect()
+        let is_gone = |reference: &Reference| self.gone.contains(&reference.place);
+        stored
+            .map(|(_, reference)| (reference.to_string(), is_gone(reference)))
+            .collect()
     }
 
     /// What makes the credentials that what runs keeps using.

@@ -19,7 +19,7 @@ use crate::crypto::{List, sha256};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, SecretName};
-use crate::vault::{Notice, Vault};
+use crate::vault::{Issue, Notice, Vault};
 
 /// Under which name texts know the host.
 pub(super) const HOST: &str = "host.name";
@@ -58,12 +58,14 @@ pub struct ComponentPlan {
     pub names: BTreeMap<String, String>,
     /// The settings alone, for the receipt.
     pub settings: BTreeMap<String, String>,
-    /// Every secret that it is given, as its hook writes it, with its full name and rev.
-    pub secrets: BTreeMap<String, (SecretName, u64)>,
+    /// Every secret that it is given, as its hook writes it, with its full name and which value it is.
+    pub secrets: BTreeMap<String, (SecretName, Issue)>,
     /// Every value of a server that it is given, as its hook writes it.
     pub outside: BTreeMap<String, Reference>,
     /// The versions of what a server stores, as far as they are known; see [`Plan::learn`].
     pub versions: BTreeMap<Place, Version>,
+    /// Where a server has no value, as far as that is known to who only looks.
+    pub gone: BTreeSet<Place>,
     /// Those of all these that only its image is fetched with.
     pub for_the_pull: BTreeSet<String>,
     /// Those of which another rev changes nothing that runs.
@@ -131,11 +133,17 @@ impl ComponentPlan {
 
     /// The secrets of the vault that it runs with, by full name, with their revs.
     pub fn revs(&self) -> BTreeMap<String, u64> {
+        self.lasting()
+            .map(|(name, issue)| (name.to_string(), issue.rev))
+            .collect()
+    }
+
+    /// The secrets of the vault that it runs with.
+    pub(super) fn lasting(&self) -> impl Iterator<Item = &(SecretName, Issue)> {
         let given = self.secrets.iter();
         given
             .filter(|(name, _)| !self.passing.contains(*name))
-            .map(|(_, (name, rev))| (name.to_string(), *rev))
-            .collect()
+            .map(|(_, secret)| secret)
     }
 }
 

@@ -71,9 +71,20 @@ pub struct Rollback {
 pub struct Given {
     /// Its number.
     pub rev: u64,
-    /// When a server's version of that number was made; absent for secrets of the vault.
+    /// When it was given, and by whom; for a server's version, when it was made there. Absent in receipts of
+    /// earlier builds, for secrets of the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<String>,
+}
+
+impl Given {
+    /// Whether both are the same value, as far as both say which it is: one number may stand for two, one from
+    /// each of two clones or servers.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let both = self.made.as_ref().zip(other.made.as_ref());
+        self.rev == other.rev && both.is_none_or(|(one, other)| one == other)
+    }
 }
 
 /// Credentials that end. What would prolong or end them, the lease's own name, is not here but with their
@@ -140,7 +151,6 @@ impl Receipt {
             &self.hook,
             &self.settings,
             &self.image,
-            &self.secrets,
             &self.files,
         ) == (
             &other.vault,
@@ -149,8 +159,33 @@ impl Receipt {
             &other.hook,
             &other.settings,
             &other.image,
-            &other.secrets,
             &other.files,
-        )
+        ) && self.secrets.keys().eq(other.secrets.keys())
+            && self
+                .secrets
+                .values()
+                .zip(other.secrets.values())
+                .all(|(one, other)| one.is_same(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(rev: u64, made: Option<&str>) -> Given {
+        let made = made.map(str::to_owned);
+        Given { rev, made }
+    }
+
+    #[test]
+    fn one_number_may_be_two_values() {
+        let ada = given(12, Some("2026-11-24T10:00:00Z ada"));
+        assert!(ada.is_same(&ada));
+        assert!(!ada.is_same(&given(12, Some("2026-11-24T10:00:00Z grace"))));
+        assert!(!ada.is_same(&given(12, Some("2026-11-24T10:00:01Z ada"))));
+        // Of an earlier build.
+        assert!(ada.is_same(&given(12, None)) && given(12, None).is_same(&ada));
+        assert!(!ada.is_same(&given(11, None)));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answers::AnswersStatus;
 use crate::deploy::docker::Health;
-use crate::deploy::{ComponentSeen, Deployed, Drift, Meant, Revs, Runs, There};
+use crate::deploy::{ComponentSeen, Deployed, Meant, Revs, Runs, There};
 use crate::text::clean_line;
 use crate::time::Moment;
 
@@ -70,6 +70,12 @@ pub struct ComponentStatus {
     pub hook: Numbers,
     /// Its secrets by full name.
     pub secrets: BTreeMap<String, Numbers>,
+    /// How many of its secrets are others than in this vault, or than a server has.
+    #[serde(skip)]
+    pub others: usize,
+    /// Of how many it is not known whether they are.
+    #[serde(skip)]
+    pub unseen: usize,
     /// Whether a deploy would bring it anew; none where that is not known.
     pub drifts: Option<bool>,
     /// What it answers to its probes and shows over TLS; none where it was not asked.
@@ -101,6 +107,7 @@ impl ComponentStatus {
             _ => (None, None),
         };
         let receipt = deployed.map(|deployed| &deployed.receipt);
+        let drift = deployed.and_then(|deployed| deployed.drift.as_ref());
         let text = |text: &Option<String>| text.as_deref().map(clean_line);
         Self {
             component: seen.component.to_string(),
@@ -118,20 +125,16 @@ impl ComponentStatus {
                 },
             },
             secrets: deployed.map(secrets).unwrap_or_default(),
-            drifts: deployed
-                .and_then(|deployed| deployed.drift.as_ref())
-                .map(Drift::is_some),
+            others: drift.map_or(0, |drift| drift.other_names().count()),
+            unseen: drift.map_or(0, |drift| drift.unseen.len()),
+            drifts: drift.and_then(|drift| match (drift.is_some(), drift.unseen.is_empty()) {
+                (false, false) => None,
+                (drifts, _) => Some(drifts),
+            }),
             answers: deployed
                 .and_then(|deployed| deployed.answers.as_ref())
                 .map(|answers| AnswersStatus::of(answers, now)),
         }
-    }
-
-    /// How many of its secrets are others than in this vault.
-    #[must_use]
-    pub fn other_secrets(&self) -> usize {
-        let all = self.secrets.values();
-        all.filter(|secret| secret.there != secret.here).count()
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn hooks(faults: &[Fault]) -> Vec<Finding> {
 }
 
 /// Everything that is wrong with a host.
-pub(super) fn host(seen: &HostSeen, findings: &mut Vec<Finding>) {
+pub(super) fn host(seen: &HostSeen, next_at_server: &str, findings: &mut Vec<Finding>) {
     let HostSeen {
         host,
         space,
@@ -59,6 +59,7 @@ pub(super) fn host(seen: &HostSeen, findings: &mut Vec<Finding>) {
         Judge {
             host,
             component: &component.component,
+            next_at_server,
             findings,
         }
         .component(component);
@@ -153,6 +154,7 @@ fn of_another(whose: &str, stop: &str) -> (String, String) {
 struct Judge<'a> {
     host: &'a Host,
     component: &'a Component,
+    next_at_server: &'a str,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -286,8 +288,15 @@ impl Judge<'_> {
         let mut old = others(|revs| revs.there < revs.here);
         let of_server = drift.others().filter(|(name, revs)| is_other(name, revs));
         old.extend(of_server.map(|(name, revs)| said(name, revs)));
-        let remade = drift.remade.iter().map(|name| clean_line(name));
-        old.extend(remade.map(|name| format!("`{name}` was made anew under the same number")));
+        old.extend(
+            drift
+                .remade
+                .iter()
+                .map(|name| match name.starts_with(OF_SERVER) {
+                    true => format!("`{}` was made anew under the same number", clean_line(name)),
+                    false => format!("`{}` is another value of the same rev", clean_line(name)),
+                }),
+        );
         for (path, ends) in &drift.ending {
             let why = format!("what `{}` made for it ends {ends}", clean_line(path));
             self.add(Kind::Ending, why, self.deploy());
@@ -304,6 +313,18 @@ impl Judge<'_> {
         }
         if !newer.is_empty() {
             self.add(Kind::NewerThere, list(&newer), "git pull".to_owned());
+        }
+        if !drift.gone.is_empty() {
+            let why = format!("the server has no value of {} any more", names(&drift.gone));
+            let next = format!("give it one; then {} --dry-run", self.deploy());
+            self.add(Kind::Drift, why, next);
+        }
+        if !drift.unseen.is_empty() {
+            let why = format!(
+                "what the server has of {} is not known",
+                names(&drift.unseen)
+            );
+            self.add(Kind::Unseen, why, self.next_at_server.to_owned());
         }
         let mut differs = others(|revs| revs.here.is_none());
         if drift.hook_differs && there <= here {
@@ -328,6 +349,13 @@ impl Judge<'_> {
             );
         }
     }
+}
+
+fn names<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names = names
+        .into_iter()
+        .map(|name| format!("`{}`", clean_line(name)));
+    list(&names.collect::<Vec<_>>())
 }
 
 fn said(name: &str, revs: &Revs) -> String {

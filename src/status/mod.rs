@@ -92,7 +92,7 @@ impl Status {
     pub fn of(vault: &Vault, surveyed: &Surveyed, scopes: &[Scope]) -> Result<Self, Error> {
         let mut findings = judge::hooks(&surveyed.faults);
         for host in &surveyed.hosts {
-            judge::host(host, &mut findings);
+            judge::host(host, &surveyed.next_at_server, &mut findings);
         }
         let ends = vault::look(vault, scopes, &mut findings)?;
         let now = vault.world().now();

@@ -60,6 +60,7 @@ pub use open::{Author, KeyInMemory, Signs, Vault};
 pub use open_many::OpenInMemory;
 pub use opener::{Login, Opener};
 pub use past::{Demand, OldFile, OldValue, Past, Vouched};
+pub use peek::Issue;
 pub use pending::{Given, Pending};
 pub use pending_file::PendingFile;
 pub use place::Place;

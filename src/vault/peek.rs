@@ -1,8 +1,9 @@
-//! A secret's number without opening it: for plans.
+//! A secret's number, and when it was given, without opening it: for plans.
 
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::SecretName;
+use crate::time::Moment;
 use crate::trust::FILE_RECORD;
 
 use super::document::Document;
@@ -13,13 +14,32 @@ use super::record::State;
 use super::sidecar::Sidecar;
 use super::{Notice, VaultError};
 
+/// A secret's value as it was given, without the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Issue {
+    /// Its number.
+    pub rev: u64,
+    /// When it was given, and by whom: two clones give different values the same number. It stays when the
+    /// value is sealed or signed anew.
+    pub made: String,
+}
+
+impl Issue {
+    fn of(rev: u64, changed: Moment, author: &str) -> Self {
+        Self {
+            rev,
+            made: format!("{changed} {author}"),
+        }
+    }
+}
+
 impl Vault {
-    /// The rev of a secret that may be used now: signed by a current writer, and not older than seen.
+    /// What is known of a secret that may be used now: signed by a current writer, and not older than seen.
     /// A scope that only warns about older ones gives a notice.
     ///
     /// # Errors
     /// As opening it, keys aside.
-    pub fn peek(&self, secret: &SecretName) -> Result<(u64, Option<Notice>), Error> {
+    pub fn peek(&self, secret: &SecretName) -> Result<(Issue, Option<Notice>), Error> {
         let full = secret.to_string();
         let removed = |by: &str, to: Option<&str>| VaultError::Removed {
             name: full.clone(),
@@ -52,7 +72,8 @@ impl Vault {
                     return Err(removed(&record.signed.party, to).into());
                 }
                 document.check_kid(&record)?;
-                Ok((record.rev, notice))
+                let issue = Issue::of(record.rev, record.changed, &record.author);
+                Ok((issue, notice))
             }
             SecretName::File(path) => {
                 let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
@@ -68,7 +89,8 @@ impl Vault {
                     let to = sidecar.policy.value(PolicyKey::MovedTo);
                     return Err(removed(&sidecar.signed.party, to).into());
                 }
-                Ok((sidecar.rev, notice))
+                let issue = Issue::of(sidecar.rev, sidecar.changed, &sidecar.author);
+                Ok((issue, notice))
             }
         }
     }

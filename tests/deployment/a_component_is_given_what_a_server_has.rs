@@ -224,12 +224,30 @@ fn a_newer_version_is_seen_and_brought() {
         .site
         .clws("status prod")
         .env("VAULT_ADDR", &scene.bao.address);
-    let status = status.succeeds();
+    let status = status.exits(1);
     assert!(
         status.err.contains("what the server has is not known"),
         "{}",
         status.err
     );
+    assert!(status.text().contains("3 of 3 ?"), "{}", status.text());
+    let status = scene.site.clws("status prod --json");
+    let status = status.env("VAULT_ADDR", &scene.bao.address).exits(1).json();
+    let found = &status["findings"][0];
+    assert_eq!(found["kind"], "unseen", "{status}");
+    assert!(found["next"].as_str().unwrap().contains("server login"));
+    let web = &status["hosts"][0]["components"][0];
+    let token = &web["secrets"]["server.prod/web#TOKEN"];
+    assert!(token["there"].is_u64() && token["here"].is_null(), "{web}");
+    assert!(web["drifts"].is_null(), "{web}");
+
+    // Gone there, it is not the newest.
+    let delete = ["kv", "delete", "-mount=secret", "prod/web"];
+    scene.bao.bao(&delete, b"");
+    let status = scene.clws("status prod --json").exits(1).json();
+    let why = status["findings"][0]["why"].as_str().unwrap();
+    assert!(why.contains("the server has no value of"), "{why}");
+    assert_eq!(status["hosts"][0]["components"][0]["drifts"], true);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A deploy brings what is new to the components that use it, and leaves the others alone.
 
-use crate::site::{SERVE, Site, rows, server_hook};
+use crate::site::{SERVE, Site, rows, server_hook, set};
 
 #[test]
 fn the_second_deploy_of_the_same_touches_nothing() {
@@ -76,6 +76,43 @@ fn an_edited_value_changes_the_components_that_use_it_and_no_other() {
             .count(),
         2
     );
+}
+
+#[test]
+fn the_same_number_of_another_clone_is_another_value() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    let clone = site.lab.copy();
+    site.set("prod/web/TOKEN", "of-this-clone");
+    site.set("prod/web/CHECK", "of-this-clone");
+    site.deploy().succeeds();
+    // The one of a later second counts.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    set(&clone, "prod/web/TOKEN", "of-the-other-clone");
+    set(&clone, "prod/web/CHECK", "of-the-other-clone");
+    // The merge took the other's, which is newer by its moment.
+    let file = "secrets/prod/web.toml";
+    std::fs::copy(clone.vault().join(file), site.lab.vault().join(file)).unwrap();
+    let status = site.clws("status prod --json").exits(1).json();
+    let found = &status["findings"][0];
+    assert_eq!(found["kind"], "old-rev", "{status}");
+    let why = found["why"].as_str().unwrap();
+    let said = "`prod/web/TOKEN` is another value of the same rev";
+    assert!(why.contains(said), "{why}");
+    let text = site.clws("status prod").exits(1).text();
+    assert!(text.contains("2 of 2 differ"), "{text}");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
+    assert!(site.runs_with("web", "of-the-other-clone"));
+    // Signed anew with the same value.
+    let noted = "secret policy prod/web/TOKEN --owner ada";
+    site.lab.clws(noted).succeeds();
+    assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);
+    // Of a build that wrote no moment beside the number.
+    site.machine
+        .sh("sed -i 's/,\"made\":\"[^\"]*\"//g' /var/lib/clws/*/web.json");
+    assert_eq!(rows(&site.deploy().succeeds()), ["web unchanged"]);
+    site.clws("status prod").succeeds();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::context::Context;
 use crate::cli::runtime::runtime;
-use crate::deploy::{Asked, Leased, Outside, Place, Plan, Reference, Version};
+use crate::deploy::{Asked, Leased, LookedAt, Outside, Place, Plan, Reference, Version};
 use crate::error::{Code, Error, Problem};
 use crate::identity::Config;
 use crate::secret::Plain;
@@ -69,13 +69,21 @@ impl<'a> Beside<'a> {
     pub(in crate::cli) async fn versions(
         &self,
         places: BTreeSet<Place>,
-    ) -> Result<BTreeMap<Place, Version>, Error> {
+    ) -> Result<LookedAt, Error> {
         let (_, found) = self.seen(Vec::new(), places).await?;
-        let newest = found.into_iter().filter_map(|(place, seen)| match seen {
-            Seen::Newest(version) => Some((place, version)),
-            Seen::Nothing | Seen::Denied => None,
-        });
-        Ok(newest.collect())
+        let mut looked = LookedAt {
+            next: "a policy for it: path \"MOUNT/metadata/PATH\" { capabilities = [\"read\"] }"
+                .to_owned(),
+            ..LookedAt::default()
+        };
+        for (place, seen) in found {
+            match seen {
+                Seen::Newest(version) => drop(looked.versions.insert(place, version)),
+                Seen::Nothing => drop(looked.gone.insert(place)),
+                Seen::Denied => {}
+            }
+        }
+        Ok(looked)
     }
 
     /// Which of these will not be made, and what there is of those that are stored.

@@ -23,13 +23,19 @@ pub(crate) enum Form {
 }
 
 /// Variables that say where things lie. None of them is a token, which would lie in a unit for all to read.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 12] = [
     env::CONFIG_DIR,
     env::STATE_DIR,
     env::VAULT,
     env::IDENTITY,
     "XDG_CONFIG_HOME",
     "XDG_STATE_HOME",
+    "BAO_ADDR",
+    "VAULT_ADDR",
+    "BAO_NAMESPACE",
+    "VAULT_NAMESPACE",
+    "BAO_CACERT",
+    "VAULT_CACERT",
 ];
 
 pub(super) fn print(form: Form, args: &StatusArgs, cx: &Context) -> Result<(), Error> {

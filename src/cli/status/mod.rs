@@ -6,7 +6,6 @@ mod page;
 mod report;
 mod table;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -20,8 +19,8 @@ use super::runtime::{runtime, user_here};
 use super::session::BesideArgs;
 use super::usage;
 use super::ways::Ways;
-use crate::deploy::Survey;
 use crate::deploy::ssh::Limits;
+use crate::deploy::{LookedAt, Survey};
 use crate::error::{Code, Error};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
@@ -97,7 +96,13 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
             beside.versions(places).await.unwrap_or_else(|error| {
                 cx.ui.warn("what the server has is not known:");
                 cx.ui.warn_of(&error);
-                BTreeMap::new()
+                LookedAt {
+                    next: match error.hints().is_empty() {
+                        true => "clws server status".to_owned(),
+                        false => error.hints().join("; "),
+                    },
+                    ..LookedAt::default()
+                }
             })
         })
     };

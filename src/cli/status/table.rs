@@ -179,10 +179,13 @@ fn hook(component: &ComponentStatus) -> String {
 
 fn secrets(component: &ComponentStatus) -> String {
     let all = component.secrets.len();
-    match (component.drifts, all, component.other_secrets()) {
-        (_, 0, _) => dash(),
-        (None, all, _) => all.to_string(),
-        (Some(_), all, 0) => format!("{all} newest"),
-        (Some(_), all, others) => format!("{others} of {all} differ"),
+    let unseen = component.unseen;
+    match (component.drifts, component.others) {
+        _ if all == 0 => dash(),
+        (_, 0) if unseen > 0 => format!("{unseen} of {all} ?"),
+        (None, _) => all.to_string(),
+        (Some(_), 0) => format!("{all} newest"),
+        (Some(_), others) if unseen > 0 => format!("{others} of {all} differ, {unseen} ?"),
+        (Some(_), others) => format!("{others} of {all} differ"),
     }
 }

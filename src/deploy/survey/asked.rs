@@ -152,7 +152,7 @@ impl Asker<'_> {
         if let Ok(Ok(())) = first.probe(probe, patience).await {
             return Answer::Right;
         }
-        let is_known = drift.others().next().is_none() && plan.outside.is_empty();
+        let is_known = drift.other_names().next().is_none() && plan.outside.is_empty();
         if !is_known {
             return Answer::Wrong(HIDDEN.to_owned());
         }
@@ -204,7 +204,7 @@ impl Asker<'_> {
             ));
         }
         let full = |name: &String| plan.secrets.get(name).map(|(full, _)| full.to_string());
-        let others: BTreeSet<&String> = drift.others().map(|(name, _)| name).collect();
+        let others: BTreeSet<&String> = drift.other_names().collect();
         let other: Vec<String> = needed
             .iter()
             .filter_map(full)

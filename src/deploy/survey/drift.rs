@@ -1,6 +1,6 @@
 //! In what a component differs from what a deploy would bring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::hex;
 use crate::deploy::docker::Engine;
@@ -21,10 +21,13 @@ pub struct Revs {
 /// What differs. A deploy brings a component anew if any of it does.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Drift {
-    /// All its secrets by full name, those that do not differ as well. What a server stores and could not be
-    /// looked at is taken for what it was.
+    /// All its secrets by full name, those that do not differ as well.
     pub secrets: BTreeMap<String, Revs>,
-    /// What a server stores under a number that it had before, and made at another time.
+    /// Those of them that a server stores and that could not be looked at: whether they differ is not known.
+    pub unseen: BTreeSet<String>,
+    /// Those of which the server has no value any more.
+    pub gone: BTreeSet<String>,
+    /// What has a number that it had before, and is another value: made anew on a server, or given in another clone.
     pub remade: Vec<String>,
     /// What made credentials of which less than a third of their time is left, with the moment when they end.
     pub ending: BTreeMap<String, Moment>,
@@ -61,7 +64,7 @@ impl Drift {
         }
         for (name, given) in plan.given() {
             let there = receipt.secrets.get(&name);
-            if there.is_some_and(|there| there.rev == given.rev && there.made != given.made) {
+            if there.is_some_and(|there| there.rev == given.rev && !there.is_same(&given)) {
                 remade.push(name.clone());
             }
             let revs = secrets.entry(name).or_insert(Revs {
@@ -70,24 +73,25 @@ impl Drift {
             });
             revs.here = Some(given.rev);
         }
-        for name in plan.unseen() {
-            if let Some(revs) = secrets.get_mut(&name) {
-                revs.here = revs.there;
-            }
-        }
+        let without = plan.without_version().into_iter();
+        let without = without.filter(|(name, _)| secrets.contains_key(name));
+        let (gone, unseen): (Vec<_>, Vec<_>) = without.partition(|(_, is_gone)| *is_gone);
+        let names = |found: Vec<(String, bool)>| found.into_iter().map(|(name, _)| name).collect();
         let ending = receipt
             .leases
             .iter()
             .filter(|(_, lent)| !lent.is_fresh(now));
         let ending = ending.map(|(path, lent)| (path.clone(), Moment::from_seconds(lent.ends)));
-        let names = receipt.settings.keys().chain(plan.settings.keys());
-        let mut settings: Vec<String> = names
+        let keys = receipt.settings.keys().chain(plan.settings.keys());
+        let mut settings: Vec<String> = keys
             .filter(|name| receipt.settings.get(*name) != plan.settings.get(*name))
             .cloned()
             .collect();
         settings.sort();
         settings.dedup();
         Self {
+            unseen: names(unseen),
+            gone: names(gone),
             secrets,
             remade,
             ending: ending.collect(),
@@ -101,18 +105,25 @@ impl Drift {
     /// The secrets that differ.
     pub fn others(&self) -> impl Iterator<Item = (&String, &Revs)> {
         let all = self.secrets.iter();
-        all.filter(|(_, revs)| revs.there != revs.here)
+        all.filter(|(name, revs)| {
+            revs.there != revs.here && !self.unseen.contains(*name) && !self.gone.contains(*name)
+        })
+    }
+
+    /// The names of those of which the host has another value.
+    pub fn other_names(&self) -> impl Iterator<Item = &String> {
+        let others = self.others().map(|(name, _)| name);
+        others.chain(&self.remade).chain(&self.gone)
     }
 
     /// Whether anything differs.
     #[must_use]
     pub fn is_some(&self) -> bool {
         self.hook_differs
-            || !self.remade.is_empty()
             || !self.ending.is_empty()
             || self.image_differs
             || !self.settings.is_empty()
-            || self.others().next().is_some()
+            || self.other_names().next().is_some()
     }
 }
 

@@ -11,7 +11,7 @@ mod runs;
 mod script;
 mod served;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use self::runs::Runner;
 use self::script::{Listed, list};
 use super::limit::at_once;
 use super::opening::Opening;
-use super::outside::{Place, Version};
+use super::outside::{LookedAt, Place};
 use super::plan::ComponentPlan;
 use super::receipt::Receipt;
 use super::run::{FindWay, PAUSE, broke_early};
@@ -49,7 +49,7 @@ const LOOK: Duration = Duration::from_secs(60);
 
 /// Asks a server for the versions that it has.
 pub type LookAtServer<'a> =
-    dyn Fn(BTreeSet<Place>) -> Pin<Box<dyn Future<Output = BTreeMap<Place, Version>> + 'a>> + 'a;
+    dyn Fn(BTreeSet<Place>) -> Pin<Box<dyn Future<Output = LookedAt> + 'a>> + 'a;
 
 /// Looks at hosts.
 pub struct Survey<'a> {
@@ -74,6 +74,8 @@ pub struct Surveyed {
     pub hosts: Vec<HostSeen>,
     /// Hooks that would not be deployed as they are.
     pub faults: Vec<Fault>,
+    /// What helps where it is not known what a server has.
+    pub next_at_server: String,
 }
 
 /// A host.
@@ -148,7 +150,7 @@ impl Survey<'_> {
     pub async fn look(&self, hosts: Vec<Host>) -> Result<Surveyed, Error> {
         let most = at_once(self.parallel, hosts.as_slice());
         let Planned { mut hosts, faults } = planned(self.vault, hosts)?;
-        self.look_at_server(&mut hosts).await;
+        let next_at_server = self.look_at_server(&mut hosts).await;
         let opening = self.reader.map(|reader| Opening::new(self.vault, reader));
         let looking = hosts.into_iter();
         let looking = looking.map(|(host, meant)| self.at(host, meant, opening.as_ref()));
@@ -161,13 +163,18 @@ impl Survey<'_> {
                 component.meant = Meant::Faulty;
             }
         }
-        Ok(Surveyed { hosts, faults })
+        Ok(Surveyed {
+            hosts,
+            faults,
+            next_at_server,
+        })
     }
 
-    /// Learns which versions a server has of what hooks name, if any does.
-    async fn look_at_server(&self, hosts: &mut [(Host, Vec<(Component, Meant)>)]) {
+    /// Learns which versions a server has of what hooks name, if any does; gives what helps where that is not
+    /// known.
+    async fn look_at_server(&self, hosts: &mut [(Host, Vec<(Component, Meant)>)]) -> String {
         let all = hosts.iter_mut().flat_map(|(_, meant)| meant);
-        let mut plans: Vec<&mut ComponentPlan> = all
+        let plans: Vec<&mut ComponentPlan> = all
             .filter_map(|(_, meant)| match meant {
                 Meant::Runs(plan) => Some(&mut **plan),
                 Meant::Faulty | Meant::Nowhere => None,
@@ -177,10 +184,14 @@ impl Survey<'_> {
         let places = references.map(|reference| reference.place.clone());
         let places: BTreeSet<Place> = places.filter(|place| !place.is_lease()).collect();
         if places.is_empty() {
-            return;
+            return String::new();
         }
-        let versions = (self.versions)(places).await;
-        plans.iter_mut().for_each(|plan| plan.learn(&versions));
+        let looked = (self.versions)(places).await;
+        for plan in plans {
+            plan.learn(&looked.versions);
+            plan.gone.clone_from(&looked.gone);
+        }
+        looked.next
     }
 
     async fn at(

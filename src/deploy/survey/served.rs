@@ -116,7 +116,7 @@ impl Asker<'_> {
         let mut all: Vec<ServedSeen> = all.into_values().collect();
         for seen in &mut all {
             let secret = seen.secret.as_ref();
-            seen.has_newer = drift.others().any(|(other, _)| Some(other) == secret);
+            seen.has_newer = drift.other_names().any(|other| Some(other) == secret);
         }
         all
     }

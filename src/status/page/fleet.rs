@@ -73,11 +73,14 @@ fn line(html: &mut Html, component: &ComponentStatus) {
     html.line("span", &[("class", class)], component.state.as_str());
     let secrets = component.secrets.len();
     if secrets > 0 {
-        let told = match component.other_secrets() {
+        let told = match component.others {
             0 => format!(", {}", count(secrets, "secret")),
             others => format!(", {others} of {} others", count(secrets, "secret")),
         };
         html.text(&told);
+        if component.unseen > 0 {
+            html.text(&format!(", {} not known", component.unseen));
+        }
     }
     if component.drifts == Some(true) {
         html.text(", drifts");
@@ -119,6 +122,8 @@ mod tests {
             deploy: None,
             hook: Numbers::default(),
             secrets: (0..20).map(secret).collect::<BTreeMap<_, _>>(),
+            others: 1,
+            unseen: 1,
             drifts: Some(true),
             answers: None,
         };
