@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::client::Client;
-use super::error::shown;
+use super::error::{SEALED, WANTS_TLS, shown};
 use super::wire::{Lost, Reply, Request, node_of};
 use super::{ServerError, Token};
 use crate::secret::{End, Redactor};
@@ -33,7 +33,7 @@ impl Client {
         let limits = *self.wire.limits();
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
-        let (mut hops, mut unreached) = (0, 0);
+        let (mut hops, mut unreached, mut sealed) = (0, 0, 0);
         loop {
             let node = self.node()?;
             let index = self.index.lock().ok().and_then(|index| index.clone());
@@ -53,7 +53,13 @@ impl Client {
                 }
                 Ok(reply) => match self.verdict(node, request, &reply, token) {
                     Verdict::No(error) => return Err(error),
-                    Verdict::NotNow(error) => (error, reply.retry_after),
+                    Verdict::NotNow(error) => {
+                        if error.says(SEALED) {
+                            self.next_node();
+                            sealed += 1;
+                        }
+                        (error, reply.retry_after)
+                    }
                 },
                 Err(Lost::ForGood(error)) => return Err(error),
                 Err(Lost::Before(error)) => {
@@ -86,7 +92,10 @@ impl Client {
             };
             let wait = wait.map_or(pause, |asked| asked.clamp(FIRST_PAUSE, limits.wait));
             pause = (pause * 2).min(limits.wait);
-            if begun.elapsed() + wait >= limits.all {
+            // What unseals itself does so at once; else it is a person that is waited for.
+            let is_sealed = sealed >= self.cluster.nodes().len() && failed.says(SEALED);
+            let all = if is_sealed { limits.wait } else { limits.all };
+            if begun.elapsed() + wait >= all {
                 return Err(tried(failed, begun.elapsed()));
             }
             tokio::time::sleep(wait).await;
@@ -206,7 +215,13 @@ impl Client {
     /// What the server said of an error, without the token and whatever was sent.
     fn said(&self, request: &Request, reply: &Reply, token: Option<&Token>) -> Vec<String> {
         let Ok(Errors { errors }) = serde_json::from_slice(&reply.body) else {
-            return Vec::new();
+            // In words of its own, and not in JSON: it knows no request yet.
+            let body = reply.body.as_slice();
+            let wants_tls = memchr::memmem::find(body, b"HTTP request to an HTTPS server");
+            return wants_tls
+                .map(|_| WANTS_TLS.to_owned())
+                .into_iter()
+                .collect();
         };
         let mut redactor = Redactor::new();
         for token in token.into_iter().chain(self.token.as_ref()) {
@@ -238,7 +253,7 @@ fn is_for_now(said: &str) -> bool {
         "local node not active",
         "no leader",
         "node is not the leader",
-        "is sealed",
+        SEALED,
     ]
     .iter()
     .any(|words| said.contains(words))

@@ -16,7 +16,7 @@ use super::answer::{self, Answer, Lease, why_not};
 use super::endpoint::Unlisted;
 use super::limits::Limits;
 use super::settings::Settings;
-use super::wire::{Lost, Request, Wire};
+use super::wire::{HEALTH, Lost, Request, Wire};
 use super::{ServerError, Token};
 
 /// A Vault or OpenBao server, and somebody's token there.
@@ -225,7 +225,7 @@ impl Client {
     /// # Errors
     /// [`ServerError`].
     pub async fn health(&self, node: &Address) -> Result<Health, ServerError> {
-        let request = request_of(&Unlisted::<Health>::new(RequestMethod::GET, "sys/health"))?;
+        let request = request_of(&Unlisted::<Health>::new(RequestMethod::GET, HEALTH))?;
         let reply = match self.wire.send(node, &request, None, None).await {
             Ok(reply) => reply,
             Err(Lost::Before(error) | Lost::ForGood(error)) => return Err(error),

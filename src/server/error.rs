@@ -111,6 +111,8 @@ pub enum ServerError {
         address: Address,
         /// Why not.
         why: String,
+        /// What can be done about it.
+        flaw: Flaw,
         /// Whether `VAULT_SKIP_VERIFY` asks for not looking.
         skip: bool,
     },
@@ -209,6 +211,19 @@ pub enum ServerError {
         /// What happened.
         why: String,
     },
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// Its last day is over.
+    Ended,
+    /// Its first day is still to come.
+    NotYet,
+    /// It is for other names.
+    OtherName,
+    /// Nobody who is trusted signed it, or something else.
+    Issuer,
 }
 
 impl ServerError {
@@ -318,10 +333,20 @@ impl Explain for ServerError {
             Self::NotLoggedIn { address } => vec![format!(
                 "`clws server login --address {address} --method token`, or set VAULT_TOKEN"
             )],
-            Self::Certificate { skip, .. } => {
-                let mut hints = vec![
-                    "`--ca FILE` or VAULT_CACERT names the certificate of who signed it".to_owned(),
-                ];
+            Self::Certificate { flaw, skip, .. } => {
+                let hint = match flaw {
+                    Flaw::Ended => {
+                        "whoever runs the server gives it a new one, if the clock of this machine is right"
+                    }
+                    Flaw::NotYet => "is the clock of this machine right?",
+                    Flaw::OtherName => {
+                        "the address names the server as its certificate does: `https://NAME:PORT`"
+                    }
+                    Flaw::Issuer => {
+                        "`--ca FILE` or VAULT_CACERT names the certificate of who signed it"
+                    }
+                };
+                let mut hints = vec![hint.to_owned()];
                 if *skip {
                     hints.push("VAULT_SKIP_VERIFY is not heeded".to_owned());
                 }
@@ -331,6 +356,23 @@ impl Explain for ServerError {
                 "if it is one: nodes = [\"{}\"] in [server] of your config.toml",
                 clean_line(to)
             )],
+            Self::Refused {
+                status: 403, doing, ..
+            } if is_login(doing) => vec![
+                "is the method mounted there? `--mount`, or VAULT_AUTH_MOUNT, names another place"
+                    .to_owned(),
+            ],
+            Self::Refused {
+                status: 403, doing, ..
+            } if doing.ends_with(" auth/token/lookup-self") => vec![
+                "the token has ended, or was revoked: `clws server login`, or another VAULT_TOKEN"
+                    .to_owned(),
+            ],
+            Self::Refused {
+                status: 400, said, ..
+            } if said.iter().any(|line| line == WANTS_TLS) => {
+                vec!["its address begins with `https://`".to_owned()]
+            }
             Self::Refused { status: 403, .. } => vec![
                 "the token has ended or its policies do not allow it: `clws server status`"
                     .to_owned(),
@@ -352,6 +394,10 @@ impl Explain for ServerError {
                     .to_owned(),
                 "`clws check` shows whether more was changed; `clws rekey` makes wraps anew".to_owned(),
             ],
+            Self::Busy { .. } if self.says(SEALED) => vec![
+                "somebody who has its unseal keys unseals it; `clws server status` shows each node"
+                    .to_owned(),
+            ],
             Self::Busy { .. } => vec!["run it again in a while".to_owned()],
             Self::Uncertain { .. } => {
                 vec!["run it again: what is done already stays as it is".to_owned()]
@@ -359,6 +405,18 @@ impl Explain for ServerError {
             _ => Vec::new(),
         }
     }
+}
+
+/// What a node says that a person has to open first.
+pub(super) const SEALED: &str = "is sealed";
+
+/// What is said of a node that was spoken to in the clear.
+pub(super) const WANTS_TLS: &str = "it got HTTP, and speaks HTTPS";
+
+/// Whether a request was a login: `POST auth/jwt/login`.
+fn is_login(doing: &str) -> bool {
+    let path = doing.split_once(' ').map_or("", |(_, path)| path);
+    path.starts_with("auth/") && path.ends_with("/login")
 }
 
 /// Texts of a server that may be shown: few, short, without anything that a terminal obeys.

@@ -12,10 +12,11 @@ use reqwest::{Client, Method, StatusCode, Url};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
 use super::address::Address;
+use super::error::Flaw;
 use super::limits::Limits;
 use super::settings::Settings;
 use super::{ServerError, Token};
@@ -27,6 +28,9 @@ const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 const INCONSISTENT: HeaderName = HeaderName::from_static("x-vault-inconsistent");
+
+/// How a node is.
+pub(super) const HEALTH: &str = "sys/health";
 
 /// What is sent, to whichever node.
 pub(super) struct Request {
@@ -131,7 +135,8 @@ impl Wire {
     ) -> Result<Reply, Lost> {
         let url = node.join(&request.path, request.query.as_deref());
         let url = url.map_err(Lost::ForGood)?;
-        let headers = self.headers(token, index).map_err(Lost::ForGood)?;
+        let headers = self.headers(request, token, index);
+        let headers = headers.map_err(Lost::ForGood)?;
         let mut built = self
             .http
             .request(request.method.clone(), url)
@@ -176,12 +181,14 @@ impl Wire {
 
     fn headers(
         &self,
+        request: &Request,
         token: Option<&Token>,
         index: Option<&HeaderValue>,
     ) -> Result<HeaderMap, ServerError> {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST, HeaderValue::from_static("true"));
-        if let Some(namespace) = &self.namespace {
+        // A node's health is no namespace's, and one that is asked for it there refuses.
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| request.path != HEALTH) {
             headers.insert(NAMESPACE, namespace.clone());
         }
         if let Some(token) = token {
@@ -199,10 +206,11 @@ impl Wire {
 
     fn explain(&self, node: &Address, error: reqwest::Error) -> Lost {
         let address = node.clone();
-        if let Some(why) = bad_certificate(&error) {
+        if let Some(what) = bad_certificate(&error) {
             return Lost::ForGood(ServerError::Certificate {
                 address,
-                why,
+                why: clean_line(&what.to_string()),
+                flaw: flaw(what),
                 skip: self.skip,
             });
         }
@@ -239,11 +247,11 @@ fn why(error: reqwest::Error) -> String {
 }
 
 /// What is wrong with a certificate, if that is what failed.
-fn bad_certificate(error: &reqwest::Error) -> Option<String> {
+fn bad_certificate(error: &reqwest::Error) -> Option<&CertificateError> {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(rustls::Error::InvalidCertificate(what)) = inner.downcast_ref() {
-            return Some(clean_line(&what.to_string()));
+            return Some(what);
         }
         // An error of the system passes on the source of what it wraps, and not that itself.
         let wrapped = inner.downcast_ref::<std::io::Error>();
@@ -253,6 +261,17 @@ fn bad_certificate(error: &reqwest::Error) -> Option<String> {
         };
     }
     None
+}
+
+/// What of it can be mended, and by whom.
+fn flaw(what: &CertificateError) -> Flaw {
+    use CertificateError as Bad;
+    match what {
+        Bad::Expired | Bad::ExpiredContext { .. } => Flaw::Ended,
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => Flaw::NotYet,
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Flaw::OtherName,
+        _ => Flaw::Issuer,
+    }
 }
 
 /// TLS by ring. Who may have signed the server's certificate: the person's `ca` alone if there is one,

@@ -330,8 +330,12 @@ fn whatever_is_missing_is_said_before_a_host_is_touched() {
 fn a_server_that_is_sealed_or_gone_touches_no_host() {
     let scene = Scene::new();
     scene.bao.bao(&["operator", "seal"], b"");
+    let begun = std::time::Instant::now();
     let ran = scene.deploy().exits(31);
     assert!(ran.err.contains("status 503"), "{}", ran.err);
+    // A person is not waited for.
+    assert!(ran.err.contains("unseal keys"), "{}", ran.err);
+    assert!(begun.elapsed().as_secs() < 40, "{:?}", begun.elapsed());
     scene.bao.stop();
     scene.deploy().exits(24);
     scene.untouched();

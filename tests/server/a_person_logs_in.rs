@@ -81,6 +81,18 @@ fn the_token_lies_in_the_keyring_and_nowhere_else() {
         .env("BAO_TOKEN", "wrong")
         .exits(15);
     assert!(wrong.err.contains("status 403"), "{}", wrong.err);
+    assert!(wrong.err.contains("clws server login"), "{}", wrong.err);
+    // A node's health is no namespace's.
+    let within = person.clws("server status --namespace team").run();
+    assert!(within.text().contains("active"), "{}", within.text());
+    // Nothing is mounted there, and no certificate is none.
+    let login = person.clws("server login --method jwt --role ci");
+    let refused = login.stdin(b"a.b.c").exits(15);
+    assert!(refused.err.contains("`--mount`"), "{}", refused.err);
+    person
+        .clws("server login --method cert")
+        .stdin(b"")
+        .exits(10);
     // Another server has another token.
     let other = person.clws("server status --address http://localhost:1");
     let other = other.exits(24);

@@ -34,6 +34,19 @@ fn what_was_written_is_read_through_a_standby_and_certificates_count() {
     let error = run(stranger.get::<Value>("secret/data/n")).unwrap_err();
     assert_eq!(error.code(), Code::Auth, "{error:?}");
     assert!(error.hints()[0].contains("--ca"), "{:?}", error.hints());
+    // One for another name, and none at all.
+    let named = cluster.address(standby).replace("127.0.0.1", "localhost");
+    let error = run(of(&[named], Some(&ca))
+        .unwrap()
+        .get::<Value>("secret/data/n"));
+    let hints = error.unwrap_err().hints();
+    assert!(hints[0].contains("https://NAME"), "{hints:?}");
+    let clear = cluster.address(standby).replace("https", "http");
+    let error = run(of(&[clear], Some(&ca))
+        .unwrap()
+        .get::<Value>("secret/data/n"));
+    let hints = error.unwrap_err().hints();
+    assert!(hints[0].contains("begins with `https://`"), "{hints:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::cli::hidden;
 use crate::cli::runtime::runtime;
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
-use crate::server::{Method, Origin, Session, Settings, Token, Way, revoke};
+use crate::server::{Method, Origin, ServerError, Session, Settings, Token, Way, revoke};
 use crate::text::clean_line;
 
 /// No credential is longer: a certificate with its chain and key.
@@ -69,6 +69,13 @@ pub(super) fn run(args: &LoginArgs, cx: &Context) -> Result<(), Error> {
         is_wrapped: args.wrapped,
     };
     if args.method == Method::Cert {
+        let has_both = credential.with(|bytes| {
+            let has = |what: &[u8]| memchr::memmem::find(bytes, what).is_some();
+            has(b"CERTIFICATE-----") && has(b"PRIVATE KEY-----")
+        });
+        if !has_both {
+            return Err(ServerError::BadCredential.into());
+        }
         settings.client_certificate = Some((credential.duplicate(), credential.duplicate()));
     }
     runtime()?.block_on(async {
