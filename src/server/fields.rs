@@ -22,6 +22,9 @@ use crate::vault::{Literal, NewValue, Opened, ValueType};
 /// The field of a sealed file's content.
 pub(super) const CONTENT: &str = "content";
 
+/// What is done about a secret of the server that the vault cannot have.
+const OTHERS: &str = "to leave it out name the others; `clws server diff` lists them all";
+
 /// The largest integer up to which a double holds every one (IEEE 754: 53 bits).
 const EXACT: u64 = 1 << 53;
 
@@ -116,7 +119,7 @@ pub(super) fn to_file(place: &str, fields: &Map<String, Value>) -> Result<Plain,
     };
     text.map(Plain::new).ok_or_else(|| {
         let why = format!("`{place}` is no file: one field `{CONTENT}` with base64 is wanted");
-        Problem::new(Code::DataErr, why).into()
+        Problem::new(Code::DataErr, why).hint(OTHERS).into()
     })
 }
 
@@ -147,7 +150,7 @@ impl Difference {
             }
             let unfit = |why: &str| {
                 let message = format!("the field `{}` of `{path}` {why}", clean_line(field));
-                Problem::new(Code::DataErr, message)
+                Problem::new(Code::DataErr, message).hint(OTHERS)
             };
             let name: ValueName = field.parse().map_err(|_| unfit("is no name of a value"))?;
             let kind = kinds.get(field.as_str()).copied();

@@ -47,5 +47,5 @@ pub use mark::{Here, Mark, What};
 pub use session::{About, Kept, Origin, Session, revoke};
 pub use settings::{Flags, Settings, token_of};
 pub use ssh::{CERTIFICATE_TIME, sign};
-pub use survey::{Item, Standing, survey};
+pub use survey::{Item, Standing, Surveyed, survey};
 pub use token::Token;

@@ -8,7 +8,8 @@ use super::Client;
 use super::kv::{Kv, There};
 use super::mark::{Here, Mark, What};
 use crate::error::{Code, Error, Problem};
-use crate::name::{DocumentPath, FilePath, SecretPath};
+use crate::name::{DocumentPath, FilePath, NameError, SecretPath};
+use crate::text::clean_line;
 use crate::vault::{Found, Listed, Vault};
 
 /// So many secrets are looked at at a time: a look is a moment's wait for the network, and no work of ours.
@@ -44,6 +45,15 @@ impl Standing {
             Self::Theirs => "theirs",
         }
     }
+}
+
+/// What was found of both sides.
+#[derive(Debug, Default)]
+pub struct Surveyed {
+    /// What the vault has, or can have.
+    pub items: Vec<Item>,
+    /// What lies there under a name that the vault does not allow, with the reason; safe to print.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A document or file, here and there.
@@ -162,7 +172,8 @@ pub async fn survey(
     kv: &Kv,
     vault: &Vault,
     paths: &[SecretPath],
-) -> Result<Vec<Item>, Error> {
+) -> Result<Surveyed, Error> {
+    let mut left_out = BTreeMap::new();
     let mut all: BTreeMap<String, Listed> = BTreeMap::new();
     for path in paths {
         // What an import keeps about its sources is the vault's own, unless it is named.
@@ -187,10 +198,12 @@ pub async fn survey(
             Found::Folder(_) => {}
         }
         for found in kv.list(client, path.as_str()).await? {
-            // What has no name that a vault gives is somebody else's.
-            let is_new = is_meant(&found) && !all.contains_key(&found);
-            if let (true, Some(listed)) = (is_new, listed_of(&found)) {
-                all.insert(found, listed);
+            if !is_meant(&found) || all.contains_key(&found) {
+                continue;
+            }
+            match listed_of(&found) {
+                Ok(listed) => drop(all.insert(found, listed)),
+                Err(why) => drop(left_out.insert(clean_line(&found), clean_line(&why.to_string()))),
             }
         }
     }
@@ -200,7 +213,7 @@ pub async fn survey(
     let looked: Vec<Item> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
     let is_any = |item: &Item| item.here.is_some() || item.there.is_some();
     let items: Vec<Item> = looked.into_iter().filter(is_any).collect();
-    if items.is_empty() {
+    if items.is_empty() && left_out.is_empty() {
         let names: Vec<&str> = paths.iter().map(SecretPath::as_str).collect();
         let why = format!(
             "there is no {} here, and none on the server",
@@ -208,7 +221,7 @@ pub async fn survey(
         );
         return Err(Problem::new(Code::NotFound, why).into());
     }
-    Ok(items)
+    Ok(Surveyed { items, left_out })
 }
 
 /// Whether a path is that of a scope's inventory: layouts and comments of what was imported.
@@ -218,10 +231,10 @@ fn is_inventory(path: &str) -> bool {
 }
 
 /// A path there as one of a vault: two levels are a document, more a file.
-fn listed_of(path: &str) -> Option<Listed> {
+fn listed_of(path: &str) -> Result<Listed, NameError> {
     match path.split('/').count() {
-        2 => path.parse::<DocumentPath>().ok().map(Listed::Document),
-        _ => path.parse::<FilePath>().ok().map(Listed::File),
+        2 => path.parse::<DocumentPath>().map(Listed::Document),
+        _ => path.parse::<FilePath>().map(Listed::File),
     }
 }
 

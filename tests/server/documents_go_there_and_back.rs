@@ -148,6 +148,25 @@ fn what_was_there_before_is_taken_over_and_nothing_of_others_is_lost() {
     assert!(idle.err.contains("nothing to do"), "{}", idle.err);
     team.clws("server pull prod --yes").succeeds();
     assert_eq!(team.get("prod/new/A"), "b");
+    // What the vault has no name for is no silence.
+    team.put("prod/UPPER", r#"{"A":"b"}"#);
+    let diff = team.clws("server diff prod").exits(1);
+    assert!(
+        diff.text().contains("left out  prod/UPPER"),
+        "{}",
+        diff.text()
+    );
+    let count = "1 secret of the server left out";
+    assert!(diff.err.contains(count), "{}", diff.err);
+    let diff = team.clws("server diff prod --json").exits(1).json();
+    let why = diff["left_out"]["prod/UPPER"].as_str().unwrap();
+    assert!(why.contains("is no name of a document"), "{why}");
+    let pull = team.clws("server pull prod --yes").succeeds();
+    assert!(pull.err.contains(count), "{}", pull.err);
+    // Nor can it hold this.
+    team.put("prod/deep/er", r#"{"A":"b"}"#);
+    let stopped = team.clws("server pull prod --yes").exits(10);
+    assert!(stopped.err.contains("name the others"), "{}", stopped.err);
 }
 
 #[test]

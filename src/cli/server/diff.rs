@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::exchange::warn_of;
 use super::{PlaceArgs, ServerArgs};
 use crate::cli::context::Context;
 use crate::error::{Code, Error};
 use crate::name::SecretPath;
-use crate::server::{Item, Standing, survey};
+use crate::server::{Item, Standing, Surveyed, survey};
 
 /// Compare documents with what the server has of them, without reading a value
 ///
@@ -18,7 +19,7 @@ use crate::server::{Item, Standing, survey};
 ///
 /// same: nothing changed on either side. ahead: the vault has something newer. behind: the server has. apart:
 /// both have, or were never known to be the same. removed: it was removed from the vault. theirs: it is on the
-/// server alone.
+/// server alone. left out: so it is, under a name that the vault does not allow.
 #[derive(Args, Debug)]
 pub(crate) struct DiffArgs {
     /// Scopes, documents, folders or files
@@ -34,10 +35,10 @@ impl DiffArgs {
     pub(super) fn run(&self, cx: &Context) -> Result<ExitCode, Error> {
         self.server.choose(cx);
         let vault = cx.vault()?;
-        let (items, kv) = self.server.at(cx, async |client| {
+        let (Surveyed { items, left_out }, kv) = self.server.at(cx, async |client| {
             let kv = self.place.store(cx, client).await?;
-            let items = survey(client, &kv, &vault, &self.paths).await?;
-            Ok((items, kv))
+            let surveyed = survey(client, &kv, &vault, &self.paths).await?;
+            Ok((surveyed, kv))
         })?;
         let place = |item: &Item| kv.place(item.secret.path());
         let version = |item: &Item| item.there.as_ref().map(|there| there.version);
@@ -50,7 +51,8 @@ impl DiffArgs {
                 })
             };
             let items: Vec<Value> = items.iter().map(one).collect();
-            cx.ui.json(&json!({ "items": items }))?;
+            cx.ui
+                .json(&json!({ "items": items, "left_out": left_out }))?;
         } else {
             let row = |item: &Item| {
                 let version = version(item).map(|version| version.to_string());
@@ -62,11 +64,16 @@ impl DiffArgs {
                     item.names().join(", "),
                 ]
             };
-            let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+            let mut rows: Vec<Vec<String>> = items.iter().map(row).collect();
+            let of = |path: &str| ["left out".to_owned(), path.to_owned(), kv.place(path)];
+            rows.extend(left_out.keys().map(|path| of(path).to_vec()));
+            rows.iter_mut().for_each(|row| row.resize(5, String::new()));
             let head = ["STANDING", "PATH", "THERE", "VERSION", "CHANGED HERE"];
             cx.ui.table(&head, &rows)?;
         }
-        match items.iter().all(|item| item.standing == Standing::Same) {
+        warn_of(&left_out, cx);
+        let is_same = left_out.is_empty();
+        match is_same && items.iter().all(|item| item.standing == Standing::Same) {
             true => Ok(ExitCode::SUCCESS),
             false => Ok(Code::Found.into()),
         }

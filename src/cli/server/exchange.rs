@@ -1,5 +1,6 @@
 //! `clws server push`, `pull` and `sync`: documents to the server, and back.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
 use crate::fs::Sync;
 use crate::name::SecretPath;
-use crate::server::{Action, Direction, Item, Plan, Sides, Standing, Step, survey};
+use crate::server::{Action, Direction, Item, Kv, Plan, Sides, Standing, Step, Surveyed, survey};
 use crate::text::{clean_line, count};
 use crate::vault::Reader;
 
@@ -96,7 +97,7 @@ fn run(
     let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
     args.server.at(cx, async |client| {
         let kv = args.place.store(cx, client).await?;
-        let items = survey(client, &kv, &vault, &args.paths).await?;
+        let Surveyed { items, left_out } = survey(client, &kv, &vault, &args.paths).await?;
         let sides = Sides {
             client,
             kv: &kv,
@@ -107,7 +108,8 @@ fn run(
         for notice in reader.take_notices() {
             cx.ui.warn(&notice);
         }
-        show(cx, &plan, &|item| kv.place(item.secret.path()))?;
+        show(cx, &plan, &left_out, &kv)?;
+        warn_of(&left_out, cx);
         demand_none(&plan)?;
         if plan.is_idle() {
             cx.ui.say("there is nothing to do");
@@ -135,7 +137,13 @@ fn run(
 }
 
 /// The plan: on stdout as JSON, else for whoever is asked.
-fn show(cx: &Context, plan: &Plan, place: &dyn Fn(&Item) -> String) -> Result<(), Error> {
+fn show(
+    cx: &Context,
+    plan: &Plan,
+    left_out: &BTreeMap<String, String>,
+    kv: &Kv,
+) -> Result<(), Error> {
+    let place = |item: &Item| kv.place(item.secret.path());
     if cx.ui.is_json() {
         let step = |step: &Step| {
             json!({
@@ -145,7 +153,7 @@ fn show(cx: &Context, plan: &Plan, place: &dyn Fn(&Item) -> String) -> Result<()
             })
         };
         let steps: Vec<Value> = plan.steps.iter().map(step).collect();
-        return cx.ui.json(&json!({ "steps": steps }));
+        return cx.ui.json(&json!({ "steps": steps, "left_out": left_out }));
     }
     let row = |step: &Step| {
         let action = step.action.as_str().to_owned();
@@ -157,8 +165,25 @@ fn show(cx: &Context, plan: &Plan, place: &dyn Fn(&Item) -> String) -> Result<()
         ]
     };
     let is_done = |step: &&Step| !matches!(step.action, Action::Nothing);
-    let rows: Vec<Vec<String>> = plan.steps.iter().filter(is_done).map(row).collect();
+    let mut rows: Vec<Vec<String>> = plan.steps.iter().filter(is_done).map(row).collect();
+    let left_out = left_out.keys();
+    rows.extend(left_out.map(|path| {
+        let cells = ["left out", path, &kv.place(path), ""];
+        cells.map(str::to_owned).to_vec()
+    }));
     cx.ui.table(&["ACTION", "PATH", "THERE", "CHANGES"], &rows)
+}
+
+/// Says why something of the server is no document of a vault, a line each, and how many there are.
+pub(super) fn warn_of(left_out: &BTreeMap<String, String>, cx: &Context) {
+    for (path, why) in left_out {
+        cx.ui.warn(&format!("`{path}` is left out: {why}"));
+    }
+    if !left_out.is_empty() {
+        let all = count(left_out.len(), "secret");
+        cx.ui
+            .warn(&format!("{all} of the server left out, by their names"));
+    }
 }
 
 fn demand_none(plan: &Plan) -> Result<(), Error> {
