@@ -293,6 +293,9 @@ fn a_key_that_does_not_serve_is_not_sealed_by() {
         ("none", "it is not there"),
     ] {
         let add = format!("recipient add {key} --transit transit/{key} --kind service --yes");
+        // Who is logged in is told at once; rules do not wait for a login.
+        let refused = keeping.team.clws(&add).exits(17);
+        assert!(refused.err.contains(why), "{key}: {}", refused.err);
         keeping.team.lab.clws(&add).succeeds();
         let before = keeping.document("prod/web");
         let grant = format!("access grant {key} prod/web --read --yes");

@@ -68,6 +68,11 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     if let Some(there) = new.parties()?.get(&args.name) {
         return Err(RulesError::exists(there).into());
     }
+    for recipient in &party.recipients {
+        if let RecipientKey::Transit(key) = &recipient.key {
+            cx.beside.refuse_unfit(key)?;
+        }
+    }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
 }

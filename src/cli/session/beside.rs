@@ -65,6 +65,23 @@ impl Beside {
         Ok(self.desk.get_or_init(|| desk))
     }
 
+    /// Refuses a key that data keys are not sealed by, where it can be looked at: rules do not wait for a server.
+    pub(crate) fn refuse_unfit(&self, key: &TransitKey) -> Result<(), Error> {
+        if !self.is_named() {
+            return Ok(());
+        }
+        let at = key.clone();
+        let looked = self.desk().and_then(|desk| {
+            desk.ask_now(async move |session| Ok(engine::demand_fit(session.client(), &at).await?))
+        });
+        let is_unfit =
+            |error: &Error| matches!(error.downcast_ref(), Some(ServerError::UnfitKey { .. }));
+        match looked {
+            Err(error) if is_unfit(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Ends the run at the server, if one was begun: another program takes the place of this one.
     pub(crate) fn end(&self) {
         self.desk.get().into_iter().for_each(Desk::end);
