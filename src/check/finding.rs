@@ -170,7 +170,9 @@ impl Finding {
     /// Another value lies beside one.
     pub(super) fn pending(path: &str) -> Self {
         let why = "a rotation of it is not done: another value lies beside it";
-        let next = format!("clws rotate --resume {path}");
+        let next = format!(
+            "clws rotate --resume {path} where it was begun, or clws rotate --undo {path} elsewhere"
+        );
         Self::new(Kind::Pending, path, why).next(next)
     }
 

@@ -1,6 +1,7 @@
 //! What waits for a new value, and why. All of it stands in the clear and is signed, so that everybody
 //! with the repository can see the work that is left, whoever may open what.
 
+use super::pairing::tls_key_of;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretPath};
@@ -51,6 +52,8 @@ pub struct Due {
     pub owner: Option<String>,
     /// What makes and takes into use a new value.
     pub rotator: Option<String>,
+    /// The key of the pair that it is the certificate of, where that has the rotator `tls`.
+    pub key: Option<String>,
     /// The component in whose hook's files it lies in clear: a certificate, and no secret.
     pub in_hook: Option<String>,
 }
@@ -62,6 +65,9 @@ impl Due {
         let path = &self.path;
         if let Some(component) = &self.in_hook {
             return format!("put a new one there, then clws hook sign {component}");
+        }
+        if let Some(key) = &self.key {
+            return format!("clws rotate {key}");
         }
         let new = match self.rotator.as_deref() {
             Some(_) => format!("clws rotate {path}"),
@@ -230,6 +236,7 @@ impl Look<'_> {
                         why,
                         owner: None,
                         rotator: None,
+                        key: None,
                         in_hook: Some(clean_line(&found.component)),
                     });
                 }
@@ -259,6 +266,7 @@ impl Look<'_> {
             why,
             owner: said(PolicyKey::Owner),
             rotator: said(PolicyKey::Rotator),
+            key: tls_key_of(self.vault, path),
             in_hook: None,
         });
     }

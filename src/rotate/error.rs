@@ -121,6 +121,12 @@ pub enum RotateError {
     /// Nothing to go on with.
     #[error("no rotation of this was begun on this machine")]
     NotBegun,
+    /// It was begun elsewhere.
+    #[error("the rotation of {path} was not begun on this machine")]
+    BegunElsewhere {
+        /// The secret.
+        path: String,
+    },
     /// The record does not read.
     #[error("the record {file} of a rotation does not read")]
     Record {
@@ -145,7 +151,7 @@ impl Explain for RotateError {
             | Self::OneWay { .. } => Code::Conflict,
             Self::DoesNotFit { .. } => Code::DataErr,
             Self::Busy | Self::Awaited { .. } => Code::TempFail,
-            Self::NotBegun => Code::NotFound,
+            Self::NotBegun | Self::BegunElsewhere { .. } => Code::NotFound,
             Self::Record { .. } => Code::DataErr,
         }
     }
@@ -206,6 +212,12 @@ impl Explain for RotateError {
             }
             Self::Busy => vec!["wait until it is done".to_owned()],
             Self::NotBegun => vec!["`clws check` names what is under way".to_owned()],
+            Self::BegunElsewhere { path } => vec![
+                format!("`clws rotate --resume {path}` on the machine that began it"),
+                format!(
+                    "`clws rotate --undo {path}` drops the value that lies beside it, also here"
+                ),
+            ],
             Self::Record { .. } => {
                 vec!["remove it; `clws rotate --undo PATH` then ends the rotation".to_owned()]
             }

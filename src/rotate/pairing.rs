@@ -64,6 +64,19 @@ pub(super) fn pair_of(
     Ok(None)
 }
 
+/// The key of the pair that a secret is the certificate of, by their names, if it has the rotator `tls`. What does not
+/// read says nothing.
+pub(super) fn tls_key_of(vault: &Vault, certificate: &str) -> Option<String> {
+    let is_certificate = |(key, end): &(&str, &str)| {
+        let stem = certificate.strip_suffix(end)?;
+        let path = format!("{stem}{key}").parse::<SecretPath>().ok()?;
+        let key = vault.find_secret(&path).ok()?;
+        let policy = policy_of(vault, &key).ok()?;
+        (policy.value(PolicyKey::Rotator) == Some(TLS)).then(|| key.to_string())
+    };
+    ENDINGS.iter().find_map(is_certificate)
+}
+
 /// Those that are there under the name that the other one of a pair may have.
 fn by_name(vault: &Vault, secret: &SecretName) -> Result<Vec<SecretName>, Error> {
     let full = secret.to_string();

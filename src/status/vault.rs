@@ -1,6 +1,6 @@
 //! What the vault itself says: what waits for a new value, what does not hold, what waits for somebody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -48,6 +48,18 @@ pub(super) fn look(
             let since = found.since.map(|since| since.to_string());
             let kind = Kind::Vault(found.kind);
             findings.push(Finding::new(kind, found.path, found.why, found.next).since(since));
+        }
+    }
+    // A new value is given to nothing whose rotation is not done.
+    let is_open = |finding: &&Finding| finding.kind == Kind::Vault(check::Kind::Pending);
+    let open: BTreeMap<String, String> = findings
+        .iter()
+        .filter(is_open)
+        .map(|finding| (finding.path.clone(), finding.next.clone()))
+        .collect();
+    for finding in findings.iter_mut() {
+        if let (Kind::Due(_), Some(next)) = (finding.kind, open.get(&finding.path)) {
+            finding.next.clone_from(next);
         }
     }
     findings.retain(|finding| is_meant(&finding.path));

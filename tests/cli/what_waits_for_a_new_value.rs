@@ -175,6 +175,18 @@ fn certificates_say_themselves_when_they_end() {
         ends.map(|(path, _)| found(path, "expiring"))
     );
     assert_eq!(waiting(&lab, "dev/tls"), [found(ends[0].0, "expiring")]);
+    // Its key is rotated, and it comes along.
+    lab.clws("secret set dev/tls/near.key --type file")
+        .stdin(b"the-key")
+        .succeeds();
+    lab.clws("secret policy dev/tls/near.key --rotator tls")
+        .succeeds();
+    let listed = lab.clws("rotate --due --dry-run dev/tls --json");
+    let listed = listed.succeeds().json();
+    let next = listed["findings"][0]["next"].clone();
+    assert_eq!(next, "clws rotate dev/tls/near.key");
+    lab.clws("secret policy dev/tls/near.key --rotator by-hand")
+        .succeeds();
     let checked = lab.clws("check --json").succeeds().json();
     let noted: Vec<(String, String)> = checked["findings"]
         .as_array()

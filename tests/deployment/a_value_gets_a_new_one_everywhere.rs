@@ -117,11 +117,18 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
         "{}",
         due.err
     );
+    let ended = "secret policy prod/web/TOKEN --expires 2020-01-01";
+    site.lab.clws(ended).succeeds();
     let listed = site.clws("rotate --due --dry-run").succeeds().text();
     assert!(
         listed.contains("next: clws rotate --resume prod/web/TOKEN"),
         "{listed}"
     );
+    assert!(!listed.contains("clws rotate prod/web/TOKEN"), "{listed}");
+    let status = site.clws("status prod").exits(1).text();
+    assert!(!status.contains("clws rotate prod/web/TOKEN"), "{status}");
+    let lasts = "secret policy prod/web/TOKEN --expires 2090-01-01";
+    site.lab.clws(lasts).succeeds();
     // A new data key in between takes both along.
     site.clws("rekey --yes").succeeds();
     site.clws("check --full").succeeds();
@@ -138,7 +145,9 @@ fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     let put_back = now.replace("[end]", &format!("{table}\n\n[end]"));
     assert_ne!(now, put_back);
     std::fs::write(site.lab.vault().join("secrets/prod/web.toml"), put_back).unwrap();
-    site.clws("rotate --resume prod/web/TOKEN").exits(18);
+    let elsewhere = site.clws("rotate --resume prod/web/TOKEN").exits(18);
+    let way = "clws rotate --undo prod/web/TOKEN";
+    assert!(elsewhere.err.contains(way), "{}", elsewhere.err);
     assert_eq!(token(&site), OLD);
     site.clws("rotate --undo prod/web/TOKEN --yes").succeeds();
     assert_eq!((document(&site), token(&site)), (now, OLD.into()));

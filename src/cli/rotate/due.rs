@@ -41,6 +41,13 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
         if !about.is_empty() {
             cx.ui.line(&format!("  {about}"))?;
         }
+        // How one goes on with it stands below.
+        if unfinished
+            .iter()
+            .any(|one| one.paths().contains(&first.path))
+        {
+            continue;
+        }
         // What ends asks for more than what is old.
         let last = of_one.iter().map(Due::next).max_by_key(String::len);
         cx.ui

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
-    Means, Person, Records, RotateError, Rotation, Run, Scripts, Steps, has_pending,
+    Means, Person, Records, RotateError, Rotation, Run, Scripts, Step, Steps, has_pending,
 };
 use crate::secret::Plain;
 use crate::text::list;
@@ -240,7 +240,7 @@ fn go_on(args: &RotateArgs, cx: &Context, vault: &Vault, run: &Run<'_>) -> Resul
     if all.is_empty() {
         return match args.paths.as_slice() {
             paths @ [_, ..] if args.undo => drop_alone(cx, vault, run, paths),
-            _ => Err(RotateError::NotBegun.into()),
+            paths => Err(not_begun(vault, paths)?.into()),
         };
     }
     for rotation in all {
@@ -251,11 +251,24 @@ fn go_on(args: &RotateArgs, cx: &Context, vault: &Vault, run: &Run<'_>) -> Resul
             run.undo(rotation)?;
             cx.ui.say(&format!("undone: {paths}"));
         } else {
+            let is_back = matches!(rotation.step, Step::Returning | Step::Returned);
             run.resume(rotation)?;
-            cx.ui.say(&format!("done: {paths}"));
+            let word = if is_back { "undone" } else { "done" };
+            cx.ui.say(&format!("{word}: {paths}"));
         }
     }
     Ok(())
+}
+
+/// Why there is nothing to go on with.
+fn not_begun(vault: &Vault, paths: &[SecretPath]) -> Result<RotateError, Error> {
+    for path in paths {
+        if has_pending(vault, &vault.find_secret(path)?)? {
+            let path = path.to_string();
+            return Ok(RotateError::BegunElsewhere { path });
+        }
+    }
+    Ok(RotateError::NotBegun)
 }
 
 /// Ends a rotation that another machine began: what is given out stays.
