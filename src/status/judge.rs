@@ -38,7 +38,12 @@ pub(super) fn hooks(faults: &[Fault]) -> Vec<Finding> {
 }
 
 /// Everything that is wrong with a host.
-pub(super) fn host(seen: &HostSeen, next_at_server: &str, findings: &mut Vec<Finding>) {
+pub(super) fn host(
+    seen: &HostSeen,
+    next_at_server: &str,
+    now: Moment,
+    findings: &mut Vec<Finding>,
+) {
     let HostSeen {
         host,
         space,
@@ -60,6 +65,7 @@ pub(super) fn host(seen: &HostSeen, next_at_server: &str, findings: &mut Vec<Fin
             host,
             component: &component.component,
             next_at_server,
+            now,
             findings,
         }
         .component(component);
@@ -155,6 +161,7 @@ struct Judge<'a> {
     host: &'a Host,
     component: &'a Component,
     next_at_server: &'a str,
+    now: Moment,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -298,7 +305,8 @@ impl Judge<'_> {
                 }),
         );
         for (path, ends) in &drift.ending {
-            let why = format!("what `{}` made for it ends {ends}", clean_line(path));
+            let word = if *ends <= self.now { "ended" } else { "ends" };
+            let why = format!("what `{}` made for it {word} {ends}", clean_line(path));
             self.add(Kind::Ending, why, self.deploy());
         }
         if !old.is_empty() {

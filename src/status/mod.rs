@@ -90,12 +90,12 @@ impl Status {
     /// # Errors
     /// What keeps the vault from being looked at; what is wrong with it is a finding.
     pub fn of(vault: &Vault, surveyed: &Surveyed, scopes: &[Scope]) -> Result<Self, Error> {
+        let now = vault.world().now();
         let mut findings = judge::hooks(&surveyed.faults);
         for host in &surveyed.hosts {
-            judge::host(host, &surveyed.next_at_server, &mut findings);
+            judge::host(host, &surveyed.next_at_server, now, &mut findings);
         }
         let ends = vault::look(vault, scopes, &mut findings)?;
-        let now = vault.world().now();
         let renewals = answers::renewals(&findings);
         for host in &surveyed.hosts {
             judge::answers(host, &renewals, now, &mut findings);

@@ -335,6 +335,10 @@ fn after_two_thirds_of_its_time_it_is_made_anew() {
     let status = scene.clws("status prod --json").exits(1).json();
     let finding = &status["findings"][0];
     assert_eq!(finding["kind"], "lease-ends", "{status}");
+    std::thread::sleep(Duration::from_secs(3));
+    let status = scene.clws("status prod --json").exits(1).json();
+    let why = status["findings"][0]["why"].as_str().unwrap();
+    assert!(why.contains("made for it ended 20"), "{why}");
     assert_eq!(rows(&scene.deploy().succeeds()), ["web changed"]);
     assert_ne!(scene.given().0, name);
 }

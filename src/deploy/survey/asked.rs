@@ -134,7 +134,7 @@ impl Asker<'_> {
         let plan = around.plan;
         let opened = match self.needed(plan, probe, drift) {
             Ok(needed) => self.open(plan, |name| needed.contains(name)).await,
-            Err(why) => return Answer::Unasked { why, next: None },
+            Err((why, next)) => return Answer::Unasked { why, next },
         };
         let opened = match opened {
             Ok(opened) => opened,
@@ -181,7 +181,7 @@ impl Asker<'_> {
         plan: &ComponentPlan,
         probe: &Probe,
         drift: &Drift,
-    ) -> Result<BTreeSet<String>, String> {
+    ) -> Result<BTreeSet<String>, (String, Option<String>)> {
         let mut needed: BTreeSet<String> = probe.secrets().map(str::to_owned).collect();
         // In its container the variables are those that it has.
         if probe.place != Where::Container {
@@ -198,10 +198,11 @@ impl Asker<'_> {
             .map(|name| clean_line(name))
             .collect();
         if !of_server.is_empty() {
-            return Err(format!(
+            let why = format!(
                 "it is asked with what a server has ({}), which a deploy alone reads",
                 list(&of_server)
-            ));
+            );
+            return Err((why, None));
         }
         let full = |name: &String| plan.secrets.get(name).map(|(full, _)| full.to_string());
         let others: BTreeSet<&String> = drift.other_names().collect();
@@ -211,10 +212,17 @@ impl Asker<'_> {
             .filter(|name| others.contains(name))
             .collect();
         if !other.is_empty() {
-            return Err(format!(
+            let why = format!(
                 "it would be asked with {} of this vault, and the component has another one",
                 list(&other)
-            ));
+            );
+            // A deploy refuses to bring what is older.
+            let is_newer = |name: &String| {
+                let revs = drift.secrets.get(name);
+                revs.is_some_and(|revs| revs.there > revs.here)
+            };
+            let next = other.iter().any(is_newer).then(|| "git pull".to_owned());
+            return Err((why, next));
         }
         Ok(needed)
     }
