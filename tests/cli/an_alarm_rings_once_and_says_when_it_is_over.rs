@@ -237,7 +237,7 @@ fn what_a_timer_needs_is_printed_and_read_by_systemd() {
     let run = lab.clws("status --install service --notify sh");
     let run = run.env("VAULT_ADDR", "https://bao.example:8200");
     let text = run.env("VAULT_TOKEN", "hvs.x").succeeds().text();
-    let named = "Environment=\"VAULT_ADDR=https://bao.example:8200\"";
+    let named = "Environment=VAULT_ADDR=https://bao.example:8200";
     assert!(text.contains(named) && !text.contains("hvs.x"), "{text}");
     let both = print("systemd");
     let places = [
