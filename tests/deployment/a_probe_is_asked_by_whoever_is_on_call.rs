@@ -148,6 +148,13 @@ on_call = true
         "clws deploy web --on box"
     );
     assert_eq!(finding(&ran, "old-rev")["next"], "clws deploy web --on box");
+    // Another clone has newer ones deployed: a deploy of this one would be refused.
+    let clone = site.lab.copy();
+    site.set("prod/web/CHECK", &token);
+    site.clws("deploy --on prod --yes").succeeds();
+    let status = clone.clws("status prod --probe --json").on(&site.machine);
+    let unasked = finding(&status.exits(1), "probe-unasked");
+    assert_eq!(unasked["next"], "git pull", "{unasked}");
 }
 
 #[test]

@@ -316,6 +316,24 @@ fn a_key_that_does_not_serve_is_not_sealed_by() {
 }
 
 #[test]
+fn who_is_taken_out_keeps_a_wrap_until_the_server_makes_those_of_the_others() {
+    let keeping = Keeping::new();
+    let lab = &keeping.team.lab;
+    keeping.bao("write -f transit/keys/other");
+    lab.clws("recipient add other --transit transit/other --kind service --yes")
+        .succeeds();
+    let grant = "access grant other prod/web --read --yes";
+    keeping.team.clws(grant).succeeds();
+    let removed = lab.clws("recipient remove vault-prod --yes").succeeds();
+    let told = "prod/web does not follow the rules yet";
+    assert!(removed.err.contains(told), "{}", removed.err);
+    let found = lab.clws("check").exits(1).text();
+    assert!(found.contains("extra-reader"), "{found}");
+    keeping.team.clws("rekey prod/web --yes").succeeds();
+    lab.clws("check").succeeds();
+}
+
+#[test]
 fn the_key_is_rotated_and_old_wraps_are_made_anew() {
     for program in VERSIONS {
         is_rotated(&Keeping::of(program, "aes256-gcm96"));
