@@ -171,7 +171,7 @@ fn lines_of_the_log() {
             write(&file, text);
             let log = Log::of(&world).unwrap();
             let entries = said(&log.entries());
-            let verified = log.verify(&world);
+            let verified = log.verify();
             let event = clws::audit::Event {
                 what: "secret get",
                 vault: &[1; 32],
@@ -182,7 +182,7 @@ fn lines_of_the_log() {
             // What held before holds with one more line.
             if verified.is_ok() {
                 assert!(recorded.is_ok(), "{recorded:?}");
-                let now = log.verify(&world);
+                let now = log.verify();
                 assert!(now.is_ok(), "{now:?}");
             }
             let path = state.path().to_str().unwrap();
