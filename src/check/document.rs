@@ -79,7 +79,7 @@ impl Check<'_> {
                 self.add(Finding::new(Kind::Submission, name, why).next(next));
             }
         }
-        if let Err(error) = parsed.check_frame() {
+        if let Err(error) = parsed.check_case() {
             self.add(form(path.as_str(), path, error));
         }
         self.findings
@@ -121,6 +121,22 @@ impl Check<'_> {
                     .next(next)
                     .since(since),
             );
+        }
+    }
+
+    /// A policy that was signed and says nothing: what is meant to be due would never be.
+    pub(super) fn policy(&mut self, name: &str, policy: &Policy, since: Option<Moment>) {
+        for (key, why) in policy.faults() {
+            let why = format!("its policy `{key}` does not read: {why}");
+            let next = format!(
+                "clws secret policy {name} --clear {}",
+                key.replace('_', "-")
+            );
+            let finding = Finding::new(Kind::Policy, name, why).next(next);
+            self.add(match since {
+                Some(since) => finding.since(since),
+                None => finding,
+            });
         }
     }
 
@@ -178,6 +194,7 @@ impl Check<'_> {
         let pin = self.pin(path.as_str(), |pins| {
             pins.document(&document.head.id, path.as_str())
         });
+        self.policy(path.as_str(), &document.head.policy, None);
         let newest = self.vault.demand_newest_head(document, Some(&pin));
         // What is said of the document holds for all in it.
         let is_whole = matches!(
@@ -217,6 +234,7 @@ impl Check<'_> {
         for record in records {
             let name = format!("{path}/{}", record.name);
             if record.state != State::Removed {
+                self.policy(&name, &record.policy, Some(record.changed));
                 self.exposed(&name, &record.policy, record.changed);
                 self.due(
                     &name,

@@ -35,6 +35,7 @@ impl Check<'_> {
             self.readers_of_file(name, &sidecar.readers, &rights);
             self.exposed(name, &sidecar.policy, sidecar.changed);
             self.due(name, &sidecar.policy, sidecar.changed);
+            self.policy(name, &sidecar.policy, Some(sidecar.changed));
         }
         match self.vault.claim_of_sidecar(&sidecar, &rights) {
             Ok((claim, mark)) => {

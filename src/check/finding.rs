@@ -38,6 +38,8 @@ pub enum Kind {
     Older,
     /// Another branch's record of the same number won.
     Sibling,
+    /// A policy that was signed does not read.
+    Policy,
     /// A number went further than is believed without a person.
     Jump,
     /// What this machine has seen is not there.
@@ -100,6 +102,7 @@ impl Kind {
             Self::Wrap => "wrap",
             Self::Older => "older",
             Self::Sibling => "sibling",
+            Self::Policy => "policy",
             Self::Jump => "jump",
             Self::Absent => "absent",
             Self::Content => "content",

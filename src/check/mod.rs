@@ -171,7 +171,7 @@ impl<'a> Check<'a> {
         let of = |finding: &Finding| is_unsound(finding.kind).then(|| finding.path.clone());
         let unsound: BTreeSet<String> = self.findings.iter().filter_map(of).collect();
         self.findings.retain(|finding| {
-            let is_of_policy = matches!(finding.kind, Kind::Exposed | Kind::Due);
+            let is_of_policy = matches!(finding.kind, Kind::Exposed | Kind::Due | Kind::Policy);
             let is_of_number = matches!(finding.kind, Kind::Older | Kind::Sibling | Kind::Jump);
             let is_unsaid = (is_of_policy && unsound.contains(&finding.path))
                 || (is_of_number && forged.contains(&finding.path));

@@ -2,10 +2,10 @@
 
 use super::{Check, Finding, Kind};
 use crate::error::{Code, Error, Explain};
-use crate::recipients::{ACCESS_FILE, Access, Party};
+use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
 use crate::text::list;
 use crate::trust::{
-    Difference, PROPOSAL_FOLDER, Proposed, SETTINGS_FILE, Settings, Standing, Trust, follow,
+    Difference, PROPOSAL_FOLDER, Proposed, Rules, SETTINGS_FILE, Settings, Standing, Trust, follow,
     newest_number, proposal_files, read_version, version_file,
 };
 
@@ -15,8 +15,15 @@ impl Check<'_> {
         self.chain();
         match Trust::files(self.vault.tree()) {
             Ok(files) => {
+                let before = self.findings.len();
                 for (file, bytes) in &files {
                     self.rule_file(file, bytes);
+                }
+                // Where each reads, they are held together.
+                if self.findings.len() == before
+                    && let Err(error) = Rules::new(files).check()
+                {
+                    self.add(Finding::of(Kind::Rules, "recipients", &error));
                 }
             }
             Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
@@ -29,24 +36,30 @@ impl Check<'_> {
             }
             Err(error) => self.add(Finding::of(Kind::Rules, "recipients", &error)),
         }
-        self.deciding_keys()?;
+        self.deciding_keys();
         self.proposal();
         self.public_parties()
     }
 
     /// A key that its party gave up, on a lost laptop say, must not decide any longer.
-    fn deciding_keys(&mut self) -> Result<(), Error> {
+    fn deciding_keys(&mut self) {
         let tree = self.vault.tree();
         let standing = self.vault.trust().standing;
         if !matches!(standing, Standing::Current | Standing::Unpinned) {
-            return Ok(());
+            return;
         }
         // What does not read is said elsewhere.
         let Ok(version) = newest_number(tree).and_then(|number| read_version(tree, number)) else {
-            return Ok(());
+            return;
         };
         for (name, key) in &version.admins {
-            let party = self.vault.party_if_known(name)?;
+            let party = match self.vault.party_if_known(name) {
+                Ok(party) => party,
+                Err(error) => {
+                    self.add(Finding::of(Kind::Rules, party_file(name), &error));
+                    continue;
+                }
+            };
             if party.is_some_and(|party| party.signs_with(key)) {
                 continue;
             }
@@ -57,7 +70,6 @@ impl Check<'_> {
             let next = format!("clws trust sign --admin {name}, or --without-admin {name}");
             self.add(Finding::new(Kind::Rules, version_file(version.number), why).next(next));
         }
-        Ok(())
     }
 
     /// What is proposed, and who is waited for.
@@ -181,8 +193,13 @@ impl Check<'_> {
     fn public_parties(&mut self) -> Result<(), Error> {
         let accepted = &self.vault.trust().accepted;
         for name in accepted.party_names()? {
-            if !self.vault.party(&name)?.public {
-                continue;
+            match self.vault.party(&name) {
+                Ok(party) if party.public => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    self.add(Finding::of(Kind::Rules, party_file(&name), &error));
+                    continue;
+                }
             }
             let reads = |prefix: &&String| {
                 let rights = accepted.rights(prefix);
@@ -194,7 +211,7 @@ impl Check<'_> {
                 some => list(some),
             };
             let why = format!("{name} is public on purpose: everybody can read {what}");
-            let path = crate::recipients::party_file(&name);
+            let path = party_file(&name);
             self.add(Finding::new(Kind::PublicParty, path, why));
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Kind};
 use crate::error::Error;
-use crate::fs::{Entry, EntryKind, is_stale_name};
+use crate::fs::{Entry, EntryKind, is_random_name};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, Scope};
 
@@ -88,13 +88,13 @@ impl Check<'_> {
             if OF_GIT.contains(&entry.name.as_str()) {
                 return Ok(());
             }
-            if is_stale_name(&entry.name) {
+            if is_random_name(&entry.name) {
                 self.stale(file, "rm");
                 return Ok(());
             }
             self.private_key(&format!("secrets/{path}"))?;
         }
-        if entry.kind == EntryKind::Folder && is_stale_name(&entry.name) {
+        if entry.kind == EntryKind::Folder && is_random_name(&entry.name) {
             self.stale(file, "rm -r");
             return Ok(());
         }
@@ -114,7 +114,7 @@ impl Check<'_> {
     }
 
     fn stale(&mut self, path: String, remove: &str) {
-        let why = "a killed run left it; it holds nothing in clear";
+        let why = "by its name a killed run left it, and what clws writes here is sealed";
         let next = format!("{remove} {path}");
         self.add(Finding::new(Kind::Stale, path, why).next(next));
     }

@@ -86,8 +86,8 @@ impl Explain for HookError {
             Self::NotAFile { .. } => Code::Trust,
             Self::Line { error, .. } => error.code(),
             Self::BadSignature { .. } => Code::Auth,
-            Self::Older { .. } => Code::Rollback,
-            Self::Sibling { .. } | Self::Jump { .. } => Code::Trust,
+            Self::Older { .. } | Self::Jump { .. } => Code::Rollback,
+            Self::Sibling { .. } => Code::Trust,
         }
     }
 

@@ -438,3 +438,36 @@ pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> R
     journal.end();
     Ok(signed.seq)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::sshsig::SigningKey;
+    use crate::error::{Code, Explain as _};
+
+    #[test]
+    fn the_hook_of_the_specification_comes_out_to_the_byte() {
+        let counting = |from: u8| std::array::from_fn(|at| from + u8::try_from(at).unwrap());
+        let file = |path: &str, mode: &str| (path.to_owned(), (mode.to_owned(), counting(0xc0)));
+        let signed = SignatureFile {
+            seq: 2,
+            files: [file("web.toml", "0644"), file("web/run.sh", "0755")].into(),
+            signatures: Vec::new(),
+        };
+        let signing = SigningKey::from_seed(&zeroize::Zeroizing::new([1; 32])).unwrap();
+        let component = "web".parse().unwrap();
+        let message = signed.message(&counting(0), &component, signing.public());
+        let page = include_str!("../../docs/format.md");
+        for vector in [hex(&sha256(&message)), hex(&signed.hash())] {
+            assert!(page.contains(&vector), "{vector}");
+        }
+        let pin = |seq| Some(HookPin { seq, files: None });
+        let far = SignatureFile {
+            seq: 2 + FURTHEST,
+            ..SignatureFile::default()
+        };
+        far.follows(&component, pin(2)).unwrap();
+        let jump = far.follows(&component, pin(1)).unwrap_err();
+        assert_eq!(jump.code(), Code::Rollback);
+    }
+}

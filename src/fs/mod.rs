@@ -30,7 +30,7 @@ pub use private::{
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::Gone;
-pub use staged::{Staged, is_stale_name};
+pub use staged::{Staged, is_random_name};
 pub use stamp::Stamp;
 pub(crate) use targets::{hash_file, hash_stream};
 pub use tree::{Entry, EntryKind, Tree, names};

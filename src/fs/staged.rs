@@ -13,7 +13,7 @@ use super::new_folder::NewFolder;
 use super::private::Sync;
 use super::targets::hash_file;
 use super::{FsError, OpenFolder, Tree};
-use crate::crypto::{hex, sha256};
+use crate::crypto::{from_hex, hex, sha256};
 use crate::world::World;
 
 /// Temporary files and folders are known by this beginning and end; a vault has no such names.
@@ -257,6 +257,17 @@ pub(super) fn staged_name(middle: &str) -> String {
 
 /// Whether a name is that of a temporary file or folder.
 #[must_use]
-pub fn is_stale_name(name: &str) -> bool {
-    name.starts_with(STAGED_PREFIX) && name.ends_with(STAGED_SUFFIX)
+pub(super) fn is_stale_name(name: &str) -> bool {
+    middle(name).is_some()
+}
+
+/// Whether a name is one that a change of a vault gives to what is temporary there.
+#[must_use]
+pub fn is_random_name(name: &str) -> bool {
+    middle(name).is_some_and(|digits| from_hex::<8>(digits).is_ok())
+}
+
+fn middle(name: &str) -> Option<&str> {
+    name.strip_prefix(STAGED_PREFIX)?
+        .strip_suffix(STAGED_SUFFIX)
 }

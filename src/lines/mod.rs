@@ -80,7 +80,7 @@ pub enum Fault {
     NotALine,
     #[error("a comment below the first header")]
     Comment,
-    #[error("`[{0}]` is no header of such a file")]
+    #[error("`{0}` is no header of such a file")]
     Header(String),
     #[error("`{kind}` is no kind of table in such a file")]
     Kind {
@@ -141,7 +141,9 @@ impl Explain for LineError {
             } => {
                 vec![format!("is `{near}` meant?")]
             }
-            Fault::Value(_) => vec!["run `clws fmt`, or put it back with `git checkout`".into()],
+            Fault::Value(_) => {
+                vec!["put it back with `git checkout`; each value has one spelling".into()]
+            }
             _ => Vec::new(),
         }
     }

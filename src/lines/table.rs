@@ -263,6 +263,16 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The error for a table that lacks what no single key must be there for.
+    #[must_use]
+    pub fn lacks(&self, why: String) -> LineError {
+        let fault = Fault::Meaning {
+            key: title(&self.header),
+            why,
+        };
+        self.schema.error(self.source, self.header.start, fault)
+    }
+
     fn meaning(&self, field: &Field<'a>, why: String) -> LineError {
         let fault = Fault::Meaning {
             key: field.key.to_owned(),

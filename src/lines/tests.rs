@@ -131,10 +131,26 @@ fn faults_are_named() {
         fault(&TEXT.replace("\"x\"", "\"\u{202e}\"")),
         Fault::Character(0x202e)
     );
-    assert_eq!(
-        fault(&TEXT.replace("[secret.C]", "<<<<<<< HEAD\n[secret.C]")),
-        Fault::MergeMarker
-    );
+    for marker in ["<<<<<<< HEAD", "||||||| base", "=======", ">>>>>>> main"] {
+        for text in [
+            TEXT.replace("[secret.C]", &format!("{marker}\n[secret.C]")),
+            format!("{marker}\n{TEXT}"),
+        ] {
+            // Whoever reads one table of many sees it too.
+            let scanned = scan(text.as_bytes(), &SCHEMA).unwrap_err();
+            assert_eq!(scanned.fault, Fault::MergeMarker, "{marker}");
+        }
+    }
+    // What stands in no table would be kept by each change of another one.
+    for text in [
+        format!("junk\n{TEXT}"),
+        format!("{TEXT}junk\n"),
+        format!("{TEXT}a = 1\n"),
+    ] {
+        assert!(scan(text.as_bytes(), &SCHEMA).is_err(), "{text}");
+    }
+    let wrong = fault(&TEXT.replace("[secret.C]", "[secret]"));
+    assert_eq!(wrong.to_string(), "`[secret]` is no header of such a file");
     assert_eq!(
         fault(&TEXT.replace("[secret.C]", "[secret.A]")),
         Fault::DuplicateTable("secret.A".into())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::party;
-use super::rules::{Rules, RulesError};
+use super::{Rules, RulesError};
 use crate::crypto::sshsig::PublicKey;
 use crate::name::PartyName;
 use crate::recipients::{ACCESS_FILE, Access, Right, Rights, party_file};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::rules::Rules;
+use super::Rules;
 use super::sign::hashes;
 use crate::crypto::from_hex;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rules::Rules;
+use super::Rules;
 use super::sign::{Next, hashes};
 use crate::crypto::sha256;
 use crate::error::{Code, Error, Problem};

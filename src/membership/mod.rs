@@ -8,13 +8,12 @@ mod describe;
 mod found;
 mod join;
 mod party;
-mod rules;
 mod sign;
 
+pub use crate::trust::{Rules, RulesError};
 pub use describe::{describe, describe_council};
 pub use found::{Founding, demand_no_vault, found};
 pub use join::{Joined, join};
-pub use rules::{Rules, RulesError};
 pub use sign::{
     Concern, Council, Next, Signed, begun, concerned, last_version, next_version, sign_rules,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rules::Rules;
+use super::Rules;
 use crate::crypto::sha256;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::error::{Code, Error, Problem};

@@ -122,6 +122,9 @@ impl Access {
                 "group" => {
                     let name = table.name().parse::<PartyName>();
                     let name = name.map_err(|error| table.wrong("members", error.to_string()))?;
+                    if table.fields().all(|(key, _)| key != "members") {
+                        return Err(table.wrong("members", String::new()));
+                    }
                     access.groups.insert(name, names("members")?);
                 }
                 "rule" => {

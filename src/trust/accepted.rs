@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::pin::{copied_party, damaged};
+use super::rules::{in_file, party_in};
 use super::settings::{Rollback, SETTINGS_FILE, Settings};
-use super::{TrustError, Version};
+use super::{Rules, RulesError, TrustError, Version};
 use crate::crypto::sha256;
 use crate::fs::{self, EntryKind, Files, Tree};
 use crate::name::{PartyName, Scope};
@@ -58,10 +59,15 @@ impl Accepted {
             let path = copy.join(file);
             fs::read_private(&path, MAX_RULES)?.ok_or_else(|| damaged(&path, "it is missing"))
         };
+        let (settings, access) = (read(SETTINGS_FILE)?, read(ACCESS_FILE)?);
         Ok(Self {
             number,
-            settings: Settings::parse(&read(SETTINGS_FILE)?)?,
-            access: Access::parse(&read(ACCESS_FILE)?)?,
+            settings: Settings::parse(&settings)
+                .map_err(in_file(SETTINGS_FILE))
+                .map_err(of_version(number))?,
+            access: Access::parse(&access)
+                .map_err(in_file(ACCESS_FILE))
+                .map_err(of_version(number))?,
             source: Source::Copy(copy),
         })
     }
@@ -74,14 +80,14 @@ impl Accepted {
     /// The rules that these files hold, as if they were accepted: what a change of rules seals by.
     ///
     /// # Errors
-    /// [`TrustError::Line`].
+    /// [`TrustError::Rules`].
     pub fn of_files(files: BTreeMap<String, Vec<u8>>, number: u64) -> Result<Self, TrustError> {
-        let read = |file: &str| files.get(file).map(Vec::as_slice).unwrap_or_default();
+        let rules = Rules::new(files);
         Ok(Self {
             number,
-            settings: Settings::parse(read(SETTINGS_FILE))?,
-            access: Access::parse(read(ACCESS_FILE))?,
-            source: Source::Read(files),
+            settings: rules.settings().map_err(of_version(number))?,
+            access: rules.access().map_err(of_version(number))?,
+            source: Source::Read(rules.into_files()),
         })
     }
 
@@ -144,25 +150,22 @@ impl Accepted {
     /// A party.
     ///
     /// # Errors
-    /// [`TrustError::NoParty`], [`TrustError::Line`], [`TrustError::Fs`].
+    /// [`TrustError::NoParty`], [`TrustError::Rules`], [`TrustError::Fs`].
     pub fn party(&self, name: &PartyName) -> Result<Party, TrustError> {
         let missing = || TrustError::NoParty {
             name: name.to_string(),
             nearest: None,
         };
-        let party = match &self.source {
+        let file = party_file(name);
+        let copied;
+        let bytes = match &self.source {
             Source::Copy(copy) => {
-                let bytes = fs::read_private(&copied_party(copy, name), MAX_RULES)?;
-                Party::parse(&bytes.ok_or_else(missing)?)?
+                copied = fs::read_private(&copied_party(copy, name), MAX_RULES)?;
+                copied.as_ref()
             }
-            Source::Read(files) => Party::parse(files.get(&party_file(name)).ok_or_else(missing)?)?,
+            Source::Read(files) => files.get(&file),
         };
-        // A file under another name would lend its keys to that name.
-        if party.name == *name {
-            Ok(party)
-        } else {
-            Err(missing())
-        }
+        party_in(&file, bytes.ok_or_else(missing)?).map_err(of_version(self.number))
     }
 
     /// The names of all parties, sorted.
@@ -184,6 +187,27 @@ impl Accepted {
         names.sort();
         Ok(names)
     }
+}
+
+/// That the rules which a version signed are not such.
+fn of_version(number: u64) -> impl FnOnce(RulesError) -> TrustError {
+    move |error| TrustError::Rules {
+        number,
+        error: Box::new(error),
+    }
+}
+
+/// The files of rules in a working tree, if they are what `version` signed and hold together: what may be accepted.
+///
+/// # Errors
+/// [`TrustError::Rules`], [`TrustError::Unsigned`], [`TrustError::Fs`].
+pub(super) fn sound_files(
+    tree: &dyn Files,
+    version: &Version,
+) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+    let rules = Rules::new(signed_files(tree, version)?);
+    rules.check().map_err(of_version(version.number))?;
+    Ok(rules.into_files())
 }
 
 /// The party whose file this is, by its name.

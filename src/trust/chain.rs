@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::accepted::{differences, rule_files, signed_files};
+use super::accepted::{differences, rule_files, signed_files, sound_files};
 use super::join::{chain_to, follow};
 use super::{
     Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
@@ -123,8 +123,18 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     let newest = newest_number(tree)?;
     let vault = Version::body_hash(&read_bytes(tree, 1)?);
     let pins = Pins::of(world, &vault)?;
-    let Some((pinned, accepted)) = pins.recall()? else {
+    let pinned = pins.chain()?;
+    if pinned.is_empty() {
         return first_use(tree, vault, newest, pins, expect);
+    }
+    let accepted = match pins.accepted(pinned.len()) {
+        // What follows is verified by the chain alone, and brings a copy of its own.
+        Err(TrustError::Rules { .. } | TrustError::Damaged { .. })
+            if newest > u64::try_from(pinned.len()).unwrap_or(u64::MAX) =>
+        {
+            None
+        }
+        accepted => Some(accepted?),
     };
     let last = pinned.last().map(|step| step.hash).unwrap_or_default();
     let accepted_number = u64::try_from(pinned.len()).unwrap_or(u64::MAX);
@@ -169,7 +179,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
     Ok(Trust {
         vault,
         standing,
-        accepted,
+        accepted: accepted.map_or_else(|| pins.accepted(pinned.len()), Ok)?,
         pins,
         seen: accepted_number,
     })
@@ -178,7 +188,7 @@ pub fn open(tree: &Tree, world: &World, expect: Option<&Expectation>) -> Result<
 /// Accepts the newest version after all before it were verified.
 fn step_on(tree: &Tree, pins: &Pins, chain: &[Step], newest: u64) -> Result<Accepted, TrustError> {
     let version = read_version(tree, newest)?;
-    let files = signed_files(tree, &version)?;
+    let files = sound_files(tree, &version)?;
     // A writer who holds the lock may be moving the pin too. It is moved by the next run then;
     // the rules count already.
     match Lock::try_take(&pins.lock_file(), "accepting newer rules")? {
@@ -228,7 +238,7 @@ pub(super) fn first_use(
             expected: hex(&expect.hash),
         });
     }
-    let files = signed_files(tree, &before)?;
+    let files = sound_files(tree, &before)?;
     let _lock = Lock::take(&pins.lock_file(), "a first use")?;
     let accepted = take(tree, &pins, &chain, &files)?;
     Ok(Trust {

@@ -1,7 +1,9 @@
 //! Why a vault's rules are not trusted here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::pin::ACCEPTED_FOLDER;
+use super::{RulesError, version_file};
 use crate::error::{Code, Explain, MERGE};
 use crate::fs::FsError;
 use crate::lines::LineError;
@@ -49,6 +51,8 @@ pub enum TrustError {
         number: u64,
         all: usize,
     },
+    #[error("the rules of trust version {number} do not hold: {error}")]
+    Rules { number: u64, error: Box<RulesError> },
     #[error("what this machine remembers of the vault is damaged: {}: {why}", .path.display())]
     Damaged { path: PathBuf, why: String },
     #[error("`{0}` is no FINGERPRINT@N")]
@@ -80,6 +84,9 @@ impl Explain for TrustError {
             Self::Fs(error) => error.code(),
             Self::Line(error) => error.code(),
             Self::World(error) => error.code(),
+            // Nobody signs such rules with this program: whoever made them, they are malformed.
+            Self::Rules { error, .. } if error.code() == Code::Conflict => Code::Conflict,
+            Self::Rules { .. } => Code::DataErr,
             Self::NoVault(_) | Self::NoParty { .. } => Code::NotFound,
             Self::BadExpectation(_) | Self::OtherVault(_) => Code::Usage,
             Self::Older { .. } => Code::Rollback,
@@ -105,6 +112,10 @@ impl Explain for TrustError {
             Self::Fs(error) => error.hints(),
             Self::Line(error) => error.hints(),
             Self::World(error) => error.hints(),
+            Self::Rules { number, .. } => vec![
+                format!("`git log -- {}` shows who brought it", version_file(*number)),
+                "an administrator takes it back with git and signs another one, or signs one that follows".into(),
+            ],
             Self::NoVault(_) => {
                 vec!["`clws init` makes a vault here; `--vault DIR` names another".into()]
             }
@@ -145,7 +156,7 @@ impl Explain for TrustError {
             }
             Self::Damaged { path, .. } => vec![format!(
                 "remove {} and accept the vault again with `--expect FINGERPRINT@N` from an administrator",
-                path.display()
+                forgets(path).display()
             )],
             Self::BadExpectation(_) => vec!["`clws trust show` prints it".into()],
             Self::Proposal { .. } => vec![
@@ -178,4 +189,18 @@ impl Explain for TrustError {
             Self::Moved => vec!["run the command again; it goes by the new rules then".into()],
         }
     }
+}
+
+/// What has to go so that the vault can be accepted again: for a copy of rules the chain that says which copy counts.
+fn forgets(damaged: &Path) -> PathBuf {
+    let mut all = damaged.ancestors();
+    let copies = all.find(|folder| {
+        folder
+            .file_name()
+            .is_some_and(|name| name == ACCEPTED_FOLDER)
+    });
+    copies.map_or_else(
+        || damaged.to_owned(),
+        |copies| copies.with_file_name("trust"),
+    )
 }

@@ -17,6 +17,7 @@ mod pin;
 mod pin_draft;
 mod proposal;
 mod register;
+mod rules;
 mod seen;
 mod settings;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use order::{Order, RecordMark, compare};
 pub use pin::{HookPin, Pins};
 pub use pin_draft::PinDraft;
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
+pub use rules::{Rules, RulesError};
 pub use seen::{DocumentPin, FILE_RECORD, PinKey, SeenKind, StagedPins};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, IS_NEW, Lacking, TRUST_SCHEMA, Version, version_file};

@@ -31,6 +31,9 @@ pub struct HookPin {
     pub files: Option<[u8; 32]>,
 }
 
+/// Where the copies of rules lie, each under the number of its version.
+pub(super) const ACCEPTED_FOLDER: &str = "accepted";
+
 impl Pins {
     /// The pins of the vault with this id.
     ///
@@ -130,7 +133,7 @@ impl Pins {
     /// Where the copy of the rules of version n lies.
     #[must_use]
     pub fn accepted_dir(&self, number: usize) -> PathBuf {
-        self.dir.join("accepted").join(number.to_string())
+        self.dir.join(ACCEPTED_FOLDER).join(number.to_string())
     }
 
     /// What was seen of a component's hook.

@@ -154,7 +154,7 @@ impl Settings {
                     }
                     None if ssh_key.is_none() && certificate.is_none() => {
                         let why = "rollback, ssh_key or ssh_certificate is wanted".to_owned();
-                        return Err(table.wrong("rollback", why));
+                        return Err(table.lacks(why));
                     }
                     None => None,
                 };

@@ -103,7 +103,7 @@ pub enum VaultError {
     ExtraReader { document: String, reader: String },
     #[error("nothing can be sealed to `{recipient}`")]
     CannotWrap { recipient: String },
-    #[error("`{name}` would be {size} bytes, and a value has at most {MAX_VALUE}")]
+    #[error("`{name}` has {size} bytes, and a value has at most {MAX_VALUE}")]
     TooLarge { name: String, size: usize },
     #[error(
         "`{name}` has {size} bytes, and only a file of up to 64 KiB is rotated or changed in part"
@@ -252,6 +252,9 @@ impl Explain for VaultError {
             Self::NoIdentity { .. } | Self::NobodyHere { .. } => vec![
                 "`clws identity new NAME` makes an identity; an administrator then runs `clws recipient add NAME`".into(),
             ],
+            Self::WrongPath { file, signed } if file.ends_with(".age.toml") => vec![format!(
+                "somebody moved it by hand; put it back to `secrets/{signed}.age.toml`, and its age file beside it"
+            )],
             Self::WrongPath { signed, .. } => {
                 vec![format!("somebody moved the file by hand; put it back to `secrets/{signed}.toml`")]
             }

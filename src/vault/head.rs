@@ -159,3 +159,60 @@ fn message(
         .bytes(signer.blob())
         .encode()
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::sshsig::SigningKey;
+    use crate::crypto::{DataKey, Label, encode_base64, seal, sha256};
+    use crate::vault::policy::PolicyKey;
+
+    /// The vectors of the specification, which names the key that was replaced by the text of its id.
+    #[test]
+    fn the_documents_of_the_specification_come_out_to_the_byte() {
+        let page = include_str!("../../docs/format.md");
+        let bytes = |from: u8| move |at| from + u8::try_from(at).unwrap();
+        let place = Place {
+            vault: std::array::from_fn(bytes(0)),
+            id: std::array::from_fn(bytes(0x40)),
+            path: "prod/web".parse().unwrap(),
+        };
+        let (old, new) = (
+            DataKey::new(std::array::from_fn(bytes(0x80))),
+            DataKey::new(std::array::from_fn(bytes(0xe0))),
+        );
+        let id_of = |key: &DataKey| key.commitment(&place.vault, &place.id).unwrap();
+        let (old_id, new_id) = (id_of(&old), id_of(&new));
+        let salt = std::array::from_fn(bytes(0xc0));
+        let associated = retired::associated(&place, &old_id, &new_id);
+        let key = old.with(|old| seal(&new, Label::Retired, &salt, &associated, old));
+        let key = encode_base64(&key.unwrap());
+        let text = format!(
+            "[retired.6b4ee6a354ae631d]\nkey = \"{key}\"\nkey_id = \"{}\"\n\
+             until = \"2027-05-23T10:00:00Z\"\nleft = [\"ben\"]\n\n[end]\n",
+            hex(&old_id)
+        );
+        let parsed =
+            lines::scan(text.as_bytes(), &crate::vault::document::DOCUMENT_SCHEMA).unwrap();
+        let header = parsed.of_kind("retired").next().unwrap();
+        let retired = Retired::parse(&parsed.table(header).unwrap()).unwrap();
+        retired.open(&place, (&new_id, &new)).unwrap();
+        let mut policy = Policy::default();
+        policy.set(PolicyKey::RotateEvery, Some("90d".into()));
+        let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
+        let hash = |seq, key_id, retired: &[Retired]| {
+            let signed = message(&place, seq, key_id, retired, &policy, signing.public());
+            hex(&sha256(&signed))
+        };
+        for vector in [
+            hash(3, &old_id, &[]),
+            hash(4, &new_id, &[retired]),
+            hex(&new_id),
+            key,
+        ] {
+            assert!(page.contains(&vector), "{vector}");
+        }
+    }
+}

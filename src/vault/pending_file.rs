@@ -14,6 +14,7 @@ use crate::name::FilePath;
 use crate::secret::Plain;
 
 use super::VaultError;
+use super::kind::MAX_VALUE;
 use super::open::Vault;
 use super::opener::Opener;
 use super::policy::Policy;
@@ -96,9 +97,14 @@ impl PendingFile {
     /// Opens it; whoever asks has verified and logged it.
     ///
     /// # Errors
-    /// [`VaultError::NoKey`], [`VaultError::BadFile`].
+    /// [`VaultError::NoKey`], [`VaultError::BadFile`], [`VaultError::TooLargeToRotate`].
     pub fn open(&self, openers: &[&dyn Opener]) -> Result<Plain, Error> {
         let path = &self.record.path;
+        let size = self.record.content.map(|content| content.size);
+        if let Some(size) = size.filter(|size| *size > MAX_VALUE as u64) {
+            let name = path.to_string();
+            return Err(VaultError::TooLargeToRotate { name, size }.into());
+        }
         let mut plain = Zeroizing::new(Vec::new());
         let passed = with_each(openers, path.as_str(), |identities| {
             let each = identities.iter().map(|identity| &**identity);
@@ -106,7 +112,6 @@ impl PendingFile {
             stream::open_file(&mut Cursor::new(&self.age), each, &mut *plain)
         })?
         .map_err(|error: StreamError| explain(openers, path, &self.record, error))?;
-        let size = self.record.content.map(|content| content.size);
         match size == Some(passed.size) {
             true => Ok(Plain::new(std::mem::take(&mut *plain))),
             false => Err(VaultError::BadFile {

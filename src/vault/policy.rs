@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::crypto::List;
 use crate::lines::{LineError, Table, Value};
+use crate::name::Component;
 use crate::time::Moment;
 
 /// So many days before its end a value is named: time enough for an order, or a certificate.
@@ -84,6 +85,34 @@ impl PolicyKey {
             Self::Rotator => "rotator",
         }
     }
+
+    /// Why a text is none for this key, if it is not: what each is written as.
+    ///
+    /// # Errors
+    /// What is wanted.
+    pub fn check(self, text: &str) -> Result<(), &'static str> {
+        match self {
+            Self::Expires => match format!("{text}T00:00:00Z").parse::<Moment>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err("a day like `2026-11-24` is wanted"),
+            },
+            Self::RotateEvery => {
+                let wrong = "a number of days like `90d` is wanted, from 1d to 36500d";
+                let number = text.strip_suffix('d').ok_or(wrong)?;
+                let days: u32 = number.parse().map_err(|_| wrong)?;
+                match (1..=36_500).contains(&days) && days.to_string() == number {
+                    true => Ok(()),
+                    false => Err(wrong),
+                }
+            }
+            Self::Rotator => match text.parse::<Component>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err("the name of a rotator or of a component is wanted"),
+            },
+            Self::NoPrint if text != "true" => Err("`true`, or nothing, is wanted"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The policy of a value, a sealed file, or a document as the default of its values.
@@ -105,6 +134,15 @@ impl Policy {
     #[must_use]
     pub fn value(&self, key: PolicyKey) -> Option<&str> {
         self.0.get(&key).map(String::as_str)
+    }
+
+    /// The entries that do not read, and what each should be.
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let wrong = |(key, text): (&PolicyKey, &String)| {
+            let why = key.check(text).err()?;
+            Some((key.as_str(), why))
+        };
+        self.0.iter().filter_map(wrong)
     }
 
     /// Sets an entry, or takes it out.
@@ -177,5 +215,28 @@ impl Policy {
             .fold(List::with_room("policy", 64), |list, (key, value)| {
                 list.text(key).text(value)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_say_nothing_are_told_from_those_that_do() {
+        let faults = |key, text: &str| {
+            let mut policy = Policy::default();
+            policy.set(key, Some(text.to_owned()));
+            policy.faults().count()
+        };
+        for (key, good, bad) in [
+            (PolicyKey::Expires, "2026-11-24", "soon"),
+            (PolicyKey::RotateEvery, "90d", "3w"),
+            (PolicyKey::Rotator, "by-hand", "By Hand"),
+            (PolicyKey::NoPrint, "true", "false"),
+        ] {
+            assert_eq!((faults(key, good), faults(key, bad)), (0, 1), "{bad}");
+        }
+        assert_eq!(faults(PolicyKey::Note, "soon"), 0);
     }
 }

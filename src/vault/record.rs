@@ -10,7 +10,7 @@ use crate::secret::Plain;
 use crate::time::Moment;
 use crate::trust::RecordMark;
 
-use super::kind::ValueType;
+use super::kind::{MAX_VALUE, ValueType};
 use super::place::Place;
 use super::policy::{Policy, PolicyKey};
 use super::{VaultError, open::Signs};
@@ -289,7 +289,7 @@ impl Record {
     /// Opens the value.
     ///
     /// # Errors
-    /// [`VaultError::Broken`] if anything about it does not verify.
+    /// [`VaultError::Broken`] if anything about it does not verify; [`VaultError::TooLarge`].
     pub fn open(
         &self,
         place: &Place,
@@ -309,9 +309,16 @@ impl Record {
             .and_then(|(_, sealed)| decode_base64(sealed).ok())
             .ok_or_else(broken)?;
         let associated = place.associated(self.name.as_str(), *kind, self.rev, key_id);
-        open(data_key, Label::Value, &associated, sealed)
+        let plain = open(data_key, Label::Value, &associated, sealed)
             .and_then(unpad)
-            .map_err(|_| broken())
+            .map_err(|_| broken())?;
+        match plain.with(Vec::len) {
+            size if size > MAX_VALUE => Err(VaultError::TooLarge {
+                name: format!("{}/{}", place.path, self.name),
+                size,
+            }),
+            _ => Ok(plain),
+        }
     }
 
     /// Whether a policy forbids printing the value.
@@ -424,6 +431,32 @@ mod tests {
                 .unwrap()
                 .same_as(&plain)
         );
+        let page = include_str!("../../docs/format.md");
+        let hash = hex(&record.signed.hash_over(&message));
+        assert!(page.contains(&hash), "{hash}");
+        let tombstone = Record {
+            state: State::Removed,
+            rev: 8,
+            seq: 13,
+            policy: Policy::default(),
+            ..record.clone()
+        };
+        let removed = tombstone.message(&place, &key_id, signing.public());
+        let hash = hex(&sha256(&removed));
+        assert!(page.contains(&hash), "{hash}");
+        // Somebody may seal more than a value has; it is given to nobody.
+        for (size, is_value) in [(MAX_VALUE, true), (MAX_VALUE + 1, false)] {
+            let large = Plain::new(vec![b'x'; size]);
+            let text = seal_value(&place, "DB_PASSWORD", kind, 7, keys, &salt, &large).unwrap();
+            let record = Record {
+                state: State::Live { kind, text },
+                ..record.clone()
+            };
+            let opened = record.open(&place, &key_id, &data_key);
+            assert_eq!(opened.is_ok(), is_value, "{size}");
+            let refused = opened.err();
+            assert!(refused.is_none_or(|error| matches!(error, VaultError::TooLarge { .. })));
+        }
         // The same as the other value of a rotation: another message, so another signature.
         let pending = record.message_as(Part::Pending, &place, &key_id, signing.public());
         assert_eq!(

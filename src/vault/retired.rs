@@ -169,7 +169,7 @@ pub(super) fn message(retired: &[Retired]) -> List {
         })
 }
 
-fn associated(place: &Place, old: &[u8; 32], new: &[u8; 32]) -> Vec<u8> {
+pub(super) fn associated(place: &Place, old: &[u8; 32], new: &[u8; 32]) -> Vec<u8> {
     List::new("clws.v1.retired")
         .bytes(&place.vault)
         .bytes(&place.id)

@@ -376,6 +376,22 @@ mod tests {
             hex(&sha256(&beside)),
             "0424954983ee64bd4e81d85407a95bfa254c350e00dd9a86f43b998a9b4a2bb3"
         );
+        let removed = Unsigned {
+            content: None,
+            readers: Vec::new(),
+            rev: 8,
+            seq: 13,
+            ..unsigned
+        };
+        let removed = hex(&sha256(&removed.message(
+            Part::File,
+            &vault,
+            signing.public(),
+        )));
+        assert!(
+            include_str!("../../docs/format.md").contains(&removed),
+            "{removed}"
+        );
         let signature = signing.sign(Namespace::File, &given_out);
         let verify = |message| {
             signing

@@ -273,3 +273,31 @@ pub(super) fn notice(path: &str, submission: &Submission, rev: u64) -> Option<No
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::hex;
+    use crate::crypto::sshsig::SigningKey;
+
+    #[test]
+    fn the_submission_of_the_specification_comes_out_to_the_byte() {
+        let bytes = |from: u8| move |at| from + u8::try_from(at).unwrap();
+        let place = Place {
+            vault: std::array::from_fn(bytes(0)),
+            id: std::array::from_fn(bytes(0x40)),
+            path: "prod/web".parse().unwrap(),
+        };
+        let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
+        let name = "DB_PASSWORD".parse().unwrap();
+        let about = about(&place, &name, ValueType::String, 7);
+        let changed = "2026-11-24T10:00:00Z".parse().unwrap();
+        let hash = hex(&sha256(&message(about, changed, b"age", signing.public())));
+        assert!(
+            include_str!("../../docs/format.md").contains(&hash),
+            "{hash}"
+        );
+    }
+}

@@ -9,7 +9,6 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{Component, SecretPath};
-use crate::time::Moment;
 use crate::vault::{Document, Found, Policy, PolicyKey, Sidecar, Vault};
 
 /// Show or change what is known about a secret
@@ -76,14 +75,8 @@ impl FromStr for Days {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "a number of days like `90d` is wanted, from 1d to 36500d";
-        let number = text.strip_suffix('d').ok_or(wrong)?;
-        let days: u32 = number.parse().map_err(|_| wrong)?;
-        if (1..=36_500).contains(&days) && days.to_string() == number {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(wrong)
-        }
+        PolicyKey::RotateEvery.check(text)?;
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -95,11 +88,8 @@ impl FromStr for Date {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let midnight = format!("{text}T00:00:00Z").parse::<Moment>();
-        match midnight {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(_) => Err("a day like `2026-11-24` is wanted"),
-        }
+        PolicyKey::Expires.check(text)?;
+        Ok(Self(text.to_owned()))
     }
 }
 

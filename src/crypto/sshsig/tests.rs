@@ -283,3 +283,37 @@ fn a_signature_in_a_file_names_its_party_and_its_key() {
         assert!(Signature::new(vec![0; length]).is_ok());
     }
 }
+
+#[test]
+fn signatures_hold_by_the_equation_of_the_specification() {
+    let page = include_str!("../../../docs/format.md");
+    let key = signing_key(1);
+    for (signature, holds) in [
+        // As anybody makes it, and with an R of small order: the equation alone decides.
+        (
+            "+fckF1wUdoYWhEVz2NNdHo5neK8YBuibu6zP78WW7N4yFAbSm8SHL2/6r4tZ3oLWI2UE5QAg1edGmN76IfkNAA==",
+            true,
+        ),
+        (
+            "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACKO9YchVB8ESpUI7Q9yM17DXUd/4BO71V41AJrqaIyCw==",
+            true,
+        ),
+        // R with the point of order 2 added, which eight times is nothing; S with the order added.
+        (
+            "9Afb6KPriXnpe7qMJyyi4XGYh1Dn+RdkRFMwEDppEyHmOk3T3H0zGwF1RTuY0PSv/i4bwJpGu3RjM89ESk8ZAQ==",
+            false,
+        ),
+        (
+            "+fckF1wUdoYWhEVz2NNdHo5neK8YBuibu6zP78WW7N4f6Psutieah0WXpy442GHrI2UE5QAg1edGmN76IfkNEA==",
+            false,
+        ),
+    ] {
+        assert!(page.contains(signature), "{signature}");
+        let text = format!("ada/{}:{signature}", key.public().fingerprint());
+        let signed: SignedBy = text.parse().unwrap();
+        let verified = key
+            .public()
+            .verify(Namespace::Value, b"hunter2", &signed.signature);
+        assert_eq!(verified.is_ok(), holds, "{signature}");
+    }
+}

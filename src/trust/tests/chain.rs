@@ -2,6 +2,7 @@
 
 use super::super::{Expectation, Standing, newest_number, read_version};
 use super::*;
+use crate::error::{Code, Explain as _};
 
 const ADA: Who<'_> = ("ada", 1);
 const BEN: Who<'_> = ("ben", 2);
@@ -284,4 +285,136 @@ fn what_differs_from_what_was_signed_is_named() {
     assert_eq!(files.len(), 3);
     let there = Trust::files(&vault.tree()).unwrap();
     assert!(there.contains_key("recipients/eve.toml") && there.len() == 3);
+}
+
+/// Version `before` + 1 over these files, which are laid in the tree.
+fn over(vault: &Vault, before: &Version, files: &[(&str, &str)]) -> Version {
+    let mut draft = next(before, 1, &[ADA]);
+    for (file, text) in files {
+        vault.write(file, text);
+        draft
+            .files
+            .insert((*file).to_owned(), sha256(text.as_bytes()));
+    }
+    vault.put(&draft, &[ADA])
+}
+
+const GOOD: [(&str, &str); 3] = [
+    ("clws.toml", SETTINGS),
+    ("recipients/access.toml", ACCESS),
+    ("recipients/ada.toml", super::ADA),
+];
+
+#[test]
+fn rules_that_do_not_hold_together_are_never_accepted() {
+    let access = "recipients/access.toml";
+    for (file, text, said) in [
+        (
+            "clws.toml",
+            SETTINGS.replace("name", "nam"),
+            "clws.toml line 3",
+        ),
+        (
+            access,
+            ACCESS.replace("readers", "reader"),
+            "access.toml line 2",
+        ),
+        (
+            access,
+            format!("[group.g]\n\n{ACCESS}"),
+            "`members` is missing",
+        ),
+        (
+            access,
+            format!("[group.ada]\nmembers = []\n\n{ACCESS}"),
+            "a party and of a group",
+        ),
+        (
+            access,
+            format!("[group.g]\nmembers = [\"h\"]\n\n[group.h]\nmembers = [\"ada\"]\n\n{ACCESS}"),
+            "has the group `h` as a member",
+        ),
+        (
+            access,
+            ACCESS.replace("\"ada\"", "\"eve\""),
+            "mention `eve`",
+        ),
+        (
+            access,
+            ACCESS.replace("[rule.dev]", "[rule.\"dev/\"]"),
+            "covers nothing",
+        ),
+        (
+            "recipients/ada.toml",
+            super::ADA.replace("person", "robot"),
+            "recipients/ada.toml, party line 2",
+        ),
+        (
+            "recipients/ada.toml",
+            super::ADA.replace("\"ada\"", "\"eve\""),
+            "describes a party named `eve`",
+        ),
+    ] {
+        let (vault, one) = Vault::new();
+        let trust = vault.open_expecting(&one).unwrap();
+        let two = over(&vault, &one, &[(file, &text)]);
+        let error = vault.open().unwrap_err();
+        assert!(
+            matches!(error, TrustError::Rules { number: 2, .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.code(), Code::DataErr);
+        assert_eq!(trust.pins.chain().unwrap().len(), 1);
+        // What is signed after it counts, and its own rules alone.
+        over(&vault, &two, &GOOD);
+        assert_eq!(standing(vault.open()), (Standing::Current, 3));
+        vault.remove("recipients/trust/3.toml");
+        vault.write(file, &text);
+        vault.forget();
+        let error = vault.open_expecting(&two).unwrap_err();
+        assert!(
+            matches!(error, TrustError::Rules { number: 2, .. }),
+            "{error:?}"
+        );
+        assert!(trust.pins.chain().unwrap().is_empty());
+    }
+    // One that leaves a file out that each vault has.
+    let (vault, one) = Vault::new();
+    vault.open_expecting(&one).unwrap();
+    let mut two = next(&one, 1, &[ADA]);
+    two.files.remove(access);
+    vault.put(&two, &[ADA]);
+    let error = vault.open().unwrap_err();
+    assert!(error.to_string().contains(access), "{error}");
+    assert_eq!(error.code(), Code::DataErr);
+}
+
+#[test]
+fn a_copy_that_does_not_read_is_left_by_the_next_version() {
+    for damage in [Some("[rule.dev]\nreader = [\"ada\"]\n\n[end]\n"), None] {
+        let (vault, one) = Vault::new();
+        let trust = vault.open_expecting(&one).unwrap();
+        let copy = trust.pins.accepted_dir(1).join("recipients/access.toml");
+        match damage {
+            Some(text) => fs::write(&copy, text).unwrap(),
+            None => fs::remove_file(&copy).unwrap(),
+        }
+        let error = vault.open().unwrap_err();
+        match damage {
+            Some(_) => assert!(
+                matches!(error, TrustError::Rules { number: 1, .. }),
+                "{error:?}"
+            ),
+            None => assert!(error.hints()[0].contains("/trust and accept"), "{error:?}"),
+        }
+        let two = vault.put(&next(&one, 1, &[ADA]), &[BEN]);
+        assert!(
+            vault.open().is_err(),
+            "nobody who decides signed {}",
+            two.number
+        );
+        vault.put(&next(&one, 1, &[ADA]), &[ADA]);
+        assert_eq!(standing(vault.open()), (Standing::Current, 2));
+    }
 }

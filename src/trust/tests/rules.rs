@@ -48,10 +48,9 @@ fn files_that_were_read_are_rules_as_the_copy_is() {
     let accepted = Accepted::of_files(files.clone(), 7).unwrap();
     assert_eq!(accepted.number(), 7);
     assert_eq!(accepted.party(&name("ada")).unwrap().name, name("ada"));
-    assert!(matches!(
-        accepted.party(&name("eve")),
-        Err(TrustError::NoParty { .. })
-    ));
+    let error = accepted.party(&name("eve")).unwrap_err();
+    assert!(matches!(&error, TrustError::Rules { number: 7, .. }));
+    assert!(error.to_string().contains("recipients/eve.toml"), "{error}");
     assert_eq!(accepted.party_names().unwrap(), [name("ada"), name("eve")]);
     assert_eq!(accepted.files().unwrap(), files);
     assert_eq!(accepted.rollback(&"dev".parse().unwrap()), Rollback::Refuse);

@@ -296,3 +296,30 @@ fn what_is_not_signed_does_not_read() {
         Version::body_hash(good.as_bytes())
     );
 }
+
+#[test]
+fn the_version_of_the_specification_comes_out_to_the_byte() {
+    let counting = |from: u8| std::array::from_fn(|at| from + u8::try_from(at).unwrap());
+    let draft = Draft {
+        number: 1,
+        previous: counting(0),
+        also: None,
+        threshold: 1,
+        admins: admins(&[ADA]),
+        files: BTreeMap::from([("clws.toml".to_owned(), counting(0xc0))]),
+    };
+    let version = signed(&draft, &[ADA]);
+    version.check_founding().unwrap();
+    let page = include_str!("../../../docs/format.md");
+    let shown = draft
+        .body()
+        .replace('\n', "\n    ")
+        .replace("\n    \n", "\n\n");
+    for vector in [
+        shown.trim_end().to_owned(),
+        version.fingerprint(),
+        signature(&draft.body(), ADA).to_string(),
+    ] {
+        assert!(page.contains(&vector), "{vector}");
+    }
+}

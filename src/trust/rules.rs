@@ -1,24 +1,22 @@
-//! The files of rules as one set, held to being consistent before anybody signs them.
+//! The files of rules as one set, held to being consistent before anybody signs or accepts them.
 
 use std::collections::BTreeMap;
 
+use super::settings::{SETTINGS_FILE, Settings};
 use crate::crypto::sshsig::PublicKey;
 use crate::error::{Code, Explain};
-use crate::name::PartyName;
-use crate::recipients::{ACCESS_FILE, Access, Kind, Party, party_file};
+use crate::lines::LineError;
+use crate::name::{PartyName, SecretPath};
+use crate::recipients::{ACCESS_FILE, Access, Kind, Party, Rights, party_file};
 use crate::text::nearest;
-use crate::trust::{SETTINGS_FILE, Settings};
 
 /// What is wrong with a set of rules.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what its variant is")]
 pub enum RulesError {
     #[error("{file}, {error}")]
-    Line {
-        file: String,
-        error: crate::lines::LineError,
-    },
-    #[error("`{0}` is missing")]
+    Line { file: String, error: LineError },
+    #[error("`{0}` is not among the files of rules")]
     Missing(&'static str),
     #[error("{file} describes a party named `{name}`")]
     OtherName { file: String, name: String },
@@ -31,6 +29,8 @@ pub enum RulesError {
     },
     #[error("the group `{group}` has the group `{member}` as a member")]
     Nested { group: String, member: String },
+    #[error("the rule for `{0}` covers nothing: no secret has such a path")]
+    CoversNothing(String),
     #[error("the rule for `{0}` leaves nobody to read")]
     NobodyReads(String),
     #[error("there is no party `{name}`")]
@@ -75,6 +75,9 @@ impl Explain for RulesError {
                 vec![format!("rename {file} to recipients/{name}.toml")]
             }
             Self::Nested { .. } => vec!["list its members instead".into()],
+            Self::CoversNothing(_) => {
+                vec!["a scope is wanted, or what follows one at a `/`: `prod`, `prod/web`".into()]
+            }
             Self::NoParty { nearest: None, .. } => {
                 vec!["`clws recipient list` shows who there is".into()]
             }
@@ -123,6 +126,12 @@ impl Rules {
         &self.0
     }
 
+    /// The files, taken out.
+    #[must_use]
+    pub fn into_files(self) -> BTreeMap<String, Vec<u8>> {
+        self.0
+    }
+
     fn file(&self, name: &'static str) -> Result<&[u8], RulesError> {
         self.0
             .get(name)
@@ -136,10 +145,7 @@ impl Rules {
     /// [`RulesError`].
     pub fn settings(&self) -> Result<Settings, RulesError> {
         let file = SETTINGS_FILE;
-        Settings::parse(self.file(file)?).map_err(|error| RulesError::Line {
-            file: file.into(),
-            error,
-        })
+        Settings::parse(self.file(file)?).map_err(in_file(file))
     }
 
     /// Groups and rules.
@@ -148,10 +154,7 @@ impl Rules {
     /// [`RulesError`].
     pub fn access(&self) -> Result<Access, RulesError> {
         let file = ACCESS_FILE;
-        Access::parse(self.file(file)?).map_err(|error| RulesError::Line {
-            file: file.into(),
-            error,
-        })
+        Access::parse(self.file(file)?).map_err(in_file(file))
     }
 
     /// All parties, by name.
@@ -164,16 +167,7 @@ impl Rules {
             if file == SETTINGS_FILE || file == ACCESS_FILE {
                 continue;
             }
-            let party = Party::parse(bytes).map_err(|error| RulesError::Line {
-                file: file.clone(),
-                error,
-            })?;
-            if party_file(&party.name) != *file {
-                return Err(RulesError::OtherName {
-                    file: file.clone(),
-                    name: party.name.to_string(),
-                });
-            }
+            let party = party_in(file, bytes)?;
             parties.insert(party.name.clone(), party);
         }
         Ok(parties)
@@ -268,11 +262,33 @@ impl Rules {
             }
         }
         for prefix in access.rules.keys() {
-            let rights = crate::recipients::Rights::on(&access, prefix);
+            let path = prefix.parse::<SecretPath>();
+            if !path.is_ok_and(|path| path.as_str() == prefix) {
+                return Err(RulesError::CoversNothing(prefix.clone()));
+            }
+            let rights = Rights::on(&access, prefix);
             if rights.is_none_or(|rights| rights.readers.is_empty()) {
                 return Err(RulesError::NobodyReads(prefix.clone()));
             }
         }
         Ok(())
     }
+}
+
+/// What a file of rules that does not read is refused with.
+pub(super) fn in_file(file: &str) -> impl FnOnce(LineError) -> RulesError {
+    let file = file.to_owned();
+    move |error| RulesError::Line { file, error }
+}
+
+/// The party whose file this is. One under another name would lend its keys to that name.
+pub(super) fn party_in(file: &str, bytes: &[u8]) -> Result<Party, RulesError> {
+    let party = Party::parse(bytes).map_err(in_file(file))?;
+    if party_file(&party.name) == *file {
+        return Ok(party);
+    }
+    Err(RulesError::OtherName {
+        file: file.to_owned(),
+        name: party.name.to_string(),
+    })
 }
