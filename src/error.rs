@@ -4,7 +4,11 @@
 //! enum into an exit code, notes on what was tried, and hints at what to do next; [`Error`] is any
 //! of them. The terminal and `--json` both draw on these facts.
 
+mod masked;
+
 use std::fmt;
+
+pub(crate) use masked::masked;
 
 /// The exit codes of the program. They never change their meaning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -116,7 +120,7 @@ impl Error {
         self.0.code()
     }
 
-    /// What is the case: the message and its causes, joined by colons.
+    /// What is the case: the message and its causes, joined by colons. No text of an error repeats a private key.
     #[must_use]
     pub fn message(&self) -> String {
         let mut text = self.0.to_string();
@@ -129,19 +133,19 @@ impl Error {
             }
             cause = inner.source();
         }
-        text
+        masked(&text)
     }
 
     /// What was tried or is known.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.0.notes()
+        self.0.notes().iter().map(|note| masked(note)).collect()
     }
 
     /// What to do next.
     #[must_use]
     pub fn hints(&self) -> Vec<Hint> {
-        self.0.hints()
+        self.0.hints().iter().map(|hint| masked(hint)).collect()
     }
 
     /// The error as a particular type, where it is one.

@@ -53,7 +53,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
 use crate::env;
-use crate::error::{Code, Error, Problem};
+use crate::error::{Code, Error, Problem, masked};
 use crate::fs::clear_left_behind;
 use crate::world::World;
 
@@ -221,7 +221,16 @@ pub fn main() -> ExitCode {
                 }
                 false => error,
             };
-            let printed = streams::read_or_not(error.print());
+            let said = error.to_string();
+            let hidden = masked(&said);
+            let printed = match hidden == said {
+                true => streams::read_or_not(error.print()),
+                // Its colours do not matter as much.
+                false => {
+                    ui::print_wrong_use(&hidden);
+                    Ok(())
+                }
+            };
             if wrong {
                 return wrong_use(&error).into();
             }

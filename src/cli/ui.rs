@@ -336,6 +336,11 @@ pub(super) fn print_message(error: &Error) {
     to_stderr(&format!("error: {}", indented(&error.message())));
 }
 
+/// Prints what was wrong about the words of a command, as clap says it.
+pub(super) fn print_wrong_use(text: &str) {
+    to_stderr(text.trim_end());
+}
+
 /// Prints an error for people.
 pub(super) fn print_error(error: &Error) {
     let mut text = format!("error: {}", indented(&error.message()));

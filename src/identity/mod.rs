@@ -77,6 +77,12 @@ pub enum IdentityError {
         /// `--identity` or the variable that named it.
         named_by: &'static str,
     },
+    /// A private key was given where a path belongs.
+    #[error("there is a private key in `{named_by}`, where a path belongs")]
+    KeyForPath {
+        /// `--identity` or the variable that named it.
+        named_by: &'static str,
+    },
     /// The folder holds neither half of a bundle.
     #[error("`{label}` holds no identity")]
     Empty {
@@ -205,7 +211,9 @@ impl Explain for IdentityError {
             Self::Exists { .. } => Code::Conflict,
             Self::NobodyToAsk { .. } => Code::Denied,
             Self::AskFailed { .. } => Code::IoErr,
-            Self::BadPassphrase | Self::NotForKeyring { .. } => Code::Usage,
+            Self::BadPassphrase | Self::NotForKeyring { .. } | Self::KeyForPath { .. } => {
+                Code::Usage
+            }
             Self::Mismatch { .. } => Code::Auth,
             _ => Code::NoKey,
         }
@@ -243,6 +251,10 @@ impl Explain for IdentityError {
             Self::NoSuchPath { .. } => vec![
                 "give the folder of an identity, or an age identity file; clws identity list shows \
                  where yours lie"
+                    .to_owned(),
+            ],
+            Self::KeyForPath { .. } => vec![
+                "it takes a path; for a key in a variable: `--identity <(printf %s \"$KEY\")`"
                     .to_owned(),
             ],
             Self::Exists { name } => vec![format!(
@@ -286,6 +298,9 @@ mod tests {
             },
             IdentityError::NoSuchPath {
                 path: label(),
+                named_by: "--identity",
+            },
+            IdentityError::KeyForPath {
                 named_by: "--identity",
             },
             IdentityError::Empty { label: label() },

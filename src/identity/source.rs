@@ -5,6 +5,7 @@
 //! decides alone: whoever names an identity means that one.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::bundle::{Bundle, Reach};
 use super::config::Config;
 use super::file::{self, FileError, Rights, shown};
 use super::name::IdentityName;
+use crate::crypto::holds_private_key;
 use crate::env;
 use crate::world::World;
 
@@ -140,6 +142,9 @@ fn named(
     public: PublicFolder,
     reach: &Arc<Reach>,
 ) -> Result<Vec<Bundle>, IdentityError> {
+    if holds_private_key(path.as_os_str().as_bytes()) {
+        return Err(IdentityError::KeyForPath { named_by });
+    }
     let path = world.folder().join(path);
     let rights = match public {
         PublicFolder::Refuse => Rights::Private,

@@ -40,6 +40,62 @@ fn a_private_key_in_a_party_is_not_printed_whatever_is_wrong_around_it() {
 }
 
 #[test]
+fn a_private_key_where_a_path_or_a_name_belongs_is_not_printed() {
+    let lab = Lab::founded();
+    let file = format!("# created: 2026-01-01\n# public key: age1\n{KEY}\n");
+    for (name, value) in [
+        ("CLWS_IDENTITY", file.as_str()),
+        ("CLWS_IDENTITY", KEY),
+        ("CLWS_TRUST", KEY),
+        ("CLWS_VAULT", KEY),
+    ] {
+        for words in [
+            "secret get prod/web/T",
+            "secret list --json",
+            "exec prod/web --json -- true",
+            "doctor",
+            "check",
+        ] {
+            let ran = lab.clws(words).env(name, value).run();
+            let said = ran.text() + &ran.err;
+            assert!(!said.contains(PIECE), "{name}, {words}: {said}");
+        }
+    }
+    let ran = lab
+        .clws("secret get prod/web/T")
+        .env("CLWS_IDENTITY", &file)
+        .exits(2);
+    assert!(
+        ran.err.contains("private key in `CLWS_IDENTITY`"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("--identity <(printf"), "{}", ran.err);
+    for words in [
+        "identity new",
+        "identity show",
+        "secret get",
+        "secret list",
+        "recipient add x --age",
+        "recipient update ada --drop",
+        "recipient show",
+        "access why ada",
+        "hook sign",
+        "deploy --on",
+        "import",
+        "--identity",
+        "",
+    ] {
+        for json in ["", "--json "] {
+            let ran = lab.clws(&format!("{json}{words}")).word(KEY).run();
+            let said = ran.text() + &ran.err;
+            assert!(!said.contains(PIECE), "{words}: {said}");
+            assert_ne!(ran.code, 0, "{words}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_host_key_that_is_none_is_not_printed() {
     let lab = Lab::founded();
     let party = format!(
