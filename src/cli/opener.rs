@@ -85,6 +85,16 @@ impl Opener for Mine<'_> {
         }
     }
 
+    fn asks(&self) -> bool {
+        match self {
+            // What cannot be read is said when it is used.
+            Self::Held(held) => {
+                held.opened.get().is_none() && held.bundle.is_under_passphrase().unwrap_or(false)
+            }
+            Self::Login(_) => false,
+        }
+    }
+
     fn login(&self) -> Option<&dyn Login> {
         match self {
             Self::Held(_) => None,

@@ -11,6 +11,7 @@ use super::VaultError;
 use super::change::ToRecipient;
 use super::open::Vault;
 use super::opener::Opener;
+use super::unseal::with_each;
 
 impl Vault {
     /// Seals `input` as an age file to everybody who reads a path.
@@ -114,12 +115,10 @@ pub fn verify_given(
     file: &mut std::fs::File,
     name: &str,
 ) -> Result<stream::Passed, Error> {
-    let opened: Vec<_> = openers
-        .iter()
-        .map(|opener| opener.age())
-        .collect::<Result<_, _>>()?;
-    let each = opened.iter().map(|identity| &**identity);
-    stream::verify_file(file, each).map_err(|error| given(name, error))
+    with_each(openers, name, |identities| {
+        stream::verify_file(file, identities.iter().map(|identity| &**identity))
+    })?
+    .map_err(|error| given(name, error))
 }
 
 /// Whether it opens what lies in a file of its own: a server's key opens in its vault alone.

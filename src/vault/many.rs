@@ -21,7 +21,7 @@ use super::file::{NewFile, afresh, explain};
 use super::file_draft::{FileDraft, News, Renewed, There};
 use super::folders::{Folders, Target};
 use super::open::{KeyInMemory, Vault};
-use super::opener::Opener;
+use super::opener::native;
 use super::policy::Policy;
 use super::read::Reader;
 use super::sealing::{self, Keys};
@@ -166,14 +166,10 @@ impl Change<'_> {
         {
             return Ok(keys.clone());
         }
-        let mine = |opener: &&&dyn Opener| {
+        let identities = native(self.openers, |opener| {
             let mine = opener.recipient();
             recipients.iter().any(|r| Some(r.key.as_str()) == mine)
-        };
-        let mut identities = Vec::new();
-        for opener in self.openers.iter().filter(mine) {
-            identities.extend(opener.native()?);
-        }
+        });
         let native = recipients.iter().map(|recipient| recipient.key.x25519());
         let keys = native
             .collect::<Result<Option<Vec<_>>, _>>()?

@@ -12,6 +12,7 @@ use crate::name::FilePath;
 
 use super::judge::Notice;
 use super::open::Vault;
+use super::opener::native;
 use super::policy::Policy;
 use super::read::Reader;
 use super::sidecar::Content;
@@ -53,7 +54,8 @@ impl Reader<'_> {
         paths: &[&FilePath],
         take: impl Fn(OpenInMemory<'_>) -> Option<R> + std::marker::Sync,
     ) -> Result<Vec<Option<R>>, Error> {
-        let keys = self.native_keys()?;
+        // Those that would be tried first.
+        let keys = native(&self.openers, |opener| opener.recipient().is_some());
         if keys.is_empty() || paths.len() < FEW {
             return Ok(paths.iter().map(|_| None).collect());
         }
@@ -76,17 +78,6 @@ impl Reader<'_> {
             });
         }
         Ok(results)
-    }
-
-    /// The private halves that any thread can use, of those that would be tried first.
-    fn native_keys(&self) -> Result<Vec<Identity>, Error> {
-        let mut keys = Vec::new();
-        for opener in &self.openers {
-            if opener.recipient().is_some() {
-                keys.extend(opener.native()?);
-            }
-        }
-        Ok(keys)
     }
 
     /// Remembers what a thread saw.

@@ -24,6 +24,11 @@ pub trait Opener {
     /// As [`Self::age`].
     fn native(&self) -> Result<Option<x25519::Identity>, Error>;
 
+    /// Whether a person is asked before it opens.
+    fn asks(&self) -> bool {
+        false
+    }
+
     /// The login at a server that keeps keys, if this is one, and no private half.
     fn login(&self) -> Option<&dyn Login> {
         None
@@ -44,6 +49,25 @@ pub trait Login {
 
     /// Why it did not open an age file, which age's own errors have no room for.
     fn fault(&self) -> Option<Error>;
+}
+
+/// The private halves that any thread can use, of the openers that are wanted. Nobody is asked for another one where
+/// one is at hand; what does not open is left to the way that says why.
+pub(super) fn native(
+    openers: &[&dyn Opener],
+    is_wanted: impl Fn(&dyn Opener) -> bool,
+) -> Vec<x25519::Identity> {
+    let keys = |asks: bool| -> Vec<_> {
+        let some = openers
+            .iter()
+            .filter(|one| is_wanted(**one) && one.asks() == asks);
+        some.filter_map(|opener| opener.native().ok().flatten())
+            .collect()
+    };
+    match keys(false) {
+        none if none.is_empty() => keys(true),
+        silent => silent,
+    }
 }
 
 /// What openers are called, private halves alone.

@@ -257,31 +257,26 @@ pub(super) fn explain(
     }
 }
 
-/// Tries what a person can open a sealed file with. Its stanzas are anonymous, so all are tried:
-/// first those whose public half is known, since opening one of the others may ask for a passphrase, and a
-/// server, which is the last of them, for its login.
+/// Tries what a person can open a sealed file with, one after the other. Its stanzas are anonymous, so all are
+/// tried: first those whose public half is known, those that ask for a passphrase behind the others, since opening
+/// one of the rest may ask too; and a server, which is the last of them, for its login. What stays closed keeps no
+/// other from opening it.
 ///
 /// # Errors
-/// Whatever keeps an identity closed; inside, what `open` says of the last try.
+/// What keeps an identity closed, if none opens it; inside, what `open` says of the last try.
 pub(super) fn with_each<T>(
     openers: &[&dyn Opener],
     name: &str,
     mut open: impl FnMut(&[Box<dyn age::Identity + '_>]) -> Result<T, StreamError>,
 ) -> Result<Result<T, StreamError>, Error> {
-    let (known, mut unknown): (Vec<&dyn Opener>, Vec<&dyn Opener>) = openers
-        .iter()
-        .partition(|opener| opener.recipient().is_some());
-    unknown.sort_by_key(|opener| opener.login().is_some());
-    let known: Result<Vec<_>, Error> = known.into_iter().map(|opener| opener.age()).collect();
-    let mut last = open(&known?);
+    let mut openers = openers.to_vec();
+    openers.sort_by_key(|opener| {
+        let is_known = opener.recipient().is_some();
+        (opener.login().is_some(), !is_known, opener.asks())
+    });
+    let mut last = Err(StreamError::NoIdentity);
     let mut closed = None;
-    for opener in unknown {
-        if !matches!(
-            last,
-            Err(StreamError::NoIdentity | StreamError::PostQuantum(_))
-        ) {
-            break;
-        }
+    for opener in openers {
         match opener.age() {
             Ok(identity) => {
                 last = open(&[identity]);
@@ -293,6 +288,12 @@ pub(super) fn with_each<T>(
                 }));
             }
             Err(error) => closed = closed.or(Some(error)),
+        }
+        if !matches!(
+            last,
+            Err(StreamError::NoIdentity | StreamError::PostQuantum(_))
+        ) {
+            break;
         }
     }
     match (last, closed) {

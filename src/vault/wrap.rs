@@ -143,50 +143,53 @@ impl Document<'_> {
     fn data_key_held(&self, openers: &[&dyn Opener]) -> Result<DataKey, Error> {
         let held = || openers.iter().filter(|opener| opener.login().is_none());
         let wraps = self.wraps()?;
-        let mine = held().find_map(|opener| {
-            let recipient = opener.recipient()?;
-            let wrap = wraps.iter().find(|wrap| wrap.recipient == recipient)?;
-            Some((opener, wrap))
-        });
-        let Some((opener, wrap)) = mine else {
-            // A public half that only opening would show (an identity under a passphrase) is worth a
-            // try with each wrap. If that fails, why it stayed closed is what the person must know.
-            let mut closed = None;
-            for opener in held().filter(|opener| opener.recipient().is_none()) {
-                let identity = match opener.age() {
-                    Ok(identity) => identity,
-                    Err(error) => {
-                        closed = closed.or(Some(error));
-                        continue;
-                    }
-                };
-                for wrap in &wraps {
-                    if let Some(Ok(data_key)) = self.open_wrap(wrap, &*identity) {
-                        return Ok(data_key);
-                    }
+        let mut closed = None;
+        for opener in held() {
+            let mine = opener.recipient();
+            let Some(wrap) = wraps.iter().find(|wrap| mine == Some(&wrap.recipient)) else {
+                continue;
+            };
+            match opener.age() {
+                Ok(identity) => {
+                    return match self.open_wrap(wrap, &*identity) {
+                        Some(opened) => Ok(opened?),
+                        None => Err(self.bad_wrap(wrap).into()),
+                    };
+                }
+                Err(error) => closed = closed.or(Some(error)),
+            }
+        }
+        // A public half that only opening would show (an identity under a passphrase) is worth a
+        // try with each wrap. If that fails, why it stayed closed is what the person must know.
+        for opener in held().filter(|opener| opener.recipient().is_none()) {
+            let identity = match opener.age() {
+                Ok(identity) => identity,
+                Err(error) => {
+                    closed = closed.or(Some(error));
+                    continue;
+                }
+            };
+            for wrap in &wraps {
+                if let Some(Ok(data_key)) = self.open_wrap(wrap, &*identity) {
+                    return Ok(data_key);
                 }
             }
-            if let Some(error) = closed {
-                return Err(error);
-            }
-            let name = self.place.path.to_string();
-            if held().next().is_none() {
-                return Err(VaultError::NoIdentity { name }.into());
-            }
-            let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
-            readers.dedup();
-            return Err(VaultError::NoKey {
-                name,
-                tried: labels(openers),
-                readers,
-            }
-            .into());
-        };
-        let identity = opener.age()?;
-        match self.open_wrap(wrap, &*identity) {
-            Some(opened) => Ok(opened?),
-            None => Err(self.bad_wrap(wrap).into()),
         }
+        if let Some(error) = closed {
+            return Err(error);
+        }
+        let name = self.place.path.to_string();
+        if held().next().is_none() {
+            return Err(VaultError::NoIdentity { name }.into());
+        }
+        let mut readers: Vec<String> = wraps.iter().map(|w| w.party().to_owned()).collect();
+        readers.dedup();
+        Err(VaultError::NoKey {
+            name,
+            tried: labels(openers),
+            readers,
+        }
+        .into())
     }
 
     /// The same by the logins alone; none if no wrap is one of a key that may be asked for.

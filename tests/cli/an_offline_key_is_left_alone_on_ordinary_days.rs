@@ -14,6 +14,22 @@ fn nobody_is_asked_for_a_passphrase_where_another_key_will_do() {
     }
     let (code, shown) = terminal.ends();
     assert_eq!(code, 0, "{shown}");
+    // It opens nothing yet, and keeps nothing closed that the everyday one opens: not one file, and not many.
+    for number in 0..17 {
+        lab.clws(&format!("secret set prod/tls/{number}.key --type file"))
+            .stdin(format!("the-key-{number}").as_bytes())
+            .succeeds();
+    }
+    let each = |out: &str| {
+        let shown = lab.clws("secret get prod/tls/7.key").succeeds();
+        assert_eq!(shown.text(), "the-key-7");
+        let export = format!("export --format dir --allow-disk --out ../{out}");
+        for words in [&export, "scan", "secret set prod/tls/7.key"] {
+            lab.clws(words).stdin(b"the-key-7").succeeds();
+        }
+    };
+    each("before");
+    lab.clws("check --full").succeeds();
     let party = lab.clws("identity show a-offline").succeeds().text();
     std::fs::write(lab.root().join("offline.toml"), party).unwrap();
     lab.clws("recipient update ada ../offline.toml --offline --yes")
@@ -25,6 +41,9 @@ fn nobody_is_asked_for_a_passphrase_where_another_key_will_do() {
     for path in ["prod/web/OTHER", "prod/web/TOKEN"] {
         lab.clws(&format!("secret get {path}")).succeeds();
     }
+    each("behind");
+    lab.clws("rekey prod --yes").succeeds();
+    each("anew");
     lab.clws("access grant ada dev --write --yes").succeeds();
     lab.clws("check").succeeds();
 }
