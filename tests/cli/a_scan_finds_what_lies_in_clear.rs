@@ -278,3 +278,22 @@ fn what_is_sealed_to_others_is_said_not_to_be_known() {
         ran.err
     );
 }
+
+#[test]
+fn a_branch_with_older_values_is_looked_through_all_the_same() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "of-yesterday-31c9");
+    lab.commit("one");
+    lab.git(&["checkout", "-q", "-b", "feature"]);
+    let lab = lab.secret("prod/web/TOKEN", "of-today-77aa01b2");
+    lab.commit("two");
+    lab.git(&["checkout", "-q", "main"]);
+    lab.clws("secret get prod/web/TOKEN").exits(14);
+    for words in ["scan", "scan --staged"] {
+        let ran = lab.clws(words).succeeds();
+        let told = "older here than this machine has seen, and looked for as it is: prod/web/TOKEN";
+        assert!(ran.err.contains(told), "{words}: {}", ran.err);
+    }
+    std::fs::write(lab.vault().join("notes"), "of-yesterday-31c9").unwrap();
+    lab.clws("scan").exits(1);
+    lab.clws("secret get prod/web/TOKEN").exits(14);
+}

@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fs::{FsError, Tree, write_beside};
 use crate::git::Git;
 use crate::scan::{Archives, Baseline, Finding, Found, Looker, Marker, Staged, history, one, walk};
+use crate::text::list;
 use crate::vault::Vault;
 
 /// Look for the vault's own values, and for credentials, where they should not lie
@@ -83,7 +84,13 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
         (None, false) => None,
     };
     let known = match &vault {
-        Some(vault) => known::known(cx, vault, args.staged)?,
+        Some(vault) => {
+            // It only looks: what is older than seen, as on another branch, is looked for as it lies here.
+            vault.gather_older();
+            let known = known::known(cx, vault, args.staged)?;
+            say_older(cx, vault);
+            known
+        }
         None => known::Learned::nothing(),
     };
     let looker = Looker::new(known.known, marker);
@@ -126,6 +133,17 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
             Code::Found.into()
         }
     })
+}
+
+/// Names what is looked for as it lies here, and was seen newer.
+fn say_older(cx: &Context, vault: &Vault) {
+    let older: Vec<String> = vault.older().into_keys().collect();
+    if !older.is_empty() {
+        cx.ui.say(&format!(
+            "older here than this machine has seen, and looked for as it is: {}",
+            list(&older)
+        ));
+    }
 }
 
 /// The vault around the working folder; none is needed for a path, or for credentials alone.
