@@ -329,14 +329,17 @@ fn summary(path: &DocumentPath, changes: &Changes) -> String {
         let set = changes.set.iter().filter(move |set| set.is_new == is_new);
         set.map(|set| &set.name).collect::<Vec<_>>()
     };
+    let noted = |is_there: bool| {
+        let noted = changes.notes.iter();
+        let noted = noted.filter(move |(_, note)| note.is_some() == is_there);
+        noted.map(|(name, _)| name).collect()
+    };
     let parts = [
         ("changed", set(false)),
         ("added", set(true)),
         ("removed", changes.removed.iter().collect()),
-        (
-            "new note for",
-            changes.notes.iter().map(|(name, _)| name).collect(),
-        ),
+        ("new note for", noted(true)),
+        ("no note any more for", noted(false)),
     ];
     let parts: Vec<String> = parts
         .into_iter()

@@ -18,6 +18,9 @@ use crate::world::World;
 /// An editor that comes back sooner than this, with nothing changed, was hardly seen by anybody.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
+/// Where an editor is from that nobody named.
+const FALLBACK: &str = "PATH";
+
 /// What config.toml is called in messages.
 const CONFIG: &str = "config.toml";
 
@@ -28,6 +31,8 @@ pub(super) struct Editor {
     program: PathBuf,
     arguments: Vec<String>,
     manner: &'static Manner,
+    /// Whether nobody named it.
+    is_fallback: bool,
     /// Whether this session has windows at all.
     windows: bool,
 }
@@ -69,7 +74,7 @@ impl Editor {
         let fallback = ["vi", "nano"].into_iter();
         fallback
             .filter(|name| world.program(name).is_some())
-            .find_map(|name| Self::of_words(world, vec![name.to_owned()], "PATH").ok())
+            .find_map(|name| Self::of_words(world, vec![name.to_owned()], FALLBACK).ok())
             .ok_or(EditError::NoEditor)
     }
 
@@ -82,6 +87,7 @@ impl Editor {
         })?;
         Ok(Self {
             manner: manner_of(&program),
+            is_fallback: from == FALLBACK,
             windows: ["DISPLAY", "WAYLAND_DISPLAY"]
                 .iter()
                 .any(|variable| world.variable(variable).is_some()),
@@ -94,6 +100,11 @@ impl Editor {
     /// What it is called in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is one that nobody named, which draws on a terminal.
+    pub(super) fn is_fallback(&self) -> bool {
+        self.is_fallback
     }
 
     /// What it keeps on a disk, where no flag turns that off.

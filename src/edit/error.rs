@@ -27,6 +27,8 @@ pub enum EditError {
     GivenUp { because: Code },
     #[error("there is no editor: VISUAL and EDITOR are not set, and PATH has neither vi nor nano")]
     NoEditor,
+    #[error("`{}` draws on a terminal, and there is none, or nobody is to be asked", clean_line(.program))]
+    NoTerminal { program: String },
     #[error("{from} does not read as words: {why}")]
     BadWords {
         from: &'static str,
@@ -98,7 +100,7 @@ impl Explain for EditError {
             Self::Stopped { signal } if *signal == SIGHUP => Code::Hangup,
             Self::Stopped { signal } if *signal == SIGINT => Code::Interrupt,
             Self::Stopped { .. } => Code::Terminated,
-            Self::NotShown { .. } => Code::Denied,
+            Self::NotShown { .. } | Self::NoTerminal { .. } => Code::Denied,
             Self::CannotWatch(_) => Code::IoErr,
         }
     }
@@ -118,6 +120,9 @@ impl Explain for EditError {
                 "if another branch is checked out, switch back; else `clws secret edit {path}`"
             )],
             Self::NoEditor => vec!["set EDITOR, or `editor = [\"vim\"]` in config.toml".into()],
+            Self::NoTerminal { .. } => vec![
+                "set EDITOR to a program that edits on its own; or `clws secret set`, which takes stdin".into(),
+            ],
             Self::BadWords { .. } => {
                 vec!["it is split as a shell splits words; close each quote".into()]
             }

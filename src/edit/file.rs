@@ -129,8 +129,12 @@ impl Subject for WholeFile<'_> {
         Ok((!same).then_some((file, size)))
     }
 
-    fn questions(&self, _: &Self::Edit) -> Vec<String> {
-        Vec::new()
+    fn questions(&self, (_, size): &Self::Edit) -> Vec<String> {
+        let question = || format!("nothing is left of {}: seal it empty?", self.path);
+        (*size == 0 && self.before.is_some())
+            .then(question)
+            .into_iter()
+            .collect()
     }
 
     fn save(&mut self, (mut file, size): Self::Edit) -> Result<String, Error> {

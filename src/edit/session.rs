@@ -57,6 +57,9 @@ pub trait Desk {
     /// Whether somebody is there to be asked.
     fn is_attended(&self) -> bool;
 
+    /// Whether an editor may draw on this terminal.
+    fn is_drawn_on(&self) -> bool;
+
     /// Says what somebody should know before going on.
     fn warn(&self, text: &str);
 
@@ -124,6 +127,11 @@ impl<'a> Session<'a> {
     pub(super) fn start(desk: &'a dyn Desk) -> Result<Self, Error> {
         let world = desk.world();
         let editor = Editor::choose(world, Config::read(world)?.editor.as_deref())?;
+        // It would draw the values into a log.
+        if editor.is_fallback() && !desk.is_drawn_on() {
+            let program = editor.name().to_owned();
+            return Err(EditError::NoTerminal { program }.into());
+        }
         if let Some(keeps) = editor.keeps() {
             desk.warn(&format!("`{}` keeps {keeps} on the disk", editor.name()));
         }

@@ -172,8 +172,12 @@ impl Subject for OneValue<'_> {
         Ok((!same).then_some(new))
     }
 
-    fn questions(&self, _: &NewValue) -> Vec<String> {
-        Vec::new()
+    fn questions(&self, new: &NewValue) -> Vec<String> {
+        let is_empty = |plain: &Plain| plain.with(Vec::is_empty);
+        let was_there = self.before.as_ref().is_some_and(|before| !is_empty(before));
+        let question = || format!("nothing is left of {}: seal it empty?", self.full());
+        let is_asked = was_there && is_empty(&new.plain);
+        is_asked.then(question).into_iter().collect()
     }
 
     fn save(&mut self, new: NewValue) -> Result<String, Error> {

@@ -180,3 +180,31 @@ fn an_editor_with_a_window_is_told_to_wait_and_is_not_believed_when_it_does_not(
     desk.edit("dev/web", ":").succeeds();
     desk.is_clean(&["hunter2-token"]);
 }
+
+#[test]
+fn an_editor_that_nobody_named_draws_no_value_into_a_log() {
+    let desk = desk();
+    let edit = || desk.lab.clws("secret edit dev/web");
+    for ran in [edit().env("EDITOR", ""), edit().word("--no-input")] {
+        let ran = ran.exits(15);
+        assert!(ran.err.contains("draws on a terminal"), "{}", ran.err);
+        assert!(!ran.text().contains("hunter2"), "{}", ran.text());
+    }
+}
+
+#[test]
+fn what_is_left_empty_is_asked_about() {
+    let desk = desk();
+    desk.lab
+        .clws("secret set dev/keys/site.key --type file")
+        .stdin(b"the-key")
+        .succeeds();
+    for path in ["dev/web/TOKEN", "dev/keys/site.key"] {
+        let ran = desk.edit(path, ": >\"$FILE\"").exits(15);
+        assert!(ran.err.contains("seal it empty?"), "{}", ran.err);
+        assert_ne!(desk.get(path), "");
+        let emptied = desk.edit(path, ": >\"$FILE\"").word("--yes");
+        emptied.succeeds();
+        assert_eq!(desk.get(path), "");
+    }
+}

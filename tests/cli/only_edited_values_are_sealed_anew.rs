@@ -150,11 +150,14 @@ fn values_are_changed_added_removed_renamed_retyped_and_noted() {
     assert_eq!(text.matches("type = \"datetime\"").count(), 1);
 
     // The note is shown, and goes with its comment; a removed value comes back with its line.
-    desk.edit(
-        "dev/web",
-        "cp \"$FILE\" \"$HERE/seen\"; sed -i '/^# /d' \"$FILE\"; echo 'RATE = 2.5' >>\"$FILE\"",
-    )
-    .succeeds();
+    let ran = desk
+        .edit(
+            "dev/web",
+            "cp \"$FILE\" \"$HERE/seen\"; sed -i '/^# /d' \"$FILE\"; echo 'RATE = 2.5' >>\"$FILE\"",
+        )
+        .succeeds();
+    let told = "added `RATE`, no note any more for `HOSTS`\n";
+    assert!(ran.err.ends_with(told), "{}", ran.err);
     let seen = desk.text("seen");
     assert!(
         seen.contains("\n\n# of the front\n# two of them\nHOSTS = [ 'a',\"b\" ]\n"),

@@ -110,6 +110,10 @@ impl Desk for AtTerminal<'_> {
         self.cx.ui.can_ask()
     }
 
+    fn is_drawn_on(&self) -> bool {
+        self.cx.ui.can_ask() && self.cx.ui.shows_to_terminal()
+    }
+
     fn warn(&self, text: &str) {
         self.cx.ui.warn(text);
     }
