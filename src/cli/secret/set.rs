@@ -11,16 +11,17 @@ use crate::cli::context::Context;
 use crate::cli::ui::Source;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{DocumentPath, FilePath, SecretName, SecretPath, ValueName};
+use crate::name::{FilePath, SecretName, SecretPath};
 use crate::plaintext::certificate::{end_of, end_of_stream, set_end};
 use crate::secret::Plain;
 use crate::text::count;
-use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, Vault, VaultError};
+use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, VaultError};
 
 /// Set one secret
 ///
 /// The value comes from stdin, a prompt without echo, or a file; never from an argument, which others
-/// on this machine could see. It is kept byte for byte, and so is the type of the value that it takes
+/// on this machine could see. It is kept byte for byte (of a number and other literals without the newline at its
+/// end), and so is the type of the value that it takes
 /// the place of: one that came in as a number stays a number. A new value is a string. A new document
 /// gets the readers that the rules give.
 #[derive(Args, Debug)]
@@ -81,11 +82,22 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
     // What is typed or piped is taken before the vault's lock, so that nobody waits for a person.
     match &wanted {
         SecretName::Value(document, name) => {
-            let plain = read_value(args, cx, &wanted.to_string())?;
-            let kind = match args.kind {
-                Some(SetType::Value(kind)) => kind,
-                _ => same_type(&vault, (document, name), &plain)?,
+            let mut plain = read_value(args, cx, &wanted.to_string())?;
+            let asked = match args.kind {
+                Some(SetType::Value(kind)) => Some(kind),
+                _ => None,
             };
+            let kind = match asked {
+                Some(kind) => kind,
+                None => vault.type_of(document, name)?.unwrap_or(ValueType::String),
+            };
+            // A literal's end of line is that of the program which printed it.
+            if !matches!(kind, ValueType::String | ValueType::Bytes) {
+                plain.with_mut(|bytes| bytes.pop_if(|last| *last == b'\n'));
+            }
+            if asked.is_none() {
+                demand_type(&wanted, kind, &plain)?;
+            }
             // What should have given it may have failed: the shell does not tell.
             if plain.with(|bytes| bytes.is_empty()) {
                 cx.ui.say("note: the value is empty");
@@ -146,15 +158,10 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// The type that a value has already, if the new one can be of it: a switch that became the text `false` would
+/// Refuses what cannot be of the type that a value has already: a switch that became the text `false` would
 /// be on where it is read.
-fn same_type(
-    vault: &Vault,
-    (document, name): (&DocumentPath, &ValueName),
-    plain: &Plain,
-) -> Result<ValueType, Error> {
-    let kind = vault.type_of(document, name)?.unwrap_or(ValueType::String);
-    let full = format!("{document}/{name}");
+fn demand_type(name: &SecretName, kind: ValueType, plain: &Plain) -> Result<(), Error> {
+    let full = name.to_string();
     match plain.with(|bytes| kind.check(&full, bytes)) {
         Err(VaultError::WrongType { why, .. }) if kind != ValueType::String => {
             let wrong = format!(
@@ -166,7 +173,7 @@ fn same_type(
                 .into())
         }
         // Of a string and of bytes more is said where they are sealed.
-        _ => Ok(kind),
+        _ => Ok(()),
     }
 }
 
