@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::check::check;
 use crate::cli::context::{Context, as_openers};
-use crate::doctor::{Diagnosis, State, backup, clone, machine, person, restore};
+use crate::doctor::{Diagnosis, State, backup, clone, council, machine, person, restore};
 use crate::error::{Code, Error};
 use crate::fs::Sync;
 use crate::vault::Reader;
@@ -32,6 +32,9 @@ pub(crate) fn run(args: &DoctorArgs, cx: &Context) -> Result<ExitCode, Error> {
     match cx.vault_path() {
         Ok(path) => {
             all.extend(clone(&cx.world, &path));
+            // What is wrong with the rules, `clws check` says.
+            let vault = cx.sound_vault().ok();
+            all.extend(vault.and_then(|vault| council(&vault).ok().flatten()));
         }
         Err(error) if args.restore.is_some() => return Err(error),
         Err(_) => cx

@@ -4,12 +4,14 @@
 
 mod backup;
 mod clone;
+mod council;
 mod machine;
 mod person;
 mod restore;
 
 pub use backup::backup;
 pub use clone::clone;
+pub use council::council;
 pub use machine::machine;
 pub use person::person;
 pub use restore::restore;

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Diagnosis;
-use crate::error::Error;
-use crate::identity::{self, Config, Keyring};
+use crate::error::{Code, Error, Problem};
+use crate::identity::{self, Bundle, Config, Kept, Keyring};
 use crate::text::list;
 use crate::world::World;
 
@@ -28,7 +28,10 @@ pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
             for listed in listed {
                 let about = format!("identity {}", listed.name);
                 all.push(match listed.bundle {
-                    Ok(bundle) => Diagnosis::fine(about, bundle.label()),
+                    Ok(bundle) => match unreached(world, &bundle) {
+                        None => Diagnosis::fine(about, bundle.label()),
+                        Some(error) => Diagnosis::of(about, &error),
+                    },
                     Err(error) => Diagnosis::of(about, &error.into()),
                 });
             }
@@ -51,6 +54,37 @@ pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
         }
     });
     Ok(all)
+}
+
+/// Why the place where a half lies does not give it; nothing is opened.
+fn unreached(world: &World, bundle: &Bundle) -> Option<Error> {
+    let halves = [bundle.age_kept(), bundle.signing_kept()];
+    if halves.contains(&Some(Kept::Keyring))
+        && let Err(error) = Keyring::of(world).decide()
+    {
+        return Some(error.into());
+    }
+    if bundle.signing_kept() != Some(Kept::Agent) {
+        return None;
+    }
+    let mine = match bundle.verifying_key() {
+        Ok(mine) => mine?,
+        Err(error) => return Some(error.into()),
+    };
+    let keys = match identity::agent_keys(world) {
+        Ok(keys) => keys,
+        Err(error) => return Some(error.into()),
+    };
+    let has_it = keys.iter().any(|(key, _)| key.public() == mine);
+    let fingerprint = mine.fingerprint();
+    (!has_it).then(|| {
+        Problem::new(
+            Code::NoKey,
+            format!("the ssh-agent has no key {fingerprint}, which it signs with"),
+        )
+        .hint("`ssh-add` gives it to the agent")
+        .into()
+    })
 }
 
 /// Whether `config.toml` reads, and the plugins that it names are there.

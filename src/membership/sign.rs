@@ -188,7 +188,12 @@ pub fn sign_rules(
         // By hand, for somebody to sign. A command writes nothing before it may.
         let there = Trust::files(tree)?;
         let is_written = there != now && there == *rules.files();
-        return Err(not_mine(&version, before, signers, is_written).into());
+        let why = not_mine(&version, before, signers, is_written);
+        return Err(match other_key(vault, before, signers)? {
+            Some(note) => why.note(note),
+            None => why,
+        }
+        .into());
     }
     let printed = version.print_with(before, more);
     // What is written must be what every other machine reads.
@@ -344,6 +349,28 @@ fn not_mine(
             .note("nothing was written")
             .hint(format!("ask {somebody} to run this command")),
     }
+}
+
+/// What is said to an administrator who is here with another key than the one that decides.
+fn other_key(
+    vault: &Vault,
+    before: &Version,
+    signers: &[&dyn Signs],
+) -> Result<Option<String>, Error> {
+    for (name, decides) in &before.admins {
+        let party = vault.party_if_known(name)?;
+        let keys = party.iter().flat_map(|party| &party.signing);
+        for key in keys.map(|signing| &signing.key) {
+            if signers.iter().any(|signer| signer.public() == key) && key != decides {
+                return Ok(Some(format!(
+                    "{name} decides with the key {}, and you sign with {}",
+                    decides.fingerprint(),
+                    key.fingerprint()
+                )));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The edits that make the files `there` to `wanted`.

@@ -136,3 +136,39 @@ fn without_a_vault_or_an_identity_the_machine_is_looked_at() {
     assert_eq!(found(&ran, "memory")["state"], "fine");
     lab.clws("doctor --restore").exits(18);
 }
+
+#[test]
+fn a_key_that_the_agent_or_the_keyring_does_not_give_is_wrong() {
+    let lab = lab();
+    let party = lab.clws("identity show ada").succeeds().text();
+    let key = |name: &str| {
+        let line = party.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim_matches('"').to_owned()
+    };
+    let (age, sign) = (key("age = "), key("key = "));
+    for (name, text) in [
+        ("agent", format!("sign agent {sign}\n")),
+        ("ring", format!("age keyring {age}\n")),
+    ] {
+        let folder = lab.home("ada").join(".config/clws/identities").join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        fs::write(folder.join("where"), text).unwrap();
+        fs::set_permissions(folder.join("where"), Permissions::from_mode(0o600)).unwrap();
+    }
+    let looked = lab.clws("doctor --json").run();
+    assert_eq!(looked.code, 1, "{}", looked.err);
+    for (about, state) in [
+        ("identity agent", "wrong"),
+        ("identity ring", "wrong"),
+        ("identity ada", "fine"),
+    ] {
+        assert_eq!(found(&looked, about)["state"], state, "{about}");
+    }
+    let alone = found(&looked, "administrator");
+    assert_eq!(alone["state"], "note", "{alone}");
+    assert!(
+        alone["why"].as_str().unwrap().contains("ada decides alone"),
+        "{alone}"
+    );
+}
