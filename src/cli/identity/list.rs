@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::identity::{self, Kept};
 
-/// List your identities: name, public key, where each half is kept
+/// List your identities: name, public key, where each half is kept, and the folder
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {}
 
@@ -38,6 +38,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
             opens,
             signing.unwrap_or_else(|| "-".to_owned()),
             signs,
+            bundle.label().to_owned(),
         ]);
     }
     if cx.ui.is_json() {
@@ -47,6 +48,8 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
         cx.ui
             .say("you have no identity yet: `clws identity new NAME` makes one");
     }
-    cx.ui
-        .table(&["NAME", "RECIPIENT", "KEPT", "SIGNS AS", "KEPT"], &rows)
+    cx.ui.table(
+        &["NAME", "RECIPIENT", "KEPT", "SIGNS AS", "KEPT", "WHERE"],
+        &rows,
+    )
 }

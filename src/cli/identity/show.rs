@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::cli::context::Context;
-use crate::error::{Code, Error, Problem};
-use crate::identity::{self, Bundle};
+use crate::error::Error;
+use crate::identity::{self, Bundle, IdentityError};
 use crate::name::PartyName;
 use crate::recipients::{Kind, Party, PublicRecipient, RecipientKey, Use, VerifyingKey};
 
@@ -32,16 +32,9 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
 }
 
 fn pick(args: &ShowArgs, cx: &Context) -> Result<Bundle, Error> {
-    let missing = |known: Vec<String>| {
-        Problem::new(
-            Code::NotFound,
-            format!(
-                "there is no identity `{}`",
-                args.name.clone().unwrap_or_default()
-            ),
-        )
-        .note(format!("there are {}", crate::text::list(&known)))
-        .hint("`clws identity new NAME` makes one")
+    let missing = |known| {
+        let name = args.name.clone().unwrap_or_default();
+        IdentityError::NotFound { name, known }
     };
     if let (Some(name), None) = (&args.name, &cx.identity) {
         let mut known = Vec::new();
