@@ -419,6 +419,9 @@ fn unsealed(record: &Record, path: &str) -> String {
                 "{source} is no longer sealed by Ansible, since `{path}` changed: seal it again"
             )
         }
+        "dotenvx" => format!(
+            "{source} is no longer sealed by dotenvx, since `{path}` changed: `dotenvx encrypt` seals it again"
+        ),
         _ => format!(
             "{source} is no longer sealed by SOPS, since `{path}` changed: `clws export {path} --format sops` seals it"
         ),

@@ -119,9 +119,12 @@ fn a_file_comes_in_opened_and_goes_back_as_it_was() {
         .stdin(b"another")
         .succeeds();
     let out = memory.join("again");
-    lab.clws("export --format dir --out")
+    let done = lab
+        .clws("export --format dir --out")
         .word(out.to_str().unwrap())
         .succeeds();
+    let told = done.err.contains("no longer sealed by dotenvx");
+    assert!(told && !done.err.contains("SOPS"), "{}", done.err);
     let again = read(&out.join("prod/.env.web"));
     assert_eq!(again["TOKEN"], "another");
     for (name, value) in values.iter().skip(1) {
