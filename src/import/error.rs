@@ -9,7 +9,7 @@ use crate::text::{clean_line, count, list};
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A path with nothing to import.
-    #[error("{} is neither a folder nor an ordinary file", clean_line(&path.to_string_lossy()))]
+    #[error("{} is {}", clean_line(&path.to_string_lossy()), if *.missing { "not there" } else { "neither a folder nor an ordinary file" })]
     NoSource {
         /// What was typed.
         path: PathBuf,

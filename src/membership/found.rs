@@ -7,7 +7,7 @@ use super::Rules;
 use super::sign::hashes;
 use crate::crypto::from_hex;
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
-use crate::error::{Code, Error, Problem};
+use crate::error::{Code, Error, Explain as _, Problem};
 use crate::fs::{Edit, FsError, Journal, Lock, New, Tree, names};
 use crate::name::PartyName;
 use crate::recipients::{
@@ -48,18 +48,25 @@ pub fn demand_no_vault(dir: &Path) -> Result<(), Error> {
 }
 
 fn demand_none_in(tree: &Tree, dir: &Path) -> Result<(), Error> {
-    let is_there = match newest_number(tree) {
-        Err(TrustError::NoVault(_)) => tree.exists(SETTINGS_FILE)?,
-        other => other.map(|_| true)?,
-    };
-    match is_there {
-        true => Err(Problem::new(
+    let there = || {
+        Problem::new(
             Code::Conflict,
             format!("there is a vault in {}", dir.display()),
         )
-        .hint("`clws secret list` shows what is in it")
-        .into()),
-        false => Ok(()),
+    };
+    match newest_number(tree) {
+        Err(halved @ TrustError::NoVault(_)) if tree.exists(SETTINGS_FILE)? => {
+            let why = there().note("clws.toml is here, and its rules are not");
+            let hints = halved.hints().into_iter();
+            Err(hints.fold(why, Problem::hint).into())
+        }
+        Err(TrustError::NoVault(_)) => Ok(()),
+        other => {
+            other?;
+            Err(there()
+                .hint("`clws secret list` shows what is in it")
+                .into())
+        }
     }
 }
 

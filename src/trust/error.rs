@@ -9,6 +9,8 @@ use crate::fs::FsError;
 use crate::lines::LineError;
 use crate::world::WorldError;
 
+use super::SETTINGS_FILE;
+
 /// What stands between this machine and the rules of a vault.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what its variant is")]
@@ -115,6 +117,12 @@ impl Explain for TrustError {
             Self::Rules { number, .. } => vec![
                 format!("`git log -- {}` shows who brought it", version_file(*number)),
                 "an administrator takes it back with git and signs another one, or signs one that follows".into(),
+            ],
+            // A sparse checkout, or a folder that was removed.
+            Self::NoVault(dir) if dir.join(SETTINGS_FILE).is_file() => vec![
+                "`git checkout -- recipients secrets` brings them back; in a sparse checkout: `git \
+                 sparse-checkout add recipients secrets`"
+                    .into(),
             ],
             Self::NoVault(_) => {
                 vec!["`clws init` makes a vault here; `--vault DIR` names another".into()]

@@ -3,7 +3,7 @@
 use crate::crypto::sshsig::Namespace;
 use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
-use crate::text::{any_of, count, list};
+use crate::text::{any_of, list};
 use crate::trust::TrustError;
 
 use super::judge::LAST;
@@ -32,7 +32,7 @@ pub enum VaultError {
         by: String,
         moved_to: Option<String>,
     },
-    #[error("none of your {} opens `{name}`", count(tried.len(), "identity"))]
+    #[error("{} `{name}`", if tried.len() == 1 { "your identity does not open" } else { "none of your identities opens" })]
     NoKey {
         name: String,
         tried: Vec<String>,
@@ -143,6 +143,16 @@ pub enum VaultError {
     },
 }
 
+/// The reader whose name one of the identities has that were tried.
+fn let_in<'r>(tried: &[String], readers: &'r [String]) -> Option<&'r str> {
+    let names: Vec<&str> = tried
+        .iter()
+        .filter_map(|label| label.rsplit('/').next())
+        .collect();
+    let mut readers = readers.iter().map(String::as_str);
+    readers.find(|reader| names.contains(reader))
+}
+
 impl Explain for VaultError {
     fn code(&self) -> Code {
         match self {
@@ -245,11 +255,31 @@ impl Explain for VaultError {
             }
             Self::Above { name } => vec![format!("`clws secret list {name}` shows them")],
             Self::Removed { moved_to: Some(to), .. } => vec![format!("it was moved to `{to}`")],
+            Self::Removed { name, .. } => vec![format!(
+                "`clws secret history {name}` shows who did; `clws secret restore {name} --from REV` brings it back from a commit"
+            )],
+            // The keys of a machine that is lost, for example: the party is there, with others.
+            Self::NoKey { tried, readers, .. } if let_in(tried, readers).is_some() => {
+                let me = let_in(tried, readers).unwrap_or_default();
+                vec![
+                    format!("an administrator lets your new keys in: `clws recipient update {me} FILE`, where FILE is what your `clws identity show {me}` printed"),
+                    format!("with an older or an offline identity of {me}: `--identity PATH`"),
+                ]
+            }
             Self::NoKey { name, readers, .. } => vec![format!(
                 "ask {} to run `clws access grant YOU {name} --read`, where YOU is your name in recipients/",
                 any_of(readers)
             )],
-            Self::NoIdentity { .. } | Self::NobodyHere { .. } => vec![
+            Self::NobodyHere { tried } if tried.is_empty() => vec![
+                "what you opened with reads alone, and signs nothing: name the folder of an identity with both halves, which `clws identity list` shows, or leave `--identity` out"
+                    .into(),
+            ],
+            Self::NobodyHere { tried } => {
+                let name = tried.first().and_then(|label| label.rsplit('/').next());
+                let name = name.filter(|_| tried.len() == 1).unwrap_or("NAME");
+                vec![format!("an administrator adds you: `clws recipient add {name} FILE`, where FILE is what your `clws identity show {name}` printed")]
+            }
+            Self::NoIdentity { .. } => vec![
                 "`clws identity new NAME` makes an identity; an administrator then runs `clws recipient add NAME`".into(),
             ],
             Self::WrongPath { file, signed } if file.ends_with(".age.toml") => vec![format!(

@@ -314,12 +314,7 @@ fn a_tree_with_the_vault_in_it_or_none_at_all_is_refused() {
         2,
         &["holds the vault itself"],
     );
-    refused(
-        &lab,
-        &tree.join("nothing"),
-        18,
-        &["neither a folder nor an ordinary file"],
-    );
+    refused(&lab, &tree.join("nothing"), 18, &["nothing is not there"]);
     refused(
         &lab,
         Path::new("/dev/null"),

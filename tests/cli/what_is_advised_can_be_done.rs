@@ -355,7 +355,7 @@ fn a_host_without_a_machine_type_is_told_where_it_goes() {
     let on = lab.clws("deploy --on prod").exits(17);
     assert!(on.err.contains(file.trim_end_matches(", ")), "{}", on.err);
     let shown = lab.clws("host show bx").exits(18);
-    assert!(shown.err.contains("`clws host list`"), "{}", shown.err);
+    assert!(shown.err.contains("is `box` meant?"), "{}", shown.err);
 }
 
 #[test]
@@ -386,4 +386,94 @@ fn an_empty_value_is_noted() {
     let lab = Lab::new();
     let set = lab.clws("secret set dev/web/EMPTY").succeeds();
     assert!(set.err.contains("note: the value is empty"), "{}", set.err);
+}
+
+#[test]
+fn a_checkout_without_the_rules_is_completed_and_not_founded_anew() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    lab.commit("all");
+    std::fs::remove_dir_all(lab.vault().join("recipients")).unwrap();
+    for (words, code) in [("secret list", 18), ("init --name ada", 16)] {
+        let ran = lab.clws(words).exits(code);
+        let hint = "`git checkout -- recipients secrets`";
+        assert!(ran.err.contains(hint), "{words}: {}", ran.err);
+        assert!(
+            !ran.err.contains("clws init") && !ran.err.contains("secret list"),
+            "{}",
+            ran.err
+        );
+    }
+    lab.git(&["checkout", "--", "recipients", "secrets"]);
+    lab.clws("secret get dev/web/TOKEN").succeeds();
+}
+
+#[test]
+fn who_comes_with_new_keys_is_told_how_they_are_let_in() {
+    let lab = Lab::new()
+        .people(&["grace"])
+        .secret("prod/web/TOKEN", "hunter2");
+    lab.clws("identity new ada --keep file")
+        .by("newada")
+        .succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    for by in ["newada", "grace"] {
+        let accept = lab
+            .clws("trust accept --expect")
+            .word(head.as_str().unwrap());
+        accept.by(by).succeeds();
+    }
+    let ran = lab.clws("secret get prod/web/TOKEN").by("newada").exits(11);
+    for said in [
+        "your identity does not open",
+        "`clws recipient update ada FILE`",
+    ] {
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    let ran = lab.clws("secret get prod/web/TOKEN").by("grace").exits(11);
+    assert!(ran.err.contains("clws access grant YOU"), "{}", ran.err);
+    // Who signs with a key that no party has, and who signs with none.
+    let ran = lab
+        .clws("secret set dev/web/TOKEN")
+        .by("newada")
+        .stdin(b"x")
+        .exits(13);
+    assert!(ran.err.contains("clws identity show ada"), "{}", ran.err);
+    let alone = lab.home("ada").join(".config/clws/identities/ada/age.txt");
+    let alone = alone.to_str().unwrap().to_owned();
+    let set = lab.clws("secret set dev/web/TOKEN --identity").word(alone);
+    let ran = set.stdin(b"x").exits(13);
+    assert!(ran.err.contains("reads alone"), "{}", ran.err);
+    // An administrator with another key than the one that decides.
+    let party = lab.clws("identity show ada").by("newada").succeeds().out;
+    lab.clws("recipient update ada - --yes")
+        .stdin(&party)
+        .succeeds();
+    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let grant = lab.clws("access grant grace dev --read --yes --expect");
+    let ran = grant.word(head.as_str().unwrap()).by("newada").exits(13);
+    assert!(ran.err.contains("ada decides with the key"), "{}", ran.err);
+}
+
+#[test]
+fn what_was_taken_out_and_whom_there_is_not_are_said_as_such() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/web/TOKEN", "hunter2");
+    lab.commit("all");
+    let ran = lab.clws("access revoke bne prod --read --yes").exits(18);
+    assert!(ran.err.contains("is `ben` meant?"), "{}", ran.err);
+    lab.clws("secret remove prod/web/TOKEN --yes").succeeds();
+    let ran = lab.clws("secret get prod/web/TOKEN").exits(18);
+    assert!(
+        ran.err
+            .contains("clws secret restore prod/web/TOKEN --from REV"),
+        "{}",
+        ran.err
+    );
+    lab.clws("secret restore prod/web/TOKEN --from HEAD")
+        .succeeds();
+    let ran = lab.clws("identity show adda").exits(18);
+    assert!(ran.err.contains("did you mean ada?"), "{}", ran.err);
+    let listed = lab.clws("identity list").succeeds().text();
+    assert!(listed.contains(".config/clws/identities/ada"), "{listed}");
 }

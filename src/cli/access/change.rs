@@ -224,6 +224,10 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         let reads_as_writer =
             *right == Right::Read && rule.holders(Right::Write).contains(&args.who);
         if !holders.contains(&args.who) && !reads_as_writer {
+            if !access.groups.contains_key(&args.who) {
+                // A name that nobody has is said as such.
+                new.party(&args.who)?;
+            }
             return Err(Problem::new(
                 Code::NotFound,
                 format!("{} has no right to {} `{path}`", args.who, right.verb()),
