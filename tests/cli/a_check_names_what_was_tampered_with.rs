@@ -185,7 +185,9 @@ fn files_that_do_not_belong_there_are_found() {
     write(&lab, age, &sealed);
     write(&lab, "secrets/dev/tls/lone.age", "x");
     write(&lab, "secrets/dev/plain.env", "TOKEN=hunter2");
-    write(&lab, "secrets/dev/.clws-0123.tmp", "x");
+    write(&lab, "secrets/dev/.clws-0123456789abcdef.tmp", "x");
+    // No name that clws gives.
+    write(&lab, "secrets/dev/.clws-zz.tmp", "x");
     write(&lab, "secrets/dev/.gitkeep", "");
     write(&lab, "secrets/dev/deep/er.toml", "x");
     write(&lab, "secrets/dev/tls/Web.key.age.toml", "x");
@@ -205,7 +207,8 @@ fn files_that_do_not_belong_there_are_found() {
             ("content", "dev/tls/lone"),
             ("private-key", "hooks/web/id"),
             ("private-key", "recipients/eve.key"),
-            ("stale", "secrets/dev/.clws-0123.tmp"),
+            ("stale", "secrets/dev/.clws-0123456789abcdef.tmp"),
+            ("stray", "secrets/dev/.clws-zz.tmp"),
             ("stray", "secrets/dev/deep/er.toml"),
             ("stray", "secrets/dev/link.toml"),
             ("stray", "secrets/dev/plain.env"),

@@ -206,13 +206,13 @@ fn a_hook_older_than_seen_beside_it_or_far_ahead_is_refused() {
     std::fs::write(&pin, "5000\n").unwrap();
     site.hook("web", &steps("far"), &[]);
     std::fs::write(&pin, "3\n").unwrap();
-    let ran = refused(&site, 13);
+    let ran = refused(&site, 14);
     assert!(
         ran.err.contains("is number 5001, which does not follow 3"),
         "{}",
         ran.err
     );
-    site.lab.clws("hook sign web --yes").exits(13);
+    site.lab.clws("hook sign web --yes").exits(14);
     // A pin of an earlier version has no hash, and is one all the same.
     std::fs::write(&pin, "5001\n").unwrap();
     assert_eq!(rows(&site.deploy().succeeds()), ["web changed"]);
