@@ -1,8 +1,9 @@
 //! Looking where this machine's memory does not read, or where the versions in the tree do not hold.
 
+use super::accepted::sound_files;
 use super::chain::{Standing, Trust, first_use, newest_number, read_version};
 use super::join::chain_to;
-use super::{Accepted, Pins, Step, TrustError, Version, signed_files, version_file};
+use super::{Accepted, Pins, Step, TrustError, Version, version_file};
 use crate::fs::Tree;
 use crate::world::World;
 
@@ -36,10 +37,10 @@ pub fn look(tree: &Tree, world: &World) -> Result<Option<Trust>, TrustError> {
     }
 }
 
-/// Whether the tree's versions follow on what was accepted, and its files are what the newest signed.
+/// Whether the tree's versions follow on what was accepted, and its files are what the newest signed and hold.
 fn breach(tree: &Tree, pins: &Pins, newest: u64) -> Result<(), TrustError> {
     chain_to(tree, pins, newest)?;
-    signed_files(tree, &read_version(tree, newest)?).map(drop)
+    sound_files(tree, &read_version(tree, newest)?).map(drop)
 }
 
 impl Pins {

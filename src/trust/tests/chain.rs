@@ -1,6 +1,6 @@
 //! From what was accepted to the newest version, and what stops on the way.
 
-use super::super::{Expectation, Standing, newest_number, read_version};
+use super::super::{Expectation, Standing, look, newest_number, read_version};
 use super::*;
 use crate::error::{Code, Explain as _};
 
@@ -366,6 +366,10 @@ fn rules_that_do_not_hold_together_are_never_accepted() {
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(error.code(), Code::DataErr);
         assert_eq!(trust.pins.chain().unwrap().len(), 1);
+        // What was accepted is there to compare.
+        let looking = look(&vault.tree(), &vault.world).unwrap().unwrap();
+        assert_eq!(looking.standing, Standing::Broken);
+        assert_eq!(looking.accepted.number(), 1);
         // What is signed after it counts, and its own rules alone.
         over(&vault, &two, &GOOD);
         assert_eq!(standing(vault.open()), (Standing::Current, 3));
