@@ -152,8 +152,13 @@ impl Subject for WholeDocument<'_> {
         let telling = changes.telling.iter().map(|(note, value)| {
             format!("the note of `{note}` speaks of the value of `{value}`, and notes are clear text in git: keep it?")
         });
-        let removed = (!changes.removed.is_empty())
-            .then(|| format!("remove {} from {path}?", some(changes.removed.iter())));
+        let removed = (!changes.removed.is_empty()).then(|| {
+            let renamed = self.renamed(changes);
+            format!(
+                "{renamed}remove {} from {path}?",
+                some(changes.removed.iter())
+            )
+        });
         telling.chain(removed).collect()
     }
 
@@ -235,6 +240,35 @@ impl Subject for WholeDocument<'_> {
 }
 
 impl WholeDocument<'_> {
+    /// What values that come back under another name leave behind: a policy belongs to the name.
+    fn renamed(&self, changes: &Changes) -> String {
+        let mut said = String::new();
+        for old in &changes.removed {
+            let plain = self.before.shown.iter().find(|entry| entry.name == *old);
+            let is_it = |set: &&Set| {
+                set.is_new && plain.is_some_and(|entry| entry.plain.same_as(&set.new.plain))
+            };
+            let Some(new) = changes.set.iter().find(is_it) else {
+                continue;
+            };
+            let record = self.snapshot.record(old);
+            let entries = record
+                .into_iter()
+                .flat_map(|record| record.policy.entries());
+            let keys = entries.map(|(key, _)| key).filter(|key| *key != "note");
+            let keys: Vec<&str> = keys.collect();
+            if !keys.is_empty() {
+                let (path, new) = (&self.path, &new.name);
+                said.push_str(&format!(
+                    "`{new}` has the value of `{old}` and would lose its {}, which `clws secret move {path}/{old} \
+                     {path}/{new}` keeps: ",
+                    list(&keys)
+                ));
+            }
+        }
+        said
+    }
+
     fn file(&self) -> &std::path::Path {
         std::path::Path::new(&self.file_name)
     }

@@ -176,6 +176,26 @@ fn a_line_that_is_gone_removes_its_value_after_a_question() {
 }
 
 #[test]
+fn a_renamed_value_says_what_it_leaves_behind() {
+    let desk = desk();
+    let renames = "sed -i 's/^TOKEN = /NEW = /' \"$FILE\"";
+    let plain = desk.edit("dev/web", renames).exits(15);
+    assert!(!plain.err.contains("has the value of"), "{}", plain.err);
+    desk.lab
+        .clws("secret policy dev/web/TOKEN --owner ada --rotate-every 90d")
+        .succeeds();
+    let denied = desk.edit("dev/web", renames).exits(15);
+    let told = "`NEW` has the value of `TOKEN` and would lose its owner and rotate_every, which \
+                `clws secret move dev/web/TOKEN dev/web/NEW` keeps: remove `TOKEN` from dev/web?";
+    assert!(denied.err.contains(told), "{}", denied.err);
+    desk.lab
+        .clws("secret move dev/web/TOKEN dev/web/NEW")
+        .succeeds();
+    let kept = desk.lab.clws("secret policy dev/web/NEW").succeeds().text();
+    assert!(kept.contains("ada") && kept.contains("90d"), "{kept}");
+}
+
+#[test]
 fn a_note_that_holds_a_value_is_asked_about() {
     let desk = desk();
     let comment_out = "sed -i 's/^TOKEN/#TOKEN/' \"$FILE\"; echo 'NEW = 1' >>\"$FILE\"";
