@@ -1,5 +1,7 @@
 //! What is said of a name that there is nothing of: which one may be meant.
 
+use std::collections::BTreeSet;
+
 use crate::lines::MAX_FILE;
 use crate::text::nearest;
 
@@ -48,7 +50,13 @@ impl Vault {
         if let (Some(one), true) = (in_scopes.pop(), in_scopes.is_empty()) {
             return Some(one);
         }
-        let mut known: Vec<String> = listed.iter().map(|item| item.path().to_owned()).collect();
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for item in &listed {
+            // Each folder above it, and its scope, are names too.
+            let above = item.path().match_indices('/').map(|(at, _)| at);
+            let ends = above.chain([item.path().len()]);
+            known.extend(ends.filter_map(|end| item.path().get(..end).map(str::to_owned)));
+        }
         if let Some((folder, _)) = name.rsplit_once('/') {
             for item in &listed {
                 // What is in documents of such a name.
@@ -58,7 +66,7 @@ impl Vault {
                 }
             }
         }
-        if known.iter().any(|known| known == name) {
+        if known.contains(name) {
             return None;
         }
         nearest(name, known.iter().map(String::as_str)).map(str::to_owned)

@@ -42,6 +42,25 @@ fn each_command_names_the_nearest() {
             assert!(ran.err.contains(&hint), "{command} {typed}: {}", ran.err);
         }
     }
+    for (command, meant) in [
+        ("secret list prd", "prod"),
+        ("rekey prdo", "prod"),
+        ("secret list prod/tsl", "prod/tls"),
+    ] {
+        let ran = lab.clws(command).exits(18);
+        let hint = format!("is `{meant}` meant?");
+        assert!(ran.err.contains(&hint), "{command}: {}", ran.err);
+    }
+    let granted = |path: &str| {
+        let ran = lab.clws(&format!("access grant ada {path} --read --dry-run"));
+        ran.succeeds().err
+    };
+    let said = granted("prd");
+    assert!(
+        said.contains("nothing lies at `prd` yet: is `prod` meant?"),
+        "{said}"
+    );
+    assert!(!granted("prod").contains("yet") && !granted("stage").contains("meant?"));
     for command in ["secret get prod", "secret remove prod/tls --yes"] {
         let ran = lab.clws(command).stdin(b"x").run();
         let hint = command.split(' ').nth(2).unwrap();

@@ -91,6 +91,9 @@ pub(crate) fn grant(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         .map(|right| rule.add(*right, &args.who))
         .collect();
     let mut notes = narrower(&access, path);
+    if let (true, Some(near)) = (vault.list(Some(path))?.is_empty(), vault.near(path)) {
+        notes.push(format!("nothing lies at `{path}` yet: is `{near}` meant?"));
+    }
     notes.extend(without_key(&new, &access, &args.who, &rights)?);
     if added.contains(&true) {
         new.set_access(&access);
