@@ -1,4 +1,4 @@
-//! Appending to the log, and going through it again.
+//! Appending to the log: a line before each opening.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,15 +11,14 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::OpenLog;
-use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SigningKey};
-use crate::crypto::{decode_base64, encode_base64, from_hex, hex, sha256};
+use crate::crypto::sshsig::{Namespace, SigningKey};
+use crate::crypto::{encode_base64, from_hex, hex, sha256};
 use crate::error::{Code, Explain};
 use crate::fs::{self, FsError, Sync};
-use crate::time::Moment;
 use crate::world::{World, WorldError};
 
 /// No line is longer: a deploy that names 1,000 secrets of 200 bytes is 200 KB.
-const MAX_LINE: u64 = 1024 * 1024;
+pub(super) const MAX_LINE: u64 = 1024 * 1024;
 
 /// Why a use could not be logged, or the log does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -67,15 +66,6 @@ pub struct Event<'a> {
     pub secrets: &'a [String],
     /// More facts, never a value.
     pub more: Map<String, Value>,
-}
-
-/// What going through a log found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verified {
-    /// How many lines are intact.
-    pub lines: u64,
-    /// Lines that a killed process or a power cut left in parts, as the next line says.
-    pub torn: u64,
 }
 
 /// The log of this machine.
@@ -193,7 +183,7 @@ impl Log {
     }
 
     /// The same where it was made before.
-    fn stored_key(&self) -> Result<Option<SigningKey>, AuditError> {
+    pub(super) fn stored_key(&self) -> Result<Option<SigningKey>, AuditError> {
         let stored = fs::read_private(&self.key_file(), 200).map_err(AuditError::NotWritable)?;
         let Some(text) = stored.map(Zeroizing::new) else {
             return Ok(None);
@@ -215,98 +205,6 @@ impl Log {
             why: "the key does not read",
         }
     }
-
-    /// Goes through the whole log, line by line: the chain, the numbers and every signature. Nothing is written.
-    ///
-    /// # Errors
-    /// [`AuditError::Broken`] at the first line that does not hold.
-    pub fn verify(&self) -> Result<Verified, AuditError> {
-        let path = self.file();
-        let fail = |error| AuditError::NotReadable(FsError::io("read", &path)(error));
-        let mut found = Verified { lines: 0, torn: 0 };
-        let mut file = match File::open(&path) {
-            Ok(file) => BufReader::new(file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-            Err(error) => return Err(fail(error)),
-        };
-        if file.fill_buf().map_err(fail)?.is_empty() {
-            return Ok(found);
-        }
-        let broken = |line, why| AuditError::Broken {
-            path: path.clone(),
-            line,
-            why,
-        };
-        let key = self.stored_key()?;
-        let key = key.ok_or_else(|| broken(1, "the key that it is signed with is gone"))?;
-        let mut before = [0; 32];
-        // Lines that are none: a cut one at most, and what a power cut took.
-        let (mut cut, mut taken) = (0, 0);
-        // Whether the cut one is the last, and has its line end.
-        let mut open = false;
-        for number in 1.. {
-            let mut line = Vec::new();
-            // What is longer is none of ours, and goes on as the next line.
-            let mut limited = file.by_ref().take(2 * MAX_LINE);
-            if limited.read_until(b'\n', &mut line).map_err(fail)? == 0 {
-                break;
-            }
-            let is_ended = line.pop_if(|last| *last == b'\n').is_some();
-            let broken = |why| broken(number, why);
-            match check_line(&line, key.public()) {
-                None if is_taken(&line) => (taken, open) = (taken + 1, false),
-                // What was cut off does not read.
-                None if number_of(&line).is_some() => {
-                    return Err(broken("it is not signed by this machine"));
-                }
-                None => (cut, open) = (cut + 1, is_ended),
-                Some(checked) => {
-                    if checked.previous != before || checked.number != found.lines + 1 {
-                        return Err(broken(match taken {
-                            0 => "it does not follow from the line before",
-                            _ => "a power cut took a part of the line before, which was whole once",
-                        }));
-                    }
-                    if (cut + taken > 0) != checked.torn {
-                        return Err(broken("a line before it is not ours"));
-                    }
-                    found.torn += cut + taken;
-                    (cut, taken, open) = (0, 0, false);
-                    found.lines += 1;
-                    before = sha256(&line);
-                }
-            }
-            if cut > 1 {
-                return Err(broken("it is not signed by this machine"));
-            }
-        }
-        if open {
-            return Err(broken(found.lines + 1, "it is not signed by this machine"));
-        }
-        Ok(found)
-    }
-}
-
-struct Checked {
-    number: u64,
-    previous: [u8; 32],
-    torn: bool,
-}
-
-fn check_line(line: &[u8], key: &PublicKey) -> Option<Checked> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (body, signature) = line.rsplit_once(",\"sig\":\"")?;
-    let signature = Signature::new(decode_base64(signature.strip_suffix("\"}")?).ok()?).ok()?;
-    let body = format!("{body}}}");
-    key.verify(Namespace::Audit, body.as_bytes(), &signature)
-        .ok()?;
-    let value: Value = serde_json::from_str(&body).ok()?;
-    value.get("at")?.as_str()?.parse::<Moment>().ok()?;
-    Some(Checked {
-        number: value.get("n")?.as_u64()?,
-        previous: from_hex(value.get("prev")?.as_str()?).ok()?,
-        torn: value.get("torn").and_then(Value::as_bool).unwrap_or(false),
-    })
 }
 
 /// How many lines a log has.
@@ -414,20 +312,22 @@ impl Tail {
 }
 
 /// The number of a whole line, whoever wrote it.
-fn number_of(line: &[u8]) -> Option<u64> {
+pub(super) fn number_of(line: &[u8]) -> Option<u64> {
     let value: Value = serde_json::from_slice(line).ok()?;
     value.get("n")?.as_u64()
 }
 
 /// Whether a power cut took a part of a line: what was not written yet then reads as zeros, which no line
 /// of ours has.
-fn is_taken(line: &[u8]) -> bool {
+pub(super) fn is_taken(line: &[u8]) -> bool {
     memchr::memchr(0, line).is_some()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Verified;
     use super::*;
+    use crate::time::Moment;
     use crate::world::Clock;
 
     fn lab() -> (tempfile::TempDir, World, Log) {

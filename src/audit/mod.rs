@@ -7,7 +7,9 @@
 mod entry;
 mod log;
 mod open;
+mod verify;
 
 pub use entry::Entry;
-pub use log::{AuditError, Event, Log, Verified};
+pub use log::{AuditError, Event, Log};
 pub use open::OpenLog;
+pub use verify::Verified;
