@@ -4,6 +4,7 @@
 //! files, checked as a whole, described in people's terms, signed as the next trust version, and
 //! committed together with the wraps that it makes necessary.
 
+mod concern;
 mod describe;
 mod found;
 mod join;
@@ -11,9 +12,8 @@ mod party;
 mod sign;
 
 pub use crate::trust::{Rules, RulesError};
+pub use concern::{Concern, concerned};
 pub use describe::{describe, describe_council};
 pub use found::{Founding, demand_no_vault, found};
 pub use join::{Joined, join};
-pub use sign::{
-    Concern, Council, Next, Signed, begun, concerned, last_version, next_version, sign_rules,
-};
+pub use sign::{Council, Next, Signed, begun, last_version, next_version, sign_rules};
