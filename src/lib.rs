@@ -3,8 +3,9 @@
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
 //! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`,
 //! `server`) each do one thing that a person wants done, `status` lays beside each other what several of them
-//! know, the model (`recipients`, `identity`, `audit`, `trust`, `vault`) says what a vault is, and
-//! the base (`text`, `secret`, `crypto`, `fs`, `git`, `lines`) knows no vault at all.
+//! know, the model says what a vault is (`recipients`, `identity`, `audit`, `trust`, `vault`, `hook`) and how
+//! its hosts are reached (`fleet`, `channel`, `docker`), and the base (`text`, `secret`, `crypto`, `fs`, `git`,
+//! `lines`) knows no vault at all.
 
 // base
 pub mod error;
@@ -37,6 +38,11 @@ pub mod trust;
 pub mod vault;
 
 pub mod fleet;
+
+pub mod channel;
+pub mod docker;
+
+pub mod hook;
 
 pub mod plaintext;
 

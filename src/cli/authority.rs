@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use crate::deploy::ssh::Login;
+use crate::channel::ssh::Login;
 use crate::error::{Error, Problem};
 use crate::identity::KeyPair;
 use crate::server::{CERTIFICATE_TIME, sign};

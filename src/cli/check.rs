@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::check::{Counts, Finding, check};
 use crate::cli::context::{Context, as_openers};
-use crate::deploy::shown_arguments;
 use crate::error::{Code, Error};
+use crate::hook::shown_arguments;
 use crate::text::count;
 
 /// Verify the whole vault: form, signatures, readers, rules, and what was seen before

@@ -17,7 +17,7 @@ use super::context::{Context, as_openers, as_signers};
 use super::runtime::{cannot_start, runtime, user_here};
 use super::session::BesideArgs;
 use super::ways::Ways;
-use crate::deploy::ssh::Limits;
+use crate::channel::ssh::Limits;
 use crate::deploy::{Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};

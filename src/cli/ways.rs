@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::authority::{Authority, without};
 use super::context::Context;
-use crate::deploy::ssh::{Hop, KnownHost, Login};
+use crate::channel::ssh::{Hop, KnownHost, Login};
 use crate::error::{Code, Error};
 use crate::fleet::{self, Endpoint, SshFolder, expand};
 use crate::fs::{FsError, read_whole};

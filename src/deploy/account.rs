@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::docker::Ended;
 use super::drafting;
-use super::hook_error::HookError;
-use super::hook_files::hooks_that_read;
+use super::engine;
 use super::inside::{ADDRESS, address_of};
 use super::mysql::{MysqlError, MysqlRows, Session};
 use super::place::fill;
 use super::plan::ComponentPlan;
-use super::rotate_hook::AccountHook;
 use super::run::FindWay;
-use super::ssh::{Limits, connect_through};
-use super::{Channel, Local, engine};
+use crate::channel::ssh::{Limits, connect_through};
+use crate::channel::{Channel, Local};
+use crate::docker::Ended;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach, hosts};
+use crate::hook::{AccountHook, HookError, hooks_that_read};
 use crate::name::{Component, SecretName};
 use crate::secret::{End, Plain, Redactor};
 use crate::text::{clean, list};

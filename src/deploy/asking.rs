@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::docker::{self, Engine};
-use super::hook::Where;
-use super::hook_error::HookError;
 use super::leftover;
 use super::place::{self, Given, Opened, fill_all};
 use super::plan::ComponentPlan;
 use super::process::PROC;
 use super::target::empty;
-use super::{Channel, ChannelError, Command, Ended, Local};
+use crate::channel::{Channel, ChannelError, Command, Ended, Local};
+use crate::docker::{self, Engine};
 use crate::error::Error;
+use crate::hook::{HookError, Where};
 use crate::secret::{End, Plain, Redactor};
 use crate::text::clean;
 use crate::world::World;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use super::asking::Asking;
 use super::boot;
-use super::docker::{Engine, PLACE, State};
 use super::engine;
-use super::hook::Where;
 use super::leases::{self, Leases};
 use super::leftover;
 use super::limit::Limit;
@@ -20,7 +18,9 @@ use super::receipt::Receipt;
 use super::step::Surroundings;
 use super::target::{Target, TargetError};
 use crate::crypto::hex;
+use crate::docker::{Engine, PLACE, State};
 use crate::error::Error;
+use crate::hook::Where;
 use crate::name::{Component, Scope};
 use crate::trust::Rollback;
 use crate::vault::Vault;
@@ -385,7 +385,7 @@ impl Bringing<'_> {
         if let (Some(container), Some(engine)) = (&hook.container, engine) {
             let found = engine.find(&engine::name_of(self.plan, container)).await?;
             // One that is frozen answers nobody.
-            let same = |found: &super::docker::Snapshot| {
+            let same = |found: &crate::docker::Snapshot| {
                 found.is_up()
                     && found.state != State::Paused
                     && found.labels.get(PLACE) == Some(&old.place)

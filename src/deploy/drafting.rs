@@ -4,15 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::hook::Hook;
-use super::hook_error::HookError;
-use super::hook_files::{HookFiles, read_files, template_text};
-use super::outside::Reference;
 use super::plan::{ComponentPlan, HOST};
-use super::signature::{TrustedHook, hook_status, trusted_hook};
-use super::template;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
+use crate::hook::{
+    Hook, HookError, HookFiles, Reference, TrustedHook, hook_status, read_files, template,
+    template_text, trusted_hook,
+};
 use crate::name::{Component, Scope, SecretName, SecretPath};
 use crate::vault::{Issue, Notice, Vault};
 

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
-use super::container_hook::{ContainerHook, HEALTH, HealthHook};
-use super::docker::{
-    Clocks, Container, Engine, FileMount, HealthCheck, Image, Mount, PLACE, Port, Protocol,
-    Restart, Secrets,
-};
 use super::leftover;
 use super::place::{self, File, Given, IN_CONTAINER, Opened, fill, fill_all, wrong};
 use super::plan::ComponentPlan;
 use super::target::Target;
-use super::times::parse_duration;
-use super::{Channel, ChannelError};
+use crate::channel::{Channel, ChannelError};
+use crate::docker::{
+    Clocks, Container, Engine, FileMount, HealthCheck, Image, Mount, PLACE, Port, Protocol,
+    Restart, Secrets,
+};
 use crate::error::{Code, Error, Problem};
+use crate::hook::times::{HEALTH, parse_duration};
+use crate::hook::{ContainerHook, HealthHook};
 use crate::secret::Plain;
 use crate::text::clean_line;
 
@@ -68,7 +68,7 @@ impl Target {
     /// The target's engine: this machine's, or a host's through its SSH connection.
     ///
     /// # Errors
-    /// [`super::docker::DockerError`].
+    /// [`crate::docker::DockerError`].
     pub(super) async fn engine(&self) -> Result<&Engine, Error> {
         let host = self.host.name.as_str();
         self.connected.get(&self.channel, host).await
@@ -139,7 +139,7 @@ pub(super) fn mark(plan: &ComponentPlan, hook: &ContainerHook, folder: &str) -> 
 /// Without root on the target it is that of whoever deploys.
 ///
 /// # Errors
-/// [`HookError`](super::hook_error::HookError).
+/// [`HookError`](crate::hook::HookError).
 pub(super) fn demand_reader(
     target: &Target,
     plan: &ComponentPlan,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::target::{TargetError, said};
-use super::{Channel, Command};
+use crate::channel::{Channel, Command};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::text::clean;
@@ -136,7 +136,7 @@ impl Facts {
     /// Makes the folders of `name` ready on a host, which many may do at the same time.
     ///
     /// # Errors
-    /// [`TargetError::Script`], [`super::ChannelError`].
+    /// [`TargetError::Script`], [`crate::channel::ChannelError`].
     pub(super) async fn ask(host: &Host, channel: &Channel, name: &str) -> Result<Self, Error> {
         let command = Command::new(format!("{WHO}{FOLDERS}{FACTS}")).argument(name);
         let outcome = channel.run(&command.output_cap(MAX_LINE)).await?;

@@ -282,9 +282,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::deploy::hook::Hook;
-    use crate::deploy::{ComponentPlan, HostPlan, TrustedHook};
+    use crate::deploy::{ComponentPlan, HostPlan};
     use crate::fleet::{Endpoint, Host};
+    use crate::hook::Hook;
+    use crate::hook::TrustedHook;
 
     /// A plan of hosts with components, each as `name after after`.
     fn plan(hosts: &[(&str, &[&str])]) -> Plan {

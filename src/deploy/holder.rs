@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::facts::Facts;
 use super::session::{Injected, SittingError};
-use super::ssh::Session;
-use super::{Channel, Command, Held, Holding};
+use crate::channel::ssh::Session;
+use crate::channel::{Channel, Command, Held, Holding};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::secret::Plain;
@@ -124,8 +124,8 @@ fn push_quoted(lines: &mut Vec<u8>, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::{InjectedFile, TAKE};
     use super::*;
+    use crate::deploy::session::{InjectedFile, TAKE};
 
     #[test]
     fn a_shell_reads_each_value_as_it_is() {

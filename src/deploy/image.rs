@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::component::Bringing;
-use super::container_hook::{ContainerHook, PULL, Registry};
-use super::docker::{DockerError, Engine, Image, Login};
 use super::place::{Opened, fill, wrong};
 use super::plan::{ComponentPlan, Purpose};
-use super::value_hook::Text;
+use crate::docker::{DockerError, Engine, Image, Login};
 use crate::error::Error;
+use crate::hook::times::PULL;
+use crate::hook::{ContainerHook, Registry, Text};
 use crate::secret::Plain;
 
 impl Bringing<'_> {

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Source;
 use super::asking::Asking;
-use super::container_hook::ContainerHook;
 use super::plan::ComponentPlan;
 use super::step::Surroundings;
-use super::{docker, engine, place};
+use super::{engine, place};
+use crate::channel::Source;
+use crate::docker;
 use crate::error::Error;
+use crate::hook::ContainerHook;
 use crate::secret::Plain;
 
 /// The name under which texts know where the component's container is reached from the target.

@@ -8,13 +8,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outside::{Leased, Outside, Place};
+use super::outside::{Leased, Outside};
 use super::place::{File, Opened};
 use super::plan::ComponentPlan;
 use super::receipt::{Lent, Receipt};
 use super::target::Target;
 use crate::crypto::{hex, sha256};
 use crate::error::{Code, Error, Problem};
+use crate::hook::Place;
 use crate::secret::Plain;
 use crate::text::{clean_line, list};
 use crate::time::Moment;
@@ -239,7 +240,7 @@ impl<'a> Leases<'a> {
 /// The leases of a receipt, with their names as far as those are still there.
 ///
 /// # Errors
-/// [`super::ChannelError`].
+/// [`crate::channel::ChannelError`].
 pub(super) async fn of_receipt(target: &Target, receipt: &Receipt) -> Result<Vec<Old>, Error> {
     if receipt.leases.is_empty() {
         return Ok(Vec::new());

@@ -5,9 +5,9 @@
 //! number, start time, boot. A process does so in its folder, a step or probe beside the receipt. So
 //! it can be found and ended, and nothing else in its place.
 
-use super::Command;
 use super::receipt::{MAX_RECEIPT, Receipt};
 use super::target::Target;
+use crate::channel::Command;
 use crate::error::Error;
 use crate::name::Component;
 
@@ -97,7 +97,7 @@ impl Found {
 /// Looks at what there is of a component: its receipt, its folders, a step.
 ///
 /// # Errors
-/// [`super::target::TargetError`], [`super::ChannelError`].
+/// [`crate::deploy::target::TargetError`], [`crate::channel::ChannelError`].
 pub(super) async fn look(target: &Target, component: &Component) -> Result<Found, Error> {
     let all = format!("{}/{component}", target.facts.run);
     let step = step_file(&target.facts.state, component);
@@ -132,7 +132,7 @@ fn parts(text: &str) -> (&str, &str) {
 /// (whole paths); writes its receipt before, if there is a new one.
 ///
 /// # Errors
-/// [`super::ChannelError`], or that something does not end.
+/// [`crate::channel::ChannelError`], or that something does not end.
 pub(super) async fn clear(
     target: &Target,
     component: &Component,
@@ -160,7 +160,7 @@ pub(super) async fn clear(
 /// The components that have folders here.
 ///
 /// # Errors
-/// [`super::ChannelError`].
+/// [`crate::channel::ChannelError`].
 pub(super) async fn components(target: &Target) -> Result<Vec<Component>, Error> {
     let script = r#"cd "$1" && for f in *; do [ ! -d "$f" ] || echo "$f"; done"#;
     let text = target

@@ -12,12 +12,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::container_hook::{HEALTH, PULL};
-use super::hook::{Hook, Where};
 use super::plan::{HostPlan, Plan};
-use super::times::{PROBE, STEP, parse_duration};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach};
+use crate::hook::times::{HEALTH, PROBE, PULL, STEP, parse_duration};
+use crate::hook::{Hook, Where};
 
 /// How long a whole host may take, besides what its steps and probes ask for.
 pub const HOST_TIME: Duration = Duration::from_secs(300);

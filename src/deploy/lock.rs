@@ -69,9 +69,9 @@ pub(super) fn new_claim(world: &World) -> Result<String, Error> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::target::taking;
     use super::*;
-    use crate::deploy::{Channel, Command, Ended, Holding, Local};
+    use crate::channel::{Channel, Command, Ended, Holding, Local};
+    use crate::deploy::target::taking;
     use crate::world::Clock;
 
     #[test]

@@ -10,7 +10,7 @@ use ring::digest::{Context, Digest, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
-use super::stream::Stream;
+use crate::channel::Stream;
 use crate::secret::Plain;
 
 /// A greeting or an error is a few hundred bytes long, and no row that is asked for has more.

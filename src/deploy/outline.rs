@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::hook_files::template_text;
 use super::inside::ADDRESS;
-use super::outside::Reference;
 use super::plan::{ComponentPlan, HOST, Plan};
-use super::template;
-use super::value_hook::EnvValue;
 use crate::fleet::Host;
+use crate::hook::{EnvValue, Reference, template, template_text};
 use crate::name::Component;
 use crate::text::ranges;
 

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{OUTPUT_CAP, Source};
+use crate::channel::{OUTPUT_CAP, Source};
 use crate::secret::{Plain, Redactor};
 use crate::text::clean;
 

@@ -6,17 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Command;
-use super::conversation::MAX_INPUT;
-use super::docker::Visible;
-use super::hook::{FileHook, parse_mode};
-use super::hook_error::HookError;
-use super::hook_files::template_text;
 use super::plan::ComponentPlan;
 use super::target::{MAX_ANSWER, Target};
-use super::template;
-use super::value_hook::EnvValue;
+use crate::channel::{Command, MAX_INPUT};
+use crate::docker::Visible;
 use crate::error::Error;
+use crate::hook::{EnvValue, FileHook, HookError, parse_mode, template, template_text};
 use crate::secret::Plain;
 use crate::text::quoted;
 

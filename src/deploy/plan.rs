@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use super::drafting::{Shared, is_signed};
 use super::engine;
-use super::hook_error::HookError;
-use super::hook_files::{components, template_text};
 use super::inside::ADDRESS;
-use super::outside::{Place, Reference, Version};
+use super::outside::Version;
 use super::receipt::Rollback;
-use super::signature::TrustedHook;
-use super::template;
-use super::value_hook::Text;
 use super::warning::warnings;
 use crate::crypto::{List, sha256};
 use crate::error::Error;
 use crate::fleet::Host;
+use crate::hook::{
+    HookError, Place, Reference, Text, TrustedHook, components, template, template_text,
+};
 use crate::name::{Component, SecretName};
 use crate::vault::{Issue, Notice, Vault};
 

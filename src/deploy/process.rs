@@ -152,7 +152,7 @@ pub(super) async fn start(target: &Target, place: &str) -> Result<Process, Error
 /// Whether a process still runs.
 ///
 /// # Errors
-/// [`super::ChannelError`].
+/// [`crate::channel::ChannelError`].
 pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool, Error> {
     let [pid, start, boot] = arguments(process);
     let text = target
@@ -164,7 +164,7 @@ pub(super) async fn is_alive(target: &Target, process: &Process) -> Result<bool,
 /// Stops the process of a folder and its group: TERM, up to 10 s, KILL. One that is gone is fine.
 ///
 /// # Errors
-/// [`super::ChannelError`].
+/// [`crate::channel::ChannelError`].
 pub(super) async fn stop(target: &Target, process: &Process, place: &str) -> Result<(), Error> {
     let [pid, start, boot] = arguments(process);
     target

@@ -6,7 +6,6 @@ use tokio::time::sleep;
 
 use super::asking::Asking;
 use super::component::Bringing;
-use super::docker::{Engine, Replacement, State};
 use super::engine;
 use super::leases;
 use super::leftover;
@@ -16,6 +15,7 @@ use super::process;
 use super::receipt::{Process, Receipt};
 use super::restoring::Standing;
 use super::step::Surroundings;
+use crate::docker::{Engine, Replacement, State};
 use crate::error::{Code, Error, Problem};
 use crate::secret::{End, Plain};
 

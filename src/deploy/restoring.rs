@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use tokio::time::sleep;
 
 use super::component::Bringing;
-use super::docker::{PLACE, State};
 use super::engine;
-use super::hook::Step;
 use super::leftover;
 use super::place::Opened;
 use super::plan::Purpose;
 use super::process;
 use super::receipt::Receipt;
 use super::replacing::UNASKED;
+use crate::docker::{PLACE, State};
 use crate::error::Error;
+use crate::hook::Step;
 
 /// What there is of a component.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,7 +98,7 @@ impl Bringing<'_> {
     /// Brings back what ran before, after a connection that broke in the middle; what there is then.
     ///
     /// # Errors
-    /// [`super::TargetError`], [`super::ChannelError`].
+    /// [`crate::deploy::TargetError`], [`crate::channel::ChannelError`].
     pub(super) async fn restore(&self) -> Result<Restored, Error> {
         let component = self.plan.component();
         let found = leftover::look(self.target, component).await?;

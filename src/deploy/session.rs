@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::holder::hold;
-use super::ssh::{Ends, Session, Size};
-use super::{ChannelError, Command, Ended};
+use crate::channel::ssh::{Ends, Session, Size};
+use crate::channel::{ChannelError, Command, Ended};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::secret::Plain;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use super::asking::Asking;
-use super::docker;
 use super::engine;
-use super::hook::{Step, Where};
 use super::output::Shown;
 use super::place::{self, Given, fill_all};
 use super::target::Target;
-use super::times::{STEP, parse_duration};
-use super::{Ended, Source};
+use crate::channel::{Ended, Source};
+use crate::docker;
 use crate::error::{Code, Error, Explain, Problem};
+use crate::hook::times::{STEP, parse_duration};
+use crate::hook::{Step, Where};
 use crate::secret::{End, Plain};
 
 /// What the steps of one component need, besides what its probes do.
@@ -97,7 +97,7 @@ impl Surroundings<'_> {
                 Ended::Exit(code) => format!("exited with {code}"),
                 Ended::Signal(name) => format!("was ended by {name}"),
             },
-            Err(super::ChannelError::Slow { .. }) => "did not end in time".to_owned(),
+            Err(crate::channel::ChannelError::Slow { .. }) => "did not end in time".to_owned(),
             Err(error) => return Err(error.into()),
         };
         Err(self.failed(&words, &how, &shown))

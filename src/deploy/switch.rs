@@ -5,9 +5,9 @@
 //! old one end, so no request is lost.
 
 use super::component::Bringing;
-use super::docker::{Engine, Replacement};
 use super::replacing::Running;
 use super::step::Surroundings;
+use crate::docker::{Engine, Replacement};
 use crate::error::Error;
 
 impl Bringing<'_> {

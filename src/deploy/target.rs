@@ -1,11 +1,10 @@
 //! A target made ready: its folders, its lock, its receipts.
 //!
 //! Everything here is a small POSIX script; nothing of ours is installed on the target. The shell that
-//! holds the lock runs them, see [`super::conversation`].
+//! holds the lock runs them, see [`crate::channel::conversation`].
 
 use std::time::Duration;
 
-use super::conversation::{MAX_INPUT, SERVE};
 use super::engine::Connected;
 use super::facts::{FACTS, FOLDERS, Facts, WHO};
 use super::leftover::{CLEAR, LOOK};
@@ -13,7 +12,7 @@ use super::lock::{LOCK, SILENCE, Taker};
 use super::place::PUT;
 use super::process::{FINISH, PROC};
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::{Channel, Command, Ended, Held, Holding, Outcome};
+use crate::channel::{Channel, Command, Ended, Held, Holding, MAX_INPUT, Outcome, SERVE};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
@@ -165,7 +164,7 @@ impl Target {
     /// Makes a target ready and takes its lock; with `early` its engine is asked meanwhile.
     ///
     /// # Errors
-    /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`super::ChannelError`].
+    /// [`TargetError::Locked`] with who has it; [`TargetError::Script`], [`crate::channel::ChannelError`].
     pub(super) async fn take(
         host: &Host,
         channel: Channel,
@@ -331,7 +330,7 @@ impl Target {
     /// The components that have a receipt here.
     ///
     /// # Errors
-    /// [`super::ChannelError`], [`TargetError`].
+    /// [`crate::channel::ChannelError`], [`TargetError`].
     pub(super) async fn receipts(&self) -> Result<Vec<Component>, Error> {
         let script = r#"cd "$1" && for f in *.json; do [ ! -f "$f" ] || echo "${f%.json}"; done"#;
         let text = self
@@ -344,7 +343,7 @@ impl Target {
     /// removes it.
     ///
     /// # Errors
-    /// [`super::ChannelError`], [`TargetError`].
+    /// [`crate::channel::ChannelError`], [`TargetError`].
     pub(super) async fn make_room(
         &self,
         component: &Component,
@@ -357,7 +356,7 @@ impl Target {
     /// Writes a receipt, whole or not at all.
     ///
     /// # Errors
-    /// [`super::ChannelError`], [`TargetError`].
+    /// [`crate::channel::ChannelError`], [`TargetError`].
     pub(super) async fn write_receipt(
         &self,
         component: &Component,
@@ -383,7 +382,7 @@ impl Target {
     /// Removes a receipt.
     ///
     /// # Errors
-    /// [`super::ChannelError`], [`TargetError`].
+    /// [`crate::channel::ChannelError`], [`TargetError`].
     pub(super) async fn remove_receipt(&self, component: &Component) -> Result<(), Error> {
         let path = self.receipt_file(component);
         self.sh("remove its receipt", r#"rm -f "$1""#, &[&path])

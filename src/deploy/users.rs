@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::drafting::secrets_of;
-use super::hook::Hook;
-use super::hook_files::{components, read_files};
 use crate::error::Error;
 use crate::fleet::Host;
+use crate::hook::{Hook, components, read_files};
 use crate::name::{Component, Scope};
 use crate::vault::Vault;
 

@@ -1,9 +1,7 @@
 //! What in a plan should not surprise anybody: values that others can see, and checks that see none.
 
-use super::argument;
-use super::hook::Where;
 use super::plan::{ComponentPlan, HostPlan};
-use super::probe_hook::Question;
+use crate::hook::{Question, Where};
 
 /// A sentence for each, said once on however many hosts.
 pub(super) fn warnings(plans: &[HostPlan]) -> Vec<String> {
@@ -32,7 +30,7 @@ impl ComponentPlan {
                  the host's disk, also when the container is gone"
             ));
         }
-        for shown in argument::of_hook(hook) {
+        for shown in hook.shown_arguments() {
             warnings.push(format!(
                 "{component}: `{}` gets `{}` as an argument, which `ps` shows",
                 shown.option, shown.variable

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::answers::AnswersStatus;
-use crate::deploy::docker::Health;
 use crate::deploy::{ComponentSeen, Deployed, Meant, Revs, Runs, There};
+use crate::docker::Health;
 use crate::text::clean_line;
 use crate::time::Moment;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::answers;
 use super::finding::{Finding, Kind};
-use crate::deploy::docker::Health;
 use crate::deploy::{
-    ComponentSeen, Deployed, Down, Drift, Fault, HookError, HostSeen, Meant, Revs, Runs, Space,
-    Stuff, There,
+    ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, There,
 };
+use crate::docker::Health;
 use crate::fleet::{Host, Reach};
+use crate::hook::HookError;
 use crate::name::{Component, PartyName};
 use crate::text::{clean_line, list, shell_word};
 use crate::time::Moment;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clws::deploy::ssh::{KnownHost, Limits, Login, connect};
+use clws::channel::ssh::{KnownHost, Limits, Login, connect};
 use clws::error::Explain as _;
 use clws::identity::{KeyPair, ServerConfig};
 use clws::secret::Plain;

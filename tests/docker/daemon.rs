@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clws::deploy::docker::{Clocks, DockerError, Ended, Engine};
+use clws::docker::{Clocks, DockerError, Ended, Engine};
 use clws::error::{Code, Error, Explain as _};
 use clws::secret::Plain;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

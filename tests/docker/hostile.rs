@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clws::deploy::docker::{DockerError, Engine, Login};
+use clws::docker::{DockerError, Engine, Login};
 use clws::error::{Code, Error, Explain as _};
 use clws::secret::Plain;
 use tokio::io::AsyncWriteExt as _;
@@ -63,7 +63,7 @@ async fn endless_json_is_cut_and_takes_no_memory() {
         let chunk = piece.repeat(10_000);
         while stream.write_all(&chunk).await.is_ok() {}
     });
-    let clocks = clws::deploy::docker::Clocks {
+    let clocks = clws::docker::Clocks {
         // Either it or the limit of a connection ends a call, whichever is first on this machine.
         answer: Duration::from_secs(10),
         ..SHORT

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use clws::deploy::docker::{Container, Engine, Secrets};
+use clws::docker::{Container, Engine, Secrets};
 use ring::rand::SecureRandom as _;
 
 use crate::docker_image::{Component, busybox};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clws::deploy::docker::{Clocks, Container, DockerError, Engine, Restart, State};
+use clws::docker::{Clocks, Container, DockerError, Engine, Restart, State};
 use clws::error::{Code, Explain as _};
 
 use crate::docker_image::{Component, told};

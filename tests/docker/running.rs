@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use clws::deploy::docker::{
+use clws::docker::{
     Container, DockerError, Ended, Health, HealthCheck, Mount, OUTPUT_CAP, Port, Protocol, Traits,
     inject,
 };

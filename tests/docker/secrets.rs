@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use base64::Engine as _;
-use clws::deploy::docker::{Container, DockerError, FileMount, Restart, State, Visible};
+use clws::docker::{Container, DockerError, FileMount, Restart, State, Visible};
 use clws::error::{Code, Explain as _};
 
 use crate::docker_image::{Component, busybox, client, told, without_shell};

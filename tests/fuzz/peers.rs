@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use clws::channel::ssh::{KnownHost, Limits as SshLimits, Login, connect};
 use clws::crypto::from_hex;
-use clws::deploy::docker::{Clocks, Engine};
-use clws::deploy::ssh::{KnownHost, Limits as SshLimits, Login, connect};
+use clws::docker::{Clocks, Engine};
 use clws::error::Error;
 use clws::identity::ServerConfig;
 use clws::secret::Plain;

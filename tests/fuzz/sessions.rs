@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clws::deploy::ssh::{KnownHost, Limits, Login, Session, connect};
-use clws::deploy::{Channel, Command};
+use clws::channel::ssh::{KnownHost, Limits, Login, Session, connect};
+use clws::channel::{Channel, Command};
 use clws::secret::Plain;
 use russh::keys::{Algorithm, PrivateKey};
 use russh::server::{

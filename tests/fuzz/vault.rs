@@ -3,7 +3,7 @@
 use std::fs;
 
 use clws::crypto::sshsig::{Namespace, PublicKey, SignedBy};
-use clws::deploy::HOOK_SCHEMA;
+use clws::hook::HOOK_SCHEMA;
 use clws::lines::{Schema, apply, scan, tidy};
 use clws::merge::{Take, merge};
 use clws::name::{DocumentPath, FilePath};

@@ -35,6 +35,9 @@ const ORDER: &[(Stratum, &[&str])] = &[
             "vault",
             "plaintext",
             "fleet",
+            "channel",
+            "docker",
+            "hook",
         ],
     ),
     (
@@ -72,8 +75,8 @@ enum Stratum {
 
 /// Crates and macros that have their places: name, what of it counts, the folders where it may be.
 const PLACES: &[(&str, Kind, &[&str])] = &[
-    ("russh", Kind::Crate, &["deploy/ssh"]),
-    ("bollard", Kind::Crate, &["deploy/docker"]),
+    ("russh", Kind::Crate, &["channel/ssh"]),
+    ("bollard", Kind::Crate, &["docker"]),
     (
         "age",
         Kind::Crate,
@@ -295,16 +298,13 @@ mod checker {
         for (text, places) in [
             (
                 "use russh::client;",
-                ["deploy/ssh/connect.rs", "deploy/run.rs"],
+                ["channel/ssh/connect.rs", "deploy/run.rs"],
             ),
             (
                 "fn f(k: russh::keys::PublicKey) {}",
-                ["deploy/ssh.rs", "identity/ssh_key.rs"],
+                ["channel/ssh.rs", "identity/ssh_key.rs"],
             ),
-            (
-                "use bollard::Docker;",
-                ["deploy/docker/mod.rs", "deploy/mod.rs"],
-            ),
+            ("use bollard::Docker;", ["docker/mod.rs", "deploy/mod.rs"]),
             (
                 "use age::x25519;",
                 ["recipients/recipient.rs", "membership/sign.rs"],

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command};
 
 use crate::cli::context::Context;
-use crate::deploy;
 use crate::exec::{FileRequest, Rename};
 use crate::fleet::place_of;
 use crate::fs::{EntryKind, Tree};
+use crate::hook;
 use crate::identity::IdentityName;
 use crate::lines::MAX_FILE;
 use crate::name::{Component, DocumentPath, FilePath, PartyName, Scope, SecretPath, ValueName};
@@ -240,7 +240,7 @@ impl<'a> Names<'a> {
 
     fn components(&self) -> Vec<Component> {
         let tree = self.tree.as_ref();
-        tree.and_then(|tree| deploy::components(tree).ok())
+        tree.and_then(|tree| hook::components(tree).ok())
             .unwrap_or_default()
     }
 

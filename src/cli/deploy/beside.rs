@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::cli::context::Context;
 use crate::cli::runtime::runtime;
-use crate::deploy::{Asked, Leased, LookedAt, Outside, Place, Plan, Reference, Version};
+use crate::deploy::{Asked, Leased, LookedAt, Outside, Plan, Version};
 use crate::error::{Code, Error, Problem};
+use crate::hook::{Place, Reference};
 use crate::identity::Config;
 use crate::secret::Plain;
 use crate::server::{Client, Kv, ServerError, Session, Unlent, unlent};

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::Context;
-use crate::deploy::hook_status;
 use crate::error::{Code, Error};
+use crate::hook::hook_status;
 use crate::name::Component;
 
 /// Show which files of hooks differ from what a deployer signed

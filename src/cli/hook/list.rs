@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::Context;
-use crate::deploy::hook_status;
 use crate::error::Error;
+use crate::hook::hook_status;
 
 /// List the hooks: number, signers, and whether they are what was signed
 #[derive(Args, Debug)]

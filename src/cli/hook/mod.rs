@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::context::Context;
-use crate::deploy::{HookError, components};
 use crate::error::Error;
+use crate::hook::{HookError, components};
 use crate::name::Component;
 use crate::vault::Vault;
 

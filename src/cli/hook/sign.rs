@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::cli::context::{Context, as_signers};
-use crate::deploy::{hook_status, sign_hook};
 use crate::error::Error;
+use crate::hook::{hook_status, sign_hook};
 use crate::name::Component;
 
 /// Sign hooks as they lie in the working tree, as a deployer

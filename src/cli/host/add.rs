@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use crate::channel::ssh::KnownHost;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
-use crate::deploy::ssh::KnownHost;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{HostKeyText, LOCAL, place_of};
 use crate::membership::{Rules, RulesError};

@@ -4,14 +4,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::show::host;
+use crate::channel::Channel;
+use crate::channel::ssh::Limits;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::rules::{self, Run};
 use crate::cli::runtime::{runtime, user_here};
 use crate::cli::ways::Ways;
 use crate::crypto::hex;
-use crate::deploy::Channel;
 use crate::deploy::boot::{Found, Places, Preparing};
-use crate::deploy::ssh::Limits;
 use crate::error::Error;
 use crate::fleet::{BOOT, Endpoint, Host, boot_key};
 use crate::fs::Sync;

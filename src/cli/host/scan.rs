@@ -8,11 +8,11 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
 
 use super::show::host;
+use crate::channel::ssh::{Limits, ShownKey, scan};
 use crate::cli::context::{Context, as_openers};
 use crate::cli::rules::{self, Run};
 use crate::cli::runtime::{runtime, user_here};
 use crate::cli::ways::Ways;
-use crate::deploy::ssh::{Limits, ShownKey, scan};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, HostKeyText, LOCAL, hosts, place_of};
 use crate::fs::Sync;

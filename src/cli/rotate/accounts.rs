@@ -8,13 +8,11 @@ use tokio::runtime::Runtime;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::runtime::{runtime, user_here};
 use crate::cli::ways::Ways;
-use crate::deploy::{
-    Account, AccountHook, HookError, KeyOfAzure, MysqlAccount, MysqlError, Reached, accounts,
-    azure_account,
-};
+use crate::deploy::{Account, MysqlError, Reached, accounts};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{AzureAccount, Endpoint, Host};
 use crate::fs::Sync;
+use crate::hook::{AccountHook, HookError, KeyOfAzure, MysqlAccount, azure_account};
 use crate::identity::Bundle;
 use crate::name::{SecretName, SecretPath};
 use crate::rotate::{Accounts, AzureLogin, Database, Refusal, Rows, has_account, is_azure_key};

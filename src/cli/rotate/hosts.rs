@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::channel::ssh::{Limits, Login, Logins, SshError, connect_through};
+use crate::channel::{Channel, Command};
 use crate::cli::context::Context;
 use crate::cli::runtime::runtime;
 use crate::cli::ways::Ways;
-use crate::deploy::ssh::{Limits, Login, Logins, SshError, connect_through};
-use crate::deploy::{Channel, Command};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, Reach, hosts};
 use crate::name::SecretPath;

@@ -21,9 +21,9 @@ use crate::cli::secret::GenerateAlphabet;
 use crate::cli::session::BesideArgs;
 use crate::cli::ui::{Source, Ui};
 use crate::cli::ways::Ways;
-use crate::deploy::signed_script;
 use crate::error::Error;
 use crate::fs::Sync;
+use crate::hook::signed_script;
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
     Means, Person, Records, RotateError, Rotation, Run, Scripts, Step, Steps, has_pending,

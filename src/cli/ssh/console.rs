@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use super::escape::Escape;
+use crate::channel::Source;
+use crate::channel::ssh::{Piece, Size};
 use crate::cli::streams::read;
-use crate::deploy::Source;
-use crate::deploy::ssh::{Piece, Size};
 use crate::error::Error;
 use crate::exec::ignores;
 use crate::secret::{Plain, Redactor};

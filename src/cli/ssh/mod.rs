@@ -18,7 +18,7 @@ use super::runtime::{cannot_start, runtime, user_here};
 use super::session::BesideArgs;
 use super::usage;
 use super::ways::Ways;
-use crate::deploy::ssh::{Limits, connect_through};
+use crate::channel::ssh::{Limits, connect_through};
 use crate::deploy::{Injected, InjectedFile, Sitting};
 use crate::error::Error;
 use crate::exec::{FileRequest, Given, Plan, Rename, Request, VariableName};

@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 
 use super::console::{self, Raw, Signals, Told};
 use super::escape::Escape;
+use crate::channel::Ended;
+use crate::channel::ssh::{Change, Ends, Session};
 use crate::cli::context::Context;
-use crate::deploy::ssh::{Change, Ends, Session};
-use crate::deploy::{Ended, Injected, Sitting, attend};
+use crate::deploy::{Injected, Sitting, attend};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
 use crate::secret::Plain;

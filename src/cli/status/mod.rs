@@ -19,7 +19,7 @@ use super::runtime::{runtime, user_here};
 use super::session::BesideArgs;
 use super::usage;
 use super::ways::Ways;
-use crate::deploy::ssh::Limits;
+use crate::channel::ssh::Limits;
 use crate::deploy::{LookedAt, Survey};
 use crate::error::{Code, Error};
 use crate::fleet::{Endpoint, Host, hosts};

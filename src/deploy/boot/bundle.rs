@@ -1,11 +1,11 @@
 //! Sealed twins of the folders that deploys leave on a prepared host.
 
-use super::super::component::Bringing;
-use super::super::docker::{Engine, Restart};
-use super::super::engine;
-use super::super::receipt::Receipt;
-use super::super::target::Target;
 use super::Places;
+use crate::deploy::component::Bringing;
+use crate::deploy::engine;
+use crate::deploy::receipt::Receipt;
+use crate::deploy::target::Target;
+use crate::docker::{Engine, Restart};
 use crate::error::Error;
 use crate::name::Component;
 
@@ -117,7 +117,7 @@ impl Bringing<'_> {
 /// Removes all bundles of a component, if the host is prepared.
 ///
 /// # Errors
-/// [`super::super::TargetError`], [`super::super::ChannelError`].
+/// [`crate::deploy::TargetError`], [`crate::channel::ChannelError`].
 pub(in crate::deploy) async fn forget(target: &Target, component: &Component) -> Result<(), Error> {
     if target.host.boot.is_none() {
         return Ok(());

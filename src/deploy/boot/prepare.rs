@@ -1,9 +1,9 @@
 //! Preparing a host: a key of its own, made there, and what opens bundles at a boot.
 
-use super::super::Channel;
-use super::super::lock::{Taker, new_claim};
-use super::super::target::{Target, TargetError};
 use super::{Places, unit};
+use crate::channel::Channel;
+use crate::deploy::lock::{Taker, new_claim};
+use crate::deploy::target::{Target, TargetError};
 use crate::error::{Code, Error, Explain};
 use crate::fleet::Host;
 use crate::recipients::RecipientKey;
@@ -128,7 +128,7 @@ impl Preparing {
     /// since when.
     ///
     /// # Errors
-    /// [`PreparingError::NotRoot`], [`TargetError`], [`super::super::ChannelError`].
+    /// [`PreparingError::NotRoot`], [`TargetError`], [`crate::channel::ChannelError`].
     pub async fn begin(
         host: &Host,
         way: Channel,
@@ -164,7 +164,7 @@ impl Preparing {
     /// Looks at what there is.
     ///
     /// # Errors
-    /// [`PreparingError::Missing`], [`TargetError`], [`super::super::ChannelError`].
+    /// [`PreparingError::Missing`], [`TargetError`], [`crate::channel::ChannelError`].
     pub async fn look(&self) -> Result<Found, Error> {
         let line = self.run("look at what it has for boots", LOOK).await?;
         let fact = |name: &str| {
@@ -195,7 +195,7 @@ impl Preparing {
     /// Makes what is not there, and tries it; the public half of the host's key.
     ///
     /// # Errors
-    /// [`PreparingError::NoKey`], [`TargetError`], [`super::super::ChannelError`].
+    /// [`PreparingError::NoKey`], [`TargetError`], [`crate::channel::ChannelError`].
     pub async fn make(&self) -> Result<RecipientKey, Error> {
         let said = self.run("prepare itself", MAKE).await?;
         self.key(said.trim())
@@ -204,7 +204,7 @@ impl Preparing {
     /// Takes everything back: unit, script, bundles, key.
     ///
     /// # Errors
-    /// [`TargetError`], [`super::super::ChannelError`].
+    /// [`TargetError`], [`crate::channel::ChannelError`].
     pub async fn undo(&self) -> Result<(), Error> {
         self.run("take it back", UNDO).await.map(drop)
     }

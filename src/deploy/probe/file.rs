@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use crate::deploy::asking::Asking;
-use crate::deploy::hook::Where;
 use crate::deploy::place::fill;
-use crate::deploy::probe_hook::FileProbe;
-use crate::deploy::times::{PROBE, parse_duration};
 use crate::error::Error;
+use crate::hook::times::{PROBE, parse_duration};
+use crate::hook::{FileProbe, Where};
 use crate::secret::End;
 
 /// Prints what the clock there says; then when the newest of the files that `$1` names was written, and how

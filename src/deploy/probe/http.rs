@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use super::{Stream, tls};
 use crate::deploy::asking::Asking;
-use crate::deploy::chunk::chunk;
 use crate::deploy::place::fill;
-use crate::deploy::probe_hook::{Expect, Probe};
+use crate::docker::chunk::chunk;
 use crate::error::Error;
+use crate::hook::{Expect, Probe};
 use crate::secret::End;
 
 /// More than any page that a probe asks for; what is behind it is not read.

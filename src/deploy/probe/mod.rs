@@ -16,12 +16,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::asking::Asking;
-use super::docker::Health;
 use super::place::{fill, fill_all};
-use super::probe_hook::{Probe, Question};
-use super::stream::Stream;
-use super::times::{PROBE, parse_duration};
+use crate::channel::Stream;
+use crate::docker::Health;
 use crate::error::Error;
+use crate::hook::times::{PROBE, parse_duration};
+use crate::hook::{Probe, Question};
 use crate::secret::End;
 
 /// Between two questions.
@@ -149,7 +149,7 @@ impl Asking<'_> {
     /// What a probe is called in a message.
     ///
     /// # Errors
-    /// [`super::hook_error::HookError`] for a name that is not known.
+    /// [`crate::hook::HookError`] for a name that is not known.
     pub(super) fn called(&self, probe: &Probe) -> Result<String, Error> {
         let words = fill_all(self.plan, self.names, &probe.words())?;
         Ok(short(&words.join(" ")))

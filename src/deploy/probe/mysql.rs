@@ -3,8 +3,8 @@
 use crate::deploy::asking::Asking;
 use crate::deploy::mysql::Session;
 use crate::deploy::place::fill;
-use crate::deploy::probe_hook::MysqlProbe;
 use crate::error::Error;
+use crate::hook::MysqlProbe;
 use crate::secret::End;
 
 /// Logs in once and takes leave.

@@ -6,14 +6,14 @@ use tokio::time::timeout;
 use super::{QUESTION, http, tls};
 use crate::deploy::asking::Asking;
 use crate::deploy::place::fill;
-use crate::deploy::probe_hook::{Probe, Question};
 use crate::error::Error;
+use crate::hook::{Probe, Question};
 
 impl Asking<'_> {
     /// The name for which a probe speaks TLS, and `HOST:PORT` where; none where it speaks none.
     ///
     /// # Errors
-    /// [`super::super::hook_error::HookError`] for a name that is not known.
+    /// [`crate::hook::HookError`] for a name that is not known.
     pub(in crate::deploy) fn secure_place(
         &self,
         probe: &Probe,

@@ -16,9 +16,7 @@ use tokio_rustls::{TlsConnector, rustls};
 
 use super::Stream;
 use crate::deploy::asking::Asking;
-use crate::deploy::hook_files::template_text;
-use crate::deploy::probe_hook::{CertificateProbe, Probe};
-use crate::deploy::value_hook::Text;
+use crate::hook::{CertificateProbe, Probe, Text, template_text};
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::secret::End;
 use crate::time::Moment;

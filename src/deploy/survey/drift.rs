@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::hex;
-use crate::deploy::docker::Engine;
 use crate::deploy::place::fill;
 use crate::deploy::plan::ComponentPlan;
 use crate::deploy::receipt::Receipt;
+use crate::docker::Engine;
 use crate::time::Moment;
 
 /// A secret's number on the host and in this vault; none where it is not given.

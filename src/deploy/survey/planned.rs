@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 
 use super::Meant;
 use crate::deploy::drafting::Shared;
-use crate::deploy::hook_error::HookError;
-use crate::deploy::hook_files::components;
-use crate::deploy::signature::{HookStatus, hook_status};
 use crate::error::Error;
 use crate::fleet::Host;
+use crate::hook::{HookError, HookStatus, components, hook_status};
 use crate::name::{Component, Scope};
 use crate::vault::Vault;
 

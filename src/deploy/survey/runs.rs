@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::script::Clock;
-use crate::deploy::docker::{DockerError, Engine, Health, PLACE, Snapshot, State};
+use crate::channel::{Channel, Command};
 use crate::deploy::process::PROC;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::target::said;
-use crate::deploy::{Channel, Command};
+use crate::docker::{DockerError, Engine, Health, PLACE, Snapshot, State};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::Component;
@@ -77,7 +77,7 @@ impl<'a> Runner<'a> {
     /// Asks a host for all of them at once.
     ///
     /// # Errors
-    /// [`super::super::TargetError`], [`super::super::ChannelError`].
+    /// [`crate::deploy::TargetError`], [`crate::channel::ChannelError`].
     pub(super) async fn ask(
         host: &Host,
         channel: &Channel,

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::channel::{Channel, Command};
 use crate::deploy::receipt::{MAX_RECEIPT, Receipt};
 use crate::deploy::target::{TargetError, said};
-use crate::deploy::{Channel, Command};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::Component;
 use crate::text::clean;
 use crate::time::Moment;
 
-/// Finds the folders of the vault `$1` where [`super::super::facts`] makes them, and makes none. Prints
+/// Finds the folders of the vault `$1` where [`crate::deploy::facts`] makes them, and makes none. Prints
 /// `clock`, `space`, `folder` and `receipt` lines; behind one of a receipt its text, of as many bytes as it
 /// says. What has a folder is not named while somebody deploys: it may be on its way.
 const LIST: &str = r#"
@@ -109,7 +109,7 @@ pub(super) struct Listed {
 /// Asks a host for what it has of a vault.
 ///
 /// # Errors
-/// [`TargetError::Script`], [`super::super::ChannelError`].
+/// [`TargetError::Script`], [`crate::channel::ChannelError`].
 pub(super) async fn list(host: &Host, channel: &Channel, vault: &str) -> Result<Listed, Error> {
     let command = Command::new(LIST).argument(vault).output_cap(MAX_LIST);
     let outcome = channel.run(&command).await?;

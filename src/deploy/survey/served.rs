@@ -12,12 +12,12 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 
 use super::asked::Asker;
 use super::drift::Drift;
-use crate::deploy::Command;
+use crate::channel::Command;
 use crate::deploy::asking::Asking;
 use crate::deploy::place::fill;
 use crate::deploy::plan::ComponentPlan;
-use crate::deploy::probe_hook::Probe;
 use crate::deploy::receipt::Receipt;
+use crate::hook::Probe;
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::text::clean_line;
 use crate::time::Moment;
