@@ -304,12 +304,8 @@ impl<'a> Change<'a> {
         let is_seen = before.is_none() && draft.seen.mark(name.as_str())?.is_some();
         match &before {
             Some(record) if record.state == State::Removed => {
-                return Err(VaultError::Removed {
-                    name: format!("{path}/{name}"),
-                    by: record.signed.party.clone(),
-                    moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-                }
-                .into());
+                let name = format!("{path}/{name}");
+                return Err(VaultError::removed(name, &record.signed, &record.policy).into());
             }
             None if !is_seen => return Err(missing().into()),
             _ => {}

@@ -1,6 +1,6 @@
 //! Why something in the vault stayed closed, or was not written.
 
-use crate::crypto::sshsig::Namespace;
+use crate::crypto::sshsig::{Namespace, SignedBy};
 use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
 use crate::text::{any_of, list};
@@ -8,6 +8,7 @@ use crate::trust::TrustError;
 
 use super::judge::LAST;
 use super::kind::{MAX_VALUE, ValueType};
+use super::policy::{Policy, PolicyKey};
 
 /// What stands between a person and a secret.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +142,17 @@ pub enum VaultError {
         reader: String,
         error: Error,
     },
+}
+
+impl VaultError {
+    /// That something was removed, as its tombstone says: by whom, and where it went.
+    pub(super) fn removed(name: String, signed: &SignedBy, policy: &Policy) -> Self {
+        Self::Removed {
+            name,
+            by: signed.party.clone(),
+            moved_to: policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        }
+    }
 }
 
 /// The reader whose name one of the identities has that were tried.

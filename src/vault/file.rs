@@ -160,12 +160,8 @@ impl Change<'_> {
             Ok(there.sidecar.is_none() && !pins.ids_at(path.as_str(), SeenKind::File)?.is_empty())
         };
         if let (None, Some(sidecar), false) = (&new, &there.sidecar, live) {
-            return Err(VaultError::Removed {
-                name: path.to_string(),
-                by: sidecar.signed.party.clone(),
-                moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-            }
-            .into());
+            let name = path.to_string();
+            return Err(VaultError::removed(name, &sidecar.signed, &sidecar.policy).into());
         }
         if new.is_none() && !live && !is_gone()? {
             return Err(self.vault.missing(path).into());

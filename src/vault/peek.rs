@@ -8,7 +8,6 @@ use crate::trust::FILE_RECORD;
 
 use super::document::Document;
 use super::open::Vault;
-use super::policy::PolicyKey;
 use super::read::missing_value;
 use super::record::State;
 use super::sidecar::Sidecar;
@@ -41,11 +40,6 @@ impl Vault {
     /// As opening it, keys aside.
     pub fn peek(&self, secret: &SecretName) -> Result<(Issue, Option<Notice>), Error> {
         let full = secret.to_string();
-        let removed = |by: &str, to: Option<&str>| VaultError::Removed {
-            name: full.clone(),
-            by: by.to_owned(),
-            moved_to: to.map(str::to_owned),
-        };
         // A path that nobody rules over is mistyped, more likely than not: what is not there is said first.
         let rights = || self.rights(secret.ruled_path());
         let pins = &self.trust().pins;
@@ -68,8 +62,7 @@ impl Vault {
                 let judged = self.judge_record(&document, &record, &rights, known)?;
                 let notice = self.judge_order(&full, &judged, known)?.or(older);
                 if record.state == State::Removed {
-                    let to = record.policy.value(PolicyKey::MovedTo);
-                    return Err(removed(&record.signed.party, to).into());
+                    return Err(VaultError::removed(full, &record.signed, &record.policy).into());
                 }
                 document.check_kid(&record)?;
                 let issue = Issue::of(record.rev, record.changed, &record.author);
@@ -86,8 +79,7 @@ impl Vault {
                 let judged = self.judge_sidecar(&sidecar, &rights, known)?;
                 let notice = self.judge_order(&full, &judged, known)?;
                 if sidecar.content.is_none() {
-                    let to = sidecar.policy.value(PolicyKey::MovedTo);
-                    return Err(removed(&sidecar.signed.party, to).into());
+                    return Err(VaultError::removed(full, &sidecar.signed, &sidecar.policy).into());
                 }
                 let issue = Issue::of(sidecar.rev, sidecar.changed, &sidecar.author);
                 Ok((issue, notice))

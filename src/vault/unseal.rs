@@ -14,7 +14,7 @@ use super::VaultError;
 use super::judge::Judged;
 use super::open::Vault;
 use super::opener::{Opener, labels};
-use super::policy::{Policy, PolicyKey};
+use super::policy::Policy;
 use super::read::{Reader, Seen, is_news};
 use super::sidecar::{Content, Sidecar};
 use super::transfer::Origin;
@@ -199,12 +199,8 @@ impl Reader<'_> {
         let Some(content) = sidecar.content else {
             // Else the content that it took away would count again where the sidecar of before lies here.
             self.move_pin(&sidecar.id, path.as_str(), pin.as_ref(), None, news(seen))?;
-            return Err(VaultError::Removed {
-                name: path.to_string(),
-                by: sidecar.signed.party,
-                moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-            }
-            .into());
+            let name = path.to_string();
+            return Err(VaultError::removed(name, &sidecar.signed, &sidecar.policy).into());
         };
         Ok(JudgedFile {
             sidecar,

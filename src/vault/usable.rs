@@ -8,7 +8,6 @@ use super::VaultError;
 use super::document::Document;
 use super::judge::Notice;
 use super::open::Vault;
-use super::policy::PolicyKey;
 use super::record::{Record, State};
 
 /// A record that may be used, and what is to be said about it.
@@ -48,12 +47,7 @@ pub(super) fn usable(
     let mut passed = counts(vault, document, record, rights, known)?;
     let name = || format!("{}/{}", document.place.path, record.name);
     if record.state == State::Removed {
-        return Err(VaultError::Removed {
-            name: name(),
-            by: record.signed.party.clone(),
-            moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-        }
-        .into());
+        return Err(VaultError::removed(name(), &record.signed, &record.policy).into());
     }
     if let Err(error) = document.check_kid(record) {
         let VaultError::OtherKey {

@@ -15,10 +15,9 @@ use super::{Demand, OldFile, OldValue, Past, Source, Vouched};
 use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::opener::Opener;
-use crate::vault::policy::PolicyKey;
 use crate::vault::read::open_record;
 use crate::vault::record::State;
-use crate::vault::sidecar::{Content, Sidecar};
+use crate::vault::sidecar::Sidecar;
 use crate::vault::transfer::Origin;
 use crate::vault::unseal::{OpenedFile, explain, hash_of, with_each};
 
@@ -67,12 +66,7 @@ impl Past<'_> {
         let record = document.record(name)?.ok_or_else(missing)?;
         let vouched = demanded(self.vouches_record(&document, &record), demand)?;
         if record.state == State::Removed {
-            return Err(VaultError::Removed {
-                name: full,
-                by: record.signed.party,
-                moved_to: record.policy.value(PolicyKey::MovedTo).map(str::to_owned),
-            }
-            .into());
+            return Err(VaultError::removed(full, &record.signed, &record.policy).into());
         }
         self.record_use(what, full)?;
         let data_key = self.data_key(&document, openers)?;
@@ -159,10 +153,8 @@ impl Past<'_> {
         let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
         let sidecar = Sidecar::parse(&bytes, path)?;
         let vouched = demanded(self.vouches_sidecar(&sidecar), demand)?;
-        let content: Content = sidecar.content.ok_or_else(|| VaultError::Removed {
-            name: path.to_string(),
-            by: sidecar.signed.party.clone(),
-            moved_to: sidecar.policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        let content = sidecar.content.ok_or_else(|| {
+            VaultError::removed(path.to_string(), &sidecar.signed, &sidecar.policy)
         })?;
         let mut file = self.age_file(path)?.ok_or_else(|| other(false))?;
         if hash_of(&mut file, path)? != content.sha256 {
