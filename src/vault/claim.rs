@@ -29,6 +29,7 @@ pub struct Claim {
     namespace: Namespace,
     message: Vec<u8>,
     signature: Signature,
+    /// SHA-256(message ‖ F(signature text)): what a pin holds of the record once it was verified.
     hash: [u8; 32],
 }
 
@@ -37,12 +38,6 @@ impl Claim {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// SHA-256(message ‖ F(signature text)): what a pin holds of the record once it was verified.
-    #[must_use]
-    pub fn hash(&self) -> &[u8; 32] {
-        &self.hash
     }
 
     /// Checks the signature (56 µs).
@@ -95,10 +90,7 @@ impl Vault {
             &head.signed,
             &rights.writers,
             Namespace::Document,
-            |key| {
-                let message = head.message(place, key);
-                (head.hash(&message), message)
-            },
+            |key| head.message(place, key),
         )
     }
 
@@ -118,17 +110,9 @@ impl Vault {
             &record.signed,
             &rights.writers,
             Namespace::Value,
-            |key| {
-                let message = record.message(&document.place, document.key_id_of(record), key);
-                (record.mark(&message).hash, message)
-            },
+            |key| record.message(&document.place, document.key_id_of(record), key),
         )?;
-        let mark = RecordMark {
-            rev: record.rev,
-            seq: record.seq,
-            changed: record.changed,
-            hash: claim.hash,
-        };
+        let mark = record.mark_of(claim.hash);
         Ok((claim, mark))
     }
 
@@ -147,8 +131,7 @@ impl Vault {
         let signed = &record.signed;
         self.claim(name, signed, &rights.writers, Namespace::Value, |key| {
             let key_id = document.key_id_of(record);
-            let message = record.message_as(Part::Pending, &document.place, key_id, key);
-            (record.mark(&message).hash, message)
+            record.message_as(Part::Pending, &document.place, key_id, key)
         })
     }
 
@@ -166,17 +149,9 @@ impl Vault {
             &sidecar.signed,
             &rights.writers,
             Namespace::File,
-            |key| {
-                let message = sidecar.message(self.id(), key);
-                (sidecar.mark(&message).hash, message)
-            },
+            |key| sidecar.message(self.id(), key),
         )?;
-        let mark = RecordMark {
-            rev: sidecar.rev,
-            seq: sidecar.seq,
-            changed: sidecar.changed,
-            hash: claim.hash,
-        };
+        let mark = sidecar.mark_of(claim.hash);
         Ok((claim, mark))
     }
 
@@ -193,8 +168,7 @@ impl Vault {
         let name = format!("{}, pending", record.path);
         let signed = &record.signed;
         self.claim(name, signed, &rights.writers, Namespace::File, |key| {
-            let message = record.message_as(sidecar::Part::Pending, self.id(), key);
-            (record.mark(&message).hash, message)
+            record.message_as(sidecar::Part::Pending, self.id(), key)
         })
     }
 
@@ -236,18 +210,18 @@ impl Vault {
         signed: &SignedBy,
         allowed: &BTreeSet<PartyName>,
         namespace: Namespace,
-        hash_and_message: impl Fn(&PublicKey) -> ([u8; 32], Vec<u8>),
+        message: impl Fn(&PublicKey) -> Vec<u8>,
     ) -> Result<Claim, VaultError> {
         let key = self.signer(|| name.clone(), signed, allowed, namespace)?;
-        let (hash, message) = hash_and_message(&key);
+        let message = message(&key);
         Ok(Claim {
             name,
             signer: clean_line(&signed.party),
             key,
             namespace,
+            hash: signed.hash_over(&message),
             message,
             signature: signed.signature.clone(),
-            hash,
         })
     }
 }

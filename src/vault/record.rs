@@ -269,11 +269,16 @@ impl Record {
     /// What records are compared by, given the message that was signed.
     #[must_use]
     pub fn mark(&self, message: &[u8]) -> RecordMark {
+        self.mark_of(self.signed.hash_over(message))
+    }
+
+    /// The same by its hash.
+    pub(super) fn mark_of(&self, hash: [u8; 32]) -> RecordMark {
         RecordMark {
             rev: self.rev,
             seq: self.seq,
             changed: self.changed,
-            hash: self.signed.hash_over(message),
+            hash,
         }
     }
 

@@ -253,8 +253,7 @@ impl Vault {
             Namespace::Submit,
             |key| {
                 let about = about(place, value, *kind, *rev);
-                let message = message(about, submission.changed, &submission.sealed, key);
-                (sha256(&message), message)
+                message(about, submission.changed, &submission.sealed, key)
             },
         )
         .map_err(|error| match error {

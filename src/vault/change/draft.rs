@@ -211,12 +211,7 @@ impl Draft {
     pub(super) fn demand_not_older(&self, record: &Record) -> Result<(), VaultError> {
         let known = self.seen.mark(record.name.as_str())?;
         let Some(known) = known else { return Ok(()) };
-        let here = RecordMark {
-            rev: record.rev,
-            seq: record.seq,
-            changed: record.changed,
-            hash: known.hash,
-        };
+        let here = record.mark_of(known.hash);
         match compare(&here, Some(&known)) {
             Order::Older => {
                 let name = format!("{}/{}", self.place.path, record.name);
@@ -255,12 +250,7 @@ impl Draft {
     ) -> Result<(u64, u64), VaultError> {
         let pinned = self.seen.mark(name.as_str())?;
         let pinned = pinned.as_ref();
-        let before = before.map(|before| RecordMark {
-            rev: before.rev,
-            seq: before.seq,
-            changed: before.changed,
-            hash: [0; 32],
-        });
+        let before = before.map(|before| before.mark_of([0; 32]));
         let elsewhere = self.known.get(name);
         for here in before.iter().chain(elsewhere) {
             demand_no_jump(&format!("{}/{name}", self.place.path), here, pinned)?;
