@@ -116,7 +116,8 @@ fn of_vault(vault: &Vault, reader: &Reader<'_>) -> Result<BTreeMap<String, Optio
                 if !vault.tree().exists(&path.to_file())? {
                     continue;
                 }
-                let has = reader.file_rev_and_sum(path).ok();
+                let has = reader.file_sum(path).ok();
+                let has = has.map(|(rev, _, passed)| (rev, passed.sha256));
                 all.insert(path.to_string(), has);
             }
         }

@@ -214,7 +214,7 @@ fn existing(
         return Ok(None);
     }
     match reader.file_sum(path) {
-        Ok((content, passed)) => Ok(Some(((passed.size, passed.sha256), content.mode))),
+        Ok((_, content, passed)) => Ok(Some(((passed.size, passed.sha256), content.mode))),
         Err(error) if matches!(error.downcast_ref(), Some(VaultError::Removed { .. })) => Ok(None),
         Err(error) => Err(error),
     }

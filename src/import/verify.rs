@@ -158,7 +158,7 @@ fn file_fault(
     (wanted, mode): ((u64, [u8; 32]), u32),
     reader: &Reader<'_>,
 ) -> Result<Option<&'static str>, Error> {
-    let (content, passed) = reader.file_sum(path)?;
+    let (_, content, passed) = reader.file_sum(path)?;
     if (passed.size, passed.sha256) != wanted {
         return Ok(Some("it has another content"));
     }

@@ -269,8 +269,8 @@ impl FileDraft {
             return Ok(pin);
         };
         let file = sealed.staged.file()?;
-        let read = with_each(openers, path.as_str(), |identities| {
-            stream::verify_file(file, identities.iter().map(|identity| &**identity))
+        let read = with_each(openers, path.as_str(), |identity| {
+            stream::verify_file(file, std::iter::once(identity))
         })?
         .map_err(|error| explain(&path, error.into()))?;
         sealed.staged.finish()?;

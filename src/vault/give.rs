@@ -4,20 +4,18 @@ use std::io::{Read, Write};
 
 use crate::crypto::stream;
 use crate::error::Error;
-use crate::fs::FsError;
 use crate::recipients::{PublicRecipient, RecipientKey, Sealing};
 
-use super::VaultError;
 use super::change::ToRecipient;
 use super::open::Vault;
 use super::opener::Opener;
-use super::unseal::with_each;
+use super::unseal::{failed, with_each};
 
 impl Vault {
     /// Seals `input` as an age file to everybody who reads a path.
     ///
     /// # Errors
-    /// [`VaultError`], [`FsError`].
+    /// [`super::VaultError`], [`crate::fs::FsError`].
     pub fn seal_for_readers(
         &self,
         path: &str,
@@ -31,7 +29,7 @@ impl Vault {
     /// Seals `input` as an age file to those keys of everybody who reads a path that are kept offline.
     ///
     /// # Errors
-    /// [`VaultError`], among them that there is none; [`FsError`].
+    /// [`super::VaultError`], among them that there is none; [`crate::fs::FsError`].
     pub fn seal_for_recovery(
         &self,
         path: &str,
@@ -46,7 +44,7 @@ impl Vault {
     /// Whether somebody who reads a path has a key that is kept offline.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn can_recover(&self, path: &str) -> Result<bool, Error> {
         for reader in &self.rights(path)?.readers {
             let party = self.party(reader)?;
@@ -76,14 +74,14 @@ impl Vault {
         }
         let each = recipients.iter().map(Sealing::age);
         let sealed = stream::seal_file(each, input, output);
-        sealed.map(drop).map_err(|error| given(path, error))
+        sealed.map(drop).map_err(|error| failed(path, error))
     }
 
     /// Seals a few bytes to each recipient of everybody who reads a path, one age file each: for tools that
     /// keep them apart. Gives each recipient with its file.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn seal_to_each_reader(
         &self,
         path: &str,
@@ -98,7 +96,7 @@ impl Vault {
                 }
                 let (to, mut file) = (to_recipient(recipient)?, Vec::new());
                 stream::seal_file(std::iter::once(to.age()), bytes, &mut file)
-                    .map_err(|error| given(path, error))?;
+                    .map_err(|error| failed(path, error))?;
                 sealed.push((recipient.key.to_string(), file));
             }
         }
@@ -109,32 +107,19 @@ impl Vault {
 /// Opens a file that was given out, to its end, and keeps none of it: SHA-256 and size of what is inside.
 ///
 /// # Errors
-/// [`VaultError::BadFile`]; what keeps an opener closed.
+/// [`super::VaultError::BadFile`]; what keeps an opener closed.
 pub fn verify_given(
     openers: &[&dyn Opener],
     file: &mut std::fs::File,
     name: &str,
 ) -> Result<stream::Passed, Error> {
-    with_each(openers, name, |identities| {
-        stream::verify_file(file, identities.iter().map(|identity| &**identity))
+    with_each(openers, name, |identity| {
+        stream::verify_file(file, std::iter::once(identity))
     })?
-    .map_err(|error| given(name, error))
+    .map_err(|error| failed(name, error))
 }
 
 /// Whether it opens what lies in a file of its own: a server's key opens in its vault alone.
 fn opens_anywhere(recipient: &PublicRecipient) -> bool {
     !matches!(recipient.key, RecipientKey::Transit(_))
-}
-
-fn given(path: &str, error: stream::StreamError) -> Error {
-    match error {
-        stream::StreamError::Io(source) => {
-            FsError::io("write", std::path::Path::new(path))(source).into()
-        }
-        other => VaultError::BadFile {
-            name: path.to_owned(),
-            why: other.to_string(),
-        }
-        .into(),
-    }
 }

@@ -3,10 +3,11 @@
 //! of a sealed file, and the two contents change places by two renames in one journal.
 
 use std::io::Cursor;
+use std::iter::once;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::stream::{self, StreamError};
+use crate::crypto::stream;
 use crate::crypto::{decode_base64, encode_base64, sha256};
 use crate::error::Error;
 use crate::lines::{self, MAX_FILE, Value};
@@ -106,12 +107,11 @@ impl PendingFile {
             return Err(VaultError::TooLargeToRotate { name, size }.into());
         }
         let mut plain = Zeroizing::new(Vec::new());
-        let passed = with_each(openers, path.as_str(), |identities| {
-            let each = identities.iter().map(|identity| &**identity);
+        let passed = with_each(openers, path.as_str(), |identity| {
             plain.clear();
-            stream::open_file(&mut Cursor::new(&self.age), each, &mut *plain)
+            stream::open_file(&mut Cursor::new(&self.age), once(identity), &mut *plain)
         })?
-        .map_err(|error: StreamError| explain(openers, path, &self.record, error))?;
+        .map_err(|error| explain(openers, path, &self.record, error))?;
         match size == Some(passed.size) {
             true => Ok(Plain::new(std::mem::take(&mut *plain))),
             false => Err(VaultError::BadFile {

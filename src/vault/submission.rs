@@ -4,6 +4,7 @@
 //! nothing until a writer takes it over.
 
 use std::io::Cursor;
+use std::iter::once;
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::stream::{open_file, seal_file};
@@ -126,10 +127,9 @@ impl Submission {
         let name = format!("{}/{}", place.path, self.name);
         let broken = || VaultError::Broken { name: name.clone() };
         let mut whole = zeroize::Zeroizing::new(Vec::new());
-        with_each(openers, &name, |identities| {
-            let each = identities.iter().map(|identity| &**identity);
+        with_each(openers, &name, |identity| {
             whole.clear();
-            open_file(&mut Cursor::new(&self.sealed), each, &mut *whole)
+            open_file(&mut Cursor::new(&self.sealed), once(identity), &mut *whole)
         })?
         .map_err(|error| VaultError::BadFile {
             name: name.clone(),

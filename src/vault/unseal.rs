@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::iter::once;
 
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::error::Error;
@@ -110,40 +111,24 @@ impl Reader<'_> {
     }
 
     /// Goes through a sealed file once, as [`Self::open_file`] does before it gives anything out: for
-    /// who compares. Gives its mode and the rest of what was signed, and the size and hash of its plaintext.
+    /// who compares. Gives its number, its mode and the rest of what was signed, and the size and hash of its
+    /// plaintext.
     ///
     /// # Errors
     /// As [`Self::open_file`].
-    pub fn file_sum(&self, path: &FilePath) -> Result<(Content, Passed), Error> {
+    pub fn file_sum(&self, path: &FilePath) -> Result<(u64, Content, Passed), Error> {
         self.settled(|| {
-            let (_, content, passed) = self.open_file_by(path, |mut file, identities| {
-                let each = identities.iter().map(|identity| &**identity);
-                let passed = stream::verify_file(&mut file, each)?;
+            let (sidecar, content, passed) = self.open_file_by(path, |mut file, identity| {
+                let passed = stream::verify_file(&mut file, once(identity))?;
                 Ok((passed.size, passed))
             })?;
-            Ok((content, passed))
-        })
-    }
-
-    /// The number of a sealed file, and SHA-256 of what is inside; all of it is verified.
-    ///
-    /// # Errors
-    /// As [`Self::file_sum`].
-    pub fn file_rev_and_sum(&self, path: &FilePath) -> Result<(u64, [u8; 32]), Error> {
-        self.settled(|| {
-            let (sidecar, _, passed) = self.open_file_by(path, |mut file, identities| {
-                let each = identities.iter().map(|identity| &**identity);
-                let passed = stream::verify_file(&mut file, each)?;
-                Ok((passed.size, passed))
-            })?;
-            Ok((sidecar.rev, passed.sha256))
+            Ok((sidecar.rev, content, passed))
         })
     }
 
     fn open_file_now(&self, path: &FilePath) -> Result<OpenedFile, Error> {
-        let (sidecar, content, reader) = self.open_file_by(path, |file, identities| {
-            let each = identities.iter().map(|identity| &**identity);
-            let (passed, reader) = stream::verified_reader(file, each)?;
+        let (sidecar, content, reader) = self.open_file_by(path, |file, identity| {
+            let (passed, reader) = stream::verified_reader(file, once(identity))?;
             Ok((passed.size, reader))
         })?;
         Ok(OpenedFile {
@@ -162,14 +147,14 @@ impl Reader<'_> {
     fn open_file_by<R>(
         &self,
         path: &FilePath,
-        open: impl Fn(File, &[Box<dyn age::Identity + '_>]) -> Result<(u64, R), StreamError>,
+        open: impl Fn(File, &dyn age::Identity) -> Result<(u64, R), StreamError>,
     ) -> Result<(Sidecar, Content, R), Error> {
         let judged = self.judge_file(path)?;
         let (sidecar, content) = (judged.sidecar, judged.content);
         let file = intact(self.vault.tree(), path, &content)?;
         self.log(&[path.to_string()])?;
-        let (size, opened) = with_each(&self.openers, path.as_str(), |identities| {
-            open(file.try_clone()?, identities)
+        let (size, opened) = with_each(&self.openers, path.as_str(), |identity| {
+            open(file.try_clone()?, identity)
         })?
         .map_err(|error| explain(&self.openers, path, &sidecar, error))?;
         if size != content.size {
@@ -242,11 +227,18 @@ pub(super) fn explain(
             readers: sidecar.readers.clone(),
         }
         .into(),
+        other => failed(&name, other),
+    }
+}
+
+/// Why an age file did not go through.
+pub(super) fn failed(name: &str, error: StreamError) -> Error {
+    match error {
         StreamError::Io(source) => {
-            FsError::io("write", std::path::Path::new(path.as_str()))(source).into()
+            FsError::io("write", std::path::Path::new(name))(source).into()
         }
         other => VaultError::BadFile {
-            name,
+            name: name.to_owned(),
             why: other.to_string(),
         }
         .into(),
@@ -263,7 +255,7 @@ pub(super) fn explain(
 pub(super) fn with_each<T>(
     openers: &[&dyn Opener],
     name: &str,
-    mut open: impl FnMut(&[Box<dyn age::Identity + '_>]) -> Result<T, StreamError>,
+    mut open: impl FnMut(&dyn age::Identity) -> Result<T, StreamError>,
 ) -> Result<Result<T, StreamError>, Error> {
     let mut openers = openers.to_vec();
     openers.sort_by_key(|opener| {
@@ -275,7 +267,7 @@ pub(super) fn with_each<T>(
     for opener in openers {
         match opener.age() {
             Ok(identity) => {
-                last = open(&[identity]);
+                last = open(&*identity);
                 let fault = opener.login().filter(|_| last.is_err());
                 let error = fault.and_then(|login| login.fault());
                 closed = closed.or(error.map(|error| {

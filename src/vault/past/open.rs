@@ -161,9 +161,8 @@ impl Past<'_> {
             return Err(other(true).into());
         }
         self.record_use(what, path.to_string())?;
-        let (passed, reader) = with_each(openers, path.as_str(), |identities| {
-            let file = file.try_clone()?;
-            stream::verified_reader(file, identities.iter().map(|identity| &**identity))
+        let (passed, reader) = with_each(openers, path.as_str(), |identity| {
+            stream::verified_reader(file.try_clone()?, std::iter::once(identity))
         })?
         .map_err(|error| explain(openers, path, &sidecar, error))?;
         if passed.size != content.size {
