@@ -151,14 +151,14 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`VaultError::Line`].
     pub fn record(&self, name: &ValueName) -> Result<Option<Record>, VaultError> {
-        let Some(header) = self.parsed.find("secret", Some(name.as_str())) else {
-            return Ok(None);
-        };
-        let record = self
-            .parsed
-            .table(header)
-            .and_then(|table| Record::parse(&table));
-        record.map(Some).map_err(|error| self.at(error))
+        let header = self.parsed.find("secret", Some(name.as_str()));
+        header.map(|header| self.record_at(header)).transpose()
+    }
+
+    fn record_at(&self, header: Header<'a>) -> Result<Record, VaultError> {
+        let table = self.parsed.table(header);
+        let record = table.and_then(|table| Record::parse(&table));
+        record.map_err(|error| self.at(error))
     }
 
     /// All records, in the order of the text.
@@ -177,18 +177,10 @@ impl<'a> Document<'a> {
         &self,
         work: impl Fn(Record) -> R + Sync,
     ) -> Result<Vec<R>, VaultError> {
-        let read = |header| {
-            let record = self
-                .parsed
-                .table(header)
-                .and_then(|table| Record::parse(&table));
-            record.map(&work)
-        };
+        let read = |header| self.record_at(header).map(&work);
         let headers = self.parsed.of_kind("secret").collect();
-        let records = cores::each(headers, cores::LINES, read).into_iter();
-        records
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.at(error))
+        let records = cores::each(headers, cores::LINES, read);
+        records.into_iter().collect()
     }
 
     /// Names and types of the live values. Of a record that looks as it should no more is read.
@@ -205,9 +197,7 @@ impl<'a> Document<'a> {
                 live.push((name, kind));
                 continue;
             }
-            let record = self.parsed.table(header);
-            let record = record.and_then(|table| Record::parse(&table));
-            let record = record.map_err(|error| self.at(error))?;
+            let record = self.record_at(header)?;
             if let State::Live { kind, .. } = record.state {
                 live.push((record.name, kind));
             }

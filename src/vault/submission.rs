@@ -180,10 +180,13 @@ impl Document<'_> {
         let parse = |header| Submission::parse(&self.lines().table(header)?);
         let all: Result<Vec<_>, LineError> =
             self.lines().of_kind("submission").map(parse).collect();
-        all.map_err(|error| VaultError::Line {
-            file: self.place.path.to_file(),
-            error,
-        })
+        all.map_err(|error| self.at(error))
+    }
+
+    /// What was handed in for one value, if anything was.
+    pub(super) fn submission(&self, name: &ValueName) -> Result<Option<Submission>, VaultError> {
+        let mut all = self.submissions()?.into_iter();
+        Ok(all.find(|one| one.name == *name))
     }
 }
 
@@ -213,18 +216,17 @@ impl Vault {
             return Ok(None);
         };
         let document = Document::parse(&bytes, path, self.id())?;
-        let submissions = document.submissions()?;
-        let Some(submission) = submissions.iter().find(|one| one.name == *name) else {
+        let Some(submission) = document.submission(name)? else {
             return Ok(None);
         };
         let rights = self.rights(path.as_str())?;
-        self.claim_of_submission(&document, submission, &rights)?
+        self.claim_of_submission(&document, &submission, &rights)?
             .verify()?;
         let rev = document.record(name)?.map_or(0, |record| record.rev);
         Ok(Some(HandedIn {
-            by: submission.author.clone(),
+            stale: notice(&format!("{path}/{name}"), &submission, rev),
+            by: submission.author,
             at: submission.changed,
-            stale: notice(&format!("{path}/{name}"), submission, rev),
         }))
     }
 

@@ -74,10 +74,7 @@ impl Change<'_> {
         let text = lines::apply(document.lines(), &changes);
         // What is written must read back as what was handed in, by a key that counts.
         let written = Document::parse(text.as_bytes(), path, vault.id())?;
-        let read = written
-            .submissions()?
-            .into_iter()
-            .find(|one| one.name == *name);
+        let read = written.submission(name)?;
         let read = read.ok_or_else(|| VaultError::NotVerified(full.clone()))?;
         if read != submission {
             return Err(VaultError::NotVerified(full).into());
@@ -167,9 +164,6 @@ impl Change<'_> {
             return Ok(None);
         };
         let document = Document::parse(there.text.as_bytes(), path, vault.id())?;
-        Ok(document
-            .submissions()?
-            .into_iter()
-            .find(|one| one.name == *name))
+        Ok(document.submission(name)?)
     }
 }
