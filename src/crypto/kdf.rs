@@ -39,6 +39,11 @@ impl DataKey {
         Self(Plain::new(bytes))
     }
 
+    /// The same once more.
+    pub(crate) fn duplicate(&self) -> Self {
+        self.with(|bytes| Self::new(*bytes))
+    }
+
     /// Lends the bytes, to be wrapped.
     pub fn with<R>(&self, f: impl FnOnce(&[u8; 32]) -> R) -> R {
         self.0.with(f)

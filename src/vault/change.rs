@@ -344,14 +344,11 @@ impl<'a> Change<'a> {
             Some(there) => Document::parse(there.text.as_bytes(), path, vault.id())?.wraps()?,
             None => Vec::new(),
         };
-        let wanted = wraps_for(vault, &draft.rights, |name, recipient| {
+        let keys = (&draft.head.key_id, &draft.data_key);
+        let by = (vault, to_recipient);
+        let wanted = wraps_for(by, &draft.rights, &draft.place, keys, |name, recipient| {
             let known = |wrap: &Wrap| wrap.name == name && wrap.recipient == recipient.key.as_str();
-            if there.iter().chain(&draft.wraps).any(known) {
-                return Ok(None);
-            }
-            let keys = (&draft.head.key_id, &draft.data_key);
-            let to = (recipient.key.as_str(), &to_recipient(recipient)?);
-            Ok(Some(Wrap::seal(name.to_owned(), to, &draft.place, keys)?))
+            !there.iter().chain(&draft.wraps).any(known)
         })?;
         let names = wanted.iter().map(|wrap| wrap.name.clone()).collect();
         draft.wraps.extend(wanted);

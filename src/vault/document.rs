@@ -275,7 +275,7 @@ impl<'a> Document<'a> {
         data_key: &DataKey,
     ) -> Result<Option<DataKey>, VaultError> {
         if *key_id == self.head.key_id {
-            return Ok(Some(data_key.with(|key| DataKey::new(*key))));
+            return Ok(Some(data_key.duplicate()));
         }
         let mut kept = self.head.retired.iter();
         kept.find(|retired| retired.key_id == *key_id)

@@ -48,17 +48,18 @@ pub struct Head {
 }
 
 impl Head {
-    /// Signs a new document's record.
+    /// Signs a new document's record. Gives its hash too: what a pin holds of a verified record.
     pub(super) fn sign(
         place: &Place,
         seq: u64,
         key_id: [u8; 32],
         (policy, retired): (Policy, Vec<Retired>),
         signer: &dyn Signs,
-    ) -> Result<Self, crate::error::Error> {
+    ) -> Result<(Self, [u8; 32]), crate::error::Error> {
         let message = message(place, seq, &key_id, &retired, &policy, signer.public());
         let signed = signer.sign(Namespace::Document, &message)?;
-        Ok(Self {
+        let hash = signed.hash_over(&message);
+        let head = Self {
             id: place.id,
             path: place.path.clone(),
             seq,
@@ -66,7 +67,8 @@ impl Head {
             policy,
             retired,
             signed,
-        })
+        };
+        Ok((head, hash))
     }
 
     pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
@@ -129,12 +131,6 @@ impl Head {
         let mut kept = self.retired.iter();
         kept.find(|retired| retired.key_id == *key_id)
             .map(|retired| retired.left.clone())
-    }
-
-    /// SHA-256(message ‖ F(signature text)): what a pin holds of a verified record.
-    #[must_use]
-    pub fn hash(&self, message: &[u8]) -> [u8; 32] {
-        self.signed.hash_over(message)
     }
 }
 

@@ -335,12 +335,13 @@ impl<'a> Reader<'a> {
             .into());
         }
         let which = (document.head.id, document.head.key_id);
-        let copy = |key: &DataKey| key.with(|bytes| DataKey::new(*bytes));
         if let Some(known) = self.data_keys.borrow().get(&which) {
-            return Ok(copy(known));
+            return Ok(known.duplicate());
         }
         let data_key = document.data_key(&self.openers)?;
-        self.data_keys.borrow_mut().insert(which, copy(&data_key));
+        self.data_keys
+            .borrow_mut()
+            .insert(which, data_key.duplicate());
         Ok(data_key)
     }
 

@@ -64,9 +64,22 @@ pub(super) struct Tables {
 }
 
 /// A draft of a document whose text is to be put to it.
-pub(super) struct BareDraft(pub(super) Draft);
+pub(super) struct BareDraft(Draft);
 
 impl BareDraft {
+    /// The draft of a document that was judged and opened.
+    pub(super) fn of(
+        document: &Document<'_>,
+        rights: Rights,
+        pin: impl Into<PinDraft>,
+        head_hash: [u8; 32],
+        data_key: DataKey,
+    ) -> Self {
+        let head = (document.head.clone(), head_hash);
+        let place = document.place.clone();
+        Self(Draft::new(place, head, data_key, rights, pin.into()))
+    }
+
     pub(super) fn over(self, there: There) -> Draft {
         Draft {
             there: Some(there),
@@ -143,6 +156,34 @@ impl There {
 }
 
 impl Draft {
+    /// One in which nothing is new.
+    pub(super) fn new(
+        place: Place,
+        (head, head_hash): (Head, [u8; 32]),
+        data_key: DataKey,
+        rights: Rights,
+        seen: PinDraft,
+    ) -> Self {
+        Self {
+            there: None,
+            place,
+            head,
+            head_is_new: false,
+            is_rekeyed: false,
+            head_hash,
+            data_key,
+            rights,
+            seen,
+            wraps: Vec::new(),
+            records: BTreeMap::new(),
+            plain: BTreeMap::new(),
+            known: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
     /// The record before this change, as the file has it.
     pub(super) fn before(&self, name: &ValueName) -> Result<Option<Record>, Error> {
         if let Some(record) = self.records.get(name) {
@@ -170,10 +211,8 @@ impl Draft {
         signer: &dyn Signs,
     ) -> Result<(), Error> {
         let kept = (policy, self.head.retired.clone());
-        self.head = Head::sign(&self.place, seq, self.head.key_id, kept, signer)?;
-        self.head_hash = self
-            .head
-            .hash(&self.head.message(&self.place, signer.public()));
+        let signed = Head::sign(&self.place, seq, self.head.key_id, kept, signer)?;
+        (self.head, self.head_hash) = signed;
         self.head_is_new = true;
         Ok(())
     }

@@ -1,9 +1,7 @@
 //! Opening what is to be changed: who may, for whom a new document is sealed, and who must not read it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::Change;
 use super::draft::{BareDraft, Draft, Tables};
+use super::{Change, ToRecipient};
 use crate::crypto::DataKey;
 use crate::error::Error;
 use crate::lines::{self, MAX_FILE};
@@ -46,36 +44,7 @@ impl Change<'_> {
     ) -> Result<BareDraft, Error> {
         self.refuse_extra_readers(document, &rights)?;
         let data_key = document.data_key(self.openers)?;
-        Ok(self.draft_by(document, rights, pin, head_hash, &data_key))
-    }
-
-    /// The same for a document that was opened, whoever else can open it.
-    pub(super) fn draft_by(
-        &self,
-        document: &Document<'_>,
-        rights: Rights,
-        pin: impl Into<PinDraft>,
-        head_hash: [u8; 32],
-        data_key: &DataKey,
-    ) -> BareDraft {
-        BareDraft(Draft {
-            names: BTreeMap::new(),
-            there: None,
-            place: document.place.clone(),
-            head: document.head.clone(),
-            head_is_new: false,
-            is_rekeyed: false,
-            head_hash,
-            data_key: data_key.with(|key| DataKey::new(*key)),
-            rights,
-            seen: pin.into(),
-            wraps: Vec::new(),
-            records: BTreeMap::new(),
-            plain: BTreeMap::new(),
-            known: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            dropped: BTreeSet::new(),
-        })
+        Ok(BareDraft::of(document, rights, pin, head_hash, data_key))
     }
 
     /// A new document: a fresh data key, a wrap for every recipient of every reader.
@@ -106,12 +75,8 @@ impl Change<'_> {
             .map_err(broken)?;
         let seq = pin.seq.saturating_add(1);
         let head = Head::sign(&place, seq, key_id, Default::default(), self.author.signer)?;
-        let head_hash = head.hash(&head.message(&place, self.author.signer.public()));
-        let wraps = wraps_for(self.vault, &rights, |name, recipient| {
-            let to = (recipient.key.as_str(), &(self.to_recipient)(recipient)?);
-            let keys = (&key_id, &data_key);
-            Ok(Some(Wrap::seal(name.to_owned(), to, &place, keys)?))
-        })?;
+        let (by, keys) = ((self.vault, self.to_recipient), (&key_id, &data_key));
+        let wraps = wraps_for(by, &rights, &place, keys, |_, _| true)?;
         // Writing and reading are two rights, and a writer who cannot open what it wrote is a
         // submitter: what such a one writes could not be verified before it counts.
         let mine = |wrap: &Wrap| is_mine(self.openers, &wrap.recipient);
@@ -127,29 +92,16 @@ impl Change<'_> {
             // Nothing but the server opens what is about to be written: that it does is tried first.
             let text = lines::render(
                 "",
-                &std::iter::once(head.print())
+                &std::iter::once(head.0.print())
                     .chain(wraps.iter().map(Wrap::print))
                     .collect::<Vec<_>>(),
             );
             Document::parse(text.as_bytes(), path, &place.vault)?.data_key(self.openers)?;
         }
         Ok(Draft {
-            there: None,
-            place,
-            head,
             head_is_new: true,
-            is_rekeyed: false,
-            head_hash,
-            data_key,
-            rights,
-            seen: pin.into(),
             wraps,
-            records: BTreeMap::new(),
-            plain: BTreeMap::new(),
-            known: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            dropped: BTreeSet::new(),
-            names: BTreeMap::new(),
+            ..Draft::new(place, head, data_key, rights, pin.into())
         })
     }
 
@@ -212,16 +164,22 @@ pub(in crate::vault) enum Purpose {
     Wrap,
 }
 
-/// A wrap for each recipient of each reader, by `seal`.
+/// A wrap of a document's key for each recipient of each reader that is wanted, by its name.
 pub(super) fn wraps_for(
-    vault: &Vault,
+    (vault, to_recipient): (&Vault, &ToRecipient<'_>),
     rights: &Rights,
-    mut seal: impl FnMut(&str, &PublicRecipient) -> Result<Option<Wrap>, Error>,
+    place: &Place,
+    keys: (&[u8; 32], &DataKey),
+    is_wanted: impl Fn(&str, &PublicRecipient) -> bool,
 ) -> Result<Vec<Wrap>, Error> {
     let mut wraps = Vec::new();
     for reader in &rights.readers {
         for recipient in &vault.party(reader)?.recipients {
-            wraps.extend(seal(&format!("{reader}/{}", recipient.name), recipient)?);
+            let name = format!("{reader}/{}", recipient.name);
+            if is_wanted(&name, recipient) {
+                let to = (recipient.key.as_str(), &to_recipient(recipient)?);
+                wraps.push(Wrap::seal(name, to, place, keys)?);
+            }
         }
     }
     Ok(wraps)

@@ -23,10 +23,9 @@ use crate::vault::open::{Signs, Vault};
 use crate::vault::read::Reader;
 use crate::vault::record::{Record, State, Unsigned, seal_value};
 use crate::vault::retired::retire;
-use crate::vault::wrap::Wrap;
 use crate::vault::{Notice, VaultError};
 
-use super::draft::There;
+use super::draft::{BareDraft, There};
 use super::load::wraps_for;
 use super::{Change, Purpose, Work};
 
@@ -79,7 +78,7 @@ impl Change<'_> {
         let broken = |_| VaultError::NotVerified(path.to_string());
         let new_id = new.commitment(&place.vault, &place.id).map_err(broken)?;
 
-        let draft = self.draft_by(&document, rights, pin, head_hash, &old);
+        let draft = BareDraft::of(&document, rights, pin, head_hash, old.duplicate());
         let mut draft = draft.over(There::of(&document));
         let notices = gone(&document, &draft.seen.pin);
         let judge = |record: Record| {
@@ -132,20 +131,16 @@ impl Change<'_> {
         }
         let (vaults, key) = ((self.vault, before), (&new_id, &new));
         draft.reseal_pending(vaults, &document, &old, key, &left, self.author.signer)?;
-        draft.wraps = wraps_for(self.vault, &draft.rights, |name, recipient| {
-            let to = (recipient.key.as_str(), &(self.to_recipient)(recipient)?);
-            let keys = (&new_id, &new);
-            Ok(Some(Wrap::seal(name.to_owned(), to, place, keys)?))
-        })?;
+        let by = (self.vault, self.to_recipient);
+        draft.wraps = wraps_for(by, &draft.rights, place, key, |_, _| true)?;
         let (old, new) = ((&old_id, &old), (&new_id, &new));
         let retired = retire(place, &document.head.retired, old, new, left, world)?;
         let kept = (document.head.policy.clone(), retired);
         let seq = document.head.seq.max(draft.seen.pin.seq) + 1;
-        draft.head = Head::sign(place, seq, new_id, kept, self.author.signer)?;
-        let message = draft.head.message(place, self.author.signer.public());
-        draft.head_hash = draft.head.hash(&message);
+        let signed = Head::sign(place, seq, new_id, kept, self.author.signer)?;
+        (draft.head, draft.head_hash) = signed;
         (draft.head_is_new, draft.is_rekeyed) = (true, true);
-        draft.data_key = new.1.with(|key| DataKey::new(*key));
+        draft.data_key = new.1.duplicate();
         self.documents.insert(path.clone(), draft);
         Ok(notices)
     }
