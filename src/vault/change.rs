@@ -31,12 +31,13 @@ pub use self::restore::Restored;
 use super::claim::refused;
 use super::document::Document;
 use super::kind::ValueType;
-use super::open::{Author, Vault};
+use super::open::Vault;
 use super::opener::Opener;
+use super::origin::Origin;
 use super::policy::{Policy, PolicyKey};
 use super::record::{State, Unsigned, seal_value};
 use super::sealing::Keys;
-use super::transfer::Origin;
+use super::signer::Author;
 use super::wrap::Wrap;
 use super::{VaultError, file_draft::FileDraft};
 
@@ -167,8 +168,16 @@ impl<'a> Change<'a> {
         new: NewValue,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<u64, Error> {
-        let origin = Origin::here(self);
+        let origin = self.origin();
         self.set_from(path, name, new, origin, policy)
+    }
+
+    /// Of what is given now, by whoever makes this change.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            author: self.author.party.to_string(),
+            changed: self.vault.world().now(),
+        }
     }
 
     /// As [`Self::set`], for a plaintext that somebody gave before.

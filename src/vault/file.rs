@@ -4,7 +4,6 @@ use std::io::Read;
 
 use crate::crypto::stream::{self, Passed};
 use crate::error::Error;
-use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::recipients::{PublicRecipient, Sealing};
@@ -13,33 +12,25 @@ use crate::trust::{FILE_RECORD, SeenKind};
 use super::VaultError;
 use super::change::{Change, Purpose};
 use super::file_draft::{FileDraft, News, Renewed, There};
+use super::folders::refuse_documents;
 use super::open::Vault;
 use super::opener::{is_mine, labels};
 use super::policy::{Policy, PolicyKey};
-use super::sealing::{SealedFile, SealingError};
+use super::sealing::{NewFile, SealedFile, explain, not_to_server};
 use super::sidecar::{Sidecar, Unsigned};
-use super::transfer::Origin;
-
-/// A file to be sealed.
-pub struct NewFile<R> {
-    /// Its permission bits.
-    pub mode: u32,
-    /// Its content.
-    pub input: R,
-}
 
 impl Change<'_> {
     /// Seals a file, in constant memory.
     ///
     /// # Errors
-    /// [`VaultError`], [`FsError`].
+    /// [`VaultError`], [`crate::fs::FsError`].
     pub fn set_file<R: Read>(
         &mut self,
         path: &FilePath,
         new: NewFile<R>,
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
-        let renewed = Renewed::Content(Origin::here(self));
+        let renewed = Renewed::Content(self.origin());
         self.seal_file(path, new, renewed, policy)
     }
 
@@ -52,7 +43,7 @@ impl Change<'_> {
         policy: impl FnOnce(&mut Policy),
     ) -> Result<Passed, Error> {
         let (readers, recipients) = self.readers_of(path)?;
-        Self::refuse_documents(self.vault, path, path.as_str())?;
+        refuse_documents(self.vault, path, path.as_str())?;
         let recipients: Result<Vec<_>, Error> = recipients
             .iter()
             .map(|recipient| (self.to_recipient)(recipient))
@@ -101,33 +92,9 @@ impl Change<'_> {
     /// Seals a file anew to the readers of its rule; the content and what is known about it stay.
     ///
     /// # Errors
-    /// [`VaultError`], [`FsError`].
+    /// [`VaultError`], [`crate::fs::FsError`].
     pub fn reseal_file(&mut self, path: &FilePath) -> Result<(), Error> {
         self.rekey_file(path, self.vault, &[])
-    }
-
-    /// A document and a folder or file may not share a name. Looks at `name`, which is the path or a folder
-    /// above it, and at all above that.
-    pub(super) fn refuse_documents(
-        vault: &Vault,
-        path: &FilePath,
-        mut name: &str,
-    ) -> Result<(), Error> {
-        while name.contains('/') {
-            if vault.tree().exists(&format!("secrets/{name}.toml"))? {
-                return Err(Self::is_document(path, name).into());
-            }
-            name = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-        }
-        Ok(())
-    }
-
-    /// What is to be said of a file whose path needs the name of a document.
-    pub(super) fn is_document(path: &FilePath, name: &str) -> VaultError {
-        VaultError::Clash {
-            path: path.to_string(),
-            why: format!("`{name}` is a document"),
-        }
     }
 
     /// Removes a sealed file; its sidecar stays as a tombstone.
@@ -136,7 +103,7 @@ impl Change<'_> {
     /// [`VaultError::NotFound`], [`VaultError`].
     pub fn remove_file(&mut self, path: &FilePath, moved_to: Option<String>) -> Result<(), Error> {
         self.writable(path.as_str(), Purpose::Write)?;
-        let renewed = Renewed::Content(Origin::here(self));
+        let renewed = Renewed::Content(self.origin());
         self.push(path, None, Vec::new(), renewed, |kept| {
             *kept = Policy::default();
             kept.set(PolicyKey::MovedTo, moved_to);
@@ -256,34 +223,5 @@ pub(super) fn afresh(policy: impl FnOnce(&mut Policy)) -> impl FnOnce(&mut Polic
         kept.set(PolicyKey::Exposed, None);
         kept.set(PolicyKey::MovedTo, None);
         policy(kept);
-    }
-}
-
-/// Why an age file was not sealed, if a server is why.
-pub(super) fn not_to_server(path: &str, recipients: &[Sealing<'_>]) -> Option<Error> {
-    let (reader, error) = recipients.iter().find_map(Sealing::fault)?;
-    let path = path.to_owned();
-    Some(
-        VaultError::NotToServer {
-            path,
-            reader,
-            error,
-        }
-        .into(),
-    )
-}
-
-pub(super) fn explain(path: &FilePath, error: SealingError) -> Error {
-    match error {
-        SealingError::Fs(error) => error.into(),
-        SealingError::Differs => VaultError::NotVerified(path.to_string()).into(),
-        SealingError::Stream(stream::StreamError::Io(source)) => {
-            FsError::io("seal", std::path::Path::new(path.as_str()))(source).into()
-        }
-        SealingError::Stream(other) => VaultError::BadFile {
-            name: path.to_string(),
-            why: other.to_string(),
-        }
-        .into(),
     }
 }

@@ -10,15 +10,15 @@ use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::claim::Claim;
-use super::file::explain;
 use super::judge::demand_no_jump;
-use super::open::{Signs, Vault};
+use super::open::Vault;
 use super::opener::Opener;
+use super::origin::Origin;
 use super::pending_file::PendingFile;
 use super::policy::Policy;
-use super::sealing::{SealedFile, SealingError};
+use super::sealing::{SealedFile, SealingError, explain};
 use super::sidecar::{Content, SIDECAR_SCHEMA, Sidecar, Unsigned};
-use super::transfer::Origin;
+use super::signer::Signs;
 use super::unseal::{hash_of, with_each};
 
 /// What is new about a file that is sealed.

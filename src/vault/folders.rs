@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::fs::{FsError, NewFolders, OpenFolder, Staged};
 use crate::name::FilePath;
 
-use super::change::Change;
+use super::VaultError;
 use super::file_draft::There;
 use super::open::Vault;
 
@@ -19,7 +19,7 @@ impl Folders {
     /// The one that a file goes to, made if it is missing.
     ///
     /// # Errors
-    /// [`super::VaultError::Clash`] if it has the name of a document, [`FsError`].
+    /// [`VaultError::Clash`] if it has the name of a document, [`FsError`].
     pub(super) fn of(
         &mut self,
         vault: &Vault,
@@ -30,7 +30,7 @@ impl Folders {
         if let Some(known) = self.0.get(folder) {
             return Ok(Arc::clone(known));
         }
-        Change::refuse_documents(vault, path, folder)?;
+        refuse_documents(vault, path, folder)?;
         // Documents lie in the scope itself.
         let (scope, below) = folder.split_once('/').unwrap_or((folder, ""));
         let base = format!("secrets/{scope}");
@@ -51,11 +51,11 @@ impl<'f> Target<'f> {
     /// A place in a folder that [`Folders::of`] gave.
     ///
     /// # Errors
-    /// [`super::VaultError::Clash`] if a document has the file's name.
+    /// [`VaultError::Clash`] if a document has the file's name.
     pub(super) fn of(path: &FilePath, folder: &'f OpenFolder) -> Result<Self, Error> {
         let (_, name) = split(path);
         if folder.has(&format!("{name}.toml")) {
-            return Err(Change::is_document(path, path.as_str()).into());
+            return Err(is_document(path, path.as_str()).into());
         }
         Ok(Self {
             folder,
@@ -89,4 +89,28 @@ impl<'f> Target<'f> {
 
 fn split(path: &FilePath) -> (&str, &str) {
     path.as_str().rsplit_once('/').unwrap_or_default()
+}
+
+/// A document and a folder or file may not share a name. Looks at `name`, which is the path or a folder
+/// above it, and at all above that.
+pub(super) fn refuse_documents(
+    vault: &Vault,
+    path: &FilePath,
+    mut name: &str,
+) -> Result<(), Error> {
+    while name.contains('/') {
+        if vault.tree().exists(&format!("secrets/{name}.toml"))? {
+            return Err(is_document(path, name).into());
+        }
+        name = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    }
+    Ok(())
+}
+
+/// What is to be said of a file whose path needs the name of a document.
+fn is_document(path: &FilePath, name: &str) -> VaultError {
+    VaultError::Clash {
+        path: path.to_string(),
+        why: format!("`{name}` is a document"),
+    }
 }

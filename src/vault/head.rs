@@ -5,10 +5,10 @@ use crate::crypto::{List, hex};
 use crate::lines::{self, LineError, Parsed, Value};
 use crate::name::DocumentPath;
 
-use super::open::Signs;
 use super::place::Place;
 use super::policy::Policy;
 use super::retired::{self, Retired};
+use super::signer::Signs;
 
 /// The keys of `[document]`, in their order.
 pub(super) const HEAD_KEYS: &[&str] = &[

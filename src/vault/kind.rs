@@ -2,11 +2,7 @@
 
 use std::str::FromStr;
 
-use super::open::Vault;
-use super::{Document, State, VaultError};
-use crate::error::Error;
-use crate::lines::MAX_FILE;
-use crate::name::{DocumentPath, ValueName};
+use super::VaultError;
 
 /// The largest value in a document, in bytes; what is larger is a sealed file.
 pub const MAX_VALUE: usize = 64 * 1024;
@@ -135,33 +131,6 @@ impl<'a> Literal<'a> {
             .flatten()
             .all(|raw| raw.as_str().is_none_or(str::is_empty));
         bare.then_some(Self { kind, text })
-    }
-}
-
-impl Vault {
-    /// The type of a value that is there and that a writer has signed; it stands in clear. `None` for one that is
-    /// new, was removed, or that nobody vouches for.
-    ///
-    /// # Errors
-    /// [`VaultError`] if the document does not read.
-    pub fn type_of(
-        &self,
-        path: &DocumentPath,
-        name: &ValueName,
-    ) -> Result<Option<ValueType>, Error> {
-        let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
-            return Ok(None);
-        };
-        let document = Document::parse(&bytes, path, self.id())?;
-        let Some(record) = document.record(name)? else {
-            return Ok(None);
-        };
-        let (State::Live { kind, .. }, Ok(rights)) = (&record.state, self.rights(path.as_str()))
-        else {
-            return Ok(None);
-        };
-        let judged = self.judge_record(&document, &record, &rights, None);
-        Ok(judged.is_ok().then_some(*kind))
     }
 }
 

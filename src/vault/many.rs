@@ -17,15 +17,16 @@ use crate::recipients::PublicRecipient;
 
 use super::change::{Change, Work};
 use super::exposure::expose;
-use super::file::{NewFile, afresh, explain};
+use super::file::afresh;
 use super::file_draft::{FileDraft, News, Renewed, There};
 use super::folders::{Folders, Target};
-use super::open::{KeyInMemory, Vault};
+use super::open::Vault;
 use super::opener::native;
+use super::origin::Origin;
 use super::policy::Policy;
 use super::read::Reader;
-use super::sealing::{self, Keys};
-use super::transfer::Origin;
+use super::sealing::{self, Keys, NewFile, explain};
+use super::signer::KeyInMemory;
 use super::unseal::intact;
 
 /// After so many files it is told how far the work is, and given up if one of them was not sealed.
@@ -65,7 +66,7 @@ impl Change<'_> {
         P: FnOnce(&mut Policy) + Send,
     {
         let (vault, signer) = (self.vault, self.author.signer.for_threads()?);
-        let origin = Origin::here(self);
+        let origin = self.origin();
         let mut files = files.into_iter().peekable();
         while files.peek().is_some() {
             let mut jobs = Vec::new();
@@ -214,10 +215,7 @@ fn again(
         readers: job.readers,
         renewed: Renewed::Seal {
             rev: sidecar.rev,
-            origin: Origin {
-                author: sidecar.author.clone(),
-                changed: sidecar.changed,
-            },
+            origin: Origin::of(&sidecar),
         },
         policy: |kept: &mut Policy| *kept = policy,
     };

@@ -1,12 +1,13 @@
-//! A secret's number, and when it was given, without opening it: for plans.
+//! A secret's number, when it was given and its type, without opening it: for plans.
 
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::SecretName;
+use crate::name::{DocumentPath, SecretName, ValueName};
 use crate::time::Moment;
 use crate::trust::FILE_RECORD;
 
 use super::document::Document;
+use super::kind::ValueType;
 use super::open::Vault;
 use super::read::missing_value;
 use super::record::State;
@@ -85,5 +86,30 @@ impl Vault {
                 Ok((issue, notice))
             }
         }
+    }
+
+    /// The type of a value that is there and that a writer has signed; it stands in clear. `None` for one that is
+    /// new, was removed, or that nobody vouches for.
+    ///
+    /// # Errors
+    /// [`VaultError`] if the document does not read.
+    pub fn type_of(
+        &self,
+        path: &DocumentPath,
+        name: &ValueName,
+    ) -> Result<Option<ValueType>, Error> {
+        let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(None);
+        };
+        let document = Document::parse(&bytes, path, self.id())?;
+        let Some(record) = document.record(name)? else {
+            return Ok(None);
+        };
+        let (State::Live { kind, .. }, Ok(rights)) = (&record.state, self.rights(path.as_str()))
+        else {
+            return Ok(None);
+        };
+        let judged = self.judge_record(&document, &record, &rights, None);
+        Ok(judged.is_ok().then_some(*kind))
     }
 }

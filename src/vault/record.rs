@@ -13,7 +13,7 @@ use crate::trust::RecordMark;
 use super::kind::{MAX_VALUE, ValueType};
 use super::place::Place;
 use super::policy::{Policy, PolicyKey};
-use super::{VaultError, open::Signs};
+use super::{VaultError, signer::Signs};
 
 /// Whether there is a value.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,14 +9,25 @@ use std::os::unix::fs::FileExt as _;
 
 use ring::digest::{Context, SHA256};
 
-use super::file::NewFile;
+use super::VaultError;
 use crate::crypto::sha256;
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::crypto::x25519::{Identity, Recipient};
+use crate::error::Error;
 use crate::fs::{FsError, Staged};
+use crate::name::FilePath;
+use crate::recipients::Sealing;
 
 /// What is no longer is read back in one piece: four calls and two buffers less, which is much for 1 KB.
 const AT_ONCE: usize = 64 * 1024;
+
+/// A file to be sealed.
+pub struct NewFile<R> {
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its content.
+    pub input: R,
+}
 
 /// Who can open a file, and with what its writer reads it back.
 pub(super) struct Keys {
@@ -66,6 +77,35 @@ impl From<StreamError> for SealingError {
 impl From<FsError> for SealingError {
     fn from(error: FsError) -> Self {
         Self::Fs(error)
+    }
+}
+
+/// Why an age file was not sealed, if a server is why.
+pub(super) fn not_to_server(path: &str, recipients: &[Sealing<'_>]) -> Option<Error> {
+    let (reader, error) = recipients.iter().find_map(Sealing::fault)?;
+    let path = path.to_owned();
+    Some(
+        VaultError::NotToServer {
+            path,
+            reader,
+            error,
+        }
+        .into(),
+    )
+}
+
+pub(super) fn explain(path: &FilePath, error: SealingError) -> Error {
+    match error {
+        SealingError::Fs(error) => error.into(),
+        SealingError::Differs => VaultError::NotVerified(path.to_string()).into(),
+        SealingError::Stream(StreamError::Io(source)) => {
+            FsError::io("seal", std::path::Path::new(path.as_str()))(source).into()
+        }
+        SealingError::Stream(other) => VaultError::BadFile {
+            name: path.to_string(),
+            why: other.to_string(),
+        }
+        .into(),
     }
 }
 

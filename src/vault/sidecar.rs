@@ -8,8 +8,8 @@ use crate::time::Moment;
 use crate::trust::RecordMark;
 
 use super::VaultError;
-use super::open::Signs;
 use super::policy::Policy;
+use super::signer::Signs;
 
 /// The tables and keys of a sidecar.
 pub static SIDECAR_SCHEMA: Schema = Schema {

@@ -18,11 +18,12 @@ use crate::time::Moment;
 
 use super::claim::Claim;
 use super::document::Document;
-use super::file::not_to_server;
 use super::kind::ValueType;
-use super::open::{Signs, Vault};
+use super::open::Vault;
 use super::opener::Opener;
 use super::place::Place;
+use super::sealing::not_to_server;
+use super::signer::Signs;
 use super::unseal::with_each;
 use super::{Notice, VaultError};
 

@@ -7,30 +7,13 @@ use crate::error::Error;
 use crate::fs::Sync;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
-use crate::time::Moment;
 
 use super::change::{Change, NewValue};
-use super::file::NewFile;
 use super::file_draft::Renewed;
+use super::origin::Origin;
 use super::read::Reader;
+use super::sealing::NewFile;
 use super::{Document, Notice, Sidecar, State, Vault, VaultError};
-
-/// Who gave a plaintext, and when.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Origin {
-    pub(super) author: String,
-    pub(super) changed: Moment,
-}
-
-impl Origin {
-    /// What is given now, by whoever makes this change.
-    pub(super) fn here(change: &Change<'_>) -> Self {
-        Self {
-            author: change.author.party.to_string(),
-            changed: change.vault.world().now(),
-        }
-    }
-}
 
 /// What becomes of the secret under its old name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -15,10 +15,10 @@ use super::VaultError;
 use super::judge::Judged;
 use super::open::Vault;
 use super::opener::{Opener, labels};
+use super::origin::Origin;
 use super::policy::Policy;
 use super::read::{Reader, Seen, is_news};
 use super::sidecar::{Content, Sidecar};
-use super::transfer::Origin;
 
 /// An opened sealed file: all of it was verified, and it is read piece by piece.
 pub struct OpenedFile {
@@ -32,6 +32,18 @@ pub struct OpenedFile {
     pub policy: Policy,
     /// Its plaintext.
     pub reader: Box<dyn Read>,
+}
+
+impl OpenedFile {
+    pub(super) fn of(sidecar: Sidecar, content: Content, reader: Box<dyn Read>) -> Self {
+        Self {
+            content,
+            rev: sidecar.rev,
+            origin: Origin::of(&sidecar),
+            policy: sidecar.policy,
+            reader,
+        }
+    }
 }
 
 /// A sealed file whose sidecar counts.
@@ -131,16 +143,7 @@ impl Reader<'_> {
             let (passed, reader) = stream::verified_reader(file, once(identity))?;
             Ok((passed.size, reader))
         })?;
-        Ok(OpenedFile {
-            content,
-            rev: sidecar.rev,
-            origin: Origin {
-                author: sidecar.author,
-                changed: sidecar.changed,
-            },
-            policy: sidecar.policy,
-            reader,
-        })
+        Ok(OpenedFile::of(sidecar, content, reader))
     }
 
     /// Judges a sealed file, logs its use, and opens it by `open`, which also says how large it is.
@@ -234,9 +237,7 @@ pub(super) fn explain(
 /// Why an age file did not go through.
 pub(super) fn failed(name: &str, error: StreamError) -> Error {
     match error {
-        StreamError::Io(source) => {
-            FsError::io("write", std::path::Path::new(name))(source).into()
-        }
+        StreamError::Io(source) => FsError::io("write", std::path::Path::new(name))(source).into(),
         other => VaultError::BadFile {
             name: name.to_owned(),
             why: other.to_string(),

@@ -16,11 +16,12 @@ use crate::vault::claim::{Claim, WORTH_A_THREAD};
 use crate::vault::document::Document;
 use crate::vault::head::Head;
 use crate::vault::judge::{demand_no_jump, older};
-use crate::vault::open::{Signs, Vault};
+use crate::vault::open::Vault;
 use crate::vault::pending::Pending;
 use crate::vault::place::Place;
 use crate::vault::policy::Policy;
 use crate::vault::record::Record;
+use crate::vault::signer::Signs;
 use crate::vault::wrap::Wrap;
 
 /// A document that is being changed.

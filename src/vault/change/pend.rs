@@ -7,11 +7,12 @@ use crate::error::Error;
 use crate::name::{DocumentPath, SecretName, ValueName};
 use crate::secret::Plain;
 use crate::vault::document::Document;
-use crate::vault::open::{Signs, Vault};
+use crate::vault::open::Vault;
+use crate::vault::origin::Origin;
 use crate::vault::pending::{Given, Pending};
 use crate::vault::policy::{Policy, PolicyKey};
 use crate::vault::record::{Part, Record, State, Unsigned, seal_value};
-use crate::vault::transfer::Origin;
+use crate::vault::signer::Signs;
 use crate::vault::{ValueType, VaultError};
 
 impl Change<'_> {
@@ -116,7 +117,7 @@ impl Change<'_> {
         name: &ValueName,
         make: impl FnOnce(ValueType, &Plain) -> Result<Plain, Error>,
     ) -> Result<(Record, Pending), Error> {
-        let origin = Origin::here(self);
+        let origin = self.origin();
         let (vault, signer) = (self.vault, self.author.signer);
         let draft = self.draft(path)?;
         let live = draft.live(vault, name)?;

@@ -12,15 +12,15 @@ use crate::name::FilePath;
 use crate::recipients::Sealing;
 use crate::secret::Plain;
 use crate::vault::exposure::expose;
-use crate::vault::file::{NewFile, explain, not_to_server};
 use crate::vault::file_draft::{Beside, FileDraft, Renewed};
 use crate::vault::open::Vault;
+use crate::vault::origin::Origin;
 use crate::vault::pending::Given;
 use crate::vault::pending_file::PendingFile;
 use crate::vault::policy::{Policy, PolicyKey};
 use crate::vault::read::Reader;
+use crate::vault::sealing::{NewFile, explain, not_to_server};
 use crate::vault::sidecar::{Content, Part, Sidecar, Unsigned};
-use crate::vault::transfer::Origin;
 use crate::vault::{MAX_VALUE, VaultError};
 
 /// A content, and what is signed on of it.
@@ -49,7 +49,7 @@ impl Change<'_> {
             plain,
             rev: live.rev.saturating_add(1),
             seq: seq.saturating_add(1),
-            origin: Origin::here(self),
+            origin: self.origin(),
             policy: Policy::default(),
         };
         let beside = self.seal_beside(&live, other)?;
@@ -79,18 +79,12 @@ impl Change<'_> {
             plain,
             rev: live.rev,
             seq: live.seq,
-            origin: Origin {
-                author: live.author.clone(),
-                changed: live.changed,
-            },
+            origin: Origin::of(&live),
             policy: said,
         };
         let beside = self.seal_beside(&live, old)?;
         let record = pending.record;
-        let origin = Origin {
-            author: record.author,
-            changed: record.changed,
-        };
+        let origin = Origin::of(&record);
         let exposed = exposed(&record.policy);
         let input = new.with(|new| Zeroizing::new(new.clone()));
         let file = NewFile {
@@ -139,17 +133,14 @@ impl Change<'_> {
         let (text, live, _) = self.counting(path, before)?;
         let (pending, plain) = self.pending_file(&live, &text, before)?;
         let record = pending.record;
-        let mut policy = record.policy;
+        let mut policy = record.policy.clone();
         expose(&mut policy, left, self.vault.world().now());
         let other = Other {
             mode: record.content.map_or(0o600, |content| content.mode),
             plain,
             rev: record.rev,
             seq: record.seq,
-            origin: Origin {
-                author: record.author,
-                changed: record.changed,
-            },
+            origin: Origin::of(&record),
             policy,
         };
         let beside = self.seal_beside(&live, other)?;

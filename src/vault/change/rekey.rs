@@ -16,13 +16,14 @@ use crate::time::Moment;
 use crate::trust::{DocumentPin, Order};
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
-use crate::vault::file::NewFile;
 use crate::vault::file_draft::Renewed;
 use crate::vault::head::Head;
-use crate::vault::open::{Signs, Vault};
+use crate::vault::open::Vault;
 use crate::vault::read::Reader;
 use crate::vault::record::{Record, State, Unsigned, seal_value};
 use crate::vault::retired::retire;
+use crate::vault::sealing::NewFile;
+use crate::vault::signer::Signs;
 use crate::vault::{Notice, VaultError};
 
 use super::draft::{BareDraft, There};

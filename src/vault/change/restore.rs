@@ -11,11 +11,11 @@ use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::trust::RecordMark;
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
-use crate::vault::file::NewFile;
 use crate::vault::file_draft::Renewed;
+use crate::vault::origin::Origin;
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
-use crate::vault::transfer::Origin;
+use crate::vault::sealing::NewFile;
 use crate::vault::{NewValue, VaultError};
 
 use super::draft::There;

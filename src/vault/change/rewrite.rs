@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::SecretName;
 use crate::secret::Plain;
-use crate::vault::file::NewFile;
 use crate::vault::read::Reader;
+use crate::vault::sealing::NewFile;
 use crate::vault::{Notice, Policy, PolicyKey, ValueType};
 
 /// A file that was not there is for nobody else.

@@ -6,8 +6,8 @@ use crate::name::{DocumentPath, ValueName};
 use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
+use crate::vault::origin::Origin;
 use crate::vault::submission::{Submission, notice};
-use crate::vault::transfer::Origin;
 
 use super::{Adopted, Change, NewValue};
 

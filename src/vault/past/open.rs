@@ -18,7 +18,6 @@ use crate::vault::opener::Opener;
 use crate::vault::read::open_record;
 use crate::vault::record::State;
 use crate::vault::sidecar::Sidecar;
-use crate::vault::transfer::Origin;
 use crate::vault::unseal::{OpenedFile, explain, hash_of, with_each};
 
 impl Past<'_> {
@@ -172,16 +171,7 @@ impl Past<'_> {
             signer: clean_line(&sidecar.signed.party),
             vouched,
             record: (sidecar.id, sidecar.seq),
-            opened: OpenedFile {
-                content,
-                rev: sidecar.rev,
-                origin: Origin {
-                    author: sidecar.author,
-                    changed: sidecar.changed,
-                },
-                policy: sidecar.policy,
-                reader,
-            },
+            opened: OpenedFile::of(sidecar, content, reader),
         })
     }
 
