@@ -8,9 +8,9 @@ use crate::plaintext::in_hooks;
 use crate::recipients::Rights;
 use crate::text::clean_line;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, Order, RecordMark, SeenKind, compare};
+use crate::trust::{DocumentPin, LAST, Order, RecordMark, SeenKind, compare, is_jump};
 use crate::vault::{
-    DOCUMENT_SCHEMA, Document, Ending, LAST, Policy, PolicyKey, Record, State, VaultError, is_jump,
+    DOCUMENT_SCHEMA, Document, Ending, Policy, PolicyKey, Record, State, VaultError,
 };
 
 /// A document with more values is hard to review and to merge. Still quick: 10,000 are.

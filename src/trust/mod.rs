@@ -29,7 +29,7 @@ pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version}
 pub use error::TrustError;
 pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load_side};
 pub use look::look;
-pub use order::{Order, RecordMark, compare};
+pub use order::{LAST, Order, RecordMark, compare, is_far, is_jump};
 
 pub use pin::{HookPin, Pins};
 pub use pin_draft::PinDraft;

@@ -44,6 +44,34 @@ pub fn compare(here: &RecordMark, pinned: Option<&RecordMark>) -> Order {
     }
 }
 
+/// How far a number may go on between two looks. Whoever may write could else sign the greatest number
+/// there is, behind which no next one is left for anybody.
+const MOST_AT_ONCE: u64 = 1_000;
+
+/// The greatest number that is believed of what was never seen: at a thousand a look it takes a thousand million
+/// looks.
+const FARTHEST: u64 = 1 << 40;
+
+/// The greatest number that a person can accept: a next one that TOML and JSON can write is left behind it, for
+/// whoever counts on. Nobody counts to it.
+pub const LAST: u64 = 1 << 53;
+
+/// Whether a number went further than is believed without a person.
+#[must_use]
+pub fn is_far(here: u64, seen: Option<u64>) -> bool {
+    match seen {
+        Some(seen) => here.saturating_sub(seen) > MOST_AT_ONCE,
+        None => here > FARTHEST,
+    }
+}
+
+/// Whether one of a record's numbers did.
+#[must_use]
+pub fn is_jump(here: &RecordMark, pinned: Option<&RecordMark>) -> bool {
+    is_far(here.rev, pinned.map(|pinned| pinned.rev))
+        || is_far(here.seq, pinned.map(|pinned| pinned.seq))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,8 @@ use crate::crypto::sshsig::{Namespace, SignedBy};
 use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
 use crate::text::{any_of, list};
-use crate::trust::TrustError;
+use crate::trust::{LAST, TrustError};
 
-use super::judge::LAST;
 use super::kind::{MAX_VALUE, ValueType};
 use super::policy::{Policy, PolicyKey};
 

@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::DocumentPath;
 use crate::recipients::Rights;
-use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark, Rollback, SeenKind, compare};
+use crate::trust::{
+    DocumentPin, FILE_RECORD, Order, RecordMark, Rollback, SeenKind, compare, is_far, is_jump,
+};
 
 use super::VaultError;
 use super::document::Document;
@@ -302,62 +304,24 @@ impl Vault {
         pin: Option<&DocumentPin>,
     ) -> Result<(), VaultError> {
         let (here, path) = (document.head.seq, &document.place.path);
-        let Some(pin) = pin.filter(|pin| pin.seq > 0) else {
-            return match here > FARTHEST {
-                true => Err(VaultError::Jump {
-                    name: path.to_string(),
-                    here,
-                    seen: 0,
-                }),
-                false => Ok(()),
-            };
-        };
-        if here < pin.seq {
-            return Err(VaultError::OlderDocument {
-                path: path.to_string(),
-                here,
-                seen: pin.seq,
-            });
+        let pin = pin.filter(|pin| pin.seq > 0);
+        let seen = pin.map_or(0, |pin| pin.seq);
+        if here < seen {
+            let path = path.to_string();
+            return Err(VaultError::OlderDocument { path, here, seen });
         }
-        if here - pin.seq > MOST_AT_ONCE {
-            return Err(VaultError::Jump {
-                name: path.to_string(),
-                here,
-                seen: pin.seq,
-            });
+        if is_far(here, pin.map(|pin| pin.seq)) {
+            let name = path.to_string();
+            return Err(VaultError::Jump { name, here, seen });
         }
         // Two branches may each have changed the key. Of the one that was not seen nobody knows here who left before
         // it was made.
-        if !document.head.follows_key(&pin.key_id) {
+        if pin.is_some_and(|pin| !document.head.follows_key(&pin.key_id)) {
             return Err(VaultError::OtherBranch {
                 path: path.to_string(),
             });
         }
         Ok(())
-    }
-}
-
-/// How far a number may go on between two looks. Whoever may write could else sign the greatest number
-/// there is, behind which no next one is left for anybody.
-pub const MOST_AT_ONCE: u64 = 1_000;
-
-/// The greatest number that is believed of what was never seen: at a thousand a look it takes a thousand million
-/// looks.
-const FARTHEST: u64 = 1 << 40;
-
-/// The greatest number that a person can accept: a next one that TOML and JSON can write is left behind it, for
-/// whoever counts on. Nobody counts to it.
-pub const LAST: u64 = 1 << 53;
-
-/// Whether a record's numbers went further than is believed without a person.
-#[must_use]
-pub fn is_jump(here: &RecordMark, pinned: Option<&RecordMark>) -> bool {
-    match pinned {
-        Some(pinned) => {
-            here.rev.saturating_sub(pinned.rev) > MOST_AT_ONCE
-                || here.seq.saturating_sub(pinned.seq) > MOST_AT_ONCE
-        }
-        None => here.rev.max(here.seq) > FARTHEST,
     }
 }
 

@@ -8,11 +8,10 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
 use crate::recipients::Rights;
 use crate::text::clean_line;
-use crate::trust::{DocumentPin, FILE_RECORD, RecordMark, SeenKind};
+use crate::trust::{DocumentPin, FILE_RECORD, LAST, RecordMark, SeenKind, is_jump};
 
 use super::VaultError;
 use super::document::Document;
-use super::judge::{LAST, is_jump};
 use super::open::Vault;
 use super::sidecar::Sidecar;
 

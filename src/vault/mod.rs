@@ -52,7 +52,7 @@ pub use error::VaultError;
 pub use exposure::who_left;
 pub use give::verify_given;
 pub use head::Head;
-pub use judge::{Judged, LAST, MOST_AT_ONCE, Notice, is_jump};
+pub use judge::{Judged, Notice};
 pub use jump::{Jump, Leap, Leaping};
 pub use kind::{Literal, MAX_VALUE, ValueType};
 pub use listing::{Found, Listed};

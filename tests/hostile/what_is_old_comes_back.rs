@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use clws::crypto::sshsig::Namespace;
-use clws::vault::{LAST, Sidecar};
+use clws::trust::LAST;
+use clws::vault::Sidecar;
 
 use crate::forge::{Known, signing_key, table, with_table};
 use crate::lab::Lab;

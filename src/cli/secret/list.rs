@@ -9,10 +9,10 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::SecretPath;
 use crate::time::Moment;
-use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError};
+use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError, is_jump};
 use crate::vault::{
     Document, Judged, Listed, Past, Pending, PendingFile, Policy, PolicyKey, Record, Sidecar,
-    State, Vault, VaultError, Vouched, is_jump,
+    State, Vault, VaultError, Vouched,
 };
 
 /// List secrets: name, rev, age, due date, readers, writer
