@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Value;
-use super::scan::Parsed;
+use super::scan::{Parsed, is_bare};
 
 /// Prints one table: its header, then each field on a line, without a final line end.
 #[must_use]
 pub fn print(kind: &str, name: Option<&str>, fields: &[(&str, Value)]) -> String {
     let mut out = String::new();
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     match name {
         None => out.extend(["[", kind, "]"]),
-        Some(name) if name.chars().all(is_bare) => out.extend(["[", kind, ".", name, "]"]),
+        Some(name) if name.bytes().all(is_bare) => out.extend(["[", kind, ".", name, "]"]),
         Some(name) => out.extend(["[", kind, ".\"", name, "\"]"]),
     }
     for (key, value) in fields {
@@ -53,12 +52,8 @@ pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
         .collect();
     inserts.sort_unstable_by(|a, b| b.0.cmp(&a.0));
 
-    let first = parsed
-        .headers
-        .first()
-        .map_or(parsed.source.len(), |header| header.start);
     let mut out = String::with_capacity(parsed.source.len() + 512);
-    out.push_str(parsed.source.get(..first).unwrap_or_default());
+    out.push_str(parsed.head());
     for header in &parsed.headers {
         while let Some((_, table)) =
             inserts.pop_if(|(key, _)| *key < (rank(header.kind), header.name))
@@ -66,16 +61,13 @@ pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
             out.push_str(table);
             out.push_str("\n\n");
         }
-        let whole = parsed
-            .source
-            .get(header.start..header.end)
-            .unwrap_or_default();
+        let whole = parsed.whole(*header);
         match changes.get(&(header.kind, header.name)) {
             None => out.push_str(whole),
             Some(None) => {}
             Some(Some(table)) => {
                 out.push_str(table);
-                out.push_str(whole.get(parsed.text(*header).0.len()..).unwrap_or("\n"));
+                out.push_str(whole.get(parsed.text(*header).len()..).unwrap_or("\n"));
             }
         }
     }
@@ -85,11 +77,6 @@ pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
 /// The text as a writer leaves it: tables and keys in order, one blank line between. No field changes.
 #[must_use]
 pub fn tidy(parsed: &Parsed<'_>) -> String {
-    let first = parsed
-        .headers
-        .first()
-        .map_or(parsed.source.len(), |header| header.start);
-    let comments = parsed.source.get(..first).unwrap_or_default();
     let mut headers = parsed.headers.clone();
     headers.sort_by_key(|header| (parsed.schema.rank(header.kind), header.name));
     let tables: Vec<String> = headers
@@ -101,7 +88,7 @@ pub fn tidy(parsed: &Parsed<'_>) -> String {
                 let key = line.split(" = ").next().unwrap_or_default();
                 keys.and_then(|keys| keys.iter().position(|known| *known == key))
             };
-            let mut lines = parsed.text(*header).0.lines();
+            let mut lines = parsed.text(*header).lines();
             let title = lines.next().unwrap_or_default();
             let mut fields: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
             fields.sort_by_key(rank);
@@ -111,10 +98,8 @@ pub fn tidy(parsed: &Parsed<'_>) -> String {
                 .join("\n")
         })
         .collect();
-    let comments: String = comments
-        .split_inclusive('\n')
-        .filter(|line| *line != "\n")
-        .collect::<String>();
+    let comments = parsed.head().split_inclusive('\n');
+    let comments: String = comments.filter(|line| *line != "\n").collect();
     let gap = if comments.is_empty() { "" } else { "\n" };
     render(&(comments + gap), &tables)
 }

@@ -15,7 +15,7 @@ mod value;
 pub use edit::{Changes, apply, print, render, tidy};
 pub use excerpt::excerpt;
 pub use scan::{Header, Parsed, Places, scan};
-pub use table::{Table, TableText};
+pub use table::Table;
 pub use value::Value;
 
 use crate::error::{Code, Explain};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use memchr::memmem;
 
-use super::table::{Table, TableText};
+use super::table::Table;
 use super::{Fault, LineError, MAX_FILE, MAX_LINE, Schema, is_forbidden};
 
 /// A header, and where its table lies in the text.
@@ -189,7 +189,6 @@ pub(super) fn header<'a>(
 
 /// A bare name, or a quoted one that needs its quotes (rule 3).
 fn unquote(name: &str) -> Option<&str> {
-    let is_bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
         Some(inner) => (inner
             .bytes()
@@ -333,7 +332,7 @@ impl<'a> Parsed<'a> {
     /// has escapes.
     #[must_use]
     pub fn glimpse(&self, header: Header<'a>, key: &str) -> Option<&'a str> {
-        let table = self.source.get(header.start..header.end)?;
+        let table = self.whole(header);
         let value = |line: &'a str| line.strip_prefix(key)?.strip_prefix(" = \"");
         let text = table.lines().find_map(value)?.strip_suffix('"')?;
         (!text.contains('\\')).then_some(text)
@@ -361,12 +360,22 @@ impl<'a> Parsed<'a> {
 
     /// The text of one table, from its header to its last key line.
     #[must_use]
-    pub fn text(&self, header: Header<'a>) -> TableText<'a> {
-        let text = self
-            .source
-            .get(header.start..header.end)
-            .unwrap_or_default();
-        TableText(text.trim_end_matches('\n'))
+    pub fn text(&self, header: Header<'a>) -> &'a str {
+        self.whole(header).trim_end_matches('\n')
+    }
+
+    /// The same with all before the next header.
+    pub(super) fn whole(&self, header: Header<'a>) -> &'a str {
+        let text = self.source.get(header.start..header.end);
+        text.unwrap_or_default()
+    }
+
+    /// What stands before the first header.
+    #[must_use]
+    pub fn head(&self) -> &'a str {
+        let first = self.headers.first().map(|header| header.start);
+        let head = self.source.get(..first.unwrap_or(self.source.len()));
+        head.unwrap_or_default()
     }
 
     /// Reads every table and every line between, so that all rules are held to.
@@ -389,17 +398,8 @@ impl<'a> Parsed<'a> {
 
     /// Comment lines stand before the first header, and nothing else does.
     fn check_head(&self) -> Result<(), LineError> {
-        let head_end = self
-            .headers
-            .first()
-            .map_or(self.source.len(), |first| first.start);
         let mut at = 0;
-        for line in self
-            .source
-            .get(..head_end)
-            .unwrap_or_default()
-            .split_inclusive('\n')
-        {
+        for line in self.head().split_inclusive('\n') {
             let bare = line.trim_end_matches('\n');
             if !(bare.is_empty() || bare.starts_with('#')) || bare.ends_with(' ') {
                 return Err(self.schema.error(self.source, at, Fault::NotALine));
@@ -450,9 +450,13 @@ pub(super) fn title(header: &Header<'_>) -> String {
     }
 }
 
+/// Whether a name with this character needs no quotes for it.
+pub(super) fn is_bare(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
+}
+
 /// Whether a message may repeat a text as the name of a key or a kind: no private key is as short.
 pub(super) fn is_word(text: &str) -> bool {
-    let is_bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     (1..=32).contains(&text.len()) && text.bytes().all(is_bare)
 }
 

@@ -6,10 +6,6 @@ use super::scan::{Header, Parsed, is_word, title};
 use super::value::plain;
 use super::{Fault, LineError, MAX_LINE, Schema, Value};
 
-/// The text of one table, from its header to its last key line, without the final line end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TableText<'a>(pub &'a str);
-
 /// A table with its fields.
 #[derive(Clone, Debug)]
 pub struct Table<'a> {
@@ -54,8 +50,7 @@ impl<'a> Table<'a> {
         let mut fields: Vec<Field<'a>> = Vec::with_capacity(FIELDS);
         let mut rank = 0;
         let mut at = header.start;
-        let text = source.get(header.start..header.end).unwrap_or_default();
-        for (index, line) in text.split_inclusive('\n').enumerate() {
+        for (index, line) in parsed.whole(header).split_inclusive('\n').enumerate() {
             let line_at = at;
             at += line.len();
             let line = line.strip_suffix('\n').unwrap_or(line);
@@ -213,6 +208,17 @@ impl<'a> Table<'a> {
             .ok_or_else(|| {
                 self.meaning(field, "a whole number, zero or more, is wanted".to_owned())
             }),
+        }
+    }
+
+    /// Refuses a version of the format that this program does not know.
+    ///
+    /// # Errors
+    /// [`LineError`] if it is another one than 1, or missing.
+    pub fn demand_format(&self) -> Result<(), LineError> {
+        match self.number("format")? {
+            1 => Ok(()),
+            _ => Err(self.wrong("format", "this clws knows format 1 alone".to_owned())),
         }
     }
 

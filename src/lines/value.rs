@@ -20,9 +20,6 @@ pub enum Value {
 impl Value {
     /// Reads a value in its one accepted spelling; `None` for any other.
     pub(super) fn parse(raw: &str) -> Option<Self> {
-        if let Some(text) = plain(raw) {
-            return Some(Self::Text(text.to_owned()));
-        }
         let value = match raw.as_bytes().first()? {
             b'"' => {
                 let (text, rest) = take_string(raw)?;

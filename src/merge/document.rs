@@ -97,14 +97,7 @@ pub fn merge(
         };
         blocks.extend(block);
     }
-    let source = ours.lines().source();
-    let first = ours
-        .lines()
-        .headers()
-        .first()
-        .map_or(0, |header| header.start);
-    let comments = source.get(..first).unwrap_or_default();
-    joined.merged.text = lines::render(comments, &blocks);
+    joined.merged.text = lines::render(ours.lines().head(), &blocks);
     if joined.merged.conflicts.is_empty() {
         // Read once more, as whoever opens it will.
         Document::parse(joined.merged.text.as_bytes(), path, &id)?.records()?;

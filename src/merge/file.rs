@@ -92,5 +92,5 @@ fn sidecar(
 
 fn pending_of(parsed: &Parsed<'_>) -> Option<String> {
     let header = parsed.find("pending", None)?;
-    Some(parsed.text(header).0.trim_end_matches('\n').to_owned())
+    Some(parsed.text(header).to_owned())
 }

@@ -14,9 +14,8 @@ pub(super) fn tables<'a>(parsed: &Parsed<'a>) -> BTreeMap<Key<'a>, &'a str> {
     let headers = parsed.headers().iter();
     headers
         .filter_map(|header| {
-            let text = parsed.source().get(header.start..header.end)?;
             let key = (rank(header.kind)?, header.kind, header.name);
-            Some((key, text.trim_end_matches('\n')))
+            Some((key, parsed.text(*header)))
         })
         .collect()
 }

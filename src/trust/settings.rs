@@ -128,9 +128,7 @@ impl Settings {
         let mut settings = Self::default();
         let parsed = lines::scan(bytes, &SETTINGS_SCHEMA)?;
         let vault = parsed.only("vault")?;
-        if vault.number("format")? != 1 {
-            return Err(vault.wrong("format", "this clws knows format 1 alone".to_owned()));
-        }
+        vault.demand_format()?;
         vault.text("name")?.clone_into(&mut settings.name);
         for table in parsed.all()? {
             if table.header().kind == "ansible" {

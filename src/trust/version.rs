@@ -141,11 +141,7 @@ impl Version {
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         let parsed = lines::scan(bytes, &TRUST_SCHEMA)?;
         let head = parsed.only("trust")?;
-        if head.number("format")? != 1 {
-            return Err(head
-                .wrong("format", "this clws knows format 1 alone".to_owned())
-                .into());
-        }
+        head.demand_format()?;
         let mut version = Self {
             number: head.number("version")?,
             previous: head.hex("prev")?,

@@ -73,9 +73,7 @@ impl Head {
 
     pub(super) fn parse(parsed: &Parsed<'_>) -> Result<Self, LineError> {
         let table = parsed.only("document")?;
-        if table.number("format")? != 1 {
-            return Err(table.wrong("format", "this clws knows format 1 alone".to_owned()));
-        }
+        table.demand_format()?;
         let retired = parsed
             .of_kind("retired")
             .map(|header| Retired::parse(&parsed.table(header)?));

@@ -223,9 +223,7 @@ impl Sidecar {
         let parsed = lines::scan(bytes, &SIDECAR_SCHEMA).map_err(at)?;
         let table = parsed.only("file").map_err(at)?;
         let read = || {
-            if table.number("format")? != 1 {
-                return Err(table.wrong("format", "this clws knows format 1 alone".to_owned()));
-            }
+            table.demand_format()?;
             let content = match table.optional("state")? {
                 Some("removed") => None,
                 Some(_) => {
