@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::retry_on_intr;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -128,11 +128,8 @@ impl Log {
         event: &Event<'_>,
     ) -> Result<(), AuditError> {
         let fail = |error| self.not_written(error);
-        while let Err(errno) = flock(file, FlockOperation::LockExclusive) {
-            if errno != Errno::INTR {
-                return Err(fail(errno.into()));
-            }
-        }
+        retry_on_intr(|| flock(file, FlockOperation::LockExclusive))
+            .map_err(|errno| fail(errno.into()))?;
         // Under the lock, so that two first uses do not make two keys.
         let key = self.machine_key(world)?;
         let Some(tail) = Tail::read(file).map_err(fail)? else {

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
 use super::private::Sync;
@@ -27,18 +27,30 @@ pub(super) fn remove(tree: &Tree, path: &str) -> Result<(), FsError> {
 /// Removes a folder and all below it, following no link; none is fine.
 pub(super) fn remove_all(tree: &Tree, path: &str) -> Result<(), FsError> {
     for entry in tree.entries(path)? {
-        let below = joined(path, &entry.name);
-        match entry.kind {
-            EntryKind::Folder => remove_all(tree, &below)?,
-            _ => remove(tree, &below)?,
-        }
+        remove_entry(tree, &joined(path, &entry.name), entry.kind)?;
     }
     unlink(tree, path, AtFlags::REMOVEDIR)
 }
 
+/// Removes what was seen in a folder, with all below it.
+pub(super) fn remove_entry(tree: &Tree, path: &str, kind: EntryKind) -> Result<(), FsError> {
+    match kind {
+        EntryKind::Folder => remove_all(tree, path),
+        _ => remove(tree, path),
+    }
+}
+
+/// Gives what lies beside its place the name that it is to have.
+pub(super) fn rename(tree: &Tree, from: &str, to: &str) -> Result<(), FsError> {
+    let (folder, name) = split(to);
+    let fail = |errno| tree.explain("write", to, errno);
+    let folder = tree.folder(folder).map_err(fail)?;
+    rustix::fs::renameat(&folder, split(from).1, &folder, name).map_err(fail)
+}
+
 fn unlink(tree: &Tree, path: &str, how: AtFlags) -> Result<(), FsError> {
     let (folder, name) = split(path);
-    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+    let fd = match tree.folder(folder) {
         Ok(fd) => fd,
         Err(Errno::NOENT) => return Ok(()),
         Err(errno) => return Err(tree.explain("remove", path, errno)),
@@ -55,7 +67,7 @@ pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
     while !folder.is_empty() {
         let (parent, name) = split(folder);
         let gone = tree
-            .at(parent, OFlags::RDONLY | OFlags::DIRECTORY)
+            .folder(parent)
             .and_then(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
         if gone.is_err() {
             break;
@@ -67,8 +79,7 @@ pub(super) fn remove_empty_folders(tree: &Tree, mut folder: &str) {
 /// Opens a folder below the tree, making what is missing on the way (mode 0755). Whether the new names are then
 /// on the disk says `sync`.
 pub(super) fn make_folders(tree: &Tree, path: &str, sync: Sync) -> Result<OwnedFd, FsError> {
-    let open = |path: &str| tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY);
-    match open(path) {
+    match tree.folder(path) {
         Ok(fd) => return Ok(fd),
         Err(Errno::NOENT) => {}
         Err(errno) => return Err(tree.explain("open", path, errno)),
@@ -87,12 +98,13 @@ pub(super) fn make_folders(tree: &Tree, path: &str, sync: Sync) -> Result<OwnedF
         Err(Errno::EXIST) => {}
         Err(errno) => return Err(tree.explain("make", path, errno)),
     }
-    open(path).map_err(|errno| tree.explain("open", path, errno))
+    tree.folder(path)
+        .map_err(|errno| tree.explain("open", path, errno))
 }
 
 /// Waits until the names in a folder are on the disk.
 pub(super) fn sync_names(tree: &Tree, folder: &str) -> Result<(), FsError> {
-    let fd = match tree.at(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
+    let fd = match tree.folder(folder) {
         Ok(fd) => fd,
         // Somebody took it away with everything in it.
         Err(Errno::NOENT) => return Ok(()),

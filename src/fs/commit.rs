@@ -19,12 +19,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::below::{joined, make_folders, remove, remove_all, split, sync_all_names, sync_names};
+use super::below::{
+    joined, make_folders, remove, remove_all, remove_entry, split, sync_all_names, sync_names,
+};
 use super::new_folder::NewFolders;
 use super::private::{self, Sync, read_private, remove_private, write_private};
 use super::staged::{Staged, is_stale_name};
 use super::targets::{What, current, demand_unchanged, holds};
-use super::{EntryKind, FsError, Tree};
+use super::{FsError, Tree};
 use crate::cores;
 use crate::crypto::{hex, sha256};
 use crate::world::World;
@@ -429,10 +431,7 @@ pub(super) fn clear_folder(tree: &Tree, folder: &str, own: &HashSet<&str>) -> Re
         if !is_stale_name(&entry.name) || own.contains(path.as_str()) {
             continue;
         }
-        match entry.kind {
-            EntryKind::Folder => remove_all(tree, &path)?,
-            _ => remove(tree, &path)?,
-        }
+        remove_entry(tree, &path, entry.kind)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::{FsError, ensure_private_dir};
 
@@ -29,10 +29,7 @@ impl Lock {
     pub fn take(path: &Path, doing: &str) -> Result<Self, FsError> {
         let mut waited = Duration::ZERO;
         let mut file = open(path)?;
-        loop {
-            if try_lock(&file, path)? {
-                break;
-            }
+        while !try_lock(&file, path)? {
             if waited >= PATIENCE {
                 let mut holder = String::new();
                 // Who holds it is a courtesy; that it is held is the answer.
@@ -78,13 +75,10 @@ fn open(path: &Path) -> Result<File, FsError> {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, FsError> {
-    loop {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(true),
-            Err(Errno::INTR) => {}
-            Err(Errno::WOULDBLOCK) => return Ok(false),
-            Err(errno) => return Err(FsError::errno("lock", path)(errno)),
-        }
+    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(FsError::errno("lock", path)(errno)),
     }
 }
 

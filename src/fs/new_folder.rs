@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::OFlags;
-
-use super::below::{joined, make_folders, remove_all, remove_empty_folders, split};
+use super::below::{joined, make_folders, remove_all, remove_empty_folders, rename, split};
 use super::private::Sync;
 use super::staged::random_name;
 use super::{Edit, FsError, New, OpenFolder, Staged, Tree};
@@ -43,11 +41,7 @@ impl NewFolder {
 
     /// Gives it its name.
     pub(super) fn rename(&self) -> Result<(), FsError> {
-        let (parent, name) = split(&self.target);
-        let fail = |errno| self.tree.explain("write", &self.target, errno);
-        let parent = self.tree.at(parent, OFlags::RDONLY | OFlags::DIRECTORY);
-        let parent = parent.map_err(fail)?;
-        rustix::fs::renameat(&parent, split(&self.path).1, &parent, name).map_err(fail)?;
+        rename(&self.tree, &self.path, &self.target)?;
         self.hand_over();
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
+use super::below::split;
 use super::{FsError, Stamp, Tree};
 
 /// How a file went.
@@ -38,8 +39,7 @@ impl Tree {
             }
             Err(errno) => return Err(fail(errno)),
         };
-        let about = File::from(fd);
-        let mut file = about;
+        let mut file = File::from(fd);
         let about = file.metadata().map_err(FsError::io("remove", &path))?;
         if !about.is_file() || Stamp::of(&about) != *stamp {
             return Err(FsError::Changed { path });
@@ -49,10 +49,8 @@ impl Tree {
         if overwrite {
             zero(&mut file, about.size()).map_err(FsError::io("overwrite", &path))?;
         }
-        let (folder, name) = relative.rsplit_once('/').unwrap_or(("", relative));
-        let folder = self
-            .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(fail)?;
+        let (folder, name) = split(relative);
+        let folder = self.folder(folder).map_err(fail)?;
         rustix::fs::unlinkat(&folder, name, AtFlags::empty()).map_err(fail)?;
         Ok(if overwrite {
             Gone::Overwritten

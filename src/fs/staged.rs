@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::below::{joined, make_folders, remove, remove_empty_folders, split};
+use super::below::{joined, make_folders, remove, remove_empty_folders, rename, split};
 use super::new_folder::NewFolder;
 use super::private::Sync;
 use super::targets::hash_file;
@@ -214,13 +214,7 @@ impl Staged {
     }
 
     pub(super) fn rename(mut self) -> Result<(), FsError> {
-        let (folder, name) = split(&self.target);
-        let fail = |errno| self.tree.explain("write", &self.target, errno);
-        let folder = self
-            .tree
-            .at(folder, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(fail)?;
-        rustix::fs::renameat(&folder, split(&self.path).1, &folder, name).map_err(fail)?;
+        rename(&self.tree, &self.path, &self.target)?;
         self.armed = false;
         Ok(())
     }

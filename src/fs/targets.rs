@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +89,7 @@ pub(super) fn current(tree: &Tree, what: What, path: &str) -> Result<Option<[u8;
                 .map(Some)
                 .map_err(FsError::io("read", &tree.join(path))),
         },
-        What::Folder => match tree.at(path, OFlags::RDONLY | OFlags::DIRECTORY) {
+        What::Folder => match tree.folder(path) {
             Ok(_) => {
                 let mut files = Hashes::new();
                 collect(tree, (path, ""), &mut files)?;

@@ -91,6 +91,11 @@ impl Tree {
         }
     }
 
+    /// Opens a folder.
+    pub(super) fn folder(&self, relative: &str) -> Result<OwnedFd, Errno> {
+        self.at(relative, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
     /// The file system that a folder lies on, and what is made in it.
     pub(super) fn device(&self, folder: &str) -> Result<u64, FsError> {
         let about = self.at(folder, OFlags::PATH).and_then(rustix::fs::fstat);
@@ -182,7 +187,7 @@ impl Tree {
     /// # Errors
     /// [`FsError`] for links and what the system refuses.
     pub fn entries(&self, relative: &str) -> Result<Vec<Entry>, FsError> {
-        let fd = match self.at(relative, OFlags::RDONLY | OFlags::DIRECTORY) {
+        let fd = match self.folder(relative) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(Vec::new()),
             Err(errno) => return Err(self.explain("list", relative, errno)),
