@@ -5,15 +5,15 @@ use crate::error::{Code, Error, Explain};
 use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
 use crate::text::list;
 use crate::trust::{
-    Difference, PROPOSAL_FOLDER, Proposed, Rules, SETTINGS_FILE, Settings, Standing, Trust, follow,
-    newest_number, proposal_files, read_version, version_file,
+    Difference, PROPOSAL_FOLDER, Proposed, Rules, SETTINGS_FILE, Settings, Standing, follow,
+    newest_number, proposal_files, read_version, rule_files, version_file,
 };
 
 impl Check<'_> {
     pub(super) fn rules(&mut self) -> Result<(), Error> {
         self.standing();
         self.chain();
-        match Trust::files(self.vault.tree()) {
+        match rule_files(self.vault.tree()) {
             Ok(files) => {
                 let before = self.findings.len();
                 for (file, bytes) in &files {

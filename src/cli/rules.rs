@@ -11,7 +11,7 @@ use crate::membership::{
 use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
 use crate::text::list;
-use crate::trust::{IS_NEW, Trust};
+use crate::trust::{IS_NEW, rule_files};
 use crate::vault::{Change, Listed, Opener, Signs, Vault, VaultError};
 
 /// More documents and files than this, to which the same happens, are counted.
@@ -34,7 +34,7 @@ impl From<bool> for Run {
 
 /// The rules as they lie in the working tree.
 pub(crate) fn in_tree(vault: &Vault) -> Result<Rules, Error> {
-    Ok(Rules::new(Trust::files(vault.tree())?))
+    Ok(Rules::new(rule_files(vault.tree())?))
 }
 
 /// The rules that this machine accepted.

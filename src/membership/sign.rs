@@ -12,8 +12,8 @@ use crate::name::PartyName;
 use crate::recipients::party_file;
 use crate::text::{count, list};
 use crate::trust::{
-    Draft, Lacking, Proposal, Proposed, Step, Trust, TrustError, Version, chain_to, load_side,
-    newest_number, proposal_files, read_version, version_file,
+    Draft, Lacking, Proposal, Proposed, Step, TrustError, Version, chain_to, load_side,
+    newest_number, proposal_files, read_version, rule_files, version_file,
 };
 use crate::vault::{Signs, Vault};
 
@@ -186,7 +186,7 @@ pub fn sign_rules(
     let is_known = |key: &PublicKey| decides.contains(&key);
     if more.is_empty() || begins && !signers.iter().any(|signer| is_known(signer.public())) {
         // By hand, for somebody to sign. A command writes nothing before it may.
-        let there = Trust::files(tree)?;
+        let there = rule_files(tree)?;
         let is_written = there != now && there == *rules.files();
         let why = not_mine(&version, before, signers, is_written);
         return Err(match other_key(vault, before, signers)? {
@@ -213,7 +213,7 @@ pub fn sign_rules(
     {
         return Err(vault.trust().sibling(tree)?.into());
     }
-    let there = Trust::files(tree)?;
+    let there = rule_files(tree)?;
     let mut old_proposal = proposal_files(tree)?;
     let mut edits = Vec::new();
     let place = if lacking.is_nothing() {

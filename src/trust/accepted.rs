@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::pin::{copied_party, damaged};
+use super::pin::damaged;
 use super::rules::{in_file, party_in};
 use super::settings::{Rollback, SETTINGS_FILE, Settings};
 use super::{Rules, RulesError, TrustError, Version};
@@ -160,7 +160,7 @@ impl Accepted {
         let copied;
         let bytes = match &self.source {
             Source::Copy(copy) => {
-                copied = fs::read_private(&copied_party(copy, name), MAX_RULES)?;
+                copied = fs::read_private(&copy.join(&file), MAX_RULES)?;
                 copied.as_ref()
             }
             Source::Read(files) => files.get(&file),
@@ -219,7 +219,10 @@ pub(super) fn party_of(file: &str) -> Option<PartyName> {
 }
 
 /// The files of rules as they lie in a working tree, or in a commit.
-pub(super) fn rule_files(tree: &dyn Files) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
+///
+/// # Errors
+/// [`TrustError::Fs`].
+pub fn rule_files(tree: &dyn Files) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
     let mut files = BTreeMap::new();
     let mut names = vec![SETTINGS_FILE.to_owned(), ACCESS_FILE.to_owned()];
     for entry in tree.entries("recipients")? {

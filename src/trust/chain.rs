@@ -339,14 +339,6 @@ impl Trust {
         Ok(version.signed_by(&before).into_iter().collect())
     }
 
-    /// The files of rules as they lie in the working tree.
-    ///
-    /// # Errors
-    /// [`TrustError::Fs`].
-    pub fn files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
-        rule_files(tree)
-    }
-
     /// Refuses unless the working tree's rules are the accepted ones, to the byte: for deploys and
     /// rekeys, which are judged by what everybody can see.
     ///

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::{MAX_TRUST, newest_number, read_version};
+use super::pin::ACCEPTED_FOLDER;
 use super::{Pins, TrustError, Version, version_file};
 use crate::crypto::{hex, sha256};
 use crate::fs::{EntryKind, Files, FsError, Sync, names, read_private, write_private};
@@ -252,7 +253,7 @@ impl Pins {
         version: &[u8; 32],
         files: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), TrustError> {
-        let copy = self.dir().join("accepted").join(hex(version));
+        let copy = self.dir().join(ACCEPTED_FOLDER).join(hex(version));
         for (file, bytes) in files {
             write_private(&copy.join(file), bytes, Sync::Lazy)?;
         }
@@ -264,7 +265,7 @@ impl Pins {
     /// # Errors
     /// [`TrustError::Fs`].
     pub fn rule_file(&self, file: &str, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, TrustError> {
-        let copies = self.dir().join("accepted");
+        let copies = self.dir().join(ACCEPTED_FOLDER);
         for name in names(&copies).map_err(FsError::io("list", &copies))? {
             let bytes = read_private(&copies.join(name).join(file), MAX_TRUST)?;
             if let Some(bytes) = bytes.filter(|bytes| sha256(bytes) == *hash) {

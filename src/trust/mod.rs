@@ -24,7 +24,7 @@ mod settings;
 mod tests;
 mod version;
 
-pub use accepted::{Accepted, Difference, signed_files};
+pub use accepted::{Accepted, Difference, rule_files, signed_files};
 pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
 pub use error::TrustError;
 pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load_side};

@@ -12,7 +12,7 @@ use super::register::{Kept, MAX_PIN};
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{self, FsError, Sync};
-use crate::name::{Component, PartyName};
+use crate::name::Component;
 use crate::world::{World, WorldError};
 
 /// The pins of one vault.
@@ -80,11 +80,8 @@ impl Pins {
             let all: Result<Vec<[u8; 32]>, _> = words.map(from_hex).collect();
             let step = all.ok().filter(|_| is_next).and_then(|all| {
                 let (hash, joined) = all.split_first()?;
-                let joined = joined.to_vec();
-                Some(Step {
-                    hash: *hash,
-                    joined,
-                })
+                let (hash, joined) = (*hash, joined.to_vec());
+                Some(Step { hash, joined })
             });
             hashes.push(step.ok_or_else(|| damaged(&path, "a line of the trust chain"))?);
         }
@@ -103,7 +100,7 @@ impl Pins {
         &self,
         chain: &[Step],
         files: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<PathBuf, TrustError> {
+    ) -> Result<(), TrustError> {
         let copy = self.accepted_dir(chain.len());
         // A copy that was cut off may be of another version of this number, with other parties.
         for folder in ["", "recipients"] {
@@ -126,8 +123,7 @@ impl Pins {
             }
             text.push('\n');
         }
-        self.write(&self.dir.join("trust"), &text, Sync::Disk)?;
-        Ok(copy)
+        self.write(&self.dir.join("trust"), &text, Sync::Disk)
     }
 
     /// Where the copy of the rules of version n lies.
@@ -149,7 +145,7 @@ impl Pins {
         let seq = lines.next().and_then(|line| line.parse().ok());
         let files = lines
             .next()
-            .map(|line| crate::crypto::from_hex(line).map_err(|_| damaged(&path, "no hash")));
+            .map(|line| from_hex(line).map_err(|_| damaged(&path, "no hash")));
         Ok(Some(HookPin {
             seq: seq.ok_or_else(|| damaged(&path, "no number"))?,
             files: files.transpose()?,
@@ -184,11 +180,6 @@ impl Pins {
             u64::try_from(number).unwrap_or(0),
         )
     }
-}
-
-/// The file of a party in the accepted copy; the copy has the vault's own paths.
-pub(super) fn copied_party(copy: &Path, name: &PartyName) -> PathBuf {
-    copy.join(crate::recipients::party_file(name))
 }
 
 pub(super) fn damaged(path: &Path, why: &str) -> TrustError {

@@ -1,6 +1,6 @@
 //! From what was accepted to the newest version, and what stops on the way.
 
-use super::super::{Expectation, Standing, look, newest_number, read_version};
+use super::super::{Expectation, Standing, look, newest_number, read_version, rule_files};
 use super::*;
 use crate::error::{Code, Explain as _};
 
@@ -283,7 +283,7 @@ fn what_differs_from_what_was_signed_is_named() {
     let files = trust.rules_of(&vault.tree(), &one).unwrap();
     assert_eq!(files["recipients/access.toml"], ACCESS.as_bytes());
     assert_eq!(files.len(), 3);
-    let there = Trust::files(&vault.tree()).unwrap();
+    let there = rule_files(&vault.tree()).unwrap();
     assert!(there.contains_key("recipients/eve.toml") && there.len() == 3);
 }
 

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::super::{Accepted, Rollback, SETTINGS_FILE, Settings, Standing, look, signed_files};
+use super::super::{
+    Accepted, Rollback, SETTINGS_FILE, Settings, Standing, look, rule_files, signed_files,
+};
 use super::*;
 use crate::error::{Code, Explain as _};
 use crate::fs::FsError;
@@ -128,7 +130,7 @@ fn no_other_file_than_rules_is_read_or_lent() {
     fs::create_dir(vault.tree().join("recipients/bob.toml")).unwrap();
     vault.write("recipients/README", "x");
     vault.write("recipients/Not A Name.toml", "x");
-    let files = Trust::files(&vault.tree()).unwrap();
+    let files = rule_files(&vault.tree()).unwrap();
     assert_eq!(files.len(), 3, "{:?}", files.keys());
     assert_eq!(signed_files(&vault.tree(), &one).unwrap(), files);
     vault.remove("recipients/ada.toml");
