@@ -23,7 +23,7 @@ const WORK_WRITTEN: u8 = 18;
 /// The most work that is done for a passphrase, 2^20: 1 GiB of memory, measured at 3.8 s. rage times
 /// one second on the machine that seals, which gives 2^20 on the fastest ones; each step further
 /// doubles the memory, and a file is enough to ask for it.
-pub(super) const WORK_MOST: u8 = 20;
+const WORK_MOST: u8 = 20;
 
 /// What is wrong with an age identity file.
 #[derive(Debug, thiserror::Error)]

@@ -179,11 +179,7 @@ pub(super) fn read(path: &Path, links: Links, rights: Rights) -> Result<Plain, F
     let limit = u64::try_from(MOST).unwrap_or(u64::MAX).saturating_add(1);
     content
         .with_mut(|bytes| File::from(file).take(limit).read_to_end(bytes))
-        .map_err(|source| FileError::Io {
-            doing: "read",
-            path: at(),
-            source,
-        })?;
+        .map_err(failed("read", path))?;
     if content.with(Vec::len) > MOST {
         return Err(FileError::TooLarge {
             path: at(),
@@ -228,11 +224,14 @@ fn check_rights(path: &Path, owner: u32, mode: u32, rights: Rights) -> Result<()
 }
 
 /// An [`FileError::Io`] of `doing` something with `path`.
-pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(Errno) -> FileError {
-    move |errno| FileError::Io {
+pub(super) fn failed<E: Into<io::Error>>(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(E) -> FileError {
+    move |error| FileError::Io {
         doing,
         path: path.to_path_buf(),
-        source: errno.into(),
+        source: error.into(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! A private key that somebody logs in with: of any kind, in OpenSSH's form.
 
-use ssh_key::{Kdf, PrivateKey};
+use ssh_key::PrivateKey;
 
 use super::IdentityError;
 use super::ask::{Ask, ask_for};
-use super::ssh_key::{KeyError, ROUNDS_MOST};
+use super::ssh_key::{KeyError, demand_few_rounds};
 use crate::secret::Plain;
 
 /// A private key that was read; perhaps still under its passphrase.
@@ -22,17 +22,9 @@ impl LoginKey {
     pub fn parse(text: &[u8], label: &str) -> Result<Self, KeyError> {
         let key = PrivateKey::from_openssh(text.trim_ascii());
         let key = key.map_err(|_| KeyError::not_openssh(text, label))?;
-        match key.kdf() {
-            Kdf::Bcrypt { rounds, .. } if *rounds > ROUNDS_MOST => Err(KeyError::ExcessiveWork {
-                label: label.to_owned(),
-                rounds: *rounds,
-                most: ROUNDS_MOST,
-            }),
-            _ => Ok(Self {
-                key,
-                label: label.to_owned(),
-            }),
-        }
+        demand_few_rounds(&key, label)?;
+        let label = label.to_owned();
+        Ok(Self { key, label })
     }
 
     /// Whether a passphrase is needed.

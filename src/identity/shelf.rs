@@ -108,11 +108,7 @@ impl Shelf {
             let mut new = File::from(new);
             content
                 .with(|bytes| new.write_all(bytes))
-                .map_err(|source| FileError::Io {
-                    doing: "write",
-                    path: path.clone(),
-                    source,
-                })?;
+                .map_err(failed("write", &path))?;
             rustix::fs::fsync(&new).map_err(failed("sync", &path))?;
         }
         rustix::fs::fsync(&folder).map_err(failed("sync", &path))
@@ -209,12 +205,7 @@ fn make_folders(path: &Path) -> Result<(), FileError> {
 
 /// The names in a folder, sorted; one that is no UTF-8 is shown as well as it can be.
 pub(super) fn names(path: &Path) -> Result<Vec<String>, FileError> {
-    let failed = |source| FileError::Io {
-        doing: "read",
-        path: path.to_path_buf(),
-        source,
-    };
-    let names = crate::fs::names(path).map_err(failed)?;
+    let names = crate::fs::names(path).map_err(failed("read", path))?;
     let mut names: Vec<String> = names
         .iter()
         .map(|name| name.to_string_lossy().into_owned())

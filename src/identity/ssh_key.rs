@@ -18,7 +18,7 @@ const ROUNDS_WRITTEN: u32 = 24;
 
 /// The most rounds that are done for a passphrase, measured at 9.7 s. `ssh-keygen -a` is used with 100 to
 /// 500; a file could ask for 2^32 rounds, which is a year.
-pub(super) const ROUNDS_MOST: u32 = 1024;
+const ROUNDS_MOST: u32 = 1024;
 
 /// What is wrong with a signing key file.
 #[derive(Debug, thiserror::Error)]
@@ -110,15 +110,7 @@ impl KeyFile {
                 kind: clean_line(key.algorithm().as_str()),
             });
         }
-        if let Kdf::Bcrypt { rounds, .. } = key.kdf()
-            && *rounds > ROUNDS_MOST
-        {
-            return Err(KeyError::ExcessiveWork {
-                label: label.to_owned(),
-                rounds: *rounds,
-                most: ROUNDS_MOST,
-            });
-        }
+        demand_few_rounds(&key, label)?;
         Ok(Self {
             key,
             label: label.to_owned(),
@@ -205,11 +197,14 @@ impl KeyFile {
     /// # Errors
     /// [`KeyError::NotOpenSsh`] if it is still under its passphrase.
     pub(super) fn signing_key(&self) -> Result<SigningKey, KeyError> {
-        let KeypairData::Ed25519(pair) = self.key.key_data() else {
-            return Err(self.broken());
-        };
-        let seed = Zeroizing::new(pair.private.to_bytes());
-        SigningKey::from_seed(&seed).map_err(|_| self.broken())
+        SigningKey::from_seed(&self.seed()?).map_err(|_| self.broken())
+    }
+
+    fn seed(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        match self.key.key_data() {
+            KeypairData::Ed25519(pair) => Ok(Zeroizing::new(pair.private.to_bytes())),
+            _ => Err(self.broken()),
+        }
     }
 
     /// What opens age files that were sealed to this SSH key, and the public half that the seed gives.
@@ -218,11 +213,7 @@ impl KeyFile {
     /// As [`Self::signing_key`].
     pub(super) fn age_identity(&self) -> Result<(PublicKey, ssh_ed25519::Identity), KeyError> {
         let public = self.signing_key()?.public().clone();
-        let KeypairData::Ed25519(pair) = self.key.key_data() else {
-            return Err(self.broken());
-        };
-        let seed = Zeroizing::new(pair.private.to_bytes());
-        let identity = ssh_ed25519::Identity::new(&seed, &public);
+        let identity = ssh_ed25519::Identity::new(&self.seed()?, &public);
         Ok((public, identity.ok_or_else(|| self.broken())?))
     }
 
@@ -231,6 +222,18 @@ impl KeyFile {
             label: self.label.clone(),
             pem: false,
         }
+    }
+}
+
+/// Refuses a key whose passphrase asks for too much work, before any is done.
+pub(super) fn demand_few_rounds(key: &PrivateKey, label: &str) -> Result<(), KeyError> {
+    match key.kdf() {
+        Kdf::Bcrypt { rounds, .. } if *rounds > ROUNDS_MOST => Err(KeyError::ExcessiveWork {
+            label: label.to_owned(),
+            rounds: *rounds,
+            most: ROUNDS_MOST,
+        }),
+        _ => Ok(()),
     }
 }
 
