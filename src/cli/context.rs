@@ -386,7 +386,7 @@ impl Context {
         let text = recipient.key.as_str();
         Ok(Sealing::Age(Box::new(identity::plugin_recipient(
             &self.world,
-            &config,
+            &config.plugins,
             text,
             &self.ui,
         )?)))

@@ -9,7 +9,7 @@ use super::IdentityError;
 use super::age_file;
 use super::config::Config;
 use super::file::{self, Links, Rights};
-use super::keyring::Bus;
+use super::keyring::Keyring;
 use super::name::IdentityName;
 use super::place::{Kept, Where};
 use super::plugin::Plugins;
@@ -27,20 +27,16 @@ const SIGNING_HALF: &[u8] = b"-----BEGIN OPENSSH PRIVATE KEY-----";
 pub(super) struct Reach {
     plugins: Plugins,
     agent: Option<PathBuf>,
-    bus: Bus,
+    pub(super) keyring: Keyring,
 }
 
 impl Reach {
     pub(super) fn of(world: &World, config: &Config) -> Self {
         Self {
-            plugins: Plugins::of(world, config),
+            plugins: Plugins::of(world, &config.plugins),
             agent: ssh_agent::socket(world),
-            bus: Bus::of(world),
+            keyring: Keyring::of(world),
         }
-    }
-
-    pub(super) fn bus(&self) -> Bus {
-        self.bus
     }
 }
 
@@ -58,6 +54,13 @@ enum Source {
 struct Half<P> {
     kept: Kept,
     public: Option<P>,
+}
+
+impl<P> Half<P> {
+    fn known((kept, public): (Kept, P)) -> Self {
+        let public = Some(public);
+        Self { kept, public }
+    }
 }
 
 /// An identity. Its public halves are known without opening its private ones.
@@ -116,16 +119,9 @@ impl Bundle {
             Some(text) => text.with(|text| Where::parse(text, &format!("{label}/where")))?,
             None => Where::default(),
         };
-        let half = |(kept, public)| Half {
-            kept,
-            public: Some(public),
-        };
-        bundle.sign = stub.sign.map(|(kept, public)| Half {
-            kept,
-            public: Some(public),
-        });
-        bundle.age = match stub.age.map(half) {
-            Some(half) => Some(half),
+        bundle.sign = stub.sign.map(Half::known);
+        bundle.age = match stub.age {
+            Some(age) => Some(Half::known(age)),
             None => bundle.age_of_file(path, rights)?,
         };
         if bundle.sign.is_none() && path.join("signing_key").symlink_metadata().is_ok() {
@@ -134,14 +130,7 @@ impl Bundle {
                 public: None,
             });
         }
-        if let (
-            Some(Half {
-                kept: Kept::Keyring,
-                ..
-            }),
-            Some(name),
-        ) = (&bundle.age, &bundle.name)
-        {
+        if let (Some(Kept::Keyring), Some(name)) = (bundle.age_kept(), &bundle.name) {
             bundle.label = format!("keyring: {name}");
         }
         Ok((bundle.age.is_some() || bundle.sign.is_some()).then_some(bundle))
@@ -226,25 +215,15 @@ impl Bundle {
     }
 
     fn age_label(&self) -> String {
-        match (&self.source, &self.age) {
-            (Source::Text(_), _)
-            | (
-                _,
-                Some(Half {
-                    kept: Kept::Keyring,
-                    ..
-                }),
-            ) => self.label.clone(),
+        match (&self.source, self.age_kept()) {
+            (Source::Text(_), _) | (_, Some(Kept::Keyring)) => self.label.clone(),
             _ => format!("{}/age.txt", self.label),
         }
     }
 
     fn key_label(&self) -> String {
-        match &self.sign {
-            Some(Half {
-                kept: Kept::Keyring,
-                ..
-            }) => self.label.clone(),
+        match self.signing_kept() {
+            Some(Kept::Keyring) => self.label.clone(),
             _ => format!("{}/signing_key", self.label),
         }
     }
@@ -292,10 +271,8 @@ impl Bundle {
     /// # Errors
     /// What is wrong with the file.
     pub fn is_under_passphrase(&self) -> Result<bool, IdentityError> {
-        match &self.age {
-            Some(Half {
-                kept: Kept::File, ..
-            }) => self.age_text()?.with(|bytes| {
+        match self.age_kept() {
+            Some(Kept::File) => self.age_text()?.with(|bytes| {
                 if age_file::is_openssh(bytes) {
                     return Ok(KeyFile::parse(bytes, &self.age_label())?.is_sealed());
                 }
@@ -349,7 +326,7 @@ impl Bundle {
         let account = self.recipient().ok_or_else(|| IdentityError::NoAge {
             label: self.label.clone(),
         })?;
-        let read = self.reach.bus().read(account)?;
+        let read = self.reach.keyring.read(account)?;
         Ok(self.entry.get_or_init(|| read))
     }
 }

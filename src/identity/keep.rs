@@ -265,7 +265,7 @@ fn keep(
             into_keyring(&reach, name, age, sign)?;
             Kept::Keyring
         }
-        (Place::Auto, None) => match reach.bus().decide() {
+        (Place::Auto, None) => match reach.keyring.decide() {
             Err(_) => Kept::File,
             Ok(()) => match into_keyring(&reach, name, age, sign) {
                 Ok(()) => Kept::Keyring,
@@ -298,7 +298,7 @@ fn keep(
     let put = Shelf::open(&shelf).and_then(|open| open.put(name.as_str(), &files));
     if let (Err(_), Kept::Keyring, Some(account)) = (&put, kept, &age.recipient) {
         // The first failure is the one to tell; an entry that stays opens nothing by itself.
-        drop(reach.bus().remove(account));
+        drop(reach.keyring.remove(account));
     }
     put.map_err(|error| match error {
         FileError::Taken { .. } => IdentityError::Exists { name: name.clone() },
@@ -321,7 +321,7 @@ fn into_keyring(
         text.with(|text| content.with_mut(|content| content.extend_from_slice(text)));
     }
     let label = format!("clws identity {name}");
-    Ok(reach.bus().write(account, &label, &content)?)
+    Ok(reach.keyring.write(account, &label, &content)?)
 }
 
 /// Takes an identity away: its entry in the keyring, then its folder as a whole.
@@ -346,7 +346,7 @@ pub fn remove(world: &World, name: &IdentityName) -> Result<(), IdentityError> {
     let stub = stub.and_then(|text| text.with(|text| Where::parse(text, "where").ok()));
     if let Some((Kept::Keyring, account)) = stub.and_then(|stub| stub.age) {
         let config = Config::read(world)?;
-        Reach::of(world, &config).bus().remove(&account)?;
+        Reach::of(world, &config).keyring.remove(&account)?;
     }
     Ok(Shelf::open(&shelf)?.take(name.as_str())?)
 }

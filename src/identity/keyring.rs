@@ -96,15 +96,22 @@ impl Explain for KeyringError {
     }
 }
 
-/// The keyring, for what else of this person belongs into it: a server's token.
+/// The keyring of this person: for identities, and for a server's token.
 #[derive(Clone, Copy, Debug)]
-pub struct Keyring(Bus);
+pub struct Keyring {
+    /// Whether there is a session bus to expect it on.
+    has_bus: bool,
+}
 
 impl Keyring {
-    /// The one of this session, if there is one; nothing is asked of it yet.
+    /// The one of this session, as the environment says: by an address, or the bus of the systemd session.
+    /// Nothing is asked of it yet.
     #[must_use]
     pub fn of(world: &World) -> Self {
-        Self(Bus::of(world))
+        let at_home = |folder| world.folder().join(folder).join("bus").exists();
+        let has_bus = world.variable("DBUS_SESSION_BUS_ADDRESS").is_some()
+            || world.variable("XDG_RUNTIME_DIR").is_some_and(at_home);
+        Self { has_bus }
     }
 
     /// Whether it answers, decided within a second.
@@ -112,74 +119,6 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError`] says why it does not.
     pub fn decide(self) -> Result<(), KeyringError> {
-        self.0.decide()
-    }
-
-    /// Reads an entry; the person may be asked to unlock the keyring. Nothing where there is no bus, and
-    /// where it has no such entry.
-    ///
-    /// # Errors
-    /// [`KeyringError`].
-    pub fn read(self, account: &str) -> Result<Option<Plain>, KeyringError> {
-        match self.0.read(account) {
-            Ok(content) => Ok(Some(content)),
-            Err(KeyringError::NoBus | KeyringError::NotBuiltIn | KeyringError::NoEntry { .. }) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Writes an entry, and reads it back.
-    ///
-    /// # Errors
-    /// [`KeyringError`].
-    pub fn write(self, account: &str, label: &str, content: &Plain) -> Result<(), KeyringError> {
-        self.0.write(account, label, content)
-    }
-
-    /// Removes an entry; one that is not there is no error.
-    ///
-    /// # Errors
-    /// [`KeyringError`].
-    pub fn remove(self, account: &str) -> Result<(), KeyringError> {
-        self.0.remove(account)
-    }
-}
-
-/// Whether a session bus is to be expected. Nothing is sent to it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Bus {
-    /// An address is set, or the bus of the systemd session is there.
-    Expected,
-    /// Nothing points to one.
-    None,
-}
-
-impl Bus {
-    /// Looks at the environment.
-    pub(super) fn of(world: &World) -> Self {
-        let at_home = || {
-            let folder = world.variable("XDG_RUNTIME_DIR")?;
-            world
-                .folder()
-                .join(folder)
-                .join("bus")
-                .exists()
-                .then_some(())
-        };
-        if world.variable("DBUS_SESSION_BUS_ADDRESS").is_some() || at_home().is_some() {
-            Self::Expected
-        } else {
-            Self::None
-        }
-    }
-
-    /// Whether a keyring answers, decided within a second.
-    ///
-    /// # Errors
-    /// [`KeyringError`] says why none does.
-    pub(super) fn decide(self) -> Result<(), KeyringError> {
         self.call(DECIDE_WITHIN, |_| Ok(()))
     }
 
@@ -187,21 +126,29 @@ impl Bus {
     ///
     /// # Errors
     /// [`KeyringError`].
-    pub(super) fn read(self, account: &str) -> Result<Plain, KeyringError> {
+    pub fn read(self, account: &str) -> Result<Plain, KeyringError> {
         let account = account.to_owned();
         self.call(REACH_WITHIN, move |keyring| keyring.read(&account))
+    }
+
+    /// The same, with nothing where there is no bus, and where it has no such entry.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn read_if_there(self, account: &str) -> Result<Option<Plain>, KeyringError> {
+        match self.read(account) {
+            Err(KeyringError::NoBus | KeyringError::NotBuiltIn | KeyringError::NoEntry { .. }) => {
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
     }
 
     /// Writes an entry, reads it back and compares.
     ///
     /// # Errors
     /// [`KeyringError`]; the entry may be there all the same.
-    pub(super) fn write(
-        self,
-        account: &str,
-        label: &str,
-        content: &Plain,
-    ) -> Result<(), KeyringError> {
+    pub fn write(self, account: &str, label: &str, content: &Plain) -> Result<(), KeyringError> {
         let (account, label) = (account.to_owned(), label.to_owned());
         let written = content.duplicate();
         let reading = account.clone();
@@ -220,7 +167,7 @@ impl Bus {
     ///
     /// # Errors
     /// [`KeyringError`].
-    pub(super) fn remove(self, account: &str) -> Result<(), KeyringError> {
+    pub fn remove(self, account: &str) -> Result<(), KeyringError> {
         let account = account.to_owned();
         match self.call(REACH_WITHIN, move |keyring| keyring.remove(&account)) {
             Err(KeyringError::NoEntry { .. }) => Ok(()),
@@ -234,7 +181,7 @@ impl Bus {
         reach: Duration,
         work: impl FnOnce(&service::Keyring) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, KeyringError> {
-        if self == Self::None {
+        if !self.has_bus {
             return Err(KeyringError::NoBus);
         }
         let (tell_reached, reached) = mpsc::channel();

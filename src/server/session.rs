@@ -261,7 +261,7 @@ impl Kept {
     /// # Errors
     /// [`ServerError::NoKeyring`], [`ServerError::BadToken`].
     pub fn read(&self) -> Result<Option<Token>, ServerError> {
-        let read = self.keyring.read(&self.account);
+        let read = self.keyring.read_if_there(&self.account);
         let read = read.map_err(ServerError::NoKeyring)?;
         read.map(|text| Token::new(&text)).transpose()
     }

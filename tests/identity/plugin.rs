@@ -107,7 +107,7 @@ fn identity() -> String {
 /// A wrap that the toy "opens".
 fn wrapped(home: &Home, person: &Person) -> Result<Vec<u8>, CryptoError> {
     let config = Config::read(&home.world()).unwrap();
-    let recipient = plugin_recipient(&home.world(), &config, &recipient(), person).unwrap();
+    let recipient = plugin_recipient(&home.world(), &config.plugins, &recipient(), person).unwrap();
     wrap(&DataKey::new([7; 32]), &recipient)
 }
 
@@ -190,7 +190,8 @@ fn a_plugin_that_the_configuration_does_not_name_is_not_started() {
         0o600,
     );
     let config = Config::read(&home.world()).unwrap();
-    let fault = plugin_recipient(&home.world(), &config, &recipient(), &Nobody).unwrap_err();
+    let fault =
+        plugin_recipient(&home.world(), &config.plugins, &recipient(), &Nobody).unwrap_err();
     assert_eq!(fault.code(), Code::Denied);
     assert_eq!(
         fault.hints(),
@@ -220,7 +221,7 @@ fn a_name_with_a_path_in_it_starts_nothing() {
         "t\u{e4}",
     ] {
         let text = bech32(&format!("age1{odd}"), b"toy");
-        let fault = plugin_recipient(&home.world(), &config, &text, &Nobody).unwrap_err();
+        let fault = plugin_recipient(&home.world(), &config.plugins, &text, &Nobody).unwrap_err();
         assert!(matches!(fault, PluginFault::NotOne), "{odd}: {fault}");
         let text = bech32(&format!("age-plugin-{odd}-"), b"toy").to_uppercase();
         home.write("odd.txt", &text, 0o600);
@@ -267,7 +268,8 @@ fn a_plugin_is_found_in_absolute_folders_only_and_gets_a_clean_environment() {
         0o600,
     );
     let config = Config::read(&home.world()).unwrap();
-    let fault = plugin_recipient(&home.world(), &config, &recipient(), &Nobody).unwrap_err();
+    let fault =
+        plugin_recipient(&home.world(), &config.plugins, &recipient(), &Nobody).unwrap_err();
     assert!(matches!(fault, PluginFault::NotFound { .. }), "{fault}");
 }
 
@@ -301,7 +303,8 @@ printf '%s\n' "$pin" "$who" "$go" "$strange" >"$HOME/heard"
     // With nobody there each question fails, and the plugin goes on.
     let home = home_with(&toy(extra), &[]);
     let config = Config::read(&home.world()).unwrap();
-    let recipient = plugin_recipient(&home.world(), &config, &recipient(), &Nobody).unwrap();
+    let recipient =
+        plugin_recipient(&home.world(), &config.plugins, &recipient(), &Nobody).unwrap();
     wrap(&DataKey::new([7; 32]), &recipient).unwrap();
     let heard = std::fs::read_to_string(home.path("heard")).unwrap();
     assert_eq!(heard, "\n\n-> fail\n-> unsupported\n");

@@ -22,7 +22,6 @@ use rustix::fs::Access;
 
 use self::dialogue::Dialogue;
 use super::ask::Ask;
-use super::config::Config;
 use crate::error::{Code, Explain, Hint};
 use crate::world::World;
 
@@ -161,7 +160,7 @@ const PASSED: [&str; 17] = [
 
 impl Plugins {
     /// Takes from the world what plugins need of it.
-    pub(super) fn of(world: &World, config: &Config) -> Self {
+    pub(super) fn of(world: &World, allowed: &[PluginName]) -> Self {
         // A relative folder would be looked up where the person happens to be: in the repository.
         let folders: Vec<PathBuf> = world
             .variable("PATH")
@@ -169,7 +168,7 @@ impl Plugins {
             .unwrap_or_default();
         let folders: Vec<PathBuf> = folders.into_iter().filter(|f| f.is_absolute()).collect();
         let mut environment = Vec::new();
-        if !config.plugins.is_empty() {
+        if !allowed.is_empty() {
             for (name, value) in world.environment() {
                 let named = name.to_str().unwrap_or_default();
                 if PASSED.contains(&named) || named.starts_with("LC_") {
@@ -182,7 +181,7 @@ impl Plugins {
             }
         }
         Self {
-            allowed: config.plugins.clone(),
+            allowed: allowed.to_vec(),
             folders,
             environment,
         }
@@ -272,13 +271,13 @@ pub struct PluginRecipient<'a> {
 /// [`PluginFault`] if it is none, or its plugin is not allowed or not installed.
 pub fn plugin_recipient<'a>(
     world: &World,
-    config: &Config,
+    allowed: &[PluginName],
     text: &str,
     ask: &'a dyn Ask,
 ) -> Result<PluginRecipient<'a>, PluginFault> {
     let parsed: age::plugin::Recipient = text.parse().map_err(|_| PluginFault::NotOne)?;
     Ok(PluginRecipient {
-        program: Plugins::of(world, config).find(parsed.plugin())?,
+        program: Plugins::of(world, allowed).find(parsed.plugin())?,
         text: text.to_owned(),
         ask,
     })
@@ -351,13 +350,10 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let clock = crate::world::Clock::System;
         let world = World::new(clock, variables, PathBuf::from("/"));
-        let mut config = Config::default();
-        let fault = Plugins::of(&world, &config).find("true").unwrap_err();
+        let fault = Plugins::of(&world, &[]).find("true").unwrap_err();
         assert!(matches!(fault, PluginFault::NotAllowed { .. }));
-        config
-            .plugins
-            .push(PluginName::new("no-such-plugin").unwrap());
-        let plugins = Plugins::of(&world, &config);
+        let allowed = [PluginName::new("no-such-plugin").unwrap()];
+        let plugins = Plugins::of(&world, &allowed);
         let fault = plugins.find("no-such-plugin").unwrap_err();
         assert!(matches!(fault, PluginFault::NotFound { .. }));
         assert!(matches!(
