@@ -33,10 +33,9 @@ impl Inherited {
     /// forbid it.
     #[must_use]
     pub fn give_up() -> Self {
-        let core = getrlimit(Resource::Core);
         let inherited = Self {
             umask: umask(Mode::from_raw_mode(0o077)),
-            core,
+            core: getrlimit(Resource::Core),
         };
         inherited.forbid_core();
         inherited
@@ -45,7 +44,7 @@ impl Inherited {
     fn forbid_core(&self) {
         let none = Rlimit {
             current: Some(0),
-            maximum: self.core.maximum,
+            ..self.core
         };
         setrlimit(Resource::Core, none).unwrap_or_default();
     }
@@ -53,11 +52,7 @@ impl Inherited {
     /// Takes it back, for a program that replaces this one.
     fn restore(&self) {
         umask(self.umask);
-        let core = Rlimit {
-            current: self.core.current,
-            maximum: self.core.maximum,
-        };
-        setrlimit(Resource::Core, core).unwrap_or_default();
+        setrlimit(Resource::Core, self.core).unwrap_or_default();
     }
 }
 

@@ -117,6 +117,16 @@ impl Given {
         Ok(())
     }
 
+    /// The values, and the content of files no larger than a value may be.
+    pub(super) fn small(&self) -> impl Iterator<Item = &Plain> {
+        let values = self.variables.iter().map(|(_, value)| value);
+        let files = self.files.iter();
+        values.chain(files.filter_map(|(_, file)| match &file.content {
+            Content::Small(plain) => Some(plain),
+            Content::Large(_) => None,
+        }))
+    }
+
     /// The files whose content is not learned, so that output cannot be searched for it.
     #[must_use]
     pub fn large_files(&self) -> Vec<&str> {

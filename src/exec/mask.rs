@@ -5,7 +5,7 @@
 //! value is a mask of its own. In TEXT it undoes `%0D`, `%0A` and then `%25`
 //! (actions/runner, `ActionCommand.cs`).
 
-use super::given::{Content, Given};
+use super::given::Given;
 use crate::secret::Plain;
 
 /// Shorter texts would make a log unreadable, and guard nothing: the redactor's own limit.
@@ -14,16 +14,8 @@ const SHORTEST: usize = 4;
 /// The lines for GitHub's runner: one for each line of each value and of each file up to 64 KiB.
 #[must_use]
 pub fn for_github(given: &Given) -> Plain {
-    let files = given
-        .files
-        .iter()
-        .filter_map(|(_, file)| match &file.content {
-            Content::Small(plain) => Some(plain),
-            Content::Large(_) => None,
-        });
-    let values = given.variables.iter().map(|(_, value)| value);
     let mut text = Plain::new(Vec::new());
-    for value in values.chain(files) {
+    for value in given.small() {
         value.with(|bytes| {
             for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
                 let line = line.trim_ascii();

@@ -47,14 +47,14 @@ pub fn run(
     output: Output<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Error> {
+    if given.files.is_empty() && matches!(output, Output::Direct) {
+        let command = child::command(world, words, &given.variables)?;
+        return Err(child::replace(command, words, inherited).into());
+    }
+    let streams = output.streams(&given);
     let Given {
         variables, files, ..
     } = given;
-    if files.is_empty() && matches!(output, Output::Direct) {
-        let command = child::command(world, words, &variables)?;
-        return Err(child::replace(command, words, inherited).into());
-    }
-    let streams = output.streams(&variables, &files);
     // From here on a signal asks for an orderly end, so that no file stays.
     let watch = supervise::Watch::begin()?;
     let placed = files::place(world, files, &watch)?;

@@ -7,9 +7,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use zeroize::Zeroizing;
 
-use super::given::{Content, GivenFile};
-use super::variable::VariableName;
-use crate::secret::{Plain, Redactor};
+use super::given::Given;
+use crate::secret::Redactor;
 
 /// A pipe holds 64 KiB.
 const CHUNK: usize = 64 * 1024;
@@ -44,20 +43,12 @@ pub(super) struct Streams<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn streams(
-        self,
-        variables: &[(VariableName, Plain)],
-        files: &[(VariableName, GivenFile)],
-    ) -> Option<Streams<'a>> {
+    pub(super) fn streams(self, given: &Given) -> Option<Streams<'a>> {
         let Self::Redacted { out, err } = self else {
             return None;
         };
         let mut redactor = Redactor::new();
-        let contents = files.iter().filter_map(|(_, file)| match &file.content {
-            Content::Small(plain) => Some(plain),
-            Content::Large(_) => None,
-        });
-        for value in variables.iter().map(|(_, value)| value).chain(contents) {
+        for value in given.small() {
             redactor.learn(value);
         }
         let stream = |to, redactor| Stream { to, redactor };
@@ -146,6 +137,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::secret::Plain;
 
     #[test]
     fn what_was_printed_before_an_end_was_wanted_is_passed_on() {

@@ -109,7 +109,7 @@ impl Plan {
                 picks.push((document, name, variable));
             }
         }
-        shelf.check_only(&plan, &request.only)?;
+        plan.check_only(&shelf, &request.only)?;
         for (document, name, variable) in picks.into_iter().chain(renamed) {
             shelf.check_type(&document, &name)?;
             plan.add(document, name, variable)?;
@@ -144,6 +144,19 @@ impl Plan {
         demand_once(variable, self.sources.get(variable), &source)?;
         self.sources.insert(variable.clone(), source);
         self.files.insert(variable.clone(), secret);
+        Ok(())
+    }
+
+    /// Each name that was picked must be one of a document that was named.
+    fn check_only(&self, shelf: &Shelf, only: &[ValueName]) -> Result<(), ExecError> {
+        let whole = self.documents.iter().filter(|(_, picked)| picked.whole);
+        let whole = whole.map(|(path, _)| path);
+        for name in only {
+            let has = |path| shelf.names(path).any(|other| other == name);
+            if !whole.clone().any(has) {
+                return Err(shelf.no_value(whole, name));
+            }
+        }
         Ok(())
     }
 

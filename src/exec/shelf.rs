@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::error::ExecError;
-use super::plan::Plan;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, ValueName};
@@ -85,7 +84,8 @@ impl Shelf {
         }
     }
 
-    fn no_value<'a>(
+    /// What says that none of `among` has a value of this name.
+    pub(super) fn no_value<'a>(
         &self,
         among: impl Iterator<Item = &'a DocumentPath>,
         name: &ValueName,
@@ -96,17 +96,6 @@ impl Shelf {
             name: name.to_string(),
             nearest: near.map(str::to_owned),
         }
-    }
-
-    /// Each name that was picked must be one of a document that was named.
-    pub(super) fn check_only(&self, plan: &Plan, only: &[ValueName]) -> Result<(), ExecError> {
-        let whole = || plan.documents.iter().filter(|(_, picked)| picked.whole);
-        for name in only {
-            if !whole().any(|(path, _)| self.names(path).any(|other| other == name)) {
-                return Err(self.no_value(whole().map(|(path, _)| path), name));
-            }
-        }
-        Ok(())
     }
 
     /// Refuses a value that is no one plain text.
