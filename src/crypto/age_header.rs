@@ -8,20 +8,21 @@
 
 use std::io::{BufRead, Read};
 
-use age_core::format::{Stanza, is_arbitrary_string};
+use age_core::format::Stanza;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::stream::StreamError;
+use super::age_error::{StreamError, sort};
+use super::stanza::{self, COLUMNS, More};
 
 /// A file of this version, and no other.
 const VERSION: &[u8] = b"age-encryption.org/v1\n";
 
-/// Every body line but the last has this many columns.
-const COLUMNS: usize = 64;
-
 /// 1 MiB holds 10,000 X25519 recipients; a larger header would only make us work.
 pub(super) const MAX_HEADER: usize = 1024 * 1024;
+
+/// What nobody would read back is not sealed.
+pub(super) const TOO_MANY: &str = "it has more recipients than a header of 1 MiB holds";
 
 /// As many blanks before armor as the reference implementation skips.
 const MAX_BLANKS: usize = 1024;
@@ -75,13 +76,12 @@ impl Header {
 
     /// Its stanzas and its MAC; nothing if one of them is not written in the one right way.
     pub(super) fn parts(&self) -> Option<Parts<'_>> {
-        let text = std::str::from_utf8(self.bytes.get(VERSION.len()..)?).ok()?;
-        // Not `lines`, which takes a carriage return off too.
-        let mut lines = text.split('\n');
+        let text = self.bytes.get(VERSION.len()..)?;
+        let mut lines = text.split(|byte| *byte == b'\n');
         let mut stanzas = Vec::new();
         loop {
             let line = lines.next()?;
-            if let Some(mac) = line.strip_prefix("--- ") {
+            if let Some(mac) = line.strip_prefix(b"--- ") {
                 let mac = STANDARD_NO_PAD.decode(mac).ok()?.try_into().ok()?;
                 let length = self.bytes.len().checked_sub(line.len() - 3 + 1)?;
                 let covered = self.bytes.get(..length)?;
@@ -91,21 +91,9 @@ impl Header {
                     mac,
                 });
             }
-            let mut words = line.strip_prefix("-> ")?.split(' ').map(str::to_owned);
-            let (tag, args) = (words.next()?, words.collect::<Vec<_>>());
-            if !is_arbitrary_string(&tag) || !args.iter().all(is_arbitrary_string) {
-                return None;
-            }
-            let mut body = String::new();
-            loop {
-                let line = lines.next()?;
-                body.push_str(line);
-                if line.len() < COLUMNS {
-                    break;
-                }
-            }
-            let body = STANDARD_NO_PAD.decode(body).ok()?;
-            stanzas.push(Stanza { tag, args, body });
+            let mut stanza = stanza::head(line)?;
+            while stanza::body_line(&mut stanza.body, lines.next()?)? == More::Follows {}
+            stanzas.push(stanza);
         }
     }
 
@@ -148,7 +136,7 @@ impl Header {
             .by_ref()
             .take(left)
             .read_until(b'\n', &mut self.bytes)
-            .map_err(super::stream::sort)?;
+            .map_err(sort)?;
         let line = self.bytes.get(start..).unwrap_or_default();
         if line.ends_with(b"\n") {
             Ok(line)
@@ -165,33 +153,17 @@ pub(super) fn print_header<M: AsRef<[u8]>>(
     stanzas: &[Stanza],
     mac: impl FnOnce(&[u8]) -> M,
 ) -> Vec<u8> {
-    let mut out = String::from_utf8_lossy(VERSION).into_owned();
-    for stanza in stanzas {
-        out.push_str("-> ");
-        out.push_str(&stanza.tag);
-        for word in &stanza.args {
-            out.push(' ');
-            out.push_str(word);
-        }
-        let body = STANDARD_NO_PAD.encode(&stanza.body);
-        let (full, rest) = body.split_at(body.len() - body.len() % COLUMNS);
-        let mut full = full;
-        while let Some((line, more)) = full.split_at_checked(COLUMNS) {
-            out.push('\n');
-            out.push_str(line);
-            full = more;
-        }
-        // The last line is a short one, if only of no column.
-        out.push('\n');
-        out.push_str(rest);
-        out.push('\n');
+    let mut out = VERSION.to_vec();
+    for Stanza { tag, args, body } in stanzas {
+        let words: Vec<&str> = args.iter().map(String::as_str).collect();
+        stanza::write(&mut out, tag, &words, body);
     }
-    out.push_str("---");
-    let mac = STANDARD_NO_PAD.encode(mac(out.as_bytes()));
-    out.push(' ');
-    out.push_str(&mac);
-    out.push('\n');
-    out.into_bytes()
+    out.extend_from_slice(b"---");
+    let mac = STANDARD_NO_PAD.encode(mac(&out));
+    out.push(b' ');
+    out.extend_from_slice(mac.as_bytes());
+    out.push(b'\n');
+    out
 }
 
 /// A header and what follows it, as one reader.
@@ -257,7 +229,7 @@ impl<R: BufRead> BufRead for Whole<R> {
 pub(super) fn skip_blanks(input: &mut impl BufRead) -> Result<(), StreamError> {
     let (mut skipped, mut at_line_start) = (0, true);
     loop {
-        let ready = input.fill_buf().map_err(super::stream::sort)?;
+        let ready = input.fill_buf().map_err(sort)?;
         let blanks = ready
             .iter()
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))

@@ -4,6 +4,7 @@
 //! done by ring; data keys and whole files are age files.
 
 mod aead;
+mod age_error;
 mod age_header;
 mod encode;
 mod kdf;
@@ -13,6 +14,7 @@ mod pair;
 mod private_key;
 pub mod ssh_ed25519;
 pub mod sshsig;
+pub(crate) mod stanza;
 pub mod stream;
 pub mod transit;
 #[cfg(test)]

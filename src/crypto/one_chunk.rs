@@ -15,9 +15,12 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::age_header::{Header, MAX_HEADER, print_header};
+use super::age_error::StreamError;
+use super::age_header::{Header, MAX_HEADER, TOO_MANY, print_header};
 use super::kdf::subkey;
-use super::stream::{CHUNK, StreamError, TOO_MANY};
+
+/// 64 KiB, the chunk of the age payload.
+pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Of a payload, from which its key comes.
 const NONCE: usize = 16;

@@ -10,14 +10,11 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use super::age_header::{Header, MAX_HEADER, Whole, skip_blanks};
-use super::{one_chunk, sha256};
-
-/// 64 KiB, the chunk of the age payload.
-pub(super) const CHUNK: usize = 64 * 1024;
-
-/// What nobody would read back is not sealed.
-pub(super) const TOO_MANY: &str = "it has more recipients than a header of 1 MiB holds";
+pub use super::age_error::StreamError;
+use super::age_error::{explain, sort};
+use super::age_header::{Header, MAX_HEADER, TOO_MANY, Whole, skip_blanks};
+use super::one_chunk::{self, CHUNK};
+use super::sha256;
 
 /// Enough for a header of some twenty recipients; chunks go past buffers of this size. A buffer is wiped
 /// when it is freed, and larger ones took a tenth of the time of a file of 1 KB.
@@ -25,32 +22,6 @@ const HEADER: usize = 8 * 1024;
 
 /// How a binary file begins, and no armor and nothing that may stand before one.
 const BINARY: &[u8] = b"age-encryption.org/";
-
-/// Why an age file could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    /// Reading or writing failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// No identity given opens it.
-    #[error("no identity opens it")]
-    NoIdentity,
-    /// No identity given opens it, and some of its recipients are of a kind that is too new for us.
-    #[error("no identity opens it, and its {0} recipients cannot be opened by this version")]
-    PostQuantum(&'static str),
-    /// The header or payload does not verify, or is of a kind that is not known.
-    #[error("it is no intact age file: {0}")]
-    Broken(String),
-    /// A passphrase whose work factor would take this machine too long.
-    #[error("its passphrase asks for a work factor of 2^{required}, which is more than is tried")]
-    ExcessiveWork {
-        /// log2 of the work asked for.
-        required: u8,
-    },
-    /// The recipients cannot be sealed to.
-    #[error("{0}")]
-    CannotSeal(String),
-}
 
 /// What went through a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -299,36 +270,6 @@ fn decrypting<'a, B: BufRead>(
     let opened = age::Decryptor::new_buffered(header.before(payload))
         .and_then(|decryptor| decryptor.decrypt(identities));
     opened.map_err(|error| explain(error, post_quantum))
-}
-
-/// Tells damage from failure: the age crate reports damage as an I/O error without an errno.
-pub(super) fn sort(error: std::io::Error) -> StreamError {
-    let damage = error.raw_os_error().is_none()
-        && matches!(
-            error.kind(),
-            std::io::ErrorKind::InvalidData
-                | std::io::ErrorKind::UnexpectedEof
-                | std::io::ErrorKind::Other
-        );
-    if damage {
-        StreamError::Broken(error.to_string())
-    } else {
-        StreamError::Io(error)
-    }
-}
-
-fn explain(error: age::DecryptError, post_quantum: Option<&'static str>) -> StreamError {
-    match error {
-        // A wrong passphrase is told by nothing but its failure to open the stanza.
-        age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
-            post_quantum.map_or(StreamError::NoIdentity, StreamError::PostQuantum)
-        }
-        age::DecryptError::ExcessiveWork { required, .. } => {
-            StreamError::ExcessiveWork { required }
-        }
-        age::DecryptError::Io(io) => sort(io),
-        other => StreamError::Broken(other.to_string()),
-    }
 }
 
 /// Counts what it passes on.

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::process::Process;
-use super::stanza::{self, More};
 use super::{PluginFault, Program};
+use crate::crypto::stanza::{self, More};
 use crate::identity::ask::Ask;
 use crate::text::clean;
 

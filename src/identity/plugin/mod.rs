@@ -9,7 +9,6 @@
 
 mod dialogue;
 mod process;
-mod stanza;
 
 use std::collections::HashSet;
 use std::ffi::OsString;

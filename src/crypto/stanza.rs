@@ -1,4 +1,4 @@
-//! One stanza of the dialogue with a plugin, in the text form of age's header (age-encryption.org/v1).
+//! One stanza in the text form of age's header (age-encryption.org/v1), as the dialogue with a plugin has it too.
 //!
 //! ```text
 //! -> tag argument argument
@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 /// The columns of a full line.
-const COLUMNS: usize = 64;
+pub(super) const COLUMNS: usize = 64;
 
 /// Appends a stanza.
-pub(super) fn write(out: &mut Vec<u8>, tag: &str, arguments: &[&str], body: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, tag: &str, arguments: &[&str], body: &[u8]) {
     out.extend_from_slice(b"-> ");
     out.extend_from_slice(tag.as_bytes());
     for argument in arguments {
@@ -34,7 +34,7 @@ pub(super) fn write(out: &mut Vec<u8>, tag: &str, arguments: &[&str], body: &[u8
 }
 
 /// Reads the first line, without its end; `None` if it is not in the one form.
-pub(super) fn head(line: &[u8]) -> Option<Stanza> {
+pub(crate) fn head(line: &[u8]) -> Option<Stanza> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.strip_prefix("-> ")?.split(' ').map(|word| {
         let spelled = !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic());
@@ -49,7 +49,7 @@ pub(super) fn head(line: &[u8]) -> Option<Stanza> {
 
 /// Whether more lines of the body follow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum More {
+pub(crate) enum More {
     /// The line was full.
     Follows,
     /// It was the last.
@@ -57,7 +57,7 @@ pub(super) enum More {
 }
 
 /// Reads one line of a body onto its end; `None` if it is not in the one form.
-pub(super) fn body_line(body: &mut Vec<u8>, line: &[u8]) -> Option<More> {
+pub(crate) fn body_line(body: &mut Vec<u8>, line: &[u8]) -> Option<More> {
     if line.len() > COLUMNS {
         return None;
     }
