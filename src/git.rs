@@ -266,14 +266,6 @@ impl Git {
             .map(|line| read(line).ok_or_else(|| broken("its list of commits does not read")))
             .collect()
     }
-
-    /// One file of the folder at a commit, if it is there.
-    ///
-    /// # Errors
-    /// As [`Objects::blob`]; DATAERR above `most` bytes.
-    pub fn file(&self, commit: &Commit, path: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
-        self.objects()?.bytes(&commit.spec(path), most)
-    }
 }
 
 /// What git says first, safe to show.

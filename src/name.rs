@@ -262,15 +262,6 @@ impl SecretName {
             Self::File(file) => file.as_str(),
         }
     }
-
-    /// The last part of the path.
-    #[must_use]
-    pub fn last(&self) -> &str {
-        match self {
-            Self::Value(_, name) => name.as_str(),
-            Self::File(file) => file.name(),
-        }
-    }
 }
 
 impl fmt::Display for SecretName {
@@ -292,12 +283,6 @@ impl SecretPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Its scope.
-    #[must_use]
-    pub fn scope(&self) -> Scope {
-        first_segment(&self.0)
     }
 
     /// The parts between the slashes.

@@ -14,16 +14,6 @@ pub enum PrivateKey {
 }
 
 impl PrivateKey {
-    /// For messages.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pem => "a private key",
-            Self::Age => "an age identity",
-            Self::Putty => "a private key of PuTTY",
-        }
-    }
-
     /// What each kind begins with; a text of that kind is told by [`private_key_at`].
     pub const BEGINNINGS: [&[u8]; 4] = [
         b"-----BEGIN ",
@@ -208,10 +198,5 @@ mod tests {
         ] {
             assert!(!holds_private_key(text.as_bytes()), "{text}");
         }
-        let names = [PrivateKey::Pem, PrivateKey::Age, PrivateKey::Putty].map(PrivateKey::as_str);
-        assert_eq!(
-            names,
-            ["a private key", "an age identity", "a private key of PuTTY"]
-        );
     }
 }

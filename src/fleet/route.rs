@@ -4,7 +4,7 @@
 //! administrators signed. A server on the way is a host of the vault like any other, with host keys of
 //! its own: nobody is gone through who did not prove themselves.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::host::{Endpoint, FleetError, LOCAL};
 use super::known_hosts::Revoked;
@@ -42,8 +42,6 @@ pub struct Hop {
 /// What a person's folder `~/.ssh` says.
 #[derive(Clone, Debug, Default)]
 pub struct SshFolder {
-    /// Where it is.
-    pub folder: PathBuf,
     /// How hosts are reached.
     pub config: SshConfig,
     /// Keys that are taken back.
@@ -57,7 +55,6 @@ impl SshFolder {
     /// [`SshConfigError`].
     pub fn read(folder: &Path) -> Result<Self, SshConfigError> {
         Ok(Self {
-            folder: folder.to_owned(),
             config: SshConfig::read(folder)?,
             revoked: Revoked::read(&folder.join("known_hosts"))?,
         })

@@ -489,12 +489,6 @@ impl Edit {
         }
         sync_names(tree, split(&self.path).0)
     }
-
-    /// The folder that the file lies in, below the vault.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        Path::new(split(&self.path).0)
-    }
 }
 
 #[cfg(test)]

@@ -105,21 +105,6 @@ impl Matter {
             Self::CannotBeDocument => "no-document",
         }
     }
-
-    /// Whether the whole import is refused because of it: nothing may be passed over unseen.
-    #[must_use]
-    pub fn refuses(self) -> bool {
-        matches!(
-            self,
-            Self::Unreadable
-                | Self::NotUtf8Name
-                | Self::Forged
-                | Self::Malformed
-                | Self::NoRule
-                | Self::Conflict
-                | Self::CannotBeDocument
-        )
-    }
 }
 
 /// One thing that was found.

@@ -34,12 +34,6 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The document, value or file.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Checks the signature (56 µs).
     ///
     /// # Errors

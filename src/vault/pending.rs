@@ -129,12 +129,6 @@ impl Pending {
         &self.0.name
     }
 
-    /// The number that it has, or shall have, as the value.
-    #[must_use]
-    pub fn rev(&self) -> u64 {
-        self.0.rev
-    }
-
     /// When its plaintext was given.
     #[must_use]
     pub fn changed(&self) -> Moment {
