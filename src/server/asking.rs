@@ -232,10 +232,11 @@ impl Client {
         {
             learn(&mut redactor, &sent);
         }
-        shown(errors.into_iter().map(|text| {
+        let texts = errors.into_iter().take(4).map(|text| {
             let out = redactor.text(text.as_bytes(), End::Whole);
-            String::from_utf8_lossy(&out).into_owned()
-        }))
+            shown(&String::from_utf8_lossy(&out))
+        });
+        texts.collect()
     }
 }
 

@@ -139,7 +139,19 @@ impl Client {
         self.call_as(endpoint, self.token.as_ref()).await
     }
 
-    /// The same, as somebody else.
+    /// The data that a request is answered with; nothing where there is none.
+    pub(super) async fn find<E: Endpoint>(
+        &self,
+        endpoint: &E,
+    ) -> Result<Option<E::Response>, ServerError> {
+        match self.call(endpoint).await {
+            Ok(answer) => answer.into_data().map(Some),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Self::call`], as somebody else.
     pub(super) async fn call_as<E: Endpoint>(
         &self,
         endpoint: &E,
@@ -182,11 +194,8 @@ impl Client {
     /// [`ServerError`].
     pub async fn list(&self, path: &str) -> Result<Vec<String>, ServerError> {
         let request = Unlisted::<Keys>::new(RequestMethod::LIST, path);
-        match self.call(&request).await {
-            Ok(answer) => Ok(answer.into_data()?.keys),
-            Err(error) if error.status() == Some(404) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let found = self.find(&request).await?;
+        Ok(found.map(|found| found.keys).unwrap_or_default())
     }
 
     /// Removes what is at a path; nothing there is no error of the server.

@@ -56,9 +56,8 @@ impl StaticRole {
     /// [`ServerError`]; [`ServerError::Uncertain`] if it may be done or not.
     pub async fn rotate(&self, client: &Client) -> Result<(), ServerError> {
         let path = format!("{}/rotate-role/{}", self.mount, self.name);
-        let answer: Answer<IgnoredAny> = client.post(&path, &json!({})).await?;
-        drop(answer);
-        Ok(())
+        let rotated = client.post::<IgnoredAny>(&path, &json!({})).await;
+        rotated.map(drop)
     }
 }
 

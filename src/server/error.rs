@@ -1,5 +1,6 @@
 //! Why a server did not help.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::Address;
@@ -227,6 +228,13 @@ pub enum Flaw {
 }
 
 impl ServerError {
+    pub(super) fn bad_file(file: &Path, why: &str) -> Self {
+        Self::BadFile {
+            path: clean_line(&file.to_string_lossy()),
+            why: clean_line(why),
+        }
+    }
+
     /// The status with which the server said no.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -419,17 +427,14 @@ fn is_login(doing: &str) -> bool {
     path.starts_with("auth/") && path.ends_with("/login")
 }
 
-/// Texts of a server that may be shown: few, short, without anything that a terminal obeys.
-pub(super) fn shown(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+/// A text of a server that may be shown: short, without anything that a terminal obeys.
+pub(super) fn shown(text: &str) -> String {
     /// A server's own errors are one or two sentences.
     const MOST: usize = 400;
-    let short = |text: String| {
-        let mut text = clean_line(text.trim());
-        if let Some((end, _)) = text.char_indices().nth(MOST) {
-            text.truncate(end);
-            text.push('…');
-        }
-        text
-    };
-    texts.into_iter().take(4).map(short).collect()
+    let mut text = clean_line(text.trim());
+    if let Some((end, _)) = text.char_indices().nth(MOST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -206,8 +206,15 @@ fn is_integer(text: &str) -> bool {
         .is_ok_and(|number| number.to_string() == text)
 }
 
-/// A field as the text that a program is given; none for what is nothing.
-pub(super) fn to_text(field: Value) -> Option<Plain> {
+/// The fields as the texts that a program is given, without those that are nothing.
+pub(super) fn texts(fields: impl IntoIterator<Item = (String, Value)>) -> BTreeMap<String, Plain> {
+    fields
+        .into_iter()
+        .filter_map(|(name, field)| Some((name, to_text(field)?)))
+        .collect()
+}
+
+fn to_text(field: Value) -> Option<Plain> {
     match field {
         Value::Null => None,
         Value::String(mut text) => {

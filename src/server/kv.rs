@@ -9,9 +9,11 @@ use vaultrs::api::kv2::requests::{
     DeleteSecretVersionsRequest, ReadSecretMetadataRequest, ReadSecretRequest,
     SetSecretMetadataRequest, SetSecretRequest, SetSecretRequestOptions,
 };
-use vaultrs::api::kv2::responses::{ReadSecretMetadataResponse, SecretVersionMetadata};
+use vaultrs::api::kv2::responses::{
+    ReadSecretMetadataResponse, SecretMetadata, SecretVersionMetadata,
+};
 
-use super::fields::to_text;
+use super::fields::texts;
 use super::{Client, ServerError};
 use crate::secret::Plain;
 use crate::text::clean_line;
@@ -130,11 +132,7 @@ impl Kv {
             mount: self.mount.clone(),
             path: self.path(path),
         };
-        match client.call(&request).await {
-            Ok(answer) => Ok(Some(answer.into_data()?)),
-            Err(error) if error.status() == Some(404) => Ok(None),
-            Err(error) => Err(error),
-        }
+        client.find(&request).await
     }
 
     /// Looks at a secret without reading it.
@@ -145,12 +143,9 @@ impl Kv {
         let Some(read) = self.metadata(client, path).await? else {
             return Ok(None);
         };
-        let newest = read.versions.get(&read.current_version.to_string());
-        let is_live =
-            newest.is_some_and(|version| version.deletion_time.is_empty() && !version.destroyed);
         Ok(Some(There {
             version: read.current_version,
-            is_live,
+            is_live: live(&read).is_some(),
             noted: read.custom_metadata.into_iter().flatten().collect(),
         }))
     }
@@ -167,11 +162,7 @@ impl Kv {
         let Some(read) = self.metadata(client, path).await? else {
             return Ok(None);
         };
-        let newest = read.versions.get(&read.current_version.to_string());
-        let newest = newest
-            .filter(|version| version.deletion_time.is_empty() && !version.destroyed)
-            .map(|version| (read.current_version, clean_line(&version.created_time)));
-        Ok(newest)
+        Ok(live(&read).map(|version| (read.current_version, clean_line(&version.created_time))))
     }
 
     /// Reads a version of a secret, the newest without; gives its number, the time at which it was made, and its
@@ -187,11 +178,8 @@ impl Kv {
     ) -> Result<Option<(u64, String, BTreeMap<String, Plain>)>, ServerError> {
         let read = self.version_of(client, path, version).await?;
         Ok(read.map(|(about, fields)| {
-            let fields = fields
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, to_text(value)?)));
             let made = clean_line(&about.created_time);
-            (about.version, made, fields.collect())
+            (about.version, made, texts(fields))
         }))
     }
 
@@ -220,10 +208,8 @@ impl Kv {
             path: self.path(path),
             version,
         };
-        let read = match client.call(&request).await {
-            Ok(answer) => answer.into_data()?,
-            Err(error) if error.status() == Some(404) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(read) = client.find(&request).await? else {
+            return Ok(None);
         };
         match read.data {
             Value::Object(fields) => Ok(Some((read.metadata, fields))),
@@ -371,4 +357,10 @@ impl Kv {
         found.sort();
         Ok(found)
     }
+}
+
+/// The newest version of a secret, if it has a value: it was neither deleted nor destroyed.
+fn live(read: &ReadSecretMetadataResponse) -> Option<&SecretMetadata> {
+    let newest = read.versions.get(&read.current_version.to_string());
+    newest.filter(|version| version.deletion_time.is_empty() && !version.destroyed)
 }

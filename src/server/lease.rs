@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::answer::LONGEST;
-use super::fields::to_text;
-use super::session::{About, Clock, PAUSE};
+use super::fields::texts;
+use super::session::{About, PAUSE, renewal};
 use super::{Answer, Client, Lease, ServerError, Session};
 use crate::secret::Plain;
 use crate::time::Moment;
@@ -20,7 +20,7 @@ pub(super) struct Active {
     lease: Lease,
     ends: Instant,
     /// When it is renewed next; nothing for one that cannot be.
-    pub(super) clock: Option<Clock>,
+    renew_at: Option<Instant>,
 }
 
 impl Active {
@@ -28,12 +28,14 @@ impl Active {
         let now = Instant::now();
         Self {
             ends: now.checked_add(lease.lasts).unwrap_or(now),
-            clock: lease
-                .renewable
-                .then(|| Clock::new(lease.lasts, lease.lasts)),
+            renew_at: renewal_of(&lease),
             lease,
         }
     }
+}
+
+fn renewal_of(lease: &Lease) -> Option<Instant> {
+    lease.renewable.then(|| renewal(lease.lasts, lease.lasts))
 }
 
 /// What a token may at some paths.
@@ -54,11 +56,7 @@ impl Session {
     ) -> Result<(String, BTreeMap<String, Plain>), ServerError> {
         let answer: Answer<BTreeMap<String, Value>> = self.client().get(path).await?;
         let lease = answer.lease.clone();
-        let fields = answer.into_data()?;
-        let fields = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, to_text(value)?)));
-        let fields = fields.collect();
+        let fields = texts(answer.into_data()?);
         let lease = lease.ok_or(ServerError::NotAnAnswer {
             why: "what it gives has no lease, or one of no time",
         })?;
@@ -156,7 +154,7 @@ impl Session {
         let active = self.leases.lock().ok()?;
         let next = active
             .iter()
-            .filter_map(|active| Some((active.clock?.renew_at, &active.lease)));
+            .filter_map(|active| Some((active.renew_at?, &active.lease)));
         let next = next.min_by_key(|(at, _)| *at);
         next.map(|(at, lease)| (at, lease.clone()))
     }
@@ -174,13 +172,11 @@ impl Session {
         match renewed {
             Ok(renewed) => {
                 active.ends = now.checked_add(renewed.lasts).unwrap_or(now);
-                active.clock = renewed
-                    .renewable
-                    .then(|| Clock::new(renewed.lasts, renewed.lasts));
+                active.renew_at = renewal_of(&renewed);
             }
             // It ends when it ends; what uses it then says what it could not do.
-            Err(error) if error.status().is_some() => active.clock = None,
-            Err(_) => active.clock = Some(Clock::at(now + PAUSE * 5)),
+            Err(error) if error.status().is_some() => active.renew_at = None,
+            Err(_) => active.renew_at = Some(now + PAUSE * 5),
         }
     }
 }

@@ -186,7 +186,7 @@ async fn unwrap(client: &Client, mount: &str, wrapping: &Plain) -> Result<String
     if !is_secret_id_of(&made_at, mount) {
         return Err(ServerError::Alarm {
             what: "the wrapped secret-id was not made as one",
-            found: shown([made_at]).pop(),
+            found: Some(shown(&made_at)),
         });
     }
     // A wrapping token opens itself, and is allowed nothing else.

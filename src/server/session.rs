@@ -48,33 +48,20 @@ pub struct About {
     pub renewable: bool,
 }
 
-/// When a token or a lease is made to last again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    pub(super) renew_at: Instant,
-}
-
-impl Clock {
-    /// Two thirds of `whole` after it began, of which `left` is left.
-    pub(super) fn new(whole: Duration, left: Duration) -> Self {
-        let gone = whole.saturating_sub(left);
-        let wait = (whole * 2 / 3).saturating_sub(gone).max(PAUSE);
-        let now = Instant::now();
-        Self {
-            renew_at: now.checked_add(wait).unwrap_or(now),
-        }
-    }
-
-    pub(super) fn at(renew_at: Instant) -> Self {
-        Self { renew_at }
-    }
+/// When a token or a lease is made to last again: two thirds of `whole` after it began, of which `left` is left.
+pub(super) fn renewal(whole: Duration, left: Duration) -> Instant {
+    let gone = whole.saturating_sub(left);
+    let wait = (whole * 2 / 3).saturating_sub(gone).max(PAUSE);
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now)
 }
 
 /// A run: a client with a token.
 pub struct Session {
     client: Client,
     origin: Origin,
-    clock: Mutex<Option<Clock>>,
+    /// When the token is renewed next; nothing for one that cannot be.
+    renew_at: Mutex<Option<Instant>>,
     pub(super) leases: Mutex<Vec<Active>>,
     /// A lease was made.
     pub(super) news: Notify,
@@ -97,9 +84,9 @@ impl Session {
         let looked: Answer<About> = client.get("auth/token/lookup-self").await?;
         let about = looked.into_data()?;
         let (left, whole) = (about.ttl, about.creation_ttl.max(about.ttl));
-        let clock = (about.renewable && left > 0)
-            .then(|| Clock::new(Duration::from_secs(whole), Duration::from_secs(left)));
-        Ok((Self::new(client, origin, clock), about))
+        let renew_at = (about.renewable && left > 0)
+            .then(|| renewal(Duration::from_secs(whole), Duration::from_secs(left)));
+        Ok((Self::new(client, origin, renew_at), about))
     }
 
     /// Logs in for this run alone.
@@ -116,15 +103,15 @@ impl Session {
         let login = login(&client, way, credential).await?;
         client.set_token(Some(login.token));
         let lasts = login.lasts.filter(|_| login.renewable);
-        let clock = lasts.map(|lasts| Clock::new(lasts, lasts));
-        Ok(Self::new(client, Origin::Run, clock))
+        let renew_at = lasts.map(|lasts| renewal(lasts, lasts));
+        Ok(Self::new(client, Origin::Run, renew_at))
     }
 
-    fn new(client: Client, origin: Origin, clock: Option<Clock>) -> Self {
+    fn new(client: Client, origin: Origin, renew_at: Option<Instant>) -> Self {
         Self {
             client,
             origin,
-            clock: Mutex::new(clock),
+            renew_at: Mutex::new(renew_at),
             leases: Mutex::default(),
             news: Notify::new(),
             left: Mutex::default(),
@@ -161,8 +148,7 @@ impl Session {
 
     async fn keep(&self) -> std::convert::Infallible {
         loop {
-            let clock = self.clock.lock().ok().and_then(|clock| *clock);
-            let at = clock.map(|clock| clock.renew_at);
+            let at = self.renew_at.lock().ok().and_then(|at| *at);
             let lease = self.next_lease();
             let lease = lease.filter(|(lease, _)| at.is_none_or(|token| *lease < token));
             let due = async {
@@ -181,16 +167,14 @@ impl Session {
             }
             let renewed = self.renew().await;
             let next = match renewed {
-                Ok(Some(lasts)) => Some(Clock::new(lasts, lasts)),
+                Ok(Some(lasts)) => Some(renewal(lasts, lasts)),
                 // It ends when it ends; the work then says what it could not do.
                 Ok(None) => None,
                 Err(error) if error.status().is_some() => None,
-                Err(_) => Some(Clock {
-                    renew_at: Instant::now() + PAUSE * 5,
-                }),
+                Err(_) => Some(Instant::now() + PAUSE * 5),
             };
-            if let Ok(mut clock) = self.clock.lock() {
-                *clock = next;
+            if let Ok(mut at) = self.renew_at.lock() {
+                *at = next;
             }
         }
     }
@@ -224,9 +208,8 @@ impl Session {
 /// [`ServerError`].
 pub async fn revoke(client: &Client) -> Result<(), ServerError> {
     let path = "auth/token/revoke-self";
-    let answer: Answer<IgnoredAny> = client.post(path, &json!({})).await?;
-    drop(answer);
-    Ok(())
+    let ended = client.post::<IgnoredAny>(path, &json!({})).await;
+    ended.map(drop)
 }
 
 /// A token in the person's keyring, one for each server and namespace.
@@ -294,8 +277,8 @@ mod tests {
     #[test]
     fn a_lease_is_renewed_at_two_thirds() {
         let in_seconds = |whole, left| {
-            let clock = Clock::new(Duration::from_secs(whole), Duration::from_secs(left));
-            let wait = clock.renew_at.duration_since(Instant::now());
+            let at = renewal(Duration::from_secs(whole), Duration::from_secs(left));
+            let wait = at.duration_since(Instant::now());
             wait.as_secs_f64().round() as u64
         };
         assert_eq!(in_seconds(3600, 3600), 2400);

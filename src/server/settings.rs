@@ -4,10 +4,11 @@
 //! with two exceptions: `VAULT_SKIP_VERIFY`, which turns TLS into theatre, and `~/.vault-token`, a token in
 //! a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use super::address::{Address, Cluster};
-use super::wire::read_file;
 use super::{ServerError, Token};
 use crate::identity::ServerConfig;
 use crate::secret::Plain;
@@ -123,10 +124,24 @@ pub(super) fn variable(world: &World, name: &str) -> Result<Option<String>, Serv
     Ok(None)
 }
 
+/// Reads a file of certificates or of a key.
+pub(super) fn read_file(file: &Path) -> Result<Plain, ServerError> {
+    use std::io::Read as _;
+    /// A bundle of all public CAs has about 250 KB.
+    const MOST: u64 = 1024 * 1024;
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::fs::File::open(file)
+        .and_then(|open| open.take(MOST + 1).read_to_end(&mut bytes))
+        .map_err(|error| ServerError::bad_file(file, &format!("cannot be read: {error}")))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
+        return Err(ServerError::bad_file(file, "is longer than 1 MiB"));
+    }
+    Ok(Plain::new(std::mem::take(&mut *bytes)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     use crate::world::Clock;
 
@@ -179,5 +194,16 @@ mod tests {
             let settings = of(&[("VAULT_SKIP_VERIFY", value)], &config, &Flags::default());
             assert!(settings.asks_to_skip);
         }
+    }
+
+    #[test]
+    fn a_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, vec![b'x'; 1 << 20]).unwrap();
+        assert!(read_file(&file).is_ok());
+        std::fs::write(&file, vec![b'x'; (1 << 20) + 1]).unwrap();
+        let error = read_file(&file).unwrap_err();
+        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
     }
 }

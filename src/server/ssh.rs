@@ -49,7 +49,7 @@ pub async fn sign(
         None => Ok(line),
         Some(why) => Err(ServerError::BadCertificate {
             path: path.to_owned(),
-            why: shown([why]).pop().unwrap_or_default(),
+            why: shown(&why),
         }),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::error::shown;
-use super::{Answer, Client, ServerError};
+use super::{Client, ServerError};
 use crate::crypto::transit::{Ciphertext, TransitKey};
 use crate::crypto::{decode_base64, encode_base64};
 
@@ -53,8 +53,7 @@ pub async fn demand_fit(client: &Client, key: &TransitKey) -> Result<(), ServerE
         return Err(unfit("it was deleted"));
     }
     if !FIT.contains(&about.kind.as_str()) {
-        let kind = shown([about.kind]).pop().unwrap_or_default();
-        return Err(unfit(&format!("it is of the type {kind}")));
+        return Err(unfit(&format!("it is of the type {}", shown(&about.kind))));
     }
     // The same in, the same out: whoever sees two wraps would know whether they hold the same key.
     if about.convergent_encryption {
@@ -101,7 +100,7 @@ pub async fn unwrap(
         "ciphertext": sealed.to_string(), "associated_data": encode_base64(associated),
     });
     let answer = client.post::<Opened>(&path("decrypt", key), &body).await;
-    let answer: Answer<Opened> = answer.map_err(|error| why_closed(error, key, sealed))?;
+    let answer = answer.map_err(|error| why_closed(error, key, sealed))?;
     let text = Zeroizing::new(answer.into_data()?.plaintext);
     let plain = decode_base64(&text).map_err(|_| ServerError::NotAnAnswer {
         why: "what it opened is no base64",

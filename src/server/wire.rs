@@ -18,9 +18,8 @@ use zeroize::Zeroizing;
 use super::address::Address;
 use super::error::Flaw;
 use super::limits::Limits;
-use super::settings::Settings;
+use super::settings::{Settings, read_file};
 use super::{ServerError, Token};
-use crate::secret::Plain;
 use crate::text::clean_line;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
@@ -280,7 +279,7 @@ fn tls(settings: &Settings) -> Result<ClientConfig, ServerError> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = &settings.ca {
         for certificate in certificates(file)? {
-            let bad = |error: rustls::Error| bad_file(file, &error.to_string());
+            let bad = |error: rustls::Error| ServerError::bad_file(file, &error.to_string());
             roots.add(certificate).map_err(bad)?;
         }
     } else if settings.cluster.nodes().iter().any(Address::is_encrypted) {
@@ -289,7 +288,7 @@ fn tls(settings: &Settings) -> Result<ClientConfig, ServerError> {
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| bad_file(Path::new("TLS"), &error.to_string()))?
+        .map_err(|error| ServerError::bad_file(Path::new("TLS"), &error.to_string()))?
         .with_root_certificates(roots);
     let Some((chain, key)) = &settings.client_certificate else {
         return Ok(config.with_no_client_auth());
@@ -297,10 +296,10 @@ fn tls(settings: &Settings) -> Result<ClientConfig, ServerError> {
     let chain = chain.with(|bytes| read_chain(Path::new("the client certificate"), bytes))?;
     let key = key.with(|bytes| PrivateKeyDer::from_pem_slice(bytes));
     let name = Path::new("the client key");
-    let key = key.map_err(|_| bad_file(name, "holds no private key in PEM"))?;
+    let key = key.map_err(|_| ServerError::bad_file(name, "holds no private key in PEM"))?;
     config
         .with_client_auth_cert(chain, key)
-        .map_err(|error| bad_file(name, &error.to_string()))
+        .map_err(|error| ServerError::bad_file(name, &error.to_string()))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ServerError> {
@@ -312,29 +311,7 @@ fn read_chain(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     match read {
         Ok(chain) if !chain.is_empty() => Ok(chain),
-        _ => Err(bad_file(file, "holds no certificates in PEM")),
-    }
-}
-
-/// Reads a file of certificates or of a key.
-pub(super) fn read_file(file: &Path) -> Result<Plain, ServerError> {
-    use std::io::Read as _;
-    /// A bundle of all public CAs has about 250 KB.
-    const MOST: u64 = 1024 * 1024;
-    let mut bytes = Zeroizing::new(Vec::new());
-    std::fs::File::open(file)
-        .and_then(|open| open.take(MOST + 1).read_to_end(&mut bytes))
-        .map_err(|error| bad_file(file, &format!("cannot be read: {error}")))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
-        return Err(bad_file(file, "is longer than 1 MiB"));
-    }
-    Ok(Plain::new(std::mem::take(&mut *bytes)))
-}
-
-fn bad_file(file: &Path, why: &str) -> ServerError {
-    ServerError::BadFile {
-        path: clean_line(&file.to_string_lossy()),
-        why: clean_line(why),
+        _ => Err(ServerError::bad_file(file, "holds no certificates in PEM")),
     }
 }
 
@@ -342,20 +319,4 @@ fn bad_file(file: &Path, why: &str) -> ServerError {
 pub(super) fn node_of<'n>(location: &str, nodes: &'n [Address]) -> Option<&'n Address> {
     let url = Url::parse(location).ok()?;
     nodes.iter().find(|node| node.holds(&url))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ca.pem");
-        std::fs::write(&file, vec![b'x'; 1 << 20]).unwrap();
-        assert!(read_file(&file).is_ok());
-        std::fs::write(&file, vec![b'x'; (1 << 20) + 1]).unwrap();
-        let error = read_file(&file).unwrap_err();
-        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
-    }
 }
