@@ -49,30 +49,29 @@ pub struct History {
 }
 
 /// What a history is of.
-enum Of<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// A document, or one value in it.
     Document(&'a DocumentPath, Option<&'a ValueName>),
+    /// A sealed file.
     File(&'a FilePath),
 }
 
-/// The history of a document, or of one value in it, or of a sealed file, up to a commit.
+/// The history of a secret, up to a commit.
 ///
 /// # Errors
 /// What git says.
-pub fn history(
-    vault: &Vault,
-    rev: &str,
-    secret: Result<(&DocumentPath, Option<&ValueName>), &FilePath>,
-) -> Result<History, Error> {
+pub fn history(vault: &Vault, rev: &str, of: Of<'_>) -> Result<History, Error> {
     let git = Git::at(vault.world(), vault.tree().path());
-    let (of, file) = match secret {
-        Ok((path, name)) => (Of::Document(path, name), path.to_file()),
-        Err(path) => (Of::File(path), path.to_sidecar()),
+    let file = match of {
+        Of::Document(path, _) => path.to_file(),
+        Of::File(path) => path.to_sidecar(),
     };
     let commits = git.changes(&git.commit(rev)?, &file)?;
     let mut objects = git.objects()?;
     let now = vault.tree().read(&file, MAX_FILE)?;
     let now: HashSet<String> = now
-        .and_then(|bytes| printed(vault, &of, &bytes))
+        .and_then(|bytes| printed(vault, of, &bytes))
         .unwrap_or_default()
         .into_iter()
         .collect();
@@ -82,7 +81,7 @@ pub fn history(
         let Some(bytes) = objects.bytes(&commit.spec(&file), MAX_FILE)? else {
             continue;
         };
-        let Some(texts) = printed(vault, &of, &bytes) else {
+        let Some(texts) = printed(vault, of, &bytes) else {
             found.unread.push(commit);
             continue;
         };
@@ -97,7 +96,7 @@ pub fn history(
             commit: &commit,
             at,
         };
-        let entries = look.entries(&of, &bytes)?;
+        let entries = look.entries(of, &bytes)?;
         for (text, mut entry) in texts.into_iter().zip(entries) {
             entry.here = now.contains(&text);
             if seen.insert(text) {
@@ -110,12 +109,12 @@ pub fn history(
 }
 
 /// The records of a file as text, to tell whether two are the same; none if it does not read.
-fn printed(vault: &Vault, of: &Of<'_>, bytes: &[u8]) -> Option<Vec<String>> {
+fn printed(vault: &Vault, of: Of<'_>, bytes: &[u8]) -> Option<Vec<String>> {
     match of {
         Of::File(path) => Some(vec![Sidecar::parse(bytes, path).ok()?.print()]),
         Of::Document(path, name) => {
             let document = Document::parse(bytes, path, vault.id()).ok()?;
-            let records = records(&document, *name)?;
+            let records = records(&document, name)?;
             Some(records.iter().map(Record::print).collect())
         }
     }
@@ -136,7 +135,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn entries(&self, of: &Of<'_>, bytes: &[u8]) -> Result<Vec<Entry>, Error> {
+    fn entries(&self, of: Of<'_>, bytes: &[u8]) -> Result<Vec<Entry>, Error> {
         match of {
             Of::File(path) => {
                 let sidecar = Sidecar::parse(bytes, path)?;
@@ -158,7 +157,7 @@ impl Look<'_> {
             Of::Document(path, name) => {
                 let document = Document::parse(bytes, path, self.vault.id())?;
                 let mut entries = Vec::new();
-                for record in records(&document, *name).unwrap_or_default() {
+                for record in records(&document, name).unwrap_or_default() {
                     let vouched = self.vouched(|past| past.vouches_record(&document, &record))?;
                     entries.push(Entry {
                         path: format!("{path}/{}", record.name),

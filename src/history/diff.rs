@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::crypto::hex;
 use crate::error::Error;
 use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
-use crate::vault::{Document, Listed, Past, Record, Sidecar, State, Vault};
+use crate::vault::{Document, Listed, Past, Policy, Record, Sidecar, State, Vault};
 
 /// What is different about one thing.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -166,7 +167,7 @@ fn unread(path: &str, error: &Error) -> Difference {
 struct Side {
     rev: u64,
     sealed: Option<String>,
-    policy: Vec<(String, String)>,
+    policy: Policy,
     print: String,
     by: String,
 }
@@ -191,13 +192,6 @@ fn changed(before: Option<&Side>, after: Option<&Side>) -> Option<(Changed, u64,
     Some((what, side.rev, side.by.clone()))
 }
 
-fn policy_of(policy: &crate::vault::Policy) -> Vec<(String, String)> {
-    let entries = policy.entries();
-    entries
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
-}
-
 fn documents(
     vault: &Vault,
     path: &DocumentPath,
@@ -207,16 +201,15 @@ fn documents(
         let Some(bytes) = bytes else { return Ok(None) };
         let document = Document::parse(bytes, path, vault.id())?;
         let side = |record: Record| {
-            let sealed = match &record.state {
-                State::Live { text, .. } => Some(text.clone()),
-                State::Removed => None,
-            };
             let side = Side {
                 rev: record.rev,
-                sealed,
-                policy: policy_of(&record.policy),
                 print: record.print(),
-                by: record.signed.party.clone(),
+                sealed: match record.state {
+                    State::Live { text, .. } => Some(text),
+                    State::Removed => None,
+                },
+                policy: record.policy,
+                by: record.signed.party,
             };
             (record.name, side)
         };
@@ -274,11 +267,9 @@ fn files(
         let sidecar = Sidecar::parse(bytes, path)?;
         Ok(Some(Side {
             rev: sidecar.rev,
-            sealed: sidecar
-                .content
-                .map(|content| crate::crypto::hex(&content.sha256)),
-            policy: policy_of(&sidecar.policy),
             print: sidecar.print(),
+            sealed: sidecar.content.map(|content| hex(&content.sha256)),
+            policy: sidecar.policy,
             by: sidecar.signed.party,
         }))
     };

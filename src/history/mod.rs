@@ -5,6 +5,6 @@ mod changes;
 mod diff;
 mod text;
 
-pub use changes::{Entry, History, history};
+pub use changes::{Entry, History, Of, history};
 pub use diff::{Changed, Difference, diff};
 pub use text::shortened;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::history::{Entry, history};
+use crate::history::{Entry, Of, history};
 use crate::name::SecretPath;
 use crate::text::count;
 use crate::vault::{Found, Past};
@@ -27,9 +27,11 @@ pub(crate) struct HistoryArgs {
 pub(crate) fn run(args: &HistoryArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
     let found = match Past::at(&vault, &args.at)?.find(&args.path)? {
-        Found::Value(document, name) => history(&vault, &args.at, Ok((&document, Some(&name))))?,
-        Found::Document(document) => history(&vault, &args.at, Ok((&document, None)))?,
-        Found::File(file) => history(&vault, &args.at, Err(&file))?,
+        Found::Value(document, name) => {
+            history(&vault, &args.at, Of::Document(&document, Some(&name)))?
+        }
+        Found::Document(document) => history(&vault, &args.at, Of::Document(&document, None))?,
+        Found::File(file) => history(&vault, &args.at, Of::File(&file))?,
         Found::Folder(folder) if !vault.has_folder(&folder)? => {
             return Err(vault.missing(&folder).into());
         }
