@@ -13,14 +13,7 @@ const MOST: usize = 1024 * 1024;
 impl Check<'_> {
     /// Looks into every file below a folder.
     pub(super) fn private_keys(&mut self, folder: &str) -> Result<(), Error> {
-        let entries = match self.vault.tree().entries(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.add(Finding::of(Kind::Stray, folder, &error));
-                return Ok(());
-            }
-        };
-        for entry in entries {
+        for entry in self.entries(folder) {
             let path = format!("{folder}/{}", entry.name);
             match entry.kind {
                 EntryKind::Folder => self.private_keys(&path)?,

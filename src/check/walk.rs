@@ -52,14 +52,7 @@ impl Check<'_> {
 
     fn folder(&mut self, path: &str, found: &mut Found) -> Result<(), Error> {
         let folder = format!("secrets/{path}");
-        let entries = match self.vault.tree().entries(folder.trim_end_matches('/')) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.add(Finding::of(Kind::Stray, folder, &error));
-                return Ok(());
-            }
-        };
-        for entry in entries {
+        for entry in self.entries(&folder) {
             let full = if path.is_empty() {
                 entry.name.clone()
             } else {
@@ -79,6 +72,15 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What lies in a folder; none of one that does not read, which is found.
+    pub(super) fn entries(&mut self, folder: &str) -> Vec<Entry> {
+        let entries = self.vault.tree().entries(folder.trim_end_matches('/'));
+        entries.unwrap_or_else(|error| {
+            self.add(Finding::of(Kind::Stray, folder, &error));
+            Vec::new()
+        })
     }
 
     /// Something that is neither a document nor a sealed file, and may hold a secret in clear.
