@@ -193,18 +193,7 @@ fn plain(text: &str) -> String {
             _ => '_',
         })
         .collect();
-    let mapped = mapped.trim_start_matches(['_', '-']);
-    let from = mapped.len().saturating_sub(LONGEST_PLAIN);
-    // The end of a long name tells more than its beginning.
-    let tail = mapped
-        .get(from..)
-        .unwrap_or_default()
-        .trim_start_matches(['_', '-']);
-    if tail.is_empty() {
-        "x".to_owned()
-    } else {
-        tail.to_owned()
-    }
+    end_of(&mapped, LONGEST_PLAIN, ['_', '-'], "x")
 }
 
 /// As the name of a file.
@@ -218,15 +207,16 @@ fn file_name(text: &str) -> String {
             _ => '_',
         })
         .collect();
-    let from = mapped.len().saturating_sub(LONGEST_FILE);
-    let tail = mapped
-        .get(from..)
-        .unwrap_or_default()
-        .trim_start_matches(['.', '-']);
-    if tail.is_empty() {
-        "_".to_owned()
-    } else {
-        tail.to_owned()
+    end_of(&mapped, LONGEST_FILE, ['.', '-'], "_")
+}
+
+/// The end of a name, which tells more than its beginning where it is too long; `none` where nothing of it is left.
+fn end_of(mapped: &str, longest: usize, no_first: [char; 2], none: &str) -> String {
+    let from = mapped.len().saturating_sub(longest);
+    let end = mapped.get(from..).unwrap_or_default();
+    match end.trim_start_matches(no_first) {
+        "" => none.to_owned(),
+        end => end.to_owned(),
     }
 }
 
