@@ -35,6 +35,7 @@ use super::open::Vault;
 use super::opener::Opener;
 use super::origin::Origin;
 use super::policy::{Policy, PolicyKey};
+use super::read::Opened;
 use super::record::{State, Unsigned, seal_value};
 use super::sealing::Keys;
 use super::signer::Author;
@@ -170,6 +171,24 @@ impl<'a> Change<'a> {
     ) -> Result<u64, Error> {
         let origin = self.origin();
         self.set_from(path, name, new, origin, policy)
+    }
+
+    /// Seals a value as it was opened, its policy, its giver and their time with it.
+    pub(super) fn set_opened(
+        &mut self,
+        path: &DocumentPath,
+        name: &ValueName,
+        opened: Opened,
+    ) -> Result<u64, Error> {
+        let new = NewValue {
+            kind: opened.kind,
+            plain: opened.value,
+        };
+        let origin = Origin {
+            author: opened.author,
+            changed: opened.changed,
+        };
+        self.set_from(path, name, new, origin, |kept| *kept = opened.policy)
     }
 
     /// Of what is given now, by whoever makes this change.

@@ -8,9 +8,8 @@ use crate::fs::Sync;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
 
-use super::change::{Change, NewValue};
+use super::change::Change;
 use super::file_draft::Renewed;
-use super::origin::Origin;
 use super::read::Reader;
 use super::sealing::NewFile;
 use super::{Document, Notice, Sidecar, State, Vault, VaultError};
@@ -81,17 +80,7 @@ impl Change<'_> {
         (to, as_name): (&DocumentPath, &ValueName),
     ) -> Result<(), Error> {
         let opened = reader.value(document, name)?;
-        let new = NewValue {
-            kind: opened.kind,
-            plain: opened.value,
-        };
-        let origin = Origin {
-            author: opened.author,
-            changed: opened.changed,
-        };
-        let policy = opened.policy;
-        self.set_from(to, as_name, new, origin, |kept| *kept = policy)?;
-        Ok(())
+        self.set_opened(to, as_name, opened).map(drop)
     }
 
     fn place_file(

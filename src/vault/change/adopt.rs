@@ -72,15 +72,13 @@ impl Change<'_> {
         let (next_rev, seq) = draft.next(name, vouched)?;
         let pinned = draft.seen.mark(name.as_str())?.map_or(0, |mark| mark.rev);
         let (rev, changed, by, mut policy) = match vouched {
-            // The same value as before goes on under its number.
-            Some(record) if record.rev >= pinned => (
-                record.rev,
-                record.changed,
-                record.author.as_str(),
-                record.policy.clone(),
-            ),
             Some(record) => (
-                next_rev,
+                // The same value as before goes on under its number.
+                if record.rev >= pinned {
+                    record.rev
+                } else {
+                    next_rev
+                },
                 record.changed,
                 record.author.as_str(),
                 record.policy.clone(),

@@ -9,14 +9,13 @@ use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::trust::RecordMark;
+use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
 use crate::vault::file_draft::Renewed;
-use crate::vault::origin::Origin;
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
 use crate::vault::sealing::NewFile;
-use crate::vault::{NewValue, VaultError};
 
 use super::draft::There;
 use super::rekey::Meant;
@@ -54,7 +53,9 @@ impl Change<'_> {
         }
         let left = self.left_since(path, name, past)?;
         let old = past.value(path, name, openers, (WHAT, Demand::Writer))?;
-        let OldValue { opened, seq, .. } = old;
+        let OldValue {
+            mut opened, seq, ..
+        } = old;
         // On another branch it may have numbers that this machine has not seen; others have.
         let mark = RecordMark {
             rev: opened.rev,
@@ -63,18 +64,9 @@ impl Change<'_> {
             hash: [0; 32],
         };
         self.draft(path)?.known.insert(name.clone(), mark);
-        let mut policy = opened.policy;
-        expose(&mut policy, &left, vault.world().now());
-        policy.set(PolicyKey::MovedTo, None);
-        let new = NewValue {
-            kind: opened.kind,
-            plain: opened.value,
-        };
-        let origin = Origin {
-            author: opened.author,
-            changed: opened.changed,
-        };
-        self.set_from(path, name, new, origin, |kept| *kept = policy)
+        expose(&mut opened.policy, &left, vault.world().now());
+        opened.policy.set(PolicyKey::MovedTo, None);
+        self.set_opened(path, name, opened)
     }
 
     /// Makes a document as it lies here the newest of its path.
