@@ -89,8 +89,10 @@ impl Code {
 /// Advice on what to do next, with the person's own names filled in.
 pub type Hint = String;
 
-/// What brings the newest where something older lies. Which branch has it nobody can know here.
-pub(crate) const MERGE: &str = "git merge main (or the branch that has the newest)";
+/// What brings the newest where something older lies. Where that is nobody can know here: on a server, on another branch,
+/// or in a commit that a branch was reset behind.
+pub(crate) const MERGE: &str =
+    "git pull, or git merge REV (a branch or commit that has the newest)";
 
 /// An error that can say what it means for the person in front of it.
 pub trait Explain: std::error::Error + Send + Sync + 'static {

@@ -1,7 +1,7 @@
 //! One document: its form, its place, its signatures, and what this machine has seen of it.
 
 use super::{Check, Finding, Kind};
-use crate::error::Error;
+use crate::error::{Error, MERGE};
 use crate::lines::{self, Header, LineError, Parsed};
 use crate::name::{DocumentPath, ValueName};
 use crate::plaintext::in_hooks;
@@ -206,14 +206,12 @@ impl Check<'_> {
                 let why = format!(
                     "the document's own record is number {here}, and this machine has seen {seen}"
                 );
-                let next = format!(
-                    "git merge main (or the branch that has the newest), or clws secret restore {path} if this one is meant"
-                );
+                let next = format!("{MERGE}; if this one is meant: clws secret restore {path}");
                 self.add(Finding::new(Kind::Older, path.as_str(), why).next(next));
             }
             Err(error @ VaultError::OtherBranch { .. }) => {
                 let next = format!(
-                    "git merge main (or the branch that has the newest); clws secret accept {path} if a colleague made it the one that counts"
+                    "{MERGE}; clws secret accept {path} if a colleague made it the one that counts"
                 );
                 self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
             }
@@ -221,9 +219,7 @@ impl Check<'_> {
                 self.add(Finding::of(Kind::Jump, path.as_str(), &error));
             }
             Err(error @ VaultError::OtherDocument { .. }) => {
-                let next = format!(
-                    "git merge main (or the branch that has the newest), or clws secret restore {path} if this one is meant"
-                );
+                let next = format!("{MERGE}; if this one is meant: clws secret restore {path}");
                 self.add(Finding::of(Kind::Older, path.as_str(), &error).next(next));
             }
             Err(error @ VaultError::Trust(_)) => {
@@ -347,9 +343,7 @@ impl Check<'_> {
             );
             (Kind::Older, why)
         };
-        let next = format!(
-            "git merge main (or the branch that has the newest); if this one is meant: clws secret restore {name}"
-        );
+        let next = format!("{MERGE}; if this one is meant: clws secret restore {name}");
         self.add(
             Finding::new(kind, name, why)
                 .since(pinned.changed)

@@ -1,7 +1,7 @@
 //! The rules: signed as they lie, following from what this machine accepted, and readable.
 
 use super::{Check, Finding, Kind};
-use crate::error::{Code, Error, Explain};
+use crate::error::{Code, Error, Explain, MERGE};
 use crate::recipients::{ACCESS_FILE, Access, Party, party_file};
 use crate::text::list;
 use crate::trust::{
@@ -122,7 +122,7 @@ impl Check<'_> {
                 let why = format!(
                     "the rules here are older than version {accepted}, which this machine accepted"
                 );
-                self.add(Finding::new(Kind::Trust, path, why).next("git merge main"));
+                self.add(Finding::new(Kind::Trust, path, why).next(MERGE));
             }
             Standing::Sibling => {
                 let error = self.vault.trust().sibling(self.vault.tree());

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Check, Finding, Kind};
+use crate::error::MERGE;
 use crate::trust::{DocumentPin, PinKey, Pins, RecordMark, SeenKind, TrustError};
 
 impl Check<'_> {
@@ -57,7 +58,7 @@ impl Check<'_> {
                 SeenKind::Document => "the document",
             };
             let why = format!("{what} was seen by this machine and is not here");
-            let finding = Finding::new(Kind::Absent, pin.path.as_str(), why).next(WAY);
+            let finding = Finding::new(Kind::Absent, pin.path.as_str(), why).next(MERGE);
             self.add(match newest {
                 Some(mark) => finding.since(mark.changed),
                 None => finding,
@@ -74,7 +75,5 @@ pub(super) fn absent(name: &str, mark: &RecordMark) -> Finding {
     );
     Finding::new(Kind::Absent, name, why)
         .since(mark.changed)
-        .next(WAY)
+        .next(MERGE)
 }
-
-const WAY: &str = "git merge main, if this is an old branch";

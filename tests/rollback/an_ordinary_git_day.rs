@@ -110,7 +110,7 @@ impl Day {
             .by(who, &format!("secret get prod/web/{name}"))
             .exits(14);
         for way in [
-            "git merge main",
+            "git merge REV",
             &format!("clws secret restore prod/web/{name}"),
         ] {
             assert!(refused.err.contains(way), "{}", refused.err);

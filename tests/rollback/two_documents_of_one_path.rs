@@ -62,7 +62,7 @@ fn a_document_is_not_exchanged_for_the_other_one() {
         let refused = lab.clws(&format!("secret get {path}")).by(by).exits(14);
         assert!(refused.out.is_empty());
         assert!(
-            refused.err.contains("git merge main") && refused.err.contains("restore prod/db"),
+            refused.err.contains("git merge REV") && refused.err.contains("restore prod/db"),
             "{}",
             refused.err
         );

@@ -25,13 +25,13 @@ fn a_value_that_is_older() {
                 0,
                 "prod/web/TOKEN  2/2",
             ),
-            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell("secret get prod/web/TOKEN", 14, "git merge REV"),
             cell(
                 "secret get prod/web/TOKEN",
                 14,
                 "clws secret restore prod/web/TOKEN",
             ),
-            cell("secret get prod/keys/web.key", 14, "git merge main"),
+            cell("secret get prod/keys/web.key", 14, "git merge REV"),
             cell("exec prod/web -- true", 125, "older"),
             cell("secret get prod/web/TOKEN --at HEAD", 0, "commit "),
             cell("secret get prod/web/OTHER", 0, "first"),
@@ -47,7 +47,7 @@ fn a_value_that_is_older() {
             cell("rekey prod/web --yes", 14, "restore"),
             cell("rekey dev/web --yes", 14, "restore"),
             cell("recipient remove ben --yes", 14, "restore"),
-            cell("deploy --on prod --dry-run", 14, "git merge main"),
+            cell("deploy --on prod --dry-run", 14, "git merge REV"),
             cell("deploy --on dev --dry-run", 0, "older than"),
             cell("secret restore prod/web/TOKEN", 0, "rev 3"),
             cell("secret restore prod/web", 0, "rev 3"),
@@ -61,7 +61,7 @@ fn a_value_that_is_older() {
     };
     for path in ["prod/web/TOKEN", "prod/web", "prod/keys/web.key"] {
         let refused = edit(path).exits(14);
-        assert!(refused.err.contains("git merge main"), "{}", refused.err);
+        assert!(refused.err.contains("git merge REV"), "{}", refused.err);
     }
     for path in ["dev/web/TOKEN", "dev/web", "dev/keys/web.key"] {
         let warned = edit(path).succeeds();
@@ -92,7 +92,7 @@ fn a_value_that_is_not_here() {
         &[
             cell("secret list prod", 0, ""),
             cell("check", 1, "prod/web/ADDED"),
-            cell("secret get prod/web/ADDED", 18, "git merge main"),
+            cell("secret get prod/web/ADDED", 18, "git merge REV"),
             cell("secret get prod/web/ADDED", 18, "rev 1"),
             cell("exec prod/web/ADDED -- true", 125, "ADDED"),
             cell("exec prod/web -- true", 0, "not here: ADDED"),
@@ -130,8 +130,8 @@ fn a_file_that_is_not_here() {
         &lab,
         &[
             cell("check", 1, "prod/more/added.key"),
-            cell("secret get prod/keys/added.key", 18, "git merge main"),
-            cell("secret get prod/more/added.key", 18, "git merge main"),
+            cell("secret get prod/keys/added.key", 18, "git merge REV"),
+            cell("secret get prod/more/added.key", 18, "git merge REV"),
             cell("secret remove prod/keys/never.key --yes", 18, ""),
             cell("secret set prod/more/added.key", 0, ""),
         ],
@@ -176,9 +176,9 @@ fn a_tombstone_and_an_old_one() {
         &lab,
         &[
             cell("secret list prod --removed", 0, "older than seen"),
-            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell("secret get prod/web/TOKEN", 14, "git merge REV"),
             cell("exec prod/web -- true", 125, "older"),
-            cell("deploy --on prod --dry-run", 14, "git merge main"),
+            cell("deploy --on prod --dry-run", 14, "git merge REV"),
         ],
     );
 }
@@ -193,8 +193,8 @@ fn a_document_from_before_a_rekey() {
         &lab,
         &[
             cell("secret list prod", 0, "older than seen"),
-            cell("check", 1, "git merge main"),
-            cell("secret get prod/web/TOKEN", 14, "git merge main"),
+            cell("check", 1, "git merge REV"),
+            cell("secret get prod/web/TOKEN", 14, "git merge REV"),
             cell("secret get dev/web/TOKEN", 0, "number 1, and 2 was seen"),
             cell(
                 "secret set prod/web/TOKEN",
@@ -206,10 +206,10 @@ fn a_document_from_before_a_rekey() {
                 14,
                 "before its data key or its policy was changed",
             ),
-            cell("secret restore prod/web/TOKEN", 14, "git merge main"),
-            cell("rekey prod/web --yes", 14, "git merge main"),
-            cell("rekey dev/web --yes", 14, "git merge main"),
-            cell("deploy --on prod --dry-run", 14, "git merge main"),
+            cell("secret restore prod/web/TOKEN", 14, "git merge REV"),
+            cell("rekey prod/web --yes", 14, "git merge REV"),
+            cell("rekey dev/web --yes", 14, "git merge REV"),
+            cell("deploy --on prod --dry-run", 14, "git merge REV"),
             cell("secret get prod/web/TOKEN --at HEAD", 0, "commit "),
         ],
     );
