@@ -13,8 +13,8 @@ use crate::error::{Code, Explain};
 /// Why a text is no name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NameError {
-    /// A scope, document, folder or party.
-    #[error("`{}` is no name of a {what}: up to 64 of `a-z 0-9 _ -`, a letter or digit first", crate::text::clean_line(.text))]
+    /// A scope, document, folder, party or identity.
+    #[error("`{}` is no name of {what}: up to 64 of `a-z 0-9 _ -`, a letter or digit first", crate::text::clean_line(.text))]
     Plain {
         /// What it should have named.
         what: &'static str,
@@ -22,7 +22,7 @@ pub enum NameError {
         text: String,
     },
     /// A value or a file.
-    #[error("`{}` is no name of a {what}: up to 128 of `A-Z a-z 0-9 _ . -`, and not `.` or `-` first", crate::text::clean_line(.text))]
+    #[error("`{}` is no name of {what}: up to 128 of `A-Z a-z 0-9 _ . -`, and not `.` or `-` first", crate::text::clean_line(.text))]
     Value {
         /// What it should have named.
         what: &'static str,
@@ -119,13 +119,13 @@ fn plain(what: &'static str, text: &str) -> Result<(), NameError> {
 
 name! {
     /// The first part of every secret's path: `prod`, `test`, `dev`, `demo`, `shared`, …
-    Scope, |text| plain("scope", text)
+    Scope, |text| plain("a scope", text)
 }
 
 name! {
     /// A person, host, service or group: `ada`, `vm-clws-prod-server-0`.
     PartyName, |text| {
-        plain("party", text)?;
+        plain("a party", text)?;
         match text {
             // Each would be a file of that name beside the parties.
             "access" | "trust" => Err(NameError::Reserved {
@@ -139,7 +139,12 @@ name! {
 
 name! {
     /// A component that hooks deploy: `rest-server`.
-    Component, |text| plain("component", text)
+    Component, |text| plain("a component", text)
+}
+
+name! {
+    /// An identity on this machine: a folder's name, so nothing that a path could hide in.
+    IdentityName, |text| plain("an identity", text)
 }
 
 name! {
@@ -148,7 +153,7 @@ name! {
         if is_value(text) {
             Ok(())
         } else {
-            Err(NameError::Value { what: "value", text: text.to_owned() })
+            Err(NameError::Value { what: "a value", text: text.to_owned() })
         }
     }
 }
@@ -158,14 +163,14 @@ name! {
     DocumentPath, |text| {
         let wrong = || NameError::Path { text: text.to_owned(), wanted: "`scope/document`" };
         let (scope, name) = text.split_once('/').ok_or_else(wrong)?;
-        plain("scope", scope)?;
+        plain("a scope", scope)?;
         if name == "shared" {
             return Err(NameError::Reserved {
                 text: name.to_owned(),
                 why: "in a hook, `shared/…` is the scope",
             });
         }
-        plain("document", name)
+        plain("a document", name)
     }
 }
 
@@ -175,12 +180,12 @@ name! {
         let wrong = || NameError::Path { text: text.to_owned(), wanted: "`scope/folder/file`" };
         let (folders, name) = text.rsplit_once('/').ok_or_else(wrong)?;
         for folder in folders.split('/') {
-            plain("folder", folder)?;
+            plain("a folder", folder)?;
         }
         if is_value(name) {
             Ok(())
         } else {
-            Err(NameError::Value { what: "file", text: name.to_owned() })
+            Err(NameError::Value { what: "a file", text: name.to_owned() })
         }
     }
 }
@@ -298,11 +303,11 @@ impl FromStr for SecretPath {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let path = text.strip_suffix('/').unwrap_or(text);
         let mut segments = path.split('/');
-        plain("scope", segments.next().unwrap_or_default())?;
+        plain("a scope", segments.next().unwrap_or_default())?;
         for segment in segments {
             if !is_value(segment) {
                 return Err(NameError::Value {
-                    what: "secret",
+                    what: "a secret",
                     text: segment.to_owned(),
                 });
             }
@@ -339,9 +344,26 @@ mod tests {
         for name in ["access", "trust", "Ada", "a/b", "_a", ""] {
             assert!(name.parse::<PartyName>().is_err(), "{name}");
         }
+        for name in [".", "..", "a/b", "Ada", "-a", "_a", "a b", "ä", "a\0", ""] {
+            assert!(name.parse::<IdentityName>().is_err(), "{name}");
+        }
         assert!("prod/shared".parse::<DocumentPath>().is_err());
         assert!("prod/web/x".parse::<DocumentPath>().is_err());
         assert!("a".repeat(129).parse::<ValueName>().is_err());
+    }
+
+    #[test]
+    fn a_text_that_is_no_name_is_told_what_one_is() {
+        let told = |error: NameError| error.to_string();
+        let form = "up to 64 of `a-z 0-9 _ -`, a letter or digit first";
+        assert_eq!(
+            told("a\u{1b}[2J".parse::<IdentityName>().unwrap_err()),
+            format!("`a\\u{{1b}}[2J` is no name of an identity: {form}")
+        );
+        assert_eq!(
+            told("Prod".parse::<Scope>().unwrap_err()),
+            format!("`Prod` is no name of a scope: {form}")
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::identity::{self, IdentityName, Place};
+use crate::identity::{self, Place};
 use crate::membership::{Founding, demand_no_vault, found};
-use crate::name::PartyName;
+use crate::name::{IdentityName, PartyName};
 
 /// Make a vault here
 ///

@@ -10,12 +10,12 @@ use super::age_file;
 use super::config::Config;
 use super::file::{self, Links, Rights};
 use super::keyring::Keyring;
-use super::name::IdentityName;
 use super::place::{Kept, Where};
 use super::plugin::Plugins;
 use super::ssh_agent;
 use super::ssh_key::KeyFile;
 use crate::crypto::sshsig::PublicKey;
+use crate::name::IdentityName;
 use crate::secret::Plain;
 use crate::world::World;
 

@@ -9,9 +9,9 @@ use toml::{Table, Value};
 
 use super::file::{self, FileError, Links, Rights};
 use super::mail::{self, MailConfig};
-use super::name::IdentityName;
 use super::plugin::PluginName;
 use crate::error::{Code, Explain, Hint};
+use crate::name::IdentityName;
 use crate::text::{clean_line, nearest};
 use crate::world::{World, WorldError};
 

@@ -12,13 +12,13 @@ use super::bundle::{Bundle, Reach};
 use super::config::Config;
 use super::file::{self, FileError, Links, Rights, shown};
 use super::keyring::KeyringError;
-use super::name::IdentityName;
 use super::place::{Kept, Where};
 use super::shelf::{Shelf, is_half_taken};
 use super::source;
 use super::ssh_agent::AgentKey;
 use super::ssh_key::KeyFile;
 use crate::crypto::sshsig::PublicKey;
+use crate::name::IdentityName;
 use crate::secret::Plain;
 use crate::world::World;
 

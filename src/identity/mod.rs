@@ -19,7 +19,6 @@ mod key_pair;
 mod keyring;
 mod login_key;
 mod mail;
-mod name;
 mod opening;
 mod place;
 mod plugin;
@@ -40,7 +39,6 @@ pub use key_pair::KeyPair;
 pub use keyring::{Keyring, KeyringError};
 pub use login_key::LoginKey;
 pub use mail::{Encryption, MailConfig};
-pub use name::{IdentityName, NameError};
 pub use opening::{Lent, Native, Opening};
 pub use place::{Kept, PlaceError};
 pub use plugin::{PluginFault, PluginRecipient, plugin_recipient};
@@ -50,6 +48,7 @@ pub use ssh_agent::{AgentError, AgentKey, agent_keys};
 pub use ssh_key::KeyError;
 
 use crate::error::{Code, Explain, Hint};
+use crate::name::{IdentityName, NameError};
 use crate::world::WorldError;
 
 /// Why an identity could not be found, kept or opened.

@@ -13,9 +13,9 @@ use super::IdentityError;
 use super::bundle::{Bundle, Reach};
 use super::config::Config;
 use super::file::{self, FileError, Rights, shown};
-use super::name::IdentityName;
 use crate::crypto::holds_private_key;
 use crate::env;
+use crate::name::IdentityName;
 use crate::world::World;
 
 /// Whether an identity that was named may be open to everybody.

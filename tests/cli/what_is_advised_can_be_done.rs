@@ -42,6 +42,20 @@ fn who_may_not_sign_is_told_whether_anything_was_written() {
 }
 
 #[test]
+fn what_is_no_name_is_told_what_one_is() {
+    let lab = Lab::new();
+    for words in [
+        "identity new Ada",
+        "identity import Ada",
+        "init ../x --name Ada",
+    ] {
+        let refused = lab.clws(words).exits(2);
+        let form = "a letter or digit first";
+        assert!(refused.err.contains(form), "{words}: {}", refused.err);
+    }
+}
+
+#[test]
 fn what_a_format_has_no_place_for_is_called_what_it_is() {
     let lab = Lab::new();
     for (name, kind, value) in [

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use clws::identity::{Ask, IdentityName};
+use clws::identity::Ask;
+use clws::name::IdentityName;
 use clws::secret::Plain;
 use clws::world::{Clock, World};
 

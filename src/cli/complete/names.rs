@@ -14,9 +14,10 @@ use crate::exec::{FileRequest, Rename};
 use crate::fleet::place_of;
 use crate::fs::{EntryKind, Tree};
 use crate::hook;
-use crate::identity::IdentityName;
 use crate::lines::MAX_FILE;
-use crate::name::{Component, DocumentPath, FilePath, PartyName, Scope, SecretPath, ValueName};
+use crate::name::{
+    Component, DocumentPath, FilePath, IdentityName, PartyName, Scope, SecretPath, ValueName,
+};
 use crate::recipients::{self, ACCESS_FILE, Access, Party};
 use crate::rotate::ROTATORS;
 use crate::world::World;

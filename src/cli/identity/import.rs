@@ -7,7 +7,8 @@ use clap::Args;
 use super::new::{Keep, new_passphrase};
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::identity::{self, IdentityName, Import, SigningSource};
+use crate::identity::{self, Import, SigningSource};
+use crate::name::IdentityName;
 
 /// Make an identity of keys that you have already
 ///

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::identity::{self, IdentityName, Place};
+use crate::identity::{self, Place};
+use crate::name::IdentityName;
 use crate::secret::Plain;
 
 /// Make an identity: an age X25519 key to open with and an Ed25519 key to sign with

@@ -4,7 +4,8 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::identity::{self, IdentityName};
+use crate::identity;
+use crate::name::IdentityName;
 
 /// Remove an identity from this machine
 ///
