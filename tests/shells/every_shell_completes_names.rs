@@ -64,6 +64,11 @@ fn a_person_presses_tab_in_bash_and_zsh() {
             )
             .completes("clws access grant on", "clws access grant oncall ")
             .completes("clws recipient show be", "clws recipient show ben ")
+            .completes("clws trust sign --admin be", "clws trust sign --admin ben ")
+            .completes(
+                "clws trust sign --without-admin a",
+                "clws trust sign --without-admin ada ",
+            )
             .completes("clws ssh vm", "clws ssh vm-clws-prod-server-0 ")
             .completes("clws deploy --on prod_", "clws deploy --on prod_server ")
             .completes(
@@ -116,6 +121,8 @@ fn fish_is_offered_the_same() {
         ["--file=K=prod/tls/site.key"]
     );
     assert_eq!(fish(&lab, "clws access grant o"), ["oncall"]);
+    assert_eq!(fish(&lab, "clws trust sign --admin "), ["ada", "ben"]);
+    assert_eq!(fish(&lab, "clws trust sign --without-admin "), ["ada"]);
     assert_eq!(fish(&lab, "clws ssh "), ["vm-clws-prod-server-0"]);
     assert_eq!(fish(&lab, "clws deploy --on prod"), ["prod", "prod_server"]);
     assert_eq!(fish(&lab, "clws deploy g"), ["greeter"]);

@@ -18,8 +18,9 @@ use crate::lines::MAX_FILE;
 use crate::name::{
     Component, DocumentPath, FilePath, IdentityName, PartyName, Scope, SecretPath, ValueName,
 };
-use crate::recipients::{self, ACCESS_FILE, Access, Party};
+use crate::recipients::{self, ACCESS_FILE, Access, Party, Use};
 use crate::rotate::ROTATORS;
+use crate::trust::{newest_number, read_version};
 use crate::world::World;
 
 /// What kind of name is wanted.
@@ -32,6 +33,10 @@ pub(super) enum Kind {
     Assigned,
     /// Parties, hosts among them.
     Parties,
+    /// Parties who can sign: by their name, or by each of their keys where it would have to be said.
+    Signers,
+    /// Administrators.
+    Admins,
     /// Parties, and groups of the rules.
     Holders,
     Hosts,
@@ -55,6 +60,8 @@ pub(super) fn wanted(command: &Command, arg: &Arg) -> Option<Kind> {
     match arg.get_id().as_str() {
         "on" => Some(Kind::Targets),
         "rotator" => Some(Kind::Rotators),
+        "admins" => Some(Kind::Signers),
+        "without" => Some(Kind::Admins),
         _ if is(TypeId::of::<SecretPath>()) => Some(Kind::Secrets),
         _ if is(TypeId::of::<FileRequest>()) || is(TypeId::of::<Rename>()) => Some(Kind::Assigned),
         _ if is(TypeId::of::<Scope>()) => Some(Kind::Scopes),
@@ -100,6 +107,8 @@ impl<'a> Names<'a> {
                 None => Vec::new(),
             },
             Kind::Parties => texts(self.parties()),
+            Kind::Signers => self.signers(typed),
+            Kind::Admins => texts(self.admins()),
             Kind::Holders => {
                 let groups = self.read(ACCESS_FILE).and_then(|b| Access::parse(&b).ok());
                 let groups = groups.map(|access| access.groups).unwrap_or_default();
@@ -209,17 +218,48 @@ impl<'a> Names<'a> {
             .collect()
     }
 
+    /// The parties whose names begin so, read.
+    fn begun(&self, typed: &str) -> impl Iterator<Item = Party> {
+        let parties = self.parties().into_iter();
+        let begun = parties.filter(move |name| name.as_str().starts_with(typed));
+        begun.filter_map(|name| {
+            let bytes = self.read(&recipients::party_file(&name))?;
+            let party = Party::parse(&bytes).ok()?;
+            (party.name == name).then_some(party)
+        })
+    }
+
     /// The hosts whose names begin so.
     fn hosts(&self, typed: &str) -> Vec<Party> {
-        let parties = self.parties().into_iter();
-        let begun = parties.filter(|name| name.as_str().starts_with(typed));
-        begun
-            .filter_map(|name| {
-                let bytes = self.read(&recipients::party_file(&name))?;
-                let party = Party::parse(&bytes).ok()?;
-                (party.kind == recipients::Kind::Host && party.name == name).then_some(party)
-            })
-            .collect()
+        let is_host = |party: &Party| party.kind == recipients::Kind::Host;
+        self.begun(typed).filter(is_host).collect()
+    }
+
+    fn signers(&self, typed: &str) -> Vec<String> {
+        let name = typed.split('/').next().unwrap_or_default();
+        let mut found = Vec::new();
+        for party in self.begun(name) {
+            let keys = party.signing.iter();
+            let keys: Vec<_> = keys.filter(|key| key.usable == Use::Sign).collect();
+            match keys.as_slice() {
+                [_] => found.push(party.name.to_string()),
+                keys => {
+                    let labels = keys.iter().map(|key| key.name.as_str());
+                    // A label is any text; one that is no name is left out.
+                    let labels = labels.filter(|label| label.parse::<PartyName>().is_ok());
+                    found.extend(labels.map(|label| format!("{}/{label}", party.name)));
+                }
+            }
+        }
+        found
+    }
+
+    fn admins(&self) -> Vec<PartyName> {
+        let newest = self.tree.as_ref().and_then(|tree| {
+            let number = newest_number(tree).ok()?;
+            read_version(tree, number).ok()
+        });
+        newest.map_or_else(Vec::new, |version| version.admins.into_keys().collect())
     }
 
     fn targets(&self, typed: &str) -> Vec<String> {
