@@ -29,6 +29,8 @@ pub enum Fault {
     Dotted,
     #[error(transparent)]
     Name(#[from] NameError),
+    #[error("`{0}` is there twice")]
+    Twice(ValueName),
     #[error("`{0}` and `{1}` differ in case alone")]
     Case(String, String),
     #[error("a comment that is directly above no value, so there is no place to keep it")]
@@ -82,9 +84,11 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Typed>, At> {
     };
     let lines = Lines::of(text);
     let document = Document::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let line = lines.at(span.start);
         // The message alone: what `Display` adds is the line itself.
-        let line = lines.at(error.span().map_or(text.len(), |span| span.start));
-        (line, Fault::Toml(error.message().to_owned()))
+        let fault = || Fault::Toml(error.message().to_owned());
+        (line, twice(text, span).map_or_else(fault, Fault::Twice))
     })?;
     let mut typed = Vec::with_capacity(document.len());
     let mut seen = std::collections::HashMap::with_capacity(document.len());
@@ -124,6 +128,15 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Typed>, At> {
         }
     }
     Ok(typed)
+}
+
+/// The name at which a text does not read where it has stood before, and nothing else is wrong up to there. In an inline
+/// table it would be a part of a value, which nobody repeats: what lies before it is no document then.
+fn twice(text: &str, at: Range<usize>) -> Option<ValueName> {
+    let key: toml_edit::Key = text.get(at.clone())?.parse().ok()?;
+    let before = Document::parse(text.get(..at.start)?).ok()?;
+    let is_there = before.contains_key(key.get());
+    is_there.then(|| key.get().parse().ok()).flatten()
 }
 
 /// Reads one value that is no string, for a value that is edited alone.
@@ -370,7 +383,11 @@ mod tests {
             ("A = 1\n[b]\nc = 1", 2, "a table header"),
             ("A = 1\n[[b]]\nc = 1", 2, "a table header"),
             ("A = 1\nb.c = 1", 2, "a dotted name"),
-            ("A = 1\n\nA = 2", 3, "duplicate key"),
+            ("A = 1\n\nA = 2", 3, "`A` is there twice"),
+            ("A = 1\nB = 2\n\"A\" = 3", 3, "`A` is there twice"),
+            ("A = { x = 1, x = 2 }", 1, "duplicate key"),
+            ("x = 1\nA = {\nx = 1,\nx = 2 }", 4, "duplicate key"),
+            ("A = 1\nA.b = 2", 2, ""),
             ("a = 1\nA = 2", 2, "`a` and `A` differ in case alone"),
             ("\n-x = 1", 2, "`-x` is no name of a value"),
             ("\"a b\" = 1", 1, "`a b` is no name of a value"),
