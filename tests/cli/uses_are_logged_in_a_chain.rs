@@ -28,6 +28,25 @@ fn uses_are_shown_by_path_and_verified() {
         shown.contains("exec") && !shown.contains("secret get"),
         "{shown}"
     );
+    // An empty answer is told from none.
+    for (words, said) in [
+        ("dev/nosuch", "the log has no such use of `dev/nosuch`\n"),
+        (
+            "dev/nosuch --by-secret",
+            "the log has no such use of `dev/nosuch`\n",
+        ),
+        (
+            "dev/web dev/nosuch",
+            "the log has no such use of `dev/nosuch`\n",
+        ),
+        ("--what deploy", "the log has no such use\n"),
+        ("--until 2001-01-01", "the log has no such use\n"),
+    ] {
+        let ran = lab.clws(&format!("audit show {words}")).succeeds();
+        assert_eq!(ran.err, said, "{words}");
+        assert_eq!(ran.text().is_empty(), !words.contains("dev/web"), "{words}");
+    }
+    assert_eq!(lab.clws("audit show dev/web").succeeds().err, "");
     let verified = lab.clws("audit verify --json").succeeds().json();
     assert_eq!(verified["lines"], 4);
     lab.nowhere(&["hunter2".to_owned(), "s3cret".to_owned()]);

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
     };
     let mut entries = Log::of(&cx.world)?.entries()?;
     entries.retain(|entry| args.wants(entry, vault.as_deref()));
+    tell_missing(args, &entries, cx);
     for entry in &mut entries {
         entry.secrets.retain(|name| args.wants_secret(name));
     }
@@ -63,6 +64,26 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
         true => show_secrets(&entries, cx),
         false => show_uses(&entries, cx),
     }
+}
+
+/// Says what is asked for and not there: an empty answer is one.
+fn tell_missing(args: &ShowArgs, shown: &[Entry], cx: &Context) {
+    let is_used = |path: &SecretPath| {
+        let mut names = shown.iter().flat_map(|entry| &entry.secrets);
+        names.any(|name| is_at_or_below(name, path))
+    };
+    for path in args.paths.iter().filter(|path| !is_used(path)) {
+        cx.ui.say(&format!("the log has no such use of `{path}`"));
+    }
+    if shown.is_empty() && args.paths.is_empty() {
+        cx.ui.say("the log has no such use");
+    }
+}
+
+/// Whether a name is that of a path, or of what lies below it.
+fn is_at_or_below(name: &str, path: &SecretPath) -> bool {
+    let below = name.strip_prefix(path.as_str());
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl ShowArgs {
@@ -76,10 +97,7 @@ impl ShowArgs {
     }
 
     fn wants_secret(&self, name: &str) -> bool {
-        let is_of = |path: &SecretPath| {
-            let below = name.strip_prefix(path.as_str());
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let is_of = |path: &SecretPath| is_at_or_below(name, path);
         self.paths.is_empty() || self.paths.iter().any(is_of)
     }
 }
