@@ -4,6 +4,7 @@ use super::{Check, Finding, Kind};
 use crate::crypto::DataKey;
 use crate::error::{Code, Error};
 use crate::fs::Sync;
+use crate::identity::IdentityError;
 use crate::name::FilePath;
 use crate::vault::{Document, PendingFile, Record, State, VaultError};
 
@@ -30,7 +31,7 @@ impl Check<'_> {
             .map(|record| format!("{path}/{}", record.name))
             .collect();
         self.vault.record_use(WHAT, &names, Sync::Lazy)?;
-        let Some(data_key) = self.data_key(document) else {
+        let Some(data_key) = self.data_key(document)? else {
             return Ok(());
         };
         for (record, name) in live.into_iter().zip(names) {
@@ -58,10 +59,11 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn data_key(&mut self, document: &Document<'_>) -> Option<DataKey> {
+    fn data_key(&mut self, document: &Document<'_>) -> Result<Option<DataKey>, Error> {
         let path = document.place.path.as_str();
         let mut opened = None;
         let mut faulty = false;
+        let mut unopened = None;
         for opener in self.openers {
             match document.data_key(std::slice::from_ref(opener)) {
                 Ok(data_key) => {
@@ -71,6 +73,10 @@ impl Check<'_> {
                     opened = Some(data_key);
                 }
                 Err(error) if error.code() == Code::NoKey => {}
+                // That an identity stays closed, for want of somebody who says its passphrase, is none either.
+                Err(error) if error.downcast_ref::<IdentityError>().is_some() => {
+                    unopened = unopened.or(Some(error));
+                }
                 // That a server is down or refuses is no fault of the vault.
                 Err(error) if opener.login().is_some() && error.code() != Code::Auth => {}
                 Err(error) => {
@@ -80,9 +86,12 @@ impl Check<'_> {
             }
         }
         if opened.is_none() && !faulty {
+            if let Some(error) = unopened {
+                return Err(error);
+            }
             self.closed.push(path.to_owned());
         }
-        opened
+        Ok(opened)
     }
 
     /// Goes through a sealed file from its first byte to its last.

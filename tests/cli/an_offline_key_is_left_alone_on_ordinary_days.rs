@@ -1,19 +1,27 @@
-//! Two keys of one person, one of them under a passphrase: nobody is asked for it where the other will do.
+//! Two keys of one person, one of them under a passphrase: nobody is asked for it where the other will do. Where none
+//! will, that nobody can be asked is no fault of the vault.
 
 use crate::lab::Lab;
 use crate::terminal::Terminal;
 
-#[test]
-fn nobody_is_asked_for_a_passphrase_where_another_key_will_do() {
-    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
-    // Before the everyday one by its name.
-    let new = lab.clws("identity new a-offline --passphrase").command();
-    let mut terminal = Terminal::controlling(&new);
+/// Makes an identity of somebody's, with its passphrase typed.
+fn under_a_passphrase(lab: &Lab, by: &str, name: &str) {
+    let new = lab
+        .clws(&format!("identity new {name} --passphrase"))
+        .by(by);
+    let mut terminal = Terminal::controlling(&new.command());
     for asked in ["new passphrase", "once more"] {
         terminal.shows(asked).types("correct horse\r");
     }
     let (code, shown) = terminal.ends();
     assert_eq!(code, 0, "{shown}");
+}
+
+#[test]
+fn nobody_is_asked_for_a_passphrase_where_another_key_will_do() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    // Before the everyday one by its name.
+    under_a_passphrase(&lab, "ada", "a-offline");
     // It opens nothing yet, and keeps nothing closed that the everyday one opens: not one file, and not many.
     for number in 0..17 {
         lab.clws(&format!("secret set prod/tls/{number}.key --type file"))
@@ -46,4 +54,34 @@ fn nobody_is_asked_for_a_passphrase_where_another_key_will_do() {
     each("anew");
     lab.clws("access grant ada dev --write --yes").succeeds();
     lab.clws("check").succeeds();
+}
+
+#[test]
+fn a_full_check_that_can_ask_nobody_finds_no_fault_in_the_vault() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    under_a_passphrase(&lab, "ben", "ben");
+    let party = lab.clws("identity show ben").by("ben").succeeds().text();
+    std::fs::write(lab.root().join("ben.toml"), party).unwrap();
+    lab.clws("recipient add ben ../ben.toml --yes").succeeds();
+    lab.clws("access grant ben prod --read --yes").succeeds();
+    let shown = lab.clws("trust show --json").succeeds().json();
+    lab.clws("trust accept --expect")
+        .word(shown["head"].as_str().unwrap())
+        .by("ben")
+        .succeeds();
+    lab.clws("check").by("ben").succeeds();
+    let refused = lab.clws("check --full").by("ben").exits(15);
+    assert_eq!(refused.text(), "");
+    assert!(
+        refused
+            .err
+            .contains("needs its passphrase, and nobody can be asked"),
+        "{}",
+        refused.err
+    );
+    let mut terminal = Terminal::controlling(&lab.clws("check --full").by("ben").command());
+    terminal.shows("passphrase").types("correct horse\r");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("0 findings"), "{shown}");
 }
