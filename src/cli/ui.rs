@@ -9,7 +9,7 @@ mod values;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use crate::cores;
-use crate::error::{Code, Error, Problem};
+use crate::error::{Code, Error, Problem, masked};
 use crate::identity::Ask;
 use crate::secret::Plain;
 use crate::text::{clean, clean_json, clean_line};
@@ -374,7 +374,7 @@ fn indented(text: &str) -> String {
 }
 
 fn to_stderr(text: &str) {
-    let text = format!("{}\n", clean(text));
+    let text = format!("{}\n", masked(&clean(text)));
     // With stderr gone there is nobody to tell.
     io::stderr()
         .lock()

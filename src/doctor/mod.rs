@@ -16,6 +16,8 @@ pub use machine::machine;
 pub use person::person;
 pub use restore::restore;
 
+use crate::error::masked;
+
 /// How something is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum State {
@@ -57,13 +59,13 @@ impl Diagnosis {
         Self {
             about: about.into(),
             state: State::Fine,
-            why: why.into(),
+            why: masked(&why.into()),
             next: None,
         }
     }
 
     fn note(about: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
-        let (state, next) = (State::Note, Some(next.into()));
+        let (state, next) = (State::Note, Some(masked(&next.into())));
         Self {
             state,
             next,
@@ -72,7 +74,7 @@ impl Diagnosis {
     }
 
     fn wrong(about: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
-        let (state, next) = (State::Wrong, Some(next.into()));
+        let (state, next) = (State::Wrong, Some(masked(&next.into())));
         Self {
             state,
             next,

@@ -74,6 +74,7 @@ fn a_private_key_where_a_path_or_a_name_belongs_is_not_printed() {
     for words in [
         "identity new",
         "identity show",
+        "identity import",
         "secret get",
         "secret list",
         "recipient add x --age",
@@ -93,6 +94,30 @@ fn a_private_key_where_a_path_or_a_name_belongs_is_not_printed() {
             assert_ne!(ran.code, 0, "{words}: {said}");
         }
     }
+}
+
+#[test]
+fn a_folder_of_ours_that_is_called_like_a_private_key_is_not_named() {
+    let lab = Lab::founded();
+    let folder = lab.root().join(KEY);
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut shown = String::new();
+    for words in [
+        "identity new zoe",
+        "identity list",
+        "identity list --json",
+        "doctor",
+        "doctor --json",
+        "secret set prod/web/TOKEN",
+    ] {
+        let run = lab.clws(&format!("{words} --config-dir"));
+        let ran = run.word(folder.to_str().unwrap()).stdin(b"x").run();
+        let said = ran.text() + &ran.err;
+        assert!(!said.contains(PIECE), "{words}: {said}");
+        shown.push_str(&said);
+    }
+    assert!(shown.contains("(a private key)"), "{shown}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::Context;
-use crate::error::Error;
+use crate::error::{Error, masked};
 use crate::identity::{self, Kept};
 
 /// List your identities: name, public key, where each half is kept, and the folder
@@ -27,10 +27,12 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
             .verifying_key()?
             .map(|key| key.fingerprint().to_string());
         let recipient = bundle.recipient().unwrap_or("-").to_owned();
+        // Which is a path, of folders that somebody named.
+        let label = masked(bundle.label());
         let (opens, signs) = (kept(bundle.age_kept()), kept(bundle.signing_kept()));
         reports.push(
             json!({ "name": listed.name.as_str(), "recipient": recipient, "opens": opens,
-                             "signing": signing, "signs": signs, "where": bundle.label() }),
+                             "signing": signing, "signs": signs, "where": label }),
         );
         rows.push(vec![
             listed.name.to_string(),
@@ -38,7 +40,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
             opens,
             signing.unwrap_or_else(|| "-".to_owned()),
             signs,
-            bundle.label().to_owned(),
+            label,
         ]);
     }
     if cx.ui.is_json() {
