@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::below::{
-    joined, make_folders, remove, remove_all, remove_entry, split, sync_all_names, sync_names,
+    joined, make_folders, remove, remove_all, remove_empty_folders, remove_entry, split,
+    sync_all_names, sync_names,
 };
 use super::new_folder::NewFolders;
 use super::private::{self, Sync, read_private, remove_private, write_private};
@@ -272,6 +273,9 @@ impl Journal {
             }
         }
         sync_folders(tree, record.steps.iter().map(|step| step.path.as_str()))?;
+        for step in record.steps.iter().filter(|step| step.new.is_none()) {
+            remove_empty_folders(tree, split(&step.path).0);
+        }
         remove_private(&self.path)?;
         // A power cut could bring it back after the next change of the same files, which it would then take for
         // somebody else's. That this was not waited for is no failure: all is there, and nothing is pending.
@@ -483,11 +487,15 @@ impl Edit {
             let path = tree.join(&self.path);
             return Err(FsError::Changed { path });
         }
-        match staged {
-            Some(staged) => staged.rename()?,
-            None => remove(tree, &self.path)?,
-        }
-        sync_names(tree, split(&self.path).0)
+        let folder = split(&self.path).0;
+        let Some(staged) = staged else {
+            remove(tree, &self.path)?;
+            sync_names(tree, folder)?;
+            remove_empty_folders(tree, folder);
+            return Ok(());
+        };
+        staged.rename()?;
+        sync_names(tree, folder)
     }
 }
 

@@ -123,6 +123,8 @@ fn a_proposal_counts_for_nothing_until_the_last_one_signs() {
     ] {
         assert!(signed.err.contains(said), "{said}: {}", signed.err);
     }
+    // Nothing of it is left, no folder either.
+    assert!(!lab.vault().join("recipients/trust/proposal").exists());
     lab.clws("access grant dora dev --read --yes").succeeds();
     assert_eq!(get(&lab, "dora").text(), "hunter2");
     lab.clws("check --full").succeeds();
