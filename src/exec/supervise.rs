@@ -81,7 +81,7 @@ impl Watch {
         drop(command);
         let mut signals = self.signals.into_inner();
         match streams {
-            None => wait(&mut child, &mut signals).map(code),
+            None => wait(&mut child, &mut signals).map(|(status, _)| code(status)),
             Some(streams) => wait_for_all(&mut child, &mut signals, streams, &stop, stopper),
         }
     }
@@ -102,20 +102,19 @@ fn wait_for_all(
         // A reader of ours that went away is the child's to notice; it gets no signal from us.
         let out = threads.spawn(move || stdout.map_or(Ok(()), |from| out.pass(from, stop)));
         let err = threads.spawn(move || stderr.map_or(Ok(()), |from| err.pass(from, stop)));
-        let status = wait(child, signals)?;
+        let (status, end) = wait(child, signals)?;
         let handle = signals.handle();
         let readers = threads.spawn(move || {
             let both = [out.join(), err.join()];
             handle.close();
             both.map(joined)
         });
-        let end = signals
-            .forever()
-            .find(|origin| ENDS.contains(&origin.signal));
+        let mut later = signals.forever().map(|origin| origin.signal);
+        let end = end.or_else(|| later.find(|signal| ENDS.contains(signal)));
         drop(stopper);
         let [out, err] = joined(readers.join());
-        if let Some(end) = end {
-            return Ok(signalled(end.signal));
+        if let Some(signal) = end {
+            return Ok(signalled(signal));
         }
         // A program that failed says more with its own code.
         if status.success() {
@@ -126,18 +125,27 @@ fn wait_for_all(
     })
 }
 
-fn wait(child: &mut Child, signals: &mut SignalsInfo<WithOrigin>) -> Result<ExitStatus, ExecError> {
+/// Waits for the child. Where it was told to end, and is gone before it can be told once more, the second signal is given
+/// back with its status: it means us.
+fn wait(
+    child: &mut Child,
+    signals: &mut SignalsInfo<WithOrigin>,
+) -> Result<(ExitStatus, Option<i32>), ExecError> {
+    let mut is_told = false;
     // The child may have ended before this; its SIGCHLD then waits for us.
     for origin in signals.forever() {
-        if origin.signal == SIGCHLD {
-            if let Some(status) = child.try_wait().map_err(ExecError::Wait)? {
-                return Ok(status);
-            }
-        } else if !is_of_terminal(&origin) {
-            pass_on(child, origin.signal);
+        let signal = origin.signal;
+        let is_end = ENDS.contains(&signal);
+        if let Some(status) = child.try_wait().map_err(ExecError::Wait)? {
+            return Ok((status, (is_told && is_end).then_some(signal)));
+        }
+        is_told |= is_end;
+        if signal != SIGCHLD && !is_of_terminal(&origin) {
+            pass_on(child, signal);
         }
     }
-    child.wait().map_err(ExecError::Wait)
+    let status = child.wait().map_err(ExecError::Wait)?;
+    Ok((status, None))
 }
 
 fn joined<T>(result: std::thread::Result<T>) -> T {
