@@ -5,8 +5,10 @@
 //! value is a mask of its own. In TEXT it undoes `%0D`, `%0A` and then `%25`
 //! (actions/runner, `ActionCommand.cs`).
 
+use zeroize::Zeroizing;
+
 use super::given::Given;
-use crate::secret::Plain;
+use crate::secret::{Plain, in_runner};
 
 /// Shorter texts would make a log unreadable, and guard nothing: the redactor's own limit.
 const SHORTEST: usize = 4;
@@ -30,12 +32,7 @@ pub fn for_github(given: &Given) -> Plain {
 
 fn add(text: &mut Vec<u8>, line: &[u8]) {
     text.extend_from_slice(b"::add-mask::");
-    for byte in line {
-        match byte {
-            b'%' => text.extend_from_slice(b"%25"),
-            other => text.push(*other),
-        }
-    }
+    text.extend_from_slice(&Zeroizing::new(in_runner(line)));
     text.push(b'\n');
 }
 

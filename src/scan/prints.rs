@@ -56,7 +56,7 @@ impl std::fmt::Debug for Prints {
 }
 
 /// By their numbers in a file of prints, so that new ones come last.
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 9] = [
     Form::Clear,
     Form::Base64,
     Form::Hex,
@@ -65,6 +65,7 @@ const FORMS: [Form; 8] = [
     Form::Shell,
     Form::Ini,
     Form::Sql,
+    Form::Bytes,
 ];
 
 impl Prints {

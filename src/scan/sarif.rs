@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::finding::Finding;
 use super::rules::all;
+use crate::secret::in_url;
 use crate::text::clean;
 
 /// The report of a run.
@@ -40,22 +41,8 @@ fn result(finding: &Finding) -> Value {
         "level": "error",
         "message": { "text": clean(&format!("{}{commit}; {}", finding.why(), finding.next())) },
         "locations": [{ "physicalLocation": {
-            "artifactLocation": { "uri": uri(&finding.path) },
+            "artifactLocation": { "uri": in_url(finding.path.as_bytes(), b"/") },
             "region": { "startLine": finding.line.max(1) },
         }}],
     })
-}
-
-/// A path as a relative reference (RFC 3986).
-fn uri(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
 }

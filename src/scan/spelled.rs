@@ -9,19 +9,14 @@ use crate::secret::{Form, forms};
 /// From here on a value inside of a longer text in base64 still tells something.
 const INSIDE: usize = 12;
 
-/// Each spelling once: the forms of a value, its base64 inside of a longer text (`user:value`), escapes of a
-/// URL in small letters, and JSON with `\/`.
+/// Each spelling once: the forms of a value, its base64 inside of a longer text (`user:value`), and JSON with `\/`.
 pub(super) fn spelled(value: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
     let mut all = forms(value);
     let mut more = Vec::new();
     for (form, bytes) in &all {
-        match form {
-            Form::Url => more.push((Form::Url, lower_escapes(bytes))),
-            Form::Json if bytes.contains(&b'/') => {
-                let text = String::from_utf8_lossy(bytes).replace('/', "\\/");
-                more.push((Form::Json, text.into_bytes()));
-            }
-            _ => {}
+        if *form == Form::Json && bytes.contains(&b'/') {
+            let text = String::from_utf8_lossy(bytes).replace('/', "\\/");
+            more.push((Form::Json, text.into_bytes()));
         }
     }
     if value.contains(&b'/') && std::str::from_utf8(value).is_ok() {
@@ -55,20 +50,6 @@ pub(super) fn spelled(value: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
         }
     }
     all
-}
-
-fn lower_escapes(bytes: &[u8]) -> Vec<u8> {
-    let mut out = bytes.to_vec();
-    let mut left = 0;
-    for byte in &mut out {
-        if *byte == b'%' {
-            left = 2;
-        } else if left > 0 {
-            *byte = byte.to_ascii_lowercase();
-            left -= 1;
-        }
-    }
-    out
 }
 
 #[cfg(test)]

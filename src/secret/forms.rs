@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::escape::{in_ini, in_shell, in_sql};
+use super::escape::{digits, in_bytes, in_ini, in_runner, in_shell, in_sql, in_url};
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -15,7 +15,7 @@ pub enum Form {
     Base64,
     /// In hexadecimal, of either case.
     Hex,
-    /// With `%40` for `@`, and `%2F` or `/` for `/`.
+    /// With `%40` or `@` for `@`, `%2F` or `/` for `/`, `%20` or `+` for a blank, in letters of either case.
     Url,
     /// As a JSON string has it.
     Json,
@@ -25,6 +25,8 @@ pub enum Form {
     Ini,
     /// As a string of SQL has it.
     Sql,
+    /// As Python's `b'…'` has it.
+    Bytes,
 }
 
 impl Form {
@@ -40,6 +42,7 @@ impl Form {
             Self::Shell => "shell",
             Self::Ini => "ini",
             Self::Sql => "sql",
+            Self::Bytes => "bytes",
         }
     }
 }
@@ -55,11 +58,22 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
         (Form::Base64, URL_SAFE_NO_PAD.encode(bytes).into_bytes()),
         (Form::Hex, hex(b'a')),
         (Form::Hex, hex(b'A')),
-        (Form::Url, url_form(bytes, b"")),
     ];
-    if bytes.contains(&b'/') {
-        all.push((Form::Url, url_form(bytes, b"/")));
+    for safe in [&b""[..], b"/"] {
+        let url = in_url(bytes, safe);
+        // Most values are plain there.
+        if url.as_bytes() == bytes {
+            continue;
+        }
+        for url in [lower_escapes(&url), url] {
+            if bytes.contains(&b' ') {
+                all.push((Form::Url, url.replace("%20", "+").into_bytes()));
+            }
+            all.push((Form::Url, url.into_bytes()));
+        }
     }
+    // As a CI job tells its runner.
+    all.push((Form::Url, in_runner(bytes)));
     if let Ok(text) = std::str::from_utf8(bytes) {
         if let Ok(quoted) = serde_json::to_string(text) {
             let inner = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
@@ -80,6 +94,7 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
             ]);
         }
     }
+    all.push((Form::Bytes, in_bytes(bytes)));
     let mut seen: Vec<(Form, Zeroizing<Vec<u8>>)> = Vec::with_capacity(all.len());
     for (form, spelling) in all {
         let spelling = Zeroizing::new(spelling);
@@ -90,24 +105,17 @@ pub fn forms(bytes: &[u8]) -> Vec<(Form, Zeroizing<Vec<u8>>)> {
     seen
 }
 
-/// The two hexadecimal digits of a byte; `ten` is the one for ten.
-fn digits(byte: u8, ten: u8) -> [u8; 2] {
-    [byte >> 4, byte & 15].map(|half| if half < 10 { b'0' } else { ten - 10 } + half)
-}
-
-/// Percent-encoding of everything but unreserved characters (RFC 3986, 2.3) and those that are `safe`.
-fn url_form(bytes: &[u8], safe: &[u8]) -> Vec<u8> {
-    // Three of each at most, so that nothing of a value is left behind where a buffer was too small.
-    let mut out = Vec::with_capacity(3 * bytes.len());
-    for byte in bytes {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
-            byte if safe.contains(byte) => out.push(*byte),
-            other => {
-                out.push(b'%');
-                out.extend(digits(*other, b'A'));
-            }
-        }
+/// The escapes of a URL in small letters.
+fn lower_escapes(url: &str) -> String {
+    let mut pieces = url.split('%');
+    // As large as it is at once, so that nothing of a value is left behind.
+    let mut out = String::with_capacity(url.len());
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (escape, rest) = piece.split_at(piece.len().min(2));
+        out.push('%');
+        out.extend(escape.chars().map(|c| c.to_ascii_lowercase()));
+        out.push_str(rest);
     }
     out
 }
@@ -147,10 +155,40 @@ mod tests {
         let json = ["pä/ß\\\"😀", r#"p\u00e4/\u00df\"\ud83d\ude00"#];
         assert_eq!(find(Form::Json), json);
         let url = [
+            "p%c3%a4%2f%c3%9f%22%f0%9f%98%80",
             "p%C3%A4%2F%C3%9F%22%F0%9F%98%80",
+            "p%c3%a4/%c3%9f%22%f0%9f%98%80",
             "p%C3%A4/%C3%9F%22%F0%9F%98%80",
         ];
         assert_eq!(find(Form::Url), url);
+        // repr(….encode()).
+        let bytes = [r#"p\xc3\xa4/\xc3\x9f"\xf0\x9f\x98\x80"#];
+        assert_eq!(find(Form::Bytes), bytes);
+    }
+
+    #[test]
+    fn a_value_of_several_lines_and_words_is_known_as_a_form_or_a_runner_has_it() {
+        let all = forms(b"one @\n100%");
+        let has = |form: Form, text: &str| {
+            all.iter()
+                .any(|known| *known == (form, Zeroizing::new(text.as_bytes().to_vec())))
+        };
+        for url in [
+            "one%20%40%0A100%25",
+            "one%20%40%0a100%25",
+            "one+%40%0A100%25",
+            "one+%40%0a100%25",
+            "one @%0A100%25",
+        ] {
+            assert!(has(Form::Url, url), "{url}");
+        }
+        assert!(has(Form::Bytes, "one @\\n100%") || has(Form::Json, "one @\\n100%"));
+        // repr() of bytes with both kinds of quotes, and of what is no text.
+        let quoted = forms(b"it's \"x\"");
+        assert!(quoted.contains(&(Form::Bytes, Zeroizing::new(br#"it\'s "x""#.to_vec()))));
+        let binary = forms(b"\x00a\\\xff");
+        let spelled = Zeroizing::new(br"\x00a\\\xff".to_vec());
+        assert!(binary.contains(&(Form::Bytes, spelled)));
     }
 
     #[test]
@@ -178,17 +216,25 @@ mod tests {
         assert_eq!(find(Form::Clear), ["a/b\"?"]);
         assert_eq!(find(Form::Base64), ["YS9iIj8=", "YS9iIj8"]);
         assert_eq!(find(Form::Hex), ["612f62223f", "612F62223F"]);
-        assert_eq!(find(Form::Url), ["a%2Fb%22%3F", "a/b%22%3F"]);
+        assert_eq!(
+            find(Form::Url),
+            ["a%2fb%22%3f", "a%2Fb%22%3F", "a/b%22%3f", "a/b%22%3F"]
+        );
         assert_eq!(find(Form::Json), ["a/b\\\"?"]);
         assert!(find(Form::Ini).is_empty() && find(Form::Shell).is_empty());
         // A digit of each kind, at its edges.
         let edges = forms(b"\t *:\x90\xAF\xFA");
-        let [.., lower, upper, url] = edges.as_slice() else {
-            panic!("{edges:?}");
-        };
-        assert_eq!(lower.1.as_slice(), b"09202a3a90affa");
-        assert_eq!(upper.1.as_slice(), b"09202A3A90AFFA");
-        assert_eq!(url.1.as_slice(), b"%09%20%2A%3A%90%AF%FA");
+        for spelling in [
+            "09202a3a90affa",
+            "09202A3A90AFFA",
+            "%09%20%2A%3A%90%AF%FA",
+            "%09%20%2a%3a%90%af%fa",
+            r"\t *:\x90\xaf\xfa",
+        ] {
+            let is_there =
+                |(_, known): &&(Form, Zeroizing<Vec<u8>>)| **known == spelling.as_bytes();
+            assert_eq!(edges.iter().filter(is_there).count(), 1, "{spelling}");
+        }
         // base64 of three bytes needs no padding, hex of letters no capitals, nothing escaping.
         assert_eq!(forms(b"abc").len(), 3);
     }

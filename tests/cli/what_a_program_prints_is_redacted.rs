@@ -61,6 +61,15 @@ fn values_and_files_are_taken_out_of_both_streams() {
 }
 
 #[test]
+fn what_a_program_escapes_is_taken_out() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "pä ss%x\nsecond");
+    let run = lab
+        .clws("exec dev/web --redact -- sh -c")
+        .word(r"printf '%s\n' 'pä ss%25x%0Asecond p%c3%a4+ss%25x%0asecond p\xc3\xa4 ss%x\nsecond'");
+    assert_eq!(run.succeeds().text(), "[redacted] [redacted] [redacted]\n");
+}
+
+#[test]
 fn output_is_shown_as_it_comes_and_input_goes_in() {
     let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
     let mut child = lab
@@ -140,6 +149,35 @@ fn what_a_program_left_running_keeps_nobody_from_ending_it() {
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!(std::fs::read_dir(memory.path()).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn a_second_signal_that_finds_the_program_gone_ends_it() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2-hunter2");
+    let run = lab.clws("exec dev/web --redact -- sh -c").word(
+        "trap 'echo told' TERM; exec 3<&0; { read x <&3; } & echo $$; while :; do sleep 0.02; done",
+    );
+    let (mut child, _input) = started(&run);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    };
+    let program = Pid::from_raw(line().parse().unwrap()).unwrap();
+    send(&child, Signal::TERM);
+    assert_eq!(line(), "told");
+    // Both are there when clws looks again: that the program is gone, and a signal for it.
+    send(&child, Signal::STOP);
+    kill_process(program, Signal::KILL).unwrap();
+    let about = format!("/proc/{}/stat", program.as_raw_nonzero());
+    let is_gone = || std::fs::read_to_string(&about).is_ok_and(|stat| stat.contains(") Z "));
+    while !is_gone() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    send(&child, Signal::TERM);
+    send(&child, Signal::CONT);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]
