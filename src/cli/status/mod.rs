@@ -12,11 +12,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::Runtime;
 
 use super::context::{Context, as_openers};
 use super::deploy::{Beside, PARALLEL};
 use super::runtime::{runtime, user_here};
 use super::session::BesideArgs;
+use super::ui::print_error;
 use super::usage;
 use super::ways::Ways;
 use crate::channel::ssh::Limits;
@@ -24,6 +26,7 @@ use crate::deploy::{LookedAt, Survey};
 use crate::error::{Code, Error};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
+use crate::identity::Bundle;
 use crate::name::Scope;
 use crate::status::Status;
 use crate::vault::{Reader, Vault};
@@ -81,55 +84,15 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
         return report::run(args, cx).map(|()| ExitCode::SUCCESS);
     }
     let channel = args.notify.channel()?;
-    let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    let vault = known(cx)?;
     let bundles = cx.bundles_for(&vault)?;
+    let runtime = runtime()?;
+    if let Some(seconds) = args.watch {
+        return watch(args, cx, &vault, &bundles, &runtime, seconds);
+    }
     let mine = cx.openers(&vault, &bundles);
     let reader = Reader::new(&vault, as_openers(&mine), "status", Sync::Disk)?;
-    let user = user_here(cx);
-    let ways = Ways::new(cx, &vault, &reader, &bundles, &user);
-    let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
-    let beside = Beside::new(cx);
-    let versions = |places| -> Pin<Box<dyn Future<Output = _>>> {
-        Box::pin(async {
-            // Hosts are looked at all the same.
-            beside.versions(places).await.unwrap_or_else(|error| {
-                cx.ui.warn("what the server has is not known:");
-                cx.ui.warn_of(&error);
-                LookedAt {
-                    next: match error.hints().is_empty() {
-                        true => "clws server status".to_owned(),
-                        false => error.hints().join("; "),
-                    },
-                    ..LookedAt::default()
-                }
-            })
-        })
-    };
-    let survey = Survey {
-        vault: &vault,
-        way: &way,
-        versions: &versions,
-        reader: args.probe.then_some(&reader),
-        parallel: usize::from(args.parallel),
-        limits: Limits::default(),
-    };
-    let runtime = runtime()?;
-    let status = loop {
-        let hosts = meant(args, &vault)?;
-        let scopes = scopes(args, &hosts);
-        let surveyed = runtime.block_on(survey.look(hosts))?;
-        let status = Status::of(&vault, &surveyed, &scopes)?;
-        let Some(seconds) = args.watch else {
-            break status;
-        };
-        cx.ui.data(CLEAR)?;
-        table::print(&cx.ui, &status)?;
-        let now = vault.world().now();
-        cx.ui
-            .line(&format!("as of {now}; again in {seconds} s, ^C ends"))?;
-        std::thread::sleep(Duration::from_secs(u64::from(seconds)));
-    };
+    let status = look(args, cx, (&vault, &reader), &bundles, &runtime)?;
     // A look-up of a name that hangs is not waited for.
     runtime.shutdown_background();
     for notice in reader.take_notices() {
@@ -154,6 +117,85 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
         true => Code::Found.into(),
         false => ExitCode::SUCCESS,
     })
+}
+
+/// The vault, if this machine knows it.
+fn known(cx: &Context) -> Result<Vault, Error> {
+    let vault = cx.trusted_vault()?;
+    vault.demand_pin(false)?;
+    Ok(vault)
+}
+
+/// Looks again and again. The vault moves on meanwhile, its rules too; in the middle of a `git pull` it may not read, and
+/// will a moment later. What is wrong from the start ends it.
+fn watch(
+    args: &StatusArgs,
+    cx: &Context,
+    vault: &Vault,
+    bundles: &[Bundle],
+    runtime: &Runtime,
+    seconds: u16,
+) -> Result<ExitCode, Error> {
+    let look_at = |vault: &Vault| {
+        let mine = cx.openers(vault, bundles);
+        let reader = Reader::new(vault, as_openers(&mine), "status", Sync::Disk)?;
+        look(args, cx, (vault, &reader), bundles, runtime)
+    };
+    let mut seen = Ok(look_at(vault)?);
+    loop {
+        cx.ui.data(CLEAR)?;
+        match &seen {
+            Ok(status) => table::print(&cx.ui, status)?,
+            Err(error) => print_error(error),
+        }
+        let now = cx.world.now();
+        cx.ui
+            .line(&format!("as of {now}; again in {seconds} s, ^C ends"))?;
+        std::thread::sleep(Duration::from_secs(u64::from(seconds)));
+        seen = known(cx).and_then(|vault| look_at(&vault));
+    }
+}
+
+/// Looks at the hosts that are meant.
+fn look(
+    args: &StatusArgs,
+    cx: &Context,
+    (vault, reader): (&Vault, &Reader<'_>),
+    bundles: &[Bundle],
+    runtime: &Runtime,
+) -> Result<Status, Error> {
+    let user = user_here(cx);
+    let ways = Ways::new(cx, vault, reader, bundles, &user);
+    let way = |host: &Host, endpoint: &Endpoint| ways.to(Some(&host.scope), endpoint);
+    let beside = Beside::new(cx);
+    let versions = |places| -> Pin<Box<dyn Future<Output = _>>> {
+        Box::pin(async {
+            // Hosts are looked at all the same.
+            beside.versions(places).await.unwrap_or_else(|error| {
+                cx.ui.warn("what the server has is not known:");
+                cx.ui.warn_of(&error);
+                LookedAt {
+                    next: match error.hints().is_empty() {
+                        true => "clws server status".to_owned(),
+                        false => error.hints().join("; "),
+                    },
+                    ..LookedAt::default()
+                }
+            })
+        })
+    };
+    let survey = Survey {
+        vault,
+        way: &way,
+        versions: &versions,
+        reader: args.probe.then_some(reader),
+        parallel: usize::from(args.parallel),
+        limits: Limits::default(),
+    };
+    let hosts = meant(args, vault)?;
+    let scopes = scopes(args, &hosts);
+    let surveyed = runtime.block_on(survey.look(hosts))?;
+    Status::of(vault, &surveyed, &scopes)
 }
 
 /// Writes the page, and prints the table.
