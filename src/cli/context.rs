@@ -203,7 +203,8 @@ impl Context {
         )
     }
 
-    fn expectation(&self) -> Result<Option<Expectation>, Error> {
+    /// What `--expect` or CLWS_TRUST says that a first use may trust.
+    pub(crate) fn expectation(&self) -> Result<Option<Expectation>, Error> {
         let expect = match &self.expect {
             Some(text) => Some(text.clone()),
             None => match self.world.variable(env::TRUST).map(|text| text.to_str()) {

@@ -67,15 +67,9 @@ fn without_a_terminal_an_expectation_is_needed() {
         assert!(refused.err.contains("--expect"), "{}", refused.err);
     }
     let wrong = format!("{}@1", "0".repeat(64));
-    lab.clws("trust accept --expect")
-        .word(wrong)
-        .by("ben")
-        .exits(13);
-    let accepted = lab
-        .clws("trust accept --expect")
-        .word(head(&lab))
-        .by("ben")
-        .succeeds();
+    let expecting = |head: &str| lab.clws("trust accept --expect").word(head).by("ben");
+    expecting(&wrong).exits(13);
+    let accepted = expecting(&head(&lab)).succeeds();
     assert!(
         accepted.err.contains("accepts trust version 3"),
         "{}",
@@ -83,6 +77,18 @@ fn without_a_terminal_an_expectation_is_needed() {
     );
     lab.clws("secret get dev/web/TOKEN").by("ben").succeeds();
     lab.clws("trust accept").by("ben").succeeds();
+    // Whoever gives one wants it compared, also where nothing is accepted for the first time.
+    let before = head(&lab);
+    lab.clws("access grant ben dev --write --yes").succeeds();
+    for head in [before, head(&lab)] {
+        expecting(&head).succeeds();
+    }
+    let refused = expecting(&wrong).exits(13);
+    assert!(refused.err.contains("`clws trust show`"), "{}", refused.err);
+    lab.clws("secret get dev/web/TOKEN --expect")
+        .word(wrong)
+        .by("ben")
+        .succeeds();
 }
 
 #[test]

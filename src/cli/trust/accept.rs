@@ -4,10 +4,10 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::rules;
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::fs::{Journal, Lock};
 use crate::membership::describe;
-use crate::trust::{Standing, Trust, TrustError};
+use crate::trust::{Standing, Step, Trust, TrustError};
 use crate::vault::Vault;
 
 /// Accept this vault on this machine, after comparing its fingerprint
@@ -31,12 +31,30 @@ pub(crate) fn run(_args: &AcceptArgs, cx: &Context) -> Result<(), Error> {
             vault
         }
     };
+    demand_expected(cx, &vault)?;
     cx.ui.say(&format!(
         "this machine accepts trust version {} of {}",
         vault.trust().accepted.number(),
         vault.trust().accepted.settings().name,
     ));
     Ok(())
+}
+
+/// Refuses a fingerprint of another vault, or of another branch of it: who gives one wants it compared, though it counts
+/// for a first use alone.
+fn demand_expected(cx: &Context, vault: &Vault) -> Result<(), Error> {
+    let Some(expected) = cx.expectation()? else {
+        return Ok(());
+    };
+    let chain = vault.trust().pins.chain()?;
+    let is_it = |step: &Step| step.hash == expected.hash || step.joined.contains(&expected.hash);
+    if chain.iter().any(is_it) {
+        return Ok(());
+    }
+    let why = "this machine accepted this vault before, and never a version of the fingerprint that is expected";
+    Err(Problem::new(Code::Trust, why)
+        .hint("`clws trust show` prints what it accepted; an administrator's says which is right")
+        .into())
 }
 
 /// Puts the accepted versions and rules back into a tree that lost them, if this machine kept them.
