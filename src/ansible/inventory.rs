@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fleet::{Endpoint, FleetError, Hop, LOCAL, SshFolder, place_of, route};
 use crate::name::PartyName;
 use crate::recipients::{Kind, Party};
-use crate::text::shell_word;
+use crate::text::{nearest, shell_word};
 use crate::vault::Vault;
 
 /// The hosts of a vault, with their groups and the way to each.
@@ -87,6 +87,12 @@ impl Inventory {
         }
         variables.extend(listed.variables.clone());
         Some(Value::Object(variables))
+    }
+
+    /// The host that may be meant by a name that none has.
+    #[must_use]
+    pub fn nearest(&self, name: &PartyName) -> Option<&str> {
+        nearest(name.as_str(), self.hosts.keys().map(PartyName::as_str))
     }
 
     /// What the hosts prove themselves with, as lines of a `known_hosts`.

@@ -107,6 +107,16 @@ fn dotenvx_keys(cx: &Context) -> PrivateKeys {
 
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
+    if let Some(scope) = &args.scope
+        && vault.rights(scope.as_str()).is_err()
+        && let Some(near) = vault
+            .near(scope.as_str())
+            .filter(|near| !near.contains('/'))
+    {
+        cx.ui.say(&format!(
+            "nothing lies at `{scope}` yet: is `{near}` meant?"
+        ));
+    }
     let source = Source::open(&cx.world.folder().join(&args.source), vault.tree().path())?;
     let bundles = match cx.bundles_for(&vault) {
         // Whoever only looks need not have one.

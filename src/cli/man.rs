@@ -11,6 +11,7 @@ use super::context::Context;
 use super::{Cli, usage};
 use crate::error::Error;
 use crate::fs::FsError;
+use crate::text::nearest;
 
 /// Print the manual page of a command, or write those of all commands
 ///
@@ -46,7 +47,10 @@ pub(crate) fn run(args: &ManArgs, cx: &Context) -> Result<(), Error> {
             let known = command.get_subcommands().filter(|below| is_shown(below));
             let known: Vec<&str> = known.map(Command::get_name).collect();
             let problem = usage(format!("there is no command `{word}`"));
-            problem.hint(format!("`clws man` knows {}", known.join(", ")))
+            problem.hint(match nearest(word, known.iter().copied()) {
+                Some(near) => format!("is `{near}` meant?"),
+                None => format!("`clws man` knows {}", known.join(", ")),
+            })
         })?;
     }
     let name = ["clws"]

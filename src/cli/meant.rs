@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error};
 
+use crate::text::nearest;
+
 /// What others call it, and what it is called here: a verb, or a command.
 const SAID: &[(&[&str], &[&str])] = &[
     (&["ls", "dir", "find", "search", "grep"], &["list"]),
@@ -49,7 +51,13 @@ pub(super) fn explain(mut error: Error, whole: &Command, words: &[OsString]) -> 
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };
-    let meant = meant(whole, words, word);
+    let mut meant = meant(whole, words, word);
+    // Letters that changed places in a short word are too much for clap.
+    if meant.is_empty() && error.get(ContextKind::SuggestedSubcommand).is_none() {
+        let there = noun(whole, words, word).unwrap_or(whole).get_subcommands();
+        let there = there.filter(|command| !command.is_hide_set());
+        meant.extend(nearest(word, there.map(Command::get_name)).map(str::to_owned));
+    }
     if !meant.is_empty() {
         error.insert(
             ContextKind::SuggestedSubcommand,
@@ -61,11 +69,7 @@ pub(super) fn explain(mut error: Error, whole: &Command, words: &[OsString]) -> 
 
 /// The commands that may be meant by a word, as they are typed behind those before it.
 fn meant(whole: &Command, words: &[OsString], word: &str) -> Vec<String> {
-    let called = |name: &OsString| whole.find_subcommand(name);
-    let noun = words
-        .iter()
-        .take_while(|other| *other != word)
-        .find_map(called);
+    let noun = noun(whole, words, word);
     let others = SAID.iter().filter(|(theirs, _)| theirs.contains(&word));
     let ours: Vec<&str> = std::iter::once(word)
         .chain(others.flat_map(|(_, ours)| ours.iter().copied()))
@@ -100,6 +104,12 @@ fn meant(whole: &Command, words: &[OsString], word: &str) -> Vec<String> {
     meant
 }
 
+/// The command that stands before a word.
+fn noun<'c>(whole: &'c Command, words: &[OsString], word: &str) -> Option<&'c Command> {
+    let mut before = words.iter().take_while(|other| *other != word);
+    before.find_map(|name| whole.find_subcommand(name))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -129,6 +139,7 @@ mod tests {
             ("clws run prod/web -- true", &["exec"]),
             ("clws decrypt a", &["export", "secret get"]),
             ("clws grant ada", &["access grant"]),
+            ("clws secret gte a", &["get"]),
             ("clws secret banana", &[]),
         ] {
             let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::cli::context::Context;
-use crate::cli::resealing;
+use crate::cli::{resealing, usage};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, PartyName, SecretPath};
 use crate::recipients::Rights;
 use crate::text::list;
-use crate::vault::{Document, Listed, Sidecar, Vault};
+use crate::vault::{Document, Found, Listed, Sidecar, Vault};
 
 /// Seal documents and files anew under new data keys, for those whom the rules list
 ///
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
             for path in paths {
                 let listed = vault.list(Some(path.as_str()))?;
                 if listed.is_empty() {
-                    return Err(vault.missing(path).into());
+                    return Err(no_document(&vault, path)?);
                 }
                 items.extend(listed);
             }
@@ -78,6 +78,22 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
     notices.iter().for_each(|notice| cx.ui.warn(notice));
     cx.ui.say("sealed all of it anew");
     Ok(())
+}
+
+/// Why there is no data key of a path: it is a value's, or nothing's.
+fn no_document(vault: &Vault, path: &SecretPath) -> Result<Error, Error> {
+    let Found::Value(document, name) = vault.find(path)? else {
+        return Ok(vault.missing(path).into());
+    };
+    vault.demand_there(&document, &name)?;
+    let why =
+        format!("`{path}` is a value, and `{document}` has one data key for all of its values");
+    Ok(usage(why)
+        .hint(format!("clws rekey {document}"))
+        .hint(format!(
+            "a new value is made by `clws rotate {path}` or `clws secret set {path}`"
+        ))
+        .into())
 }
 
 /// Who has a wrap in a document and is no reader by the rules.

@@ -48,11 +48,11 @@ pub struct FileRequest {
     pub path: SecretPath,
 }
 
-/// Takes `NAME=` off the front.
-fn split(text: &str) -> Result<(VariableName, &str), Error> {
+/// Takes `NAME=` off the front of what has this form.
+fn split<'t>(text: &'t str, form: &str) -> Result<(VariableName, &'t str), Error> {
     let (name, rest) = text.split_once('=').ok_or_else(|| {
         // What stands there may be a secret that somebody took for an argument: it is not repeated.
-        Problem::new(Code::Usage, "NAME=PATH is wanted")
+        Problem::new(Code::Usage, format!("{form} is wanted"))
     })?;
     Ok((name.parse()?, rest))
 }
@@ -61,7 +61,7 @@ impl FromStr for Rename {
     type Err = Unread;
 
     fn from_str(text: &str) -> Result<Self, Unread> {
-        let (variable, value) = split(text)?;
+        let (variable, value) = split(text, "CHILD=VALUE")?;
         let value = if value.contains('/') {
             ValueRef::Path(value.parse().map_err(Error::from)?)
         } else {
@@ -75,7 +75,7 @@ impl FromStr for FileRequest {
     type Err = Unread;
 
     fn from_str(text: &str) -> Result<Self, Unread> {
-        let (variable, path) = split(text)?;
+        let (variable, path) = split(text, "NAME=PATH")?;
         let path = path.parse().map_err(Error::from)?;
         Ok(Self { variable, path })
     }

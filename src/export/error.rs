@@ -11,6 +11,8 @@ use crate::text::{clean_line, count, list};
 pub enum ExportError {
     #[error("`{path}` is a value; a document, a file, a folder or a scope is exported")]
     Value { path: String },
+    #[error("`{path}` is a sealed file, and one document is printed")]
+    NoDocument { path: String },
     #[error("one document is wanted, and {} would be written", count(*.all, "secret"))]
     NotOneDocument { all: usize },
     #[error("{} lies on a disk, where plaintext stays readable after it is deleted", shown(.path))]
@@ -55,7 +57,10 @@ impl Explain for ExportError {
     fn code(&self) -> Code {
         match self {
             Self::NoRecovery { .. } => Code::NotFound,
-            Self::Value { .. } | Self::NotOneDocument { .. } | Self::InVault { .. } => Code::Usage,
+            Self::Value { .. }
+            | Self::NoDocument { .. }
+            | Self::NotOneDocument { .. }
+            | Self::InVault { .. } => Code::Usage,
             Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
             Self::Unprintable { .. }
@@ -77,7 +82,9 @@ impl Explain for ExportError {
 
     fn hints(&self) -> Vec<String> {
         vec![match self {
-            Self::Value { path } => format!("`clws secret get {path}` prints it"),
+            Self::Value { path } | Self::NoDocument { path } => {
+                format!("`clws secret get {path}` prints it")
+            }
             Self::NotOneDocument { .. } => {
                 "name one document, or give a folder: `--out DIR`".into()
             }

@@ -79,7 +79,13 @@ pub fn one(
     (chosen, format): (&[Listed], As),
 ) -> Result<String, Error> {
     let [Listed::Document(path)] = chosen else {
-        return Err(ExportError::NotOneDocument { all: chosen.len() }.into());
+        return Err(match chosen {
+            [Listed::File(path)] => ExportError::NoDocument {
+                path: path.to_string(),
+            },
+            _ => ExportError::NotOneDocument { all: chosen.len() },
+        }
+        .into());
     };
     let origins = origins(vault, reader, chosen)?;
     let values = reader.document(path)?;

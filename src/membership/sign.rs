@@ -10,7 +10,7 @@ use crate::fs::{Edit, New};
 use crate::lines::MAX_FILE;
 use crate::name::PartyName;
 use crate::recipients::party_file;
-use crate::text::{count, list};
+use crate::text::{count, list, nearest};
 use crate::trust::{
     Draft, Lacking, Proposal, Proposed, Step, TrustError, Version, chain_to, load_side,
     newest_number, proposal_files, read_version, rule_files, version_file,
@@ -109,7 +109,12 @@ pub fn next_version(before: &Version, rules: &Rules, council: &Council) -> Resul
     for name in &council.drop {
         if admins.remove(name).is_none() {
             let why = format!("{name} is no administrator");
-            return Err(Problem::new(Code::Usage, why).into());
+            let known = before.admins.keys().map(PartyName::as_str);
+            let hint = match nearest(name.as_str(), known) {
+                Some(near) => format!("is `{near}` meant?"),
+                None => "`clws trust show` shows who is".to_owned(),
+            };
+            return Err(Problem::new(Code::Usage, why).hint(hint).into());
         }
     }
     admins.extend(council.add.clone());

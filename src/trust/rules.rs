@@ -81,6 +81,9 @@ impl Explain for RulesError {
             Self::NoParty { nearest: None, .. } => {
                 vec!["`clws recipient list` shows who there is".into()]
             }
+            Self::NobodyReads(prefix) => vec![format!(
+                "`clws access grant WHO {prefix} --read` gives it another reader first"
+            )],
             Self::PartyExists(name) => {
                 vec![format!(
                     "`clws recipient update {name} FILE` adds keys to it"

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::Error;
 use crate::lines::MAX_FILE;
+use crate::name::{DocumentPath, ValueName};
 use crate::text::nearest;
 
 use super::VaultError;
@@ -29,11 +31,31 @@ impl Vault {
         VaultError::NotFound { name, nearest }
     }
 
+    /// Refuses a value that does not lie in its document, whoever signed what lies there.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`]; what keeps the document from being read.
+    pub fn demand_there(&self, path: &DocumentPath, name: &ValueName) -> Result<(), Error> {
+        let text = self.tree().read(&path.to_file(), MAX_FILE)?;
+        let text = text.ok_or_else(|| self.missing(&format!("{path}/{name}")))?;
+        match Document::parse(&text, path, self.id())?.record(name)? {
+            Some(_) => Ok(()),
+            None => Err(self.missing(&format!("{path}/{name}")).into()),
+        }
+    }
+
     /// The one name that is there and may be meant by this one, which is not. None of one that is there: it was
     /// asked for in the past, say.
     #[must_use]
     pub fn near(&self, name: &str) -> Option<String> {
         let listed = self.list(None).ok()?;
+        // A file of the vault, as a shell completes its path.
+        if let Some(file) = name.strip_prefix("secrets/") {
+            let ends = [".age.toml", ".toml", ".age"].into_iter();
+            let path = ends.filter_map(|end| file.strip_suffix(end)).next();
+            let path = path.filter(|path| listed.iter().any(|item| item.path() == *path));
+            return path.map(str::to_owned);
+        }
         // `web/TOKEN`, where one scope has it.
         let in_scopes = listed.iter().filter_map(|item| {
             let (scope, rest) = item.path().split_once('/')?;

@@ -96,6 +96,106 @@ fn each_command_names_the_nearest() {
 }
 
 #[test]
+fn parties_hosts_components_and_rotators_are_recognised_too() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/web/TOKEN", "hunter2");
+    lab.clws("secret set prod/tls/web.pem --type file")
+        .stdin(b"a key")
+        .succeeds();
+    lab.clws("host add vm-clws-prod-server-0 --address 10.0.0.4 --yes")
+        .succeeds();
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    std::fs::write(lab.vault().join("hooks/web.toml"), "").unwrap();
+    std::fs::write(lab.root().join("more.env"), "A=hunter3\n").unwrap();
+    for (command, code, meant) in [
+        ("trust sign --admin bne", 18, "ben"),
+        ("trust sign --admin ben/mian", 18, "ben/main"),
+        ("trust sign --without-admin aad", 2, "ada"),
+        ("import ../more.env --scope prdo", 13, "prod"),
+        (
+            "ansible inventory --host vm-clws-prod-serevr-0",
+            18,
+            "vm-clws-prod-server-0",
+        ),
+        ("hook diff wbe", 18, "web"),
+        ("hook sign wbe", 18, "web"),
+        ("deploy wbe --on prod --dry-run", 18, "web"),
+        ("secret policy prod/web/TOKEN --rotator wbe", 0, "web"),
+        ("secret policy prod/web/TOKEN --rotator msql", 0, "mysql"),
+        ("secret adopt prod/web/TOKNE --yes", 18, "prod/web/TOKEN"),
+        ("fmt secrets/prod/web.toml", 18, "prod/web"),
+        (
+            "secret list secrets/prod/tls/web.pem.age.toml",
+            18,
+            "prod/tls/web.pem",
+        ),
+        ("access why ben prdo", 0, "prod"),
+        ("access revoke ben prdo --read --yes", 18, "prod"),
+        (
+            "host add gate --address 10.0.0.5 --jump vm-clws-prod-serevr-0 --yes",
+            18,
+            "vm-clws-prod-server-0",
+        ),
+        ("man secret gte", 2, "get"),
+    ] {
+        let ran = lab.clws(command).exits(code);
+        let hint = format!("is `{meant}` meant?\n");
+        assert!(ran.err.contains(&hint), "{command}: {}", ran.err);
+    }
+    for (command, said) in [
+        ("hook diff nothing-like-it", "`clws hook list`"),
+        ("trust sign --without-admin zoe", "`clws trust show`"),
+        ("ansible inventory --host gate", "`clws host list`"),
+        ("ssh prod", "`clws host list`"),
+        (
+            "host scan prod --add --fingerprint nosuch",
+            "`ssh-keygen -lf`",
+        ),
+        ("recipient remove ada --yes", "`clws access grant WHO "),
+        ("rekey prod/web/TOKEN", "hint: clws rekey prod/web\n"),
+        (
+            "secret adopt prod/web/TOKEN --drop",
+            "nothing was handed in for `prod/web/TOKEN`",
+        ),
+        (
+            "export prod/tls/web.pem --format json --out -",
+            "`clws secret get prod/tls/web.pem` prints it",
+        ),
+        (
+            "recipient add zoe -",
+            "error: standard input is no party file",
+        ),
+        ("scan --baseline hooks", "hooks is not an ordinary file"),
+        ("exec prod/web --map A -- true", "CHILD=VALUE is wanted"),
+    ] {
+        let ran = lab.clws(command).run();
+        assert!(ran.err.contains(said), "{command}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_rotator_that_is_not_there_is_told_and_one_that_is_is_not() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    let policy = |rotator: &str| {
+        let run = lab.clws(&format!("secret policy prod/web/TOKEN --rotator {rotator}"));
+        run.succeeds().err
+    };
+    let told = "warning: there is no rotator `app-db`, and no script hooks/app-db/rotate.sh\n";
+    let said = policy("app-db");
+    assert!(said.contains(told) && said.contains("by-hand"), "{said}");
+    let refused = lab.clws("rotate prod/web/TOKEN --yes").exits(18);
+    let told = "error: there is no rotator `app-db`, and no script hooks/app-db/rotate.sh\n";
+    assert!(refused.err.contains(told), "{}", refused.err);
+    std::fs::create_dir_all(lab.vault().join("hooks/app-db")).unwrap();
+    std::fs::write(lab.vault().join("hooks/app-db/rotate.sh"), "true\n").unwrap();
+    for rotator in ["app-db", "random", "by-hand", "mysql", "tls"] {
+        let said = policy(rotator);
+        assert!(!said.contains("warning"), "{said}");
+    }
+}
+
+#[test]
 fn a_diff_below_a_value_is_that_of_the_value() {
     let lab = Lab::new()
         .secret("dev/web/TOKEN", "hunter2")

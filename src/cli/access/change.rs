@@ -204,8 +204,11 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         .rule_for(path)
         .map(|(prefix, rule)| (prefix.to_owned(), rule.clone()));
     let (prefix, rule) = decided.ok_or_else(|| {
-        Problem::new(Code::NotFound, format!("no rule covers `{path}`"))
-            .hint("`clws access show` shows all rules")
+        let hint = match vault.near(path) {
+            Some(near) => format!("is `{near}` meant?"),
+            None => "`clws access show` shows all rules".to_owned(),
+        };
+        Problem::new(Code::NotFound, format!("no rule covers `{path}`")).hint(hint)
     })?;
     for right in &rights {
         let holders = rule.holders(*right);

@@ -40,6 +40,9 @@ pub(crate) fn run(args: &WhyArgs, cx: &Context) -> Result<(), Error> {
         cx.ui.line(&format!(
             "no rule covers `{path}`: nobody may do anything with it"
         ))?;
+        if let Some(near) = vault.near(path) {
+            cx.ui.say(&format!("is `{near}` meant?"));
+        }
         cx.ui.say(&format!(
             "an administrator gives rights with `clws access grant {who} {path} --read`"
         ));

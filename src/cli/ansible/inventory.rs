@@ -60,8 +60,11 @@ pub(crate) fn run(args: &InventoryArgs, cx: &Context) -> Result<(), Error> {
         return cx.ui.json(&inventory.list(&given));
     };
     let host = inventory.host(name, &given).ok_or_else(|| {
-        Problem::new(Code::NotFound, format!("there is no host {name}"))
-            .hint("`clws host list` shows what there is")
+        let hint = match inventory.nearest(name) {
+            Some(near) => format!("is `{near}` meant?"),
+            None => "`clws host list` shows what there is".to_owned(),
+        };
+        Problem::new(Code::NotFound, format!("there is no host `{name}`")).hint(hint)
     })?;
     cx.ui.json(&host)
 }

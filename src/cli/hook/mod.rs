@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Explain as _, Problem};
 use crate::hook::{HookError, components};
 use crate::name::Component;
+use crate::text::nearest;
 use crate::vault::Vault;
 
 /// See and sign the hooks that deploys carry out
@@ -32,13 +33,27 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
 
 /// The components named, or all of them.
 fn chosen(vault: &Vault, named: &[Component]) -> Result<Vec<Component>, Error> {
-    let all = components(vault.tree())?;
-    if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
-        return Err(HookError::NotFound(unknown.to_string()).into());
+    match named {
+        [] => components(vault.tree()),
+        named => demand_known(vault, named).map(|()| named.to_vec()),
     }
-    Ok(if named.is_empty() {
-        all
-    } else {
-        named.to_vec()
+}
+
+/// Refuses a component without a hook, and names the one that may be meant.
+///
+/// # Errors
+/// NOTFOUND.
+pub(super) fn demand_known(vault: &Vault, named: &[Component]) -> Result<(), Error> {
+    let all = components(vault.tree())?;
+    let Some(unknown) = named.iter().find(|name| !all.contains(name)) else {
+        return Ok(());
+    };
+    let error = HookError::NotFound(unknown.to_string());
+    let near = nearest(unknown.as_str(), all.iter().map(Component::as_str));
+    Err(match near {
+        Some(near) => Problem::new(error.code(), error.to_string())
+            .hint(format!("is `{near}` meant?"))
+            .into(),
+        None => error.into(),
     })
 }

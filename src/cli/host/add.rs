@@ -10,7 +10,7 @@ use crate::fleet::{HostKeyText, LOCAL, place_of};
 use crate::membership::{Rules, RulesError};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{Become, Kind, Party};
-use crate::text::clean_line;
+use crate::text::{clean_line, nearest};
 
 /// Add a host: its address, the way to it, and the host keys that it proves itself with
 ///
@@ -137,14 +137,16 @@ fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), 
     if is_host && jump != host {
         return Ok(());
     }
-    Err(Problem::new(
-        Code::NotFound,
-        format!("{jump} is no host that one can go through"),
-    )
-    .hint(format!(
-        "add it first: `clws host add {jump} --address ADDRESS --host-key \"TYPE KEY\"`"
-    ))
-    .into())
+    let others = parties.values().filter(|party| party.kind == Kind::Host);
+    let near = nearest(jump.as_str(), others.map(|party| party.name.as_str()));
+    let hint = match near.filter(|near| *near != jump.as_str()) {
+        Some(near) => format!("is `{near}` meant?"),
+        None => format!(
+            "add it first: `clws host add {jump} --address ADDRESS --host-key \"TYPE KEY\"`"
+        ),
+    };
+    let why = format!("{jump} is no host that one can go through");
+    Err(Problem::new(Code::NotFound, why).hint(hint).into())
 }
 
 /// What keeps a host from being deployed to.

@@ -39,8 +39,15 @@ pub(crate) struct ScanArgs {
     #[arg(long)]
     add: bool,
     /// A key that may be added, as `SHA256:…`; several times for several
-    #[arg(long, value_name = "SHA256:…", requires = "add")]
+    #[arg(long, value_name = "SHA256:…", requires = "add", value_parser = fingerprint)]
     fingerprint: Vec<String>,
+}
+
+fn fingerprint(text: &str) -> Result<String, &'static str> {
+    match text.starts_with("SHA256:") {
+        true => Ok(text.to_owned()),
+        false => Err("a fingerprint like `SHA256:…` is wanted, as `ssh-keygen -lf` prints it"),
+    }
 }
 
 /// A key of a host, and what it is to the record.

@@ -90,7 +90,10 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
         .split(|byte| *byte == b'\n')
         .any(|line| line == b"[party]")
     {
-        let shown = clean_line(&file.to_string_lossy());
+        let shown = match file.to_str() {
+            Some("-") => "standard input".to_owned(),
+            _ => clean_line(&file.to_string_lossy()),
+        };
         let problem = Problem::new(Code::DataErr, format!("{shown} is no party file"));
         return Err(problem
             .hint("their `clws identity show` prints one; a key alone goes behind `--age`, `--ssh` or `--sign-key`")

@@ -21,15 +21,16 @@ use crate::cli::secret::GenerateAlphabet;
 use crate::cli::session::BesideArgs;
 use crate::cli::ui::{Source, Ui};
 use crate::cli::ways::Ways;
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::fs::Sync;
-use crate::hook::signed_script;
+use crate::hook::{components, signed_script};
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
-    Means, Person, Records, RotateError, Rotation, Run, Scripts, Step, Steps, has_pending,
+    Means, Person, ROTATORS, Records, RotateError, Rotation, Run, SCRIPT, Scripts, Step, Steps,
+    has_pending, script_of,
 };
 use crate::secret::Plain;
-use crate::text::list;
+use crate::text::{list, nearest};
 use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 
 /// Give values new ones, and take those into use
@@ -165,8 +166,11 @@ struct Signed<'a> {
 impl Scripts for Signed<'_> {
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error> {
         let component = rotator.parse::<Component>()?;
+        if let Some(error) = no_rotator(self.vault, &component)? {
+            return Err(error);
+        }
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
-        signed_script(self.vault, &component, "rotate.sh", &secret)
+        signed_script(self.vault, &component, SCRIPT, &secret)
     }
 
     fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error> {
@@ -174,6 +178,28 @@ impl Scripts for Signed<'_> {
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         signed_script(self.vault, &component, "issue.sh", &secret)
     }
+}
+
+/// That a rotator is none of clws, and no script lies there for it.
+///
+/// # Errors
+/// [`crate::fs::FsError`].
+pub(crate) fn no_rotator(vault: &Vault, rotator: &Component) -> Result<Option<Error>, Error> {
+    let Some(script) = script_of(rotator.as_str()) else {
+        return Ok(None);
+    };
+    if vault.tree().exists(&script)? {
+        return Ok(None);
+    }
+    let hooks = components(vault.tree())?;
+    let known = ROTATORS.iter().copied();
+    let known = known.chain(hooks.iter().map(Component::as_str));
+    let hint = match nearest(rotator.as_str(), known) {
+        Some(near) if near != rotator.as_str() => format!("is `{near}` meant?"),
+        _ => format!("clws has {}; any other is a script", list(ROTATORS)),
+    };
+    let why = format!("there is no rotator `{rotator}`, and no script {script}");
+    Ok(Some(Problem::new(Code::NotFound, why).hint(hint).into()))
 }
 
 impl Person for Ui {

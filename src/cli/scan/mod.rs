@@ -206,8 +206,12 @@ fn is_in_a_repository(folder: &Path) -> bool {
 
 fn read_baseline(path: &Path) -> Result<Baseline, Error> {
     let about = std::fs::metadata(path).map_err(FsError::io("read", path))?;
+    if !about.is_file() {
+        let path = path.to_owned();
+        return Err(FsError::NotAFile { path }.into());
+    }
     let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
-    if size > LARGEST || !about.is_file() {
+    if size > LARGEST {
         return Err(FsError::TooLarge {
             path: path.to_owned(),
             most: LARGEST,

@@ -46,6 +46,9 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
         return Ok(());
     }
     let handed_in = vault.handed_in(&path, &name)?;
+    if handed_in.is_none() {
+        vault.demand_there(&path, &name)?;
+    }
     let question = match &handed_in {
         Some(one) => format!(
             "vouch for `{path}/{name}` as {} handed it in at {}?",

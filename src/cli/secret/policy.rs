@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::cli::context::Context;
+use crate::cli::rotate::no_rotator;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{Component, SecretPath};
@@ -179,6 +180,11 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
         cx.ui.say("note: a note stands in clear in git");
     }
     cx.ui.say(&format!("signed the policy of {}", args.path));
+    if let Some(rotator) = &args.rotator
+        && let Some(error) = no_rotator(&vault, rotator)?
+    {
+        cx.ui.warn_of(&error);
+    }
     Ok(())
 }
 

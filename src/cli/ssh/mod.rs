@@ -148,7 +148,10 @@ fn host(args: &SshArgs, vault: &Vault) -> Result<(Host, Endpoint), Error> {
     let host = hosts(vault, args.host.as_str())?
         .into_iter()
         .find(|host| host.name == args.host)
-        .ok_or_else(|| usage(format!("`{}` is no single host", args.host)))?;
+        .ok_or_else(|| {
+            usage(format!("`{}` is no single host", args.host))
+                .hint("`clws host list` shows the hosts")
+        })?;
     match host.reach.clone() {
         Reach::Ssh(endpoint) => Ok((host, endpoint)),
         Reach::Local => Err(usage(format!("`{}` is this machine", host.name))

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Problem};
 use crate::membership::{Council, Next, Rules, last_version};
 use crate::name::PartyName;
 use crate::recipients::Use;
-use crate::text::{any_of, list};
+use crate::text::{any_of, list, nearest};
 use crate::trust::{PROPOSAL_FOLDER, Proposal, Proposed, Version};
 
 /// Sign the rules in the working tree, or the open proposal, as the next trust version
@@ -112,12 +112,16 @@ fn key_of(rules: &Rules, text: &str) -> Result<(PartyName, PublicKey), Error> {
         .collect();
     match keys.as_slice() {
         [key] => Ok((name, key.key.clone())),
-        [] => Err(Problem::new(
-            Code::NotFound,
-            format!("{name} has no such key to sign with"),
-        )
-        .hint(format!("`clws recipient show {name}` shows its keys"))
-        .into()),
+        [] => {
+            let labels = party.signing.iter().map(|key| key.name.as_str());
+            let near = label.and_then(|label| nearest(label, labels));
+            let hint = match near {
+                Some(near) => format!("is `{name}/{near}` meant?"),
+                None => format!("`clws recipient show {name}` shows its keys"),
+            };
+            let why = format!("{name} has no such key to sign with");
+            Err(Problem::new(Code::NotFound, why).hint(hint).into())
+        }
         several => {
             let labels: Vec<String> = several
                 .iter()

@@ -45,8 +45,18 @@ pub const ROTATORS: &[&str] = &[
     vault_static::NAME,
 ];
 
+/// What a script is called that has a new value accepted.
+pub const SCRIPT: &str = "rotate.sh";
+
 /// The rotator of what nothing outside of the vault knows.
 pub(super) const RANDOM: &str = random::NAME;
+
+/// The script of a rotator that clws does not have itself, in the tree of a vault.
+#[must_use]
+pub fn script_of(rotator: &str) -> Option<String> {
+    let is_own = ROTATORS.contains(&rotator) || is_tls(rotator);
+    (!is_own).then(|| format!("hooks/{rotator}/{SCRIPT}"))
+}
 
 /// Whether a rotator asks somebody, on this machine.
 #[must_use]

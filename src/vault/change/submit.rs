@@ -1,6 +1,6 @@
 //! Writing without reading: a value handed in, and what a writer does with it.
 
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::lines::{self, MAX_FILE};
 use crate::name::{DocumentPath, ValueName};
 use crate::vault::VaultError;
@@ -137,18 +137,16 @@ impl Change<'_> {
     /// Throws away what was handed in for a value. Gives who handed it in.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`] if nothing was.
+    /// NOTFOUND if nothing was.
     pub fn drop_submission(
         &mut self,
         path: &DocumentPath,
         name: &ValueName,
     ) -> Result<String, Error> {
-        let submission = self
-            .submission(path, name)?
-            .ok_or_else(|| VaultError::NotFound {
-                name: format!("{path}/{name}, as something handed in"),
-                nearest: None,
-            })?;
+        let submission = self.submission(path, name)?.ok_or_else(|| {
+            let why = format!("nothing was handed in for `{path}/{name}`");
+            Problem::new(Code::NotFound, why)
+        })?;
         self.draft(path)?.dropped.insert(name.clone());
         Ok(submission.author)
     }
