@@ -85,6 +85,25 @@ fn what_is_learned_is_kept_by_one_scan_at_a_time() {
 }
 
 #[test]
+fn what_a_program_or_a_runner_escapes_is_found() {
+    let lab = Lab::new();
+    for (name, value) in [("A", "pässwörd-77bb02"), ("B", "50% @ 77cc03")] {
+        lab.clws(&format!("secret set prod/web/{name}"))
+            .stdin(value.as_bytes())
+            .succeeds();
+    }
+    let text = "print(b'p\\xc3\\xa4ssw\\xc3\\xb6rd-77bb02')\n::debug::50%25 @ 77cc03\n";
+    std::fs::write(lab.vault().join("log"), text).unwrap();
+    let found: Vec<_> = found(&lab, "scan")
+        .into_iter()
+        .map(|(_, line, what, form)| (line, what, form))
+        .collect();
+    let value =
+        |line, name: &str, form: &str| (line, format!("valueprod/web/{name}"), form.to_owned());
+    assert_eq!(found, [value(1, "A", "bytes"), value(2, "B", "url")]);
+}
+
+#[test]
 fn every_form_of_a_value_is_found_by_file_and_line() {
     let lab = lab();
     let key = lab.clws("secret get prod/keys/web").succeeds();
@@ -104,7 +123,7 @@ fn every_form_of_a_value_is_found_by_file_and_line() {
     write(
         "deep/er/forms",
         format!(
-            "{}\n\n{hex}\np%40ss%20w%22rd-77aa01\n",
+            "{}\n\n{hex}\np%40ss%20w%22rd-77aa01\np%40ss+w%22rd-77aa01\n",
             base64(TOKEN.as_bytes())
         )
         .as_bytes(),
@@ -139,6 +158,7 @@ fn every_form_of_a_value_is_found_by_file_and_line() {
             value("deep/er/forms", 1, "base64"),
             value("deep/er/forms", 3, "hex"),
             value("deep/er/forms", 4, "url"),
+            value("deep/er/forms", 5, "url"),
             value("j.json", 1, "json"),
             value("large.bin", 1, "clear"),
             value("large.bin", 300_001, "clear"),
@@ -164,7 +184,7 @@ fn every_form_of_a_value_is_found_by_file_and_line() {
         said.text()
     );
     // One folder alone.
-    assert_eq!(found(&lab, "scan deep").len(), 3);
+    assert_eq!(found(&lab, "scan deep").len(), 4);
 }
 
 #[test]
