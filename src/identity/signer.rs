@@ -2,7 +2,7 @@
 
 use super::IdentityError;
 use super::ssh_agent::AgentKey;
-use crate::crypto::sshsig::{Namespace, Signature, SigningKey};
+use crate::crypto::sshsig::{Namespace, PublicKey, Signature, SigningKey};
 
 /// What signs in a person's name.
 #[derive(Debug)]
@@ -14,6 +14,15 @@ pub enum Signer {
 }
 
 impl Signer {
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> &PublicKey {
+        match self {
+            Self::Key(key) => key.public(),
+            Self::Agent(key) => key.public(),
+        }
+    }
+
     /// Signs `message` in a namespace.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl Toy {
     fn recipient<'a>(&self, reader: &'a Reader) -> PluginRecipient<'a> {
         let world = self.world();
         let config = Config::read(&world).unwrap();
-        plugin_recipient(&world, &config, &bech32("age1toy"), reader).unwrap()
+        plugin_recipient(&world, &config.plugins, &bech32("age1toy"), reader).unwrap()
     }
 }
 
