@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::pin::damaged;
+use super::register::damaged;
 use super::rules::{in_file, party_in};
 use super::settings::{Rollback, SETTINGS_FILE, Settings};
 use super::{Rules, RulesError, TrustError, Version};

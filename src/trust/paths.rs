@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::pin::damaged;
 use super::register::Register;
+use super::register::damaged;
 use super::{DocumentPin, FILE_RECORD, Pins, SeenKind, TrustError};
 use crate::cores;
 use crate::crypto::{from_hex, hex, sha256};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::join::Step;
-use super::register::{Kept, MAX_PIN};
+use super::register::{Kept, damaged, read_text};
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex};
 use crate::fs::{self, FsError, Sync};
@@ -70,7 +70,7 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn chain(&self) -> Result<Vec<Step>, TrustError> {
         let path = self.dir.join("trust");
-        let Some(text) = self.read(&path)? else {
+        let Some(text) = read_text(&path)? else {
             return Ok(Vec::new());
         };
         let mut hashes = Vec::new();
@@ -123,7 +123,8 @@ impl Pins {
             }
             text.push('\n');
         }
-        self.write(&self.dir.join("trust"), &text, Sync::Disk)
+        let file = self.dir.join("trust");
+        Ok(fs::write_private(&file, text.as_bytes(), Sync::Disk)?)
     }
 
     /// Where the copy of the rules of version n lies.
@@ -138,7 +139,7 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn hook(&self, component: &Component) -> Result<Option<HookPin>, TrustError> {
         let path = self.dir.join("hooks").join(component.as_str());
-        let Some(text) = self.read(&path)? else {
+        let Some(text) = read_text(&path)? else {
             return Ok(None);
         };
         let mut lines = text.lines();
@@ -160,17 +161,7 @@ impl Pins {
         let path = self.dir.join("hooks").join(component.as_str());
         let hash = pin.files.map(|files| format!("{}\n", hex(&files)));
         let text = format!("{}\n{}", pin.seq, hash.unwrap_or_default());
-        self.write(&path, &text, Sync::Disk)
-    }
-
-    pub(super) fn read(&self, path: &Path) -> Result<Option<String>, TrustError> {
-        fs::read_private(path, MAX_PIN)?
-            .map(|bytes| String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text")))
-            .transpose()
-    }
-
-    fn write(&self, path: &Path, text: &str, sync: Sync) -> Result<(), TrustError> {
-        Ok(fs::write_private(path, text.as_bytes(), sync)?)
+        Ok(fs::write_private(&path, text.as_bytes(), Sync::Disk)?)
     }
 
     /// The accepted rules, read from the copy of version n.
@@ -179,13 +170,6 @@ impl Pins {
             self.accepted_dir(number),
             u64::try_from(number).unwrap_or(0),
         )
-    }
-}
-
-pub(super) fn damaged(path: &Path, why: &str) -> TrustError {
-    TrustError::Damaged {
-        path: path.to_owned(),
-        why: why.to_owned(),
     }
 }
 
@@ -231,7 +215,8 @@ pub(super) mod tests {
     fn a_damaged_chain_or_hook_pin_is_no_pin() {
         let (_dir, pins) = pins();
         let (one, two) = (hex(&[1; 32]), hex(&[2; 32]));
-        let write = |path: &Path, text: &str| pins.write(path, text, Sync::Lazy).unwrap();
+        let write =
+            |path: &Path, text: &str| fs::write_private(path, text.as_bytes(), Sync::Lazy).unwrap();
         let damaged = |error: TrustError| assert!(matches!(error, TrustError::Damaged { .. }));
         let chain = pins.dir().join("trust");
         assert!(pins.chain().unwrap().is_empty());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::order::RecordMark;
-use super::pin::damaged;
+use super::register::{damaged, read_text};
 use super::seen::{parse_head, parse_value};
 use super::{DocumentPin, PinKey, Pins, TrustError};
 
@@ -80,7 +80,7 @@ impl Pins {
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn draft(&self, id: &[u8; 16], path: &str) -> Result<PinDraft, TrustError> {
         let file = self.document_file(&PinKey::of(id, path));
-        let Some(text) = self.read(&file)? else {
+        let Some(text) = read_text(&file)? else {
             return Ok(PinDraft::default());
         };
         let read = text

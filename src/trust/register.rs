@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::TrustError;
-use super::pin::damaged;
 use crate::cores::{self, lock};
 use crate::crypto::{hex, sha256};
 use crate::fs::{self, FsError, Stamp};
@@ -114,15 +113,27 @@ impl Register {
         if let Some((_, text)) = lock(&self.kept.0).get(path).filter(|(s, _)| *s == stamp) {
             return Ok(Arc::clone(text));
         }
-        let bytes = fs::read_private(path, MAX_PIN)?.unwrap_or_default();
-        let text = String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text"))?;
-        let text: Arc<str> = text.into();
+        let text: Arc<str> = read_text(path)?.unwrap_or_default().into();
         let mut kept = lock(&self.kept.0);
         let is_room = kept.len() < KEPT.0 || kept.contains_key(path);
         if is_room && text.len() <= KEPT.1 {
             kept.insert(path.to_owned(), (stamp, Arc::clone(&text)));
         }
         Ok(text)
+    }
+}
+
+/// A file of pins, whole.
+pub(super) fn read_text(path: &Path) -> Result<Option<String>, TrustError> {
+    fs::read_private(path, MAX_PIN)?
+        .map(|bytes| String::from_utf8(bytes).map_err(|_| damaged(path, "it is no text")))
+        .transpose()
+}
+
+pub(super) fn damaged(path: &Path, why: &str) -> TrustError {
+    TrustError::Damaged {
+        path: path.to_owned(),
+        why: why.to_owned(),
     }
 }
 

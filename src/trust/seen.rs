@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::order::RecordMark;
-use super::pin::damaged;
-use super::register::{MAX_PIN, Register, sealed_line, unsealed_line};
+use super::register::{MAX_PIN, Register, damaged, read_text, sealed_line, unsealed_line};
 use super::{PinDraft, Pins, TrustError};
 use crate::cores;
 use crate::crypto::{from_hex, hex, sha256};
@@ -131,7 +130,7 @@ impl Pins {
             return text.map(|text| self.file_pin(&text)).transpose();
         }
         let path = self.document_file(key);
-        let Some(text) = self.read(&path)? else {
+        let Some(text) = read_text(&path)? else {
             return Ok(None);
         };
         parse_document(&text)

@@ -310,7 +310,7 @@ fn each_refusal_has_its_code_and_says_what_comes_next() {
             "git checkout REV -- recipients clws.toml",
         ),
         (
-            super::super::pin::damaged("/p".as_ref(), "why"),
+            super::super::register::damaged("/p".as_ref(), "why"),
             Code::Trust,
             "remove /p",
         ),
