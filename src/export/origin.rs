@@ -9,7 +9,7 @@ use super::ExportError;
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::name::{FilePath, Scope};
-use crate::plaintext::{Inventory, Record};
+use crate::plaintext::{INVENTORY, Inventory, Record};
 use crate::vault::{Reader, Vault, VaultError};
 
 /// Larger ones are not written.
@@ -36,7 +36,7 @@ impl Origins {
     ) -> Result<Self, Error> {
         let mut origins = Self::default();
         for scope in scopes {
-            let path: FilePath = format!("{scope}/import.json").parse()?;
+            let path: FilePath = format!("{scope}/{INVENTORY}").parse()?;
             if !vault.tree().exists(&path.to_sidecar())? {
                 continue;
             }
@@ -83,6 +83,6 @@ impl Origins {
     /// The inventory of a scope, for messages.
     pub(super) fn inventory_of(secret: &str) -> String {
         let scope = secret.split('/').next().unwrap_or_default();
-        format!("{scope}/import.json")
+        format!("{scope}/{INVENTORY}")
     }
 }

@@ -37,7 +37,7 @@ fn entries(
     Ok(entries_of(each, keys).map_err(|error| unprintable(document, error))?)
 }
 
-fn unprintable(document: &str, error: Unprintable) -> ExportError {
+pub(super) fn unprintable(document: &str, error: Unprintable) -> ExportError {
     ExportError::Unprintable {
         document: document.to_owned(),
         name: error.name,

@@ -1,6 +1,6 @@
 //! What SOPS opens: a document as YAML, a sealed file as a whole, sealed for those who read it here.
 
-use super::ExportError;
+use super::render::unprintable;
 use crate::error::Error;
 use crate::plaintext::entries_of;
 use crate::plaintext::sops::{self, Keys, NotSealed, Noted, Wrapped};
@@ -69,12 +69,4 @@ fn sealed(
         NotSealed::Unprintable(error) => unprintable(path, error).into(),
         NotSealed::World(error) => error.into(),
     })
-}
-
-fn unprintable(document: &str, error: crate::plaintext::Unprintable) -> ExportError {
-    ExportError::Unprintable {
-        document: document.to_owned(),
-        name: error.name,
-        why: error.why,
-    }
 }

@@ -2,13 +2,12 @@
 
 use crate::error::Error;
 use crate::name::{FilePath, Scope};
-use crate::plaintext::{Kind, Matter, Read};
+use crate::plaintext::{INVENTORY, Kind, Matter, Read};
 use crate::vault::Vault;
 
 use super::draft::{Content, Draft, file_name};
 use super::names::{Named, Names, fits};
 use super::plan::{Action, Item, NewDocument, NewSealed};
-use super::record;
 use super::scope::{Placed, Scopes};
 use super::survey::Survey;
 
@@ -42,7 +41,7 @@ pub(super) fn name_all(
     };
     let scope_of = |place: &Placed| place.scope.clone().unwrap_or_else(|| default.clone());
     for (_, place) in &placed {
-        names.keep(&format!("{}/{}", scope_of(place), record::NAME));
+        names.keep(&format!("{}/{}", scope_of(place), INVENTORY));
     }
     let mut files: Vec<Option<Named<FilePath>>> = placed.iter().map(|_| None).collect();
     let folders: Vec<Named<String>> = placed

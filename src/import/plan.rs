@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::name::{DocumentPath, FilePath, Scope};
 use crate::plaintext::{Envelope, Finding, Format, Kind, Layout, Matter, Value, format_within};
 use crate::secret::Plain;
+use crate::text::clean_line;
 
 use super::ImportError;
 use super::record::NewInventory;
@@ -139,24 +140,21 @@ impl Plan {
                 Some((item, item.findings.iter().find(|f| f.matter == matter)?))
             })
         };
-        let unread = with(Matter::Unreadable).chain(with(Matter::NotUtf8Name));
-        let sources: Vec<String> = unread
-            .map(|(item, finding)| format!("{}: {finding}", crate::text::clean_line(&item.source)))
-            .collect();
+        let named = |matters: &[Matter]| -> Vec<String> {
+            let found = matters.iter().flat_map(|matter| with(*matter));
+            found
+                .map(|(item, finding)| format!("{}: {finding}", clean_line(&item.source)))
+                .collect()
+        };
+        let sources = named(&[Matter::Unreadable, Matter::NotUtf8Name]);
         if !sources.is_empty() {
             return Err(ImportError::Unreadable { sources });
         }
-        let named = |matter| {
-            let found = with(matter);
-            found.map(|(item, finding)| {
-                format!("{}: {finding}", crate::text::clean_line(&item.source))
-            })
-        };
-        let sources: Vec<String> = named(Matter::Forged).collect();
+        let sources = named(&[Matter::Forged]);
         if !sources.is_empty() {
             return Err(ImportError::Forged { sources });
         }
-        let sources: Vec<String> = named(Matter::Malformed).collect();
+        let sources = named(&[Matter::Malformed]);
         if !sources.is_empty() {
             return Err(ImportError::Malformed { sources });
         }
@@ -171,20 +169,13 @@ impl Plan {
         if !scopes.is_empty() {
             return Err(ImportError::NoRule { scopes });
         }
-        let secrets: Vec<String> = with(Matter::Conflict)
-            .flat_map(|(item, _)| {
-                item.findings
-                    .iter()
-                    .filter(|f| f.matter == Matter::Conflict)
-            })
-            .map(|finding| finding.text.clone())
-            .collect();
-        let sources: Vec<String> = with(Matter::CannotBeDocument)
-            .map(|(item, finding)| format!("{}: {finding}", crate::text::clean_line(&item.source)))
-            .collect();
+        let sources = named(&[Matter::CannotBeDocument]);
         if !sources.is_empty() {
             return Err(ImportError::NoDocument { sources });
         }
+        let findings = self.items.iter().flat_map(|item| &item.findings);
+        let conflicts = findings.filter(|finding| finding.matter == Matter::Conflict);
+        let secrets: Vec<String> = conflicts.map(|finding| finding.text.clone()).collect();
         if secrets.is_empty() {
             Ok(())
         } else {

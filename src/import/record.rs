@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::error::{Code, Error, Problem};
 use crate::name::{FilePath, Scope};
-use crate::plaintext::{Finding, Inventory, Matter, Record, Told};
+use crate::plaintext::{Finding, INVENTORY, Inventory, Matter, Record, Told};
 use crate::secret::Plain;
 use crate::vault::Vault;
 
 use super::plan::{Action, Item};
-
-/// The sealed file of a scope that holds its inventory.
-pub(super) const NAME: &str = "import.json";
 
 /// An inventory to be.
 #[derive(Debug)]
@@ -63,7 +60,7 @@ pub(super) fn inventories(items: &mut [Item], vault: &Vault) -> Result<Vec<NewIn
     for item in items.iter().filter(|item| item.action.secret().is_some()) {
         if !all.contains_key(&item.scope) {
             let inventory = NewInventory {
-                path: format!("{}/{NAME}", item.scope).parse()?,
+                path: format!("{}/{INVENTORY}", item.scope).parse()?,
                 records: Vec::new(),
                 text: None,
                 there: None,

@@ -19,6 +19,9 @@ pub struct Inventory {
     pub sources: Vec<Record>,
 }
 
+/// The last part of an inventory's path.
+pub const INVENTORY: &str = "import.json";
+
 /// One source.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -36,7 +36,7 @@ pub use finding::{Finding, Matter};
 pub use format::{Ansible, Dotenv, Json, Tree};
 pub use format::{Format, Unprintable, named as format_named, within as format_within};
 pub use in_clear::{InClear, in_hooks};
-pub use inventory::{Envelope, Inventory, Record, Told};
+pub use inventory::{Envelope, INVENTORY, Inventory, Record, Told};
 pub use kind::{Kind, recognise};
 pub use layout::{Layout, Step};
 pub use node::Node;

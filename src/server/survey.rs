@@ -9,6 +9,7 @@ use super::kv::{Kv, There};
 use super::mark::{Here, Mark, What};
 use crate::error::{Code, Error, Problem};
 use crate::name::{DocumentPath, FilePath, NameError, SecretPath};
+use crate::plaintext::INVENTORY;
 use crate::text::clean_line;
 use crate::vault::{Found, Listed, Vault};
 
@@ -227,7 +228,7 @@ pub async fn survey(
 /// Whether a path is that of a scope's inventory: layouts and comments of what was imported.
 fn is_inventory(path: &str) -> bool {
     let (_, name) = path.split_once('/').unwrap_or_default();
-    name == "import.json"
+    name == INVENTORY
 }
 
 /// A path there as one of a vault: two levels are a document, more a file.
