@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 
 use super::{Git, broken, no_git};
 use crate::error::Error;
@@ -30,6 +30,19 @@ pub enum ObjectKind {
 }
 
 impl Git {
+    /// Starts git, and gives what it lists.
+    fn list(&self, words: &[&str], from: Stdio) -> Result<(Child, ChildStdout), Error> {
+        let mut child = self
+            .command(words)?
+            .stdin(from)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(no_git)?;
+        let listed = child.stdout.take();
+        Ok((child, listed.ok_or_else(|| broken("it has no pipes"))?))
+    }
+
     /// For each file's content in each commit: the commit that brought it in first, and the path there. Of
     /// all branches, tags, stashes and reflogs.
     ///
@@ -37,40 +50,21 @@ impl Git {
     /// NOTFOUND if git is not installed; IOERR if it breaks off.
     pub fn brought(&self) -> Result<HashMap<String, Brought>, Error> {
         let io = |error: std::io::Error| broken(&error.to_string());
-        let mut commits = self
-            .command(&["rev-list", "--all", "--reflog", "--reverse", "--topo-order"])?
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(no_git)?;
-        let list = commits
-            .stdout
-            .take()
-            .ok_or_else(|| broken("it has no pipes"))?;
-        let mut changes = self
-            .command(&[
-                "diff-tree",
-                "--stdin",
-                "-r",
-                "--root",
-                "-m",
-                "-z",
-                "--raw",
-                "--no-renames",
-                "--no-abbrev",
-            ])?
-            .stdin(list)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(no_git)?;
-        let mut answers = BufReader::new(
-            changes
-                .stdout
-                .take()
-                .ok_or_else(|| broken("it has no pipes"))?,
-        );
+        let words = ["rev-list", "--all", "--reflog", "--reverse", "--topo-order"];
+        let (mut commits, list) = self.list(&words, Stdio::null())?;
+        let words = [
+            "diff-tree",
+            "--stdin",
+            "-r",
+            "--root",
+            "-m",
+            "-z",
+            "--raw",
+            "--no-renames",
+            "--no-abbrev",
+        ];
+        let (mut changes, answers) = self.list(&words, list.into())?;
+        let mut answers = BufReader::new(answers);
         let mut brought = HashMap::new();
         let (mut commit, mut order) = (String::new(), 0);
         let mut field = Vec::new();
@@ -125,23 +119,14 @@ impl Git {
         mut look: impl FnMut(&str, ObjectKind, &mut dyn Read) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let io = |error: std::io::Error| broken(&error.to_string());
-        let mut child = self
-            .command(&[
-                "cat-file",
-                "--batch-all-objects",
-                "--batch",
-                "--unordered",
-                "--buffer",
-            ])?
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(no_git)?;
-        let answers = child
-            .stdout
-            .take()
-            .ok_or_else(|| broken("it has no pipes"))?;
+        let words = [
+            "cat-file",
+            "--batch-all-objects",
+            "--batch",
+            "--unordered",
+            "--buffer",
+        ];
+        let (mut child, answers) = self.list(&words, Stdio::null())?;
         let mut answers = BufReader::with_capacity(256 * 1024, answers);
         let mut head = String::new();
         let result = loop {

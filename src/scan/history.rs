@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::look::{Found, Looker};
 use crate::error::Error;
 use crate::git::{Brought, Git, ObjectKind, broken};
+use crate::text::count;
 use crate::world::World;
 
 /// Looks through the objects of the repository around `folder`.
@@ -59,9 +60,9 @@ pub fn history(looker: &Looker, world: &World, folder: &Path) -> Result<Found, E
     // A partial clone has commits and not their files, and none is fetched here.
     let missing = brought.len().saturating_sub(met);
     if missing > 0 {
-        let files = if missing == 1 { "file" } else { "files" };
         let why = format!(
-            "this clone has not got {missing} {files} of its commits; `git fetch --refetch --no-filter` brings all"
+            "this clone has not got {} of its commits; `git fetch --refetch --no-filter` brings all",
+            count(missing, "file")
         );
         found.unread.push(("(history)".to_owned(), why));
     }

@@ -24,14 +24,12 @@ pub(super) struct Spelling {
 /// Values that were opened.
 pub struct Values {
     /// The names of secrets.
-    pub(super) secrets: Vec<String>,
+    pub secrets: Vec<String>,
     pub(super) spellings: Vec<Spelling>,
     /// Two bits for each window, by two hashes.
     bits: Vec<u64>,
     /// Hashes of windows, sorted, with the spellings that have them and how far in.
     table: Vec<(u32, u32, u8)>,
-    /// How many secrets are looked for.
-    pub count: usize,
     /// Secrets that would turn up by accident: short ones, host names, numbers, paths.
     pub plain: Vec<String>,
     /// Documents and files that none of the identities opens.
@@ -40,7 +38,7 @@ pub struct Values {
 
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Values({})", self.count)
+        write!(f, "Values({})", self.secrets.len())
     }
 }
 
@@ -69,7 +67,6 @@ impl Values {
             spellings: Vec::new(),
             bits: vec![0; BITS / 64],
             table: Vec::new(),
-            count: 0,
             plain: Vec::new(),
             closed: Vec::new(),
         }
@@ -126,7 +123,6 @@ impl Values {
             self.plain.push(secret.to_owned());
         } else {
             self.secrets.push(secret.to_owned());
-            self.count += 1;
         }
     }
 
@@ -264,7 +260,7 @@ mod tests {
         values.add("b", &Plain::from("swordfish-12-and-more"));
         values.add("short", &Plain::from("abc"));
         values.finish();
-        assert_eq!((values.count, values.plain.len()), (2, 1));
+        assert_eq!((values.secrets.len(), values.plain.len()), (2, 1));
         for before in ["", "a", "ab", "abc", "abcd"] {
             let found = |text: &str| {
                 let text = format!("{before}{text} and more");

@@ -186,7 +186,7 @@ impl Looker {
         let mut spans = Vec::new();
         let mut hits: Vec<Hit> = Vec::new();
         match &self.known {
-            Known::Values(values) if values.count > 0 => {
+            Known::Values(values) if !values.secrets.is_empty() => {
                 each(anchors, &Nothing, text, looked, from, &mut hits, |_| None);
                 let settled = looked.len() + 1 - PADDING;
                 for (at, spelling) in values.find(text.bytes, from, settled) {

@@ -28,14 +28,11 @@ fn joined<T: AsRef<str>>(items: &[T], word: &str) -> String {
 /// `1 value`, `3 values`.
 #[must_use]
 pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
-    let plural = if number == N::from(1) {
-        String::new()
-    } else if noun.ends_with("tity") {
-        return format!("{number} {}ies", noun.trim_end_matches('y'));
-    } else {
-        "s".to_owned()
-    };
-    format!("{number} {noun}{plural}")
+    match noun.strip_suffix("tity") {
+        _ if number == N::from(1) => format!("{number} {noun}"),
+        Some(stem) => format!("{number} {stem}tities"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 /// The known word nearest to a mistyped one, if one is near enough to be meant.

@@ -95,7 +95,7 @@ pub(super) fn known(cx: &Context, vault: &Vault, for_hook: bool) -> Result<Learn
         ));
     }
     let about = About {
-        values: values.count,
+        values: values.secrets.len(),
         plain: values.plain.clone(),
         closed: values.closed.clone(),
         weak: 0,
