@@ -61,7 +61,7 @@ impl Check<'_> {
             Ok(claim) => self.claim(claim),
             Err(error) => self.add(Finding::of(Kind::Unvouched, path.as_str(), &error)),
         }
-        self.judge(&document, &records, &rights)?;
+        self.judge(&document, &records, &rights);
         self.open_document(&document, &records)
     }
 
@@ -160,12 +160,8 @@ impl Check<'_> {
 
     /// Certificates among the files of hooks that have ended, or end within 30 days.
     pub(super) fn certificates(&mut self) {
-        let found = match in_hooks(self.vault) {
-            Ok(found) => found,
-            // Said for the folder already.
-            Err(_) => return,
-        };
-        for one in found {
+        // A folder that does not read was named already.
+        for one in in_hooks(self.vault).unwrap_or_default() {
             let now = self.vault.world().now();
             if let Some(ending) = Ending::of(&one.end.date(), now) {
                 let word = if ending.has_come {
@@ -184,12 +180,7 @@ impl Check<'_> {
         }
     }
 
-    fn judge(
-        &mut self,
-        document: &Document<'_>,
-        records: &[Record],
-        rights: &Rights,
-    ) -> Result<(), Error> {
+    fn judge(&mut self, document: &Document<'_>, records: &[Record], rights: &Rights) {
         let path = &document.place.path;
         let pin = self.pin(path.as_str(), |pins| {
             pins.document(&document.head.id, path.as_str())
@@ -279,7 +270,6 @@ impl Check<'_> {
         }
         self.pending(document, rights);
         self.absent_values(document, &pin);
-        Ok(())
     }
 
     /// The other values of rotations.

@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::Read as _;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -201,7 +201,7 @@ impl Tree {
                 continue;
             }
             let kind = match entry.file_type() {
-                FileType::Unknown => self.kind_by_stat(&fd, name),
+                FileType::Unknown => kind_by_stat(&fd, name),
                 known => kind_of(known),
             };
             names.push(match name.to_str() {
@@ -219,13 +219,6 @@ impl Tree {
         Ok(names)
     }
 
-    fn kind_by_stat(&self, dir: &OwnedFd, name: &OsStr) -> EntryKind {
-        rustix::fs::statat(dir.as_fd(), name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-            .map_or(EntryKind::Other, |stat| {
-                kind_of(FileType::from_raw_mode(stat.st_mode))
-            })
-    }
-
     /// Whether anything lies at a path.
     ///
     /// # Errors
@@ -240,6 +233,13 @@ impl Tree {
             Err(errno) => Err(self.explain("look at", relative, errno)),
         }
     }
+}
+
+fn kind_by_stat(dir: &OwnedFd, name: &OsStr) -> EntryKind {
+    let stat = rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    stat.map_or(EntryKind::Other, |stat| {
+        kind_of(FileType::from_raw_mode(stat.st_mode))
+    })
 }
 
 /// The names in a folder outside any tree, in no order; none if there is no such folder.

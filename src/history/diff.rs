@@ -216,7 +216,7 @@ fn documents(
         let values: BTreeMap<_, _> = document.records()?.into_iter().map(side).collect();
         let wraps = document.wraps()?.into_iter().map(|wrap| wrap.name);
         let wraps: BTreeSet<String> = wraps.collect();
-        let key = (document.head.key_id, document.head.signed.party.clone());
+        let key = (document.head.key_id, document.head.signed.party);
         Ok(Some((values, wraps, key)))
     };
     let (a, b) = (parse(before)?, parse(after)?);

@@ -86,10 +86,8 @@ pub fn merge(
                 kept.get(&key).map(|text| (*text).to_owned())
             }
             _ => {
-                let side =
-                    |side: &BTreeMap<Key<'_>, &'_ str>| side.get(&key).map(|t| t.to_string());
-                let texts = (side(a), side(&b), side(&c));
-                match join(texts.0.as_deref(), texts.1.as_deref(), texts.2.as_deref()) {
+                let (base, ours, theirs) = (a.get(&key), b.get(&key), c.get(&key));
+                match join(base.copied(), ours.copied(), theirs.copied()) {
                     Join::One(text) => text.map(str::to_owned),
                     Join::Both(ours, theirs) => Some(joined.both((kind, name), ours, theirs)?),
                 }

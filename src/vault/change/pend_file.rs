@@ -102,7 +102,7 @@ impl Change<'_> {
     }
 
     /// [`Self::open_both`], for a sealed file.
-    pub(super) fn open_both_files(&mut self, path: &FilePath) -> Result<(Plain, Plain), Error> {
+    pub(super) fn open_both_files(&self, path: &FilePath) -> Result<(Plain, Plain), Error> {
         let (text, live, _) = self.counting(path, self.vault)?;
         let (_, beside) = self.pending_file(&live, &text, self.vault)?;
         Ok((self.open_live(path)?.1, beside))

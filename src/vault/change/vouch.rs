@@ -52,7 +52,7 @@ impl Change<'_> {
         }
         let head_orphaned = self.vault.claim_of_head(&document, &rights).is_err();
         let mut names = Vec::new();
-        let draft = self.draft_of(&document, rights.clone(), pin, head_hash)?;
+        let draft = self.draft_of(&document, rights, pin, head_hash)?;
         let mut draft = draft.over(There::of(&document));
         let signer = self.author.signer;
         if head_orphaned {
