@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::EditError;
+use crate::cores::lock;
 use crate::error::Error;
 use crate::fs::RamDir;
 use crate::world::World;
@@ -197,10 +198,6 @@ impl Terminal {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +219,7 @@ mod tests {
             panic!("on purpose");
         });
         assert!(result.is_err());
-        let folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = lock(&folder);
         assert!(folder.is_absolute() && !folder.exists());
     }
 

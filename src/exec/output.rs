@@ -47,10 +47,7 @@ impl<'a> Output<'a> {
         let Self::Redacted { out, err } = self else {
             return None;
         };
-        let mut redactor = Redactor::new();
-        for value in given.small() {
-            redactor.learn(value);
-        }
+        let redactor = Redactor::of(given.small());
         let stream = |to, redactor| Stream { to, redactor };
         Some(Streams {
             out: stream(out, redactor.clone()),

@@ -114,9 +114,7 @@ impl Certificate {
                 .to_vec(),
         })
     }
-}
 
-impl Certificate {
     /// The names and addresses that it is for: those in subjectAltName, as servers are known by.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

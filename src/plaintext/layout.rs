@@ -168,19 +168,15 @@ impl Layout {
     /// The names that there are places for.
     #[must_use]
     pub fn names(&self) -> std::collections::HashSet<&str> {
-        fn name(piece: &Piece) -> Option<&Step> {
-            match piece {
-                Piece::Slot(slot) => slot.path.first(),
-                Piece::Text(_) => None,
-            }
-        }
-        let steps = self.0.iter().filter_map(name);
-        steps
-            .filter_map(|step| match step {
+        let pieces = self.0.iter();
+        let names = pieces.filter_map(|piece| match piece {
+            Piece::Slot(Slot { path, .. }) => match path.first()? {
                 Step::Key(key) => Some(key.as_str()),
                 Step::Index(_) => None,
-            })
-            .collect()
+            },
+            Piece::Text(_) => None,
+        });
+        names.collect()
     }
 
     /// Puts values in; `None` if they are not those that there are places for.

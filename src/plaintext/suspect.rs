@@ -91,18 +91,15 @@ pub fn is_setting(name: &str, node: &Node) -> bool {
         "locale", "timezone", "database", "domain", "quota",
     ];
     let name = name.to_ascii_lowercase();
+    let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
+    let ends = ENDS.contains(&last);
     match node {
         _ if names_credential(&name) => false,
         Node::Literal(ValueType::Boolean, _) => true,
         Node::Text(text) => {
-            let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
-            text.is_empty()
-                || (ENDS.contains(&last) && !looks_random(text) && !text.contains("://"))
+            text.is_empty() || (ends && !looks_random(text) && !text.contains("://"))
         }
-        Node::Literal(..) => {
-            let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
-            ENDS.contains(&last)
-        }
+        Node::Literal(..) => ends,
         Node::List(_) | Node::Table(_) => false,
     }
 }

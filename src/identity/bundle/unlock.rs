@@ -1,6 +1,7 @@
 //! Opening an identity's private halves, and holding each against the public one that was shown.
 
 use super::{Bundle, Half, Source};
+use crate::cores::lock;
 use crate::crypto::sshsig::SigningKey;
 use crate::identity::IdentityError;
 use crate::identity::age_file::{self, Entry, Key};
@@ -146,10 +147,7 @@ impl Bundle {
         ask: &dyn Ask,
         open: impl Fn(&Plain) -> Result<Option<T>, IdentityError>,
     ) -> Result<T, IdentityError> {
-        let mut kept = self
-            .passphrase
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = lock(&self.passphrase);
         if let Some(passphrase) = kept.as_ref()
             && let Some(opened) = open(passphrase)?
         {
