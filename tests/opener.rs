@@ -119,11 +119,7 @@ fn lab_with_everything() -> Lab {
     ] {
         lab.clws(words).stdin(b"hunter2").succeeds();
     }
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().expect("a fingerprint"))
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     lab.clws("trust sign --admin ben --yes").succeeds();
     lab.clws("trust sign --yes").by("ben").succeeds();
     lab.clws("trust accept").succeeds();
@@ -173,14 +169,13 @@ fn a_script_of_the_format_alone_verifies_what_is_signed() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", said(&output));
     let (trust, signed) = text.split_once('\n').expect("lines");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let head = head.as_str().expect("a fingerprint");
+    let head = lab.head();
     let (fingerprint, number) = head.split_once('@').expect("a number");
     assert_eq!(trust, format!("trust version {number} {fingerprint}"));
     let wanted = "dev/keys/goes.key: ada\ndev/keys/web.key: ada\ndev/web: ada\ndev/web/GOES: ada\n\
         dev/web/TOKEN: ada\nhook web: ada\n";
     assert_eq!(signed, wanted);
-    assert!(verified(&lab, &[head]).status.success());
+    assert!(verified(&lab, &[&head]).status.success());
     let other = "0".repeat(64);
     assert!(!verified(&lab, &[&other]).status.success());
     let (also, document) = ("recipients/trust/also", "secrets/dev/web.toml");

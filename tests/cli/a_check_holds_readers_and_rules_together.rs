@@ -152,10 +152,9 @@ fn notes_do_not_fail_a_check() {
 #[test]
 fn a_full_check_opens_what_it_may_and_says_what_it_may_not() {
     let lab = lab();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     let ran = lab
         .clws("check --full --expect")
-        .word(head.as_str().unwrap())
+        .word(lab.head())
         .by("ben")
         .succeeds();
     // dev/db and dev/tls/web.key are ada's alone.

@@ -18,11 +18,7 @@ fn lab() -> Lab {
         .succeeds();
     lab.clws("access grant recovery dev --read --yes")
         .succeeds();
-    let shown = lab.clws("trust show --json").succeeds().json();
-    lab.clws("trust accept --expect")
-        .word(shown["head"].as_str().unwrap())
-        .by("recovery")
-        .succeeds();
+    lab.accepted_by(&["recovery"]);
     lab.commit("begin");
     lab
 }

@@ -12,13 +12,6 @@ fn lab() -> Lab {
     lab
 }
 
-fn head(lab: &Lab) -> String {
-    lab.clws("trust show --json").succeeds().json()["head"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
 /// Answers the question, and gives the code and what was on the terminal.
 fn answer(run: Run<'_>, answer: &str) -> (i32, String) {
     let mut terminal = Terminal::controlling(&run.command());
@@ -36,7 +29,7 @@ fn a_person_compares_the_fingerprint_once() {
     assert_eq!(code, 13, "{seen}");
     assert!(!seen.contains("hunter2"), "{seen}");
     assert!(
-        seen.contains(&head(&lab)) && seen.contains("decided by ada"),
+        seen.contains(&lab.head()) && seen.contains("decided by ada"),
         "{seen}"
     );
     // The words are those that the administrator reads from her own terminal.
@@ -69,7 +62,7 @@ fn without_a_terminal_an_expectation_is_needed() {
     let wrong = format!("{}@1", "0".repeat(64));
     let expecting = |head: &str| lab.clws("trust accept --expect").word(head).by("ben");
     expecting(&wrong).exits(13);
-    let accepted = expecting(&head(&lab)).succeeds();
+    let accepted = expecting(&lab.head()).succeeds();
     assert!(
         accepted.err.contains("accepts trust version 3"),
         "{}",

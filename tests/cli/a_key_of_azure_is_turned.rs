@@ -356,11 +356,7 @@ fn the_account_is_a_deployers_word() {
     let lab = Site::new().lab.people(&["ben"]);
     lab.clws("access grant ben dev --deploy --read --yes")
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json();
-    lab.clws("trust accept --expect")
-        .word(head["head"].as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     std::fs::write(
         lab.vault().join("hooks/azure.toml"),
         HOOK.replace("codalabfiles", "benbenben"),

@@ -38,8 +38,7 @@ fn both_open_what_either_seals() {
         .succeeds();
     lab.clws("access grant ben dev --read --write --yes")
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json();
-    let head = head["head"].as_str().unwrap().to_owned();
+    let head = lab.head();
     let ben = |words: &str| lab.clws(words).by("ben");
     ben("trust accept --expect").word(&head).succeeds();
 

@@ -72,18 +72,11 @@ fn a_reader_whom_nobody_signed_is_sealed_nothing() {
     assert_eq!(
         lab.clws("secret get prod/web/TOKEN")
             .by("eve")
-            .env("CLWS_TRUST", head(&lab))
+            .env("CLWS_TRUST", lab.head())
             .succeeds()
             .text(),
         "hunter2"
     );
-}
-
-fn head(lab: &Lab) -> String {
-    lab.clws("trust show --json").succeeds().json()["head"]
-        .as_str()
-        .unwrap()
-        .to_owned()
 }
 
 #[test]
@@ -334,7 +327,7 @@ fn two_wraps_lead_to_one_key_or_none() {
     let refused = lab
         .clws("secret get dev/web/TOKEN")
         .by("ben")
-        .env("CLWS_TRUST", head(&lab))
+        .env("CLWS_TRUST", lab.head())
         .exits(12);
     assert!(
         refused.out.is_empty() && refused.err.contains("ben/"),
@@ -348,7 +341,7 @@ fn two_wraps_lead_to_one_key_or_none() {
     });
     lab.clws("secret get dev/web/TOKEN")
         .by("ben")
-        .env("CLWS_TRUST", head(&lab))
+        .env("CLWS_TRUST", lab.head())
         .exits(12);
     lab.clws("secret get dev/web/TOKEN").succeeds();
 }

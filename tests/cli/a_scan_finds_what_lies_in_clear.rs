@@ -259,13 +259,8 @@ fn before_the_first_commit_and_without_git_it_says_what_is_the_case() {
 #[test]
 fn without_an_identity_private_keys_are_found_all_the_same() {
     let lab = lab();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     let key = lab.clws("secret get prod/keys/web").succeeds();
-    let scan = || {
-        lab.clws("scan --expect")
-            .word(head.as_str().unwrap())
-            .by("nobody")
-    };
+    let scan = || lab.clws("scan --expect").word(lab.head()).by("nobody");
     std::fs::write(lab.vault().join("notes.txt"), TOKEN).unwrap();
     assert!(
         scan()
@@ -285,11 +280,10 @@ fn without_an_identity_private_keys_are_found_all_the_same() {
 #[test]
 fn what_is_sealed_to_others_is_said_not_to_be_known() {
     let lab = lab();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     std::fs::write(lab.vault().join("notes.txt"), TOKEN).unwrap();
     let ran = lab
         .clws("scan --expect")
-        .word(head.as_str().unwrap())
+        .word(lab.head())
         .by("ben")
         .succeeds();
     assert!(

@@ -123,7 +123,7 @@ fn both_contents_go_through_what_happens_in_between() {
     lab.clws("check --full").succeeds();
     let seen = lab
         .clws(&format!("secret get {PATH} --expect"))
-        .word(head(&lab))
+        .word(lab.head())
         .by("ben")
         .succeeds();
     assert_eq!(seen.text(), new);
@@ -142,11 +142,6 @@ fn both_contents_go_through_what_happens_in_between() {
     lab.clws(&format!("rotate {PATH} --yes")).succeeds();
     assert!(!sidecar(&lab).contains("exposed"));
     lab.clws(&format!("secret remove {PATH} --yes")).succeeds();
-}
-
-fn head(lab: &Lab) -> String {
-    let shown = lab.clws("trust show --json").succeeds().json();
-    shown["head"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -234,7 +229,7 @@ fn two_branches_become_one_while_it_goes_on() {
         .succeeds();
     lab.commit("a file");
     lab.clws(&format!("secret get {PATH} --expect"))
-        .word(head(&lab))
+        .word(lab.head())
         .by("ben")
         .succeeds();
     lab.git(&["checkout", "-q", "-b", "policy"]);

@@ -29,10 +29,9 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
         .people(&["ben", "eve"])
         .secret("dev/web/TOKEN", "hunter2");
     lab.clws("secret get dev/web/TOKEN").by("ben").exits(13);
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let expect = head.as_str().unwrap();
+    let expect = lab.head();
     lab.clws("secret get dev/web/TOKEN --expect")
-        .word(expect)
+        .word(&expect)
         .by("ben")
         .exits(11);
     lab.clws("access grant ben dev/web --read --yes").succeeds();
@@ -44,7 +43,7 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
         "hunter2"
     );
     lab.clws("secret get dev/web/TOKEN --expect")
-        .word(expect)
+        .word(&expect)
         .by("eve")
         .exits(11);
     let refused = lab
@@ -84,11 +83,7 @@ fn what_the_rules_say_already_needs_nobody() {
     let lab = Lab::new().people(&["ben"]);
     let update = || lab.clws("recipient update ben --mail ben@example.org --yes");
     update().succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("eve")
-        .succeeds();
+    lab.accepted_by(&["eve"]);
     // Eve has no key at all.
     let same = update().by("eve").succeeds();
     assert!(same.err.contains("nothing to change"), "{}", same.err);
@@ -98,10 +93,8 @@ fn what_the_rules_say_already_needs_nobody() {
 fn a_document_outlives_the_right_of_who_made_it() {
     let lab = Lab::new().people(&["ben"]);
     lab.clws("access grant ben dev --write --yes").succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let head = head.as_str().unwrap();
     lab.clws("secret set dev/ours/TOKEN --expect")
-        .word(head)
+        .word(lab.head())
         .by("ben")
         .stdin(b"one")
         .succeeds();

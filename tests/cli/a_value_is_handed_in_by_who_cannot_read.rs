@@ -10,13 +10,7 @@ fn lab() -> Lab {
         .people(&["ben", "eve"])
         .secret("dev/web/TOKEN", "live-value");
     lab.clws("access grant ben dev --submit --yes").succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    for name in ["ben", "eve"] {
-        lab.clws("trust accept --expect")
-            .word(head.as_str().unwrap())
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "eve"]);
     lab
 }
 

@@ -112,10 +112,7 @@ fn who_may_not_write_one_of_the_names_imports_nothing() {
     lab.clws("access grant ben shared --read --write --yes")
         .succeeds();
     lab.commit("ben writes shared, and not dev");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let run = lab
-        .clws("import --yes --expect")
-        .word(head.as_str().unwrap());
+    let run = lab.clws("import --yes --expect").word(lab.head());
     let ran = run.word(tree.to_str().unwrap()).by("ben").exits(13);
     assert!(ran.err.contains("ben may not write `dev/x`"), "{}", ran.err);
     untouched(&lab);

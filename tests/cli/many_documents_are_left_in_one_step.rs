@@ -35,13 +35,7 @@ fn lab() -> Lab {
     lab.clws("import --yes")
         .word(tree.path().to_str().unwrap())
         .succeeds();
-    let shown = lab.clws("trust show --json").succeeds().json();
-    for name in ["ben", "cleo"] {
-        lab.clws("trust accept --expect")
-            .word(shown["head"].as_str().unwrap())
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "cleo"]);
     lab.commit("imported");
     lab
 }

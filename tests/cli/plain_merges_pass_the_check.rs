@@ -14,9 +14,8 @@ fn lab() -> Lab {
     lab.clws("access grant ben dev/web --write --yes")
         .succeeds();
     lab.commit("begin");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     lab.clws("secret list --expect")
-        .word(head.as_str().unwrap())
+        .word(lab.head())
         .by("ben")
         .succeeds();
     lab
@@ -140,7 +139,7 @@ fn wraps_for_a_reader_each_whom_the_rules_have_already() {
         assert!(ran.text().contains(line), "{}", ran.text());
     }
 
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let head = lab.head();
     let wrap_for_one = |person: &'static str, reader: &'static str, other: &'static str| {
         let lab = &lab;
         let web = web.clone();
@@ -165,7 +164,7 @@ fn wraps_for_a_reader_each_whom_the_rules_have_already() {
     for person in ["abe", "zoe"] {
         let got = lab
             .clws("secret get dev/web/D1 --expect")
-            .word(head.as_str().unwrap())
+            .word(&head)
             .by(person)
             .succeeds();
         assert_eq!(got.text(), "D1");

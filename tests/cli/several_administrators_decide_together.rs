@@ -5,26 +5,12 @@ use crate::lab::{Lab, Ran};
 
 const PROPOSAL: &str = "recipients/trust/proposal/version.toml";
 
-fn head(lab: &Lab) -> String {
-    let shown = lab.clws("trust show --json").succeeds().json();
-    shown["head"].as_str().unwrap().to_owned()
-}
-
-fn accept(lab: &Lab, names: &[&str]) {
-    for name in names {
-        lab.clws("trust accept --expect")
-            .word(head(lab))
-            .by(name)
-            .succeeds();
-    }
-}
-
 /// Ada, ben and cleo decide, two of them together; dora is a party.
 fn lab() -> Lab {
     let lab = Lab::new()
         .people(&["ben", "cleo", "dora"])
         .secret("dev/web/TOKEN", "hunter2");
-    accept(&lab, &["ben", "cleo", "dora"]);
+    lab.accepted_by(&["ben", "cleo", "dora"]);
     let proposed = lab
         .clws("trust sign --admin ben --admin cleo --threshold 2 --yes")
         .succeeds();
@@ -98,7 +84,7 @@ fn a_proposal_counts_for_nothing_until_the_last_one_signs() {
     lab.clws("identity new new --keep file")
         .by("new")
         .succeeds();
-    accept(&lab, &["new"]);
+    lab.accepted_by(&["new"]);
     lab.clws("rekey dev/web --yes").succeeds();
     // Ada has signed; what else she changes would be another proposal.
     let again = lab.clws("trust sign --yes").exits(15);
@@ -221,5 +207,5 @@ fn an_administrator_goes_and_one_takes_another_key() {
     );
     lab.clws("trust sign --admin ada --yes").succeeds();
     lab.clws("check").succeeds();
-    accept(&lab, &["eve"]);
+    lab.accepted_by(&["eve"]);
 }

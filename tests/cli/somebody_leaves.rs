@@ -16,23 +16,13 @@ fn lab() -> Lab {
         lab.clws(&format!("access grant {name} dev --read --write --yes"))
             .succeeds();
     }
-    for name in ["ben", "cleo"] {
-        lab.clws("trust accept --expect")
-            .word(head(&lab))
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "cleo"]);
     lab.clws("secret set dev/web/BENS")
         .by("ben")
         .stdin(b"given by ben")
         .succeeds();
     lab.commit("before");
     lab
-}
-
-fn head(lab: &Lab) -> String {
-    let shown = lab.clws("trust show --json").succeeds().json();
-    shown["head"].as_str().unwrap().to_owned()
 }
 
 fn read(lab: &Lab, file: &str) -> String {
@@ -170,10 +160,7 @@ fn a_lost_laptop_is_dropped_and_its_owner_goes_on() {
         .stdin(b"x")
         .run();
     assert_eq!(stolen.code, 13, "{}", stolen.err);
-    lab.clws("trust accept --expect")
-        .word(head(&lab))
-        .by("ben-new")
-        .succeeds();
+    lab.accepted_by(&["ben-new"]);
     assert_eq!(get(&lab, "dev/web/TOKEN", "ben-new").text(), "hunter2");
     assert_eq!(get(&lab, "dev/web/BENS", "ben-new").text(), "given by ben");
     lab.clws("secret set dev/web/BENS")
@@ -363,11 +350,7 @@ fn a_file_that_a_branch_sealed_to_who_left_is_exposed_when_it_is_sealed_anew() {
     lab.clws("access grant ben dev --read --write --yes")
         .succeeds();
     lab.clws("access grant cleo dev --read --yes").succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     let set = |who: &str| {
         let set = lab.clws(&format!("secret set {PATH} --type file")).by(who);
         set.stdin(who.as_bytes()).succeeds();

@@ -11,9 +11,8 @@ fn desk() -> Desk {
         .secret("dev/web/OTHER", "hunter2-other");
     lab.clws("access grant ben dev --read --write --yes")
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     lab.clws("secret get dev/web/TOKEN --expect")
-        .word(head.as_str().unwrap())
+        .word(lab.head())
         .by("ben")
         .succeeds();
     Desk::new(lab)

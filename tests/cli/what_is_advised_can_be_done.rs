@@ -16,11 +16,7 @@ fn nobody_is_sent_to_a_flag_that_is_not_there() {
 #[test]
 fn who_may_not_sign_is_told_whether_anything_was_written() {
     let lab = Lab::new().people(&["ben"]);
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     lab.commit("all");
     let refused = lab
         .clws("access grant ben dev --write --yes")
@@ -182,11 +178,7 @@ fn what_nobody_vouches_for_leads_to_what_a_writer_can_do_with_it() {
     let lab = Lab::new().people(&["ben"]);
     lab.clws("access grant ben prod --write --yes").succeeds();
     let lab = lab.secret("prod/web/TOKEN", "adas");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     lab.commit("all");
     // Ben has not pulled when his right is taken.
     lab.git(&["checkout", "-qb", "bens"]);
@@ -262,11 +254,7 @@ fn who_is_no_party_any_more_is_granted_nothing() {
     let lab = Lab::new().people(&["ben"]);
     lab.clws("access grant ben prod --write --yes").succeeds();
     let lab = lab.secret("prod/web/TOKEN", "adas");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     lab.commit("all");
     lab.git(&["checkout", "-qb", "bens"]);
     lab.clws("secret set prod/keys/web.key --type file")
@@ -429,11 +417,9 @@ fn who_comes_with_new_keys_is_told_how_they_are_let_in() {
     lab.clws("identity new ada --keep file")
         .by("newada")
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let head = lab.head();
     for by in ["newada", "grace"] {
-        let accept = lab
-            .clws("trust accept --expect")
-            .word(head.as_str().unwrap());
+        let accept = lab.clws("trust accept --expect").word(&head);
         accept.by(by).succeeds();
     }
     let ran = lab.clws("secret get prod/web/TOKEN").by("newada").exits(11);
@@ -462,9 +448,9 @@ fn who_comes_with_new_keys_is_told_how_they_are_let_in() {
     lab.clws("recipient update ada - --yes")
         .stdin(&party)
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
+    let head = lab.head();
     let grant = lab.clws("access grant grace dev --read --yes --expect");
-    let ran = grant.word(head.as_str().unwrap()).by("newada").exits(13);
+    let ran = grant.word(&head).by("newada").exits(13);
     assert!(ran.err.contains("ada decides with the key"), "{}", ran.err);
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::lab::{Lab, Run};
 use crate::strace::{How, is_all};
 use crate::tree::Tree;
-use crate::trial::{Side, Trial, accepts, side_of};
+use crate::trial::{Side, Trial, side_of};
 
 const TOKEN: &str = "hunter2-of-the-web";
 const KEY: &str = "battery-in-a-file";
@@ -175,7 +175,7 @@ fn rights_that_are_taken_away() {
 fn lab_with_one_handed_in() -> Lab {
     let lab = lab().people(&["ben"]);
     lab.clws("access grant ben dev --submit --yes").succeeds();
-    accepts(&lab, "ben");
+    lab.accepted_by(&["ben"]);
     hand_in(&lab, "FRESH").succeeds();
     lab
 }
@@ -211,7 +211,7 @@ fn what_was_handed_in_is_taken_over() {
 fn a_number_that_jumped() {
     let lab = lab().people(&["ben"]);
     lab.clws("access grant ben dev --read --yes").succeeds();
-    accepts(&lab, "ben");
+    lab.accepted_by(&["ben"]);
     lab.clws("secret get dev/web/TOKEN").by("ben").succeeds();
     // Ada's memory says that the number is higher, so that she signs one that no other machine believes.
     let vaults = lab.home("ada").join(".local/state/clws/vaults");
@@ -375,9 +375,8 @@ fn a_key_that_one_has() {
 #[test]
 fn a_first_use() {
     let lab = lab().people(&["ben"]);
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let head = head.as_str().unwrap();
-    let command = || lab.clws("trust accept --expect").word(head).by("ben");
+    let head = lab.head();
+    let command = || lab.clws("trust accept --expect").word(&head).by("ben");
     let look = |what: &str| {
         let shown = lab.clws("trust show --json").by("ben").run();
         assert_eq!(shown.code, 0, "{what}: {}", shown.err);

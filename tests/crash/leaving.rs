@@ -27,13 +27,7 @@ fn lab() -> Lab {
         lab.clws(&format!("access grant {name} dev --read --write --yes"))
             .succeeds();
     }
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    for name in ["ben", "cleo"] {
-        lab.clws("trust accept --expect")
-            .word(head.as_str().unwrap())
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "cleo"]);
     lab
 }
 

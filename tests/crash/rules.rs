@@ -2,7 +2,7 @@
 
 use crate::lab::Lab;
 use crate::strace::How;
-use crate::trial::{Side, Trial, accepts, goes_through, side_of};
+use crate::trial::{Side, Trial, goes_through, side_of};
 
 const TOKEN: &str = "hunter2-of-both";
 
@@ -12,9 +12,8 @@ fn granting_access_leaves_the_old_rules_or_the_new_ones_with_their_wraps() {
         .secret("dev/web/TOKEN", TOKEN)
         .secret("dev/db/TOKEN", TOKEN)
         .people(&["ben"]);
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
     lab.clws("secret get dev/web/TOKEN --expect")
-        .word(head.as_str().unwrap())
+        .word(lab.head())
         .by("ben")
         .exits(11);
     let command = || lab.clws("access grant ben dev --read --yes");
@@ -64,7 +63,7 @@ fn joining_two_branches_leaves_one_of_them_or_both() {
         .secret("dev/web/TOKEN", TOKEN)
         .people(&["ben", "cleo"]);
     lab.clws("trust sign --admin ben --yes").succeeds();
-    accepts(&lab, "ben");
+    lab.accepted_by(&["ben"]);
     lab.clws("trust sign --yes").by("ben").succeeds();
     lab.clws("trust accept").succeeds();
     // Which git does not keep either.

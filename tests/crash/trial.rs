@@ -225,15 +225,6 @@ fn differing<'a>(
         .collect()
 }
 
-/// Has somebody accept the vault as ada has it.
-pub(crate) fn accepts(lab: &Lab, who: &str) {
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by(who)
-        .succeeds();
-}
-
 /// A value by its path: what it was, and what it becomes.
 pub(crate) type Value<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 

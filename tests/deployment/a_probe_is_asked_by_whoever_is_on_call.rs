@@ -166,8 +166,7 @@ fn who_can_open_nothing_asks_what_needs_no_value_and_is_shown_no_answer() {
     site.hook("web", &server_hook("web", more), &[]);
     site.deploy().succeeds();
     site.lab.clws("identity new ben").by("ben").succeeds();
-    let head = site.lab.clws("trust show --json").succeeds().json();
-    let head = format!("--expect {}", head["head"].as_str().unwrap());
+    let head = format!("--expect {}", site.lab.head());
     let ran = site
         .clws(&format!("status --probe --json {head}"))
         .by("ben")

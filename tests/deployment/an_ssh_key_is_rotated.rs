@@ -366,14 +366,7 @@ fn the_rules_follow_where_it_is_a_key_of_a_party() {
 #[test]
 fn it_waits_where_others_must_sign_the_rules_too() {
     let lab = Lab::new().people(&["ben"]);
-    let head = |lab: &Lab| {
-        let shown = lab.clws("trust show --json").succeeds().json();
-        shown["head"].as_str().unwrap().to_owned()
-    };
-    lab.clws("trust accept --expect")
-        .word(head(&lab))
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     let fleet = Fleet::of(lab, "ed25519");
     let (lab, line) = (&fleet.lab, bot(&fleet));
     lab.clws("trust sign --admin ben --threshold 2 --yes")

@@ -72,8 +72,7 @@ fn a_signer_must_be_a_deployer_of_the_scope_and_of_each_secret() {
     site.lab = site.lab.people(&["bob"]);
     site.server("web");
     site.set("prod/db/TOKEN", "of-the-database");
-    let head = site.lab.clws("trust show --json").succeeds().json()["head"].clone();
-    let first_use = format!("trust show --expect {}", head.as_str().unwrap());
+    let first_use = format!("trust show --expect {}", site.lab.head());
     site.lab.clws(&first_use).by("bob").succeeds();
     // Signed by bob alone, who may do nothing.
     std::fs::remove_file(site.lab.vault().join("hooks/web.sig.toml")).unwrap();

@@ -111,8 +111,7 @@ fn who_can_open_nothing_sees_the_same() {
     site.server("web");
     site.deploy().succeeds();
     site.lab.clws("identity new ben").by("ben").succeeds();
-    let head = site.lab.clws("trust show --json").succeeds().json();
-    let head = format!("--expect {}", head["head"].as_str().unwrap());
+    let head = format!("--expect {}", site.lab.head());
     let ran = site.clws(&format!("status --json {head}")).by("ben");
     // No party or rule knows ben; what he can do is log in.
     assert_eq!(wrong(&ran.succeeds()), Vec::<String>::new());

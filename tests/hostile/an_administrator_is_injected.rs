@@ -3,8 +3,7 @@
 
 use crate::lab::Lab;
 use crate::scene::{
-    accept, draft_after, head, mallory, newest, nothing_works, party, plant, refused, signed,
-    trust_file,
+    accept, draft_after, mallory, newest, nothing_works, party, plant, refused, signed, trust_file,
 };
 
 fn lab() -> Lab {
@@ -111,7 +110,7 @@ fn a_proposal_of_hers_counts_for_nothing() {
     assert!(
         !lab.clws("trust show").succeeds().text().contains("mallory"),
         "{}",
-        head(&lab)
+        lab.head()
     );
 }
 

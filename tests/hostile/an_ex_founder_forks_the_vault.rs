@@ -1,7 +1,7 @@
 //! Who founded the vault signs on from his own first version, after he handed it over and left.
 
 use crate::lab::Lab;
-use crate::scene::{accept, draft_after, head, newest, plant, refused, trust_file, version};
+use crate::scene::{accept, draft_after, newest, plant, refused, trust_file, version};
 
 /// Fred founded it; ada decides now, and fred is gone. Gives what fred's home still holds.
 fn lab() -> Lab {
@@ -63,7 +63,7 @@ fn fork(lab: &Lab) {
 #[test]
 fn a_machine_that_was_told_the_newest_version_refuses_his_chain() {
     let lab = lab();
-    let real = head(&lab);
+    let real = lab.head();
     // Named so, it is accepted on a machine without a pin.
     lab.clws("secret list")
         .by("ci")
@@ -71,7 +71,7 @@ fn a_machine_that_was_told_the_newest_version_refuses_his_chain() {
         .succeeds();
     fork(&lab);
     // His chain holds in itself: whoever asks him for the fingerprint accepts it.
-    let his = head(&lab);
+    let his = lab.head();
     assert_ne!(his, real);
     let fresh = lab
         .clws("secret get prod/web/TOKEN")

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::lab::Lab;
-use crate::scene::{accept, head, pins, trust_file};
+use crate::scene::{accept, pins, trust_file};
 
 #[test]
 fn from_1_to_9_in_a_clone_of_depth_1() {
@@ -28,7 +28,7 @@ fn from_1_to_9_in_a_clone_of_depth_1() {
     }
     lab.clws("access grant p2 dev --deploy --yes").succeeds();
     lab.commit("p9");
-    assert!(head(&lab).ends_with("@9"));
+    assert!(lab.head().ends_with("@9"));
     let clone = lab.root().join("clone");
     let out = Command::new("git")
         .args(["clone", "-q", "--depth", "1"])

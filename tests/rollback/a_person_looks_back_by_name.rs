@@ -113,11 +113,7 @@ fn a_reader_who_came_later_sees_the_past_by_the_keys_that_were_kept() {
     lab.clws("access grant ben prod/web --read --yes")
         .succeeds();
     lab.commit("ben reads");
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     let got = lab.clws("secret get prod/web/TOKEN --at one").by("ben");
     assert_eq!(got.succeeds().text(), "first");
     let refused = lab.clws("secret get prod/keys/web.key --at one").by("ben");
@@ -150,11 +146,7 @@ fn a_history_says_who_and_when_and_a_diff_says_what() {
     let lab = lab();
     lab.clws("access grant ben prod --read --write --yes")
         .succeeds();
-    let head = lab.clws("trust show --json").succeeds().json()["head"].clone();
-    lab.clws("trust accept --expect")
-        .word(head.as_str().unwrap())
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     lab.commit("ben writes");
     lab.clws("secret set prod/web/TOKEN")
         .by("ben")

@@ -36,9 +36,8 @@ impl Day {
             &["config", "receive.denyCurrentBranch", "updateInstead"],
         );
         day.git(day.lab.root(), &["clone", "-q", "vault", "ben"]);
-        let head = day.lab.clws("trust show --json").succeeds().json();
         day.by("ben", "trust accept --expect")
-            .word(head["head"].as_str().unwrap())
+            .word(day.lab.head())
             .succeeds();
         day
     }

@@ -11,13 +11,7 @@ fn lab() -> Lab {
     let lab = Lab::new().people(&["ben", "cleo"]);
     lab.clws("access grant ben dev --read --write --yes")
         .succeeds();
-    for name in ["ben", "cleo"] {
-        let head = lab.clws("trust show --json").succeeds().json();
-        lab.clws("trust accept --expect")
-            .word(head["head"].as_str().unwrap())
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "cleo"]);
     for name in ["BASE", "ZULU"] {
         set(&lab, "ada", name, "begin");
     }
@@ -371,10 +365,10 @@ fn a_reader_added_while_the_key_changed_is_named() {
     // Ada's other machine has not seen the rekey.
     let other = lab.copy();
     std::fs::remove_dir_all(other.home("ada").join(".local/state/clws/vaults")).unwrap();
-    let head = other.clws("trust show --json").succeeds().json();
+    let head = other.head();
     other
         .clws("access grant cleo dev/web --read --yes --expect")
-        .word(head["head"].as_str().unwrap())
+        .word(&head)
         .succeeds();
     commits(&other, "cleo reads");
     let done = git(&other, &["merge", "--no-edit", "rekeyed"]);

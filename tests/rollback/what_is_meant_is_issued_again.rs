@@ -2,20 +2,12 @@
 
 use crate::lab::Lab;
 
-fn head(lab: &Lab) -> String {
-    let shown = lab.clws("trust show --json").succeeds().json();
-    shown["head"].as_str().unwrap().to_owned()
-}
-
 /// Ada and ben write prod; ben has seen the second value.
 fn lab() -> Lab {
     let lab = Lab::new().people(&["ben"]);
     lab.clws("access grant ben prod --read --write --yes")
         .succeeds();
-    lab.clws("trust accept --expect")
-        .word(head(&lab))
-        .by("ben")
-        .succeeds();
+    lab.accepted_by(&["ben"]);
     for value in ["first", "second"] {
         for path in ["prod/web/TOKEN", "prod/web/OTHER", "prod/keys/web.key"] {
             let kind = if path.ends_with(".key") {

@@ -62,13 +62,7 @@ fn lab() -> Lab {
     lab.clws("access grant cleo dev/web --read --yes")
         .succeeds();
     std::fs::write(lab.vault().join("secrets/dev/web.toml"), unwrapped).unwrap();
-    let head = lab.clws("trust show --json").succeeds().json();
-    for name in ["ben", "cleo"] {
-        lab.clws("trust accept --expect")
-            .word(head["head"].as_str().unwrap())
-            .by(name)
-            .succeeds();
-    }
+    lab.accepted_by(&["ben", "cleo"]);
     lab.commit("begin");
     lab
 }

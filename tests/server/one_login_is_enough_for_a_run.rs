@@ -43,8 +43,7 @@ impl Robot {
             let grant = format!("access grant robot {path} --read --write --yes");
             keeping.team.clws(&grant).succeeds();
         }
-        let shown = lab.clws("trust show --json").succeeds().json();
-        let head = shown.get("head").unwrap().as_str().unwrap().to_owned();
+        let head = lab.head();
         Self { keeping, head }
     }
 

@@ -91,6 +91,21 @@ impl Lab {
         self
     }
 
+    /// The fingerprint of the newest trust version, as it is compared at a first use.
+    pub(crate) fn head(&self) -> String {
+        let shown = self.clws("trust show --json").succeeds().json();
+        shown["head"].as_str().expect("a fingerprint").to_owned()
+    }
+
+    /// Has each of them accept the vault as it is.
+    pub(crate) fn accepted_by(&self, names: &[&str]) {
+        let head = self.head();
+        for name in names {
+            let accept = self.clws("trust accept --expect").word(&head);
+            accept.by(name).succeeds();
+        }
+    }
+
     /// The vault's folder.
     pub(crate) fn vault(&self) -> PathBuf {
         self.dir.path().join("vault")
