@@ -21,5 +21,6 @@ mod nothing_is_logged;
 mod one_login_is_enough_for_a_run;
 mod team;
 mod the_client_knows_the_real_server;
+mod the_day_of_a_servers_certificate_counts;
 mod three_nodes_are_one_server;
 mod with;

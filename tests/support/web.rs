@@ -18,6 +18,16 @@ pub(crate) struct Pair {
 
 /// Makes a CA, and a certificate of it for `name` that holds for `days`.
 pub(crate) fn pair(name: &str, days: u32) -> Pair {
+    made(name, days, "env")
+}
+
+/// The same, with a certificate that was made on another day, like `2001-01-01`, and held for a month.
+pub(crate) fn pair_of(name: &str, day: &str) -> Pair {
+    let faketime = tool("faketime");
+    made(name, 30, &format!("{} {day}", faketime.display()))
+}
+
+fn made(name: &str, days: u32, by: &str) -> Pair {
     let folder = TempDir::with_prefix("clws-tls-").unwrap();
     let script = r#"
 set -e
@@ -26,12 +36,12 @@ new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "$@"; }
 new -x509 -days 365 -subj "/CN=test-ca-$(openssl rand -hex 8)" -keyout ca.key -out ca.crt
 new -subj "/CN=$2" -keyout leaf.key -out leaf.csr
 printf 'subjectAltName=DNS:%s,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' "$2" >ext
-openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$3" -extfile ext -out leaf.crt
+$4 openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$3" -extfile ext -out leaf.crt
 "#;
     let path = folder.path().to_str().unwrap();
     let output = run(
         "sh",
-        ["-c", script, "sh", path, name, &days.to_string()],
+        ["-c", script, "sh", path, name, &days.to_string(), by],
         b"",
     );
     assert!(output.status.success(), "{}", said(&output));
