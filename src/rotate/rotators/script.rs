@@ -149,3 +149,37 @@ fn ended(ran: &Ran, said: &[u8]) -> String {
         said => format!("{ended}: {said}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Who was started by a clws that has ended since has got another parent.
+    #[test]
+    fn a_script_is_begun_for_its_own_parent_alone() {
+        for (driver, files) in [
+            (DRIVER, &["old", "new", "script"][..]),
+            (ISSUING, &["script"]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for file in files {
+                std::fs::write(folder.path().join(file), "echo it ran").unwrap();
+            }
+            let begun = |parent: u32| {
+                let shell = Command::new("/bin/sh")
+                    .args(["-c", driver, "clws"])
+                    .arg(folder.path())
+                    .args([&parent.to_string(), "both", "dev/web/TOKEN"])
+                    .output();
+                String::from_utf8(shell.unwrap().stdout).unwrap()
+            };
+            let left = || std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(begun(std::os::unix::process::parent_id()), "");
+            assert_eq!(left(), files.len());
+            assert_eq!(begun(std::process::id()), "it ran\n");
+            assert_eq!(left(), 0);
+        }
+    }
+}
