@@ -136,3 +136,43 @@ impl Vault {
         Ok(PendingFile::of(&bytes, &sidecar)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::sshsig::{Namespace, SignedBy, SigningKey};
+
+    /// Somebody may sign more than a rotation holds in memory; it is opened for nobody.
+    #[test]
+    fn what_is_larger_than_a_value_is_not_opened() {
+        let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
+        for (size, is_too_large) in [(MAX_VALUE, false), (MAX_VALUE + 1, true)] {
+            let content = Content {
+                mode: 0o600,
+                size: size as u64,
+                sha256: [0; 32],
+            };
+            let record = Sidecar {
+                id: [7; 16],
+                path: "prod/tls/site.key".parse().unwrap(),
+                content: Some(content),
+                readers: vec!["ada".into()],
+                rev: 1,
+                seq: 1,
+                changed: "2026-11-24T10:00:00Z".parse().unwrap(),
+                author: "ada".into(),
+                policy: Policy::default(),
+                signed: SignedBy {
+                    party: "ada".into(),
+                    fingerprint: signing.public().fingerprint(),
+                    signature: signing.sign(Namespace::File, b""),
+                },
+            };
+            let age = Vec::new();
+            let error = PendingFile { record, age }.open(&[]).unwrap_err();
+            let refused = error.downcast_ref();
+            let named = matches!(refused, Some(VaultError::TooLargeToRotate { .. }));
+            assert_eq!(named, is_too_large, "{size}: {}", error.message());
+        }
+    }
+}
