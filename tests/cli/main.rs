@@ -82,4 +82,5 @@ mod what_a_program_prints_is_redacted;
 mod what_is_advised_can_be_done;
 mod what_is_due_is_told_to_its_owner;
 mod what_waits_for_a_new_value;
+mod what_was_accepted_goes_back_into_the_tree;
 mod what_was_imported_can_be_exported;

@@ -10,7 +10,7 @@ use crate::lab::{Lab, Run};
 const NOTHING: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /// Ada and ben decide; cleo is a party. The branch `other` is checked out beside the vault.
-fn lab(threshold: u64) -> (Lab, PathBuf) {
+pub(crate) fn lab(threshold: u64) -> (Lab, PathBuf) {
     let lab = Lab::new()
         .people(&["ben", "cleo"])
         .secret("dev/web/TOKEN", "hunter2");
@@ -428,71 +428,4 @@ fn a_version_that_nobody_made_is_named() {
     );
     std::fs::remove_file(stray).unwrap();
     lab.clws("secret get dev/web/TOKEN").succeeds();
-}
-
-#[test]
-fn an_accepted_version_that_git_threw_away_is_put_back() {
-    let (lab, _) = lab(1);
-    lab.clws("access grant cleo test --read --yes").succeeds();
-    lab.clws("access grant cleo shared --read --yes").succeeds();
-    let access = lab.vault().join("recipients/access.toml");
-    let rules = std::fs::read(&access).unwrap();
-    let lose = || {
-        assert!(
-            git(&lab.vault(), &["checkout", "-q", "."]) && git(&lab.vault(), &["clean", "-fdq"])
-        )
-    };
-    lose();
-    let refused = lab.clws("access grant cleo dev --read --yes").exits(14);
-    assert!(
-        refused.err.contains("`clws trust accept` puts it back"),
-        "{}",
-        refused.err
-    );
-    // What nobody signed is not overwritten, and nobody is passed over.
-    let old = std::fs::read_to_string(&access).unwrap();
-    std::fs::write(
-        &access,
-        format!("[group.new]\nmembers = [\"cleo\"]\n\n{old}"),
-    )
-    .unwrap();
-    let refused = lab.clws("trust accept --yes").exits(13);
-    assert!(
-        refused
-            .err
-            .contains("`recipients/access.toml` is not what trust version 5 signed"),
-        "{}",
-        refused.err
-    );
-    lose();
-    let asked = lab.clws("trust accept").exits(15);
-    assert!(
-        asked.err.contains("cleo may read `shared`"),
-        "{}",
-        asked.err
-    );
-    assert_eq!(std::fs::read_to_string(&access).unwrap(), old);
-    let back = lab.clws("trust accept --yes").succeeds();
-    assert!(
-        back.err.contains("this machine accepts trust version 7"),
-        "{}",
-        back.err
-    );
-    assert_eq!(std::fs::read(&access).unwrap(), rules);
-    lab.clws("check").succeeds();
-    lab.clws("access grant cleo dev --read --yes").succeeds();
-    // An earlier build kept no text of it.
-    lose();
-    let vaults = lab.home("ada").join(".local/state/clws/vaults");
-    for vault in std::fs::read_dir(vaults).unwrap() {
-        std::fs::remove_dir_all(vault.unwrap().path().join("versions")).unwrap();
-    }
-    let refused = lab.clws("trust accept --yes").exits(14);
-    assert!(
-        refused
-            .err
-            .contains("`git checkout REV -- recipients clws.toml`"),
-        "{}",
-        refused.err
-    );
 }
