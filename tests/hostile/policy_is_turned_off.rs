@@ -1,7 +1,10 @@
 //! What a vault demands is taken back in the working tree: refusing what is older, not printing, exposure,
 //! dates. Rules count as they were signed, and so does what is known about a value.
 
-use crate::forge::{table, with_table};
+use clws::crypto::sshsig::Namespace;
+use clws::vault::PolicyKey;
+
+use crate::forge::{Known, signing_key, table, with_table};
 use crate::lab::Lab;
 use crate::scene::{accept, deployable, plant, read, refused};
 
@@ -115,4 +118,46 @@ fn what_was_exposed_stays_exposed() {
     refused(&lab, "ben", "secret get prod/web/TOKEN", 12);
     refused(&lab, "ada", "secret policy prod/web/TOKEN --owner ben", 12);
     refused(&lab, "ada", "check", 1);
+}
+
+#[test]
+fn a_policy_that_was_signed_and_says_nothing_is_found() {
+    let lab = lab();
+    let ben = signing_key(&lab, "ben");
+    let known = Known::of(&lab, "prod/web", "ben");
+    let signed = |days: &str| {
+        let mut record = known.record("TOKEN", (2, 2), "second", ("ben", &ben));
+        record
+            .policy
+            .set(PolicyKey::RotateEvery, Some(days.to_owned()));
+        let message = record.message(&known.place, &known.key_id, ben.public());
+        record.signed.signature = ben.sign(Namespace::Value, &message);
+        let text = with_table(&known.text, "[secret.TOKEN]", &record.print());
+        plant(&lab, "secrets/prod/web.toml", text);
+    };
+    // Three weeks are no days: what is meant to be due would never be.
+    signed("3w");
+    let found = lab.clws("check").exits(1).text();
+    for said in [
+        "policy: prod/web/TOKEN: its policy `rotate_every` does not read: a number of days",
+        "next: clws secret policy prod/web/TOKEN --clear rotate-every",
+    ] {
+        assert!(found.contains(said), "{found}");
+    }
+    signed("36500d");
+    let found = lab.clws("check").succeeds().text();
+    assert!(!found.contains("policy"), "{found}");
+    // What nobody vouches for has no policy either.
+    signed("3w");
+    let text = read(&lab, "secrets/prod/web.toml");
+    plant(
+        &lab,
+        "secrets/prod/web.toml",
+        text.replace("\"3w\"", "\"4w\""),
+    );
+    let found = lab.clws("check --json").exits(1).json();
+    let kinds = found["findings"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|finding| finding["kind"].clone()).collect();
+    assert!(kinds.contains(&"signature".into()), "{kinds:?}");
+    assert!(!kinds.contains(&"policy".into()), "{kinds:?}");
 }
