@@ -25,7 +25,9 @@ fn lab() -> Lab {
     lab.clws("secret set prod/web/TOKEN")
         .stdin(b"hunter2")
         .succeeds();
-    lab.clws("access revoke fred prod --yes --read").run();
+    lab.clws("access revoke fred prod --read --write --yes")
+        .succeeds();
+    lab.clws("trust sign --without-admin fred --yes").succeeds();
     lab.commit("before");
     lab
 }
