@@ -187,13 +187,24 @@ fn wipe(folder: &Path) {
     }
 }
 
-/// `$XDG_RUNTIME_DIR` first, since it belongs to this person alone.
+/// `$XDG_RUNTIME_DIR` first, since it belongs to this person alone; one that does not is none, as `su` and `sudo -E` leave
+/// it: whoever has it could put a link in the place of what we make there, and have us fill and clear what that leads to.
 fn places(world: &World) -> Vec<PathBuf> {
     let own = world
         .variable("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
-        .filter(|p| p.is_absolute());
+        .filter(|place| place.is_absolute() && is_safe(place));
     own.into_iter().chain([PathBuf::from("/dev/shm")]).collect()
+}
+
+/// Whether nobody else, root aside, can rename what we make in a folder.
+fn is_safe(place: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    let me = rustix::process::geteuid().as_raw();
+    std::fs::metadata(place).is_ok_and(|about| {
+        let is_closed = about.mode() & 0o022 == 0 || about.mode() & STICKY != 0;
+        (about.uid() == me || about.uid() == 0) && is_closed
+    })
 }
 
 /// Whether a folder lies in memory, as the kernel says.
@@ -246,6 +257,33 @@ mod tests {
             names,
             [held.path().file_name().unwrap(), OsStr::new("theirs")]
         );
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_no_place() {
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let at = place.path().as_os_str().to_owned();
+        let world = World::new(Clock::System, [("XDG_RUNTIME_DIR".into(), at)], "/".into());
+        let lies_there = || {
+            let folder = RamDir::new(&world).unwrap();
+            folder.path().starts_with(place.path())
+        };
+        let allow = |mode: u32| {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(place.path(), mode).unwrap();
+        };
+        assert!(lies_there());
+        for mode in [0o777, 0o770, 0o722] {
+            allow(mode);
+            assert!(!lies_there(), "{mode:o}");
+        }
+        allow(0o1777);
+        assert!(lies_there());
+        allow(0o700);
+        // Whoever may give files away is root, who would be led by another one's folder.
+        if std::os::unix::fs::chown(place.path(), Some(65534), None).is_ok() {
+            assert!(!lies_there());
+        }
     }
 
     #[test]

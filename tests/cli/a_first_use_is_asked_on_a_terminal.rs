@@ -71,9 +71,9 @@ fn without_a_terminal_an_expectation_is_needed() {
     lab.clws("secret get dev/web/TOKEN").by("ben").succeeds();
     lab.clws("trust accept").by("ben").succeeds();
     // Whoever gives one wants it compared, also where nothing is accepted for the first time.
-    let before = head(&lab);
+    let before = lab.head();
     lab.clws("access grant ben dev --write --yes").succeeds();
-    for head in [before, head(&lab)] {
+    for head in [before, lab.head()] {
         expecting(&head).succeeds();
     }
     let refused = expecting(&wrong).exits(13);
