@@ -1,6 +1,7 @@
 //! What is wrong is told once in four hours, its end is told, and what was not taken was not told.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use crate::lab::{Lab, Ran, Run};
@@ -140,6 +141,28 @@ fn what_was_not_taken_is_told_again() {
     assert!(ran.err.contains("a quote is not closed"), "{}", ran.err);
     ends(status(&lab, "").run(), 1);
     assert_eq!(told(&lab).len(), 1);
+}
+
+#[test]
+fn a_program_of_the_repository_is_not_told() {
+    let lab = lab();
+    let ran = lab.root().join("ran");
+    for place in ["tell", "bin/tell"] {
+        let program = lab.vault().join(place);
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, format!("#!/bin/sh\n>{}\n", ran.display())).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for folders in ["", ".:", "bin:"] {
+        let path = format!("{folders}{}:", std::env::var("PATH").unwrap());
+        let run = lab.clws("status --notify tell").env("PATH", &path);
+        let said = ends(run.run(), 24).err;
+        assert!(said.contains("it is in no folder of PATH"), "{said}");
+        assert!(!ran.exists(), "{path}");
+    }
+    // Who names it by its path means it.
+    ends(lab.clws("status --notify ./tell").run(), 1);
+    assert!(ran.exists());
 }
 
 #[test]

@@ -78,7 +78,16 @@ pub async fn tell_program(
         name: name(),
         why: error.to_string(),
     };
-    let mut command = Command::new(program.name());
+    // Not what lies in a repository, where a PATH has the folder at hand.
+    let path = world.program(program.name());
+    let path = path.ok_or_else(|| AlarmError::NotStarted {
+        name: name(),
+        why: match program.name().contains('/') {
+            true => "no program lies there".to_owned(),
+            false => "it is in no folder of PATH".to_owned(),
+        },
+    })?;
+    let mut command = Command::new(path);
     command
         .args(program.0.iter().skip(1))
         .env_clear()
