@@ -17,7 +17,7 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// A number in base 62, in six digits, as GitHub and npm end their tokens.
 #[must_use]
-pub(super) fn base62(mut number: u32) -> [u8; 6] {
+fn base62(mut number: u32) -> [u8; 6] {
     let mut digits = [b'0'; 6];
     for digit in digits.iter_mut().rev() {
         let value = usize::try_from(number % 62).unwrap_or(0);

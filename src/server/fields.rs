@@ -20,7 +20,7 @@ use crate::text::clean_line;
 use crate::vault::{Literal, NewValue, Opened, ValueType};
 
 /// The field of a sealed file's content.
-pub(super) const CONTENT: &str = "content";
+const CONTENT: &str = "content";
 
 /// What is done about a secret of the server that the vault cannot have.
 const OTHERS: &str = "to leave it out name the others; `clws server diff` lists them all";

@@ -48,7 +48,7 @@ impl Pins {
     ///
     /// # Errors
     /// [`TrustError`] if they do not read.
-    pub fn recall(&self) -> Result<Option<(Vec<Step>, Accepted)>, TrustError> {
+    fn recall(&self) -> Result<Option<(Vec<Step>, Accepted)>, TrustError> {
         let chain = self.chain()?;
         if chain.is_empty() {
             return Ok(None);

@@ -193,7 +193,7 @@ impl Document<'_> {
     }
 
     /// The same by the logins alone; none if no wrap is one of a key that may be asked for.
-    pub(super) fn data_key_of_server(
+    fn data_key_of_server(
         &self,
         openers: &[&dyn Opener],
     ) -> Result<Option<Result<DataKey, Error>>, Error> {

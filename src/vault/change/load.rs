@@ -125,7 +125,7 @@ impl Change<'_> {
     }
 
     /// Refuses to seal anything more into a document that somebody outside the rules can open.
-    pub(super) fn refuse_extra_readers(
+    fn refuse_extra_readers(
         &self,
         document: &Document<'_>,
         rights: &Rights,
