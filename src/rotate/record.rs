@@ -32,8 +32,18 @@ pub enum Step {
     Returning,
     /// The old value is the one that is given out again.
     Returned,
-    /// Everything uses what is given out.
+    /// Everything uses the new value.
     Used,
+    /// Everything uses the old value again.
+    UsedAgain,
+}
+
+impl Step {
+    /// Whether it leads back to the old value.
+    #[must_use]
+    pub fn is_back(self) -> bool {
+        matches!(self, Self::Returning | Self::Returned | Self::UsedAgain)
+    }
 }
 
 /// A value by its numbers.

@@ -88,7 +88,7 @@ impl Run<'_> {
         self.demand_ways_back(&rotation)?;
         rotation.step = match was_given_out {
             true => Step::Returning,
-            false => Step::Used,
+            false => Step::UsedAgain,
         };
         self.records.write(&rotation)?;
         self.go_on(rotation)
@@ -141,11 +141,15 @@ impl Run<'_> {
                     (self.say)("the old value is the one that is given out again");
                     rotation.step = Step::Returned;
                 }
-                Step::Swapped | Step::Returned => {
+                Step::Swapped => {
                     self.take.take_into_use(&rotation.paths())?;
                     rotation.step = Step::Used;
                 }
-                Step::Used => {
+                Step::Returned => {
+                    self.take.take_into_use(&rotation.paths())?;
+                    rotation.step = Step::UsedAgain;
+                }
+                Step::Used | Step::UsedAgain => {
                     self.accept(&rotation, None)?;
                     let left = self.left_outside(&rotation)?;
                     self.end(&rotation)?;

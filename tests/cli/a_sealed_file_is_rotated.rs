@@ -145,6 +145,35 @@ fn both_contents_go_through_what_happens_in_between() {
 }
 
 #[test]
+fn what_was_led_back_is_said_to_be_undone_however_it_was_cut_off() {
+    let lab = lab();
+    halts(&lab);
+    // Cut off with the new value in use, and before it was accepted anywhere.
+    for refused in ["new", "both"] {
+        refuse(&lab, refused);
+        lab.clws(&format!("rotate {PATH} --yes")).exits(22);
+        refuse(&lab, "old");
+        lab.clws("rotate --undo --yes").exits(22);
+        lab.clws("rotate --resume").exits(22);
+        refuse(&lab, "");
+        let ended = lab.clws("rotate --resume").succeeds();
+        let undone = format!("undone: {PATH}");
+        assert!(
+            ended.err.lines().any(|line| line == undone),
+            "{}",
+            ended.err
+        );
+        assert_eq!(get(&lab), OLD);
+    }
+    refuse(&lab, "new");
+    lab.clws(&format!("rotate {PATH} --yes")).exits(22);
+    refuse(&lab, "");
+    let ended = lab.clws("rotate --resume").succeeds();
+    let done = format!("done: {PATH}");
+    assert!(ended.err.lines().any(|line| line == done), "{}", ended.err);
+}
+
+#[test]
 fn a_value_that_came_in_between_is_not_said_to_be_done() {
     let lab = lab();
     halts(&lab);

@@ -26,7 +26,7 @@ use crate::fs::Sync;
 use crate::hook::{components, signed_script};
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
-    Means, Person, ROTATORS, Records, RotateError, Rotation, Run, SCRIPT, Scripts, Step, Steps,
+    Means, Person, ROTATORS, Records, RotateError, Rotation, Run, SCRIPT, Scripts, Steps,
     has_pending, script_of,
 };
 use crate::secret::Plain;
@@ -277,7 +277,7 @@ fn go_on(args: &RotateArgs, cx: &Context, vault: &Vault, run: &Run<'_>) -> Resul
             run.undo(rotation)?;
             cx.ui.say(&format!("undone: {paths}"));
         } else {
-            let is_back = matches!(rotation.step, Step::Returning | Step::Returned);
+            let is_back = rotation.step.is_back();
             run.resume(rotation)?;
             let word = if is_back { "undone" } else { "done" };
             cx.ui.say(&format!("{word}: {paths}"));
