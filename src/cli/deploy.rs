@@ -5,6 +5,8 @@ mod live;
 mod signals;
 mod table;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -25,6 +27,7 @@ use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
 use crate::name::Component;
 use crate::text::{count, list};
+use crate::hook::{HookError, components};
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -350,9 +353,11 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
             }
             Ok(Stopped::Nothing) => live.say(&format!("nothing of it runs on {}", host.name)),
             Err(error) => live.error(error),
+    let stopped = RefCell::new(BTreeSet::new());
         })
         .await
     })?;
+                stopped.borrow_mut().insert(component.clone());
     let signal = failed.iter().find(|error| is_interruption(error));
     Ok(match (signal, failed.first()) {
         (Some(error), _) => error.code().into(),
@@ -360,6 +365,12 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
         (None, Some(error)) if failed.len() == hosts.len() => error.code().into(),
         (None, Some(_)) => Code::Partial.into(),
     })
+    // What has no hook any more can be stopped all the same.
+    let (all, stopped) = (components(vault.tree())?, stopped.into_inner());
+    let is_nothing = |name: &&Component| !all.contains(name) && !stopped.contains(*name);
+    for component in args.components.iter().filter(is_nothing) {
+        cx.ui.warn_of(&HookError::missing(component, &all).into());
+    }
 }
 
 /// What a newcomer may try, after the demonstration.

@@ -155,7 +155,7 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
     let all = components(vault.tree())?;
     for component in wanted {
         if !all.contains(component) {
-            return Err(HookError::NotFound(component.to_string()).into());
+            return Err(HookError::missing(component, &all).into());
         }
     }
     let mut left_out = BTreeSet::new();

@@ -3,7 +3,7 @@
 use crate::error::{Code, Explain, MERGE};
 use crate::lines::LineError;
 use crate::name::Component;
-use crate::text::list;
+use crate::text::{list, nearest};
 
 /// What is wrong with a hook or its signature.
 #[derive(Debug, thiserror::Error)]
@@ -11,8 +11,11 @@ use crate::text::list;
 pub enum HookError {
     #[error("{file}: {why}")]
     Wrong { file: String, why: String },
-    #[error("there is no hook for `{0}`")]
-    NotFound(String),
+    #[error("there is no hook for `{component}`")]
+    NotFound {
+        component: String,
+        nearest: Option<String>,
+    },
     #[error("the hook of `{0}` is not signed")]
     Unsigned(String),
     #[error("the hook of `{component}` is not what was signed: {}", list(.files))]
@@ -64,6 +67,15 @@ pub enum HookError {
 }
 
 impl HookError {
+    /// There is no hook of this name among `all`.
+    pub(crate) fn missing(component: &Component, all: &[Component]) -> Self {
+        let known = all.iter().map(Component::as_str);
+        Self::NotFound {
+            component: component.to_string(),
+            nearest: nearest(component.as_str(), known).map(str::to_owned),
+        }
+    }
+
     /// What is wrong in the hook's own file.
     pub(crate) fn in_hook(component: &Component, why: impl Into<String>) -> Self {
         Self::Wrong {
@@ -81,7 +93,7 @@ impl Explain for HookError {
             | Self::NoAccount { .. }
             | Self::NoAzureAccount { .. }
             | Self::AfterNothing { .. } => Code::Config,
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound { .. } => Code::NotFound,
             Self::Unsigned(_) | Self::Changed { .. } | Self::NoDeployer { .. } => Code::Trust,
             Self::NotAFile { .. } => Code::Trust,
             Self::Line { error, .. } => error.code(),
@@ -105,7 +117,11 @@ impl Explain for HookError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotFound(_) => vec!["`clws hook list` shows what there is".into()],
+            Self::NotFound {
+                nearest: Some(near),
+                ..
+            } => vec![format!("is `{near}` meant?")],
+            Self::NotFound { .. } => vec!["`clws hook list` shows what there is".into()],
             Self::Unsigned(component) | Self::NoDeployer { component, .. } => {
                 vec![format!(
                     "a deployer looks at it and runs `clws hook sign {component}`"

@@ -65,7 +65,7 @@ pub(crate) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles
     let own = format!("{component}.toml");
     read_one(tree, &own, &mut files)?
         .then_some(())
-        .ok_or_else(|| HookError::NotFound(component.to_string()))?;
+        .ok_or_else(|| HookError::missing(component, &components(tree).unwrap_or_default()))?;
     let mut folders = vec![component.to_string()];
     while let Some(folder) = folders.pop() {
         for entry in tree.entries(&format!("hooks/{folder}"))? {

@@ -51,6 +51,22 @@ fn each_command_names_the_nearest() {
         let hint = format!("is `{meant}` meant?");
         assert!(ran.err.contains(&hint), "{command}: {}", ran.err);
     }
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    std::fs::write(lab.vault().join("hooks/web.toml"), "").unwrap();
+    lab.clws("host add box --address local --scope prod --machine-type server --yes")
+        .succeeds();
+    for command in [
+        "hook diff wbe",
+        "hook sign wbe --yes",
+        "deploy wbe --on prod --dry-run",
+    ] {
+        let ran = lab.clws(command).exits(18);
+        assert!(
+            ran.err.contains("is `web` meant?"),
+            "{command}: {}",
+            ran.err
+        );
+    }
     let granted = |path: &str| {
         let ran = lab.clws(&format!("access grant ada {path} --read --dry-run"));
         ran.succeeds().err

@@ -9,10 +9,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::context::Context;
-use crate::error::{Error, Explain as _, Problem};
+use crate::error::Error;
 use crate::hook::{HookError, components};
 use crate::name::Component;
-use crate::text::nearest;
 use crate::vault::Vault;
 
 /// See and sign the hooks that deploys carry out
@@ -45,15 +44,8 @@ fn chosen(vault: &Vault, named: &[Component]) -> Result<Vec<Component>, Error> {
 /// NOTFOUND.
 pub(super) fn demand_known(vault: &Vault, named: &[Component]) -> Result<(), Error> {
     let all = components(vault.tree())?;
-    let Some(unknown) = named.iter().find(|name| !all.contains(name)) else {
-        return Ok(());
-    };
-    let error = HookError::NotFound(unknown.to_string());
-    let near = nearest(unknown.as_str(), all.iter().map(Component::as_str));
-    Err(match near {
-        Some(near) => Problem::new(error.code(), error.to_string())
-            .hint(format!("is `{near}` meant?"))
-            .into(),
-        None => error.into(),
-    })
+    match named.iter().find(|name| !all.contains(name)) {
+        Some(unknown) => Err(HookError::missing(unknown, &all).into()),
+        None => Ok(()),
+    }
 }
