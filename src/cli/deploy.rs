@@ -21,13 +21,15 @@ use super::runtime::{cannot_start, runtime, user_here};
 use super::session::BesideArgs;
 use super::ways::Ways;
 use crate::channel::ssh::Limits;
-use crate::deploy::{Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan};
+use crate::deploy::{
+    Brings, Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan,
+};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
+use crate::hook::{HookError, components};
 use crate::name::Component;
 use crate::text::{count, list};
-use crate::hook::{HookError, components};
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -142,6 +144,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         record = open_record(args, cx, &vault)?;
     }
     let asked = Asked {
+        brings: Brings::All,
         parallel: args.parallel,
         hosts: plan.hosts.len(),
         record: record.as_ref(),
@@ -168,7 +171,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
 }
 
-/// Brings what a plan says, in the course of another command; its rows were printed.
+/// Brings what a plan says of what is there, in the course of another command; its rows were printed.
 pub(super) fn bring(
     cx: &Context,
     vault: &Vault,
@@ -178,6 +181,7 @@ pub(super) fn bring(
     beside.look(plan)?;
     beside.read(plan)?;
     let asked = Asked {
+        brings: Brings::There,
         parallel: PARALLEL,
         hosts: plan.hosts.len(),
         record: None,
@@ -251,6 +255,7 @@ fn allow_older(
 
 /// How a run is to work.
 struct Asked<'a> {
+    brings: Brings,
     parallel: u16,
     /// How many hosts there are.
     hosts: usize,
@@ -292,6 +297,7 @@ fn with_run<T>(
             reader: &reader,
             way: &way,
             outside: asked.beside,
+            brings: asked.brings,
             by: &by,
             say: &say,
             warn: &warn,
@@ -341,23 +347,30 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
     }
     cx.ui.confirm(&format!("stop {what} on {}?", args.on))?;
     let asked = Asked {
+        brings: Brings::There,
         parallel: args.parallel,
         hosts: hosts.len(),
         record: None,
         beside: &Beside::new(cx),
     };
+    let stopped = RefCell::new(BTreeSet::new());
     let failed = with_run(cx, vault, &asked, async |run, live| {
         run.stop(hosts, &args.components, |host, ended| match ended {
             Ok(Stopped::One(component)) => {
+                stopped.borrow_mut().insert(component.clone());
                 live.say(&format!("stopped {component} on {}", host.name));
             }
             Ok(Stopped::Nothing) => live.say(&format!("nothing of it runs on {}", host.name)),
             Err(error) => live.error(error),
-    let stopped = RefCell::new(BTreeSet::new());
         })
         .await
     })?;
-                stopped.borrow_mut().insert(component.clone());
+    // What has no hook any more can be stopped all the same.
+    let (all, stopped) = (components(vault.tree())?, stopped.into_inner());
+    let is_nothing = |name: &&Component| !all.contains(name) && !stopped.contains(*name);
+    for component in args.components.iter().filter(is_nothing) {
+        cx.ui.warn_of(&HookError::missing(component, &all).into());
+    }
     let signal = failed.iter().find(|error| is_interruption(error));
     Ok(match (signal, failed.first()) {
         (Some(error), _) => error.code().into(),
@@ -365,12 +378,6 @@ fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Resul
         (None, Some(error)) if failed.len() == hosts.len() => error.code().into(),
         (None, Some(_)) => Code::Partial.into(),
     })
-    // What has no hook any more can be stopped all the same.
-    let (all, stopped) = (components(vault.tree())?, stopped.into_inner());
-    let is_nothing = |name: &&Component| !all.contains(name) && !stopped.contains(*name);
-    for component in args.components.iter().filter(is_nothing) {
-        cx.ui.warn_of(&HookError::missing(component, &all).into());
-    }
 }
 
 /// What a newcomer may try, after the demonstration.

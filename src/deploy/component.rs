@@ -34,6 +34,8 @@ pub enum Done {
     Changed,
     /// Nothing new, and it answers: not touched.
     Unchanged,
+    /// It is not there, and only what is there was to be brought.
+    Absent,
 }
 
 impl Done {
@@ -44,8 +46,18 @@ impl Done {
             Self::Started => "started",
             Self::Changed => "changed",
             Self::Unchanged => "unchanged",
+            Self::Absent => "absent",
         }
     }
+}
+
+/// What of a plan is brought.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Brings {
+    /// All of it.
+    All,
+    /// What is there already: not what was never deployed, or stopped.
+    There,
 }
 
 /// What there is when what was left half done is undone.
@@ -64,6 +76,7 @@ pub(super) struct Bringing<'a> {
     pub(super) vault: &'a Vault,
     pub(super) target: &'a Target,
     pub(super) plan: &'a ComponentPlan,
+    pub(super) brings: Brings,
     /// The deploy's id. Another one may have begun in the same second.
     pub(super) deploy: &'a str,
     /// The folder of what was there when it was looked at; empty if nothing was.
@@ -95,6 +108,10 @@ impl Bringing<'_> {
         let (found, engine) = tokio::join!(looking, connecting);
         let found = found?;
         let old = found.receipt.clone();
+        // What a killed run has left was to be there.
+        if self.brings == Brings::There && old.is_none() && !found.is_more_than(&[]) {
+            return Ok(Done::Absent);
+        }
         let place = old.as_ref().map(|old| old.place.clone());
         self.was.get_or_init(|| place.unwrap_or_default());
         if let Some(old) = &old {

@@ -45,7 +45,7 @@ mod warning;
 pub mod boot;
 
 pub use account::{Account, Reached, accounts};
-pub use component::Done;
+pub use component::{Brings, Done};
 pub use graph::Left;
 pub use limit::{HOST_TIME, Signals};
 pub use mysql::{MysqlError, MysqlRows};

@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::{Instant, sleep};
 
-use super::component::{Bringing, stop};
+use super::component::{Bringing, Brings, stop};
 use super::leases::Leases;
 use super::leftover;
 use super::limit::{Limit, Signals, at_once, to_put_back};
@@ -55,6 +55,8 @@ pub struct Run<'a> {
     pub way: &'a FindWay<'a>,
     /// The server beside the vault.
     pub outside: &'a dyn Outside,
+    /// What of the plan is brought.
+    pub brings: Brings,
     /// The party who deploys.
     pub by: &'a str,
     /// Shows a line of what a step prints, redacted and safe.
@@ -177,6 +179,7 @@ impl Run<'_> {
                 vault: self.vault,
                 target,
                 plan: component,
+                brings: self.brings,
                 deploy,
                 was: &was,
                 by: self.by,

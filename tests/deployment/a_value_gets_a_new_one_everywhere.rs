@@ -76,6 +76,39 @@ fn every_component_that_uses_it_runs_with_the_new_one() {
 }
 
 #[test]
+fn what_was_never_deployed_or_was_stopped_stays_so() {
+    let site = site();
+    let hook = server_hook("late", "")
+        .replace("late/TOKEN", "web/TOKEN")
+        .replace("late/CHECK", "web/TOKEN");
+    let hook = format!("after = [\"api\"]\n{hook}");
+    site.hook("late", &hook, &[("serve.sh", SERVE)]);
+    site.clws("deploy api --on prod --stop --yes").succeeds();
+    let rotated = site
+        .clws("rotate prod/web/TOKEN --apart --yes --json")
+        .succeeds();
+    assert!(
+        rotated.err.contains("was stopped, stays so"),
+        "{}",
+        rotated.err
+    );
+    let results = ["api absent", "late absent", "web changed"];
+    assert_eq!(rows(&rotated), results);
+    assert!(site.runs_with("web", &token(&site)));
+    let receipts = site.machine.sh("cd /var/lib/clws/*/ && ls *.json");
+    assert_eq!(receipts, "other.json\nweb.json");
+    assert_eq!(
+        rows(&site.deploy().succeeds()),
+        [
+            "api started",
+            "late started",
+            "other unchanged",
+            "web unchanged"
+        ]
+    );
+}
+
+#[test]
 fn what_does_not_answer_with_the_new_one_is_led_back_or_gone_on_with() {
     let site = site();
     // `api` counts as running with the first token alone.

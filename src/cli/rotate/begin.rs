@@ -205,9 +205,12 @@ impl Begin<'_> {
                 ui.say(&line);
             }
         }
-        if plans.is_empty() {
-            ui.say("no component on any host uses it: nothing is deployed");
-        }
+        ui.say(match plans.as_slice() {
+            [] => "no component on any host uses it: nothing is deployed",
+            _ => {
+                "deployed is what of it is there; what was never deployed, or was stopped, stays so"
+            }
+        });
         Ok(paths)
     }
 }
