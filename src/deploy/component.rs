@@ -484,6 +484,7 @@ pub(super) async fn stop(
     }
     names.sort_unstable();
     names.dedup();
+    let had_containers = !names.is_empty();
     for name in names {
         let engine = target.engine().await?;
         for other in engine
@@ -495,6 +496,19 @@ pub(super) async fn stop(
                 target.host.name
             ));
         }
+    }
+    if had_containers
+        && let Err(error) = target
+            .engine()
+            .await?
+            .remove_empty_networks(target.vault())
+            .await
+    {
+        let why = Error::from(error).message();
+        warn(&format!(
+            "networks may be left on {}: {why}",
+            target.host.name
+        ));
     }
     leftover::clear(target, component, &[], None).await?;
     boot::forget(target, component).await?;

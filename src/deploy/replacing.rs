@@ -212,7 +212,7 @@ impl Bringing<'_> {
     async fn make_networks(&self, around: &Surroundings<'_>) -> Result<(), Error> {
         if let (Some(container), Some(engine)) = (&self.plan.hook.hook.container, around.engine) {
             for network in fill_all(self.plan, around.names, &container.networks)? {
-                engine.ensure_network(&network).await?;
+                engine.ensure_network(&network, self.target.vault()).await?;
             }
         }
         Ok(())

@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
-use bollard::models::NetworkCreateRequest;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -17,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::container::checked_name;
 use super::error::{DockerError, one_line};
 use super::image::Image;
 use super::traits::Traits;
@@ -62,7 +60,7 @@ pub struct Engine {
     /// The images that were looked at, by their names.
     pub(super) images: Arc<Mutex<BTreeMap<String, Image>>>,
     /// Docker up to API 1.43 makes two networks of one name when two ask at once.
-    networks: Arc<Mutex<()>>,
+    pub(super) networks: Arc<Mutex<()>>,
     pub(super) traits: Arc<OnceCell<Traits>>,
 }
 
@@ -176,34 +174,6 @@ impl Engine {
     /// The way to the daemon, for a request that bollard does not make.
     pub(super) fn way(&self) -> (Dial, Prefix) {
         (Arc::clone(&self.dial), Arc::clone(&self.prefix))
-    }
-
-    /// Makes a bridge network of this name unless there is one.
-    ///
-    /// # Errors
-    /// If the daemon refuses or does not answer.
-    pub async fn ensure_network(&self, name: &str) -> Result<(), DockerError> {
-        let name = checked_name("the network", name)?;
-        let _one_at_a_time = self.networks.lock().await;
-        let doing = format!("look at the network `{name}`");
-        match self
-            .ask(&doing, self.docker.inspect_network(name, None))
-            .await
-        {
-            Err(error) if error.is_absence() => {}
-            other => return other.map(drop),
-        }
-        let request = NetworkCreateRequest {
-            name: name.to_owned(),
-            driver: Some("bridge".to_owned()),
-            ..NetworkCreateRequest::default()
-        };
-        let doing = format!("create the network `{name}`");
-        match self.ask(&doing, self.docker.create_network(request)).await {
-            // Somebody was faster.
-            Err(DockerError::Refused { status: 409, .. }) => Ok(()),
-            other => other.map(drop),
-        }
     }
 
     /// Waits for one answer, no longer than a daemon may take.

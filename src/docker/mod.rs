@@ -23,6 +23,7 @@ mod error;
 mod image;
 pub mod inject;
 mod lifecycle;
+mod network;
 mod output;
 mod pull;
 mod replace;

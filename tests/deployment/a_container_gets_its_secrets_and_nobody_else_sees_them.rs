@@ -359,6 +359,11 @@ needs = ["TOKEN"]
     assert!(line == "box web | step: [redacted] none env", "{line}");
     assert!(ran.err.contains("box web | 1000\n"), "{}", ran.err);
     assert_eq!(harbour.container.containers(), ["NAME"]);
+    let filter = format!("name={}-net", harbour.container.name);
+    let networks = || told(&["network", "ls", "--quiet", "--filter", &filter]);
+    assert_eq!(networks().lines().count(), 1);
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(networks(), "");
 }
 
 #[test]

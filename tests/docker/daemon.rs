@@ -161,7 +161,7 @@ async fn one_that_hangs_later_or_half_way_is_given_up_in_every_call() {
                 .await
                 .map(drop)
                 .unwrap_err(),
-            engine.ensure_network("some").await.unwrap_err(),
+            engine.ensure_network("some", "0f").await.unwrap_err(),
         ];
         for error in errors {
             assert!(matches!(error, DockerError::Silent { .. }), "{error:?}");

@@ -30,7 +30,7 @@ async fn every_call(engine: &Engine) -> Vec<(&'static str, DockerError)> {
         ("pull", engine.pull("some", None, within).await),
         ("traits", engine.traits().await.map(drop)),
         ("recover", engine.recover("some", "").await),
-        ("network", engine.ensure_network("some").await),
+        ("network", engine.ensure_network("some", "0f").await),
         ("logs", engine.logs_tail("some", 9, 999).await.map(drop)),
         (
             "exec",

@@ -10,7 +10,7 @@ use clws::docker::{
 use clws::error::{Code, Explain as _};
 use clws::secret::Plain;
 
-use crate::docker_image::{Component, busybox, client, told};
+use crate::docker_image::{Component, busybox, told};
 use crate::lab::{Folder, STAY, answer, engine, printed, random, shell, until, words};
 
 const ENOUGH: Duration = Duration::from_secs(20);
@@ -197,7 +197,8 @@ async fn a_container_is_what_was_declared() {
     let component = Component::new("declared");
     let (first, second) = (component.name.clone() + "-a", component.name.clone() + "-b");
     for network in [&first, &second, &first] {
-        engine.ensure_network(network).await.unwrap();
+        let made = engine.ensure_network(network, &component.name);
+        made.await.unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let container = Container {
@@ -228,11 +229,19 @@ async fn a_container_is_what_was_declared() {
     assert!(told(&["port", &component.name, "80"]).starts_with("127.0.0.1:"));
     until("the file", async || folder.path().join("file").exists()).await;
 
+    // One that is stopped is in its networks, too.
+    told(&["stop", "--time", "0", &component.name]);
+    let of_ours = format!("label=clws.vault={}", component.name);
+    let networks = || told(&["network", "ls", "--filter", &of_ours, "--quiet"]);
+    let goes = || engine.remove_empty_networks(&component.name);
+    goes().await.unwrap();
+    assert_eq!(networks().lines().count(), 2);
     engine.stop_and_remove(&component.name, "").await.unwrap();
     assert_eq!(engine.find(&component.name).await.unwrap(), None);
-    for network in [&first, &second] {
-        assert!(client(&["network", "rm", network]).status.success());
-    }
+    engine.remove_empty_networks("another").await.unwrap();
+    assert_eq!(networks().lines().count(), 2);
+    goes().await.unwrap();
+    assert_eq!(networks(), "");
 }
 
 #[tokio::test]
