@@ -30,7 +30,7 @@ use crate::channel::ssh::{Hop, Limits, SshError};
 use crate::channel::{Channel, ChannelError};
 use crate::crypto::hex;
 use crate::docker::LONGEST_STOP;
-use crate::error::{Error, Problem};
+use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host};
 use crate::name::Component;
 use crate::vault::{Reader, Vault};
@@ -195,6 +195,7 @@ impl Run<'_> {
             };
             let result = match result {
                 Err(error) if lost => {
+                    let error = as_lost(&plan.host, error);
                     // One that went down for good is not waited for.
                     let time = AGAIN.saturating_add(to_put_back(&component.hook.hook));
                     let again = Limit::of(&limit.host, time, self.signals.clone());
@@ -282,14 +283,19 @@ impl Run<'_> {
                     stopped += 1;
                 }
                 Ok(false) => {}
-                Err(error) if self.is_interrupted() || target.is_lost().await => {
-                    if let Some(before) = first {
-                        report(host, Err(&before));
-                    }
-                    return Err(error);
-                }
-                // The others can be stopped all the same.
                 Err(error) => {
+                    let lost = !self.is_interrupted() && target.is_lost().await;
+                    let error = match lost {
+                        true => as_lost(host, error),
+                        false => error,
+                    };
+                    if lost || self.is_interrupted() {
+                        if let Some(before) = first {
+                            report(host, Err(&before));
+                        }
+                        return Err(error);
+                    }
+                    // The others can be stopped all the same.
                     if let Some(before) = first.replace(error) {
                         report(host, Err(&before));
                     }
@@ -387,6 +393,19 @@ pub(super) fn broke_early(error: &Error) -> bool {
         error.downcast_ref::<ChannelError>(),
         Some(ChannelError::Lost { .. })
     )
+}
+
+/// The error of what was done on a host whose connection is lost. What its daemon did not answer was the
+/// connection's fault.
+fn as_lost(host: &Host, error: Error) -> Error {
+    if error.code() != Code::Backend {
+        return error;
+    }
+    let lost = ChannelError::Lost {
+        target: host.name.to_string(),
+        reason: None,
+    };
+    Problem::of(&lost.into()).note(error.message()).into()
 }
 
 /// The error of a component whose connection broke, with what became of it over another one.
