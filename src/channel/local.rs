@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use tokio::time::timeout;
 
+use super::bound::bound;
 use super::child::Running;
 use super::way::{AfterInput, Kept, Sink};
 use super::{ChannelError, Command, Ended, Held, Holding, quoting};
@@ -36,6 +37,8 @@ const SHELL: &str = "/bin/sh";
 pub struct Local {
     environment: Vec<(OsString, OsString)>,
     folder: PathBuf,
+    /// Whether its shells end with clws.
+    bound: bool,
 }
 
 impl Local {
@@ -61,6 +64,16 @@ impl Local {
         Self {
             environment,
             folder,
+            bound: false,
+        }
+    }
+
+    /// This machine, for commands that nobody could find any more if clws ended before them: they end with it.
+    #[must_use]
+    pub fn bound(world: &World) -> Self {
+        Self {
+            bound: true,
+            ..Self::new(world)
         }
     }
 
@@ -106,7 +119,10 @@ impl Local {
     }
 
     fn start(&self, command: &Command) -> io::Result<Running> {
-        let mut shell = tokio::process::Command::new(SHELL);
+        let mut shell = tokio::process::Command::from(match self.bound {
+            true => bound(SHELL),
+            false => std::process::Command::new(SHELL),
+        });
         shell
             .arg("-c")
             .arg(format!("{}\n{}", command.before, command.script))

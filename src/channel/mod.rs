@@ -3,6 +3,7 @@
 //! A deploy drives both with the same code: it runs small POSIX `sh` scripts on the target and hands them
 //! what is secret on their standard input. [`Channel`] is the way, [`Local`] or [`ssh`], which alone knows russh.
 
+mod bound;
 mod child;
 mod command;
 mod conversation;
@@ -20,5 +21,6 @@ pub use error::ChannelError;
 pub use local::Local;
 pub use way::{Channel, Holding};
 
+pub(crate) use bound::bound;
 pub(crate) use conversation::{MAX_INPUT, SERVE};
 pub(crate) use stream::Stream;

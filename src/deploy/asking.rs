@@ -127,7 +127,7 @@ impl Asking<'_> {
     /// The machine that deploys, where something is to run there and the target is another one.
     pub(super) fn elsewhere(&self, place: Where) -> Option<Channel> {
         let far = matches!(self.channel, Channel::Ssh(_));
-        (place == Where::Local && far).then(|| Channel::Local(Local::new(self.world)))
+        (place == Where::Local && far).then(|| Channel::Local(Local::bound(self.world)))
     }
 
     /// The command for a shell on the target.

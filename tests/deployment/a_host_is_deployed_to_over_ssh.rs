@@ -1,6 +1,7 @@
 //! Hosts over SSH: real servers on loopback, each on a machine of its own.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::a_container_gets_its_secrets_and_nobody_else_sees_them::Harbour;
 use crate::one_deploy_at_a_time::waits;
@@ -241,6 +242,63 @@ fn of_two_hosts_over_ssh_one_that_is_down_is_partial() {
     let stop = far.site.lab.clws("deploy --on prod --stop --yes").exits(23);
     assert!(stop.err.contains("stopped web on box"), "{}", stop.err);
     assert_eq!(far.site.remains(), Vec::<String>::new());
+}
+
+/// A step on the machine that deploys is known to nobody once clws is gone.
+#[test]
+fn a_local_step_ends_with_a_killed_deploy() {
+    let far = Far::new();
+    let step = "[[before]]\nin = \"local\"\nrun = [\"sh\", \"-c\", 'echo $$ >pid.new; mv pid.new pid; exec sleep 1000']\nneeds = [\"TOKEN\"]\n";
+    far.site
+        .hook("web", &server_hook("web", step), &[("serve.sh", SERVE)]);
+    let mut command = far.deploy().command();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut child = child.unwrap();
+    let path = far.site.lab.home("ada").join("pid");
+    let until = Instant::now() + Duration::from_secs(60);
+    let soon = || {
+        assert!(Instant::now() < until, "it takes too long");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    while !path.exists() {
+        soon();
+    }
+    let pid = std::fs::read_to_string(path).unwrap();
+    let stat = format!("/proc/{}/stat", pid.trim());
+    let runs = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(runs());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    while runs() {
+        soon();
+    }
+}
+
+#[test]
+fn a_connection_over_ssh_that_breaks_is_no_fault_of_the_daemon() {
+    let harbour = Harbour::new("cut");
+    let server = Sshd::start_with(&["ed25519"], NO_HOME);
+    let way = way_to(&server, &server.user, server.host_key_line());
+    host(&harbour.lab, "box", "prod", "server", &way);
+    ada_may_log_in(&harbour.lab, &server);
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "of-the-first-day");
+    }
+    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sleep\", \"1000\"]\n");
+    let mut command = harbour.deploy().command();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while harbour.container.containers() != ["NAME.clws-step"] {
+        assert!(Instant::now() < until, "no step");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.kill_sessions();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(20), "{said}");
+    assert!(said.contains("the connection to box ended"), "{said}");
+    assert_eq!(harbour.container.containers(), Vec::<String>::new());
 }
 
 #[test]

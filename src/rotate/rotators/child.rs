@@ -5,13 +5,14 @@
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::channel;
 use crate::secret::End;
 
 /// Between two looks at whether it has ended.
@@ -40,27 +41,9 @@ impl Ran {
     }
 }
 
-/// A program in a process group of its own that is killed when clws ends, however that is: prctl(2),
-/// `PR_SET_PDEATHSIG`. `setpriv` of util-linux sets it; where there is none that can, it goes on to its own end.
+/// A program in a process group of its own that ends with clws.
 pub(super) fn bound(program: impl AsRef<OsStr>) -> Command {
-    const BOUND: [&str; 2] = ["--pdeathsig", "KILL"];
-    let tried = Command::new("setpriv")
-        .args(BOUND)
-        .arg("true")
-        // Not what lies in a repository, where a PATH has the folder at hand.
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let mut command = match tried.is_ok_and(|status| status.success()) {
-        true => {
-            let mut command = Command::new("setpriv");
-            command.args(BOUND).arg(program);
-            command
-        }
-        false => Command::new(program),
-    };
+    let mut command = channel::bound(program);
     command.process_group(0);
     command
 }
@@ -94,7 +77,7 @@ pub(super) fn end(mut child: Child, within: Duration) -> std::io::Result<Ran> {
 /// Reads a stream in a thread that nobody waits for: what the child leaves running may hold it open. It is read to
 /// its end, since nobody is to hang on a full pipe.
 fn hear(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = mpsc::channel();
     drop(thread::spawn(move || {
         let (mut piece, mut room) = (vec![0; 4096], MOST_SAID);
         while let Ok(length @ 1..) = retried(|| stream.read(&mut piece)) {
@@ -127,6 +110,8 @@ fn retried<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
     use super::*;
 
     fn run(script: &str, within: u64) -> Ran {
