@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::facts::Facts;
-use super::session::{Injected, SittingError};
+use super::injected::{Injected, SittingError};
 use crate::channel::ssh::Session;
 use crate::channel::{Channel, Command, Held, Holding};
 use crate::error::Error;
@@ -44,6 +44,12 @@ while [ $# -gt 0 ]; do
 done
 echo "$folder"
 cat >/dev/null
+"#;
+
+/// Reads the variables of the folder `$1`, if there is one. Their lines say `$1` for the folder.
+pub(super) const TAKE: &str = r#"
+if [ -n "$1" ]; then . "$1/.variables" && rm -f "$1/.variables" || exit 1; fi
+shift
 "#;
 
 /// Puts the values into a folder of the host, which goes with what is given back.
@@ -125,7 +131,7 @@ fn push_quoted(lines: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::session::{InjectedFile, TAKE};
+    use crate::deploy::injected::InjectedFile;
 
     #[test]
     fn a_shell_reads_each_value_as_it_is() {

@@ -13,14 +13,11 @@ use super::place::{self, File, Folders, Given, fill_all};
 use super::probe::Patience;
 use super::process;
 use super::receipt::{Process, Receipt};
-use super::restoring::Standing;
+use super::standing::{Standing, UNASKED};
 use super::step::Surroundings;
 use crate::docker::{Engine, Replacement, State};
 use crate::error::{Code, Error, Problem};
 use crate::secret::{End, Plain};
-
-/// How long a component that has no probe must stay.
-pub(super) const UNASKED: Duration = Duration::from_millis(500);
 
 /// Between two looks at whether it has ended.
 const LOOK: Duration = Duration::from_secs(1);

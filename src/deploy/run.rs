@@ -24,7 +24,8 @@ use super::outside::Outside;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::record::Record;
 use super::restoring::Restored;
-use super::results::{Row, Table};
+use super::results::{Event, Row};
+use super::table::{Table, Tells};
 use super::target::Target;
 use crate::channel::ssh::{Hop, Limits, SshError};
 use crate::channel::{Channel, ChannelError};
@@ -77,25 +78,18 @@ pub struct Run<'a> {
     pub limits: Limits,
 }
 
-/// How far a deploy is.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A host is being connected to.
-    Connects(&'a str),
-    /// A component is looked at and brought.
-    Begins(&'a str, &'a Component),
-    /// This became of one.
-    Ended(&'a Row),
-    /// A host is let go.
-    Leaves(&'a str),
-}
-
 impl Run<'_> {
     /// Carries a plan out. Components that wait for one that failed are left, and everything that is
     /// not begun when a signal came. Gives the rows in the order of the plan.
     pub async fn deploy(&self, plan: &Plan) -> Vec<Row> {
         let deploy = format!("{}-{}", self.vault.world().now().compact(), self.by);
-        let table = Table::new(plan, self);
+        let tells = Tells {
+            warn: self.warn,
+            report: self.report,
+            record: self.record,
+            signals: self.signals.clone(),
+        };
+        let table = Table::new(plan, tells);
         let opening = Opening::new(self.vault, self.reader);
         let most = at_once(self.parallel, plan);
         let mut visits = FuturesUnordered::new();
@@ -130,7 +124,7 @@ impl Run<'_> {
         at: usize,
         plan: &HostPlan,
         shared: (&str, &Opening<'_>),
-        table: &Table<'_, '_>,
+        table: &Table<'_>,
     ) {
         let name = plan.host.name.as_str();
         (self.report)(Event::Connects(name));
@@ -158,7 +152,7 @@ impl Run<'_> {
         at: usize,
         plan: &HostPlan,
         (deploy, opening): (&str, &Opening<'_>),
-        table: &Table<'_, '_>,
+        table: &Table<'_>,
         (target, limit): (&Target, &Limit),
     ) {
         let quota = Quota::new(self.say, plan.host.name.as_str());

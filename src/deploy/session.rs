@@ -15,41 +15,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::holder::hold;
+use super::holder::{TAKE, hold};
+use super::injected::{Injected, SittingError};
 use crate::channel::ssh::{Ends, Session, Size};
 use crate::channel::{ChannelError, Command, Ended};
-use crate::error::{Code, Error, Explain};
+use crate::error::Error;
 use crate::fleet::Host;
-use crate::secret::Plain;
-
-/// Reads the variables of the folder `$1`, if there is one. Their lines say `$1` for the folder.
-pub(super) const TAKE: &str = r#"
-if [ -n "$1" ]; then . "$1/.variables" && rm -f "$1/.variables" || exit 1; fi
-shift
-"#;
-
-/// What a session is given. Names are those of variables and files, without anything a shell takes
-/// for its own.
-#[derive(Debug, Default)]
-pub struct Injected {
-    /// Variables with their values.
-    pub variables: Vec<(String, Plain)>,
-    /// Files; each in a folder of its variable's name.
-    pub files: Vec<InjectedFile>,
-}
-
-/// A file for a session.
-#[derive(Debug)]
-pub struct InjectedFile {
-    /// The variable that gets its path.
-    pub variable: String,
-    /// Its name.
-    pub name: String,
-    /// Its permission bits.
-    pub mode: u32,
-    /// Its content.
-    pub content: Plain,
-}
 
 /// What is run in a session, and how.
 #[derive(Debug)]
@@ -60,47 +31,6 @@ pub struct Sitting<'a> {
     pub terminal: Option<(String, Size)>,
     /// Whether the host's `AcceptEnv` is asked first.
     pub by_request: bool,
-}
-
-/// Why there is no session.
-#[derive(Debug, thiserror::Error)]
-pub enum SittingError {
-    /// Nothing there is memory.
-    #[error("{host} has no memory-backed folder, and secrets are not put on its disk")]
-    NoMemory {
-        /// The host.
-        host: String,
-    },
-    /// The values were not taken.
-    #[error("{host} did not take the values: {said}")]
-    NotHeld {
-        /// The host.
-        host: String,
-        /// What it said.
-        said: String,
-    },
-    /// Nobody knows how it ended.
-    #[error("{host} did not say how the session ended")]
-    NoStatus {
-        /// The host.
-        host: String,
-    },
-}
-
-impl Explain for SittingError {
-    fn code(&self) -> Code {
-        match self {
-            Self::NoMemory { .. } => Code::Denied,
-            Self::NotHeld { .. } | Self::NoStatus { .. } => Code::Remote,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::NoMemory { .. } => vec!["mount a tmpfs on /run/clws or /dev/shm there".into()],
-            Self::NotHeld { .. } | Self::NoStatus { .. } => Vec::new(),
-        }
-    }
 }
 
 /// Gives a session what it is to have, and follows it to its end.

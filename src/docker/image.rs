@@ -1,8 +1,7 @@
 //! An image on the target: its id, and what it runs unless a hook says otherwise.
 
-use bollard::models::HealthConfig;
+use bollard::models::{HealthConfig, ImageInspect};
 
-use super::client::Engine;
 use super::error::{DockerError, checked_id, one_line};
 
 /// An image on the target, as far as starting a container asks for it.
@@ -22,37 +21,18 @@ pub struct Image {
     pub health: Vec<String>,
 }
 
-impl Engine {
-    /// Looks an image up on the target; nothing is fetched from a registry, see [`Engine::pull`]. One
-    /// that was found is not asked for again: what a deploy says and starts is one and the same.
-    ///
-    /// # Errors
-    /// [`DockerError::NoImage`] if it is not there, [`DockerError::Declaration`] if that is no name.
-    pub async fn image(&self, name: &str) -> Result<Image, DockerError> {
-        checked_image(name)?;
-        if let Some(known) = self.images.lock().await.get(name) {
-            return Ok(known.clone());
-        }
-        let doing = format!("look at the image `{name}`");
-        let seen = match self.ask(&doing, self.docker.inspect_image(name)).await {
-            Err(error) if error.is_absence() => {
-                let image = name.to_owned();
-                return Err(DockerError::NoImage { image });
-            }
-            other => other?,
-        };
+impl Image {
+    /// Reads what a daemon says.
+    pub(super) fn of(doing: &str, name: &str, seen: ImageInspect) -> Result<Self, DockerError> {
         let config = seen.config.unwrap_or_default();
-        let image = Image {
-            id: checked_id(&doing, seen.id)?,
+        Ok(Self {
+            id: checked_id(doing, seen.id)?,
             name: name.to_owned(),
             entrypoint: config.entrypoint.unwrap_or_default(),
             command: config.cmd.unwrap_or_default(),
             user: config.user.filter(|user| !user.is_empty()),
             health: config.healthcheck.and_then(test_of).unwrap_or_default(),
-        };
-        let mut images = self.images.lock().await;
-        images.insert(name.to_owned(), image.clone());
-        Ok(image)
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use bollard::query_parameters::{
 use super::client::Engine;
 use super::container::{Container, Restart, checked_name};
 use super::error::{DockerError, checked_id, one_line};
-use super::replace::{aside, beside, step};
+use super::names::{aside, beside, step};
 use super::standing::is_own;
 use crate::time::Moment;
 

@@ -15,6 +15,7 @@
 //! bollard writes requests and answers to the `log` facade. This program installs no logger, and
 //! what is written there holds no value either: standard input goes over the raw stream.
 
+mod asked;
 mod body;
 pub(crate) mod chunk;
 mod client;
@@ -23,6 +24,7 @@ mod error;
 mod image;
 pub mod inject;
 mod lifecycle;
+mod names;
 mod network;
 mod output;
 mod pull;

@@ -30,6 +30,7 @@ use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::DockerError;
 use super::lifecycle::{Shell, Volumes};
+use super::names::{aside, beside};
 use super::standing::{Listed, Standing};
 
 /// The id of the container that this one replaced, or `none`.
@@ -359,19 +360,4 @@ fn replaces(new: &Listed, old: &Listed) -> bool {
 
 fn replaced_ran(new: &Listed) -> bool {
     new.labels.get(REPLACED_RAN).is_some_and(|ran| ran == "yes")
-}
-
-/// The name of a new container that has not taken over.
-pub(super) fn beside(name: &str) -> String {
-    format!("{name}.clws-new")
-}
-
-/// The name of an old container until the new one is confirmed.
-pub(super) fn aside(name: &str) -> String {
-    format!("{name}.clws-old")
-}
-
-/// The name of a one-off container of this component.
-pub(super) fn step(name: &str) -> String {
-    format!("{name}.clws-step")
 }

@@ -17,8 +17,8 @@ use super::client::Engine;
 use super::container::{Container, checked_name};
 use super::error::{DockerError, checked_id};
 use super::lifecycle::{Shell, State, Volumes};
+use super::names::step;
 use super::output::{Tail, converse};
-use super::replace::step;
 use super::standing::{PLACE, is_own};
 use crate::secret::Plain;
 

@@ -8,7 +8,7 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use super::client::Engine;
 use super::container::checked_name;
 use super::error::{DockerError, checked_id, one_line};
-use super::replace::{aside, beside, step};
+use super::names::{aside, beside, step};
 
 /// The label of a container that says which folder of the target it uses.
 pub const PLACE: &str = "clws.place";

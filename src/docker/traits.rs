@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::client::Engine;
-use super::error::DockerError;
+use bollard::models::SystemInfo;
 
 /// What about a daemon decides how files must be owned and labelled to be read in a container.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -15,27 +14,13 @@ pub struct Traits {
     pub selinux: bool,
 }
 
-impl Engine {
-    /// What the daemon says about how it isolates containers; it is asked once.
-    ///
-    /// # Errors
-    /// If the daemon does not answer.
-    pub async fn traits(&self) -> Result<&Traits, DockerError> {
-        let ask = async {
-            let info = self.ask("describe itself", self.docker.info()).await?;
-            Ok(Traits {
-                mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
-                selinux: has_selinux(&info.security_options.unwrap_or_default()),
-            })
-        };
-        self.traits.get_or_try_init(|| ask).await
-    }
-
-    /// Asks for the traits beside whatever comes next: a daemon counts all that it has before it answers.
-    pub fn ask_ahead(&self) {
-        let engine = self.clone();
-        // Whoever needs them asks again if this fails, and says why.
-        drop(tokio::spawn(async move { engine.traits().await.is_ok() }));
+impl Traits {
+    /// Reads what a daemon says.
+    pub(super) fn of(info: SystemInfo) -> Self {
+        Self {
+            mapped_root: mapped_root(&info.docker_root_dir.unwrap_or_default()),
+            selinux: has_selinux(&info.security_options.unwrap_or_default()),
+        }
     }
 }
 
