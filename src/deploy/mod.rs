@@ -55,7 +55,7 @@ pub use limit::{HOST_TIME, Signals};
 pub use mysql::{MysqlError, MysqlRows};
 pub use outside::{Asked, Leased, LookedAt, Outside, Version};
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
-pub use receipt::{Given, Lent, Receipt, Rollback};
+pub use receipt::{Given, Lent, Receipt, Rollback, Unread};
 pub use record::Record;
 pub use results::{Event, Fate, Row, is_interruption, outcome};
 pub use run::{FindWay, Run, Stopped};

@@ -122,16 +122,61 @@ pub struct Process {
     pub boot: String,
 }
 
+/// Why a receipt is not read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unread {
+    /// It is none.
+    Broken,
+    /// It says that this clws wrote it, a newer one.
+    Newer(String),
+}
+
+impl Unread {
+    fn of(bytes: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+            clws: String,
+        }
+        let is_newer = |head: &Head| {
+            let (theirs, ours) = (numbers(&head.clws), numbers(env!("CARGO_PKG_VERSION")));
+            !theirs.is_empty() && (head.format > 1 || theirs > ours)
+        };
+        let head = serde_json::from_slice::<Head>(bytes).ok();
+        match head.filter(is_newer) {
+            Some(head) => Self::Newer(head.clws),
+            None => Self::Broken,
+        }
+    }
+}
+
+/// The numbers of a version; none of what is none.
+fn numbers(version: &str) -> Vec<u64> {
+    let is_one = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    if version.len() > 40 || !version.chars().all(is_one) {
+        return Vec::new();
+    }
+    let plain = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers = plain.split('.').map(|number| number.parse().ok());
+    numbers.collect::<Option<_>>().unwrap_or_default()
+}
+
 /// No receipt is larger.
 pub(super) const MAX_RECEIPT: usize = 1024 * 1024;
 
 impl Receipt {
     /// Reads what a target gave; foreign text that may be anything.
-    #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes)
-            .ok()
-            .filter(|receipt: &Self| receipt.format == 1)
+    ///
+    /// # Errors
+    /// [`Unread`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unread> {
+        if bytes.len() > MAX_RECEIPT {
+            return Err(Unread::Broken);
+        }
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(receipt) if receipt.format == 1 => Ok(receipt),
+            _ => Err(Unread::of(bytes)),
+        }
     }
 
     /// The JSON that lies on the target, in one line: a shell that reads it asks the kernel for each byte.
@@ -176,6 +221,26 @@ mod tests {
     fn given(rev: u64, made: Option<&str>) -> Given {
         let made = made.map(str::to_owned);
         Given { rev, made }
+    }
+
+    #[test]
+    fn what_a_newer_clws_wrote_is_told_from_what_is_broken() {
+        let of = |text: &str| Receipt::parse(text.as_bytes()).unwrap_err();
+        let newer = Unread::Newer("99.0.1".into());
+        assert_eq!(of(r#"{"format":2,"clws":"99.0.1","x":1}"#), newer);
+        assert_eq!(of(r#"{"format":1,"clws":"99.0.1","x":1}"#), newer);
+        let rest = Unread::Newer("99.0.1-rc.1".into());
+        assert_eq!(of(r#"{"format":1,"clws":"99.0.1-rc.1"}"#), rest);
+        for broken in [
+            "",
+            "{}",
+            r#"{"format":1,"clws":"0.0.1","x":1}"#,
+            r#"{"format":1,"clws":"soon"}"#,
+            r#"{"format":2,"clws":"99 \u001b[2J"}"#,
+            r#"{"format":2}"#,
+        ] {
+            assert_eq!(of(broken), Unread::Broken, "{broken}");
+        }
     }
 
     #[test]

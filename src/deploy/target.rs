@@ -11,7 +11,7 @@ use super::leftover::{CLEAR, LOOK};
 use super::lock::{LOCK, SILENCE, Taker};
 use super::place::PUT;
 use super::process::{FINISH, PROC};
-use super::receipt::{MAX_RECEIPT, Receipt};
+use super::receipt::{Receipt, Unread};
 use crate::channel::{Channel, Command, Ended, Held, Holding, MAX_INPUT, Outcome, SERVE};
 use crate::crypto::hex;
 use crate::error::{Code, Error, Explain};
@@ -70,6 +70,14 @@ pub enum TargetError {
     #[error("the receipt of {component} on {host} does not read")]
     BadReceipt { host: String, component: String },
     #[error(
+        "the receipt of {component} on {host} was written by clws {clws}, which is newer than this one"
+    )]
+    NewerReceipt {
+        host: String,
+        component: String,
+        clws: String,
+    },
+    #[error(
         "what {host} has of {component} is of the host {other}: both names lead to one account of one machine"
     )]
     OfOther {
@@ -100,6 +108,7 @@ impl Explain for TargetError {
         match self {
             Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
             Self::NoMemory { .. } | Self::Goes { .. } => Code::Denied,
+            Self::NewerReceipt { .. } => Code::DataErr,
             Self::Locked { .. } => Code::TempFail,
             Self::OfOther { .. } => Code::Conflict,
             Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
@@ -135,6 +144,9 @@ impl Explain for TargetError {
                 vec![format!(
                     "look at {component}.json there; removing it makes the next deploy a first one"
                 )]
+            }
+            Self::NewerReceipt { clws, .. } => {
+                vec![format!("deploy with clws {clws}, or install that here")]
             }
             Self::Script { .. } => Vec::new(),
         }
@@ -308,7 +320,7 @@ impl Target {
     /// Reads the receipt of a component, if its text is not empty.
     ///
     /// # Errors
-    /// [`TargetError::BadReceipt`].
+    /// [`TargetError::BadReceipt`], [`TargetError::NewerReceipt`].
     pub(super) fn parse_receipt(
         &self,
         component: &Component,
@@ -317,14 +329,16 @@ impl Target {
         if text.is_empty() {
             return Ok(None);
         }
-        let bad = || TargetError::BadReceipt {
-            host: self.host.name.to_string(),
-            component: component.to_string(),
-        };
-        let receipt = text.as_bytes();
-        let fits = receipt.len() <= MAX_RECEIPT;
-        let receipt = fits.then(|| Receipt::parse(receipt)).flatten();
-        receipt.map(Some).ok_or_else(bad)
+        let (host, component) = (self.host.name.to_string(), component.to_string());
+        match Receipt::parse(text.as_bytes()) {
+            Ok(receipt) => Ok(Some(receipt)),
+            Err(Unread::Broken) => Err(TargetError::BadReceipt { host, component }),
+            Err(Unread::Newer(clws)) => Err(TargetError::NewerReceipt {
+                host,
+                component,
+                clws,
+            }),
+        }
     }
 
     /// The components that have a receipt here.

@@ -165,7 +165,7 @@ fn secrets(deployed: &Deployed) -> BTreeMap<String, Numbers> {
 
 fn state(there: &There) -> State {
     let deployed = match there {
-        There::Unseen | There::BadReceipt => return State::Unseen,
+        There::Unseen | There::BadReceipt(_) => return State::Unseen,
         There::Nothing | There::LeftOver => return State::Absent,
         There::Deployed(deployed) => deployed,
     };

@@ -6,6 +6,7 @@ use super::answers;
 use super::finding::{Finding, Kind};
 use crate::deploy::{
     ComponentSeen, Deployed, Down, Drift, Fault, HostSeen, Meant, Revs, Runs, Space, Stuff, There,
+    Unread,
 };
 use crate::docker::Health;
 use crate::fleet::{Host, Reach};
@@ -194,7 +195,12 @@ impl Judge<'_> {
                 self.add(Kind::LeftOver, why, next);
                 return;
             }
-            (There::BadReceipt, _) => {
+            (There::BadReceipt(Unread::Newer(clws)), _) => {
+                let why = format!("clws {clws} wrote its receipt, which is newer than this one");
+                let next = format!("look with clws {clws}, or install that here");
+                return self.add(Kind::Unseen, why, next);
+            }
+            (There::BadReceipt(Unread::Broken), _) => {
                 let next = format!(
                     "look at {}.json there; removing it makes the next deploy a first one",
                     self.component

@@ -35,7 +35,7 @@ use super::limit::at_once;
 use super::opening::Opening;
 use super::outside::LookedAt;
 use super::plan::ComponentPlan;
-use super::receipt::Receipt;
+use super::receipt::{Receipt, Unread};
 use super::run::{FindWay, PAUSE, broke_early};
 use crate::channel::Channel;
 use crate::channel::ssh::Limits;
@@ -121,7 +121,7 @@ pub enum There {
     /// Nothing.
     Nothing,
     /// A receipt that does not read.
-    BadReceipt,
+    BadReceipt(Unread),
     /// Folders that no receipt speaks of: a run that was killed left them, and what runs there.
     LeftOver,
     /// What a receipt says.
@@ -279,7 +279,7 @@ impl Survey<'_> {
         };
         let has_containers = receipts
             .iter()
-            .any(|(_, receipt)| matches!(receipt, Some(receipt) if receipt.container.is_some()));
+            .any(|(_, receipt)| matches!(receipt, Ok(receipt) if receipt.container.is_some()));
         let engine = match has_containers {
             true => Some(engine::connect_over(&channel, host.name.as_str()).await),
             false => None,
@@ -290,9 +290,12 @@ impl Survey<'_> {
         let mut there: Vec<(Component, There)> =
             left.map(|component| (component, There::LeftOver)).collect();
         for (component, receipt) in receipts {
-            let Some(receipt) = receipt else {
-                there.push((component, There::BadReceipt));
-                continue;
+            let receipt = match receipt {
+                Ok(receipt) => receipt,
+                Err(why) => {
+                    there.push((component, There::BadReceipt(why)));
+                    continue;
+                }
             };
             let engine = engine.as_ref().map(Result::as_ref);
             let runs = runner.runs(&component, &receipt, engine).await;

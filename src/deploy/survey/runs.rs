@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::script::Clock;
 use crate::channel::{Channel, Command};
 use crate::deploy::process::PROC;
-use crate::deploy::receipt::Receipt;
+use crate::deploy::receipt::{Receipt, Unread};
 use crate::deploy::target::said;
 use crate::docker::{DockerError, Engine, Health, PLACE, Snapshot, State};
 use crate::error::Error;
@@ -82,11 +82,11 @@ impl<'a> Runner<'a> {
         host: &Host,
         channel: &Channel,
         clock: &'a Clock,
-        receipts: &BTreeMap<Component, Option<Receipt>>,
+        receipts: &BTreeMap<Component, Result<Receipt, Unread>>,
     ) -> Result<Self, Error> {
         let read: Vec<(&Component, &Receipt)> = receipts
             .iter()
-            .filter_map(|(component, receipt)| Some((component, receipt.as_ref()?)))
+            .filter_map(|(component, receipt)| Some((component, receipt.as_ref().ok()?)))
             .collect();
         let mut runner = Self {
             clock,

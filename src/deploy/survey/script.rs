@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::channel::{Channel, Command};
-use crate::deploy::receipt::{MAX_RECEIPT, Receipt};
+use crate::deploy::receipt::{MAX_RECEIPT, Receipt, Unread};
 use crate::deploy::target::{TargetError, said};
 use crate::error::Error;
 use crate::fleet::Host;
@@ -100,8 +100,8 @@ impl Clock {
 pub(super) struct Listed {
     pub(super) space: Vec<Space>,
     pub(super) clock: Clock,
-    /// The receipts; none for one that does not read.
-    pub(super) receipts: BTreeMap<Component, Option<Receipt>>,
+    /// The receipts; why one does not read.
+    pub(super) receipts: BTreeMap<Component, Result<Receipt, Unread>>,
     /// What has a folder there.
     pub(super) folders: BTreeSet<Component>,
 }
@@ -151,8 +151,7 @@ fn parse(text: &str) -> Option<Listed> {
                 rest = behind.strip_prefix('\n')?;
                 // What has no component's name was not written by clws.
                 if let Ok(component) = name.parse() {
-                    let fits = length <= MAX_RECEIPT;
-                    let read = fits.then(|| Receipt::parse(receipt.as_bytes())).flatten();
+                    let read = Receipt::parse(receipt.as_bytes());
                     listed.receipts.insert(component, read);
                 }
             }
@@ -201,7 +200,7 @@ mod tests {
         );
         let names: Vec<_> = listed.receipts.iter().collect();
         assert_eq!(names.len(), 1);
-        assert!(names[0].1.is_none());
+        assert_eq!(*names[0].1, Err(Unread::Broken));
         assert_eq!(listed.folders.len(), 1);
         for rubbish in [
             "",
