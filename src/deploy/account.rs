@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::drafting;
-use super::engine;
-use super::inside::{ADDRESS, address_of};
+use super::bring::inside::address_of;
+use super::bring::place::fill;
 use super::mysql::{MysqlError, MysqlRows, Session};
-use super::place::fill;
-use super::plan::ComponentPlan;
+use super::plan::drafting;
+use super::plan::{ADDRESS, ComponentPlan};
 use super::run::FindWay;
+use super::target::connected::connect_over;
 use crate::channel::ssh::{Limits, connect_through};
 use crate::channel::{Channel, Local};
 use crate::docker::Ended;
@@ -128,8 +128,8 @@ impl Account {
         if self.hook.texts().any(|text| text.contains(ADDRESS))
             && let Some(hook) = &self.plan.hook.hook.container
         {
-            let engine = engine::connect_over(&channel, self.host.name.as_str()).await?;
-            let container = engine::name_of(&self.plan, hook);
+            let engine = connect_over(&channel, self.host.name.as_str()).await?;
+            let container = self.plan.container_name(hook);
             let address = address_of(&engine, &self.plan, hook, &names, &container).await?;
             if address.is_empty() {
                 let why = format!("{}: the container `{container}` does not run", self.name());
@@ -206,7 +206,7 @@ impl Reached {
         let hook = plan.hook.hook.container.as_ref();
         let hook = hook.ok_or_else(|| wrong("it is no container".to_owned()))?;
         let host = self.account.host.name.as_str();
-        let engine = engine::connect_over(&self.channel, host).await?;
+        let engine = connect_over(&self.channel, host).await?;
         let mut twice = Plain::new(Vec::new());
         password.with(|line| {
             twice.with_mut(|twice| {
@@ -220,7 +220,7 @@ impl Reached {
         let command = ["sh", "-c", UPDATE_USER].map(str::to_owned);
         let ran = engine
             .exec_probe(
-                &engine::name_of(plan, hook),
+                &plan.container_name(hook),
                 &command,
                 Some(&twice),
                 USER_UPDATE,

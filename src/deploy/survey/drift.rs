@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::hex;
-use crate::deploy::place::fill;
+use crate::deploy::bring::place::fill;
 use crate::deploy::plan::ComponentPlan;
 use crate::deploy::receipt::Receipt;
 use crate::docker::Engine;

@@ -30,13 +30,13 @@ use self::asked::{Asker, time_for};
 use self::planned::{Planned, planned};
 use self::runs::Runner;
 use self::script::{Listed, list};
-use super::engine;
+use super::bring::opening::Opening;
 use super::limit::at_once;
-use super::opening::Opening;
-use super::outside::LookedAt;
 use super::plan::ComponentPlan;
+use super::plan::outside::LookedAt;
 use super::receipt::{Receipt, Unread};
 use super::run::{FindWay, PAUSE, broke_early};
+use super::target::connected::connect_over;
 use crate::channel::Channel;
 use crate::channel::ssh::Limits;
 use crate::crypto::hex;
@@ -281,7 +281,7 @@ impl Survey<'_> {
             .iter()
             .any(|(_, receipt)| matches!(receipt, Ok(receipt) if receipt.container.is_some()));
         let engine = match has_containers {
-            true => Some(engine::connect_over(&channel, host.name.as_str()).await),
+            true => Some(connect_over(&channel, host.name.as_str()).await),
             false => None,
         };
         let runner = Runner::ask(host, &channel, &clock, &receipts).await?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Meant;
-use crate::deploy::drafting::Shared;
+use crate::deploy::plan::drafting::Shared;
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::hook::{HookError, HookStatus, components, hook_status};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::script::Clock;
 use crate::channel::{Channel, Command};
-use crate::deploy::process::PROC;
 use crate::deploy::receipt::{Receipt, Unread};
+use crate::deploy::target::process::PROC;
 use crate::deploy::target::said;
 use crate::docker::{DockerError, Engine, Health, PLACE, Snapshot, State};
 use crate::error::Error;

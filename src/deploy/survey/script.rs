@@ -11,7 +11,7 @@ use crate::name::Component;
 use crate::text::clean;
 use crate::time::Moment;
 
-/// Finds the folders of the vault `$1` where [`crate::deploy::facts`] makes them, and makes none. Prints
+/// Finds the folders of the vault `$1` where [`crate::deploy::target::facts`] makes them, and makes none. Prints
 /// `clock`, `space`, `folder` and `receipt` lines; behind one of a receipt its text, of as many bytes as it
 /// says. What has a folder is not named while somebody deploys: it may be on its way.
 const LIST: &str = r#"
