@@ -203,6 +203,52 @@ fn a_value_that_came_in_between_is_not_said_to_be_done() {
 }
 
 #[test]
+fn what_is_due_while_it_goes_on_leads_to_its_end_alone() {
+    let lab = lab();
+    let due = || lab.clws("rotate --due --dry-run").succeeds().text();
+    halts(&lab);
+    lab.clws(&format!("secret policy {PATH} --expires 2001-01-01"))
+        .succeeds();
+    let waits = format!("{PATH}\n  expired since 2001-01-01: ");
+    let begin = format!("\n  next: clws rotate {PATH}; then clws secret policy {PATH} ");
+    let shown = due();
+    assert!(
+        shown.starts_with(&waits) && shown.contains(&begin),
+        "{shown}"
+    );
+    lab.clws(&format!("rotate {PATH} --yes")).exits(22);
+    lab.clws(&format!("secret policy {PATH} --expires 2001-01-01"))
+        .succeeds();
+    let shown = due();
+    let unfinished = format!(
+        "\n{PATH}\n  its rotation is not done\n  next: clws rotate --resume {PATH}, or --undo in its place\n"
+    );
+    assert!(
+        shown.starts_with(&waits) && shown.ends_with(&unfinished),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("next: ").count(), 1, "{shown}");
+}
+
+#[test]
+fn what_is_removed_leaves_nothing_beside_it() {
+    let lab = lab().secret("dev/web/TOKEN", "an-old-token-of-long-ago");
+    let document = || std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+    halts(&lab);
+    lab.clws("secret policy dev/web/TOKEN --rotator halting")
+        .succeeds();
+    for path in [PATH, "dev/web/TOKEN"] {
+        lab.clws(&format!("rotate {path} --yes")).exits(22);
+    }
+    assert!(sidecar(&lab).contains("[pending]") && document().contains("[pending.TOKEN]"));
+    for path in [PATH, "dev/web/TOKEN"] {
+        lab.clws(&format!("secret remove {path} --yes")).succeeds();
+    }
+    assert!(!sidecar(&lab).contains("[pending]") && !document().contains("[pending."));
+    lab.clws("check --full").succeeds();
+}
+
+#[test]
 fn what_lay_beside_it_leads_nowhere_when_it_is_put_back() {
     let lab = lab();
     halts(&lab);
