@@ -97,6 +97,26 @@ fn unsigned_rules_are_found() {
         pairs(&[("rules", "recipients/mallory.toml")])
     );
     std::fs::remove_file(lab.vault().join("recipients/mallory.toml")).unwrap();
+    // A party that does not read hides nothing else.
+    let ada = read(&lab, "recipients/ada.toml");
+    write(&lab, "recipients/ada.toml", "nonsense");
+    let web = read(&lab, "secrets/dev/web.toml");
+    write(
+        &lab,
+        "secrets/dev/web.toml",
+        web.replace("rev = 1", "rev = 2"),
+    );
+    assert_eq!(
+        found(&lab, "", 1),
+        pairs(&[
+            ("signature", "dev/web/TOKEN"),
+            ("signature", "dev/web/URL"),
+            ("form", "recipients/ada.toml"),
+            ("rules", "recipients/ada.toml"),
+        ])
+    );
+    write(&lab, "recipients/ada.toml", ada);
+    write(&lab, "secrets/dev/web.toml", web);
     // An earlier version of the history.
     let second = read(&lab, "recipients/trust/2.toml");
     write(

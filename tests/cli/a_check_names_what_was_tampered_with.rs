@@ -183,6 +183,18 @@ fn files_that_do_not_belong_there_are_found() {
         assert!(refused.err.contains(said), "{}", refused.err);
     }
     write(&lab, age, &sealed);
+    // Of a file without a sidecar git has the sidecar, if anybody has.
+    let sidecar = read(&lab, &format!("{age}.toml"));
+    std::fs::remove_file(lab.vault().join(format!("{age}.toml"))).unwrap();
+    let shown = lab.clws("check").exits(1).text();
+    for said in [
+        "absent: dev/tls/web.key: ",
+        &format!("content: dev/tls/web.key: {age} has no sidecar, so nobody vouches for it\n"),
+        &format!("next: git log -- {age}.toml\n"),
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    write(&lab, &format!("{age}.toml"), sidecar);
     write(&lab, "secrets/dev/tls/lone.age", "x");
     write(&lab, "secrets/dev/plain.env", "TOKEN=hunter2");
     write(&lab, "secrets/dev/.clws-0123456789abcdef.tmp", "x");

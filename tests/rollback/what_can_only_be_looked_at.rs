@@ -125,6 +125,34 @@ fn a_memory_of_one_document_that_is_damaged() {
 }
 
 #[test]
+fn a_memory_of_one_party_that_does_not_read() {
+    let lab = lab();
+    let stray = lab.vault().join("secrets/prod/plain.env");
+    std::fs::write(stray, "A=1\n").unwrap();
+    let accepted = std::fs::read_dir(memory(&lab).join("accepted")).unwrap();
+    let newest = accepted.map(|entry| entry.unwrap().path());
+    let newest = newest.max_by_key(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.parse::<u64>().unwrap()
+    });
+    // Who decides, and somebody who does not.
+    for name in ["ada", "ben"] {
+        let party = newest
+            .as_ref()
+            .unwrap()
+            .join(format!("recipients/{name}.toml"));
+        let good = std::fs::read(&party).unwrap();
+        std::fs::write(&party, "nonsense\n").unwrap();
+        let says = format!("rules: recipients/{name}.toml: the rules of trust version");
+        let ran = lab.clws("check").exits(1).text();
+        for said in [says.as_str(), "stray: secrets/prod/plain.env: "] {
+            assert!(ran.contains(said), "{said}: {ran}");
+        }
+        std::fs::write(&party, good).unwrap();
+    }
+}
+
+#[test]
 fn a_history_of_the_rules_that_does_not_hold() {
     let lab = lab();
     let head = lab.clws("trust show --json").succeeds().json();
