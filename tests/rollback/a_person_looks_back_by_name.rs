@@ -214,6 +214,11 @@ fn a_history_says_who_and_when_and_a_diff_says_what() {
     for line in ["  - third\n", "  + fourth\n  + with a line\n"] {
         assert!(text.contains(line), "{line}: {text}");
     }
+    // Nothing is left out without a word.
+    let refused = diff("three HEAD --values --json", 2);
+    let json = format!("{}{}", refused.err, refused.text());
+    assert!(json.contains("secret get PATH --at REV"), "{json}");
+    assert!(!json.contains("fourth"), "{json}");
     diff("HEAD", 0);
     diff("", 0);
     lab.clws("secret set prod/web/TOKEN")
