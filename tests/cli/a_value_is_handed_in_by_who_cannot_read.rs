@@ -133,6 +133,46 @@ fn it_can_be_thrown_away_and_a_later_one_replaces_an_earlier() {
     lab.clws("secret adopt dev/web/TOKEN --drop").exits(18);
 }
 
+/// The text with another signature in a table: as long, and by nobody.
+fn forged(text: &str, table: &str) -> String {
+    let from = text.find(table).unwrap();
+    let sig = from + text[from..].find("\nsig = ").unwrap() + 1;
+    let at = sig + text[sig..].find("\"\n").unwrap() - 40;
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}
+
+#[test]
+fn what_nobody_signed_is_not_taken_over() {
+    let lab = lab();
+    hand_in(&lab, "TOKEN", "handed-in");
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, forged(&text, "[submission.TOKEN]")).unwrap();
+    lab.clws("secret adopt dev/web/TOKEN --yes").exits(12);
+    let got = lab.clws("secret get dev/web/TOKEN").succeeds();
+    assert_eq!(got.text(), "live-value");
+    std::fs::write(&file, &text).unwrap();
+    lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+}
+
+#[test]
+fn nothing_is_handed_into_a_document_whose_own_record_nobody_signed() {
+    let lab = lab();
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let forged = forged(&text, "[document]");
+    std::fs::write(&file, &forged).unwrap();
+    let hand_in = || {
+        let set = lab.clws("secret set dev/web/TOKEN").by("ben");
+        set.stdin(b"handed-in")
+    };
+    hand_in().exits(12);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), forged);
+    std::fs::write(&file, &text).unwrap();
+    hand_in().succeeds();
+}
+
 #[test]
 fn what_somebody_could_read_who_left_since_says_so() {
     let lab = lab();
