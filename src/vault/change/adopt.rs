@@ -70,15 +70,10 @@ impl Change<'_> {
         let plain = document.open_record(&record, &draft.data_key)?;
         let vouched = Some(&record).filter(|_| is_vouched);
         let (next_rev, seq) = draft.next(name, vouched)?;
-        let pinned = draft.seen.mark(name.as_str())?.map_or(0, |mark| mark.rev);
         let (rev, changed, by, mut policy) = match vouched {
+            // The same value as before goes on under its number.
             Some(record) => (
-                // The same value as before goes on under its number.
-                if record.rev >= pinned {
-                    record.rev
-                } else {
-                    next_rev
-                },
+                record.rev,
                 record.changed,
                 record.author.as_str(),
                 record.policy.clone(),
