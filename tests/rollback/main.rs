@@ -12,6 +12,8 @@ mod support;
 
 use support::lab;
 
+mod a_key_changes_on_one_side;
+mod a_merge_goes_on_beside_another_run;
 mod a_person_looks_back_by_name;
 mod an_ordinary_git_day;
 mod git_calls_clws_wherever_it_works;

@@ -22,7 +22,7 @@ fn lab() -> Lab {
     lab
 }
 
-fn set(lab: &Lab, who: &str, name: &str, value: &str) {
+pub(crate) fn set(lab: &Lab, who: &str, name: &str, value: &str) {
     lab.clws(&format!("secret set dev/web/{name}"))
         .by(who)
         .stdin(value.as_bytes())
@@ -57,16 +57,16 @@ fn git_in(lab: &Lab, who: &str, folder: &Path, words: &[&str]) -> Output {
         .unwrap()
 }
 
-fn git(lab: &Lab, words: &[&str]) -> Output {
+pub(crate) fn git(lab: &Lab, words: &[&str]) -> Output {
     git_in(lab, "ada", &lab.vault(), words)
 }
 
-fn commits(lab: &Lab, message: &str) {
+pub(crate) fn commits(lab: &Lab, message: &str) {
     succeeded(&git(lab, &["add", "-A"]));
     succeeded(&git(lab, &["commit", "-qm", message]));
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -75,11 +75,11 @@ fn said(output: &Output) -> String {
 }
 
 /// What somebody does on a branch.
-type Work<'a> = (&'static str, &'a dyn Fn(&Lab));
+pub(crate) type Work<'a> = (&'static str, &'a dyn Fn(&Lab));
 
 /// Makes two branches, each committed by whoever worked there, and merges them as ada; whether git was
 /// content.
-fn merged(lab: &Lab, ours: Work<'_>, theirs: Work<'_>) -> Output {
+pub(crate) fn merged(lab: &Lab, ours: Work<'_>, theirs: Work<'_>) -> Output {
     let work = |(who, work): Work<'_>, message: &str| {
         work(lab);
         for words in [&["add", "-A"] as &[&str], &["commit", "-qm", message]] {
@@ -93,13 +93,13 @@ fn merged(lab: &Lab, ours: Work<'_>, theirs: Work<'_>) -> Output {
     git(lab, &["merge", "--no-edit", "theirs"])
 }
 
-fn installed() -> Lab {
+pub(crate) fn installed() -> Lab {
     let lab = lab();
     lab.clws("git install").succeeds();
     lab
 }
 
-fn succeeded(output: &Output) {
+pub(crate) fn succeeded(output: &Output) {
     assert!(output.status.success(), "{}", said(output));
 }
 
@@ -268,10 +268,16 @@ fn of_two_policies_of_a_document_the_one_that_is_left_is_named() {
                     .succeeds();
             }
         };
+        policy("ada", "--expires 2090-01-01 --rotator random")(&lab);
+        lab.commit("both began with it");
+        // What one of them left as it was is not lost with the other.
         let done = merged(
             &lab,
-            ("ada", &policy("ada", "--owner ada")),
-            ("ben", &policy("ben", "--rotate-every 30d")),
+            ("ada", &policy("ada", "--owner ada --expires 2091-01-01")),
+            (
+                "ben",
+                &policy("ben", "--rotate-every 30d --rotator by-hand"),
+            ),
         );
         assert_eq!(done.status.success(), driver, "{}", said(&done));
         let told = match driver {
@@ -280,11 +286,11 @@ fn of_two_policies_of_a_document_the_one_that_is_left_is_named() {
         };
         let shown = lab.clws("secret policy dev/web").succeeds().text();
         let (taken, left, lost) = match shown.contains("owner") {
-            true => ("ada", "ben", "rotate_every"),
-            false => ("ben", "ada", "owner"),
+            true => ("ada", "ben", "rotate_every and rotator"),
+            false => ("ben", "ada", "expires and owner"),
         };
         let note = format!(
-            "dev/web: its policy is that of number 2 by {taken}, without what number 2 by {left} says of {lost}"
+            "dev/web: its policy is that of number 3 by {taken}, without what number 3 by {left} says of {lost};"
         );
         assert!(told.contains(&note), "{told}");
         lab.clws("check --full").succeeds();
@@ -634,7 +640,7 @@ fn it_is_installed_when_told_and_goes_without_a_trace() {
     )
     .unwrap();
     for words in ["check", "secret list", "secret get dev/web/BASE"] {
-        lab.clws(words).run();
+        lab.clws(words).succeeds();
     }
     assert_eq!(all_of(dot_git.clone()), before);
     lab.git(&["checkout", "-q", "--", ".gitattributes"]);
