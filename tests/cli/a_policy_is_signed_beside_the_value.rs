@@ -64,6 +64,20 @@ fn no_print_keeps_a_value_off_the_screen_and_gives_it_to_programs() {
 }
 
 #[test]
+fn each_change_of_a_documents_policy_is_the_next_one() {
+    let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
+    let number = || {
+        let text = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("seq = "));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    let before = number();
+    lab.clws("secret policy dev/web --owner ben").succeeds();
+    lab.clws("secret policy dev/web --clear owner").succeeds();
+    assert_eq!(number(), before + 2);
+}
+
+#[test]
 fn what_is_no_day_or_number_of_days_is_refused() {
     let lab = Lab::new().secret("dev/web/TOKEN", "hunter2");
     let before = std::fs::read(lab.vault().join("secrets/dev/web.toml")).unwrap();

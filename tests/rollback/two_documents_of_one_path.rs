@@ -120,6 +120,39 @@ fn the_lesser_one_is_meant() {
 }
 
 #[test]
+fn what_is_founded_anew_goes_on_from_the_greatest_number() {
+    let path = "prod/db/PASSWORD";
+    let lab = founded_apart(path);
+    let (greater, lesser) = sides(&lab, "secrets/prod/db.toml");
+    for by in ["ada", "ben"] {
+        assert_eq!(get(&lab, by, greater, path).0, 0, "{by}");
+    }
+    // The one with the lesser id is meant, and goes on.
+    lab.git(&["checkout", "-q", lesser]);
+    lab.clws("secret restore prod/db").succeeds();
+    for owner in ["ada", "ben"] {
+        lab.clws(&format!("secret policy prod/db --owner {owner}"))
+            .succeeds();
+    }
+    lab.commit("it goes on");
+    for by in ["ada", "ben"] {
+        assert_eq!(get(&lab, by, lesser, path).0, 0, "{by}");
+    }
+    let file = lab.vault().join("secrets/prod/db.toml");
+    std::fs::remove_file(&file).unwrap();
+    lab.clws(&format!("secret set {path}"))
+        .stdin(b"again")
+        .succeeds();
+    let text = std::fs::read_to_string(file).unwrap();
+    let number = text.lines().find(|line| line.starts_with("seq = "));
+    assert_eq!(number, Some("seq = 5"));
+    for by in ["ada", "ben"] {
+        let got = lab.clws(&format!("secret get {path}")).by(by).succeeds();
+        assert_eq!(got.text(), "again", "{by}");
+    }
+}
+
+#[test]
 fn in_a_scope_that_warns_it_is_said() {
     let path = "dev/db/PASSWORD";
     let lab = founded_apart(path);
