@@ -43,6 +43,15 @@ impl Rights {
         })
     }
 
+    /// Whether everybody who has a right here has it there, too.
+    #[must_use]
+    pub fn are_within(&self, there: &Self) -> bool {
+        self.readers.is_subset(&there.readers)
+            && self.writers.is_subset(&there.writers)
+            && self.submitters.is_subset(&there.submitters)
+            && self.deployers.is_subset(&there.deployers)
+    }
+
     /// Whether a party has a right here.
     #[must_use]
     pub fn has(&self, right: Right, name: &PartyName) -> bool {

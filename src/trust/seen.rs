@@ -236,16 +236,28 @@ impl Pins {
         Ok(files)
     }
 
+    /// The keys of all documents that were seen, with the id in each.
+    ///
+    /// # Errors
+    /// [`TrustError::Fs`].
+    pub fn document_keys(&self) -> Result<Vec<([u8; 16], PinKey)>, TrustError> {
+        let folder = self.dir().join("documents");
+        let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
+        let key = |name: &std::ffi::OsString| {
+            let name = name.to_str()?;
+            let id = from_hex(name.split_once('-')?.0).ok()?;
+            Some((id, PinKey(name.to_owned())))
+        };
+        Ok(names.iter().filter_map(key).collect())
+    }
+
     /// The keys of all documents and sealed files that were seen.
     ///
     /// # Errors
     /// [`TrustError::Damaged`], [`TrustError::Fs`].
     pub fn all_keys(&self) -> Result<Vec<(SeenKind, PinKey)>, TrustError> {
-        let folder = self.dir().join("documents");
-        let names = fs::names(&folder).map_err(FsError::io("list", &folder))?;
-        let names = names.iter().map(|name| name.to_string_lossy());
-        let documents = names.filter(|name| name.contains('-') && !name.starts_with('.'));
-        let documents = documents.map(|name| (SeenKind::Document, PinKey(name.into_owned())));
+        let documents = self.document_keys()?.into_iter();
+        let documents = documents.map(|(_, key)| (SeenKind::Document, key));
         let files = self.files().all()?.into_iter();
         let files = files.map(|(key, _)| (SeenKind::File, PinKey(key)));
         Ok(documents.chain(files).collect())

@@ -19,6 +19,10 @@ pub enum VaultError {
     Line { file: String, error: LineError },
     #[error("{file} was signed for the path `{signed}`")]
     WrongPath { file: String, signed: String },
+    #[error(
+        "`{path}` has the id of `{other}`, which the rules give to others: one of them was copied"
+    )]
+    OtherId { path: String, other: String },
     #[error("there is no secret `{name}`")]
     NotFound {
         name: String,
@@ -176,6 +180,7 @@ impl Explain for VaultError {
             | Self::NoDocument(_) => Code::NotFound,
             Self::NoKey { .. } | Self::NoIdentity { .. } => Code::NoKey,
             Self::WrongPath { .. }
+            | Self::OtherId { .. }
             | Self::Broken { .. }
             | Self::BadSignature { .. }
             | Self::BadWrap { .. }
@@ -221,6 +226,9 @@ impl Explain for VaultError {
             Self::NotWriter { writers, .. } | Self::MayNotWrite { writers, .. } => {
                 vec![format!("writers are {}", list(writers))]
             }
+            Self::OtherId { .. } => vec![
+                "what is signed, wrapped or sealed in a copy is so in the other one as well".into(),
+            ],
             Self::Older { here, seen, .. } => vec![format!("here is {here}, seen was {seen}")],
             Self::OlderDocument { here, seen, .. } => vec![format!(
                 "its own record is number {here}, seen was {seen}; who left since could read what is sealed here"
@@ -299,6 +307,9 @@ impl Explain for VaultError {
             Self::WrongPath { signed, .. } => {
                 vec![format!("somebody moved the file by hand; put it back to `secrets/{signed}.toml`")]
             }
+            Self::OtherId { path, other } => vec![
+                format!("`git log -- secrets/{path}.toml secrets/{other}.toml` shows who copied; put what was before back, with git"),
+            ],
             Self::NotWriter { name, signer, what, is_party, .. } => {
                 let meant = unvouched(name, *what, signer).into_iter();
                 // Whoever is no party any more can be granted nothing.

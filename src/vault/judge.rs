@@ -33,17 +33,23 @@ impl Vault {
     /// Checks a document's own record: a current writer signed it.
     ///
     /// A record whose hash the pin holds was verified before, by a key that still counts, and needs
-    /// no second verification. Gives its hash.
+    /// no second verification. One that is new here must have an id of its own. Gives its hash.
     ///
     /// # Errors
-    /// [`VaultError::NotWriter`], [`VaultError::UnknownKey`], [`VaultError::BadSignature`].
+    /// [`VaultError::NotWriter`], [`VaultError::UnknownKey`], [`VaultError::BadSignature`],
+    /// [`VaultError::OtherId`].
     pub fn judge_head(
         &self,
         document: &Document<'_>,
         rights: &Rights,
         pinned: Option<&[u8; 32]>,
     ) -> Result<[u8; 32], VaultError> {
-        self.claim_of_head(document, rights)?.verify_unless(pinned)
+        let claim = self.claim_of_head(document, rights)?;
+        let hash = claim.verify_unless(pinned)?;
+        if pinned != Some(&hash) {
+            self.demand_one_place(document, rights)?;
+        }
+        Ok(hash)
     }
 
     /// Checks one value's record: a current writer signed it; and compares it with the pin.

@@ -23,6 +23,7 @@ mod kind;
 mod listing;
 mod many;
 mod missing;
+mod one_place;
 mod open;
 mod open_many;
 mod opener;

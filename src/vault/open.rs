@@ -17,6 +17,7 @@ use crate::world::World;
 
 use super::VaultError;
 use super::exception::Exception;
+use super::one_place::Places;
 use super::signer::{Author, Signs};
 
 /// An open vault.
@@ -28,6 +29,7 @@ pub struct Vault {
     log: Log,
     parties: Mutex<BTreeMap<PartyName, Arc<Party>>>,
     pub(super) exception: Exception,
+    pub(super) places: Places,
 }
 
 impl Vault {
@@ -65,6 +67,7 @@ impl Vault {
             log,
             parties: Mutex::default(),
             exception: Exception::default(),
+            places: Places::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use support::lab;
 mod forge;
 mod scene;
 
+mod a_copy_is_made_out_as_ones_own;
 mod a_join_is_forged;
 mod a_key_from_another_branch;
 mod a_reader_is_injected;

@@ -42,6 +42,7 @@ impl Change<'_> {
         pin: impl Into<PinDraft>,
         head_hash: [u8; 32],
     ) -> Result<BareDraft, Error> {
+        self.vault.demand_one_place(document, &rights)?;
         self.refuse_extra_readers(document, &rights)?;
         let data_key = document.data_key(self.openers)?;
         Ok(BareDraft::of(document, rights, pin, head_hash, data_key))

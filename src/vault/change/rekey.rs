@@ -72,6 +72,7 @@ impl Change<'_> {
         if meant == Meant::Newest {
             before.demand_newest_head(&document, Some(&pin))?;
         }
+        self.vault.demand_one_place(&document, &rights)?;
         let old = document.data_key(self.openers)?;
         let old_id = document.head.key_id;
         let world = self.vault.world();

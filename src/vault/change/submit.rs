@@ -52,6 +52,7 @@ impl Change<'_> {
             .unwrap_or_default();
         vault.judge_head(&document, &rights, Some(&pin.hash))?;
         vault.demand_newest_head(&document, Some(&pin))?;
+        vault.demand_one_place(&document, &rights)?;
         let there = document.record(name)?.map_or(0, |record| record.rev);
         let mut recipients = Vec::new();
         for reader in &rights.readers {
