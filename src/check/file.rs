@@ -1,6 +1,7 @@
 //! One sealed file: its sidecar, and the age file beside it.
 
 use super::document::{no_rule, untidy};
+use super::full::of_error;
 use super::{Check, Finding, Kind};
 use crate::error::Error;
 use crate::fs::{FsError, hash_file};
@@ -74,7 +75,10 @@ impl Check<'_> {
         match self.vault.claim_of_pending_file(&pending, rights) {
             Ok(claim) => {
                 self.claim(claim);
-                self.open_pending_file(name, &pending);
+                match pending.demand_place(self.vault) {
+                    Ok(()) => self.open_pending_file(name, &pending),
+                    Err(error) => self.add(of_error(Kind::Content, name, &error).since(since)),
+                }
             }
             Err(error) => self.add(Finding::of(Kind::Unvouched, name, &error).since(since)),
         }
@@ -129,6 +133,8 @@ impl Check<'_> {
                 if hash != content.sha256 {
                     let why = "its age file is not the one that was signed";
                     self.add(Finding::new(Kind::Content, name, why).next(put_back));
+                } else if let Err(error) = self.vault.demand_place(path, &mut there) {
+                    self.add(of_error(Kind::Content, name, &error));
                 }
             }
         }

@@ -120,7 +120,7 @@ impl Check<'_> {
         if self.full.is_none() {
             return;
         }
-        match pending.open(self.openers) {
+        match pending.open(self.vault, self.openers) {
             Ok(_) => {}
             Err(error) if error.code() == Code::NoKey => self.closed.push(name.to_owned()),
             Err(error) => self.add(of_error(Kind::Seal, name, &error)),
@@ -128,7 +128,7 @@ impl Check<'_> {
     }
 }
 
-fn of_error(kind: Kind, path: &str, error: &Error) -> Finding {
+pub(super) fn of_error(kind: Kind, path: &str, error: &Error) -> Finding {
     let next = error.hints().into_iter().next();
     Finding::new(kind, path, error.message()).next(next.unwrap_or_default())
 }

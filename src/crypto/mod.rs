@@ -11,6 +11,7 @@ mod kdf;
 mod one_chunk;
 mod pad;
 mod pair;
+mod place;
 mod private_key;
 pub mod ssh_ed25519;
 pub mod sshsig;
@@ -28,6 +29,7 @@ pub(crate) use kdf::hkdf_sha256;
 pub use kdf::{DataKey, Label};
 pub use pad::{pad, unpad};
 pub use pair::{Curve, Pair};
+pub use place::{FilePlace, SealedFor};
 pub use private_key::{PrivateKey, TELLING, holds_private_key, private_key_at};
 pub use wrap::{unwrap, wrap};
 

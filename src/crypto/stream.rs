@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
+use age_core::format::Stanza;
 use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
@@ -196,6 +197,22 @@ impl Write for FirstChunk {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// The stanzas in the header of an age file, binary or in armor. Whoever opens it verifies them.
+///
+/// # Errors
+/// [`StreamError`] if the header does not read.
+pub(super) fn stanzas<F: Read + Seek>(file: &mut F) -> Result<Vec<Stanza>, StreamError> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut input = BufReader::with_capacity(HEADER, file);
+    let header = match input.fill_buf().map_err(sort)?.starts_with(BINARY) {
+        true => Header::take(&mut input)?,
+        false => Header::take(&mut unarmored(input)?)?,
+    };
+    let parts = header.parts();
+    let parts = parts.ok_or_else(|| StreamError::Broken("its header does not read".to_owned()))?;
+    Ok(parts.stanzas)
 }
 
 fn pass<'a>(

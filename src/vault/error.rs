@@ -135,6 +135,8 @@ pub enum VaultError {
     NotVerified(String),
     #[error("the age file of `{name}` is {}", if *.is_there { "not the one that was signed" } else { "missing" })]
     OtherFile { name: String, is_there: bool },
+    #[error("the age file of `{name}` {}", if *.is_said { "was sealed for another path or vault" } else { "does not say for which path it was sealed" })]
+    OtherPlace { name: String, is_said: bool },
     #[error("the age file of `{name}`: {why}")]
     BadFile { name: String, why: String },
     #[error("the server that could open `{name}` did not: {}", error.message())]
@@ -186,6 +188,7 @@ impl Explain for VaultError {
             | Self::BadWrap { .. }
             | Self::OtherKey { .. }
             | Self::OtherFile { .. }
+            | Self::OtherPlace { .. }
             | Self::BadFile { .. } => Code::Auth,
             Self::NotWriter { .. }
             | Self::NotSubmitter { .. }
@@ -384,6 +387,12 @@ impl Explain for VaultError {
                 format!("`clws secret list {path}` shows its values"),
                 format!("`clws secret edit {path}` opens all of them"),
             ],
+            Self::OtherPlace { name, is_said } => {
+                let who = format!("`git log -- 'secrets/{name}*'` shows who put it there, perhaps without being able to open it");
+                let take = format!("if they could: `age -d secrets/{name}.age | clws secret set {name} --type file`");
+                // What says that it belongs elsewhere is wanted nowhere else.
+                std::iter::once(who).chain((!is_said).then_some(take)).collect()
+            }
             Self::OtherFile { name, is_there: false } => vec![format!(
                 "`git checkout -- secrets/{name}.age` brings it back, if it was committed"
             )],

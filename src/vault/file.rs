@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use crate::crypto::stream::{self, Passed};
+use crate::crypto::FilePlace;
+use crate::crypto::stream::Passed;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
@@ -52,9 +53,13 @@ impl Change<'_> {
         let mut staged = self.folders.stage(tree, &path.to_file(), world)?;
         let recipients = recipients?;
         let each = recipients.iter().map(Sealing::age);
-        let passed = stream::seal_file(each, &mut new.input, staged.file()?).map_err(|error| {
-            not_to_server(path.as_str(), &recipients).unwrap_or_else(|| explain(path, error.into()))
-        })?;
+        let place = FilePlace::new(self.vault.id(), path.as_str());
+        let passed = place
+            .seal(each, &mut new.input, staged.file()?)
+            .map_err(|error| {
+                not_to_server(path.as_str(), &recipients)
+                    .unwrap_or_else(|| explain(path, error.into()))
+            })?;
         let sealed = SealedFile {
             sha256: staged.finish()?,
             staged,

@@ -260,7 +260,7 @@ impl FileDraft {
         };
         if let Some(Beside::Is(pending, plain)) = &self.beside {
             let read = PendingFile::of(printed.as_bytes(), &self.sidecar)?;
-            if read.as_ref() != Some(&**pending) || !pending.open(openers)?.same_as(plain) {
+            if read.as_ref() != Some(&**pending) || !pending.open(vault, openers)?.same_as(plain) {
                 return Err(not_verified().into());
             }
             claims.push(vault.claim_of_pending_file(pending, &rights)?);

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::cores;
-use crate::crypto::stream;
+use crate::crypto::{FilePlace, stream};
 use crate::error::Error;
 use crate::fs::{Staged, Sync};
 use crate::lines::MAX_FILE;
@@ -92,7 +92,8 @@ impl Change<'_> {
                 let there = at.there(vault, &path)?;
                 let new = open(there.text.as_deref())?;
                 let staged = at.stage_age(vault)?;
-                let sealed = sealing::seal(new, staged, &job.keys);
+                let place = FilePlace::new(vault.id(), path.as_str());
+                let sealed = sealing::seal(new, staged, &job.keys, &place);
                 let sealed = sealed.map_err(|error| explain(&path, error))?;
                 let news = News {
                     readers: job.readers,
@@ -201,12 +202,13 @@ fn again(
         return Ok(None);
     }
     let (content, sidecar) = (judged.content, judged.sidecar);
-    let file = intact(before.tree(), path, &content)?;
+    let file = intact(before, path, &content)?;
     let opened = stream::verified_reader(file, job.keys.age());
     let (_, input) = opened.map_err(|error| explain(path, error.into()))?;
     let mode = content.mode;
     let staged = Staged::new(vault.tree(), &path.to_file(), vault.world())?;
-    let sealed = sealing::seal(NewFile { mode, input }, staged, &job.keys);
+    let place = FilePlace::new(vault.id(), path.as_str());
+    let sealed = sealing::seal(NewFile { mode, input }, staged, &job.keys, &place);
     let sealed = sealed.map_err(|error| explain(path, error))?;
     let mut policy = sidecar.policy.clone();
     let left: Vec<String> = left.iter().map(ToString::to_string).collect();

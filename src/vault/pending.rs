@@ -103,7 +103,7 @@ impl Reader<'_> {
                 };
                 vault.claim_of_pending_file(&pending, &rights)?.verify()?;
                 log()?;
-                pending.open(&self.openers).map(Some)
+                pending.open(vault, &self.openers).map(Some)
             }
         }
     }

@@ -95,11 +95,20 @@ impl PendingFile {
         &self.record
     }
 
+    /// Refuses it if its age file was not sealed for where it lies.
+    ///
+    /// # Errors
+    /// As [`Vault::demand_place`].
+    pub fn demand_place(&self, vault: &Vault) -> Result<(), Error> {
+        vault.demand_place(&self.record.path, &mut Cursor::new(&self.age))
+    }
+
     /// Opens it; whoever asks has verified and logged it.
     ///
     /// # Errors
-    /// [`VaultError::NoKey`], [`VaultError::BadFile`], [`VaultError::TooLargeToRotate`].
-    pub fn open(&self, openers: &[&dyn Opener]) -> Result<Plain, Error> {
+    /// [`VaultError::NoKey`], [`VaultError::BadFile`], [`VaultError::OtherPlace`], [`VaultError::TooLargeToRotate`].
+    pub fn open(&self, vault: &Vault, openers: &[&dyn Opener]) -> Result<Plain, Error> {
+        self.demand_place(vault)?;
         let path = &self.record.path;
         let size = self.record.content.map(|content| content.size);
         if let Some(size) = size.filter(|size| *size > MAX_VALUE as u64) {

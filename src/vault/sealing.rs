@@ -10,9 +10,9 @@ use std::os::unix::fs::FileExt as _;
 use ring::digest::{Context, SHA256};
 
 use super::VaultError;
-use crate::crypto::sha256;
 use crate::crypto::stream::{self, Passed, StreamError};
 use crate::crypto::x25519::{Identity, Recipient};
+use crate::crypto::{FilePlace, sha256};
 use crate::error::Error;
 use crate::fs::{FsError, Staged};
 use crate::name::FilePath;
@@ -114,10 +114,11 @@ pub(super) fn seal<R: Read>(
     new: NewFile<R>,
     mut staged: Staged,
     keys: &Keys,
+    place: &FilePlace,
 ) -> Result<SealedFile, SealingError> {
     let NewFile { mode, mut input } = new;
     let recipients = keys.recipients.iter().map(|key| key as &dyn age::Recipient);
-    let passed = stream::seal_file(recipients, &mut input, staged.file()?)?;
+    let passed = place.seal(recipients, &mut input, staged.file()?)?;
     drop(input);
     let (read, sha256) = read_back(staged.file()?, keys)?;
     if read != passed {

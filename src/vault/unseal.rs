@@ -1,12 +1,13 @@
 //! Opening sealed files: all of a file is verified before one byte of it is released.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::iter::once;
 
 use crate::crypto::stream::{self, Passed, StreamError};
+use crate::crypto::{FilePlace, SealedFor};
 use crate::error::Error;
-use crate::fs::{FsError, Tree};
+use crate::fs::FsError;
 use crate::lines::MAX_FILE;
 use crate::name::FilePath;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, RecordMark};
@@ -82,15 +83,40 @@ pub(super) fn news((mark, order): (RecordMark, Order)) -> Seen {
 /// The age file that a sidecar speaks of, open.
 ///
 /// # Errors
-/// [`VaultError::OtherFile`] if another one lies there, or none.
-pub(super) fn intact(tree: &Tree, path: &FilePath, content: &Content) -> Result<File, Error> {
-    let mut file = tree
-        .file(&path.to_file())?
-        .ok_or_else(|| other(path, false))?;
-    if hash_of(&mut file, path)? == content.sha256 {
-        Ok(file)
-    } else {
-        Err(other(path, true).into())
+/// [`VaultError::OtherFile`] if another one lies there, or none; [`VaultError::OtherPlace`] if it was not sealed for there.
+pub(super) fn intact(vault: &Vault, path: &FilePath, content: &Content) -> Result<File, Error> {
+    let file = vault.tree().file(&path.to_file())?;
+    let mut file = file.ok_or_else(|| other(path, false))?;
+    if hash_of(&mut file, path)? != content.sha256 {
+        return Err(other(path, true).into());
+    }
+    vault.demand_place(path, &mut file)?;
+    Ok(file)
+}
+
+impl Vault {
+    /// Refuses an age file that was not sealed for this path of this vault: whoever may sign here need not be able to
+    /// open it, and who can would give them what is in it.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherPlace`], [`VaultError::BadFile`], [`FsError`].
+    pub fn demand_place<F: Read + Seek>(&self, path: &FilePath, file: &mut F) -> Result<(), Error> {
+        let name = path.to_string();
+        let place = FilePlace::new(self.id(), path.as_str());
+        match place.look(file) {
+            Ok(SealedFor::This) => Ok(()),
+            Ok(other) => {
+                let is_said = other == SealedFor::Another;
+                Err(VaultError::OtherPlace { name, is_said }.into())
+            }
+            Err(StreamError::Io(source)) => {
+                Err(FsError::io("read", std::path::Path::new(path.as_str()))(source).into())
+            }
+            Err(error) => {
+                let why = error.to_string();
+                Err(VaultError::BadFile { name, why }.into())
+            }
+        }
     }
 }
 
@@ -154,7 +180,7 @@ impl Reader<'_> {
     ) -> Result<(Sidecar, Content, R), Error> {
         let judged = self.judge_file(path)?;
         let (sidecar, content) = (judged.sidecar, judged.content);
-        let file = intact(self.vault.tree(), path, &content)?;
+        let file = intact(self.vault, path, &content)?;
         self.log(&[path.to_string()])?;
         let (size, opened) = with_each(&self.openers, path.as_str(), |identity| {
             open(file.try_clone()?, identity)

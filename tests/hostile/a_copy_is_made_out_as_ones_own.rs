@@ -1,7 +1,10 @@
-//! What somebody cannot open is made out as their own: ben copies a document to a path that he writes and
+//! What somebody cannot open is made out as their own: ben copies a document, or a sealed file, to a path that he writes and
 //! signs there what lies in clear. Whoever reads both is not to give him the rest, nor to sign what counts in the original.
 
-use crate::forge::{Known, signing_key, table, with_table};
+use clws::crypto::sshsig::Namespace;
+use clws::vault::Sidecar;
+
+use crate::forge::{Known, signing_key, table, vault, with_table};
 use crate::lab::Lab;
 use crate::scene::{accept, plant, read, refused};
 
@@ -126,4 +129,43 @@ fn a_document_that_he_reads_and_may_not_write() {
     plant(&lab, DB, with_table(&known.text, "[secret.TOKEN]", &lent));
     accept(&lab, &["cleo"]);
     refused(&lab, "cleo", "secret get prod/db/TOKEN", 13);
+}
+
+#[test]
+fn a_sealed_file_by_who_cannot_open_it() {
+    let lab = lab("");
+    lab.clws("secret set prod/keys/site.key --type file")
+        .stdin(b"the-private-key")
+        .succeeds();
+    let original = std::fs::read(lab.vault().join("secrets/prod/keys/site.key.age")).unwrap();
+    // In armor it is another file with the same content.
+    let mut armored = Vec::new();
+    let mut armor =
+        age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor)
+            .unwrap();
+    std::io::Write::write_all(&mut armor, &original).unwrap();
+    armor.finish().unwrap();
+    let ben = signing_key(&lab, "ben");
+    let of_prod = read(&lab, "secrets/prod/keys/site.key.age.toml");
+    let mut sidecar =
+        Sidecar::parse(of_prod.as_bytes(), &"prod/keys/site.key".parse().unwrap()).unwrap();
+    for bytes in [original, armored] {
+        sidecar.path = "dev/keys/mine".parse().unwrap();
+        sidecar.content.as_mut().unwrap().sha256 = clws::crypto::sha256(&bytes);
+        sidecar.author = "ben".to_owned();
+        sidecar.signed.party = "ben".to_owned();
+        sidecar.signed.fingerprint = ben.public().fingerprint();
+        let message = sidecar.message(&vault(&lab), ben.public());
+        sidecar.signed.signature = ben.sign(Namespace::File, &message);
+        plant(&lab, "secrets/dev/keys/mine.age", &bytes);
+        plant(&lab, "secrets/dev/keys/mine.age.toml", sidecar.print());
+        refused(&lab, "ada", "secret get dev/keys/mine", 12);
+        refused(&lab, "ada", "rekey dev/keys/mine --yes", 12);
+        lab.clws("access grant cleo dev --read --yes").run();
+        let now = std::fs::read(lab.vault().join("secrets/dev/keys/mine.age")).unwrap();
+        assert_eq!(now, bytes, "it was sealed anew");
+        let found = lab.clws("check").exits(1).text();
+        assert!(found.contains("content: dev/keys/mine"), "{found}");
+    }
+    lab.clws("secret get prod/keys/site.key").succeeds();
 }

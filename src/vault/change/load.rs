@@ -126,11 +126,7 @@ impl Change<'_> {
     }
 
     /// Refuses to seal anything more into a document that somebody outside the rules can open.
-    fn refuse_extra_readers(
-        &self,
-        document: &Document<'_>,
-        rights: &Rights,
-    ) -> Result<(), Error> {
+    fn refuse_extra_readers(&self, document: &Document<'_>, rights: &Rights) -> Result<(), Error> {
         for wrap in document.wraps()? {
             let party = wrap.party().parse::<PartyName>().ok();
             let party = party.filter(|party| rights.readers.contains(party));

@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::Change;
-use crate::crypto::stream;
+use crate::crypto::{FilePlace, stream};
 use crate::error::Error;
 use crate::fs::Sync;
 use crate::name::FilePath;
@@ -188,7 +188,7 @@ impl Change<'_> {
         })?;
         let rights = judge.rights(live.path.as_str())?;
         judge.claim_of_pending_file(&pending, &rights)?.verify()?;
-        let plain = pending.open(self.openers)?;
+        let plain = pending.open(judge, self.openers)?;
         Ok((pending, plain))
     }
 
@@ -201,10 +201,11 @@ impl Change<'_> {
             .map(|recipient| (self.to_recipient)(recipient));
         let recipients: Vec<_> = recipients.collect::<Result<_, Error>>()?;
         let each = recipients.iter().map(Sealing::age);
+        let place = FilePlace::new(self.vault.id(), path.as_str());
         let mut age = Vec::new();
         let passed = other
             .plain
-            .with(|plain| stream::seal_file(each, plain.as_slice(), &mut age))
+            .with(|plain| place.seal(each, plain.as_slice(), &mut age))
             .map_err(|error| {
                 not_to_server(path.as_str(), &recipients)
                     .unwrap_or_else(|| explain(path, error.into()))

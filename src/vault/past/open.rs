@@ -159,6 +159,7 @@ impl Past<'_> {
         if hash_of(&mut file, path)? != content.sha256 {
             return Err(other(true).into());
         }
+        self.vault.demand_place(path, &mut file)?;
         self.record_use(what, path.to_string())?;
         let (passed, reader) = with_each(openers, path.as_str(), |identity| {
             stream::verified_reader(file.try_clone()?, std::iter::once(identity))
