@@ -209,15 +209,28 @@ def document(rules, vault, path, file):
             yield f"{path}/{name}", lambda t=table, m=message: rules.check(t["sig"], "clws.value.v1", m, "writers", path)
 
 
+def check_place(vault, path, age):
+    if age.startswith(b"-----BEGIN "):
+        age = base64.b64decode(b"".join(age.split()[4:-4]))
+    header = age.split(b"\n---")[0].split(b"\n")
+    place = base64.b64encode(sha256(listed("clws.v1.file-place", vault, path))).rstrip(b"=")
+    if {line for line in header if line.startswith(b"-> clws-place ")} != {b"-> clws-place " + place}:
+        raise Bad("the age file was sealed for another place")
+
+
 def sidecar(rules, vault, path, file):
     tables = tomllib.loads(file.read_text())
     head = tables["file"]
     if head["format"] != 1 or head["path"] != path:
         raise Bad("it is another file's")
     sealed = file.with_suffix("")
-    if head.get("state") != "removed" and sha256(sealed.read_bytes()).hex() != head["sha256"]:
-        raise Bad("the age file is not what was signed")
+    if head.get("state") != "removed":
+        if sha256(sealed.read_bytes()).hex() != head["sha256"]:
+            raise Bad("the age file is not what was signed")
+        check_place(vault, path, sealed.read_bytes())
     pending = tables.get("pending")
+    if pending:
+        check_place(vault, path, base64.b64decode(pending["age"]))
     for tag, table in (("clws.v1.file", head), ("clws.v1.file-pending", pending)):
         if table is None:
             continue
