@@ -81,7 +81,7 @@ impl Explain for AgeFileError {
             Self::ExcessiveWork { label, .. } => vec![format!(
                 "if you made it: open it with age -d {label} and seal it again with age -p"
             )],
-            Self::Count { count: 0, .. } => vec!["age-keygen makes one".to_owned()],
+            Self::Count { count: 0, .. } => vec!["`age-keygen` makes one".to_owned()],
             _ => Vec::new(),
         }
     }

@@ -74,7 +74,7 @@ impl Explain for ConfigError {
             Self::File(inner) => inner.hints(),
             Self::UnknownKey { near, .. } => vec![near.as_ref().map_or_else(
                 || "known are identity, editor, age.plugins, [mail] and [server]".to_owned(),
-                |near| format!("did you mean {near}?"),
+                |near| format!("is `{near}` meant?"),
             )],
             _ => Vec::new(),
         }
@@ -255,10 +255,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_with_the_nearest_known_one() {
         for (text, near) in [
-            ("identty = \"ada\"", "did you mean identity?"),
-            ("[age]\nplugin = []", "did you mean age.plugins?"),
-            ("[server]\nadress = \"a\"", "did you mean server.address?"),
-            ("[mail]\nsever = \"a\"", "did you mean mail.server?"),
+            ("identty = \"ada\"", "is `identity` meant?"),
+            ("[age]\nplugin = []", "is `age.plugins` meant?"),
+            ("[server]\nadress = \"a\"", "is `server.address` meant?"),
+            ("[mail]\nsever = \"a\"", "is `mail.server` meant?"),
             (
                 "zzz = 1",
                 "known are identity, editor, age.plugins, [mail] and [server]",

@@ -84,12 +84,12 @@ impl Explain for KeyringError {
                 ]
             }
             Self::NotBuiltIn | Self::NoBus | Self::NoService { .. } => vec![
-                "run it in the desktop session, or make an identity in a file: clws identity new \
-                 NAME --keep file"
+                "run it in the desktop session, or make an identity in a file: `clws identity new \
+                 NAME --keep file`"
                     .to_owned(),
             ],
             Self::NoEntry { .. } => {
-                vec!["clws identity remove NAME takes the rest of it away".to_owned()]
+                vec!["`clws identity remove NAME` takes the rest of it away".to_owned()]
             }
             _ => Vec::new(),
         }

@@ -238,17 +238,17 @@ impl Explain for IdentityError {
         }
         match self {
             Self::NoneYet { .. } | Self::Empty { .. } => {
-                vec!["clws identity new NAME makes one".to_owned()]
+                vec!["`clws identity new NAME` makes one".to_owned()]
             }
             Self::NotFound { name, known } => {
                 let near = crate::text::nearest(name, known.iter().map(String::as_str));
                 vec![near.map_or_else(
-                    || "clws identity list shows what there is".to_owned(),
-                    |near| format!("did you mean {near}?"),
+                    || "`clws identity list` shows what there is".to_owned(),
+                    |near| format!("is `{near}` meant?"),
                 )]
             }
             Self::NoSuchPath { .. } => vec![
-                "give the folder of an identity, or an age identity file; clws identity list shows \
+                "give the folder of an identity, or an age identity file; `clws identity list` shows \
                  where yours lie"
                     .to_owned(),
             ],
@@ -257,18 +257,18 @@ impl Explain for IdentityError {
                     .to_owned(),
             ],
             Self::Exists { name } => vec![format!(
-                "clws identity show {name}, or clws identity remove {name} if nothing is sealed to it"
+                "`clws identity show {name}`, or `clws identity remove {name}` if nothing is sealed to it"
             )],
             Self::NoAge { .. } | Self::NoSigningKey { .. } => {
-                vec!["clws identity import NAME makes a bundle of both halves".to_owned()]
+                vec!["`clws identity import NAME` makes a bundle of both halves".to_owned()]
             }
             Self::StaysInAgent { .. } => {
                 vec!["the SSH login has to go through the agent as well".to_owned()]
             }
             Self::NobodyToAsk { .. } => {
-                vec!["run it on a terminal, without --no-input".to_owned()]
+                vec!["run it on a terminal, without `--no-input`".to_owned()]
             }
-            Self::NotForKeyring { .. } => vec!["keep it in files: --keep file".to_owned()],
+            Self::NotForKeyring { .. } => vec!["keep it in files: `--keep file`".to_owned()],
             _ => Vec::new(),
         }
     }

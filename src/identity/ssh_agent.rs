@@ -100,9 +100,9 @@ impl Explain for AgentError {
     fn hints(&self) -> Vec<Hint> {
         match self {
             Self::NoAgent => {
-                vec!["eval \"$(ssh-agent)\" starts one, ssh-add loads keys".to_owned()]
+                vec!["`eval \"$(ssh-agent)\"` starts one, `ssh-add` loads keys".to_owned()]
             }
-            Self::NoKey { .. } => vec!["ssh-add ~/.ssh/id_ed25519 loads a key".to_owned()],
+            Self::NoKey { .. } => vec!["`ssh-add ~/.ssh/id_ed25519` loads a key".to_owned()],
             _ => Vec::new(),
         }
     }

@@ -108,7 +108,7 @@ fn what_others_can_read_and_what_git_ignores_is_found_with_what_mends_it() {
     );
     fs::write(&config, "identty = \"ada\"\n").unwrap();
     let told = found(&lab.clws("doctor --json").exits(1), "config.toml");
-    assert_eq!(told["next"], "did you mean identity?");
+    assert_eq!(told["next"], "is `identity` meant?");
     fs::remove_file(&config).unwrap();
 
     // What it says mends it.

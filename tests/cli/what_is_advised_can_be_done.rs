@@ -473,7 +473,7 @@ fn what_was_taken_out_and_whom_there_is_not_are_said_as_such() {
     lab.clws("secret restore prod/web/TOKEN --from HEAD")
         .succeeds();
     let ran = lab.clws("identity show adda").exits(18);
-    assert!(ran.err.contains("did you mean ada?"), "{}", ran.err);
+    assert!(ran.err.contains("is `ada` meant?"), "{}", ran.err);
     let listed = lab.clws("identity list").succeeds().text();
     assert!(listed.contains(".config/clws/identities/ada"), "{listed}");
 }

@@ -58,7 +58,7 @@ fn whoever_names_an_identity_means_that_one() {
         .with("CLWS_CONFIG_DIR", variable.path(".config/clws"))
         .world();
     let error = tried(&world, None).unwrap_err();
-    assert_eq!(error.hints(), ["did you mean ben?"]);
+    assert_eq!(error.hints(), ["is `ben` meant?"]);
     assert_eq!(error.notes(), ["you have ada, ben, empty and grace"]);
 }
 
