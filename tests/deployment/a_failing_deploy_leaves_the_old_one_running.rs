@@ -218,6 +218,25 @@ fn what_another_host_has_under_the_same_account_is_neither_replaced_nor_stopped(
         assert_eq!(site.pid("web"), pid);
         assert!(site.runs_with("web", "token-of-the-first-day"));
     }
+    // Where no hook says that it runs there, a page leads to whose it is.
+    let file = site.lab.vault().join("hooks/web.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let elsewhere = text.replace("\"server\"", "\"mysql\"");
+    site.hook("web", &elsewhere, &[]);
+    let status = site.clws("status dev --json").exits(1).json();
+    let of_web = |finding: &&serde_json::Value| finding["path"] == "cage/web";
+    let all = status["findings"].as_array().unwrap();
+    let finding = all.iter().find(of_web).unwrap();
+    let told = ["kind", "why", "next"].map(|key| finding[key].as_str().unwrap());
+    assert_eq!(
+        told,
+        [
+            "left-over",
+            "it was deployed to this account as the host box",
+            "clws status box; if there is no such host any more, clws deploy web --on cage --stop",
+        ]
+    );
+    site.hook("web", &text, &[]);
     site.clws("deploy --on box --stop --yes").succeeds();
     site.clws("deploy --on dev --yes").succeeds();
     assert!(site.runs_with("web", "token-of-dev"));

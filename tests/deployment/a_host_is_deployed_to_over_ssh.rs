@@ -17,13 +17,13 @@ use crate::support::sshd::Sshd;
 const NO_HOME: &str = "SetEnv HOME=/nonexistent";
 
 /// A site whose `box` is reached over SSH; clws runs on this machine.
-struct Far {
-    site: Site,
-    server: Sshd,
+pub(crate) struct Far {
+    pub(crate) site: Site,
+    pub(crate) server: Sshd,
 }
 
 impl Far {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         needs_root();
         let site = Site::new();
         let starts = |program: &str| site.machine.program(program);
@@ -42,7 +42,7 @@ impl Far {
         self.site.trusts();
     }
 
-    fn deploy(&self) -> Run<'_> {
+    pub(crate) fn deploy(&self) -> Run<'_> {
         self.site.lab.clws("deploy --on prod --yes --json")
     }
 

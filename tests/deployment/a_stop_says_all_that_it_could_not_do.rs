@@ -1,0 +1,68 @@
+//! `clws deploy --stop` goes as far as it can, says each thing that it could not do, and goes on the next time.
+
+use std::process::Stdio;
+
+use crate::a_host_is_deployed_to_over_ssh::Far;
+use crate::one_deploy_at_a_time::waits;
+use crate::site::Site;
+
+#[test]
+fn what_failed_before_a_connection_over_ssh_broke_is_said_too() {
+    let far = Far::new();
+    let site = &far.site;
+    // Stopped behind `zoo`, and not at once.
+    let stays = "trap 'touch /run/stops' TERM; while :; do sleep 0.1; done";
+    let text = "runs_on = { machine_type = \"server\" }\n\
+                process = { command = [\"sh\", \"{{ place }}/stays.sh\"] }\n";
+    site.hook("web", text, &[("stays.sh", stays)]);
+    site.server("zoo");
+    far.deploy().succeeds();
+    site.machine
+        .sh("echo '{' >$(echo /var/lib/clws/*/zoo.json)");
+    let mut command = site.lab.clws("deploy --on prod --stop --yes").command();
+    let stopping = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waits(site, "[ -e /run/stops ]");
+    far.server.kill_sessions();
+    let stopped = stopping.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert_eq!(stopped.status.code(), Some(20), "{said}");
+    for failure in ["the receipt of zoo", "the connection to host `box` ended"] {
+        assert_eq!(said.matches(failure).count(), 1, "{failure}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_that_does_not_go_is_said_and_goes_the_next_time() {
+    let site = Site::new();
+    site.server("web");
+    site.server("zoo");
+    site.deploy().succeeds();
+    // What is mounted there cannot be removed.
+    site.machine.sh(
+        "cd /run/clws/*/zoo/* && mkdir held && mount -t tmpfs held held && touch held/still-there",
+    );
+    let stop = || site.clws("deploy --on prod --stop --yes");
+    let refused = stop().run();
+    assert_ne!(refused.code, 0, "{}", refused.err);
+    assert!(refused.err.contains("held"), "{}", refused.err);
+    assert!(
+        refused.err.contains("stopped web on box"),
+        "{}",
+        refused.err
+    );
+    assert!(!refused.err.contains("stopped zoo"), "{}", refused.err);
+    assert!(!site.processes().iter().any(|args| args.contains("sleep")));
+    // It is not forgotten.
+    site.machine.sh("umount /run/clws/*/zoo/*/held");
+    let stopped = stop().succeeds();
+    assert!(
+        stopped.err.contains("stopped zoo on box"),
+        "{}",
+        stopped.err
+    );
+    assert_eq!(site.remains(), [""; 0]);
+}
