@@ -23,10 +23,8 @@ use support::machine::Machine;
 #[test]
 fn the_transcripts_of_the_readme_are_true() {
     let readme = std::fs::read_to_string("README.md").expect("the README");
-    let mut blocks = readme.split("```console\n").skip(1).peekable();
-    assert!(blocks.peek().is_some(), "the README has no transcript");
-    for block in blocks {
-        run(&Lab::empty(), block.split("```").next().unwrap_or_default());
+    for transcript in transcripts(&readme) {
+        run(&Lab::empty(), transcript);
     }
 }
 
@@ -70,8 +68,8 @@ fn the_guide_is_true() {
     lab.git(&["config", "user.email", "ada@example.invalid"]);
     lab.commit("as it was");
     let guide = std::fs::read_to_string("docs/guide.md").expect("the guide");
-    for block in guide.split("```console\n").skip(1) {
-        run(&lab, block.split("```").next().unwrap_or_default());
+    for transcript in transcripts(&guide) {
+        run(&lab, transcript);
     }
     // What is left below certs/ is public; git's history has what it had.
     for folder in ["secrets", "recipients", "certs"] {
@@ -106,8 +104,8 @@ fn the_page_about_ansible_is_true() {
     lab.git(&["init", "-q", "-b", "main"]);
     support::tool::tool("ansible-vault");
     let page = std::fs::read_to_string("docs/ansible.md").expect("the page");
-    for block in page.split("```console\n").skip(1) {
-        run(&lab, block.split("```").next().unwrap_or_default());
+    for transcript in transcripts(&page) {
+        run(&lab, transcript);
     }
     lab.nowhere(&["of-the-team".to_owned()]);
 }
@@ -179,17 +177,26 @@ fn the_page_about_being_on_call_is_true() {
     run_page_in(&lab, "docs/oncall.md", Some(&machine));
 }
 
+/// What a page shows of a terminal; each has a command in it.
+fn transcripts(page: &str) -> Vec<&str> {
+    let blocks = page.split("```console\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().unwrap_or_default());
+    let blocks: Vec<&str> = blocks.collect();
+    assert!(!blocks.is_empty(), "the page has no transcript");
+    for block in &blocks {
+        assert!(block.contains("$ "), "nothing is done in:\n{block}");
+    }
+    blocks
+}
+
 fn run_page(lab: &Lab, page: &str) {
     run_page_in(lab, page, None);
 }
 
 fn run_page_in(lab: &Lab, page: &str, machine: Option<&Machine>) {
     let page = std::fs::read_to_string(page).expect("the page");
-    let mut blocks = page.split("```console\n").skip(1).peekable();
-    assert!(blocks.peek().is_some(), "the page has no transcript");
-    for block in blocks {
-        let block = block.split("```").next().unwrap_or_default();
-        run_in(lab, block, None, &[], machine);
+    for transcript in transcripts(&page) {
+        run_in(lab, transcript, None, &[], machine);
     }
 }
 
@@ -229,9 +236,8 @@ fn the_page_about_servers_is_true() {
         ("DBUS_SESSION_BUS_ADDRESS", keyring.bus()),
         ("ADDRESS", bao.address.clone()),
     ];
-    for block in page.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap_or_default();
-        run_in(&lab, block, Some(&programs), &environment, None);
+    for transcript in transcripts(&page) {
+        run_in(&lab, transcript, Some(&programs), &environment, None);
     }
     lab.nowhere(&["from-the-old-days".to_owned(), token]);
 }
@@ -251,9 +257,8 @@ fn the_page_about_azure_is_true() {
         std::fs::write(lab.root().join(name), text).expect("a file");
     }
     let page = std::fs::read_to_string("docs/azure.md").expect("the page");
-    for text in page.split("```console\n").skip(1) {
-        let block = text.split("```").next().unwrap_or_default();
-        run_with(&lab, block, Some(azure.folder()));
+    for transcript in transcripts(&page) {
+        run_with(&lab, transcript, Some(azure.folder()));
     }
     let log = azure.log();
     // For two commands, and for the steps of a rotation.
@@ -266,6 +271,8 @@ fn the_page_about_azure_is_true() {
     let folders = log
         .lines()
         .filter_map(|line| line.strip_prefix("AZURE_CONFIG_DIR="));
+    let folders: Vec<&str> = folders.collect();
+    assert!(folders.len() >= 5, "{log}");
     for folder in folders {
         assert!(
             folder.contains("clws-ram-") && !std::path::Path::new(folder).exists(),
@@ -285,8 +292,7 @@ fn a_person_alone_meets_one_line_of_it() {
     lab.git(&["config", "user.name", "ada"]);
     lab.git(&["config", "user.email", "ada@example.invalid"]);
     let page = std::fs::read_to_string("docs/alone.md").expect("the page");
-    let transcript = page.split("```console\n").nth(1).expect("a transcript");
-    let transcript = transcript.split("```").next().unwrap_or_default();
+    let transcript = transcripts(&page)[0];
     run(&lab, transcript);
     let shown: Vec<&str> = transcript
         .lines()

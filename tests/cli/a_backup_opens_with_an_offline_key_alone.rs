@@ -55,10 +55,11 @@ fn without_an_offline_key_nothing_is_written() {
     assert!(!out.exists());
     lab.clws("export --format json --recovery --out x").exits(2);
 
-    // What one reader more alone reads has none either: a backup has no hole.
+    // What another reader alone reads has none, where ada has one: a backup has no hole.
     lab.clws("access grant grace prod/db --read --write --yes")
         .succeeds();
-    lab.clws("access revoke ada prod/db --yes").run();
+    lab.clws("access revoke ada prod/db --read --write --yes")
+        .succeeds();
     lab.clws(&format!(
         "recipient update ada --offline --yes --age {}",
         public(&key)
@@ -66,6 +67,14 @@ fn without_an_offline_key_nothing_is_written() {
     .succeeds();
     let shown = lab.clws("recipient show ada").succeeds().text();
     assert!(shown.contains("[recipient.offline]"), "{shown}");
+    let hole = export().exits(18);
+    assert!(
+        hole.err
+            .contains("nobody who reads prod/db has a key that is kept offline"),
+        "{}",
+        hole.err
+    );
+    assert!(!out.exists());
 }
 
 #[test]

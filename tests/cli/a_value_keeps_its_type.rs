@@ -57,8 +57,8 @@ fn a_new_value_is_of_the_type_of_the_one_before() {
 #[test]
 fn a_new_name_and_a_removed_one_are_strings() {
     let lab = lab();
+    lab.clws("secret remove prod/b2/n --yes").succeeds();
     for name in ["prod/b2/new", "prod/b2/n"] {
-        lab.clws("secret remove prod/b2/n --yes").run();
         lab.clws(&format!("secret set {name}"))
             .stdin(b"1")
             .succeeds();
