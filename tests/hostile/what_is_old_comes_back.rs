@@ -317,3 +317,19 @@ fn a_number_of_a_branch_is_not_restored_from_either() {
         .stdin(b"third")
         .succeeds();
 }
+
+#[test]
+fn a_jump_that_a_person_accepts_brings_no_older_value_back() {
+    let past = Past::begins();
+    let lab = &past.lab;
+    let ben = signing_key(lab, "ben");
+    // Ben writes, and signs the first value once more, far ahead of the second one.
+    let known = Known::of(lab, "prod/web", "ben");
+    let record = known.record("TOKEN", (1, 5000), "first", ("ben", &ben));
+    let old = with_table(&known.text, "[secret.TOKEN]", &record.print());
+    plant(lab, WEB, old);
+    refused(lab, "ada", "secret get prod/web/TOKEN", 14);
+    lab.clws("secret accept prod/web/TOKEN --yes").run();
+    refused(lab, "ada", "secret get prod/web/TOKEN", 14);
+    refused(lab, "ada", "exec prod/web -- true", 125);
+}
