@@ -218,6 +218,28 @@ fn an_empty_file_comes_back_from_sops() {
     );
 }
 
+#[test]
+fn a_whole_file_is_as_sops_had_it_while_it_is_the_same() {
+    let lab = Lab::new();
+    let sops = Sops::of(&lab, "ada");
+    let source = lab.root().join("dev/site.key");
+    let sealed = sops.seal("binary", "a file of its own", &[]);
+    write(&source, &sealed);
+    import(&lab, &lab.root().join("dev"));
+    let memory = Memory::new();
+    let export = |name: &str| {
+        let out = memory.join(name);
+        let run = lab.clws("export --format dir --out");
+        run.word(out.to_str().unwrap()).succeeds();
+        fs::read_to_string(out.join("site.key")).unwrap()
+    };
+    assert_eq!(export("first"), sealed);
+    lab.clws("secret set dev/site.key")
+        .stdin(b"another one")
+        .succeeds();
+    assert_eq!(export("second"), "another one");
+}
+
 /// What looks like a number or an infinity is what SOPS's reader of YAML takes it for.
 #[test]
 fn odd_words_in_the_clear_are_no_forgery() {

@@ -247,6 +247,28 @@ fn plaintext_goes_to_no_disk_no_vault_and_no_folder_that_is_in_use() {
 }
 
 #[test]
+fn a_sealed_file_is_verified_and_logged_before_it_is_given_out() {
+    let lab = Lab::new();
+    let memory = Memory::new();
+    lab.clws("secret set prod/keys/web.key --type file")
+        .stdin(b"canary-key")
+        .succeeds();
+    let file = lab.vault().join("secrets/prod/keys/web.key.age");
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    fs::write(&file, bad).unwrap();
+    let out = memory.join("out");
+    export(&lab, "--format age", &out).exits(12);
+    assert!(!out.exists());
+    fs::write(&file, &good).unwrap();
+    export(&lab, "--format age", &out).succeeds();
+    assert_eq!(fs::read(out.join("prod/keys/web.key.age")).unwrap(), good);
+    let log = lab.clws("audit show --json").succeeds().text();
+    assert!(log.contains("prod/keys/web.key"), "{log}");
+}
+
+#[test]
 fn what_is_stopped_half_way_leaves_nothing() {
     let lab = Lab::new()
         .secret("prod/a/TOKEN", "x")
