@@ -69,6 +69,15 @@ fn a_value_goes_to_another_document_and_scope() {
         lab.clws("secret get dev/web/PORT").succeeds().text(),
         "5432"
     );
+    // What is given anew under the name that it left is there, and leads nowhere.
+    lab.clws("secret set prod/db/DB_PORT --type integer")
+        .stdin(b"5433")
+        .succeeds();
+    let anew = kept(&lab, "prod/db.toml", "[secret.DB_PORT]");
+    assert!(
+        !anew.iter().any(|line| line.starts_with("moved_to")),
+        "{anew:?}"
+    );
     lab.nowhere(&["hunter2".to_owned()]);
 }
 
