@@ -429,3 +429,69 @@ fn a_version_that_nobody_made_is_named() {
     std::fs::remove_file(stray).unwrap();
     lab.clws("secret get dev/web/TOKEN").succeeds();
 }
+
+#[test]
+fn two_branches_of_which_this_machine_accepted_neither_are_not_joined() {
+    let (lab, other) = lab(1);
+    // Ben decides about two things on two machines, ada about a third one.
+    let third = lab.copy();
+    for (at, folder, scope) in [
+        (&lab, other.clone(), "test"),
+        (&third, third.vault(), "shared"),
+    ] {
+        at.clws(&format!("access grant cleo {scope} --read --yes"))
+            .by("ben")
+            .folder(&folder)
+            .succeeds();
+        commit(&folder);
+    }
+    lab.clws("access grant cleo dev --read --yes").succeeds();
+    commit(&lab.vault());
+    let fetched = third.vault().display().to_string();
+    lab.git(&["fetch", "-q", &fetched, "main:third"]);
+    let joins = |branch: &str| {
+        lab.clws(&format!("trust merge {branch} --yes"))
+            .folder(&other)
+    };
+    let joined = || other.join("recipients/trust/7.toml").exists();
+    let refused = joins("third").exits(13);
+    assert!(
+        refused
+            .err
+            .contains("is another one than this machine accepted"),
+        "{}",
+        refused.err
+    );
+    assert!(!joined(), "{}", refused.err);
+    // The one that it accepted is joined from there.
+    joins("main").succeeds();
+    assert!(joined());
+}
+
+#[test]
+fn a_group_that_one_side_took_out_and_the_other_changed_is_named() {
+    let (lab, other) = lab(1);
+    let with = |folder: &PathBuf, who: &str, group: &str| {
+        let access = folder.join("recipients/access.toml");
+        let text = std::fs::read_to_string(&access).unwrap();
+        let rules = &text[text.find("[rule.").unwrap()..];
+        std::fs::write(&access, format!("{group}{rules}")).unwrap();
+        let sign = lab.clws("trust sign --yes").by(who);
+        sign.folder(folder).succeeds();
+        commit(folder);
+    };
+    with(&lab.vault(), "ada", "[group.team]\nmembers = [\"ben\"]\n\n");
+    assert!(git(&other, &["merge", "-q", "main"]));
+    let steps = lab.clws("secret list").by("ben").folder(&other);
+    steps.succeeds();
+    with(&lab.vault(), "ada", "");
+    with(
+        &other,
+        "ben",
+        "[group.team]\nmembers = [\"ben\", \"cleo\"]\n\n",
+    );
+    let refused = lab.clws("trust merge other --yes").exits(16);
+    let said =
+        "[group.team] in recipients/access.toml is taken out on one side and changed on the other";
+    assert!(refused.err.contains(said), "{}", refused.err);
+}
