@@ -55,8 +55,23 @@ fn readers_are_held_against_the_rules() {
     );
     write(&lab, "secrets/dev/web.toml", web);
     // Somebody whom the rules list since, for a file.
+    let files = [
+        "secrets/dev/tls/web.key.age",
+        "secrets/dev/tls/web.key.age.toml",
+    ];
+    let before = files.map(|file| std::fs::read(lab.vault().join(file)).unwrap());
     lab.clws("access grant eve dev/tls --read --yes").succeeds();
     assert_eq!(found(&lab, "--full", 0), []);
+    for (file, bytes) in files.iter().zip(before) {
+        write(&lab, file, bytes);
+    }
+    assert_eq!(
+        found(&lab, "", 1),
+        pairs(&[
+            ("missing-wrap", "dev/tls/web.key"),
+            ("older", "dev/tls/web.key")
+        ])
+    );
 }
 
 fn next_of(ran: &Ran, wanted: &str) -> String {

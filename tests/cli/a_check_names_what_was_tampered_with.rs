@@ -145,6 +145,13 @@ fn what_was_seen_and_is_older_or_gone_is_found() {
         .stdin(b"newer")
         .succeeds();
     lab.commit("two");
+    // What nobody signed has no number that could be older.
+    let newer = read(&lab, "secrets/dev/web.toml");
+    let forged = newer.replace("rev = 2", "rev = 1");
+    assert_ne!(forged, newer);
+    write(&lab, "secrets/dev/web.toml", forged);
+    assert_eq!(found(&lab, "", 1), pairs(&[("signature", "dev/web/TOKEN")]));
+    write(&lab, "secrets/dev/web.toml", newer);
     lab.git(&["checkout", "-q", "HEAD~1", "--", "secrets"]);
     assert_eq!(found(&lab, "", 1), pairs(&[("older", "dev/web/TOKEN")]));
     lab.git(&["checkout", "-q", "HEAD", "--", "secrets"]);

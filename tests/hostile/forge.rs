@@ -82,11 +82,22 @@ impl Known {
     pub(crate) fn record(
         &self,
         name: &str,
+        numbers: (u64, u64),
+        value: &str,
+        signer: (&str, &SigningKey),
+    ) -> Record {
+        self.record_of(ValueType::String, name, numbers, value, signer)
+    }
+
+    /// The same of another type, whatever the value is.
+    pub(crate) fn record_of(
+        &self,
+        kind: ValueType,
+        name: &str,
         (rev, seq): (u64, u64),
         value: &str,
         (party, key): (&str, &SigningKey),
     ) -> Record {
-        let kind = ValueType::String;
         let associated = self.place.associated(name, kind, rev, &self.key_id);
         let sealed = seal(
             &self.data_key,

@@ -2,7 +2,7 @@
 //! dates. Rules count as they were signed, and so does what is known about a value.
 
 use clws::crypto::sshsig::Namespace;
-use clws::vault::PolicyKey;
+use clws::vault::{PolicyKey, ValueType};
 
 use crate::forge::{Known, signing_key, table, with_table};
 use crate::lab::Lab;
@@ -118,6 +118,20 @@ fn what_was_exposed_stays_exposed() {
     refused(&lab, "ben", "secret get prod/web/TOKEN", 12);
     refused(&lab, "ada", "secret policy prod/web/TOKEN --owner ben", 12);
     refused(&lab, "ada", "check", 1);
+}
+
+#[test]
+fn a_value_that_is_not_of_its_type_is_found_by_who_opens_it() {
+    let lab = lab();
+    let ben = signing_key(&lab, "ben");
+    let known = Known::of(&lab, "prod/web", "ben");
+    let kind = ValueType::Integer;
+    let record = known.record_of(kind, "TOKEN", (2, 2), "five", ("ben", &ben));
+    let text = with_table(&known.text, "[secret.TOKEN]", &record.print());
+    plant(&lab, "secrets/prod/web.toml", text);
+    lab.clws("check").succeeds();
+    let found = lab.clws("check --full").exits(1).text();
+    assert!(found.contains("form: prod/web/TOKEN: "), "{found}");
 }
 
 #[test]
