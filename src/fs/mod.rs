@@ -26,7 +26,8 @@ pub use held::{Files, Held};
 pub use lock::Lock;
 pub use new_folder::NewFolders;
 pub use private::{
-    StagedPrivate, ensure_private_dir, open_private, read_private, remove_private, write_private,
+    StagedPrivate, ensure_private_dir, open_private, read_private, remove_private, share_private,
+    sync_private_dir, write_private,
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::Gone;

@@ -131,6 +131,38 @@ pub fn write_private(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FsErro
     Ok(())
 }
 
+/// Gives a file of ours that holds exactly `bytes` a second name; whether it has it then. Nothing is written
+/// through either: each write of ours puts another file in the place of what has the name. The caller syncs
+/// the folder.
+///
+/// # Errors
+/// [`FsError::Io`] if the folder cannot be made.
+pub fn share_private(from: &Path, to: &Path, bytes: &[u8]) -> Result<bool, FsError> {
+    // What does not read is written anew.
+    let there = read_private(from, bytes.len()).ok().flatten();
+    if there.is_none_or(|there| there != bytes) {
+        return Ok(false);
+    }
+    ensure_private_dir(parent_of(to))?;
+    let which = |path: &Path| {
+        let about = std::fs::symlink_metadata(path).ok()?;
+        Some((about.dev(), about.ino()))
+    };
+    // A file has not endless names, and not every file system has second ones.
+    Ok(which(from) == which(to) || std::fs::hard_link(from, to).is_ok())
+}
+
+/// Waits until the names in a folder of ours are on the disk, if it is there.
+///
+/// # Errors
+/// [`FsError::Io`].
+pub fn sync_private_dir(path: &Path) -> Result<(), FsError> {
+    match path.is_dir() {
+        true => sync_folder(path),
+        false => Ok(()),
+    }
+}
+
 fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }

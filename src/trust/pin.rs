@@ -11,7 +11,7 @@ use super::join::Step;
 use super::register::{Kept, damaged, read_text};
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex};
-use crate::fs::{self, FsError, Sync};
+use crate::fs::{self, FsError, StagedPrivate, Sync};
 use crate::name::Component;
 use crate::world::{World, WorldError};
 
@@ -106,14 +106,25 @@ impl Pins {
         for folder in ["", "recipients"] {
             for name in fs::names(&copy.join(folder)).map_err(FsError::io("list", &copy))? {
                 let path = copy.join(folder).join(&name);
-                let is_ours = |file: &String| path == copy.join(file);
-                if !path.is_dir() && !files.keys().any(is_ours) {
+                let file = path.strip_prefix(&copy).ok().and_then(Path::to_str);
+                let is_ours = file.is_some_and(|file| files.contains_key(file));
+                if !path.is_dir() && !is_ours {
                     fs::remove_private(&path)?;
                 }
             }
         }
-        for (path, bytes) in files {
-            fs::write_private(&copy.join(path), bytes, Sync::Disk)?;
+        // A fleet has a thousand of them, of which a change of rules is about a few.
+        let before = self.accepted_dir(self.chain().map_or(0, |chain| chain.len()));
+        let mut new = Vec::new();
+        for (file, bytes) in files {
+            let place = copy.join(file);
+            if !fs::share_private(&before.join(file), &place, bytes)? {
+                new.push((place, bytes.clone()));
+            }
+        }
+        StagedPrivate::new(&self.dir, &new)?.commit()?;
+        for folder in ["", "recipients"] {
+            fs::sync_private_dir(&copy.join(folder))?;
         }
         let mut text = String::new();
         for (step, number) in chain.iter().zip(1_u64..) {
@@ -196,6 +207,42 @@ pub(super) mod tests {
         pins.accept(&[Step::of([1; 32])], &files).unwrap();
         assert!(!cut_off.exists());
         assert!(cut_off.with_file_name("ada.toml").exists());
+    }
+
+    #[test]
+    fn what_a_change_of_rules_leaves_as_it_was_is_kept_once() {
+        use std::os::unix::fs::MetadataExt as _;
+        let (_dir, pins) = pins();
+        let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        files.insert(super::super::SETTINGS_FILE.to_owned(), b"settings".to_vec());
+        for number in 0..50 {
+            files.insert(format!("recipients/h{number}.toml"), b"as it was".to_vec());
+        }
+        let first = [Step::of([1; 32])];
+        pins.accept(&first, &files).unwrap();
+        files.insert("recipients/h7.toml".to_owned(), b"another".to_vec());
+        files.remove("recipients/h8.toml");
+        let both = [Step::of([1; 32]), Step::of([2; 32])];
+        for _ in 0..2 {
+            // The second time as after a run that was cut off before it moved the pin.
+            pins.accept(&both, &files).unwrap();
+        }
+        let inode = |number: usize, file: &str| {
+            let path = pins.accepted_dir(number).join("recipients").join(file);
+            std::fs::metadata(path).map(|about| about.ino()).ok()
+        };
+        assert!(inode(1, "h6.toml").is_some());
+        assert_eq!(inode(1, "h6.toml"), inode(2, "h6.toml"));
+        assert_ne!(inode(1, "h7.toml"), inode(2, "h7.toml"));
+        assert!(inode(1, "h8.toml").is_some() && inode(2, "h8.toml").is_none());
+        let read = |number: usize| {
+            let path = pins.accepted_dir(number).join("recipients/h7.toml");
+            std::fs::read(path).unwrap()
+        };
+        assert_eq!(
+            (read(1), read(2)),
+            (b"as it was".to_vec(), b"another".to_vec())
+        );
     }
 
     #[test]

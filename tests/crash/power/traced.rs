@@ -123,6 +123,11 @@ impl<'a> Follower<'a> {
                 let from = self.path_at(words[0], words[1]);
                 self.rename(&from, &self.path_at(words[2], words[3]));
             }
+            "link" => self.name(&self.path(words[1]), self.find(&self.path(words[0]))),
+            "linkat" => {
+                let node = self.find(&self.path_at(words[0], words[1]));
+                self.name(&self.path_at(words[2], words[3]), node);
+            }
             "unlink" | "rmdir" => self.name(&self.path(words[0]), None),
             "unlinkat" => self.name(&self.path_at(words[0], words[1]), None),
             "mkdir" => self.make_folder(&self.path(words[0]), words[1]),
