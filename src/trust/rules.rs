@@ -181,13 +181,17 @@ impl Rules {
     /// # Errors
     /// [`RulesError::NoParty`].
     pub fn party(&self, name: &PartyName) -> Result<Party, RulesError> {
-        let mut parties = self.parties()?;
-        parties.remove(name).ok_or_else(|| {
-            let near = nearest(name.as_str(), parties.keys().map(PartyName::as_str));
-            RulesError::NoParty {
-                name: name.to_string(),
-                nearest: near.map(str::to_owned),
-            }
+        let file = party_file(name);
+        if let Some(bytes) = self.0.get(&file) {
+            return party_in(&file, bytes);
+        }
+        let parties = self.0.keys().filter(|file| *file != ACCESS_FILE);
+        let names =
+            parties.filter_map(|file| file.strip_prefix("recipients/")?.strip_suffix(".toml"));
+        let near = nearest(name.as_str(), names);
+        Err(RulesError::NoParty {
+            name: name.to_string(),
+            nearest: near.map(str::to_owned),
         })
     }
 
