@@ -13,7 +13,7 @@ use super::known::Values;
 use super::prints::Prints;
 use super::rules::Grounds;
 use super::sift::{Nothing, PADDING, Sieve, sift};
-use super::text::{Nature, Text};
+use super::text::{Nature, Text, names_secrets};
 use crate::secret::Form;
 
 /// New bytes that a piece has at most.
@@ -146,6 +146,7 @@ impl Looker {
                 name: &name,
                 nature: *nature.get_or_insert_with(|| Nature::of(&name, bytes)),
                 from_start,
+                names_secrets: names_secrets(path),
             };
             // Of a window of 16 bytes the first one is before `settled`.
             let looked = held.get(..settled + PADDING - 1).unwrap_or_default();

@@ -27,6 +27,8 @@ pub(super) struct Text<'a> {
     pub(super) nature: Nature,
     /// Whether the first byte is the file's first.
     pub(super) from_start: bool,
+    /// Whether it is a file of a vault's in which `secret = "…"` names a secret: a hook, or its settings.
+    pub(super) names_secrets: bool,
 }
 
 /// Endings of files in languages whose texts stand in quotes.
@@ -54,6 +56,17 @@ impl Nature {
     }
 }
 
+/// Whether `secret = "…"` names a secret in a file at this path.
+#[must_use]
+pub(super) fn names_secrets(path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    match (parts.next(), parts.next()) {
+        (Some("clws.toml"), _) => true,
+        (Some(name), Some("hooks")) => name.ends_with(".toml"),
+        _ => false,
+    }
+}
+
 impl<'a> Text<'a> {
     /// A whole text of a file of this name.
     #[must_use]
@@ -64,6 +77,7 @@ impl<'a> Text<'a> {
             name,
             nature: Nature::of(name, bytes),
             from_start: true,
+            names_secrets: names_secrets(name),
         }
     }
 

@@ -11,6 +11,7 @@ use super::super::placeholder::{is_placeholder, is_version_range, is_word};
 use super::super::strength::{guess_bits, is_random};
 use super::super::text::{Nature, Text};
 use super::{Grounds, Rule, at};
+use crate::name::SecretPath;
 
 pub(super) const RULES: &[Rule] = &[
     at(
@@ -205,8 +206,16 @@ fn value(text: &Text<'_>, at: usize) -> Option<Value> {
         bare(text, from)?
     };
     let bytes = text.get(found.range.clone());
-    let is_none = bytes.is_empty() || is_placeholder(bytes) || is_version_range(bytes);
+    let is_secret = name == b"secret" || name.ends_with(b".secret");
+    let is_path = text.names_secrets && is_secret && is_path(bytes);
+    let is_none = bytes.is_empty() || is_placeholder(bytes) || is_version_range(bytes) || is_path;
     (!is_none && !repeats(name, bytes)).then_some(found)
+}
+
+/// Whether it reads as the path of a secret, as a hook names one.
+fn is_path(value: &[u8]) -> bool {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    text.contains('/') && text.parse::<SecretPath>().is_ok()
 }
 
 /// Past what may stand between a name and its value: a closing quote, a type, a sign, and white space.

@@ -127,3 +127,37 @@ fn the_table_of_the_page_is_that_of_the_code() {
     });
     assert_eq!(table, rows.collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn a_hook_that_names_a_secret_of_the_vault_gives_none_away() {
+    for path in [
+        "shared/k8s/PROD_EU1_KUBECONFIG",
+        "web/S3_ACCESS_KEY_ID",
+        "web/SMTP2GO_PASSWORD",
+        "rest-server/DB2_REPLICA_PW",
+        "tls/star.example.org-2026.key",
+    ] {
+        for line in [
+            format!("A = {{ secret = \"{path}\" }}\n"),
+            format!("certificate.secret = \"{path}\"\n"),
+        ] {
+            assert_eq!(found("hooks/web.toml", &line), [""; 0], "{line}");
+            assert_eq!(found("vault/hooks/web.toml", &line), [""; 0], "{line}");
+        }
+    }
+    let names_one = "secret = \"shared/k8s/PROD_EU1_KUBECONFIG\"\n";
+    assert_eq!(found("clws.toml", names_one), [""; 0]);
+    // Elsewhere it may be anything, and in a hook, too, what no path looks like, or what is called otherwise.
+    assert_eq!(found("web.toml", names_one), ["secret-behind-name"]);
+    for line in [
+        "secret = \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYzKq93Lm0Xw\"\n",
+        "secret = \"kX8vQ2mZ7pR4tY9wB3nLdOeG5hJ1sF\"\n",
+        "token = \"shared/k8s/PROD_EU1_KUBECONFIG\"\n",
+    ] {
+        assert_eq!(
+            found("hooks/web.toml", line),
+            ["secret-behind-name"],
+            "{line}"
+        );
+    }
+}
