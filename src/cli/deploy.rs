@@ -22,7 +22,8 @@ use super::session::BesideArgs;
 use super::ways::Ways;
 use crate::channel::ssh::Limits;
 use crate::deploy::{
-    Brings, Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome, plan,
+    Brings, ComponentPlan, Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome,
+    plan,
 };
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};
@@ -77,6 +78,9 @@ pub(crate) struct DeployArgs {
 /// them, and each costs about half a megabyte.
 pub(super) const PARALLEL: u16 = 32;
 
+/// A plan of more lines than this is summed up below them.
+const LONG: usize = 40;
+
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     cx.meant_server(&args.beside);
     let vault = cx.trusted_vault()?;
@@ -128,8 +132,12 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.ui.json(&plan.to_json())?;
         return Ok(ExitCode::SUCCESS);
     }
-    for line in plan.lines() {
-        cx.ui.say(&line);
+    let lines = plan.lines();
+    for line in &lines {
+        cx.ui.say(line);
+    }
+    if lines.len() > LONG {
+        cx.ui.say(&sum(&plan));
     }
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
@@ -169,6 +177,21 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
             Ok(code.into())
         }
     }
+}
+
+/// What a long plan comes to, where a person reads it: above the question.
+fn sum(plan: &Plan) -> String {
+    let all = plan.hosts.iter().flat_map(|host| &host.components);
+    let components: BTreeSet<&Component> = all.clone().map(ComponentPlan::component).collect();
+    let times = match all.count() {
+        all if all > components.len() => format!(", {all} times in all"),
+        _ => String::new(),
+    };
+    format!(
+        "{} on {}{times}",
+        count(components.len(), "component"),
+        count(plan.hosts.len(), "host")
+    )
 }
 
 /// Brings what a plan says of what is there, in the course of another command; its rows were printed.

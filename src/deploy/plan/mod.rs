@@ -174,6 +174,8 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
         }
     }
     let mut left_out = BTreeSet::new();
+    // Whether somebody signed it is the same for all hosts, and a signature is dear.
+    let mut signed: BTreeMap<&Component, bool> = BTreeMap::new();
     let mut drafts: Vec<(Host, BTreeSet<Component>)> = Vec::new();
     let mut shared = Shared::new(vault);
     for host in hosts {
@@ -187,7 +189,10 @@ pub fn plan(vault: &Vault, hosts: Vec<Host>, wanted: &[Component]) -> Result<Pla
             if shared.runs_here(component, &host)? {
                 shared.draft(component, &host.scope)?;
                 here.insert(component.clone());
-            } else if !is_signed(vault, component) {
+            } else if !*signed
+                .entry(component)
+                .or_insert_with(|| is_signed(vault, component))
+            {
                 if wanted.contains(component) {
                     shared.draft(component, &host.scope)?;
                 }
