@@ -105,6 +105,9 @@ fn dotenvx_keys(cx: &Context) -> PrivateKeys {
     keys
 }
 
+/// Of more sources than this of which there is nothing to say a question is asked without each.
+const MANY: usize = 100;
+
 pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
     if let Some(scope) = &args.scope
@@ -139,7 +142,7 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
         if cx.ui.is_json() {
             cx.ui.json(&to_json(&plan))?;
         } else {
-            cx.ui.data(to_text(&plan).as_bytes())?;
+            cx.ui.data(to_text(&plan, usize::MAX).as_bytes())?;
         }
         let ready = plan.demand_ready().is_ok();
         return Ok(if ready {
@@ -151,7 +154,10 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let reader = Reader::new(&vault, as_openers(&mine), "import", Sync::Lazy)?;
     plan.compare(&source, &vault, &reader)?;
     warn(cx, &reader);
-    to_text(&plan).lines().for_each(|line| cx.ui.say(line));
+    let most = if cx.ui.is_verbose() { usize::MAX } else { MANY };
+    to_text(&plan, most)
+        .lines()
+        .for_each(|line| cx.ui.say(line));
     plan.demand_ready()?;
     // What is shown later is what was decided now: sealing takes the values out of the plan.
     let mut report = cx.ui.is_json().then(|| to_json(&plan));
@@ -276,8 +282,10 @@ fn shred(cx: &Context, source: &Source, verified: Vec<import::Verified>) -> Vec<
     left
 }
 
-/// The plan for people: a row for each source, what was found below it.
-fn to_text(plan: &Plan) -> String {
+/// The plan for people: a row for each source, what was found below it. Of more than `most` sources of which
+/// there is nothing to say the others are counted.
+fn to_text(plan: &Plan, most: usize) -> String {
+    let mut plain = 0;
     let row = |item: &Item| {
         let action = if item.is_unchanged() {
             "unchanged"
@@ -293,11 +301,28 @@ fn to_text(plan: &Plan) -> String {
     let mut lines = columns(&["SOURCE", "KIND", "ACTION", "SECRET"], &rows).into_iter();
     let mut text = lines.next().unwrap_or_default();
     for (item, line) in plan.items.iter().zip(lines) {
-        text.push_str(&line);
         let known = |finding: &&Finding| item.is_unchanged() && finding.matter == Matter::Unchanged;
-        for finding in item.findings.iter().filter(|finding| !known(finding)) {
+        let mut told = item
+            .findings
+            .iter()
+            .filter(|finding| !known(finding))
+            .peekable();
+        if told.peek().is_none() {
+            plain += 1;
+            if plain > most {
+                continue;
+            }
+        }
+        text.push_str(&line);
+        for finding in told {
             text.push_str(&format!("    {}\n", clean_line(&finding.to_string())));
         }
+    }
+    if plain > most {
+        let more = plain - most;
+        text.push_str(&format!(
+            "and {more} more with nothing to say of, which `--plan` lists\n"
+        ));
     }
     for inventory in &plan.inventories {
         text.push_str(&format!(

@@ -1,10 +1,11 @@
 //! `clws rekey`: new data keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
 use crate::cli::context::Context;
+use crate::cli::rules::{self, Run};
 use crate::cli::{resealing, usage};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
@@ -49,12 +50,20 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
             Listed::Document(path) => strangers(&vault, path)?,
             Listed::File(path) => strangers_of_file(&vault, path)?,
         };
-        let gone = match others.as_slice() {
+        plan.push((item, others));
+    }
+    let mut same: BTreeMap<&[PartyName], Vec<&str>> = BTreeMap::new();
+    for (item, others) in &plan {
+        same.entry(others).or_default().push(item.path());
+    }
+    for (others, paths) in same {
+        let gone = match others {
             [] => String::new(),
             others => format!(", which {} can open", list(others)),
         };
-        cx.ui.say(&format!("{}{gone}", item.path()));
-        plan.push((item, others));
+        for path in rules::named(&paths, Run::from(args.dry_run)) {
+            cx.ui.say(&format!("{path}{gone}"));
+        }
     }
     if args.dry_run {
         return Ok(());

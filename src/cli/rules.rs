@@ -1,16 +1,17 @@
 //! One way to change the rules: show what differs, ask once, sign, wrap and commit in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::context::{Context, as_openers, as_signers};
 use crate::cli::resealing;
 use crate::error::{Code, Error};
 use crate::membership::{
-    Concern, Council, Next, Rules, Signed, begun, concerned, describe, describe_council, sign_rules,
+    Concern, Council, Next, OfHost, Rules, Said, Signed, begun, concerned, describe_council,
+    describe_each, sign_rules,
 };
 use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
-use crate::text::list;
+use crate::text::{list, ranges};
 use crate::trust::{IS_NEW, rule_files};
 use crate::vault::{Change, Listed, Opener, Signs, Vault, VaultError};
 
@@ -86,7 +87,7 @@ pub(crate) fn change_with(
     if is_nothing {
         cx.ui.say("nothing to change: the rules say so already");
     }
-    for line in differences.iter().chain(notes) {
+    for line in in_brief(&differences, run).iter().chain(notes) {
         cx.ui.say(line);
     }
     for line in plan_of(&concerned, run) {
@@ -124,21 +125,52 @@ pub(crate) fn change_with(
 }
 
 /// What the rules that are to be, and who decides by them, say otherwise.
-fn differences(old: &Rules, new: &Rules, next: &Next) -> Result<Vec<String>, Error> {
+fn differences(old: &Rules, new: &Rules, next: &Next) -> Result<Vec<Said>, Error> {
     let draft = &next.draft;
-    let mut differences = describe(old, new)?;
-    let of_council = |before| describe_council(before, draft.threshold, &draft.admins);
+    let mut differences = describe_each(old, new)?;
+    let said = |line| Said { line, host: None };
+    let of_council = |before| {
+        let lines = describe_council(before, draft.threshold, &draft.admins);
+        lines.into_iter().map(said)
+    };
     differences.extend(of_council(&next.before));
     if let Some(side) = &next.side {
         // Whoever knows the other branch's council is told what becomes of that one.
-        for line in of_council(side) {
-            if !differences.contains(&line) {
-                differences.push(line);
+        for one in of_council(side) {
+            if !differences.contains(&one) {
+                differences.push(one);
             }
         }
-        differences.push("two branches of the rules are joined".to_owned());
+        differences.push(said("two branches of the rules are joined".to_owned()));
     }
     Ok(differences)
+}
+
+/// The differences in lines. Many hosts of which the same is said come first, and a person who is asked is
+/// told how many and which: a key that opens something, or a right, is not to be read between a thousand
+/// addresses.
+fn in_brief(differences: &[Said], run: Run) -> Vec<String> {
+    let mut many: BTreeMap<OfHost, BTreeSet<&PartyName>> = BTreeMap::new();
+    for (name, what) in differences.iter().filter_map(|said| said.host.as_ref()) {
+        many.entry(*what).or_default().insert(name);
+    }
+    many.retain(|_, names| run == Run::Real && names.len() > MOST_LINES);
+    let head = many.iter().map(|(what, names)| {
+        let what = match what {
+            OfHost::New => "are new",
+            OfHost::Changed => "are reached or prove themselves in another way",
+            OfHost::Gone => "are taken out",
+        };
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let (count, names) = (names.len(), ranges(&names));
+        format!("{count} hosts {what}, which `--dry-run` lists one by one: {names}")
+    });
+    let is_counted = |said: &&Said| {
+        let what = said.host.as_ref().map(|(_, what)| what);
+        what.is_some_and(|what| many.contains_key(what))
+    };
+    let others = differences.iter().filter(|said| !is_counted(said));
+    head.chain(others.map(|said| said.line.clone())).collect()
 }
 
 /// Says whose signatures it takes. Where one decides alone nothing is said of it.
@@ -304,16 +336,21 @@ fn plan_of(concerned: &[Concern], run: Run) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (what, paths) in same {
-        if run == Run::Real && paths.len() > MOST_LINES {
-            lines.push(format!(
-                "{} documents and files, which `--dry-run` lists: {what}",
-                paths.len()
-            ));
-        } else {
-            lines.extend(paths.iter().map(|path| format!("{path}: {what}")));
-        }
+        let paths = named(&paths, run).into_iter();
+        lines.extend(paths.map(|path| format!("{path}: {what}")));
     }
     lines
+}
+
+/// Documents and files to which the same happens. A person who is asked about very many is told how many.
+pub(crate) fn named(paths: &[&str], run: Run) -> Vec<String> {
+    if run == Run::Real && paths.len() > MOST_LINES {
+        let many = paths.len();
+        return vec![format!(
+            "{many} documents and files, which `--dry-run` lists"
+        )];
+    }
+    paths.iter().map(ToString::to_string).collect()
 }
 
 fn what_happens(concern: &Concern) -> String {

@@ -6,22 +6,65 @@ use super::party;
 use super::{Rules, RulesError};
 use crate::crypto::sshsig::PublicKey;
 use crate::name::PartyName;
-use crate::recipients::{ACCESS_FILE, Access, Right, Rights, party_file};
+use crate::recipients::{ACCESS_FILE, Access, Kind, Party, Right, Rights, party_file};
 use crate::text::clean_line;
 use crate::trust::{Principal, SETTINGS_FILE, Settings, SshCertificate, Version};
+
+/// A difference between two sets of rules.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Said {
+    /// The sentence, of one line.
+    pub line: String,
+    /// The host that it is about, and what of it, where it is about the way to a host alone: no key that
+    /// opens or signs anything, and nobody's right.
+    pub host: Option<(PartyName, OfHost)>,
+}
+
+/// What a difference about a host alone comes to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum OfHost {
+    /// It is new.
+    New,
+    /// It is reached or proves itself in another way, or is of another scope or machine type.
+    Changed,
+    /// It is taken out.
+    Gone,
+}
 
 /// A sentence for each difference from `old` to `new`, each of one line; none if they are the same.
 ///
 /// # Errors
 /// [`RulesError`] if either does not read.
 pub fn describe(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
-    let said = sentences(old, new)?;
-    // A file of rules that nobody signed can say anything, also in an address or a name.
-    Ok(said.iter().map(|line| clean_line(line)).collect())
+    let said = describe_each(old, new)?.into_iter();
+    Ok(said.map(|said| said.line).collect())
 }
 
-fn sentences(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
+/// As [`describe`], for who does not want to read a thousand lines about hosts.
+///
+/// # Errors
+/// As [`describe`].
+pub fn describe_each(old: &Rules, new: &Rules) -> Result<Vec<Said>, RulesError> {
+    let (lines, hosts) = sentences(old, new)?;
+    let mut hosts = hosts.into_iter().peekable();
+    let mut host_of = |at: usize| {
+        while hosts.next_if(|(to, _)| *to <= at).is_some() {}
+        hosts.peek().and_then(|(_, host)| host.clone())
+    };
+    // A file of rules that nobody signed can say anything, also in an address or a name.
+    let said = |(at, line): (usize, &String)| Said {
+        line: clean_line(line),
+        host: host_of(at),
+    };
+    Ok(lines.iter().enumerate().map(said).collect())
+}
+
+/// The sentences; with each number of sentences up to which they are about that host alone, or are not.
+type Sentences = (Vec<String>, Vec<(usize, Option<(PartyName, OfHost)>)>);
+
+fn sentences(old: &Rules, new: &Rules) -> Result<Sentences, RulesError> {
     let mut said = Vec::new();
+    let mut hosts = Vec::new();
     // What no sentence is about still changes a hash: a comment, a group that no rule names.
     let otherwise = |file: &str, said: &mut Vec<String>, before: usize| {
         if said.len() == before && old.files().get(file) != new.files().get(file) {
@@ -36,9 +79,16 @@ fn sentences(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
             Some(before) => party::changed(before, now, &mut said),
         }
         otherwise(&party_file(name), &mut said, count);
+        let of_host = match was.get(name) {
+            None => is_place(now).then_some(OfHost::New),
+            Some(before) => (is_place(before) && is_place(now)).then_some(OfHost::Changed),
+        };
+        hosts.push((said.len(), of_host.map(|what| (name.clone(), what))));
     }
-    for name in was.keys().filter(|name| !is.contains_key(*name)) {
+    for (name, before) in was.iter().filter(|(name, _)| !is.contains_key(*name)) {
         said.push(format!("{name} is taken out"));
+        let of_host = is_place(before).then(|| (name.clone(), OfHost::Gone));
+        hosts.push((said.len(), of_host));
     }
     let count = said.len();
     access(&old.access()?, &new.access()?, &mut said);
@@ -46,7 +96,13 @@ fn sentences(old: &Rules, new: &Rules) -> Result<Vec<String>, RulesError> {
     let count = said.len();
     settings(&old.settings()?, &new.settings()?, &mut said);
     otherwise(SETTINGS_FILE, &mut said, count);
-    Ok(said)
+    Ok((said, hosts))
+}
+
+/// Whether a party is a place to deploy to, and opens and signs nothing.
+fn is_place(party: &Party) -> bool {
+    let is_keyless = party.recipients.is_empty() && party.signing.is_empty();
+    party.kind == Kind::Host && is_keyless && !party.public
 }
 
 fn settings(before: &Settings, after: &Settings, said: &mut Vec<String>) {
@@ -186,5 +242,67 @@ fn access(before: &Access, after: &Access, said: &mut Vec<String>) {
             (true, false) => said.push(format!("`{path}` has no rule of its own any more")),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipients::{PublicRecipient, RecipientKey};
+
+    fn rules(parties: &[Party]) -> Rules {
+        let mut rules = Rules::new(BTreeMap::new());
+        rules.set_access(&Access::default());
+        let settings = "[vault]\nformat = 1\nname = \"v\"\n\n[end]\n";
+        let mut files = rules.into_files();
+        files.insert(SETTINGS_FILE.to_owned(), settings.into());
+        let mut rules = Rules::new(files);
+        parties.iter().for_each(|party| rules.set_party(party));
+        rules
+    }
+
+    fn host(name: &str, address: &str) -> Party {
+        let mut host = Party::new(name.parse().unwrap(), Kind::Host);
+        host.address = Some(address.to_owned());
+        host
+    }
+
+    #[test]
+    fn what_is_about_the_way_to_a_host_alone_is_told_apart_from_all_that_opens_or_signs() {
+        let mut opens = host("b-opens", "10.0.0.2");
+        let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        opens.recipients.push(PublicRecipient {
+            name: "boot".into(),
+            key: RecipientKey::parse(key).unwrap(),
+        });
+        let grace = Party::new("grace".parse().unwrap(), Kind::Person);
+        let old = rules(&[host("a-moves", "10.0.0.1"), host("z-goes", "10.0.0.9")]);
+        let new = [
+            host("a-moves", "10.0.0.7"),
+            host("c-comes", "10.0.0.3"),
+            opens,
+            grace,
+        ];
+        let said = describe_each(&old, &rules(&new)).unwrap();
+        let hosts: Vec<_> = said
+            .iter()
+            .map(|said| {
+                let first = said.line.split(' ').next().unwrap();
+                let host = said.host.as_ref();
+                (first, host.map(|(name, what)| (name.as_str(), *what)))
+            })
+            .collect();
+        assert_eq!(
+            hosts,
+            [
+                ("a-moves", Some(("a-moves", OfHost::Changed))),
+                ("b-opens", None),
+                ("c-comes", Some(("c-comes", OfHost::New))),
+                ("grace", None),
+                ("z-goes", Some(("z-goes", OfHost::Gone))),
+            ]
+        );
+        let lines: Vec<String> = said.into_iter().map(|said| said.line).collect();
+        assert_eq!(lines, describe(&old, &rules(&new)).unwrap());
     }
 }

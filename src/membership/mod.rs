@@ -13,7 +13,7 @@ mod sign;
 
 pub use crate::trust::{Rules, RulesError};
 pub use concern::{Concern, concerned};
-pub use describe::{describe, describe_council};
+pub use describe::{OfHost, Said, describe, describe_council, describe_each};
 pub use found::{Founding, demand_no_vault, found};
 pub use join::{Joined, join};
 pub use sign::{Council, Next, Signed, begun, last_version, next_version, sign_rules};

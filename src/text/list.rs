@@ -25,6 +25,17 @@ fn joined<T: AsRef<str>>(items: &[T], word: &str) -> String {
     }
 }
 
+/// All of them by commas, or the first `most` and how many there are besides: `a, b and 12 more`.
+#[must_use]
+pub fn few<T: AsRef<str>>(items: &[T], most: usize) -> String {
+    let shown = items.iter().take(most).map(AsRef::as_ref);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// `1 value`, `3 values`.
 #[must_use]
 pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
@@ -78,6 +89,12 @@ mod tests {
     fn lists_read_well() {
         assert_eq!(list(&["ada", "ben", "grace"]), "ada, ben and grace");
         assert_eq!(any_of(&["x", "y"]), "x or y");
+        assert_eq!(few(&["ada", "ben"], 2), "ada, ben");
+        assert_eq!(
+            few(&["ada", "ben", "eve", "grace"], 2),
+            "ada, ben and 2 more"
+        );
+        assert_eq!(few::<&str>(&[], 2), "");
         assert_eq!(count(1, "value"), "1 value");
         assert_eq!(count(2, "identity"), "2 identities");
     }

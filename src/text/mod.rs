@@ -8,7 +8,7 @@ mod words;
 
 pub(crate) use clean::is_dangerous;
 pub use clean::{clean, clean_json, clean_line};
-pub use list::{any_of, count, list, nearest};
+pub use list::{any_of, count, few, list, nearest};
 pub use ranges::ranges;
 pub use shell::{quoted, shell_word};
 pub use words::{in_words, words};

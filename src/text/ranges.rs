@@ -1,5 +1,7 @@
 //! Many names in few words: those that differ in the number at their end alone.
 
+use std::collections::HashMap;
+
 /// More words than this are counted and not shown.
 const MANY: usize = 8;
 
@@ -47,6 +49,8 @@ pub fn ranges<T: AsRef<str>>(names: &[T]) -> String {
 
 fn groups<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Group<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
+    // Where those of a front are.
+    let mut fronts: HashMap<&str, Vec<usize>> = HashMap::new();
     for name in names {
         let front = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let digits = name.get(front.len()..).unwrap_or_default();
@@ -59,17 +63,25 @@ fn groups<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Group<'n>> {
             continue;
         };
         let is_padded = number.to_string() != digits;
-        let mut like = groups.iter_mut().filter(|group| {
-            let fits = group.width == digits.len() || (group.width == 0 && !is_padded);
-            group.front == front && !group.numbers.is_empty() && fits
-        });
-        match like.next() {
+        let of_front = fronts.entry(front).or_default();
+        let fits = |at: &&usize| {
+            let width = groups.get(**at).map(|group| group.width);
+            width == Some(digits.len()) || (width == Some(0) && !is_padded)
+        };
+        match of_front
+            .iter()
+            .find(fits)
+            .and_then(|at| groups.get_mut(*at))
+        {
             Some(group) => group.numbers.push(number),
-            None => groups.push(Group {
-                front,
-                width: if is_padded { digits.len() } else { 0 },
-                numbers: vec![number],
-            }),
+            None => {
+                of_front.push(groups.len());
+                groups.push(Group {
+                    front,
+                    width: if is_padded { digits.len() } else { 0 },
+                    numbers: vec![number],
+                });
+            }
         }
     }
     groups
