@@ -19,5 +19,5 @@ pub use host::{BOOT, Endpoint, FleetError, Host, LOCAL, Reach, boot_key, place_o
 pub use host_key::{HostKeyError, HostKeyText};
 pub use known_hosts::Revoked;
 pub use route::{Hop, MOST_JUMPS, SshFolder, route};
-pub use select::hosts;
+pub use select::{host_parties, hosts};
 pub use ssh_config::{Jump, Said, SshConfig, SshConfigError, expand};

@@ -5,22 +5,20 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::fleet::{HostKeyText, boot_key, place_of};
-use crate::recipients::{Become, Kind, Party};
+use crate::fleet::{HostKeyText, boot_key, host_parties, place_of};
+use crate::recipients::{Become, Party};
 
 /// List the hosts: scope, machine type, the way to each, its host keys
 #[derive(Args, Debug)]
-pub(crate) struct ListArgs {}
+pub(crate) struct ListArgs {
+    /// Environments, hosts, groups like `prod_server`, or patterns of names; several by commas; all without
+    #[arg(value_name = "ENV|HOST|GROUP|PATTERN")]
+    on: Option<String>,
+}
 
-pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
+pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
-    let mut hosts = Vec::new();
-    for name in vault.trust().accepted.party_names()? {
-        let party = vault.party(&name)?;
-        if party.kind == Kind::Host {
-            hosts.push(party);
-        }
-    }
+    let hosts = host_parties(&vault, args.on.as_deref())?;
     if cx.ui.is_json() {
         let hosts: Vec<Value> = hosts.iter().map(|party| report(party)).collect();
         return cx.ui.json(&json!({ "hosts": hosts }));
