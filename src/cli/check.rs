@@ -1,5 +1,6 @@
 //! `clws check`: everything that can be verified.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -7,15 +8,20 @@ use serde_json::{Value, json};
 
 use crate::check::{Counts, Finding, check};
 use crate::cli::context::{Context, as_openers};
+use crate::cli::ui::Ui;
 use crate::error::{Code, Error};
 use crate::hook::shown_arguments;
-use crate::text::count;
+use crate::text::{count, list};
+
+/// More notes than this are counted by their kind, and not shown to people.
+const MANY: usize = 20;
 
 /// Verify the whole vault: form, signatures, readers, rules, and what was seen before
 ///
 /// Needs no private key. Exits with 1 if something was found that is more than a note. What a sealed
 /// file's age stanzas say cannot be seen from outside; its signed sidecar is believed. Wraps by keys that a
-/// server keeps are looked at and counted; only `--full`, with a login there, tries them.
+/// server keeps are looked at and counted; only `--full`, with a login there, tries them. Of many notes it
+/// says how many there are of each kind; `--verbose` and `--json` have each.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// Also open everything that your identities can
@@ -37,27 +43,23 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
         report.findings.push(finding);
     }
     report.findings.sort();
+    let (notes, faults): (Vec<&Finding>, Vec<&Finding>) = report
+        .findings
+        .iter()
+        .partition(|finding| finding.kind.is_note());
     if cx.ui.is_json() {
         let findings: Vec<Value> = report.findings.iter().map(Finding::to_json).collect();
         cx.ui.json(&json!({ "findings": findings }))?;
     } else {
-        for finding in &report.findings {
-            let weight = if finding.kind.is_note() {
-                "note"
-            } else {
-                finding.kind.as_str()
-            };
-            cx.ui
-                .line(&format!("{weight}: {}: {}", finding.path, finding.why))?;
-            if !finding.next.is_empty() {
-                cx.ui.line(&format!("  next: {}", finding.next))?;
-            }
+        let is_many = notes.len() > MANY && !cx.ui.is_verbose();
+        let shown = report.findings.iter();
+        for finding in shown.filter(|finding| !is_many || !finding.kind.is_note()) {
+            print(&cx.ui, finding)?;
+        }
+        if is_many {
+            print_counts(&cx.ui, &notes)?;
         }
     }
-    let (notes, faults): (Vec<_>, Vec<_>) = report
-        .findings
-        .iter()
-        .partition(|finding| finding.kind.is_note());
     let Counts {
         documents,
         values,
@@ -88,4 +90,32 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
     } else {
         Code::Found.into()
     })
+}
+
+fn print(ui: &Ui, finding: &Finding) -> Result<(), Error> {
+    let weight = match finding.kind.is_note() {
+        true => "note",
+        false => finding.kind.as_str(),
+    };
+    ui.line(&format!("{weight}: {}: {}", finding.path, finding.why))?;
+    if finding.next.is_empty() {
+        return Ok(());
+    }
+    ui.line(&format!("  next: {}", finding.next))
+}
+
+/// How many notes there are of each kind; more of them than a person reads would hide what is wrong.
+fn print_counts(ui: &Ui, notes: &[&Finding]) -> Result<(), Error> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for note in notes {
+        *counts.entry(note.kind.as_str()).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(kind, many)| format!("{many} {kind}"))
+        .collect();
+    ui.line(&format!(
+        "note: {}: `clws check --verbose` shows each",
+        list(&counts)
+    ))
 }

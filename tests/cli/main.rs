@@ -20,6 +20,7 @@ mod a_database_client_logs_in;
 mod a_doctor_says_what_to_mend;
 mod a_first_use_is_asked_on_a_terminal;
 mod a_key_of_azure_is_turned;
+mod a_large_team_is_told_in_few_words;
 mod a_mistyped_name_is_recognised;
 mod a_new_party_is_shown_whole;
 mod a_password_comes_with_its_htpasswd_line;

@@ -6,6 +6,10 @@ use crate::cli::context::{Context, as_signers};
 use crate::error::Error;
 use crate::hook::{hook_status, sign_hook};
 use crate::name::Component;
+use crate::text::{count, list, ranges};
+
+/// Of more components than this a question says how many there are.
+const MANY: usize = 8;
 
 /// Sign hooks as they lie in the working tree, as a deployer
 ///
@@ -43,7 +47,10 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     }
     cx.ui.confirm(&format!(
         "sign the hooks of {} as {}?",
-        crate::text::list(&chosen),
+        match chosen.len() {
+            0..=MANY => list(&chosen),
+            many => format!("{}, {}", count(many, "component"), ranges(&chosen)),
+        },
         author.party
     ))?;
     for component in chosen {

@@ -5,8 +5,15 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::error::Error;
+use crate::recipients::{Kind, Party};
+
+/// More hosts than this that open and sign nothing are counted and not shown to people.
+const MANY: usize = 20;
 
 /// List the parties: kind, keys, groups
+///
+/// Hosts of a large fleet that open and sign nothing are counted alone; `--verbose` and `--json` have each,
+/// as `clws host list` does.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {}
 
@@ -14,6 +21,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
     let accepted = &vault.trust().accepted;
     let mut rows = Vec::new();
+    let mut plain_hosts = Vec::new();
     let mut reports = Vec::new();
     for name in accepted.party_names()? {
         let party = vault.party(&name)?;
@@ -36,6 +44,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
             .collect();
         reports.push(json!({ "name": name.as_str(), "kind": party.kind.as_str(), "public": party.public,
             "recipients": recipients, "signing": signing, "groups": groups, "address": party.address }));
+        plain_hosts.push(is_plain_host(&party, &groups));
         rows.push(vec![
             name.to_string(),
             party.kind.as_str().to_owned(),
@@ -52,8 +61,25 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
         return cx.ui.json(&json!({ "parties": reports }));
     }
+    let hosts = plain_hosts.iter().filter(|is_plain| **is_plain).count();
+    if hosts > MANY && !cx.ui.is_verbose() {
+        let mut plain = plain_hosts.into_iter();
+        rows.retain(|_| !plain.next().unwrap_or_default());
+    }
     cx.ui.table(
         &["NAME", "KIND", "SEALED TO AS", "SIGNS AS", "GROUPS", ""],
         &rows,
-    )
+    )?;
+    if hosts > MANY && !cx.ui.is_verbose() {
+        cx.ui.line(&format!(
+            "and {hosts} hosts that open and sign nothing: `clws host list` shows them"
+        ))?;
+    }
+    Ok(())
+}
+
+/// A host that is a place to deploy to, and nothing besides.
+fn is_plain_host(party: &Party, groups: &[String]) -> bool {
+    let is_keyless = party.recipients.is_empty() && party.signing.is_empty();
+    party.kind == Kind::Host && is_keyless && groups.is_empty() && !party.public
 }

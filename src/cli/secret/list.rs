@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::SecretPath;
+use crate::text::few;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError, is_jump};
 use crate::vault::{
@@ -15,10 +16,14 @@ use crate::vault::{
     State, Vault, VaultError, Vouched,
 };
 
+/// Of more readers than this the first are named, and the others counted: a row is to stay a line.
+const READERS: usize = 6;
+
 /// List secrets: name, rev, age, due date, readers, writer
 ///
 /// Needs no private key and opens nothing. What is older than this machine has seen, or signed by
-/// nobody who may write it, is marked. A removed secret is listed if it is named.
+/// nobody who may write it, is marked. A removed secret is listed if it is named. Of many readers the
+/// first are shown; `--json` has all.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// A scope, document, folder or file; all of the vault without one
@@ -107,7 +112,7 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         .into_iter()
         .map(|row| {
             let age = format!("{}d", now.days_since(row.changed).max(0));
-            let readers = row.readers.join(", ");
+            let readers = few(&row.readers, READERS);
             let due = row.due.unwrap_or_default();
             vec![
                 row.path,

@@ -1,13 +1,16 @@
 //! A status for people: a line for each component on each host, then what is to be done.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::cli::ui::Ui;
 use crate::error::Error;
 use crate::status::{
     AnswersStatus, ComponentStatus, Finding, HostStatus, SpaceStatus, State, Status,
 };
-use crate::text::count;
+use crate::text::{count, ranges};
 
-/// More notes than this are counted and not shown to people.
+/// Of more than this of a kind, notes, findings or components that are as they should be, people are told how
+/// many there are.
 const MANY: usize = 20;
 
 /// What ends within so many days is named.
@@ -15,7 +18,8 @@ const SOON: i64 = 90;
 
 /// Prints a status.
 pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
-    let mut rows: Vec<Vec<String>> = status.hosts.iter().flat_map(rows_of).collect();
+    let said = status.findings.iter().map(|finding| &*finding.path);
+    let (mut rows, well) = rows(&status.hosts, &said.collect(), ui.is_verbose());
     if !rows.is_empty() {
         let head = [
             "HOST",
@@ -34,6 +38,12 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         rows.iter_mut().for_each(|row| row.resize(columns, dash()));
         ui.table(head.get(..columns).unwrap_or(&head), &rows)?;
     }
+    if well > 0 {
+        let components = count(well, "component");
+        ui.line(&format!(
+            "and {components} with nothing to say of: `clws status --verbose` shows them"
+        ))?;
+    }
     print_served(ui, status)?;
     let soon = status.ends.iter().filter(|end| end.days_left <= SOON);
     for end in soon {
@@ -44,8 +54,26 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         .findings
         .iter()
         .partition(|finding| finding.kind.is_note());
+    let hosts: BTreeSet<&str> = status.hosts.iter().map(|host| host.name.as_str()).collect();
+    let mut more: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in &wrong {
-        print_finding(ui, finding, finding.kind.as_str())?;
+        let kind = finding.kind.as_str();
+        let nth = counts.entry(kind).or_default();
+        *nth += 1;
+        if *nth <= MANY || ui.is_verbose() {
+            print_finding(ui, finding, kind)?;
+        } else {
+            more.entry(kind).or_default().insert(place(&hosts, finding));
+        }
+    }
+    for (kind, places) in more {
+        let many = counts.get(kind).map_or(0, |all| all - MANY);
+        let places: Vec<&str> = places.into_iter().collect();
+        ui.line(&format!(
+            "{kind}: {many} more, which `clws status --verbose` shows: {}",
+            ranges(&places)
+        ))?;
     }
     if notes.len() <= MANY || ui.is_verbose() {
         for finding in &notes {
@@ -64,6 +92,51 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         count(notes.len(), "note")
     ));
     Ok(())
+}
+
+/// The rows of a table that can be read, and how many components it leaves out. Of a large fleet those are
+/// left out of which nothing is to be said, and a host that is not reached is one row.
+fn rows(hosts: &[HostStatus], said: &BTreeSet<&str>, is_whole: bool) -> (Vec<Vec<String>>, usize) {
+    let all: Vec<(String, Vec<String>)> = hosts.iter().flat_map(rows_of).collect();
+    let down = hosts.iter().filter(|host| !host.reachable);
+    let down: BTreeSet<&str> = down.map(|host| host.name.as_str()).collect();
+    let is_down = |row: &[String]| row.first().is_some_and(|host| down.contains(host.as_str()));
+    let is_well = |(path, row): &&(String, Vec<String>)| {
+        !is_down(row) && !said.contains(path.as_str()) && path.contains('/')
+    };
+    let well = all.iter().filter(is_well).count();
+    let is_long = |many: usize| many > MANY && !is_whole;
+    let (hides_well, joins_down) = (is_long(well), is_long(down.len()));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for one in &all {
+        let (_, row) = one;
+        if hides_well && is_well(&one) {
+            continue;
+        }
+        if joins_down && is_down(row) {
+            let is_same = |last: &Vec<String>| last.first() == row.first();
+            if rows.last().is_some_and(is_same) {
+                continue;
+            }
+            let mut row = row.clone();
+            if let Some(component) = row.get_mut(1) {
+                *component = dash();
+            }
+            rows.push(row);
+            continue;
+        }
+        rows.push(row.clone());
+    }
+    (rows, if hides_well { well } else { 0 })
+}
+
+/// The host that a finding is about, or what else.
+fn place<'f>(hosts: &BTreeSet<&str>, finding: &'f Finding) -> &'f str {
+    let first = finding.path.split('/').next().unwrap_or_default();
+    match hosts.contains(first) {
+        true => first,
+        false => &finding.path,
+    }
 }
 
 /// The certificates that are shown and end within the time in which the vault's own are named.
@@ -98,7 +171,8 @@ fn print_finding(ui: &Ui, finding: &Finding, kind: &str) -> Result<(), Error> {
     ui.line(&format!("  next: {}", finding.next))
 }
 
-fn rows_of(host: &HostStatus) -> Vec<Vec<String>> {
+/// A row for each component, with the path under which findings speak of it.
+fn rows_of(host: &HostStatus) -> Vec<(String, Vec<String>)> {
     let used = |kind: &str| {
         // The fullest of several disks is the one to know about.
         let of_kind = host.space.iter().filter(|space| space.kind == kind);
@@ -115,7 +189,8 @@ fn rows_of(host: &HostStatus) -> Vec<Vec<String>> {
     if host.components.is_empty() {
         let state = if host.reachable { "-" } else { "unreachable" };
         let state = state.to_owned();
-        return vec![row([dash(), state, dash(), dash(), dash(), dash()])];
+        let row = row([dash(), state, dash(), dash(), dash(), dash()]);
+        return vec![(host.name.clone(), row)];
     }
     let components = host.components.iter();
     components
@@ -129,7 +204,7 @@ fn rows_of(host: &HostStatus) -> Vec<Vec<String>> {
                 secrets(component),
             ]);
             row.extend(component.answers.as_ref().map(probes));
-            row
+            (format!("{}/{}", host.name, component.component), row)
         })
         .collect()
 }
@@ -187,5 +262,59 @@ fn secrets(component: &ComponentStatus) -> String {
         (Some(_), 0) => format!("{all} newest"),
         (Some(_), others) if unseen > 0 => format!("{others} of {all} differ, {unseen} ?"),
         (Some(_), others) => format!("{others} of {all} differ"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::status::Numbers;
+
+    fn component(number: usize) -> ComponentStatus {
+        ComponentStatus {
+            component: format!("c{number}"),
+            state: State::Runs,
+            since: None,
+            restarts: None,
+            container: None,
+            image: None,
+            deploy: None,
+            hook: Numbers::default(),
+            secrets: BTreeMap::new(),
+            others: 0,
+            unseen: 0,
+            drifts: None,
+            answers: None,
+        }
+    }
+
+    fn fleet(hosts: usize, reachable: impl Fn(usize) -> bool) -> Vec<HostStatus> {
+        let host = |number| HostStatus {
+            name: format!("h{number}"),
+            scope: "prod".into(),
+            reachable: reachable(number),
+            space: Vec::new(),
+            components: (0..3).map(component).collect(),
+        };
+        (0..hosts).map(host).collect()
+    }
+
+    #[test]
+    fn of_a_large_fleet_those_are_rows_of_which_something_is_to_be_said() {
+        let (large, small) = (fleet(40, |number| number % 2 == 0), fleet(7, |n| n > 0));
+        let said = BTreeSet::from(["h2/c1", "h1", "h3"]);
+        let (rows_of, well) = rows(&large, &said, false);
+        // Twenty hosts are down, and of the others one component is not well.
+        let names: Vec<_> = rows_of.iter().map(|row| (&*row[0], &*row[1])).collect();
+        assert_eq!(
+            names[..4],
+            [("h1", "-"), ("h2", "c1"), ("h3", "-"), ("h5", "-")]
+        );
+        assert_eq!((rows_of.len(), well), (21, 59));
+        // All of it is to be had, and a small fleet is shown whole.
+        assert_eq!(rows(&large, &said, true).0.len(), 120);
+        assert_eq!(rows(&small, &said, false).0.len(), 21);
     }
 }
