@@ -106,6 +106,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
+    use crate::crypto::one_chunk::CHUNK;
 
     #[test]
     fn the_page_of_the_format_has_the_vector() {
@@ -122,7 +123,7 @@ mod tests {
         let to = || [&to as &dyn age::Recipient, &to].into_iter();
         let here = FilePlace::new(&[7; 32], "prod/tls/site.key");
         // What is one chunk, and what is more, are written in two ways.
-        for length in [0, 7, stream::CHUNK + 1] {
+        for length in [0, 7, CHUNK + 1] {
             let plain = vec![b'x'; length];
             let mut sealed = Vec::new();
             here.seal(to(), plain.as_slice(), &mut sealed).unwrap();

@@ -109,6 +109,10 @@ impl PendingFile {
     /// [`VaultError::NoKey`], [`VaultError::BadFile`], [`VaultError::OtherPlace`], [`VaultError::TooLargeToRotate`].
     pub fn open(&self, vault: &Vault, openers: &[&dyn Opener]) -> Result<Plain, Error> {
         self.demand_place(vault)?;
+        self.unseal(openers)
+    }
+
+    fn unseal(&self, openers: &[&dyn Opener]) -> Result<Plain, Error> {
         let path = &self.record.path;
         let size = self.record.content.map(|content| content.size);
         if let Some(size) = size.filter(|size| *size > MAX_VALUE as u64) {
@@ -178,7 +182,7 @@ mod tests {
                 },
             };
             let age = Vec::new();
-            let error = PendingFile { record, age }.open(&[]).unwrap_err();
+            let error = PendingFile { record, age }.unseal(&[]).unwrap_err();
             let refused = error.downcast_ref();
             let named = matches!(refused, Some(VaultError::TooLargeToRotate { .. }));
             assert_eq!(named, is_too_large, "{size}: {}", error.message());
