@@ -4,11 +4,7 @@
 //! ChaCha20-Poly1305; `docs/verify_vault.py` verifies what is signed, with a stock Ed25519. If one of them and the
 //! built program disagree, one of the three is wrong.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a helper of a test fails that test"
-)]
+#![expect(clippy::expect_used, reason = "a helper of a test fails that test")]
 
 mod support;
 
