@@ -372,3 +372,31 @@ fn a_file_that_a_branch_sealed_to_who_left_is_exposed_when_it_is_sealed_anew() {
     assert!(text.contains("exposed = \"cleo left "), "{text}");
     lab.clws("check --full").succeeds();
 }
+
+#[test]
+fn what_is_older_than_seen_is_not_vouched_for() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben prod --read --write --yes")
+        .succeeds();
+    lab.accepted_by(&["ben"]);
+    let set = |who: &str, value: &'static [u8]| {
+        for path in ["prod/web/TOKEN", "prod/keys/web.key --type file"] {
+            let set = lab.clws(&format!("secret set {path}")).by(who);
+            set.stdin(value).succeeds();
+        }
+    };
+    let secrets = lab.vault().join("secrets/prod");
+    set("ben", b"of ben");
+    let files = ["web.toml", "keys/web.key.age", "keys/web.key.age.toml"];
+    let old = files.map(|file| std::fs::read(secrets.join(file)).unwrap());
+    set("ada", b"of ada");
+    for (file, bytes) in files.iter().zip(old) {
+        std::fs::write(secrets.join(file), bytes).unwrap();
+    }
+    // Signed again by ada, what ben gave would be the newest.
+    lab.clws("access revoke ben prod --write --yes").succeeds();
+    for path in ["prod/web/TOKEN", "prod/keys/web.key"] {
+        let refused = lab.clws(&format!("secret get {path}")).exits(13);
+        assert!(refused.out.is_empty(), "{path}");
+    }
+}

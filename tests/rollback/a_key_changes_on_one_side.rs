@@ -55,4 +55,8 @@ fn a_wrap_that_a_new_key_took_away_is_not_called_lost() {
     succeeded(&done);
     let text = said(&done);
     assert!(!text.contains("a wrap of the key from before"), "{text}");
+    // She had the key that it was added under.
+    lab.clws("secret adopt dev/web/MIKE --yes").succeeds();
+    let policy = lab.clws("secret policy dev/web/MIKE").succeeds().text();
+    assert!(policy.contains("cleo left"), "{policy}");
 }
