@@ -238,3 +238,19 @@ fn a_document_becomes_a_file_of_variables() {
     );
     assert_eq!(memory.left(), [""; 0].map(PathBuf::from));
 }
+
+#[test]
+fn under_a_name_that_runs_code_it_goes_only_by_leave() {
+    let memory = Memory::new();
+    let set = memory.lab.clws("secret set dev/web/SCRIPT");
+    set.stdin(b"echo ran").succeeds();
+    let file = "--file BASH_ENV=dev/web/SCRIPT";
+    let refused = memory.exec(file, "true").exits(125);
+    assert!(
+        refused.err.contains("`--allow BASH_ENV`"),
+        "{}",
+        refused.err
+    );
+    let given = memory.exec(&format!("{file} --allow BASH_ENV"), "cat $BASH_ENV");
+    assert_eq!(given.succeeds().text(), "echo ran");
+}
