@@ -136,17 +136,20 @@ pub(super) trait Needs {
 
 impl Needs for Plan {
     fn descriptors(&self) -> u64 {
-        let steps_here = |host: &HostPlan| {
-            let hooks = host.components.iter().map(|plan| &plan.hook.hook);
-            let mut steps = hooks.flat_map(|hook| hook.before.iter().chain(&hook.afterwards));
-            steps.any(|step| step.place == Where::Local)
-        };
         let needs = self.hosts.iter().map(|host| {
-            let here = if steps_here(host) { HERE } else { 0 };
+            let mut hooks = host.components.iter().map(|plan| &plan.hook.hook);
+            let here = if hooks.any(runs_here) { HERE } else { 0 };
             needs(&host.host) + here
         });
         needs.max().unwrap_or(OVER_SSH)
     }
+}
+
+/// Whether something of a hook is run on the machine that deploys.
+fn runs_here(hook: &Hook) -> bool {
+    let steps = hook.steps().map(|step| step.place);
+    let probes = hook.probes_of_deploys().map(|probe| probe.place);
+    steps.chain(probes).any(|place| place == Where::Local)
 }
 
 impl Needs for [Host] {
@@ -269,6 +272,27 @@ mod tests {
         let none: [Host; 0] = [];
         assert_eq!(at_once(0, &none[..]), 1);
         assert_eq!(at_once(3, &none[..]), 3);
+    }
+
+    #[test]
+    fn every_command_on_this_machine_needs_descriptors() {
+        let runs_here = |text: &str| {
+            let hook = Hook::parse(&"web".parse().unwrap(), text.as_bytes());
+            runs_here(&hook.unwrap())
+        };
+        for what in ["before", "switch", "afterwards", "probe"] {
+            let text = |place| {
+                let one = format!("[[{what}]]\nrun = [\"x\"]\nin = \"{place}\"\n");
+                match what {
+                    "switch" => {
+                        format!("container = {{ image = \"a\", networks = [\"net\"] }}\n{one}")
+                    }
+                    _ => one,
+                }
+            };
+            assert!(runs_here(&text("local")), "{what}");
+            assert!(!runs_here(&text("host")), "{what}");
+        }
     }
 
     #[test]
