@@ -184,6 +184,15 @@ impl Engine {
         removed.map(|()| ran)
     }
 
+    /// Ends the step of the component `name` that somebody left in the middle.
+    ///
+    /// # Errors
+    /// If the daemon refuses or does not answer; that there is none is no error.
+    pub(crate) async fn end_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        let name = step(checked_name("the container", name)?);
+        self.remove_step(&name, whose).await
+    }
+
     /// Removes a step that was left over.
     async fn remove_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
         match self.look(name).await? {

@@ -288,6 +288,35 @@ fn a_container_whose_deploy_is_ended_or_killed_is_put_back_or_healed() {
 }
 
 #[test]
+fn a_step_in_a_container_ends_with_the_deploy_that_is_interrupted() {
+    let harbour = Harbour::new("step");
+    for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
+        harbour.set(name, "of-the-first-day");
+    }
+    for (when, left) in [("before", vec![]), ("afterwards", vec!["NAME"])] {
+        let step = format!("[[{when}]]\nin = \"container\"\nrun = [\"sleep\", \"1000\"]\n");
+        harbour.serves(&step);
+        let mut command = harbour.deploy().command();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while !harbour
+            .container
+            .containers()
+            .contains(&"NAME.clws-step".to_owned())
+        {
+            assert!(Instant::now() < until, "no step");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let number = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &number]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(harbour.container.containers(), left, "{when}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once_and_the_next_deploy_heals_it() {
     let site = Site::new();
     // It takes the full ten seconds to be stopped.

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use super::place::{self, Given, IN_CONTAINER, Opened, fill, fill_all, wrong};
 use crate::deploy::plan::ComponentPlan;
-use crate::deploy::target::Target;
-use crate::deploy::target::leftover;
 use crate::deploy::target::put::{File, Folders, put};
+use crate::deploy::target::{Target, leftover};
 use crate::docker::{
     Container, Engine, FileMount, HealthCheck, Image, Mount, PLACE, Port, Protocol, Restart,
     Secrets,

@@ -14,6 +14,7 @@ mod replacing;
 pub(super) mod restoring;
 mod standing;
 pub(super) mod step;
+pub(super) mod stop;
 mod switch;
 mod syncing;
 

@@ -13,9 +13,8 @@ use super::probe::Patience;
 use super::standing::{Standing, UNASKED};
 use super::step::Surroundings;
 use crate::deploy::receipt::{Process, Receipt};
-use crate::deploy::target::leftover;
-use crate::deploy::target::process;
 use crate::deploy::target::put::{File, Folders, put};
+use crate::deploy::target::{leftover, process};
 use crate::docker::{Engine, Replacement, State};
 use crate::error::{Code, Error, Problem};
 use crate::secret::{End, Plain};
@@ -54,11 +53,7 @@ impl Bringing<'_> {
             around.steps(&hook.before).await
         };
         if let Err(error) = self.limit.run(begun).await {
-            if let (Some(container), Some(engine)) = (&hook.container, around.engine) {
-                // A step may still run.
-                let name = self.plan.container_name(container);
-                drop(engine.recover(&name, &self.whose()).await);
-            }
+            self.end_step(around).await;
             // The error that led here is the one to be shown.
             drop(self.steps_for_old(around, old).await);
             // Why it failed is what somebody wants to know; that its files stayed comes with it.
@@ -128,10 +123,22 @@ impl Bringing<'_> {
         let names = around.names_with_address(None).await?;
         let around = around.with(&names, around.running);
         let steps = &self.plan.hook.hook.afterwards;
-        self.limit.run(around.steps(steps)).await?;
+        if let Err(error) = self.limit.run(around.steps(steps)).await {
+            self.end_step(&around).await;
+            return Err(error);
+        }
         receipt.unfinished = false;
         let component = self.plan.component();
         self.target.write_receipt(component, &receipt).await
+    }
+
+    /// Ends a step in a container that was left in the middle: the daemon would go on with it.
+    async fn end_step(&self, around: &Surroundings<'_>) {
+        if let (Some(container), Some(engine)) = (&self.plan.hook.hook.container, around.engine) {
+            let name = self.plan.container_name(container);
+            // The error that led here is the one to be shown.
+            drop(engine.end_step(&name, &self.whose()).await);
+        }
     }
 
     fn whose(&self) -> String {
@@ -404,6 +411,7 @@ impl Bringing<'_> {
         old: Option<&Receipt>,
         new: &Receipt,
     ) -> Result<Standing, Error> {
+        self.end_step(around).await;
         let mut replaced = None;
         match running {
             Running::Container(replacement) => {
