@@ -302,11 +302,7 @@ fn two_branches_that_are_joined() {
         plaintexts: &[TOKEN, KEY],
         memory: None,
         one_in: if is_all() { 1 } else { ONE_IN },
-        // Not with EINTR: git ignores it when it lists what is in conflict into a pipe, and lists nothing.
-        ways: match is_all() {
-            true => &[How::Once, How::Full, How::Kill, How::Denied],
-            false => ways(),
-        },
+        ways: ways(),
         expected: &["write"],
     }
     .run();
