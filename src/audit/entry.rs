@@ -1,9 +1,13 @@
 //! Lines of the log, read for people. Whether they hold is [`Log::verify`]'s to say.
 
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::log::{AuditError, Log};
-use crate::fs::read_private;
+use super::log::{AuditError, Log, MAX_LINE};
+use crate::fs::{FsError, open_private};
 use crate::time::Moment;
 
 /// 1,000,000 uses are about 300 MB; who keeps more reads the file itself.
@@ -20,39 +24,97 @@ pub struct Entry {
     pub what: String,
     /// The vault's id, in hexadecimal.
     pub vault: String,
-    /// The secrets, by name.
-    pub secrets: Vec<String>,
+    /// The secrets, by name; one that many lines have is held once.
+    pub secrets: Vec<Arc<str>>,
     /// Why older values were deployed, where somebody allowed it.
     pub allow_rollback: Option<String>,
 }
 
 impl Log {
-    /// All lines that read, in their order; what a killed process left half-written is passed over.
+    /// The lines that read and are `wanted`, in their order; what a killed process left half-written is passed
+    /// over.
     ///
     /// # Errors
     /// [`AuditError::NotReadable`].
-    pub fn entries(&self) -> Result<Vec<Entry>, AuditError> {
-        let bytes = read_private(&self.file(), MOST).map_err(AuditError::NotReadable)?;
-        let bytes = bytes.unwrap_or_default();
-        Ok(bytes
-            .split(|byte| *byte == b'\n')
-            .filter_map(parse)
-            .collect())
+    pub fn entries(&self, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, AuditError> {
+        let path = self.file();
+        let fail = |error| AuditError::NotReadable(FsError::io("read", &path)(error));
+        let mut entries = Vec::new();
+        let opened = open_private(&path, MOST).map_err(AuditError::NotReadable)?;
+        let Some((file, _)) = opened else {
+            return Ok(entries);
+        };
+        let mut file = BufReader::new(file);
+        let (mut line, mut names) = (Vec::new(), HashSet::new());
+        loop {
+            line.clear();
+            // What is longer is none of ours, and goes on as the next line.
+            let mut limited = file.by_ref().take(2 * MAX_LINE);
+            if limited.read_until(b'\n', &mut line).map_err(fail)? == 0 {
+                return Ok(entries);
+            }
+            entries.extend(parse(&line, &mut names).filter(&wanted));
+        }
     }
 }
 
-fn parse(line: &[u8]) -> Option<Entry> {
+fn parse(line: &[u8], names: &mut HashSet<Arc<str>>) -> Option<Entry> {
     let value: Value = serde_json::from_slice(line).ok()?;
     let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
-    let names = value.get("secrets")?.as_array()?.iter();
+    let mut held = |name: &str| match names.get(name) {
+        Some(name) => Arc::clone(name),
+        None => {
+            let name = Arc::<str>::from(name);
+            names.insert(Arc::clone(&name));
+            name
+        }
+    };
     Some(Entry {
         number: value.get("n")?.as_u64()?,
         at: text("at")?.parse().ok()?,
         what: text("what")?,
         vault: text("vault")?,
-        secrets: names
-            .filter_map(|name| Some(name.as_str()?.to_owned()))
+        secrets: value
+            .get("secrets")?
+            .as_array()?
+            .iter()
+            .filter_map(|name| Some(held(name.as_str()?)))
             .collect(),
         allow_rollback: text("allow_rollback"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Clock, World};
+
+    #[test]
+    fn what_is_not_asked_for_is_not_held_and_a_name_is_held_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
+        let world = World::new(Clock::System, environment, "/".into());
+        let log = Log::of(&world).unwrap();
+        assert!(log.entries(|_| true).unwrap().is_empty());
+        let line = |number: u64, what: &str| {
+            format!(
+                "{{\"n\":{number},\"at\":\"2026-11-28T10:00:00Z\",\"what\":\"{what}\",\"vault\":\"aa\",\
+                 \"secrets\":[\"prod/web/TOKEN\"],\"sig\":\"\"}}\n"
+            )
+        };
+        let text = [
+            line(1, "exec"),
+            "{\"n\":2,\n".into(),
+            line(3, "deploy"),
+            line(4, "exec"),
+        ];
+        let file = log.file();
+        crate::fs::write_private(&file, text.concat().as_bytes(), crate::fs::Sync::Lazy).unwrap();
+        let all = log.entries(|_| true).unwrap();
+        let numbers: Vec<u64> = all.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, [1, 3, 4]);
+        assert!(Arc::ptr_eq(&all[0].secrets[0], &all[2].secrets[0]));
+        let some = log.entries(|entry| entry.what == "deploy").unwrap();
+        assert_eq!((some.len(), some[0].number), (1, 3));
+    }
 }

@@ -51,8 +51,8 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
         true => Some(crate::crypto::hex(cx.vault()?.id())),
         false => None,
     };
-    let mut entries = Log::of(&cx.world)?.entries()?;
-    entries.retain(|entry| args.wants(entry, vault.as_deref()));
+    let wanted = |entry: &Entry| args.wants(entry, vault.as_deref());
+    let mut entries = Log::of(&cx.world)?.entries(wanted)?;
     tell_missing(args, &entries, cx);
     for entry in &mut entries {
         entry.secrets.retain(|name| args.wants_secret(name));
@@ -161,8 +161,9 @@ fn show_secrets(entries: &[Entry], cx: &Context) -> Result<(), Error> {
 }
 
 fn as_json(entry: &Entry) -> Value {
+    let secrets: Vec<&str> = entry.secrets.iter().map(AsRef::as_ref).collect();
     let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": entry.what,
-            "vault": entry.vault, "secrets": entry.secrets });
+            "vault": entry.vault, "secrets": secrets });
     if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
         shown.insert("allow_rollback".to_owned(), json!(reason));
     }
