@@ -4,6 +4,7 @@
 //! what will happen; only then are values opened and placed in memory-backed folders of the target, over a
 //! [channel](crate::channel) that is the same for this machine and a far host.
 
+mod abreast;
 mod account;
 mod bring;
 mod limit;
@@ -15,6 +16,7 @@ mod session;
 mod survey;
 mod target;
 
+pub use abreast::abreast;
 pub use account::{Account, Reached, accounts};
 pub use bring::boot;
 pub use bring::component::{Brings, Done};

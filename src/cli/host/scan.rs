@@ -1,10 +1,10 @@
 //! `clws host scan`: what host keys servers show, and which of them are on record.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
 
 use super::show::host;
@@ -13,6 +13,7 @@ use crate::cli::context::{Context, as_openers};
 use crate::cli::rules::{self, Run};
 use crate::cli::runtime::{runtime, user_here};
 use crate::cli::ways::Ways;
+use crate::deploy::abreast;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, HostKeyText, LOCAL, hosts, place_of};
 use crate::fs::Sync;
@@ -150,10 +151,11 @@ fn look(cx: &Context, vault: &Vault, parties: &[Party]) -> Result<(Vec<Row>, Vec
         let shown = scan(party.name.as_str(), at, &before, &Limits::default()).await?;
         Ok(compare(party, &hop.revoked, &shown))
     };
-    let results: Vec<_> = runtime()?.block_on(async {
-        let each = stream::iter(parties.iter().map(one));
-        each.buffered(AT_ONCE).collect().await
-    });
+    let progress = RefCell::new(cx.ui.progress("looking at hosts", parties.len()));
+    let ended = || progress.borrow_mut().step();
+    let looking = abreast(parties.iter().map(one), AT_ONCE, ended);
+    let results = runtime()?.block_on(looking);
+    drop(progress);
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for result in results {
         match result {

@@ -6,6 +6,7 @@ mod page;
 mod report;
 mod table;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -184,6 +185,10 @@ fn look(
             })
         })
     };
+    let hosts = meant(args, vault)?;
+    let scopes = scopes(args, &hosts);
+    let progress = RefCell::new(cx.ui.progress("looking at hosts", hosts.len()));
+    let ended = || progress.borrow_mut().step();
     let survey = Survey {
         vault,
         way: &way,
@@ -191,11 +196,11 @@ fn look(
         reader: args.probe.then_some(reader),
         parallel: usize::from(args.parallel),
         limits: Limits::default(),
+        ended: &ended,
     };
-    let hosts = meant(args, vault)?;
-    let scopes = scopes(args, &hosts);
-    let surveyed = runtime.block_on(survey.look(hosts))?;
-    Status::of(vault, &surveyed, &scopes)
+    let surveyed = runtime.block_on(survey.look(hosts));
+    drop(progress);
+    Status::of(vault, &surveyed?, &scopes)
 }
 
 /// Writes the page, and prints the table.

@@ -12,11 +12,9 @@ mod script;
 mod served;
 
 use std::collections::BTreeSet;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
 pub use self::asked::{Answer, Answers, ProbeSeen};
@@ -30,6 +28,7 @@ use self::asked::{Asker, time_for};
 use self::planned::{Planned, planned};
 use self::runs::Runner;
 use self::script::{Listed, list};
+use super::abreast::abreast;
 use super::bring::opening::Opening;
 use super::limit::at_once;
 use super::plan::ComponentPlan;
@@ -67,6 +66,8 @@ pub struct Survey<'a> {
     pub parallel: usize,
     /// How long a host may take to be connected to.
     pub limits: Limits,
+    /// Called as the look at each host ends.
+    pub ended: &'a dyn Fn(),
 }
 
 /// What a survey came to.
@@ -156,8 +157,7 @@ impl Survey<'_> {
         let opening = self.reader.map(|reader| Opening::new(self.vault, reader));
         let looking = hosts.into_iter();
         let looking = looking.map(|(host, meant)| self.at(host, meant, opening.as_ref()));
-        let seen = pin!(stream::iter(looking).buffered(most));
-        let mut hosts: Vec<HostSeen> = seen.collect().await;
+        let mut hosts: Vec<HostSeen> = abreast(looking, most, self.ended).await;
         // Where it is to run is not known of a hook that does not hold.
         let is_faulty = |name: &Component| faults.iter().any(|fault| fault.component == *name);
         for component in hosts.iter_mut().flat_map(|host| &mut host.components) {
