@@ -303,18 +303,18 @@ mod tests {
 
     #[test]
     fn of_a_large_fleet_those_are_rows_of_which_something_is_to_be_said() {
-        let (large, small) = (fleet(40, |number| number % 2 == 0), fleet(7, |n| n > 0));
+        let (large, small) = (fleet(44, |number| number % 2 == 0), fleet(7, |n| n > 0));
         let said = BTreeSet::from(["h2/c1", "h1", "h3"]);
         let (rows_of, well) = rows(&large, &said, false);
-        // Twenty hosts are down, and of the others one component is not well.
+        // Half of the hosts are down, and of the others one component is not well.
         let names: Vec<_> = rows_of.iter().map(|row| (&*row[0], &*row[1])).collect();
         assert_eq!(
             names[..4],
             [("h1", "-"), ("h2", "c1"), ("h3", "-"), ("h5", "-")]
         );
-        assert_eq!((rows_of.len(), well), (21, 59));
+        assert_eq!((rows_of.len(), well), (23, 65));
         // All of it is to be had, and a small fleet is shown whole.
-        assert_eq!(rows(&large, &said, true).0.len(), 120);
+        assert_eq!(rows(&large, &said, true).0.len(), 132);
         assert_eq!(rows(&small, &said, false).0.len(), 21);
     }
 }
