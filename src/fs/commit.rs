@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::below::{
-    joined, make_folders, remove, remove_all, remove_empty_folders, remove_entry, split,
-    sync_all_names, sync_names,
+    make_folders, remove, remove_all, remove_empty_folders, split, sync_all_names, sync_names,
 };
+use super::left::clear_folder;
 use super::new_folder::NewFolders;
 use super::private::{self, Sync, read_private, remove_private, write_private};
-use super::staged::{Staged, is_stale_name};
+use super::staged::Staged;
 use super::targets::{What, current, demand_unchanged, holds};
 use super::{FsError, Tree};
 use crate::cores;
@@ -426,18 +426,6 @@ fn clear_stale(tree: &Tree, edits: &[Edit], new: &NewFolders) -> Result<(), FsEr
     folders
         .into_iter()
         .try_for_each(|folder| clear_folder(tree, folder, &own))
-}
-
-/// Removes what has the name of something temporary in a folder, but what is `own`.
-pub(super) fn clear_folder(tree: &Tree, folder: &str, own: &HashSet<&str>) -> Result<(), FsError> {
-    for entry in tree.entries(folder)? {
-        let path = joined(folder, &entry.name);
-        if !is_stale_name(&entry.name) || own.contains(path.as_str()) {
-            continue;
-        }
-        remove_entry(tree, &path, entry.kind)?;
-    }
-    Ok(())
 }
 
 impl Was {

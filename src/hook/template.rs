@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reference::{LEASE, SERVER};
-use crate::secret::{Plain, in_ini, in_shell, in_sql};
+use crate::secret::{Plain, in_ini, in_shell, in_sql, in_url};
 
 /// One piece of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -89,15 +89,7 @@ impl Filter {
                     .unwrap_or_default()
                     .to_owned()
             }
-            Self::Url => text
-                .bytes()
-                .map(|byte| match byte {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                        char::from(byte).to_string()
-                    }
-                    other => format!("%{other:02X}"),
-                })
-                .collect(),
+            Self::Url => in_url(text.as_bytes(), b""),
             Self::Shell => format!("'{}'", in_shell(text)),
             Self::Ini => {
                 if text.contains(['\n', '\r']) {
