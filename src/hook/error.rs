@@ -16,6 +16,8 @@ pub enum HookError {
         component: String,
         nearest: Option<String>,
     },
+    #[error("the hook of `{0}` changed meanwhile")]
+    Meanwhile(String),
     #[error("the hook of `{0}` is not signed")]
     Unsigned(String),
     #[error("the hook of `{component}` is not what was signed: {}", list(.files))]
@@ -94,6 +96,7 @@ impl Explain for HookError {
             | Self::NoAzureAccount { .. }
             | Self::AfterNothing { .. } => Code::Config,
             Self::NotFound { .. } => Code::NotFound,
+            Self::Meanwhile(_) => Code::Conflict,
             Self::Unsigned(_) | Self::Changed { .. } | Self::NoDeployer { .. } => Code::Trust,
             Self::NotAFile { .. } => Code::Trust,
             Self::Line { error, .. } => error.code(),
@@ -122,6 +125,9 @@ impl Explain for HookError {
                 ..
             } => vec![format!("is `{near}` meant?")],
             Self::NotFound { .. } => vec!["`clws hook list` shows what there is".into()],
+            Self::Meanwhile(component) => vec![format!(
+                "look at it again, then `clws hook sign {component}`"
+            )],
             Self::Unsigned(component) | Self::NoDeployer { component, .. } => {
                 vec![format!(
                     "a deployer looks at it and runs `clws hook sign {component}`"

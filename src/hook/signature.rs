@@ -228,6 +228,8 @@ pub struct HookStatus {
     pub signers: Vec<String>,
     /// Files that differ from what was signed; all of them without a signature.
     pub differences: Vec<String>,
+    /// A sum over all files as they lie, for who signs what was shown.
+    pub sum: [u8; 32],
 }
 
 /// How a component's hook stands to its signature, whoever may deploy where.
@@ -245,6 +247,7 @@ pub fn hook_status(vault: &Vault, component: &Component) -> Result<HookStatus, E
             seq: None,
             signers: Vec::new(),
             differences,
+            sum: sum(&files),
         });
     };
     let signed = SignatureFile::parse(component, &bytes)?;
@@ -253,7 +256,17 @@ pub fn hook_status(vault: &Vault, component: &Component) -> Result<HookStatus, E
         seq: Some(signed.seq),
         signers: valid.iter().map(ToString::to_string).collect(),
         differences: signed.differences(&files),
+        sum: sum(&files),
     })
+}
+
+/// A sum over the files of a hook.
+fn sum(files: &HookFiles) -> [u8; 32] {
+    let mut list = List::new("clws.v1.hook-shown");
+    for (path, file) in files {
+        list = list.text(path).bytes(&sha256(&file.bytes)).text(file.mode);
+    }
+    sha256(&list.encode())
 }
 
 /// The parties whose signatures verify.
@@ -373,15 +386,23 @@ fn remember(vault: &Vault, component: &Component, signed: &SignatureFile) -> Res
     Ok(pins.set_hook(component, signed.pin())?)
 }
 
-/// Signs a component's hook as it lies in the tree; gives the signature's number.
+/// Signs a component's hook as it was shown, with the sum of its files; gives the signature's number.
 ///
 /// A deployer who signs the same files adds a signature; other files begin a new number.
 ///
 /// # Errors
 /// [`HookError`], [`crate::fs::FsError`].
-pub fn sign_hook(vault: &Vault, component: &Component, author: &Author<'_>) -> Result<u64, Error> {
+pub fn sign_hook(
+    vault: &Vault,
+    component: &Component,
+    shown: &[u8; 32],
+    author: &Author<'_>,
+) -> Result<u64, Error> {
     vault.demand_pin(true)?;
     let files = read_files(vault.tree(), component)?;
+    if sum(&files) != *shown {
+        return Err(HookError::Meanwhile(component.to_string()).into());
+    }
     let own = files
         .get(&format!("{component}.toml"))
         .map(|file| file.bytes.as_slice());

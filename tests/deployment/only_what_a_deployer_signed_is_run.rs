@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::site::{SERVE, Site, rows, server_hook, write};
 use crate::support::lab::Ran;
+use crate::support::terminal::Terminal;
 
 /// Refused with this code, with nothing touched and nothing opened.
 fn refused(site: &Site, code: i32) -> Ran {
@@ -16,6 +17,28 @@ fn refused(site: &Site, code: i32) -> Ran {
 
 fn read(site: &Site, path: &str) -> String {
     std::fs::read_to_string(site.lab.vault().join(path)).unwrap()
+}
+
+#[test]
+fn what_changes_behind_the_question_is_not_signed() {
+    let site = Site::new();
+    site.server("web");
+    let changed = |more: &str| {
+        let text = server_hook("web", more);
+        write(&site.lab, "hooks/web.toml", &text);
+    };
+    changed("# looked at\n");
+    let mut person = Terminal::start(site.lab.clws("hook sign web").command());
+    person.shows("[y/N]");
+    changed("# came with a pull\n");
+    person.types("y\n");
+    let (code, shown) = person.ends();
+    assert_eq!(code, 16, "{shown}");
+    assert!(
+        shown.contains("the hook of `web` changed meanwhile"),
+        "{shown}"
+    );
+    refused(&site, 13);
 }
 
 #[test]

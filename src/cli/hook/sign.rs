@@ -39,22 +39,23 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
         for file in &status.differences {
             cx.ui.say(&format!("  {file}"));
         }
-        chosen.push(component);
+        chosen.push((component, status.sum));
     }
     if chosen.is_empty() {
         cx.ui.say("nothing to sign: every hook is what you signed");
         return Ok(());
     }
+    let names: Vec<&Component> = chosen.iter().map(|(component, _)| component).collect();
     cx.ui.confirm(&format!(
         "sign the hooks of {} as {}?",
-        match chosen.len() {
-            0..=MANY => list(&chosen),
-            many => format!("{}, {}", count(many, "component"), ranges(&chosen)),
+        match names.len() {
+            0..=MANY => list(&names),
+            many => format!("{}, {}", count(many, "component"), ranges(&names)),
         },
         author.party
     ))?;
-    for component in chosen {
-        let seq = sign_hook(&vault, &component, &author)?;
+    for (component, shown) in chosen {
+        let seq = sign_hook(&vault, &component, &shown, &author)?;
         cx.ui
             .say(&format!("signed the hook of {component}, number {seq}"));
     }
