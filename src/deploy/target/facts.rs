@@ -42,6 +42,8 @@ if [ "$uid" = 0 ]; then
     base=/run/clws state=/var/lib/clws
 else
     state=${XDG_STATE_HOME:-$HOME/.local/state}/clws/target
+    # After `su` and `sudo -E` it is somebody else's.
+    [ -O "${XDG_RUNTIME_DIR:-/}" ] || unset XDG_RUNTIME_DIR
     case ${XDG_RUNTIME_DIR:-/run/user/} in
         /run/user/*)
             # What logind takes away is looked into below.
