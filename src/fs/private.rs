@@ -144,12 +144,14 @@ pub fn share_private(from: &Path, to: &Path, bytes: &[u8]) -> Result<bool, FsErr
         return Ok(false);
     }
     ensure_private_dir(parent_of(to))?;
+    // What the system says nothing of is linked once more, and else written anew.
     let which = |path: &Path| {
         let about = std::fs::symlink_metadata(path).ok()?;
         Some((about.dev(), about.ino()))
     };
+    let is_same = which(from).is_some_and(|from| which(to) == Some(from));
     // A file has not endless names, and not every file system has second ones.
-    Ok(which(from) == which(to) || std::fs::hard_link(from, to).is_ok())
+    Ok(is_same || std::fs::hard_link(from, to).is_ok())
 }
 
 /// Waits until the names in a folder of ours are on the disk, if it is there.
