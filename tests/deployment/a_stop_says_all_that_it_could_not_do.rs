@@ -11,12 +11,13 @@ fn what_failed_before_a_connection_over_ssh_broke_is_said_too() {
     let far = Far::new();
     let site = &far.site;
     // Stopped behind `zoo`, and not at once.
-    let stays = "trap 'touch /run/stops' TERM; while :; do sleep 0.1; done";
+    let stays = "trap 'touch /run/stops' TERM; touch /run/listens; while :; do sleep 0.1; done";
     let text = "runs_on = { machine_type = \"server\" }\n\
                 process = { command = [\"sh\", \"{{ place }}/stays.sh\"] }\n";
     site.hook("web", text, &[("stays.sh", stays)]);
     site.server("zoo");
     far.deploy().succeeds();
+    waits(site, "[ -e /run/listens ]");
     site.machine
         .sh("echo '{' >$(echo /var/lib/clws/*/zoo.json)");
     let mut command = site.lab.clws("deploy --on prod --stop --yes").command();
