@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::log::{AuditError, Log, MAX_LINE};
+use super::log::{AuditError, Log};
+use super::tail::MAX_LINE;
 use crate::fs::{FsError, open_private};
 use crate::time::Moment;
 

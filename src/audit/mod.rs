@@ -7,6 +7,7 @@
 mod entry;
 mod log;
 mod open;
+mod tail;
 mod verify;
 
 pub use entry::Entry;

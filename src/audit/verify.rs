@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 
 use serde_json::Value;
 
-use super::log::{AuditError, Log, MAX_LINE, is_taken, number_of};
+use super::log::{AuditError, Log};
+use super::tail::{MAX_LINE, is_taken, number_of};
 use crate::crypto::sshsig::{Namespace, PublicKey, Signature};
 use crate::crypto::{decode_base64, from_hex, sha256};
 use crate::fs::FsError;
