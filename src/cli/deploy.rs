@@ -16,7 +16,6 @@ pub(super) use self::beside::Beside;
 use self::live::Live;
 use self::signals::Signals;
 use super::context::{Context, as_openers, as_signers};
-use super::hook::demand_known;
 use super::runtime::{cannot_start, runtime, user_here};
 use super::session::BesideArgs;
 use super::ways::Ways;
@@ -89,7 +88,6 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.stop {
         return stop(args, cx, &vault, &hosts);
     }
-    demand_known(&vault, &args.components)?;
     let reason = args.allow_rollback.as_deref();
     let reason = reason.map(|reason| reason_of(cx, reason)).transpose()?;
     if reason.is_some() {

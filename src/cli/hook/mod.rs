@@ -32,20 +32,12 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
 
 /// The components named, or all of them.
 fn chosen(vault: &Vault, named: &[Component]) -> Result<Vec<Component>, Error> {
-    match named {
-        [] => components(vault.tree()),
-        named => demand_known(vault, named).map(|()| named.to_vec()),
-    }
-}
-
-/// Refuses a component without a hook, and names the one that may be meant.
-///
-/// # Errors
-/// NOTFOUND.
-pub(super) fn demand_known(vault: &Vault, named: &[Component]) -> Result<(), Error> {
     let all = components(vault.tree())?;
-    match named.iter().find(|name| !all.contains(name)) {
-        Some(unknown) => Err(HookError::missing(unknown, &all).into()),
-        None => Ok(()),
+    if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
+        return Err(HookError::missing(unknown, &all).into());
     }
+    Ok(match named {
+        [] => all,
+        named => named.to_vec(),
+    })
 }
