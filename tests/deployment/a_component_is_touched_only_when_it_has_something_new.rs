@@ -1,5 +1,6 @@
 //! A deploy brings what is new to the components that use it, and leaves the others alone.
 
+use crate::one_deploy_at_a_time::waits;
 use crate::site::{SERVE, Site, rows, server_hook, set};
 
 #[test]
@@ -174,4 +175,21 @@ fn stop_leaves_no_process_no_file_and_no_receipt() {
     assert_eq!(site.opened(), before, "stopping opens nothing");
     let ran = site.clws("deploy --on prod --stop --yes").succeeds();
     assert!(ran.err.contains("nothing of it runs on box"), "{}", ran.err);
+}
+
+#[test]
+fn a_process_that_is_stopped_says_what_it_does_meanwhile() {
+    let site = Site::new();
+    site.server("web");
+    // What is printed on the way out must not end it: the output is still taken.
+    let ends = "sleep 0.2; echo closing; sleep 0.2; echo closed; touch /run/closed; exit";
+    let serve = format!("trap '{ends}' TERM; touch /run/listens; while :; do sleep 0.1; done");
+    let hook = "runs_on = { machine_type = \"server\" }\n\
+                process = { command = [\"sh\", \"{{ place }}/serve.sh\"] }\n";
+    site.hook("web", hook, &[("serve.sh", &serve)]);
+    site.deploy().succeeds();
+    waits(&site, "[ -e /run/listens ]");
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    assert!(site.machine.run("[ -e /run/closed ]").status.success());
+    assert_eq!((site.remains(), site.processes()), (Vec::new(), Vec::new()));
 }

@@ -55,13 +55,14 @@ echo "$pid $began"
 /// While one is, no other group gets its number.
 ///
 /// `dd` with blocks of one byte, because `head` keeps what it read until it has much of it, and what
-/// a process said last is what one wants to see when it fails.
+/// a process said last is what one wants to see when it fails. TERM goes to the whole group and does not end
+/// whoever takes the output: a process that says how it shuts down would be ended by SIGPIPE in the middle of it.
 const LEAD: &str = r#"
 if [ "$1" = lead ]; then
     clws_cap=$2
     read -r clws_stat </proc/$$/stat || exit 1
     set -- ${clws_stat##*) }
-    { sh "$0" "$$ ${20}" </dev/null 2>&1; } | { dd bs=1 count="$clws_cap" of="${0%/*}/output" 2>/dev/null; exec cat >/dev/null; }
+    { sh "$0" "$$ ${20}" </dev/null 2>&1; } | { trap '' TERM; dd bs=1 count="$clws_cap" of="${0%/*}/output" 2>/dev/null; exec cat >/dev/null; }
     while members "$$"; do sleep 2; done
     exit 0
 fi
