@@ -1,8 +1,9 @@
-//! What came out of the vault, or never went in, is found in a tree and before it is committed; nothing
-//! of it is printed.
+//! What came out of the vault, or never went in, is found in a tree and before it is committed, and reported as
+//! people and programs read it; nothing of it is printed.
 
 use std::fmt::Write as _;
 
+use crate::a_scan_knows_credentials_by_their_form::hex;
 use crate::lab::Lab;
 
 const TOKEN: &str = "p@ss w\"rd-77aa01";
@@ -310,4 +311,45 @@ fn a_branch_with_older_values_is_looked_through_all_the_same() {
     std::fs::write(lab.vault().join("notes"), "of-yesterday-31c9").unwrap();
     lab.clws("scan").exits(1);
     lab.clws("secret get prod/web/TOKEN").exits(14);
+}
+
+#[test]
+fn sarif_has_what_its_schema_requires() {
+    let lab = Lab::new();
+    let tree = lab.root().join("tree");
+    std::fs::create_dir_all(tree.join("a b")).unwrap();
+    std::fs::write(
+        tree.join("a b/é.txt"),
+        format!("\ndo{}_{}\n", "p_v1", hex(64, 82)),
+    )
+    .unwrap();
+    let ran = lab
+        .clws("scan --format sarif")
+        .word(tree.to_str().unwrap())
+        .exits(1);
+    let report = ran.json();
+    // Section 3.13 and on of the standard: version, runs; tool.driver.name; of a result its message.
+    assert_eq!(report["version"], "2.1.0");
+    let run = &report["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "clws");
+    let result = &run["results"][0];
+    assert!(
+        result["message"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("DigitalOcean")
+    );
+    let rules = driver["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]));
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a%20b/%C3%A9.txt");
+    assert_eq!(place["region"]["startLine"], 2);
+    let clean = lab.root().join("clean");
+    std::fs::create_dir_all(&clean).unwrap();
+    let none = lab
+        .clws("scan --format sarif")
+        .word(clean.to_str().unwrap())
+        .succeeds();
+    assert_eq!(none.json()["runs"][0]["results"], serde_json::json!([]));
 }

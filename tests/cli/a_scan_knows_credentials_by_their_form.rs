@@ -28,7 +28,7 @@ fn alnum(length: usize, seed: u64) -> String {
     some(std::str::from_utf8(B62).unwrap(), length, seed)
 }
 
-fn hex(length: usize, seed: u64) -> String {
+pub(crate) fn hex(length: usize, seed: u64) -> String {
     some("0123456789abcdef", length, seed)
 }
 
@@ -493,118 +493,4 @@ fn what_stands_for_a_credential_is_none() {
     let clean = lab.clws("scan").word(tree.to_str().unwrap()).run();
     assert_eq!(clean.text(), "");
     assert!(clean.err.contains("0 findings"), "{}", clean.err);
-}
-
-#[test]
-fn a_reason_beside_it_or_a_baseline_lets_it_stay() {
-    let lab = Lab::new();
-    let tree = lab.root().join("tree");
-    std::fs::create_dir_all(&tree).unwrap();
-    let (one, two) = (
-        format!("do{}_{}", "p_v1", hex(64, 80)),
-        format!("do{}_{}", "p_v1", hex(64, 81)),
-    );
-    let file = tree.join("a.txt");
-    std::fs::write(&file, format!("{one} # clws:allow made up for a test\n")).unwrap();
-    let scan = |words: &str| {
-        lab.clws(&format!("scan {words}"))
-            .word(tree.to_str().unwrap())
-    };
-    let allowed = scan("").succeeds();
-    assert!(
-        allowed.err.contains("1 finding allowed by `clws:allow`"),
-        "{}",
-        allowed.err
-    );
-    std::fs::write(&file, format!("{one} # clws:allow\n")).unwrap();
-    assert!(
-        scan("")
-            .exits(1)
-            .text()
-            .contains("`clws:allow` needs a reason")
-    );
-
-    let baseline = lab.root().join("baseline.json");
-    let with = format!("--baseline {}", baseline.display());
-    scan(&format!("{with} --baseline-write")).succeeds();
-    let kept = std::fs::read_to_string(&baseline).unwrap();
-    assert!(!kept.contains(&one) && !kept.contains(&one[8..]), "{kept}");
-    // It may move, and another one in its place is found.
-    std::fs::write(&file, format!("\n\n{one}\n")).unwrap();
-    let known = scan(&with).succeeds();
-    assert!(
-        known.err.contains("1 finding known by the baseline"),
-        "{}",
-        known.err
-    );
-    std::fs::write(&file, format!("{two}\n")).unwrap();
-    scan(&with).exits(1);
-    std::fs::write(&baseline, "{}").unwrap();
-    assert!(scan(&with).exits(10).err.contains("is no baseline of clws"));
-}
-
-#[test]
-fn a_baseline_that_is_committed_is_not_reported_itself() {
-    let lab = Lab::new();
-    let old = format!("do{}_{}", "p_v1", hex(64, 82));
-    std::fs::write(lab.vault().join("old.txt"), format!("{old}\n")).unwrap();
-    let scan = |words: &str| lab.clws(&format!("scan --baseline .clws-scan.json {words}"));
-    scan("--baseline-write").succeeds();
-    scan("").succeeds();
-    scan("--baseline-write").succeeds();
-    assert!(scan("").succeeds().err.contains("1 finding known"));
-
-    lab.git(&["add", ".clws-scan.json"]);
-    lab.clws("scan --staged").succeeds();
-    lab.git(&["commit", "-qm", "what is known"]);
-    lab.clws("scan --history").succeeds();
-
-    // Nothing else is let through in such a file.
-    let baseline = std::fs::read_to_string(lab.vault().join(".clws-scan.json")).unwrap();
-    let new = format!("do{}_{}", "p_v1", hex(64, 83));
-    let added = baseline.replace("old.txt", &new);
-    std::fs::write(lab.vault().join(".clws-scan.json"), added).unwrap();
-    lab.git(&["add", ".clws-scan.json"]);
-    lab.clws("scan --staged").exits(1);
-}
-
-#[test]
-fn sarif_has_what_its_schema_requires() {
-    let lab = Lab::new();
-    let tree = lab.root().join("tree");
-    std::fs::create_dir_all(tree.join("a b")).unwrap();
-    std::fs::write(
-        tree.join("a b/é.txt"),
-        format!("\ndo{}_{}\n", "p_v1", hex(64, 82)),
-    )
-    .unwrap();
-    let ran = lab
-        .clws("scan --format sarif")
-        .word(tree.to_str().unwrap())
-        .exits(1);
-    let report = ran.json();
-    // Section 3.13 and on of the standard: version, runs; tool.driver.name; of a result its message.
-    assert_eq!(report["version"], "2.1.0");
-    let run = &report["runs"][0];
-    let driver = &run["tool"]["driver"];
-    assert_eq!(driver["name"], "clws");
-    let result = &run["results"][0];
-    assert!(
-        result["message"]["text"]
-            .as_str()
-            .unwrap()
-            .contains("DigitalOcean")
-    );
-    let rules = driver["rules"].as_array().unwrap();
-    assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]));
-    let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], "a%20b/%C3%A9.txt");
-    assert_eq!(place["region"]["startLine"], 2);
-    let clean = lab.root().join("clean");
-    std::fs::create_dir_all(&clean).unwrap();
-    let none = lab
-        .clws("scan --format sarif")
-        .word(clean.to_str().unwrap())
-        .succeeds();
-    assert_eq!(none.json()["runs"][0]["results"], serde_json::json!([]));
 }

@@ -30,6 +30,7 @@ mod a_post_quantum_reader_stands_beside_classic_ones;
 mod a_program_takes_the_place_of_clws;
 mod a_pulled_repository_changes_nothing_unseen;
 mod a_scan_finds_what_lies_in_clear;
+mod a_scan_is_told_what_may_stay;
 mod a_scan_knows_credentials_by_their_form;
 mod a_scan_reads_all_of_history;
 mod a_scan_withstands_what_it_reads;

@@ -1,7 +1,7 @@
 //! What opens by a key of the server, and what goes there and back, is one run with one login: shown by a credential
 //! that is good for no more than that.
 
-use crate::a_server_keeps_a_readers_key::{DECRYPT, Keeping, VALUE};
+use crate::keeping::{DECRYPT, Keeping, VALUE};
 use crate::support::bao::VERSIONS;
 use crate::support::lab::Run;
 use crate::support::tool::run as run_tool;
