@@ -5,8 +5,20 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
-use super::private::Sync;
 use super::{EntryKind, FsError, Tree};
+
+/// Whether a write waits for the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sync {
+    /// File and folder are synced before it counts.
+    Disk,
+    /// Losing it is harmless.
+    Lazy,
+}
+
+/// From this many files on, all of their file system is synced: what others have written and not
+/// synced yet is synced along, which costs more than these few would.
+pub(super) const MANY: usize = 32;
 
 pub(super) fn joined(folder: &str, name: &str) -> String {
     match (folder, name) {

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::FsError;
-use super::staged::staged_name;
+use super::temporary::staged_name;
 
 /// Writes a file so that whoever reads it has the old or the new one, also when the disk is full or the
 /// run is killed. It is written beside its place, synced, and renamed.

@@ -19,62 +19,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::prepared::{Prepared, Put, demand_unchanged, prepare, steps};
 use super::below::{
-    make_folders, remove, remove_all, remove_empty_folders, split, sync_all_names, sync_names,
+    MANY, Sync, make_folders, remove, remove_all, remove_empty_folders, split, sync_all_names,
+    sync_names,
 };
-use super::left::clear_folder;
-use super::new_folder::NewFolders;
-use super::private::{self, Sync, read_private, remove_private, write_private};
-use super::staged::Staged;
-use super::targets::{What, current, demand_unchanged, holds};
-use super::{FsError, Tree};
+use super::private::{self, read_private, remove_private, write_private};
+use super::targets::{What, current};
+use super::temporary::clear_folder;
+use super::{Edit, FsError, New, NewFolders, Staged, Tree};
 use crate::cores;
-use crate::crypto::{hex, sha256};
+use crate::crypto::hex;
 use crate::world::World;
-
-pub(super) use self::prepared::Prepared;
-use self::prepared::{Put, prepare, steps};
-
-/// From this many files on, all of their file system is synced: what others have written and not
-/// synced yet is synced along, which costs more than these few would.
-pub(super) const MANY: usize = 32;
 
 /// A journal of 10,000 files is about 3 MB.
 const MAX_JOURNAL: usize = 64 * 1024 * 1024;
-
-/// One file to be changed.
-#[derive(Debug)]
-pub struct Edit {
-    /// Where, relative to the vault.
-    pub path: String,
-    /// What was read there.
-    pub was: Was,
-    /// What shall lie there.
-    pub new: New,
-}
-
-/// What lay where a file is to be changed, when it was read.
-#[derive(Debug)]
-pub enum Was {
-    /// Nothing.
-    Nothing,
-    /// A file with this SHA-256.
-    Hash([u8; 32]),
-    /// This, for a large file that may be the only one of its change: comparing takes a fifth of the time of
-    /// a hash.
-    Content(Vec<u8>),
-}
-
-/// The new content of a file.
-#[derive(Debug)]
-pub enum New {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// A file that was written beside its target by [`Staged::new`].
-    Staged(Staged),
-    /// Nothing: the file goes.
-    Gone,
-}
 
 /// The journal of one vault. The caller holds the vault's lock.
 #[derive(Debug)]
@@ -428,34 +387,7 @@ fn clear_stale(tree: &Tree, edits: &[Edit], new: &NewFolders) -> Result<(), FsEr
         .try_for_each(|folder| clear_folder(tree, folder, &own))
 }
 
-impl Was {
-    fn hash(&self) -> Option<[u8; 32]> {
-        match self {
-            Self::Nothing => None,
-            Self::Hash(hash) => Some(*hash),
-            Self::Content(content) => Some(sha256(content)),
-        }
-    }
-
-    fn is_still_at(&self, tree: &Tree, path: &str) -> Result<bool, FsError> {
-        match self {
-            Self::Content(content) => holds(tree, path, content),
-            _ => Ok(current(tree, What::File, path)? == self.hash()),
-        }
-    }
-}
-
 impl Edit {
-    /// An edit of a file whose content was read as `old`.
-    #[must_use]
-    pub fn of(path: impl Into<String>, old: Option<&[u8]>, new: New) -> Self {
-        Self {
-            path: path.into(),
-            was: old.map_or(Was::Nothing, |old| Was::Hash(sha256(old))),
-            new,
-        }
-    }
-
     /// Carries it out where it is the only one: it counts by one rename, and nothing has to be known by its hash.
     fn carry_out_alone(self, tree: &Tree, world: &World) -> Result<(), FsError> {
         let mut staged = match self.new {

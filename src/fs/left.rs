@@ -10,10 +10,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::below::{joined, remove_empty_folders, remove_entry};
+use super::below::{Sync, joined, remove_empty_folders};
 use super::commit::{Journal, exists};
-use super::private::{Sync, read_private, remove_private, write_private};
-use super::staged::is_stale_name;
+use super::private::{read_private, remove_private, write_private};
+use super::temporary::clear_folder;
 use super::{EntryKind, FsError, Tree};
 
 /// `PATH_MAX` (Linux, include/uapi/linux/limits.h), whose last byte is the line end here.
@@ -92,18 +92,6 @@ fn clear_below(tree: &Tree, folder: &str) -> Result<(), FsError> {
             clear_below(tree, &below)?;
             remove_empty_folders(tree, &below);
         }
-    }
-    Ok(())
-}
-
-/// Removes what has the name of something temporary in a folder, but what is `own`.
-pub(super) fn clear_folder(tree: &Tree, folder: &str, own: &HashSet<&str>) -> Result<(), FsError> {
-    for entry in tree.entries(folder)? {
-        let path = joined(folder, &entry.name);
-        if !is_stale_name(&entry.name) || own.contains(path.as_str()) {
-            continue;
-        }
-        remove_entry(tree, &path, entry.kind)?;
     }
     Ok(())
 }

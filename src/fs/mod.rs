@@ -4,40 +4,44 @@ mod below;
 mod beside;
 mod bisect;
 mod commit;
+mod edit;
 mod folder;
 mod held;
 mod left;
 mod lock;
 mod new_folder;
+mod new_folders;
 mod private;
 mod ram;
 mod shred;
 mod staged;
 mod stamp;
 mod targets;
+mod temporary;
 mod tree;
 mod whole;
 
+pub use below::Sync;
 pub use beside::write_beside;
 pub use bisect::{find_bytes, find_sorted, read_range};
-pub use commit::{Edit, Journal, New, Was};
+pub use commit::Journal;
+pub use edit::{Edit, New, Was};
 pub use folder::OpenFolder;
 pub use held::{Files, Held};
 pub use lock::Lock;
-pub use new_folder::NewFolders;
+pub use new_folders::NewFolders;
 pub use private::{
     StagedPrivate, ensure_private_dir, open_private, read_private, remove_private, share_private,
     sync_private_dir, write_private,
 };
 pub use ram::{RamDir, clear_left_behind, is_memory};
 pub use shred::Gone;
-pub use staged::{Staged, is_random_name};
+pub use staged::Staged;
 pub use stamp::Stamp;
 pub(crate) use targets::{hash_file, hash_stream};
+pub use temporary::is_random_name;
 pub use tree::{Entry, EntryKind, Tree, names};
 pub use whole::read_whole;
-
-pub use private::Sync;
 
 use std::path::{Path, PathBuf};
 

@@ -6,17 +6,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::staged::staged_name;
+use super::below::{MANY, Sync};
+use super::temporary::staged_name;
 use super::{FsError, Tree};
-
-/// Whether a write waits for the disk.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sync {
-    /// File and folder are synced before it counts.
-    Disk,
-    /// Losing it is harmless.
-    Lazy,
-}
 
 /// Makes a folder of ours and its parents, mode 0700, and waits until their names are on the disk: what
 /// is synced in a folder that a power cut takes away is lost with it.
@@ -236,7 +228,7 @@ fn sync_all<'p>(
     folder: &Path,
     mut files: impl ExactSizeIterator<Item = &'p PathBuf>,
 ) -> Result<(), FsError> {
-    if files.len() >= super::commit::MANY {
+    if files.len() >= MANY {
         return Tree::open(folder)?.sync_file_system();
     }
     files.try_for_each(|path| {

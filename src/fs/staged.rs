@@ -8,17 +8,13 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::below::{joined, make_folders, remove, remove_empty_folders, rename, split};
+use super::below::{Sync, joined, make_folders, remove, remove_empty_folders, rename, split};
 use super::new_folder::NewFolder;
-use super::private::Sync;
 use super::targets::hash_file;
+use super::temporary::random_name;
 use super::{FsError, OpenFolder, Tree};
-use crate::crypto::{from_hex, hex, sha256};
+use crate::crypto::sha256;
 use crate::world::World;
-
-/// Temporary files and folders are known by this beginning and end; a vault has no such names.
-const STAGED_PREFIX: &str = ".clws-";
-const STAGED_SUFFIX: &str = ".tmp";
 
 /// The mode of a file that replaces none.
 const NEW: Mode = Mode::from_raw_mode(0o644);
@@ -233,35 +229,4 @@ impl Drop for Staged {
             remove_empty_folders(&self.tree, split(&self.target).0);
         }
     }
-}
-
-/// A name for something temporary in this folder.
-pub(super) fn random_name(tree: &Tree, folder: &str, world: &World) -> Result<String, FsError> {
-    let random = world.random::<8>().map_err(|_| {
-        let none = std::io::Error::other("no random bytes");
-        FsError::io("make a name in", &tree.join(folder))(none)
-    })?;
-    Ok(staged_name(&hex(&random)))
-}
-
-/// The name of a temporary file.
-pub(super) fn staged_name(middle: &str) -> String {
-    format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
-}
-
-/// Whether a name is that of a temporary file or folder.
-#[must_use]
-pub(super) fn is_stale_name(name: &str) -> bool {
-    middle(name).is_some()
-}
-
-/// Whether a name is one that a change of a vault gives to what is temporary there.
-#[must_use]
-pub fn is_random_name(name: &str) -> bool {
-    middle(name).is_some_and(|digits| from_hex::<8>(digits).is_ok())
-}
-
-fn middle(name: &str) -> Option<&str> {
-    name.strip_prefix(STAGED_PREFIX)?
-        .strip_suffix(STAGED_SUFFIX)
 }

@@ -1,16 +1,14 @@
 //! What lies where a change writes to, told by its hash.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::below::{joined, split};
-use super::commit::{MANY, Prepared};
+use super::below::joined;
 use super::{EntryKind, FsError, Tree};
-use crate::cores;
 use crate::crypto::{field, sha256};
 
 /// The files below a folder, by their paths there, and their hashes.
@@ -24,35 +22,6 @@ pub(super) enum What {
     File,
     /// A folder that was not there, with all that lies in it.
     Folder,
-}
-
-/// Refuses if a target is not what was read at the start. A folder with many of them is looked at once.
-pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), FsError> {
-    let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in steps {
-        *targets.entry(split(&step.path).0).or_default() += 1;
-    }
-    targets.retain(|_, targets| *targets >= MANY);
-    let mut taken: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
-    for folder in targets.into_keys() {
-        let entries = tree.entries(folder)?.into_iter();
-        taken.insert(folder, entries.map(|entry| entry.name).collect());
-    }
-    let look = |step: &Prepared| {
-        let (folder, name) = split(&step.path);
-        let is_free = taken.get(folder).is_some_and(|names| !names.contains(name));
-        let now = match is_free {
-            true => None,
-            false => current(tree, step.what(), &step.path)?,
-        };
-        Ok((now != step.was).then(|| tree.join(&step.path)))
-    };
-    for changed in cores::each(steps.iter().collect(), MANY, look) {
-        if let Some(path) = changed? {
-            return Err(FsError::Changed { path });
-        }
-    }
-    Ok(())
 }
 
 /// Whether a file with this content lies at a path.

@@ -1,18 +1,19 @@
 //! The steps of a change, before they are written down: each new content lies beside its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Edit, New};
-use crate::fs::new_folder::{NewFolder, NewFolders};
-use crate::fs::targets::{Hashes, What, hash_of_folder};
-use crate::fs::{FsError, Staged, Tree};
+use crate::cores;
+use crate::fs::below::{MANY, split};
+use crate::fs::new_folder::NewFolder;
+use crate::fs::targets::{Hashes, What, current, hash_of_folder};
+use crate::fs::{Edit, FsError, New, NewFolders, Staged, Tree};
 use crate::world::World;
 
 /// A step that is ready.
-pub(in crate::fs) struct Prepared {
-    pub(in crate::fs) path: String,
-    pub(in crate::fs) was: Option<[u8; 32]>,
+pub(super) struct Prepared {
+    pub(super) path: String,
+    pub(super) was: Option<[u8; 32]>,
     pub(super) new: Option<[u8; 32]>,
     pub(super) put: Put,
 }
@@ -25,7 +26,7 @@ pub(super) enum Put {
 }
 
 impl Prepared {
-    pub(in crate::fs) fn what(&self) -> What {
+    pub(super) fn what(&self) -> What {
         match self.put {
             Put::Folder(_) => What::Folder,
             Put::Nothing | Put::File(_) => What::File,
@@ -99,4 +100,33 @@ pub(super) fn steps(tree: &Tree, prepared: Vec<Prepared>) -> Result<Vec<Prepared
     });
     // In front: rules come last.
     Ok(folders.chain(steps).collect())
+}
+
+/// Refuses if a target is not what was read at the start. A folder with many of them is looked at once.
+pub(super) fn demand_unchanged(tree: &Tree, steps: &[Prepared]) -> Result<(), FsError> {
+    let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in steps {
+        *targets.entry(split(&step.path).0).or_default() += 1;
+    }
+    targets.retain(|_, targets| *targets >= MANY);
+    let mut taken: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
+    for folder in targets.into_keys() {
+        let entries = tree.entries(folder)?.into_iter();
+        taken.insert(folder, entries.map(|entry| entry.name).collect());
+    }
+    let look = |step: &Prepared| {
+        let (folder, name) = split(&step.path);
+        let is_free = taken.get(folder).is_some_and(|names| !names.contains(name));
+        let now = match is_free {
+            true => None,
+            false => current(tree, step.what(), &step.path)?,
+        };
+        Ok((now != step.was).then(|| tree.join(&step.path)))
+    };
+    for changed in cores::each(steps.iter().collect(), MANY, look) {
+        if let Some(path) = changed? {
+            return Err(FsError::Changed { path });
+        }
+    }
+    Ok(())
 }

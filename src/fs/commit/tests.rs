@@ -1,6 +1,8 @@
 use std::io::Write as _;
 
+use super::super::Was;
 use super::*;
+use crate::crypto::sha256;
 use crate::world::Clock;
 
 struct Lab {
