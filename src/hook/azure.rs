@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::declaration::Hook;
 use super::error::HookError;
 use super::files::hooks_that_read;
-use super::rotate::AccountHook;
+use super::rotate::{AccountHook, AzureKeyHook};
 use super::signature::trusted_hook;
 use super::template::fill;
 use crate::error::Error;
@@ -16,22 +14,6 @@ use crate::fleet::{AzureAccount, AzureService};
 use crate::name::{Component, DocumentPath, Scope, SecretName};
 use crate::text::list;
 use crate::vault::Vault;
-
-/// An account, as a hook writes it. Settings may be filled in.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AzureKeyHook {
-    /// A storage account's name; one of the two.
-    pub storage: Option<String>,
-    /// A batch account's name.
-    pub batch: Option<String>,
-    /// Its resource group.
-    pub resource_group: String,
-    /// Its subscription; that of the login without.
-    pub subscription: Option<String>,
-    /// A document with a service principal, of the scope or `shared/…`; the person's own login without.
-    pub login: Option<String>,
-}
 
 /// An account with what one logs in with.
 #[derive(Debug)]
@@ -43,15 +25,6 @@ pub struct KeyOfAzure {
 }
 
 impl AzureKeyHook {
-    /// Every text that names are filled into.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
-        let names = [&self.storage, &self.batch, &self.subscription];
-        names
-            .into_iter()
-            .flatten()
-            .chain(std::iter::once(&self.resource_group))
-    }
-
     /// The document that it names, in full.
     fn login(&self, scope: &Scope) -> Result<Option<DocumentPath>, Error> {
         let full = |name: &String| match name.starts_with("shared/") {

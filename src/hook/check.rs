@@ -1,8 +1,9 @@
 //! What could not be meant is refused when a hook is read, not in the midst of a deploy.
 
-use super::declaration::{Hook, Where, parse_mode};
+use super::declaration::{Hook, parse_mode};
 use super::error::HookError;
 use super::files::HookFiles;
+use super::probe::Where;
 use super::reference::Reference;
 use super::rotate::AccountHook;
 use super::times::{PROBE, STEP, parse_duration};

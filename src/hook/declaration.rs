@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::container::ContainerHook;
-use super::probe::Probe;
+use super::probe::{Probe, Where};
 use super::reference::LEASE;
 use super::rotate::AccountHook;
 use super::value::{EnvValue, SecretEnv, SecretRef, name_of};
@@ -119,19 +119,6 @@ impl TryFrom<WrittenFile> for FileHook {
             owner: written.owner,
         })
     }
-}
-
-/// Where a step runs.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum Where {
-    /// On the machine that deploys.
-    Local,
-    /// On the target.
-    #[default]
-    Host,
-    /// In a container of the component's image that is gone afterwards.
-    Container,
 }
 
 /// A step: one command, done when it exits with 0.

@@ -33,8 +33,8 @@ pub use script::signed_script;
 pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, hook_status, sign_hook};
 
 pub(crate) use container::{ContainerHook, HealthHook, Registry};
-pub(crate) use declaration::{FileHook, Step, Where, parse_mode};
+pub(crate) use declaration::{FileHook, Step, parse_mode};
 pub(crate) use files::{HookFiles, hooks_that_read, read_files, template_text};
-pub(crate) use probe::{CertificateProbe, Expect, FileProbe, MysqlProbe, Probe, Question};
+pub(crate) use probe::{CertificateProbe, Expect, FileProbe, MysqlProbe, Probe, Question, Where};
 pub(crate) use signature::trusted_hook;
 pub(crate) use value::{EnvValue, Text};

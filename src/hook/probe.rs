@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-use super::declaration::Where;
 use super::times::{PROBE, parse_duration};
 use super::value::{SecretRef, Text, name_of};
 
@@ -47,6 +46,19 @@ pub struct Probe {
     pub needs: Vec<String>,
     /// How long it may take until the answer is right; 30 s without.
     pub within: Option<String>,
+}
+
+/// Where a command runs: that of a probe, or a step.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Where {
+    /// On the machine that deploys.
+    Local,
+    /// On the target.
+    #[default]
+    Host,
+    /// In a container of the component's image that is gone afterwards.
+    Container,
 }
 
 /// What an HTTP answer must be.

@@ -3,7 +3,6 @@
 
 use serde::Deserialize;
 
-use super::azure::AzureKeyHook;
 use super::probe::port;
 use super::value::SecretRef;
 
@@ -44,6 +43,22 @@ pub struct MysqlAdmin {
     pub user: String,
     /// The password.
     pub password: SecretRef,
+}
+
+/// An account of Azure's, of which the secret is a key. Settings may be filled in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AzureKeyHook {
+    /// A storage account's name; one of the two.
+    pub storage: Option<String>,
+    /// A batch account's name.
+    pub batch: Option<String>,
+    /// Its resource group.
+    pub resource_group: String,
+    /// Its subscription; that of the login without.
+    pub subscription: Option<String>,
+    /// A document with a service principal, of the scope or `shared/…`; the person's own login without.
+    pub login: Option<String>,
 }
 
 /// The root user of CodaLab.
@@ -95,5 +110,16 @@ impl AccountHook {
             Self::Mysql(account) => Some(account.admin.as_ref()?.password.secret.as_str()),
             Self::AzureKey(_) | Self::CodalabUser(_) | Self::VaultStatic(_) => None,
         }
+    }
+}
+
+impl AzureKeyHook {
+    /// Every text that names are filled into.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
+        let names = [&self.storage, &self.batch, &self.subscription];
+        names
+            .into_iter()
+            .flatten()
+            .chain(std::iter::once(&self.resource_group))
     }
 }
