@@ -20,6 +20,7 @@ mod placeholder;
 mod plain;
 mod prints;
 mod rules;
+mod salt;
 mod sarif;
 mod sift;
 mod spelled;

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::super::baseline::salt;
 use super::super::placeholder::{is_placeholder, is_version_range, is_word};
+use super::super::salt::salt;
 use super::super::strength::{guess_bits, is_random};
 use super::super::text::{Nature, Text};
 use super::{Grounds, Rule, at};
