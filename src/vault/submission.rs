@@ -27,9 +27,6 @@ use super::signer::Signs;
 use super::unseal::with_each;
 use super::{Notice, VaultError};
 
-/// The keys of `[submission.…]`, in their order.
-pub(super) const SUBMISSION_KEYS: &[&str] = &["value", "type", "rev", "changed", "author", "sig"];
-
 /// A value that was handed in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Submission {
