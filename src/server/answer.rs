@@ -19,8 +19,6 @@ pub struct Answer<T> {
     pub lease: Option<Lease>,
     /// The token that a login gave.
     pub login: Option<Login>,
-    /// Warnings of the server, not yet safe to print.
-    pub warnings: Vec<String>,
 }
 
 impl<T> fmt::Debug for Answer<T> {
@@ -39,7 +37,6 @@ impl<T> Answer<T> {
             data: None,
             lease: None,
             login: None,
-            warnings: Vec::new(),
         }
     }
 
@@ -88,8 +85,6 @@ struct Envelope<T> {
     lease_duration: u64,
     #[serde(default)]
     renewable: bool,
-    #[serde(default)]
-    warnings: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +133,6 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Answer<T>, Server
             renewable: envelope.renewable,
         }),
         login: login.transpose()?,
-        warnings: envelope.warnings.unwrap_or_default(),
     })
 }
 

@@ -198,15 +198,6 @@ impl Client {
         Ok(found.map(|found| found.keys).unwrap_or_default())
     }
 
-    /// Removes what is at a path; nothing there is no error of the server.
-    ///
-    /// # Errors
-    /// [`ServerError`].
-    pub async fn delete(&self, path: &str) -> Result<(), ServerError> {
-        let request = Unlisted::<IgnoredAny>::new(RequestMethod::DELETE, path);
-        self.call(&request).await.map(drop)
-    }
-
     /// Makes a lease last for `for_` from now on; gives how long it does.
     ///
     /// # Errors
