@@ -83,7 +83,7 @@ const LONG: usize = 40;
 pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     cx.meant_server(&args.beside);
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     let hosts = hosts(&vault, &args.on)?;
     if args.stop {
         return stop(args, cx, &vault, &hosts);

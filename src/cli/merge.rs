@@ -121,7 +121,7 @@ fn joined(
 /// Joins what lies in conflict in the index, into the working tree.
 fn resolve(cx: &Context, only: &[String]) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     let git = Git::at(&cx.world, vault.tree().path());
     let mut unmerged = git.unmerged()?;
     let sides = git.sides(!unmerged.is_empty());

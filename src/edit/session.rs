@@ -237,7 +237,7 @@ impl<'a> Session<'a> {
 /// Refuses before anything is opened what could not be saved: a path without a rule, or one that
 /// somebody else writes.
 pub(super) fn demand_writer(desk: &dyn Desk, vault: &Vault, path: &str) -> Result<(), Error> {
-    vault.demand_pin(true)?;
+    vault.demand_pin_to_write()?;
     let me = desk.author(vault)?;
     let rights = vault.rights(path).map_err(|_| VaultError::NoRule {
         path: path.to_owned(),

@@ -398,7 +398,7 @@ pub fn sign_hook(
     shown: &[u8; 32],
     author: &Author<'_>,
 ) -> Result<u64, Error> {
-    vault.demand_pin(true)?;
+    vault.demand_pin_to_write()?;
     let files = read_files(vault.tree(), component)?;
     if sum(&files) != *shown {
         return Err(HookError::Meanwhile(component.to_string()).into());

@@ -64,7 +64,7 @@ pub fn join(vault: &Vault, other: &dyn Files) -> Result<Joined, Error> {
     match trust.standing {
         Standing::Current => {}
         Standing::Sibling if last == Some(branch.newest.hash) => {}
-        _ => vault.demand_pin(true)?,
+        _ => vault.demand_pin_to_write()?,
     }
     if newest_number(tree)? < trust.accepted.number() {
         vault.trust().demand_clean(tree)?;

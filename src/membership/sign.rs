@@ -268,7 +268,7 @@ pub fn sign_rules(
 /// [`TrustError`] if this machine has not accepted the vault, or the tree is an older one.
 pub fn last_version(vault: &Vault) -> Result<Version, Error> {
     let trust = vault.trust();
-    match vault.demand_pin(true) {
+    match vault.demand_pin_to_write() {
         // Whose version is the other one may sign what joins it.
         Err(TrustError::Sibling { .. }) if is_joined(vault)? => {}
         other => other?,

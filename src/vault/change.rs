@@ -104,7 +104,7 @@ impl<'a> Change<'a> {
         to_recipient: &'a ToRecipient<'a>,
         what: &'a str,
     ) -> Result<Self, Error> {
-        vault.demand_pin(true)?;
+        vault.demand_pin_to_write()?;
         let pins = &vault.trust().pins;
         let lock = Lock::take(&pins.lock_file(), what)?;
         Journal::at(pins.journal_file()).begin(vault.tree())?;

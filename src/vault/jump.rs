@@ -66,7 +66,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] if it does not count otherwise; [`VaultError::Jump`] if no number is left behind it.
     pub fn jump_of(&self, what: &Leaping) -> Result<Option<Jump>, Error> {
-        self.demand_pin(true)?;
+        self.demand_pin_to_write()?;
         let (name, jump) = match what {
             Leaping::Document(path) => (path.to_string(), self.jump_in(path, None)?),
             Leaping::Secret(secret) => {

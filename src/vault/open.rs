@@ -250,17 +250,26 @@ impl Vault {
         Err(VaultError::NobodyHere { tried }.into())
     }
 
-    /// Refuses if this machine has not accepted the vault, or (for writing) if two versions of the
-    /// rules compete.
+    /// Refuses if this machine has not accepted the vault.
     ///
     /// # Errors
     /// [`TrustError`].
-    pub fn demand_pin(&self, writing: bool) -> Result<(), TrustError> {
+    pub fn demand_pin(&self) -> Result<(), TrustError> {
         match self.trust.standing {
             Standing::Unpinned => Err(Trust::first_use_error(&self.tree)?),
             Standing::Forgotten | Standing::Broken => Err(self.trust.fault(&self.tree)),
-            Standing::Sibling if writing => Err(self.trust.sibling(&self.tree)?),
             _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::demand_pin`], and refuses if two versions of the rules compete: nothing is written then.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn demand_pin_to_write(&self) -> Result<(), TrustError> {
+        match self.trust.standing {
+            Standing::Sibling => Err(self.trust.sibling(&self.tree)?),
+            _ => self.demand_pin(),
         }
     }
 

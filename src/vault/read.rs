@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         what: &'a str,
         sync: Sync,
     ) -> Result<Self, Error> {
-        vault.demand_pin(false)?;
+        vault.demand_pin()?;
         Ok(Self {
             vault,
             openers,

@@ -41,7 +41,7 @@ pub(crate) struct PrepareArgs {
 
 pub(crate) fn run(args: &PrepareArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     rules::demand_signed(&vault)?;
     let party = host(&vault, &args.host)?;
     match args.undo {

@@ -89,7 +89,7 @@ impl State {
 
 pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     let parties = meant(&vault, &args.on)?;
     let (rows, errors) = look(cx, &vault, &parties)?;
     for error in &errors {

@@ -105,7 +105,7 @@ fn once(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     }
     let vault = cx.trusted_vault()?;
     vault.trust().demand_clean(vault.tree())?;
-    vault.demand_pin(true)?;
+    vault.demand_pin_to_write()?;
     let records = Records::take(vault.trust().pins.dir())?;
     let take = Deploys { cx, vault: &vault };
     let bundles = cx.bundles_for(&vault)?;

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
     cx.meant_server(&args.beside);
     args.redaction.demand(cx)?;
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     let (host, endpoint) = host(args, &vault)?;
     let plan = plan(args, &vault)?;
     let words: Option<Vec<String>> = args

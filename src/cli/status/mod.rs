@@ -123,7 +123,7 @@ pub(crate) fn run(args: &StatusArgs, cx: &Context) -> Result<ExitCode, Error> {
 /// The vault, if this machine knows it.
 fn known(cx: &Context) -> Result<Vault, Error> {
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     Ok(vault)
 }
 

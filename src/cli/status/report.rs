@@ -21,7 +21,7 @@ const LOOK: &str = "report ";
 pub(super) fn run(args: &StatusArgs, cx: &Context) -> Result<(), Error> {
     let channel = args.notify.channel()?;
     let vault = cx.trusted_vault()?;
-    vault.demand_pin(false)?;
+    vault.demand_pin()?;
     let mail = Config::read(&cx.world)?.mail;
     let known = mail.map(|mail| mail.owners).unwrap_or_default();
     let report = Report::of(&vault, &scopes(args)?, &known)?;

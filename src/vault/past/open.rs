@@ -58,7 +58,7 @@ impl Past<'_> {
     ) -> Result<OldValue, Error> {
         let full = format!("{path}/{name}");
         let missing = || self.vault.missing(&full);
-        self.vault.demand_pin(false)?;
+        self.vault.demand_pin()?;
         let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
         let document = Document::parse(&bytes, path, self.vault.id())?;
         demanded(self.vouches_head(&document), demand)?;
@@ -148,7 +148,7 @@ impl Past<'_> {
             name: path.to_string(),
             is_there,
         };
-        self.vault.demand_pin(false)?;
+        self.vault.demand_pin()?;
         let bytes = self.read(&path.to_sidecar())?.ok_or_else(missing)?;
         let sidecar = Sidecar::parse(&bytes, path)?;
         let vouched = demanded(self.vouches_sidecar(&sidecar), demand)?;
