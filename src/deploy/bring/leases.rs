@@ -80,7 +80,7 @@ impl<'a> Leases<'a> {
         plan: &ComponentPlan,
         opened: &mut Opened,
     ) -> Result<(), Error> {
-        for (name, reference) in &plan.outside {
+        for (name, reference) in plan.outside.iter() {
             let value = match &reference.place {
                 Place::Lease(path) => self.field(path, &reference.field).await?,
                 Place::Below(_) | Place::Whole(_) => self.outside.stored(reference)?,

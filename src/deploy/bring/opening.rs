@@ -59,7 +59,7 @@ impl<'a> Opening<'a> {
         // Nobody else opens anything between this and the last of them.
         self.reader.take_as_logged(names);
         let mut opened = Opened::new();
-        for (name, (secret, issue)) in &plan.secrets {
+        for (name, (secret, issue)) in plan.secrets.iter() {
             let (value, now) = self.value(secret)?;
             demand_same(secret, now == issue.rev)?;
             opened.insert(name.clone(), value);

@@ -29,10 +29,10 @@ pub(in crate::deploy) struct Shared<'a> {
 #[derive(Clone)]
 pub(in crate::deploy) struct Draft {
     hook: Arc<TrustedHook>,
-    secrets: BTreeMap<String, (SecretName, Issue)>,
-    outside: BTreeMap<String, Reference>,
-    for_the_pull: BTreeSet<String>,
-    passing: BTreeSet<String>,
+    secrets: Arc<BTreeMap<String, (SecretName, Issue)>>,
+    outside: Arc<BTreeMap<String, Reference>>,
+    for_the_pull: Arc<BTreeSet<String>>,
+    passing: Arc<BTreeSet<String>>,
 }
 
 /// One component on one host.
@@ -114,10 +114,10 @@ impl<'a> Shared<'a> {
         }
         let draft = Draft {
             hook,
-            secrets,
-            outside,
-            for_the_pull,
-            passing,
+            secrets: Arc::new(secrets),
+            outside: Arc::new(outside),
+            for_the_pull: Arc::new(for_the_pull),
+            passing: Arc::new(passing),
         };
         self.drafts.insert(key, draft.clone());
         Ok(draft)

@@ -298,12 +298,12 @@ mod tests {
                 hook: Arc::new(TrustedHook::for_tests(component, hook)),
                 names: Map::new(),
                 settings: Map::new(),
-                outside: BTreeMap::new(),
+                outside: Arc::default(),
                 versions: BTreeMap::new(),
                 gone: BTreeSet::new(),
-                secrets: Map::new(),
-                for_the_pull: BTreeSet::new(),
-                passing: BTreeSet::new(),
+                secrets: Arc::default(),
+                for_the_pull: Arc::default(),
+                passing: Arc::default(),
                 rollback: None,
             }
         };

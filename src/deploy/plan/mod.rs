@@ -66,17 +66,17 @@ pub struct ComponentPlan {
     /// The settings alone, for the receipt.
     pub settings: BTreeMap<String, String>,
     /// Every secret that it is given, as its hook writes it, with its full name and which value it is.
-    pub secrets: BTreeMap<String, (SecretName, Issue)>,
+    pub secrets: Arc<BTreeMap<String, (SecretName, Issue)>>,
     /// Every value of a server that it is given, as its hook writes it.
-    pub outside: BTreeMap<String, Reference>,
+    pub outside: Arc<BTreeMap<String, Reference>>,
     /// The versions of what a server stores, as far as they are known; see [`Plan::learn`].
     pub versions: BTreeMap<Place, Version>,
     /// Where a server has no value, as far as that is known to who only looks.
     pub gone: BTreeSet<Place>,
     /// Those of all these that only its image is fetched with.
-    pub for_the_pull: BTreeSet<String>,
+    pub for_the_pull: Arc<BTreeSet<String>>,
     /// Those of which another rev changes nothing that runs.
-    pub passing: BTreeSet<String>,
+    pub passing: Arc<BTreeSet<String>>,
     /// What of it is older than seen, and is brought all the same.
     pub rollback: Option<Rollback>,
 }
@@ -99,8 +99,8 @@ impl ComponentPlan {
             Purpose::Pull => pull.contains(name),
             Purpose::Run => !self.for_the_pull.contains(name),
         };
-        plan.secrets.retain(|name, _| is_meant(name));
-        plan.outside.retain(|name, _| is_meant(name));
+        Arc::make_mut(&mut plan.secrets).retain(|name, _| is_meant(name));
+        Arc::make_mut(&mut plan.outside).retain(|name, _| is_meant(name));
         plan
     }
 

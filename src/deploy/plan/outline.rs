@@ -165,7 +165,7 @@ impl ComponentPlan {
                 ways.push(format!("{name} = {}, {way}", shown(&secret.secret)));
             }
         }
-        for name in &self.for_the_pull {
+        for name in self.for_the_pull.iter() {
             ways.push(format!("{}, for pulling the image alone", shown(name)));
         }
         for (path, file) in &hook.file {

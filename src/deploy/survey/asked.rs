@@ -4,6 +4,7 @@
 //! credentials are made, so a question that would need such a thing is left out, and that is said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::drift::Drift;
@@ -235,7 +236,7 @@ impl Asker<'_> {
         is_wanted: impl Fn(&str) -> bool,
     ) -> Result<Opened, Error> {
         let mut wanted = plan.with_secrets(Purpose::Run);
-        wanted.secrets.retain(|name, _| is_wanted(name));
+        Arc::make_mut(&mut wanted.secrets).retain(|name, _| is_wanted(name));
         self.opening.open(&wanted).await
     }
 }
