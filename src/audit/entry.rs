@@ -21,11 +21,11 @@ pub struct Entry {
     pub number: u64,
     /// When.
     pub at: Moment,
-    /// The command.
-    pub what: String,
+    /// The command. What many lines have is held once, here and below.
+    pub what: Arc<str>,
     /// The vault's id, in hexadecimal.
-    pub vault: String,
-    /// The secrets, by name; one that many lines have is held once.
+    pub vault: Arc<str>,
+    /// The secrets, by name.
     pub secrets: Vec<Arc<str>>,
     /// Why older values were deployed, where somebody allowed it.
     pub allow_rollback: Option<String>,
@@ -61,7 +61,7 @@ impl Log {
 
 fn parse(line: &[u8], names: &mut HashSet<Arc<str>>) -> Option<Entry> {
     let value: Value = serde_json::from_slice(line).ok()?;
-    let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let text = |key: &str| value.get(key)?.as_str();
     let mut held = |name: &str| match names.get(name) {
         Some(name) => Arc::clone(name),
         None => {
@@ -73,15 +73,15 @@ fn parse(line: &[u8], names: &mut HashSet<Arc<str>>) -> Option<Entry> {
     Some(Entry {
         number: value.get("n")?.as_u64()?,
         at: text("at")?.parse().ok()?,
-        what: text("what")?,
-        vault: text("vault")?,
+        what: held(text("what")?),
+        vault: held(text("vault")?),
         secrets: value
             .get("secrets")?
             .as_array()?
             .iter()
             .filter_map(|name| Some(held(name.as_str()?)))
             .collect(),
-        allow_rollback: text("allow_rollback"),
+        allow_rollback: text("allow_rollback").map(str::to_owned),
     })
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let numbers: Vec<u64> = all.iter().map(|entry| entry.number).collect();
         assert_eq!(numbers, [1, 3, 4]);
         assert!(Arc::ptr_eq(&all[0].secrets[0], &all[2].secrets[0]));
-        let some = log.entries(|entry| entry.what == "deploy").unwrap();
+        let some = log.entries(|entry| &*entry.what == "deploy").unwrap();
         assert_eq!((some.len(), some[0].number), (1, 3));
     }
 }

@@ -298,7 +298,7 @@ fn to_text(plan: &Plan, most: usize) -> String {
             .to_vec()
     };
     let rows: Vec<Vec<String>> = plan.items.iter().map(row).collect();
-    let mut lines = columns(&["SOURCE", "KIND", "ACTION", "SECRET"], &rows).into_iter();
+    let mut lines = columns(&["SOURCE", "KIND", "ACTION", "SECRET"], rows).into_iter();
     let mut text = lines.next().unwrap_or_default();
     for (item, line) in plan.items.iter().zip(lines) {
         let known = |finding: &&Finding| item.is_unchanged() && finding.matter == Matter::Unchanged;

@@ -6,13 +6,15 @@
 
 mod values;
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, Write as _};
+
+use serde::Serialize;
 
 use crate::cores;
 use crate::error::{Code, Error, Problem, masked};
 use crate::identity::Ask;
 use crate::secret::Plain;
-use crate::text::{clean, clean_json, clean_line};
+use crate::text::{CleanJson, clean, clean_line};
 
 use super::hidden;
 use super::progress::Progress;
@@ -95,19 +97,25 @@ impl Ui {
     }
 
     /// Prints a report.
-    pub(crate) fn json(&self, value: &serde_json::Value) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(value)
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Error> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let printed = serde_json::to_writer_pretty(CleanJson(&mut out), value);
+        let ended = printed
             .map_err(io::Error::from)
-            .map_err(written)?;
-        self.data(format!("{}\n", clean_json(&text)).as_bytes())
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush());
+        read_or_not(ended).map_err(written)
     }
 
     /// Prints rows in columns, made safe; nothing for no rows.
-    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.data(columns(head, rows).concat().as_bytes())
+        let mut out = BufWriter::new(io::stdout().lock());
+        let mut lines = columns(head, rows).into_iter();
+        let all = lines.try_for_each(|line| out.write_all(line.as_bytes()));
+        read_or_not(all.and_then(|()| out.flush())).map_err(written)
     }
 
     /// How far a piece of work is; shown on a terminal alone.
@@ -274,12 +282,11 @@ fn too_large(what: &str, most: usize) -> Problem {
 }
 
 /// The head and the rows as lines in columns, made safe.
-pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let head: Vec<String> = head.iter().map(ToString::to_string).collect();
-    let all = std::iter::once(&head).chain(rows).collect();
-    let rows = cores::each(all, cores::LINES, |row: &Vec<String>| {
-        let cells = row.iter().map(|cell| clean_line(cell));
-        cells.collect::<Vec<String>>()
+pub(crate) fn columns(head: &[&str], mut rows: Vec<Vec<String>>) -> Vec<String> {
+    rows.insert(0, head.iter().map(ToString::to_string).collect());
+    let rows = cores::each(rows, cores::LINES, |mut row| {
+        row.iter_mut().for_each(|cell| *cell = clean_line(cell));
+        row
     });
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -287,7 +294,7 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let whole = widths.iter().map(|width| width + 2).sum();
-    let line = |row: &Vec<String>| {
+    let line = |row: Vec<String>| {
         let mut line = String::with_capacity(whole);
         for (cell, width) in row.iter().zip(&widths) {
             line.push_str(cell);
@@ -298,7 +305,7 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         line.push('\n');
         line
     };
-    cores::each(rows.iter().collect(), cores::LINES, line)
+    cores::each(rows, cores::LINES, line)
 }
 
 impl Ask for Ui {

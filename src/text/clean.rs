@@ -3,6 +3,8 @@
 //! Names in a repository, remote output and server errors may hold sequences that move the cursor,
 //! change colours or turn the reading direction. None of it reaches a terminal.
 
+use std::io;
+
 /// The text with control, bidirectional and zero-width characters escaped as `\u{..}`.
 ///
 /// Line ends and tabs stay where `lines` of output are meant; callers that print one line split it.
@@ -46,6 +48,27 @@ pub fn clean_json(json: &str) -> String {
     out
 }
 
+/// What is written into it as JSON goes on as [`clean_json`] gives it, piece by piece.
+#[derive(Debug)]
+pub struct CleanJson<W>(pub W);
+
+impl<W: io::Write> io::Write for CleanJson<W> {
+    /// A piece holds whole characters, as `serde_json` writes them.
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if piece.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+            self.0.write_all(piece)?;
+        } else {
+            let text = str::from_utf8(piece).map_err(io::Error::other)?;
+            self.0.write_all(clean_json(text).as_bytes())?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Control characters (C0, DEL, C1), bidirectional marks and overrides (Unicode TR 36), zero-width
 /// characters, line and paragraph separators.
 pub(crate) fn is_dangerous(character: char) -> bool {
@@ -75,5 +98,16 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             value
         );
+    }
+
+    #[test]
+    fn json_that_is_written_piece_by_piece_is_the_same() {
+        let value =
+            serde_json::json!({ "a\u{202e}": ["\u{1b}[2J", "é\u{7f}\"\n\t\u{200b}", 1.5, null] });
+        let mut out = Vec::new();
+        serde_json::to_writer_pretty(CleanJson(&mut out), &value).unwrap();
+        let whole = clean_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(String::from_utf8(out).unwrap(), whole);
+        assert!(!whole.contains(|c| c != '\n' && is_dangerous(c)));
     }
 }

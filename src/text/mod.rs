@@ -7,7 +7,7 @@ mod shell;
 mod words;
 
 pub(crate) use clean::is_dangerous;
-pub use clean::{clean, clean_json, clean_line};
+pub use clean::{CleanJson, clean, clean_json, clean_line};
 pub use list::{any_of, count, few, list, nearest};
 pub use ranges::ranges;
 pub use shell::{quoted, shell_word};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::audit::{Entry, Log};
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
     }
     match args.by_secret {
         true => show_secrets(&entries, cx),
-        false => show_uses(&entries, cx),
+        false => show_uses(entries, cx),
     }
 }
 
@@ -91,8 +92,8 @@ impl ShowArgs {
         let day = entry.at.date();
         self.since.is_none_or(|since| day >= since.date())
             && self.until.is_none_or(|until| day <= until.date())
-            && (self.what.is_empty() || self.what.contains(&entry.what))
-            && vault.is_none_or(|vault| entry.vault == vault)
+            && (self.what.is_empty() || self.what.iter().any(|what| **what == *entry.what))
+            && vault.is_none_or(|vault| *entry.vault == *vault)
             && (self.paths.is_empty() || entry.secrets.iter().any(|name| self.wants_secret(name)))
     }
 
@@ -102,13 +103,29 @@ impl ShowArgs {
     }
 }
 
-fn show_uses(entries: &[Entry], cx: &Context) -> Result<(), Error> {
+fn show_uses(entries: Vec<Entry>, cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
-        let uses: Vec<Value> = entries.iter().map(as_json).collect();
-        return cx.ui.json(&json!({ "uses": uses }));
+        let uses: Vec<Use<'_>> = entries.iter().map(Use).collect();
+        return cx.ui.json(&BTreeMap::from([("uses", uses)]));
     }
-    let rows: Vec<Vec<String>> = entries.iter().map(as_row).collect();
-    cx.ui.table(&["N", "AT", "WHAT", "SECRETS"], &rows)
+    let rows = entries.into_iter().map(as_row).collect();
+    cx.ui.table(&["N", "AT", "WHAT", "SECRETS"], rows)
+}
+
+/// A use in a report; its JSON is made when it is printed, so that there is never more than one.
+struct Use<'e>(&'e Entry);
+
+impl Serialize for Use<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let entry = self.0;
+        let secrets: Vec<&str> = entry.secrets.iter().map(AsRef::as_ref).collect();
+        let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": *entry.what,
+            "vault": *entry.vault, "secrets": secrets });
+        if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
+            shown.insert("allow_rollback".to_owned(), json!(reason));
+        }
+        shown.serialize(to)
+    }
 }
 
 /// What is known of the uses of one secret.
@@ -157,21 +174,11 @@ fn show_secrets(entries: &[Entry], cx: &Context) -> Result<(), Error> {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     cx.ui
-        .table(&["SECRET", "TIMES", "FIRST", "LAST", "BY"], &rows)
-}
-
-fn as_json(entry: &Entry) -> Value {
-    let secrets: Vec<&str> = entry.secrets.iter().map(AsRef::as_ref).collect();
-    let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": entry.what,
-            "vault": entry.vault, "secrets": secrets });
-    if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
-        shown.insert("allow_rollback".to_owned(), json!(reason));
-    }
-    shown
+        .table(&["SECRET", "TIMES", "FIRST", "LAST", "BY"], rows)
 }
 
 /// The first few names tell which secrets they are; `--json` has all.
-fn as_row(entry: &Entry) -> Vec<String> {
+fn as_row(entry: Entry) -> Vec<String> {
     const SHOWN: usize = 3;
     let mut names = entry
         .secrets
@@ -189,7 +196,7 @@ fn as_row(entry: &Entry) -> Vec<String> {
         entry.at.to_string(),
         match &entry.allow_rollback {
             Some(reason) => format!("{}, rollback allowed: {reason}", entry.what),
-            None => entry.what.clone(),
+            None => entry.what.to_string(),
         },
         names,
     ]

@@ -31,7 +31,7 @@ pub(super) fn print(ui: &Ui, rows: &[Row]) -> Result<(), Error> {
             ]
         })
         .collect();
-    ui.table(&["HOST", "COMPONENT", "RESULT", "TIME"], &cells)?;
+    ui.table(&["HOST", "COMPONENT", "RESULT", "TIME"], cells)?;
     if unchanged > MANY {
         ui.line(&format!("and {unchanged} unchanged"))?;
     }

@@ -34,5 +34,5 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
         return cx.ui.json(&json!({ "hooks": reports }));
     }
-    cx.ui.table(&["COMPONENT", "HOOK", "SIGNED BY", ""], &rows)
+    cx.ui.table(&["COMPONENT", "HOOK", "SIGNED BY", ""], rows)
 }

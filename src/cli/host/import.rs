@@ -137,5 +137,5 @@ fn table(cx: &Context, items: &[Item]) -> Result<(), Error> {
             vec![name, becomes.to_owned(), what, missing]
         })
         .collect();
-    cx.ui.table(&["HOST", "", "", ""], &cells)
+    cx.ui.table(&["HOST", "", "", ""], cells)
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         .collect();
     cx.ui.table(
         &["NAME", "SCOPE", "TYPE", "AT", "THROUGH", "HOST KEYS", ""],
-        &rows,
+        rows,
     )
 }
 

@@ -231,7 +231,7 @@ fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {
             ]
         })
         .collect();
-    cx.ui.table(&["HOST", "TYPE", "FINGERPRINT", ""], &cells)
+    cx.ui.table(&["HOST", "TYPE", "FINGERPRINT", ""], cells)
 }
 
 fn add(args: &ScanArgs, cx: &Context, vault: &Vault, rows: &[Row]) -> Result<(), Error> {

@@ -52,6 +52,6 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     }
     cx.ui.table(
         &["NAME", "RECIPIENT", "KEPT", "SIGNS AS", "KEPT", "WHERE"],
-        &rows,
+        rows,
     )
 }

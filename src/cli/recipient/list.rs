@@ -68,7 +68,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     }
     cx.ui.table(
         &["NAME", "KIND", "SEALED TO AS", "SIGNS AS", "GROUPS", ""],
-        &rows,
+        rows,
     )?;
     if hosts > MANY && !cx.ui.is_verbose() {
         cx.ui.line(&format!(

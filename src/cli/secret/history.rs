@@ -106,7 +106,7 @@ pub(crate) fn run(args: &HistoryArgs, cx: &Context) -> Result<(), Error> {
         &[
             "NAME", "REV/SEQ", "GIVEN", "BY", "SIGNED", "COMMIT", "ON", "",
         ],
-        &rows,
+        rows,
     )
 }
 

@@ -126,7 +126,7 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         })
         .collect();
     cx.ui
-        .table(&["NAME", "REV", "AGE", "DUE", "READERS", "BY", ""], &cells)
+        .table(&["NAME", "REV", "AGE", "DUE", "READERS", "BY", ""], cells)
 }
 
 /// What is looked at, and how.

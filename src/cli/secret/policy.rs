@@ -237,7 +237,7 @@ fn show(path: &SecretPath, own: &Policy, defaults: &Policy, cx: &Context) -> Res
             vec![key.to_owned(), text.to_owned(), whose.to_owned()]
         })
         .collect();
-    cx.ui.table(&["KEY", "VALUE", ""], &rows)
+    cx.ui.table(&["KEY", "VALUE", ""], rows)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl DiffArgs {
             rows.extend(left_out.keys().map(|path| of(path).to_vec()));
             rows.iter_mut().for_each(|row| row.resize(5, String::new()));
             let head = ["STANDING", "PATH", "THERE", "VERSION", "CHANGED HERE"];
-            cx.ui.table(&head, &rows)?;
+            cx.ui.table(&head, rows)?;
         }
         warn_of(&left_out, cx);
         let is_same = left_out.is_empty();

@@ -171,7 +171,7 @@ fn show(
         let cells = ["left out", path, &kv.place(path), ""];
         cells.map(str::to_owned).to_vec()
     }));
-    cx.ui.table(&["ACTION", "PATH", "THERE", "CHANGES"], &rows)
+    cx.ui.table(&["ACTION", "PATH", "THERE", "CHANGES"], rows)
 }
 
 /// Says why something of the server is no document of a vault, a line each, and how many there are.

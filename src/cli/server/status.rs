@@ -61,7 +61,7 @@ pub(super) fn run(args: &StatusArgs, cx: &Context) -> Result<(), Error> {
     } else {
         let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
         cx.ui
-            .table(&["NODE", "STATE", "VERSION", "CLUSTER"], &rows)?;
+            .table(&["NODE", "STATE", "VERSION", "CLUSTER"], rows)?;
     }
     match login {
         Some(Ok((origin, about))) => cx.ui.say(&format!(

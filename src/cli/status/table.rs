@@ -36,7 +36,7 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         // The last column is there when somebody was asked.
         let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
         rows.iter_mut().for_each(|row| row.resize(columns, dash()));
-        ui.table(head.get(..columns).unwrap_or(&head), &rows)?;
+        ui.table(head.get(..columns).unwrap_or(&head), rows)?;
     }
     if well > 0 {
         let components = count(well, "component");
