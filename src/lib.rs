@@ -1,11 +1,11 @@
 //! clws keeps a team's secrets encrypted in git and injects them where they are needed.
 //!
 //! The folders of `src/` are its strata, and nothing points back up: `cli` parses and prints, the
-//! features (`edit`, `exec`, `import`, `deploy`, `check`, `history`, `merge`, `rotate`, `scan`, `ansible`,
-//! `server`) each do one thing that a person wants done, `status` lays beside each other what several of them
-//! know, the model says what a vault is (`recipients`, `identity`, `audit`, `trust`, `vault`, `hook`) and how
-//! its hosts are reached (`fleet`, `channel`, `docker`), and the base (`text`, `secret`, `crypto`, `fs`, `git`,
-//! `lines`) knows no vault at all.
+//! features (`membership`, `edit`, `exec`, `export`, `import`, `deploy`, `doctor`, `check`, `history`, `merge`,
+//! `rotate`, `scan`, `ansible`, `server`) each do one thing that a person wants done, `status` lays beside each
+//! other what several of them know, the model says what a vault is (`name`, `recipients`, `identity`, `audit`,
+//! `trust`, `vault`, `hook`, `plaintext`) and how its hosts are reached (`fleet`, `channel`, `docker`), and the
+//! base (`world`, `text`, `secret`, `crypto`, `fs`, `git`, `lines` and what all lean on) knows no vault at all.
 
 // base
 pub mod error;
