@@ -25,18 +25,13 @@ pub(super) fn staged_name(middle: &str) -> String {
     format!("{STAGED_PREFIX}{middle}{STAGED_SUFFIX}")
 }
 
-/// Whether a name is that of a temporary file or folder.
-#[must_use]
-pub(super) fn is_stale_name(name: &str) -> bool {
-    middle(name).is_some()
-}
-
 /// Whether a name is one that a change of a vault gives to what is temporary there.
 #[must_use]
 pub fn is_random_name(name: &str) -> bool {
     middle(name).is_some_and(|digits| from_hex::<8>(digits).is_ok())
 }
 
+/// What stands in the middle of the name of something temporary.
 fn middle(name: &str) -> Option<&str> {
     name.strip_prefix(STAGED_PREFIX)?
         .strip_suffix(STAGED_SUFFIX)
@@ -46,7 +41,7 @@ fn middle(name: &str) -> Option<&str> {
 pub(super) fn clear_folder(tree: &Tree, folder: &str, own: &HashSet<&str>) -> Result<(), FsError> {
     for entry in tree.entries(folder)? {
         let path = joined(folder, &entry.name);
-        if !is_stale_name(&entry.name) || own.contains(path.as_str()) {
+        if middle(&entry.name).is_none() || own.contains(path.as_str()) {
             continue;
         }
         remove_entry(tree, &path, entry.kind)?;
