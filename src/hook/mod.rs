@@ -17,6 +17,7 @@ mod rotate;
 mod script;
 mod settings;
 mod signature;
+mod trusted;
 mod value;
 
 pub(crate) mod template;
@@ -30,11 +31,12 @@ pub use files::components;
 pub use reference::{Place, Reference};
 pub use rotate::{AccountHook, MysqlAccount, StaticAccount};
 pub use script::signed_script;
-pub use signature::{HOOK_SCHEMA, HookStatus, TrustedHook, hook_status, sign_hook};
+pub use signature::{HOOK_SCHEMA, HookStatus, hook_status, sign_hook};
+pub use trusted::TrustedHook;
 
 pub(crate) use container::{ContainerHook, HealthHook, Registry};
 pub(crate) use declaration::{FileHook, Step, parse_mode};
 pub(crate) use files::{HookFiles, hooks_that_read, read_files, template_text};
 pub(crate) use probe::{CertificateProbe, Expect, FileProbe, MysqlProbe, Probe, Question, Where};
-pub(crate) use signature::trusted_hook;
+pub(crate) use trusted::SignedHook;
 pub(crate) use value::{EnvValue, Text};

@@ -1,7 +1,7 @@
 //! A script beside a hook that another command runs: what it is must be signed as any hook is.
 
 use super::error::HookError;
-use super::signature::trusted_hook;
+use super::trusted::trusted_hook;
 use crate::error::Error;
 use crate::name::{Component, SecretName};
 use crate::secret::Plain;

@@ -43,53 +43,21 @@ pub static HOOK_SCHEMA: Schema = Schema {
 /// numbers would leave none for those who sign after.
 const FURTHEST: u64 = 1000;
 
-/// A hook whose files are what a deployer of the scope signed. Only this enters a plan.
-#[derive(Clone, Debug)]
-pub struct TrustedHook {
-    /// The component.
-    pub component: Component,
-    /// What it declares.
-    pub hook: Hook,
-    /// Its files.
-    pub(crate) files: HookFiles,
-    /// The signature's number.
-    pub seq: u64,
-    /// The hash of what is signed: two branches may give one number to two hooks.
-    pub hash: [u8; 32],
-    /// Who signed.
-    pub signers: Vec<PartyName>,
-}
-
-#[cfg(test)]
-impl TrustedHook {
-    /// A hook that nobody signed, for what asks only how components stand to each other.
-    pub(crate) fn for_tests(component: Component, hook: Hook) -> Self {
-        Self {
-            component,
-            hook,
-            files: HookFiles::new(),
-            seq: 1,
-            hash: [0; 32],
-            signers: Vec::new(),
-        }
-    }
-}
-
 /// The signature file, read.
 #[derive(Clone, Debug, Default)]
-struct SignatureFile {
-    seq: u64,
+pub(super) struct SignatureFile {
+    pub(super) seq: u64,
     files: BTreeMap<String, (String, [u8; 32])>,
-    signatures: Vec<SignedBy>,
+    pub(super) signatures: Vec<SignedBy>,
 }
 
 /// Where a component's signature lies.
-fn signature_file(component: &Component) -> String {
+pub(super) fn signature_file(component: &Component) -> String {
     format!("hooks/{component}.sig.toml")
 }
 
 impl SignatureFile {
-    fn parse(component: &Component, bytes: &[u8]) -> Result<Self, HookError> {
+    pub(super) fn parse(component: &Component, bytes: &[u8]) -> Result<Self, HookError> {
         let at = |error| HookError::Line {
             file: signature_file(component),
             error,
@@ -143,7 +111,7 @@ impl SignatureFile {
     }
 
     /// The hash of all that is signed, whoever does it.
-    fn hash(&self) -> [u8; 32] {
+    pub(super) fn hash(&self) -> [u8; 32] {
         let mut all = List::new("clws.v1.hook-pin").number(self.seq);
         for (path, (mode, hash)) in &self.files {
             all = all.text(path).bytes(hash).text(mode);
@@ -152,7 +120,11 @@ impl SignatureFile {
     }
 
     /// Holds the number against what this machine has seen.
-    fn follows(&self, component: &Component, pin: Option<HookPin>) -> Result<(), HookError> {
+    pub(super) fn follows(
+        &self,
+        component: &Component,
+        pin: Option<HookPin>,
+    ) -> Result<(), HookError> {
         let Some(pin) = pin else { return Ok(()) };
         let (component, here, seen) = (component.to_string(), self.seq, pin.seq);
         if here < seen {
@@ -176,7 +148,7 @@ impl SignatureFile {
         Ok(())
     }
 
-    fn pin(&self) -> HookPin {
+    pub(super) fn pin(&self) -> HookPin {
         HookPin {
             seq: self.seq,
             files: Some(self.hash()),
@@ -184,7 +156,7 @@ impl SignatureFile {
     }
 
     /// The files that are not what was signed.
-    fn differences(&self, files: &HookFiles) -> Vec<String> {
+    pub(super) fn differences(&self, files: &HookFiles) -> Vec<String> {
         let same = |path: &str, file: &HookFile| {
             self.files
                 .get(path)
@@ -270,7 +242,7 @@ fn sum(files: &HookFiles) -> [u8; 32] {
 }
 
 /// The parties whose signatures verify.
-fn valid_signers(
+pub(super) fn valid_signers(
     vault: &Vault,
     component: &Component,
     signed: &SignatureFile,
@@ -296,94 +268,6 @@ fn valid_signers(
         valid.push(name);
     }
     Ok(valid)
-}
-
-/// Checks a hook: its files are what was signed, and a signer may deploy everywhere that it reaches.
-///
-/// `reaches` gives the ruled paths that it concerns: the scope, and the document or file of every
-/// secret that it names.
-///
-/// # Errors
-/// [`HookError`].
-pub(crate) fn trusted_hook(
-    vault: &Vault,
-    component: &Component,
-    scope: &str,
-    reaches: impl Fn(&Hook, &HookFiles) -> Result<Vec<String>, Error>,
-) -> Result<TrustedHook, Error> {
-    let files = read_files(vault.tree(), component)?;
-    let bytes = vault
-        .tree()
-        .read(&signature_file(component), lines::MAX_FILE)?;
-    let bytes = bytes.ok_or_else(|| HookError::Unsigned(component.to_string()))?;
-    let signed = SignatureFile::parse(component, &bytes)?;
-    let differences = signed.differences(&files);
-    if !differences.is_empty() {
-        return Err(HookError::Changed {
-            component: component.to_string(),
-            files: differences,
-        }
-        .into());
-    }
-    let valid = valid_signers(vault, component, &signed)?;
-    let own = files
-        .get(&format!("{component}.toml"))
-        .map(|file| file.bytes.as_slice());
-    let hook = Hook::parse(component, own.unwrap_or_default())?;
-    hook.check_files(component, &files)?;
-    let mut deployers: Option<Vec<PartyName>> = None;
-    for path in reaches(&hook, &files)? {
-        let here = vault.rights(&path)?.deployers;
-        deployers = Some(match deployers {
-            None => here.into_iter().collect(),
-            Some(before) => before
-                .into_iter()
-                .filter(|name| here.contains(name))
-                .collect(),
-        });
-    }
-    let deployers = deployers.unwrap_or_default();
-    let signers: Vec<PartyName> = valid
-        .into_iter()
-        .filter(|name| deployers.contains(name))
-        .collect();
-    if signers.is_empty() {
-        return Err(HookError::NoDeployer {
-            component: component.to_string(),
-            scope: scope.to_owned(),
-            signers: signed
-                .signatures
-                .iter()
-                .map(|s| crate::text::clean_line(&s.party))
-                .collect(),
-            deployers: deployers.iter().map(ToString::to_string).collect(),
-        }
-        .into());
-    }
-    let pin = vault.trust().pins.hook(component)?;
-    signed.follows(component, pin)?;
-    if pin != Some(signed.pin()) && vault.moves_pins() {
-        remember(vault, component, &signed)?;
-    }
-    Ok(TrustedHook {
-        component: component.clone(),
-        hook,
-        files,
-        seq: signed.seq,
-        hash: signed.hash(),
-        signers,
-    })
-}
-
-/// Moves the pin forward. Gives way to a writer: what is not remembered now is remembered at the next look.
-fn remember(vault: &Vault, component: &Component, signed: &SignatureFile) -> Result<(), Error> {
-    let pins = &vault.trust().pins;
-    let Some(_lock) = Lock::try_take(&pins.lock_file(), "looking at hooks")? else {
-        return Ok(());
-    };
-    // Another run may have moved it meanwhile.
-    signed.follows(component, pins.hook(component)?)?;
-    Ok(pins.set_hook(component, signed.pin())?)
 }
 
 /// Signs a component's hook as it was shown, with the sum of its files; gives the signature's number.

@@ -1,6 +1,7 @@
 //! From signed hooks to the plan for a component on a host: what counts, which secrets it is given, in which
 //! order components come.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use super::{ComponentPlan, HOST};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
 use crate::hook::{
-    Hook, HookError, HookFiles, Reference, TrustedHook, hook_status, read_files, template,
-    template_text, trusted_hook,
+    Hook, HookError, HookFiles, Reference, SignedHook, TrustedHook, hook_status, read_files,
+    template, template_text,
 };
 use crate::name::{Component, Scope, SecretName, SecretPath};
 use crate::vault::{Issue, Notice, Vault};
@@ -19,6 +20,8 @@ pub(in crate::deploy) struct Shared<'a> {
     vault: &'a Vault,
     /// What the files say, whoever signed them.
     said: BTreeMap<Component, Hook>,
+    /// What somebody signed.
+    signed: BTreeMap<Component, SignedHook>,
     /// What is signed for a scope, with its secrets.
     drafts: BTreeMap<(Scope, Component), Draft>,
     orders: BTreeMap<Scope, Vec<Component>>,
@@ -52,6 +55,7 @@ impl<'a> Shared<'a> {
         Self {
             vault,
             said: BTreeMap::new(),
+            signed: BTreeMap::new(),
             drafts: BTreeMap::new(),
             orders: BTreeMap::new(),
             notices: Vec::new(),
@@ -95,7 +99,11 @@ impl<'a> Shared<'a> {
         if let Some(draft) = self.drafts.get(&key) {
             return Ok(draft.clone());
         }
-        let hook = Arc::new(signed_hook(self.vault, component, scope)?);
+        let signed = match self.signed.entry(component.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(SignedHook::read(self.vault, component)?),
+        };
+        let hook = Arc::new(trusted(self.vault, signed, component, scope)?);
         let (mut secrets, mut outside) = (BTreeMap::new(), BTreeMap::new());
         let given = secrets_of(component, &hook.hook, &hook.files)?;
         let mut for_the_pull: BTreeSet<String> = hook.hook.pull_secrets().collect();
@@ -182,8 +190,14 @@ pub(in crate::deploy) fn is_signed(vault: &Vault, component: &Component) -> bool
         .is_ok_and(|status| status.differences.is_empty() && !status.signers.is_empty())
 }
 
-fn signed_hook(vault: &Vault, component: &Component, scope: &Scope) -> Result<TrustedHook, Error> {
-    trusted_hook(vault, component, scope.as_str(), |hook, files| {
+/// A signed hook, if a signer may deploy all that it has brought in a scope.
+fn trusted(
+    vault: &Vault,
+    signed: &SignedHook,
+    component: &Component,
+    scope: &Scope,
+) -> Result<TrustedHook, Error> {
+    signed.in_scope(vault, scope.as_str(), |hook, files| {
         let mut reaches = vec![scope.to_string()];
         let given = secrets_of(component, hook, files)?;
         let rotated = hook.rotated_secrets().map(str::to_owned);
