@@ -100,6 +100,18 @@ pub enum RotateError {
         /// The secret.
         path: String,
     },
+    /// One new value for two names would be read by somebody who reads one of them alone.
+    #[error(
+        "`{other}` has the same value as `{path}`, and {who} reads one of both alone: one new value would be told to {who}"
+    )]
+    WouldTell {
+        /// A secret.
+        path: String,
+        /// Another one.
+        other: String,
+        /// Who.
+        who: String,
+    },
     /// The rotation is ended, and what it did outside stays.
     #[error(
         "{} was given another value while its rotation went on: outside, nothing more was done for it",
@@ -149,6 +161,7 @@ impl Explain for RotateError {
             | Self::LeftOutside { .. }
             | Self::OfParty { .. }
             | Self::OneWay { .. } => Code::Conflict,
+            Self::WouldTell { .. } => Code::Denied,
             Self::DoesNotFit { .. } => Code::DataErr,
             Self::Busy | Self::Awaited { .. } => Code::TempFail,
             Self::NotBegun | Self::BegunElsewhere { .. } => Code::NotFound,
@@ -165,6 +178,12 @@ impl Explain for RotateError {
                 format!("`clws secret policy {path} --rotator by-hand`, if you make it elsewhere"),
             ],
             Self::DoesNotFit { .. } => vec!["nothing has changed".to_owned()],
+            Self::WouldTell { path, other, .. } => vec![
+                format!(
+                    "`clws rotate --apart PATH` gives `{path}` or `{other}` a value of its own, and the other one keeps the old one"
+                ),
+                format!("`clws rotate {path} {other}` if both are to have one value all the same"),
+            ],
             Self::Awaited { path } => vec![
                 format!("`clws rotate --resume {path} < CHAIN.PEM` when it is there"),
                 format!("`clws rotate --undo {path}` gives it up"),

@@ -23,4 +23,4 @@ pub use rotators::{
     is_ssh_key, is_tls, needs_person, script_of,
 };
 pub use run::{Changing, Run, TakeIntoUse, has_pending};
-pub use sharing::{Sharing, sharing};
+pub use sharing::{Chosen, Sharing, sharing};

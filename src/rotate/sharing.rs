@@ -1,6 +1,9 @@
 //! Values that several names share: one password under the name of each program that was given it, say. What
 //! is withdrawn in one place is gone in all, so they are rotated together, to one new value.
 //!
+//! Not so where that would tell somebody a value who has no right to it: whoever knew a value once can put it under a
+//! name that they read, and wait for the next one.
+//!
 //! Nothing in the clear says which values are the same. Who rotates opens all that they can, and compares
 //! fingerprints under a key of this run.
 
@@ -9,16 +12,26 @@ use std::collections::{BTreeSet, HashMap};
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::plan::follower;
+use super::RotateError;
+use super::plan::{follower, policy_of};
 use super::record::Turning;
 use super::rotators::{Means, is_random};
 use crate::error::{Code, Error};
-use crate::name::{SecretName, SecretPath};
+use crate::name::{PartyName, SecretName, SecretPath};
 use crate::secret::Plain;
-use crate::vault::{Listed, Opened, Reader, ValueType, Vault};
+use crate::vault::{Listed, Opened, Policy, Reader, ValueType, Vault, who_left};
 
 /// Shorter values are the same by chance, or because nobody changed a default.
 const TELLING: usize = 12;
+
+/// Who says which values are rotated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Chosen {
+    /// A person named them: they may be one value, whoever reads one of them alone.
+    ByName,
+    /// They wait for a new value.
+    AsDue,
+}
 
 /// What else has one of some values.
 #[derive(Debug, Default)]
@@ -31,6 +44,8 @@ pub struct Sharing {
     pub closed: Vec<String>,
     /// What does not count or open, and so says nothing.
     pub faults: Vec<Error>,
+    /// Why some of the values are in no group: one new value would tell somebody of it.
+    pub told: Vec<RotateError>,
 }
 
 /// Finds what shares the values that are to be rotated.
@@ -40,7 +55,7 @@ pub struct Sharing {
 pub fn sharing(
     vault: &Vault,
     reader: &Reader<'_>,
-    values: Vec<Turning>,
+    (values, chosen): (Vec<Turning>, Chosen),
     means: Means<'_>,
 ) -> Result<Sharing, Error> {
     let key = Key::new(vault)?;
@@ -96,8 +111,74 @@ pub fn sharing(
             }
         }
     }
-    found.groups.iter_mut().for_each(|group| lead(group));
+    for mut group in std::mem::take(&mut found.groups) {
+        let is_meant = |path: &str| chosen == Chosen::ByName && named.contains(path);
+        match would_tell(vault, &group, is_meant)? {
+            Some(error) => found.told.push(error),
+            None => {
+                lead(&mut group);
+                found.groups.push(group);
+            }
+        }
+    }
     Ok(found)
+}
+
+/// Who would be told a value by one new value for all of a group: who reads one of two alone, in two scopes, or in one
+/// where the other one waits for a new value because they left.
+fn would_tell(
+    vault: &Vault,
+    group: &[Turning],
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Option<RotateError>, Error> {
+    if group.len() < 2 {
+        return Ok(None);
+    }
+    let reach = group.iter().map(|value| Reach::of(vault, &value.path));
+    let reach: Vec<Reach> = reach.collect::<Result<_, _>>()?;
+    for (at, one) in reach.iter().enumerate() {
+        for other in reach.iter().skip(at + 1) {
+            let are_meant = is_meant(&one.path) && is_meant(&other.path);
+            if let (false, Some(who)) = (are_meant, one.apart_from(other)) {
+                return Ok(Some(RotateError::WouldTell {
+                    path: one.path.clone(),
+                    other: other.path.clone(),
+                    who: who.to_string(),
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Who knows a value, or did.
+struct Reach {
+    path: String,
+    scope: String,
+    readers: BTreeSet<PartyName>,
+    policy: Policy,
+}
+
+impl Reach {
+    fn of(vault: &Vault, path: &str) -> Result<Self, Error> {
+        let secret = vault.find_secret(&path.parse::<SecretPath>()?)?;
+        let ruled = secret.ruled_path();
+        Ok(Self {
+            path: path.to_owned(),
+            scope: ruled.split('/').next().unwrap_or_default().to_owned(),
+            readers: vault.rights(ruled)?.readers,
+            policy: policy_of(vault, &secret)?,
+        })
+    }
+
+    fn apart_from<'r>(&'r self, other: &'r Self) -> Option<&'r PartyName> {
+        let left = |name: &PartyName| {
+            let all = who_left(&self.policy).chain(who_left(&other.policy));
+            all.into_iter().any(|who| who == name.as_str())
+        };
+        let mut alone = self.readers.symmetric_difference(&other.readers);
+        alone.find(|name| self.scope != other.scope || left(name))
+    }
 }
 
 /// Has one value of a group made, by a person or as a key where one of them needs that, and gives it to the

@@ -4,7 +4,7 @@ use crate::lab::Lab;
 
 const SHARED: &str = "one-password-for-all-of-them";
 
-/// Ada decides; ben reads and writes dev alone. Four names have one value, one of them where ben cannot look.
+/// Ada decides, and reads all alone. Three names have one value, one of them in another scope.
 fn lab() -> Lab {
     let lab = Lab::new()
         .people(&["ben"])
@@ -13,9 +13,15 @@ fn lab() -> Lab {
         .secret("dev/api/TOKEN", SHARED)
         .secret("dev/api/USER", "codalab")
         .secret("prod/web/TOKEN", SHARED);
-    lab.clws("access grant ben dev --read --write --yes")
-        .succeeds();
     lab.clws("secret policy dev/web/TOKEN --rotator random")
+        .succeeds();
+    lab
+}
+
+/// The same where ben reads and writes dev alone.
+fn lab_with_ben() -> Lab {
+    let lab = lab();
+    lab.clws("access grant ben dev --read --write --yes")
         .succeeds();
     lab
 }
@@ -51,7 +57,7 @@ fn all_who_have_a_value_get_the_same_new_one() {
 
 #[test]
 fn who_cannot_look_somewhere_is_told_so_and_who_wants_one_alone_says_so() {
-    let lab = lab();
+    let lab = lab_with_ben();
     let expect = format!("secret list --expect {}", lab.head());
     lab.clws(&expect).by("ben").succeeds();
     let rotated = lab
@@ -71,6 +77,59 @@ fn who_cannot_look_somewhere_is_told_so_and_who_wants_one_alone_says_so() {
     lab.clws("rotate dev/web/TOKEN --apart --yes").succeeds();
     assert_ne!(value(&lab, "dev/web/TOKEN"), new);
     assert_eq!(value(&lab, "dev/api/TOKEN"), new);
+}
+
+#[test]
+fn nobody_is_told_a_new_value_by_a_name_of_their_own() {
+    // Of another scope: ben put there what he had once seen.
+    let lab = lab_with_ben();
+    lab.clws("secret policy prod/web/TOKEN --rotator random")
+        .succeeds();
+    let before = value(&lab, "prod/web/TOKEN");
+    for words in [
+        "rotate prod/web/TOKEN --yes",
+        // He may say himself when his own is rotated.
+        "rotate dev/web/TOKEN --yes",
+        "rotate dev/web/TOKEN --dry-run",
+    ] {
+        let refused = lab.clws(words).exits(15);
+        let told = "and ben reads one of both alone: one new value would be told to ben";
+        assert!(refused.err.contains(told), "{}", refused.err);
+        assert_eq!(value(&lab, "prod/web/TOKEN"), before);
+    }
+    lab.clws("rotate --apart prod/web/TOKEN --yes").succeeds();
+    assert_ne!(value(&lab, "prod/web/TOKEN"), before);
+    assert_eq!(value(&lab, "dev/web/TOKEN"), before);
+    // Of one scope: of what he reads no more, and of one that is his.
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    lab.clws("access grant ben dev/web --read --write --yes")
+        .succeeds();
+    let lab = lab
+        .secret("dev/db/TOKEN", SHARED)
+        .secret("dev/db/OTHER", "another-one-of-them");
+    for name in ["TOKEN", "OTHER"] {
+        lab.clws(&format!("secret policy dev/db/{name} --rotator random"))
+            .succeeds();
+    }
+    lab.clws("access revoke ben dev --read --yes").succeeds();
+    lab.accepted_by(&["ben"]);
+    lab.clws("secret set dev/web/COPY")
+        .by("ben")
+        .stdin(SHARED.as_bytes())
+        .succeeds();
+    let ran = lab.clws("rotate --due --yes").exits(23);
+    assert!(ran.err.contains("would be told to ben"), "{}", ran.err);
+    assert_eq!(value(&lab, "dev/db/TOKEN"), SHARED);
+    assert_ne!(value(&lab, "dev/db/OTHER"), "another-one-of-them");
+    // Who names both means both.
+    lab.clws("secret policy dev/web/COPY --rotator random")
+        .succeeds();
+    lab.clws("rotate dev/db/TOKEN dev/web/COPY --yes")
+        .succeeds();
+    let new = value(&lab, "dev/db/TOKEN");
+    assert_ne!(new, SHARED);
+    assert_eq!(value(&lab, "dev/web/COPY"), new);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::fs::Sync;
 use crate::identity::Bundle;
 use crate::name::SecretPath;
 use crate::rotate::{
-    Due, Reason, RotateError, Run, Shape, Sharing, Turning, give_shape, is_ssh_key, is_tls,
+    Chosen, Due, Reason, RotateError, Run, Shape, Sharing, Turning, give_shape, is_ssh_key, is_tls,
     needs_person, planned, sharing, work_list,
 };
 use crate::text::{count, list};
@@ -30,11 +30,18 @@ pub(super) struct Begin<'a> {
     pub(super) run: &'a Run<'a>,
 }
 
+/// Values that are rotated to one new value, and why some are not rotated.
+type Groups = (Vec<Vec<Turning>>, Vec<RotateError>);
+
 impl Begin<'_> {
     /// Gives what was named new values, together.
     pub(super) fn named(&self) -> Result<ExitCode, Error> {
         let values = planned(self.vault, &self.args.paths, self.run.means)?;
-        let mut values = self.groups(values)?.concat();
+        let (groups, told) = self.groups(values, Chosen::ByName)?;
+        if let Some(error) = told.into_iter().next() {
+            return Err(error.into());
+        }
+        let mut values = groups.concat();
         if self.args.length.is_some() || self.args.alphabet.is_some() {
             let (alphabet, length) = shape(self.args.length, self.args.alphabet, self.cx)?;
             give_shape(&mut values, Shape { alphabet, length })?;
@@ -66,7 +73,8 @@ impl Begin<'_> {
             }
         }
         // Those of a pair, and all that share a value, are one rotation.
-        let mut groups = self.groups(sets.concat())?;
+        let (mut groups, told) = self.groups(sets.concat(), Chosen::AsDue)?;
+        failed.extend(told.into_iter().map(Error::from));
         let mut rotations: Vec<Vec<Turning>> = Vec::new();
         for set in sets {
             let is_of = |value: &Turning| set.iter().any(|other| other.path == value.path);
@@ -75,9 +83,12 @@ impl Begin<'_> {
                 .partition(|group| group.iter().any(is_of));
             groups = others;
             let own = own.concat();
-            // One of them may be made by a person.
+            // One of them may be one value with what others read, and one may be made by a person.
+            let is_there = |value: &Turning| own.iter().any(|other| other.path == value.path);
             let world = &self.cx.world;
-            if !own.is_empty() && !own.iter().any(|value| needs_person(world, &value.rotator)) {
+            if set.iter().all(is_there)
+                && !own.iter().any(|value| needs_person(world, &value.rotator))
+            {
                 rotations.push(own);
             }
         }
@@ -141,10 +152,12 @@ impl Begin<'_> {
             .into()
     }
 
-    /// Puts values that are the same into groups, with all others that are; as they are with `--apart`.
-    fn groups(&self, values: Vec<Turning>) -> Result<Vec<Vec<Turning>>, Error> {
+    /// Puts values that are the same into groups, with all others that are; as they are with `--apart`. Beside them
+    /// why some are in none.
+    fn groups(&self, values: Vec<Turning>, chosen: Chosen) -> Result<Groups, Error> {
         if self.args.apart || values.is_empty() {
-            return Ok(values.into_iter().map(|value| vec![value]).collect());
+            let alone = values.into_iter().map(|value| vec![value]).collect();
+            return Ok((alone, Vec::new()));
         }
         let mine = self.cx.openers(self.vault, self.bundles);
         let reader = Reader::new(self.vault, as_openers(&mine), "rotate", Sync::Disk)?;
@@ -153,7 +166,8 @@ impl Begin<'_> {
             short,
             closed,
             faults,
-        } = sharing(self.vault, &reader, values, self.run.means)?;
+            told,
+        } = sharing(self.vault, &reader, (values, chosen), self.run.means)?;
         let ui = &self.cx.ui;
         for path in short {
             ui.warn(&format!(
@@ -169,7 +183,7 @@ impl Begin<'_> {
                 list(&closed)
             ));
         }
-        Ok(groups)
+        Ok((groups, told))
     }
 
     /// Shows what is to be rotated and deployed; the paths.

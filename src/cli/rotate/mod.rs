@@ -42,7 +42,7 @@ use crate::vault::{Change, MAX_VALUE, Reader, Vault};
 /// or `codalab-user`, where a hook says which account has it; `ssh-key` for a key that logs in to hosts; `tls`
 /// for a server's key, together with its certificate; `by-hand`, where a person makes it elsewhere and gives it
 /// here; or the NAME of a signed script `hooks/NAME/rotate.sh` that has it accepted elsewhere
-/// (docs/rotation.md). Other names that have the same value get the same new one.
+/// (docs/rotation.md). Other names that have the same value get the same new one, if that tells it to nobody.
 ///
 /// `--due --dry-run` is the work list: what others may know since somebody left or it was imported, what
 /// is older than its policy lets it be, and what ends within 30 days. That needs no private key. `--due` alone
