@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::fs::Sync;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, SecretName, ValueName};
+use crate::trust::FILE_RECORD;
 
 use super::change::Change;
 use super::file_draft::Renewed;
@@ -103,26 +104,46 @@ impl Change<'_> {
 }
 
 impl Vault {
-    /// Whether there is a secret of this name, and not only the tombstone of one.
+    /// Whether there is a secret of this name, and not only the tombstone of one. A tombstone that does not count takes
+    /// nothing away: whoever puts something in its place would lose what it hides.
     ///
     /// # Errors
-    /// [`VaultError::Line`], [`crate::fs::FsError`].
+    /// [`VaultError::Line`], [`crate::fs::FsError`]; what speaks against a tombstone.
     pub fn is_live(&self, secret: &SecretName) -> Result<bool, Error> {
+        let pins = &self.trust().pins;
         match secret {
             SecretName::Value(path, name) => {
                 let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
                     return Ok(false);
                 };
                 let document = Document::parse(&bytes, path, self.id())?;
-                let record = document.record(name)?;
-                Ok(record.is_some_and(|record| record.state != State::Removed))
+                let Some(record) = document.record(name)? else {
+                    return Ok(false);
+                };
+                if record.state != State::Removed {
+                    return Ok(true);
+                }
+                let pin = pins.value((&document.head.id, path.as_str()), name.as_str())?;
+                let known = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
+                let rights = self.rights(path.as_str())?;
+                let judged = self.judge_record(&document, &record, &rights, known)?;
+                self.demand_newest(secret, &judged, known)?;
             }
             SecretName::File(path) => {
                 let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
                     return Ok(false);
                 };
-                Ok(Sidecar::parse(&bytes, path)?.content.is_some())
+                let sidecar = Sidecar::parse(&bytes, path)?;
+                if sidecar.content.is_some() {
+                    return Ok(true);
+                }
+                let pin = pins.file(&sidecar.id, path.as_str())?;
+                let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
+                let rights = self.rights(path.as_str())?;
+                let judged = self.judge_sidecar(&sidecar, &rights, known)?;
+                self.demand_newest(secret, &judged, known)?;
             }
         }
+        Ok(false)
     }
 }

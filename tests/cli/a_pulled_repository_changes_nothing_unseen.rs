@@ -360,3 +360,64 @@ fn a_forged_number_is_not_counted_on_from() {
     let listed = lab.clws("secret list dev/web --json").succeeds().json();
     assert_eq!(listed["secrets"][0]["rev"], 2, "{listed}");
 }
+
+/// A sidecar as that of a removed file, under the signature of the one that lives.
+fn as_removed(text: String) -> String {
+    let kept = |line: &&str| {
+        let key = line.split(' ').next().unwrap_or_default();
+        !["mode", "size", "sha256", "readers"].contains(&key)
+    };
+    let text: String = text
+        .lines()
+        .filter(kept)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    text.replace("\nrev = ", "\nstate = \"removed\"\nreaders = []\nrev = ")
+}
+
+#[test]
+fn nothing_is_put_in_the_place_of_what_a_tombstone_hides_that_does_not_count() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    for words in ["prod/nginx/users", "prod/keys/a"] {
+        lab.clws(&format!("secret set {words} --type file"))
+            .stdin(b"bob:$2y$05$abcdefghijklmnopqrstuu5gX0z1n2PGlnm3TyDZmM/QdXg9kqlG\n")
+            .succeeds();
+    }
+    let before = std::fs::read_to_string(lab.vault().join("secrets/prod/nginx/users.age.toml"));
+    write(&lab, "secrets/prod/nginx/users.age.toml", as_removed);
+    let tries = [
+        // Else the hash of bob was gone.
+        "secret generate prod/web/ADMIN --htpasswd prod/nginx/users --user admin --yes",
+        "secret generate prod/nginx/users --yes",
+        "secret copy prod/keys/a prod/nginx/users",
+        "secret move prod/keys/a prod/nginx/users",
+    ];
+    for words in tries {
+        let refused = lab.clws(words).exits(12);
+        assert!(refused.err.contains("does not verify"), "{}", refused.err);
+    }
+    write(&lab, "secrets/prod/nginx/users.age.toml", |_| {
+        before.unwrap()
+    });
+    // An old one of a value that was given again since.
+    lab.clws("secret remove prod/web/TOKEN --yes").succeeds();
+    let removed = std::fs::read_to_string(lab.vault().join("secrets/prod/web.toml")).unwrap();
+    let lab = lab
+        .secret("prod/web/TOKEN", "again")
+        .secret("prod/web/OTHER", "other");
+    write(&lab, "secrets/prod/web.toml", |text| {
+        let table = |text: &str| {
+            let from = text.find("[secret.TOKEN]").unwrap();
+            let length = text[from..].find("\n\n").unwrap();
+            text[from..from + length].to_owned()
+        };
+        text.replace(&table(&text), &table(&removed))
+    });
+    for words in [
+        "secret generate prod/web/TOKEN --yes",
+        "secret copy prod/web/OTHER prod/web/TOKEN",
+    ] {
+        let refused = lab.clws(words).exits(14);
+        assert!(refused.err.contains("older than"), "{}", refused.err);
+    }
+}
