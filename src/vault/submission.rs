@@ -15,6 +15,7 @@ use crate::name::{DocumentPath, ValueName};
 use crate::recipients::{Rights, Sealing};
 use crate::secret::Plain;
 use crate::time::Moment;
+use crate::trust::RecordMark;
 
 use super::claim::Claim;
 use super::document::Document;
@@ -22,6 +23,7 @@ use super::kind::ValueType;
 use super::open::Vault;
 use super::opener::Opener;
 use super::place::Place;
+use super::record::Record;
 use super::sealing::not_to_server;
 use super::signer::Signs;
 use super::unseal::with_each;
@@ -143,6 +145,25 @@ impl Submission {
         Ok(plain.map_err(|_| broken())?)
     }
 
+    /// What a writer should know if it was handed in for another value than there is now. What was seen counts as there:
+    /// whoever puts back what was handed in can put back the value of before beside it.
+    pub(super) fn stale(
+        &self,
+        place: &Place,
+        there: Option<&Record>,
+        seen: Option<&RecordMark>,
+    ) -> Option<Notice> {
+        let there = there.map_or(0, |record| record.rev);
+        let rev = there.max(seen.map_or(0, |mark| mark.rev));
+        let what = if rev > there { "was seen" } else { "is there" };
+        (self.rev != rev).then(|| {
+            format!(
+                "`{}/{}` was handed in to replace rev {}, and rev {rev} {what}",
+                place.path, self.name, self.rev
+            )
+        })
+    }
+
     /// Bytes of its line, at most.
     pub(super) fn line(&self) -> usize {
         self.sealed.len().div_ceil(3) * 4 + 16
@@ -220,9 +241,12 @@ impl Vault {
         let rights = self.rights(path.as_str())?;
         self.claim_of_submission(&document, &submission, &rights)?
             .verify()?;
-        let rev = document.record(name)?.map_or(0, |record| record.rev);
+        let pins = &self.trust().pins;
+        let pin = pins.value((&document.head.id, path.as_str()), name.as_str())?;
+        let seen = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
+        let stale = submission.stale(&document.place, document.record(name)?.as_ref(), seen);
         Ok(Some(HandedIn {
-            stale: notice(&format!("{path}/{name}"), &submission, rev),
+            stale,
             by: submission.author,
             at: submission.changed,
         }))
@@ -261,16 +285,6 @@ impl Vault {
             other => other,
         })
     }
-}
-
-/// What a writer should know of a value that was handed in for another one than there is now.
-pub(super) fn notice(path: &str, submission: &Submission, rev: u64) -> Option<Notice> {
-    (submission.rev != rev).then(|| {
-        format!(
-            "`{path}` was handed in to replace rev {}, and rev {rev} is there",
-            submission.rev
-        )
-    })
 }
 
 #[cfg(test)]

@@ -273,3 +273,19 @@ fn nothing_is_handed_into_a_document_from_before_its_key_was_changed() {
         .exits(14);
     assert_eq!(std::fs::read(&file).unwrap(), old);
 }
+
+#[test]
+fn what_is_put_back_with_the_value_that_it_was_to_replace_is_no_newer_for_it() {
+    let lab = lab();
+    hand_in(&lab, "TOKEN", "handed-in");
+    let file = lab.vault().join("secrets/dev/web.toml");
+    let then = std::fs::read(&file).unwrap();
+    lab.clws("secret adopt dev/web/TOKEN --yes").succeeds();
+    let lab = lab.secret("dev/web/TOKEN", "since");
+    // Whoever may push puts all of the document back as it was.
+    std::fs::write(&file, &then).unwrap();
+    let refused = lab.clws("secret adopt dev/web/TOKEN --yes").exits(15);
+    let told = "to replace rev 1, and rev 3 was seen";
+    assert!(refused.err.contains(told), "{}", refused.err);
+    assert_eq!(std::fs::read(&file).unwrap(), then);
+}

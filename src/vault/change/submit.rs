@@ -7,7 +7,7 @@ use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::exposure::expose;
 use crate::vault::origin::Origin;
-use crate::vault::submission::{Submission, notice};
+use crate::vault::submission::Submission;
 
 use super::{Adopted, Change, NewValue};
 
@@ -114,8 +114,9 @@ impl Change<'_> {
             let plain = submission.open(&document.place, openers)?;
             (plain, document.left_since(submission.changed))
         };
-        let rev = draft.before(name)?.map_or(0, |record| record.rev);
-        let stale = notice(&format!("{path}/{name}"), &submission, rev);
+        let seen = draft.seen.mark(name.as_str())?;
+        let there = draft.before(name)?;
+        let stale = submission.stale(&draft.place, there.as_ref(), seen.as_ref());
         if let Some(why) = stale.filter(|_| !is_meant) {
             return Err(VaultError::Stale { why }.into());
         }
