@@ -12,7 +12,7 @@ use crate::crypto::{hex, sha256};
 use crate::error::{Code, Error, Problem};
 use crate::export::{BACKUP_FILE, Backup};
 use crate::fs::FsError;
-use crate::name::SecretPath;
+use crate::name::{SecretName, SecretPath};
 use crate::text::{clean_line, count, list};
 use crate::vault::{Listed, Opener, Reader, Vault, verify_given};
 
@@ -113,7 +113,8 @@ fn of_vault(vault: &Vault, reader: &Reader<'_>) -> Result<BTreeMap<String, Optio
                 Err(_) => {}
             },
             Listed::File(path) => {
-                if !vault.tree().exists(&path.to_file())? {
+                let secret = SecretName::File(path.clone());
+                if vault.is_live(&secret).is_ok_and(|is_live| !is_live) {
                     continue;
                 }
                 let has = reader.file_sum(path).ok();

@@ -15,7 +15,7 @@ use super::{ExportError, Folder, Written};
 use crate::crypto::hex;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{DocumentPath, FilePath};
+use crate::name::{DocumentPath, FilePath, SecretName};
 use crate::vault::{Listed, Reader, ToRecipient, Vault};
 
 /// What the list is called.
@@ -140,7 +140,8 @@ impl Making<'_, '_, '_> {
 
     /// The age file in the vault is sealed to everybody who reads it; here it is to be sealed to fewer.
     fn file(&mut self, path: &FilePath) -> Result<(), Error> {
-        if !self.vault.tree().exists(&path.to_file())? {
+        // By a tombstone that counts: an age file that is gone says nothing.
+        if !self.vault.is_live(&SecretName::File(path.clone()))? {
             return Ok(());
         }
         let opened = self.reader.open_file(path)?;

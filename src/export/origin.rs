@@ -24,6 +24,11 @@ pub struct Origins {
     inventories: Vec<String>,
 }
 
+fn may_write(vault: &Vault, who: &str, secret: &str) -> bool {
+    let rights = vault.rights(secret);
+    rights.is_ok_and(|rights| rights.writers.contains(who))
+}
+
 impl Origins {
     /// Reads the inventories of some scopes.
     ///
@@ -56,6 +61,8 @@ impl Origins {
             origins.inventories.push(path.to_string());
             for record in inventory.sources {
                 match record.secret.clone() {
+                    // Nobody says where a secret goes, under which names and for whom to read, who may not write it.
+                    Some(secret) if !may_write(vault, &opened.signer, &secret) => {}
                     Some(secret) => drop(origins.by_secret.insert(secret, record)),
                     None => origins.others.push(record),
                 }

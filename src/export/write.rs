@@ -13,7 +13,7 @@ use super::{As, ExportError, Folder, Origins};
 use crate::crypto::hex;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{DocumentPath, FilePath, Scope, SecretPath};
+use crate::name::{DocumentPath, FilePath, Scope, SecretName, SecretPath};
 use crate::plaintext::Record;
 use crate::text::{clean_line, count, list};
 use crate::vault::{Found, Listed, OpenInMemory, Opened, PolicyKey, Reader, ToRecipient, Vault};
@@ -183,11 +183,9 @@ impl Work<'_, '_, '_> {
         if self.is_removed(path)? {
             return Ok(());
         }
-        self.reader.file_sum(path)?;
+        let mut input = self.reader.age_file(path)?;
         let relative = format!("{path}.age");
         let mut output = self.folder.create(&relative, path.as_str())?;
-        let input = self.vault.tree().file(&path.to_file())?;
-        let mut input = input.ok_or_else(|| self.vault.missing(path))?;
         let fail = FsError::io("write", std::path::Path::new(&relative));
         std::io::copy(&mut input, &mut output).map_err(fail)?;
         self.end(&output, 0o600, &relative)
@@ -312,8 +310,9 @@ impl Work<'_, '_, '_> {
         self.end(&output, mode, &relative)
     }
 
-    fn is_removed(&self, path: &FilePath) -> Result<bool, FsError> {
-        Ok(!self.vault.tree().exists(&path.to_file())?)
+    /// Whether a tombstone says so that counts: an age file that is gone says nothing.
+    fn is_removed(&self, path: &FilePath) -> Result<bool, Error> {
+        Ok(!self.vault.is_live(&SecretName::File(path.clone()))?)
     }
 
     /// Empty files come back too; what is public lies where it lay, and links were never taken.

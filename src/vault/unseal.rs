@@ -27,6 +27,8 @@ pub struct OpenedFile {
     pub content: Content,
     /// Its number.
     pub rev: u64,
+    /// The party whose signature on it counts.
+    pub signer: String,
     /// Who gave it, and when.
     pub(super) origin: Origin,
     /// What is known about it.
@@ -41,6 +43,7 @@ impl OpenedFile {
             content,
             rev: sidecar.rev,
             origin: Origin::of(&sidecar),
+            signer: sidecar.signed.party,
             policy: sidecar.policy,
             reader,
         }
@@ -161,6 +164,21 @@ impl Reader<'_> {
                 Ok((passed.size, passed))
             })?;
             Ok((sidecar.rev, content, passed))
+        })
+    }
+
+    /// The age file itself: all of it is verified before this returns, and it is the one that was.
+    ///
+    /// # Errors
+    /// As [`Self::open_file`].
+    pub fn age_file(&self, path: &FilePath) -> Result<File, Error> {
+        self.settled(|| {
+            let (.., file) = self.open_file_by(path, |mut file, identity| {
+                let passed = stream::verify_file(&mut file, once(identity))?;
+                file.rewind()?;
+                Ok((passed.size, file))
+            })?;
+            Ok(file)
         })
     }
 

@@ -198,6 +198,35 @@ fn a_backup_opens_with_age_and_the_offline_key_alone() {
     lab.nowhere(&VALUES.map(str::to_owned));
 }
 
+/// Only a tombstone that counts takes a sealed file out of a backup, and out of any other export.
+#[test]
+fn what_somebody_took_away_is_no_hole_in_a_backup() {
+    tool("age-keygen");
+    let (lab, key) = lab();
+    lab.clws(&format!(
+        "recipient update ada --offline --yes --age {}",
+        public(&key)
+    ))
+    .succeeds();
+    let out = lab.root().join("backup");
+    let export = |form: &str| {
+        let run = lab.clws(&format!("export --format {form} --allow-disk --out"));
+        run.word(out.to_str().unwrap())
+    };
+    let age = lab.vault().join("secrets/prod/keys/web.key.age");
+    let whole = fs::read(&age).unwrap();
+    fs::remove_file(&age).unwrap();
+    for form in ["age --recovery", "age", "dir"] {
+        let refused = export(form).exits(12);
+        assert!(refused.err.contains("prod/keys/web.key"), "{}", refused.err);
+        assert!(!out.exists(), "{form}");
+    }
+    fs::write(&age, whole).unwrap();
+    lab.clws("secret remove prod/keys/web.key --yes").succeeds();
+    export("age --recovery").succeeds();
+    assert!(!out.join("prod/keys").exists());
+}
+
 /// A list is somebody else's text: it leads to no other file, and to nothing that is waited for.
 #[test]
 fn a_list_of_a_backup_leads_nowhere() {

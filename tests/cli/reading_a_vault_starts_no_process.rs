@@ -93,3 +93,37 @@ fn no_core_is_dumped_and_nobody_else_may_look() {
     drop(child.stdin.take());
     child.wait().unwrap();
 }
+
+#[test]
+fn a_sealed_file_is_given_out_as_it_was_verified_and_not_looked_for_again() {
+    let lab = Lab::new();
+    lab.clws("secret set dev/keys/a --type file")
+        .stdin(b"x")
+        .succeeds();
+    let out = tempfile::tempdir_in("/dev/shm").unwrap();
+    for words in ["export dev/keys/a --format age", "secret get dev/keys/a"] {
+        let traced = lab.root().join("traced");
+        let mut strace = std::process::Command::new(tool("strace"));
+        strace
+            .args(["-f", "-qq", "-e", "trace=open,openat,openat2", "-o"])
+            .arg(&traced);
+        let run = match words.starts_with("export") {
+            true => lab
+                .clws(words)
+                .word("--out")
+                .word(out.path().join("o").display().to_string()),
+            false => lab.clws(words),
+        };
+        let ran = run.under(strace).output().unwrap();
+        assert!(
+            ran.status.success(),
+            "{words}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        let calls = std::fs::read_to_string(&traced).unwrap();
+        let opened = calls
+            .lines()
+            .filter(|call| call.contains("secrets/dev/keys/a.age\"") && !call.contains("O_PATH"));
+        assert_eq!(opened.count(), 1, "{words}: {calls}");
+    }
+}

@@ -328,3 +328,32 @@ fn an_inventory_leads_nowhere_else() {
         assert!(!out.exists() && !memory.join("out-of-it").exists());
     }
 }
+
+#[test]
+fn an_inventory_says_nothing_of_what_its_signer_may_not_write() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("prod/db/PASSWORD", "the-password-of-prod");
+    lab.clws("access grant ben dev --read --write --yes")
+        .succeeds();
+    lab.accepted_by(&["ben"]);
+    // What ben writes in `dev` would lay it open under a name and a mode of his choice.
+    lab.clws("secret set dev/import.json --type file")
+        .by("ben")
+        .stdin(
+            br#"{"format":1,"sources":[{"source":"dev/public.env","kind":"dotenv","action":"document",
+            "secret":"prod/db","mode":"0666","keys":{"PASSWORD":"NOTE"}}]}"#,
+        )
+        .succeeds();
+    let out = tempfile::tempdir_in("/dev/shm").unwrap();
+    let out = out.path().join("out");
+    lab.clws("export --format dir --out")
+        .word(out.display().to_string())
+        .succeeds();
+    assert!(!out.join("dev/public.env").exists());
+    let file = out.join("prod/db.env");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("PASSWORD="), "{text}");
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(file).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+}
