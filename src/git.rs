@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::error::{Code, Error, Problem};
-use crate::text::clean_line;
+use crate::text::{clean_line, shell_word};
 use crate::world::World;
 
 pub use conflict::Sides;
@@ -329,7 +329,7 @@ pub fn not_fetched(commit: &Commit, path: &str) -> Error {
         .note("this is a partial clone")
         .hint(format!(
             "`git show {} >/dev/null` fetches it",
-            commit.spec(path)
+            shell_word(&clean_line(&commit.spec(path)))
         ))
         .into()
 }

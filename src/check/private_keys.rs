@@ -6,6 +6,7 @@ use super::{Check, Finding, Kind};
 use crate::crypto::holds_private_key;
 use crate::error::Error;
 use crate::fs::EntryKind;
+use crate::text::{clean_line, shell_word};
 
 /// No private key file is larger; a larger file is no key file.
 const MOST: usize = 1024 * 1024;
@@ -20,7 +21,7 @@ impl Check<'_> {
                 EntryKind::File => self.private_key(&path)?,
                 EntryKind::Link | EntryKind::Other => {
                     let why = "a link or something else that is no ordinary file";
-                    let path = crate::text::clean_line(&path);
+                    let path = clean_line(&path);
                     self.add(Finding::new(Kind::Stray, path, why));
                 }
             }
@@ -38,8 +39,13 @@ impl Check<'_> {
             return Ok(());
         }
         let why = "a private key lies here, and git gives it to everybody who has the repository";
-        let next = format!("rm {path}; whoever it belongs to needs a new one");
-        self.add(Finding::new(Kind::PrivateKey, crate::text::clean_line(path), why).next(next));
+        // Whoever pushed it has named it, and people paste what is advised.
+        let path = clean_line(path);
+        let next = format!(
+            "rm {}; whoever it belongs to needs a new one",
+            shell_word(&path)
+        );
+        self.add(Finding::new(Kind::PrivateKey, path, why).next(next));
         Ok(())
     }
 }

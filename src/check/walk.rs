@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::fs::{Entry, EntryKind, is_random_name};
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, Scope};
+use crate::text::{clean_line, shell_word};
 
 /// What git itself keeps in folders.
 const OF_GIT: [&str; 3] = [".gitattributes", ".gitignore", ".gitkeep"];
@@ -85,7 +86,7 @@ impl Check<'_> {
 
     /// Something that is neither a document nor a sealed file, and may hold a secret in clear.
     fn stray(&mut self, path: &str, entry: &Entry) -> Result<(), Error> {
-        let file = format!("secrets/{}", crate::text::clean_line(path));
+        let file = format!("secrets/{}", clean_line(path));
         if entry.kind == EntryKind::File {
             if OF_GIT.contains(&entry.name.as_str()) {
                 return Ok(());
@@ -107,9 +108,11 @@ impl Check<'_> {
             EntryKind::Other => "something",
         };
         let why = format!("{what} that is neither a sealed document nor a sealed file");
+        // Whoever pushed it has named it, and people paste what is advised.
+        let word = shell_word(&file);
         let next = match entry.kind {
-            EntryKind::File => format!("clws secret set PATH --from-file {file}, then remove it"),
-            _ => format!("git log -- {file}"),
+            EntryKind::File => format!("clws secret set PATH --from-file {word}, then remove it"),
+            _ => format!("git log -- {word}"),
         };
         self.add(Finding::new(Kind::Stray, file, why).next(next));
         Ok(())

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use super::{Git, broken, no_git};
 use crate::error::{Code, Error, Problem};
+use crate::text::clean_line;
 
 /// Objects, one after the other, from one git.
 pub struct Objects {
@@ -41,13 +42,24 @@ impl Objects {
     /// Hands the content of an object to `look`, if it is there and a file.
     ///
     /// # Errors
-    /// IOERR if git breaks off, and those of `look`.
+    /// IOERR if git breaks off, NOTFOUND for a path with a line end, and those of `look`.
     pub fn blob<T>(
         &mut self,
         spec: &str,
         look: impl FnOnce(&mut Take<&mut BufReader<ChildStdout>>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let io = |error: std::io::Error| broken(&error.to_string());
+        if spec.contains('\n') {
+            // git would answer each of its lines, the next questions with what was asked here.
+            let why = format!(
+                "git cannot be asked for `{}`: its path has a line end",
+                clean_line(spec)
+            );
+            let problem = Problem::new(Code::NotFound, why);
+            return Err(problem
+                .hint("give the folder with the line end another name")
+                .into());
+        }
         let asks = self.asks.as_mut().ok_or_else(|| broken("it has ended"))?;
         asks.write_all(format!("{spec}\n").as_bytes())
             .and_then(|()| asks.flush())
@@ -95,5 +107,31 @@ impl Drop for Objects {
         // A closed pipe is its sign to end.
         drop(self.asks.take());
         drop(self.child.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Clock, World};
+
+    #[test]
+    fn a_path_with_a_line_end_is_not_asked_for_and_shifts_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::env::join_paths(["/usr/local/bin", "/usr/bin", "/bin"]).unwrap();
+        let world = World::new(Clock::System, [("PATH".into(), path)], dir.path().into());
+        let git = Git::at(&world, dir.path());
+        git.ask(&["init", "-q", "."]).unwrap();
+        std::fs::write(dir.path().join("one"), "1").unwrap();
+        let id = git.ask_line(&["hash-object", "-w", "one"]).unwrap();
+        let mut objects = git.objects().unwrap();
+        let asked = objects.bytes(&format!("HEAD:a\n{id}"), 10).unwrap_err();
+        assert!(
+            asked.message().contains("has a line end"),
+            "{}",
+            asked.message()
+        );
+        assert_eq!(objects.bytes("HEAD:b", 10).unwrap(), None);
+        assert_eq!(objects.bytes(&id, 10).unwrap().as_deref(), Some(&b"1"[..]));
     }
 }

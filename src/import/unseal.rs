@@ -16,7 +16,7 @@ use crate::plaintext::open_age::{AgeClosed, open_age};
 use crate::plaintext::sops::{self, Closed, Form};
 use crate::plaintext::{Envelope, Finding, Kind, Matter};
 use crate::secret::Plain;
-use crate::text::clean_line;
+use crate::text::{clean_line, shell_word};
 use crate::vault::Opener;
 
 use super::source::Source;
@@ -120,10 +120,7 @@ fn open_sops(form: Form, source: &str, whole: &[u8], keys: &Keys<'_>) -> Result<
             still("SOPS", format!("{closed}{next}"))
         }
         Closed::Unsupported(_) => {
-            let next = format!(
-                "where that key is, `sops -d {}` opens it",
-                clean_line(source)
-            );
+            let next = format!("where that key is, `sops -d {}` opens it", word(source));
             still("SOPS", format!("{closed}; {next}"))
         }
         Closed::Forged(fault) => Finding::new(Matter::Forged, fault.why.clone()).at(fault.line),
@@ -187,13 +184,18 @@ fn closed_age(source: &str, why: &AgeClosed) -> Finding {
         AgeClosed::NoIdentity => {
             "; `clws identity import old --age FILE` takes its key along".to_owned()
         }
-        AgeClosed::Passphrase => format!("; `age -d {}` asks for it", clean_line(source)),
+        AgeClosed::Passphrase => format!("; `age -d {}` asks for it", word(source)),
         AgeClosed::Identity(_) => String::new(),
         AgeClosed::Broken(why) => {
             return Finding::new(Matter::Malformed, format!("is no intact age file: {why}"));
         }
     };
     still("age", format!("{why}{next}"))
+}
+
+/// The path of a source in a command that is advised: whoever gave the tree has named it.
+fn word(source: &str) -> String {
+    shell_word(&clean_line(source))
 }
 
 fn still(by: &str, why: String) -> Finding {
@@ -205,10 +207,9 @@ fn still(by: &str, why: String) -> Finding {
 
 /// What is said about files that are never opened here, with the way out.
 pub(super) fn other_program(kind: Kind, source: &str) -> Option<Finding> {
-    let shown = clean_line(source);
     Some(match kind {
         Kind::Gpg => {
-            let name = shown.strip_suffix(".gpg").unwrap_or(&shown);
+            let name = word(source.strip_suffix(".gpg").unwrap_or(source));
             still(
                 "GnuPG",
                 format!(
@@ -218,4 +219,19 @@ pub(super) fn other_program(kind: Kind, source: &str) -> Option<Finding> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_of_the_command_that_is_advised() {
+        let said = |source| other_program(Kind::Gpg, source).unwrap().text;
+        assert!(said("web/db.gpg").contains("`pass show web/db | "));
+        let odd = said("x; $(id).gpg");
+        assert!(odd.contains("`pass show 'x; $(id)' | "), "{odd}");
+        let odd = closed_age("$(id).age", &AgeClosed::Passphrase).text;
+        assert!(odd.contains("`age -d '$(id).age'`"), "{odd}");
+    }
 }

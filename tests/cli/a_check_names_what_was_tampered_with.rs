@@ -248,3 +248,18 @@ fn a_record_with_a_bad_signature_is_no_other_branchs() {
     write(&lab, "secrets/dev/web.toml", format!("{before}{earlier}"));
     assert_eq!(found(&lab, "", 1), pairs(&[("signature", "dev/web/URL")]));
 }
+
+#[test]
+fn a_name_from_outside_is_one_word_of_what_is_advised() {
+    let lab = lab();
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n";
+    write(&lab, "recipients/x; touch ran #", key);
+    write(&lab, "secrets/dev/$(touch ran).env", "x");
+    let shown = lab.clws("check").exits(1).text();
+    for said in [
+        "next: rm 'recipients/x; touch ran #'; whoever",
+        "--from-file 'secrets/dev/$(touch ran).env', then",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+}
