@@ -257,11 +257,17 @@ impl Signing<'_> {
         if is_signed {
             cx.ui.say(&format!("signed trust version {number}"));
         }
-        for (path, why) in left {
+        for (path, error) in left {
+            let why = error.message();
             cx.ui
                 .warn(&format!("{path} does not follow the rules yet: {why}"));
+            // What was tampered with is refused to everybody until it is mended.
+            let is_broken = error.code() == Code::Auth;
+            let hints = if is_broken { error.hints() } else { Vec::new() };
+            hints.iter().for_each(|hint| cx.ui.warn(hint));
             cx.ui.warn(&format!(
-                "somebody who reads and writes it runs `clws rekey {path}`"
+                "{}somebody who reads and writes it runs `clws rekey {path}`",
+                if is_broken { "once it is mended, " } else { "" }
             ));
         }
         Ok(())
@@ -283,7 +289,7 @@ fn follow(
     change: &mut Change<'_>,
     vault: &Vault,
     concerned: &[Concern],
-) -> Result<Vec<(String, String)>, Error> {
+) -> Result<Vec<(String, Error)>, Error> {
     let resealed = concerned.iter().filter(|concern| concern.seals_anew());
     resealing::watch(change, vault, &cx.ui, resealed.map(|concern| &concern.item))?;
     let files: Vec<_> = concerned.iter().filter_map(Concern::file_anew).collect();
@@ -305,7 +311,7 @@ fn follow(
             Ok(notices) => notices.iter().for_each(|notice| cx.ui.warn(notice)),
             // Somebody who can will do it: a right that is given or taken counts from the signature on.
             Err(error) if is_for_others(&error) => {
-                left.push((path.to_owned(), error.message()));
+                left.push((path.to_owned(), error));
             }
             Err(error) => return Err(error),
         }

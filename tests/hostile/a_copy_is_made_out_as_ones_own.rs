@@ -83,6 +83,17 @@ fn revoke_is_all_that_is_done(lab: &Lab) {
         .clws("access revoke ben prod/web --write --yes")
         .succeeds();
     assert!(said.err.contains("the id of `prod/db`"), "{}", said.err);
+    // A new key is refused as well, until the copy is gone.
+    assert!(
+        said.err.contains("put what was before back"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.err.contains("once it is mended, somebody"),
+        "{}",
+        said.err
+    );
     assert_eq!(read(lab, "secrets/prod/web.toml"), before);
 }
 
