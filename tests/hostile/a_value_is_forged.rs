@@ -1,9 +1,10 @@
 //! Values that are sealed as they should be, and signed by nobody who counts: by mallory with public keys
 //! alone, by who reads and may not write, and by who left with the data key of then.
 
-use clws::crypto::sshsig::SigningKey;
+use clws::crypto::sshsig::{Namespace, SigningKey};
+use clws::vault::Sidecar;
 
-use crate::forge::{Known, file_of, readers, signing_key, table, with_table};
+use crate::forge::{Known, file_of, readers, signing_key, table, vault, with_table};
 use crate::lab::Lab;
 use crate::scene::{accept, files_below, mallory, pins, plant, read, refused};
 
@@ -322,4 +323,30 @@ fn a_file_that_a_reader_or_mallory_sealed() {
     lab.clws("secret get prod/keys/web.key").succeeds();
     assert!(!files_below(&lab.vault()).is_empty() && !pins(&lab, "cleo").is_empty());
     assert_eq!(file_of("prod/web"), WEB);
+}
+
+#[test]
+fn with_a_mode_that_lends_the_rights_of_who_is_given_it() {
+    let lab = Lab::new();
+    lab.clws("secret set dev/bin/tool --type file")
+        .stdin(b"#!/bin/sh\n")
+        .succeeds();
+    let file = "secrets/dev/bin/tool.age.toml";
+    let text = read(&lab, file);
+    let mut sidecar = Sidecar::parse(text.as_bytes(), &"dev/bin/tool".parse().unwrap()).unwrap();
+    // A writer signs what clws itself never does.
+    let ada = signing_key(&lab, "ada");
+    sidecar.content.as_mut().unwrap().mode = 0o6755;
+    sidecar.seq += 1;
+    let message = sidecar.message(&vault(&lab), ada.public());
+    sidecar.signed.signature = ada.sign(Namespace::File, &message);
+    plant(&lab, file, sidecar.print());
+    let given = lab
+        .clws("exec --file TOOL=dev/bin/tool")
+        .word("--")
+        .word("sh")
+        .word("-c")
+        .word("stat -c %a \"$TOOL\"")
+        .succeeds();
+    assert_eq!(given.text(), "755\n");
 }
