@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_plain_path;
 use crate::time::Moment;
 
 /// A receipt, `<component>.json`, mode 0600 on the target.
@@ -174,7 +175,8 @@ impl Receipt {
             return Err(Unread::Broken);
         }
         match serde_json::from_slice::<Self>(bytes) {
-            Ok(receipt) if receipt.format == 1 => Ok(receipt),
+            // Hooks have the folder filled into lines of shell.
+            Ok(receipt) if receipt.format == 1 && is_plain_path(&receipt.place) => Ok(receipt),
             _ => Err(Unread::of(bytes)),
         }
     }

@@ -10,5 +10,5 @@ pub(crate) use clean::is_dangerous;
 pub use clean::{CleanJson, clean, clean_json, clean_line};
 pub use list::{any_of, count, few, list, nearest};
 pub use ranges::ranges;
-pub use shell::{quoted, shell_word};
+pub use shell::{is_plain_path, quoted, shell_word};
 pub use words::{in_words, words};

@@ -17,11 +17,41 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
+/// Whether a path means itself in a line of shell, in quotes or not.
+#[must_use]
+pub fn is_plain_path(path: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@".contains(c);
+    path.starts_with('/') && path.chars().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn a_plain_path_is_nothing_but_a_path_to_a_shell() {
+        for path in [
+            "/run/clws/0f",
+            "/home/jürgen/.local/state",
+            "/dev/shm/clws-1000",
+            "/a@b+c",
+        ] {
+            assert!(is_plain_path(path), "{path}");
+        }
+        for byte in (0..128_u8)
+            .map(char::from)
+            .filter(|c| !c.is_ascii_alphanumeric())
+        {
+            assert_eq!(
+                is_plain_path(&format!("/a{byte}b")),
+                "/._-+@".contains(byte),
+                "{byte:?}"
+            );
+        }
+        assert!(!is_plain_path("run") && !is_plain_path(""));
+    }
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_take_it_apart() {

@@ -46,6 +46,8 @@ pub(crate) enum Manner {
     /// Passes on nothing that a step says; notes in its folder when it was `asked` for one, and when that
     /// has `ended`.
     Mutes,
+    /// Has its folders at a path in which a shell finds a command.
+    Names,
 }
 
 /// A server's hosts; they end with the test.
@@ -219,6 +221,10 @@ struct Connection {
 impl Connection {
     fn shell(&self, line: &str) -> tokio::process::Command {
         let at = |name: &str| self.host.folder.join(name);
+        let run = match *self.host.manner.lock().unwrap() {
+            Manner::Names => "run$(echo >led)",
+            _ => "run",
+        };
         let mut shell = tokio::process::Command::new("/bin/sh");
         shell
             // As under sshd: what is ended there is ended by its group.
@@ -228,13 +234,13 @@ impl Connection {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", at("home"))
             .env("SHARED", &self.shared)
-            .env("XDG_RUNTIME_DIR", at("run"))
+            .env("XDG_RUNTIME_DIR", at(run))
             .env("XDG_STATE_HOME", at("state"))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        for name in ["home", "run", "state"] {
+        for name in ["home", run, "state"] {
             std::fs::create_dir_all(at(name)).unwrap();
             give(&at(name));
         }

@@ -141,3 +141,23 @@ fn a_step_of_which_nothing_was_heard_does_not_begin_when_its_deploy_is_interrupt
         assert!(!begun.exists());
     }
 }
+
+#[test]
+fn what_a_host_calls_its_folders_is_no_command_for_the_machine_that_deploys() {
+    let lab = Lab::new();
+    set(&lab, "prod/web/BLOB", "it");
+    let step = r#"in = "local"
+run = ["sh", "-c", "echo from box:{{ run }} >>told"]"#;
+    let text = format!("runs_on = {{ machine_type = \"server\" }}\n[[before]]\n{step}\n");
+    hook(&lab, "web", &text, &[]);
+    let crowd = Crowd::new(
+        &lab,
+        [("box".to_owned(), "server", Manner::Names)].into_iter(),
+    );
+    let ran = lab.clws("deploy --on prod --yes").exits(22);
+    assert!(ran.err.contains("is no plain path"), "{}", ran.err);
+    assert!(!lab.home("ada").join("led").exists());
+    crowd.behaves("box", Manner::Well);
+    lab.clws("deploy --on prod --yes").succeeds();
+    assert!(lab.home("ada").join("told").exists());
+}

@@ -10,7 +10,7 @@ use super::{TargetError, said};
 use crate::channel::{Channel, Command};
 use crate::error::Error;
 use crate::fleet::Host;
-use crate::text::clean;
+use crate::text::{clean, clean_line, is_plain_path};
 
 /// Finds out who one is there: `$uid`, and `$mask`, the umask that is. The kernel tells a shell as much
 /// without a program: `id` takes a host a millisecond, `$(umask)` a quarter of one.
@@ -169,8 +169,20 @@ impl Facts {
                     said: clean(line.trim()),
                 })
         };
+        // Hooks have it filled into lines of shell, of which some run on the machine that deploys.
+        let run = fact("run")?;
+        if !is_plain_path(&run) {
+            return Err(TargetError::Script {
+                host: host.name.to_string(),
+                doing: "name its folder for secrets".into(),
+                said: format!(
+                    "`{}` is no plain path, of letters, digits and `/._-+@` alone",
+                    clean_line(&run)
+                ),
+            });
+        }
         Ok(Self {
-            run: fact("run")?,
+            run,
             state: fact("state")?,
             uid: fact("uid")?.parse().unwrap_or(u32::MAX),
             boot: fact("boot")?,
