@@ -101,6 +101,21 @@ impl Limit {
                 _ => std::future::pending().await,
             }
         };
+        tokio::select! {
+            biased;
+            code = signal => Err(Problem::new(code, format!("the deploy to {} was interrupted", self.host)).into()),
+            done = self.in_time(work) => done,
+        }
+    }
+
+    /// Does the work, unless the time is over before it is done. A signal is heeded behind it.
+    ///
+    /// # Errors
+    /// Those of the work; HOST when the time is over.
+    pub(super) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let over = async {
             while !self.is_over() {
                 sleep_until(self.over()).await;
@@ -108,7 +123,6 @@ impl Limit {
         };
         tokio::select! {
             biased;
-            code = signal => Err(Problem::new(code, format!("the deploy to {} was interrupted", self.host)).into()),
             () = over => {
                 let why = format!("{} was not done within {} s", self.host, self.time.as_secs());
                 let problem = Problem::new(Code::Host, why);
@@ -242,6 +256,10 @@ mod tests {
             sender.send(Some(Code::Terminated)).unwrap();
             let error = limit.run(hangs()).await.unwrap_err();
             assert_eq!(error.code(), Code::Terminated);
+            // What puts a host in order is not left for a signal.
+            limit.in_time(async { Ok(()) }).await.unwrap();
+            let limit = Limit::of("box", Duration::from_millis(20), limit.signals.clone());
+            assert_eq!(limit.in_time(hangs()).await.unwrap_err().code(), Code::Host);
         });
     }
 

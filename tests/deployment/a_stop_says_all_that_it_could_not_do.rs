@@ -67,3 +67,31 @@ fn a_folder_that_does_not_go_is_said_and_goes_the_next_time() {
     );
     assert_eq!(site.remains(), [""; 0]);
 }
+
+/// Twenty thousand leases that a host made up fit into a receipt.
+#[test]
+fn what_a_receipt_makes_up_fills_no_screen() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    site.machine.sh(r#"cd /var/lib/clws/*/ && python3 - <<'END'
+import json
+receipt = json.load(open('web.json'))
+lent = {'fingerprint': '', 'since': 0, 'ends': 9999999999}
+receipt['leases'] = {str(number): lent for number in range(14000)}
+json.dump(receipt, open('web.json', 'w'))
+END"#);
+    let stopped = site.clws("deploy --on prod --stop --yes").run();
+    assert!(
+        stopped.err.contains("stopped web on box"),
+        "{}",
+        stopped.err.len()
+    );
+    assert!(stopped.err.contains("(there was more, which is not shown)"));
+    assert!(
+        stopped.err.len() < 1200 << 10,
+        "{} bytes",
+        stopped.err.len()
+    );
+    assert_eq!(site.remains(), [""; 0]);
+}

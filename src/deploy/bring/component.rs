@@ -124,7 +124,9 @@ impl Bringing<'_> {
         self.target.demand_stays()?;
         let engine = engine.transpose()?;
         let engine = engine.as_ref();
-        let settled = self.settle(&found, engine).await?;
+        // As many folders as the host says that there are, and a daemon that may take its time with each.
+        let settling = self.settle(&found, engine);
+        let settled = self.limit.in_time(settling).await?;
         for line in &settled.missed {
             let host = &self.target.host.name;
             (self.say)(&format!("{host} {}: {line}", self.plan.component()));

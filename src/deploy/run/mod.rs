@@ -160,7 +160,8 @@ impl Run<'_> {
         (target, limit): (&Target, &Limit),
     ) {
         let quota = Quota::new(self.say, plan.host.name.as_str());
-        let say = |line: &str| quota.say(line);
+        let warned = Quota::new(self.warn, plan.host.name.as_str());
+        let (say, warn) = (|line: &str| quota.say(line), |line: &str| warned.say(line));
         while !self.is_interrupted() {
             let Some(at) = table.begin_on(at) else { return };
             let Some(component) = plan.components.get(at.1) else {
@@ -171,7 +172,7 @@ impl Run<'_> {
                 component.component(),
             ));
             let began = Instant::now();
-            let leases = self.leases(&plan.host, component.component());
+            let leases = self.leases(&plan.host, component.component(), &warn);
             let was = OnceCell::new();
             let bringing = Bringing {
                 vault: self.vault,
@@ -259,6 +260,8 @@ impl Run<'_> {
         let limit = limit_of(self.host_time);
         let reaching = self.reach_by(host, None, false, || format!("{} stops", self.by));
         let target = limit.run(reaching).await?;
+        let warned = Quota::new(self.warn, host.name.as_str());
+        let warn = |line: &str| warned.say(line);
         let mut stopped = 0;
         let mut first = None;
         let mut components = target.receipts().await?;
@@ -271,10 +274,10 @@ impl Run<'_> {
             if !meant {
                 continue;
             }
-            let leases = self.leases(host, component);
+            let leases = self.leases(host, component, &warn);
             // Its container, and a new one beside it that a killed run left, have the time that they say.
             let limit = limit_of(self.host_time.saturating_add(2 * LONGEST_STOP));
-            let stopping = stop(self.vault, &target, component, &leases, self.warn);
+            let stopping = stop(self.vault, &target, component, &leases, &warn);
             match limit.run(stopping).await {
                 Ok(true) => {
                     report(host, Ok(Stopped::One(component)));
@@ -305,9 +308,14 @@ impl Run<'_> {
     }
 
     /// What the server makes for a component on a host.
-    fn leases(&self, host: &Host, component: &Component) -> Leases<'_> {
+    fn leases<'a>(
+        &'a self,
+        host: &Host,
+        component: &Component,
+        warn: &'a dyn Fn(&str),
+    ) -> Leases<'a> {
         let whose = format!("{component} on {}", host.name);
-        Leases::new(self.outside, self.vault.world(), self.warn, whose)
+        Leases::new(self.outside, self.vault.world(), warn, whose)
     }
 
     /// Connects, makes the folders, and takes the lock, for a deploy; also from the connection of `lost`,

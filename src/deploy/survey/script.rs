@@ -56,6 +56,9 @@ exit 0
 /// Many receipts of ordinary length: what a host may print.
 const MAX_LIST: usize = 4 * MAX_RECEIPT;
 
+/// No host has so many components, or disks: each is a line or two of what is shown.
+const MOST: usize = 1000;
+
 /// What a folder lies on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stuff {
@@ -158,7 +161,8 @@ fn parse(text: &str) -> Option<Listed> {
             _ => return None,
         }
     }
-    has_clock.then_some(listed)
+    let names = listed.receipts.len() + listed.folders.len();
+    (has_clock && listed.space.len().max(names) <= MOST).then_some(listed)
 }
 
 fn space(stuff: &str, path: &str, numbers: &str) -> Option<Space> {
@@ -210,6 +214,21 @@ mod tests {
             "clock\t1\t1",
         ] {
             assert!(parse(rubbish).is_none(), "{rubbish}");
+        }
+        // What would fill a screen is rubbish, too.
+        for line in [
+            "receipt\tN\t2\n{}\n",
+            "folder\tN\n",
+            "space\tdisk\t/N\t1 9 1 1\n",
+        ] {
+            let lines = |count: usize| {
+                let line = |number: usize| line.replace('N', &format!("n{number}"));
+                format!("clock\t1\t1\n{}", (0..count).map(line).collect::<String>())
+            };
+            assert!(
+                parse(&lines(MOST)).is_some() && parse(&lines(MOST + 1)).is_none(),
+                "{line}"
+            );
         }
         // A host without a clock to speak of only does not know since when.
         assert_eq!(parse("clock\t\t0\n").unwrap().clock.at(5), None);
