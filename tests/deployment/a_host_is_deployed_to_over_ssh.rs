@@ -284,21 +284,25 @@ fn a_connection_over_ssh_that_breaks_is_no_fault_of_the_daemon() {
     for name in ["TOKEN", "CHECK", "SEALED", "PASSWORD"] {
         harbour.set(name, "of-the-first-day");
     }
-    harbour.serves("[[before]]\nin = \"container\"\nrun = [\"sleep\", \"1000\"]\n");
-    let mut command = harbour.deploy().command();
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = child.spawn().unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
-    while harbour.container.containers() != ["NAME.clws-step"] {
-        assert!(Instant::now() < until, "no step");
-        std::thread::sleep(Duration::from_millis(20));
+    let step = "NAME.clws-step".to_owned();
+    for (when, left) in [("before", vec![]), ("afterwards", vec!["NAME"])] {
+        let steps = format!("[[{when}]]\nin = \"container\"\nrun = [\"sleep\", \"1000\"]\n");
+        harbour.serves(&steps);
+        let mut command = harbour.deploy().command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = child.spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while !harbour.container.containers().contains(&step) {
+            assert!(Instant::now() < until, "no step");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server.kill_sessions();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(20), "{said}");
+        assert!(said.contains("the connection to box ended"), "{said}");
+        assert_eq!(harbour.container.containers(), left, "{when}");
     }
-    server.kill_sessions();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(20), "{said}");
-    assert!(said.contains("the connection to box ended"), "{said}");
-    assert_eq!(harbour.container.containers(), Vec::<String>::new());
 }
 
 #[test]

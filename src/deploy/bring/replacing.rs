@@ -53,7 +53,7 @@ impl Bringing<'_> {
             around.steps(&hook.before).await
         };
         if let Err(error) = self.limit.run(begun).await {
-            self.end_step(around).await;
+            self.leave_step(around).await;
             // The error that led here is the one to be shown.
             drop(self.steps_for_old(around, old).await);
             // Why it failed is what somebody wants to know; that its files stayed comes with it.
@@ -124,7 +124,7 @@ impl Bringing<'_> {
         let around = around.with(&names, around.running);
         let steps = &self.plan.hook.hook.afterwards;
         if let Err(error) = self.limit.run(around.steps(steps)).await {
-            self.end_step(&around).await;
+            self.leave_step(&around).await;
             return Err(error);
         }
         receipt.unfinished = false;
@@ -133,11 +133,10 @@ impl Bringing<'_> {
     }
 
     /// Ends a step in a container that was left in the middle: the daemon would go on with it.
-    async fn end_step(&self, around: &Surroundings<'_>) {
-        if let (Some(container), Some(engine)) = (&self.plan.hook.hook.container, around.engine) {
-            let name = self.plan.container_name(container);
+    async fn leave_step(&self, around: &Surroundings<'_>) {
+        if let Some(engine) = around.engine {
             // The error that led here is the one to be shown.
-            drop(engine.end_step(&name, &self.whose()).await);
+            drop(self.end_step(engine).await);
         }
     }
 
@@ -411,7 +410,7 @@ impl Bringing<'_> {
         old: Option<&Receipt>,
         new: &Receipt,
     ) -> Result<Standing, Error> {
-        self.end_step(around).await;
+        self.leave_step(around).await;
         let mut replaced = None;
         match running {
             Running::Container(replacement) => {

@@ -10,8 +10,9 @@ use super::standing::{Standing, UNASKED};
 use crate::deploy::plan::Purpose;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::target::leftover;
+use crate::docker::Engine;
 use crate::error::Error;
-use crate::hook::Step;
+use crate::hook::{Step, Where};
 
 /// What became of a component whose connection broke.
 #[derive(Debug)]
@@ -70,6 +71,12 @@ impl Bringing<'_> {
         let settled = self.settle(&found, None).await?;
         self.leases.settle(found.receipt.as_ref());
         let mut missed = settled.missed;
+        if let Err(error) = self.end_steps().await {
+            missed.push(format!(
+                "a step in a container may still run, until the next deploy: {}",
+                error.message()
+            ));
+        }
         let Some(receipt) = found.receipt else {
             return Ok(Restored {
                 whose: Whose::Old,
@@ -119,6 +126,25 @@ impl Bringing<'_> {
             standing,
             missed,
         })
+    }
+
+    /// Ends a step in a container, also one of `afterwards`, whose folder is in use.
+    async fn end_steps(&self) -> Result<(), Error> {
+        let mut steps = self.plan.hook.hook.steps();
+        if !steps.any(|step| step.place == Where::Container) {
+            return Ok(());
+        }
+        self.end_step(self.target.engine().await?).await
+    }
+
+    /// Ends a step in a container that somebody left in the middle.
+    pub(super) async fn end_step(&self, engine: &Engine) -> Result<(), Error> {
+        let Some(container) = &self.plan.hook.hook.container else {
+            return Ok(());
+        };
+        let name = self.plan.container_name(container);
+        let whose = self.target.whose(self.plan.component());
+        Ok(engine.end_step(&name, &whose).await?)
     }
 
     /// Starts the container of a receipt again, where it was stopped for one of another name or kind.
