@@ -36,13 +36,18 @@ pub enum Step {
     Used,
     /// Everything uses the old value again.
     UsedAgain,
+    /// The old value alone is accepted outside; what lies beside it, and this record, are left to be removed.
+    LedBack,
 }
 
 impl Step {
     /// Whether it leads back to the old value.
     #[must_use]
     pub fn is_back(self) -> bool {
-        matches!(self, Self::Returning | Self::Returned | Self::UsedAgain)
+        matches!(
+            self,
+            Self::Returning | Self::Returned | Self::UsedAgain | Self::LedBack
+        )
     }
 }
 

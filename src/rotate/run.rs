@@ -82,6 +82,9 @@ impl Run<'_> {
     /// # Errors
     /// As [`Self::resume`].
     pub fn undo(&self, mut rotation: Rotation) -> Result<(), Error> {
+        if rotation.step == Step::LedBack {
+            return self.go_on(rotation);
+        }
         let was_given_out = rotation.values.iter().try_fold(false, |any, value| {
             Ok::<_, Error>(any || matches!(self.stand(value)?, Stand::New | Stand::Back))
         })?;
@@ -152,13 +155,18 @@ impl Run<'_> {
                 Step::Used | Step::UsedAgain => {
                     self.accept(&rotation, None)?;
                     let left = self.left_outside(&rotation)?;
-                    self.end(&rotation)?;
-                    self.records.forget(&rotation)?;
-                    return match left.is_empty() {
-                        true => Ok(()),
-                        false => Err(RotateError::LeftOutside { paths: left }.into()),
-                    };
+                    if rotation.step == Step::UsedAgain && left.is_empty() {
+                        // Once the new one is gone, nothing tells that all of it was done.
+                        rotation.step = Step::LedBack;
+                    } else {
+                        self.end(&rotation)?;
+                        return match left.is_empty() {
+                            true => Ok(()),
+                            false => Err(RotateError::LeftOutside { paths: left }.into()),
+                        };
+                    }
                 }
+                Step::LedBack => return self.end(&rotation),
             }
             self.records.write(&rotation)?;
         }
@@ -289,14 +297,15 @@ impl Run<'_> {
         Ok(ends.into_iter().min())
     }
 
-    /// Takes away what lies beside the values.
+    /// Takes away what lies beside the values, and the record.
     fn end(&self, rotation: &Rotation) -> Result<(), Error> {
         (self.change)(&mut |change| {
             for value in &rotation.values {
                 change.drop_pending(&secret(self.vault, value)?)?;
             }
             Ok(())
-        })
+        })?;
+        self.records.forget(rotation)
     }
 
     /// Which of its values is given out, as the vault has it now.

@@ -159,3 +159,51 @@ fn a_rotation_of_a_file_that_was_killed_is_gone_on_with() {
 fn a_rotation_of_a_file_that_was_killed_is_led_back() {
     led_back(&FILE);
 }
+
+/// Killed between its last steps, too, when the other value is gone and the record is not.
+#[test]
+fn a_way_back_that_was_killed_is_gone_on_with() {
+    let lab = lab(&VALUE);
+    let hooks = lab.vault().join("hooks/outside");
+    std::fs::create_dir_all(&hooks).unwrap();
+    std::fs::write(hooks.with_extension("toml"), "").unwrap();
+    // The new value is given out, and never the only one that is accepted.
+    let script = "[ \"$1\" != new ]\n";
+    std::fs::write(hooks.join("rotate.sh"), script).unwrap();
+    lab.clws("hook sign outside --yes").succeeds();
+    lab.clws("secret policy dev/web/TOKEN --rotator outside")
+        .succeeds();
+    assert_ne!(lab.clws("rotate dev/web/TOKEN --yes").run().code, 0);
+    assert_eq!(look(&lab, &VALUE, "as it is open"), Side::New);
+    let (root, strace) = (lab.root(), Strace::new());
+    let command = || lab.clws("rotate --undo --yes");
+    let open = Tree::read(root);
+    let calls = strace.record(&command());
+    open.restore(root);
+    let mut hit = 0;
+    for call in ["rename", "renameat", "renameat2", "unlink", "unlinkat"] {
+        let lines = calls.get(call).map(Vec::as_slice).unwrap_or_default();
+        for when in How::Kill.chosen(call, lines, 1) {
+            let ended = strace.inject(&command(), call, How::Kill, when);
+            let what = format!("--undo, killed at {call} {when}");
+            hit += usize::from(ended.hit);
+            let goes_on = if hit % 2 == 0 { "--resume" } else { "--undo" };
+            let ran = lab.clws(&format!("rotate {goes_on} --yes")).run();
+            // Before anything of the way back was written down, the way on fails as it did.
+            let is_on = goes_on == "--resume" && ran.err.contains("the rotator `outside`");
+            assert!(
+                matches!(ran.code, 0 | 18) || is_on,
+                "{what}, then {goes_on}: {}: {}",
+                ran.code,
+                ran.err
+            );
+            if is_on {
+                lab.clws("rotate --undo --yes").succeeds();
+            }
+            assert_eq!(look(&lab, &VALUE, &what), Side::Old, "{what}");
+            is_settled(&lab, &VALUE, &what);
+            open.restore(root);
+        }
+    }
+    assert!(hit > 4, "{hit}");
+}
