@@ -66,13 +66,22 @@ fn option_before(text: &str, form: &str) -> Option<String> {
         }
         let before = text.get(..at)?.trim_end_matches('"');
         let before = before.strip_suffix('=').unwrap_or(before.trim_end());
-        let word = before
-            .rsplit([' ', '\t', '\n', ';', '|', '&', '('])
-            .next()?;
+        let command = before.rsplit(['\n', ';', '|', '&', '(']).next()?;
+        let word = command.rsplit([' ', '\t']).next()?;
         let name = word.trim_start_matches('-');
         let option = word.starts_with('-') && name.starts_with(|c: char| c.is_ascii_alphabetic());
-        option.then(|| word.to_owned())
+        (option && !is_of_shell(command)).then(|| word.to_owned())
     })
+}
+
+/// Whether the shell does a command itself, so that its arguments are in no list of processes.
+fn is_of_shell(command: &str) -> bool {
+    let around = [
+        "if", "elif", "then", "else", "while", "until", "do", "!", "{",
+    ];
+    let mut words = command.split_whitespace();
+    let first = words.find(|word| !around.contains(word));
+    first.is_some_and(|first| ["test", "[", "[[", "echo", "printf"].contains(&first))
 }
 
 #[cfg(test)]
@@ -88,11 +97,17 @@ mod tests {
             ("prog --key=$KEY", "--key"),
             ("prog --key=\"${KEY}\" x", "--key"),
             ("a; mysql -p\"$KEY\"", "-p"),
+            ("test -f x && prog -n \"$KEY\"", "-n"),
+            ("env test -n \"$KEY\"", "-n"),
         ] {
             assert_eq!(found(text).as_deref(), Some(option), "{text}");
         }
         for text in [
             "test \"$KEY\" = x",
+            "test -n \"$KEY\"",
+            "if ! [ -z \"${KEY}\" ]; then exit 1; fi",
+            "a && [[ -n $KEY ]]",
+            "prog \"$(echo -n \"$KEY\" | sha256sum)\"",
             "printf %s \"$KEY\" | prog --stdin",
             "prog --key-file \"$KEYS\"",
             "prog --key-file - <<<\"$KEY\"",
