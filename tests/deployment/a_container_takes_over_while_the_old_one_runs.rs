@@ -244,3 +244,54 @@ fn a_container_switch_that_is_cut_off_is_settled_by_the_next_deploy() {
     assert_eq!(get(harbour.port).as_deref(), Some("v-second"));
     harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
 }
+
+/// What a signal ends leads back: the steps run once more, for the old one.
+#[test]
+fn a_container_switch_that_is_interrupted_leads_back_to_the_old_one() {
+    let street = Street::new("halt");
+    let harbour = &street.harbour;
+    harbour.set("VERSION", "v-first");
+    street.serves(&switch(&street.proxy.name));
+    harbour.deploy().succeeds();
+    let old = harbour.id();
+    harbour.set("VERSION", "v-second");
+    let waits = harbour.lab.root().join("waits");
+    // The first time it waits until it is ended.
+    let held = format!(
+        "{}[[switch]]\nrun = [\"sh\", \"-c\", \"[ -e $0 ] || {{ touch $0; exec sleep 1000; }}\", \"{}\"]\n",
+        switch(&street.proxy.name),
+        waits.display()
+    );
+    street.serves(&held);
+    let (said, traffic) = street.while_asked(|| {
+        let mut command = harbour.deploy().command();
+        let child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while !waits.exists() {
+            assert!(Instant::now() < until, "no step");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut kill = std::process::Command::new("kill");
+        let sent = kill.args(["-s", "INT", &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    assert!(said.contains("the old one runs again"), "{said}");
+    assert_eq!(traffic.failures, 0, "{traffic:?}");
+    assert!(traffic.answers.iter().any(|answer| answer == "v-second"));
+    assert_eq!(get(harbour.port).as_deref(), Some("v-first"));
+    assert_eq!(harbour.id(), old);
+    assert_eq!(harbour.container.containers(), ["NAME"]);
+    assert_eq!(
+        rows(&harbour.deploy().succeeds()),
+        ["web changed", "proxy unchanged"]
+    );
+    assert_eq!(get(harbour.port).as_deref(), Some("v-second"));
+    harbour.lab.clws("deploy --on prod --stop --yes").succeeds();
+}
