@@ -35,6 +35,8 @@ pub(crate) enum Deed {
     SaysGoodbye,
     /// Never answers a login.
     IgnoresLogins,
+    /// Hangs up in place of an answer to a login.
+    CutsLogins,
     /// Greets with eight megabytes.
     GreetsForEver,
 }
@@ -72,6 +74,9 @@ impl Handler for Host {
     ) -> Result<Auth, russh::Error> {
         if matches!(self.deed, Deed::IgnoresLogins) {
             std::future::pending::<()>().await;
+        }
+        if matches!(self.deed, Deed::CutsLogins) {
+            return Err(russh::Error::Disconnect);
         }
         Ok(Auth::Accept)
     }
@@ -138,7 +143,10 @@ impl Handler for Host {
                 let reason = russh::Disconnect::ByApplication;
                 session.disconnect(reason, "\u{1b}[31mbye\nbye", "")?;
             }
-            Deed::WaitsForSecrets | Deed::IgnoresLogins | Deed::GreetsForEver => {}
+            Deed::WaitsForSecrets
+            | Deed::IgnoresLogins
+            | Deed::CutsLogins
+            | Deed::GreetsForEver => {}
         }
         Ok(())
     }
@@ -201,10 +209,15 @@ pub(crate) async fn start(deed: Deed, preferred: Preferred) -> (KnownHost, Recor
     (host, record)
 }
 
-pub(crate) async fn connect_to(host: &KnownHost) -> Result<Session, SshError> {
+async fn connect_to(host: &KnownHost) -> Result<Session, SshError> {
+    connect_within(host, Limits::default().login).await
+}
+
+/// Connects, with a clock that a test can wait for.
+pub(crate) async fn connect_within(host: &KnownHost, login: Duration) -> Result<Session, SshError> {
     let pem = new_key().to_openssh(Default::default()).unwrap();
     let limits = Limits {
-        login: Duration::from_millis(1500),
+        login,
         ..Limits::default()
     };
     connect(host, &[Login::Key(Plain::from(pem.as_str()))], &limits).await
@@ -217,11 +230,11 @@ async fn run_on(deed: Deed) -> (Result<clws::channel::Outcome, ChannelError>, Re
     let command = Command::new("cat")
         .input(Plain::new(vec![b's'; 100_000]))
         .output_cap(1000)
-        .within(Duration::from_millis(1500));
+        .within(Duration::from_secs(3));
     let begun = Instant::now();
     let outcome = channel.run(&command).await;
     assert!(
-        begun.elapsed() < Duration::from_secs(10),
+        begun.elapsed() < Duration::from_secs(30),
         "{:?}",
         begun.elapsed()
     );
@@ -243,6 +256,17 @@ async fn endless_talk_before_the_command_is_cut_short() {
     assert!(matches!(error, ChannelError::NotRun { .. }), "{error:?}");
     assert!(error.notes()[0].len() < 300, "{:?}", error.notes());
     assert_eq!(record.count("bytes received"), 0);
+}
+
+#[tokio::test]
+async fn who_hangs_up_during_a_login_has_refused_no_key() {
+    let (host, _) = start(Deed::CutsLogins, Preferred::default()).await;
+    let error = connect_to(&host).await.unwrap_err();
+    assert!(matches!(error, SshError::Protocol { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "the connection to host `web` broke: it hung up during the login"
+    );
 }
 
 #[tokio::test]
@@ -284,7 +308,8 @@ async fn what_a_host_says_on_leaving_is_made_safe() {
 #[tokio::test]
 async fn a_host_that_ignores_logins_is_given_up() {
     let (host, _) = start(Deed::IgnoresLogins, Preferred::default()).await;
-    let error = connect_to(&host).await.unwrap_err();
+    let short = Duration::from_millis(1500);
+    let error = connect_within(&host, short).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "host `web` took longer than 1.5 s for the login"

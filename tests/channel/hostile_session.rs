@@ -13,7 +13,7 @@ use russh::Preferred;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use crate::hostile::{Deed, Record, connect_to, start};
+use crate::hostile::{Deed, Record, connect_within, start};
 
 /// How a session ended, and how much of its output came.
 struct Outcome {
@@ -32,7 +32,8 @@ async fn sit_on(
     meanwhile: Meanwhile,
 ) -> Outcome {
     let (known, record) = start(deed, Preferred::default()).await;
-    let session = Arc::new(connect_to(&known).await.unwrap());
+    let login = Duration::from_secs(4);
+    let session = Arc::new(connect_within(&known, login).await.unwrap());
     let host = Host {
         name: "web".parse().unwrap(),
         scope: "test".parse().unwrap(),
@@ -109,7 +110,7 @@ async fn a_session_that_never_begins_is_given_up_and_can_be_left() {
     let outcome = run_on(Deed::WaitsForSecrets).await;
     let error = outcome.ended.unwrap_err();
     assert!(
-        error.message().contains("did not end within 1.5 s"),
+        error.message().contains("did not end within 4 s"),
         "{error:?}"
     );
     assert_eq!(outcome.record.count("bytes received"), 0);
@@ -144,6 +145,6 @@ async fn a_host_that_does_not_answer_what_is_asked_is_given_up() {
         let outcome = sit_on(Deed::SaysNothing, sitting, given, |_| ()).await;
         let error = outcome.ended.unwrap_err();
         assert_eq!(error.code(), Code::Host, "{error:?}");
-        assert!(error.message().contains("within 1.5 s"), "{error:?}");
+        assert!(error.message().contains("within 4 s"), "{error:?}");
     }
 }

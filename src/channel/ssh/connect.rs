@@ -170,11 +170,18 @@ impl Proved {
                 phase: "the login",
                 limit: limits.login,
             })?;
-        refusal.map_err(|refusal| SshError::LoginRefused {
-            host: self.host.clone(),
-            tried: refusal.tried,
-            methods: refusal.methods,
-            said: self.seen.farewell().or(self.seen.banner()),
+        refusal.map_err(|refusal| match refusal.is_cut && !self.seen.took_leave() {
+            // Nothing was refused: the same key may be let in the next time.
+            true => SshError::Protocol {
+                host: self.host.clone(),
+                reason: "it hung up during the login".to_owned(),
+            },
+            false => SshError::LoginRefused {
+                host: self.host.clone(),
+                tried: refusal.tried,
+                methods: refusal.methods,
+                said: self.seen.farewell().or(self.seen.banner()),
+            },
         })?;
         Ok(Session {
             handle: Arc::new(self.handle),

@@ -49,6 +49,8 @@ pub(super) struct Refusal {
     pub(super) tried: Vec<String>,
     /// The ways to log in that the server named last.
     pub(super) methods: Vec<&'static str>,
+    /// Whether the connection ended before the last key was answered.
+    pub(super) is_cut: bool,
 }
 
 /// Logs in with the first key that the server takes.
@@ -325,6 +327,14 @@ impl Attempts<'_> {
     }
 
     fn judge(&mut self, name: &str, answer: Option<AuthResult>, unsigned: &str) -> bool {
+        // russh tells the end of a connection as a refusal that names no way to log in.
+        let no_answer = match &answer {
+            Some(AuthResult::Failure {
+                remaining_methods, ..
+            }) => remaining_methods.is_empty(),
+            answer => answer.is_none(),
+        };
+        self.refusal.is_cut = no_answer && self.handle.is_closed();
         match answer {
             Some(AuthResult::Success) => return true,
             Some(AuthResult::Failure {

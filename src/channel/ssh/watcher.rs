@@ -29,6 +29,8 @@ struct Facts {
     banner: Vec<u8>,
     farewell: Option<String>,
     cuttable: bool,
+    /// Whether the host took its leave when it hung up.
+    took_leave: bool,
 }
 
 impl Seen {
@@ -54,6 +56,11 @@ impl Seen {
     /// Whether ChaCha20-Poly1305 was agreed on without strict numbering, and the session ended.
     pub(super) fn was_cuttable(&self) -> bool {
         self.with(|facts| facts.cuttable)
+    }
+
+    /// Whether the host took its leave when it hung up, as OpenSSH does after too many keys.
+    pub(super) fn took_leave(&self) -> bool {
+        self.with(|facts| facts.took_leave)
     }
 
     /// What the host said when it hung up, safe to print.
@@ -167,7 +174,10 @@ impl client::Handler for Watcher {
         reason: DisconnectReason<russh::Error>,
     ) -> Result<(), russh::Error> {
         let said = match reason {
-            DisconnectReason::ReceivedDisconnect(info) => info.message,
+            DisconnectReason::ReceivedDisconnect(info) => {
+                self.seen.with(|facts| facts.took_leave = true);
+                info.message
+            }
             DisconnectReason::Error(error) => error.to_string(),
         };
         self.seen.with(|facts| facts.farewell = Some(short(&said)));
