@@ -60,7 +60,7 @@ pub fn person(world: &World) -> Result<Vec<Diagnosis>, Error> {
 fn unreached(world: &World, bundle: &Bundle) -> Option<Error> {
     let halves = [bundle.age_kept(), bundle.signing_kept()];
     if halves.contains(&Some(Kept::Keyring))
-        && let Err(error) = Keyring::of(world).decide()
+        && let Err(error) = Keyring::of(world).demand()
     {
         return Some(error.into());
     }

@@ -12,10 +12,10 @@ use crate::error::{Code, Explain, Hint};
 use crate::secret::Plain;
 use crate::world::World;
 
-/// To decide whether a keyring answers at all. One that has to be started first takes 0.1 to 0.5 s.
+/// To decide between a keyring and a file. One that has to be started first takes 0.1 to 0.5 s.
 const DECIDE_WITHIN: Duration = Duration::from_secs(1);
 
-/// To reach a keyring that is known to hold the key; after a login it may still be starting.
+/// To reach a keyring for which nothing else will do; after a login it may still be starting.
 const REACH_WITHIN: Duration = Duration::from_secs(5);
 
 /// For a call that may ask the person to unlock the keyring.
@@ -114,12 +114,20 @@ impl Keyring {
         Self { has_bus }
     }
 
-    /// Whether it answers, decided within a second.
+    /// Whether it answers within a second, where a file will do as well.
     ///
     /// # Errors
     /// [`KeyringError`] says why it does not.
     pub fn decide(self) -> Result<(), KeyringError> {
         self.call(DECIDE_WITHIN, |_| Ok(()))
+    }
+
+    /// Whether it answers, where nothing else will do: as long is waited as to read of it.
+    ///
+    /// # Errors
+    /// [`KeyringError`] says why it does not.
+    pub fn demand(self) -> Result<(), KeyringError> {
+        self.call(REACH_WITHIN, |_| Ok(()))
     }
 
     /// Reads an entry; the person may be asked to unlock the keyring.

@@ -236,7 +236,7 @@ impl Kept {
     /// # Errors
     /// [`ServerError::NoKeyring`].
     pub fn demand(&self) -> Result<(), ServerError> {
-        self.keyring.decide().map_err(ServerError::NoKeyring)
+        self.keyring.demand().map_err(ServerError::NoKeyring)
     }
 
     /// The token, if one is there.

@@ -2,7 +2,9 @@
 //! nowhere else.
 
 use std::fs;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::bao::{Bao, TOKEN};
@@ -139,6 +141,22 @@ fn without_a_keyring_no_credential_is_used_up_and_nothing_is_written() {
     let used = person.clws(&login).stdin(secret.as_bytes()).exits(24);
     assert!(!used.err.contains(&secret), "{}", used.err);
     person.lab.nowhere(&[secret]);
+}
+
+#[test]
+fn a_keyring_that_is_still_starting_is_waited_for() {
+    let person = Person::new();
+    let token = person.token();
+    person.keyring.signal(Signal::STOP);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            // Longer than is waited where a file would do.
+            std::thread::sleep(Duration::from_secs(2));
+            person.keyring.signal(Signal::CONT);
+        });
+        let login = person.clws("server login --method token");
+        login.stdin(token.as_bytes()).succeeds();
+    });
 }
 
 #[test]

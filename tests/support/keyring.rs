@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::tool::{run_by, tool};
@@ -78,6 +79,11 @@ impl Keyring {
         format!("unix:path={}", self.socket().display())
     }
 
+    /// Stops the bus, as on a machine that has too much to do, or lets it go on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.running[0]), signal).unwrap();
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("bus")
     }
@@ -93,7 +99,7 @@ impl Drop for Keyring {
 }
 
 fn wait(what: &str, is_there: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_secs(60);
     while !is_there() {
         assert!(Instant::now() < until, "{what} does not come up");
         std::thread::sleep(Duration::from_millis(50));
