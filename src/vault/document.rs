@@ -300,3 +300,58 @@ impl<'a> Document<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{encode_base64, hex};
+
+    /// A document whose keys from before are these, each named by its first byte, and left by one person.
+    fn document(retired: &[([u8; 32], &str)]) -> String {
+        let signed = format!("ada/0123456789abcdef:{}", encode_base64(&[0; 64]));
+        let mut text = format!(
+            "[document]\nformat = 1\nid = \"{}\"\npath = \"prod/web\"\nseq = 1\nkey_id = \"{}\"\n\
+             sig = \"{signed}\"\n\n",
+            hex(&[1; 16]),
+            hex(&[9; 32])
+        );
+        for (key_id, left) in retired {
+            let key_id = hex(key_id);
+            text += &format!(
+                "[retired.{}]\nkey = \"\"\nkey_id = \"{key_id}\"\nuntil = \"2027-05-23T10:00:00Z\"\n\
+                 left = [\"{left}\"]\n\n",
+                &key_id[..16]
+            );
+        }
+        text + &format!(
+            "[secret.TOKEN]\nvalue = \"v1:07070707:\"\ntype = \"string\"\nrev = 1\nseq = 1\n\
+             changed = \"2026-11-24T10:00:00Z\"\nauthor = \"ada\"\nsig = \"{signed}\"\n\n[end]\n"
+        )
+    }
+
+    #[test]
+    fn of_two_old_keys_of_one_short_name_neither_is_taken() {
+        let (seven, mut other) = ([7; 32], [7; 32]);
+        other[4] = 8;
+        let path = "prod/web".parse().unwrap();
+        for (retired, left) in [
+            (vec![(seven, "ben")], Some(vec!["ben".to_owned()])),
+            (vec![(seven, "ben"), (other, "cleo")], None),
+            (vec![(other, "cleo"), (seven, "ben")], None),
+        ] {
+            let text = document(&retired);
+            let document = Document::parse(text.as_bytes(), &path, &[2; 32]).unwrap();
+            let record = document.record(&"TOKEN".parse().unwrap()).unwrap().unwrap();
+            assert_eq!(document.left_with(&record), left);
+            // What it was signed over is then no longer known, and nothing opens it.
+            let signed_over = left.as_ref().map_or([9; 32], |_| seven);
+            assert_eq!(*document.key_id_of(&record), signed_over);
+            let opened = document.open_record(&record, &DataKey::new([0; 32]));
+            match (opened, left) {
+                (Err(VaultError::OtherKey { left: None, .. }), None)
+                | (Err(VaultError::Broken { .. }), Some(_)) => {}
+                (opened, _) => panic!("{opened:?}"),
+            }
+        }
+    }
+}

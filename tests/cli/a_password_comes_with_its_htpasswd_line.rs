@@ -99,6 +99,11 @@ fn where_one_of_both_cannot_be_sealed_neither_is() {
     // The password's name clashes with another: the users stay.
     let clash = format!("secret generate dev/nginx/admin --htpasswd dev/files/users {words}");
     lab.clws(&clash).exits(2);
+    // Their names differ in case alone, where neither was before.
+    let clash = format!("secret generate dev/fresh/ADMIN --htpasswd dev/fresh/admin {words}");
+    let refused = lab.clws(&clash).exits(2);
+    let why = "`admin` is there, and differs in case alone";
+    assert!(refused.err.contains(why), "{}", refused.err);
     assert_eq!(lab.git(&["status", "--porcelain", "--ignored"]), "");
     assert_eq!(get(&lab, "dev/nginx/ADMIN"), "hunter2");
     assert_eq!(get(&lab, "dev/files/users"), OTHERS);

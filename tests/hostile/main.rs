@@ -23,6 +23,7 @@ mod a_reader_is_injected;
 mod a_signature_is_reused_elsewhere;
 mod a_value_is_forged;
 mod a_vault_id_is_copied;
+mod a_writer_signs_what_does_not_open;
 mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
 mod each_field_is_edited;

@@ -47,7 +47,8 @@ fn a_joined_version_follows_on_both_branches_or_not_at_all() {
     assert!(matches!(error, TrustError::NotJoined(_)), "{error:?}");
     // The other branch has to hold by itself.
     beside(&vault, &two, &[BEN], &[]);
-    assert!(follow(&vault.tree(), &mut version, &here).is_err());
+    let why = refused(follow(&vault.tree(), &mut version, &here).map(drop));
+    assert_eq!(why, "0 of 1 administrators signed it");
     // One that joins nothing brings nothing.
     assert!(
         load_side(&vault.tree(), &mut here.clone())
@@ -123,18 +124,33 @@ fn a_branch_that_joined_another_one_is_followed_through_both() {
     let mut version = signed(&joins, &[ADA, BEN]);
     let hashes = follow(&vault.tree(), &mut version, &five).unwrap();
     assert_eq!(hashes, [ben.hash, both.hash, joined.hash]);
-    // Whoever decides on either must have signed.
-    let draft = Draft {
-        also: Some(both.hash),
-        ..next(&ben, 1, &[BEN, EVE])
-    };
-    let joined = vault.put_beside(&draft, &[BEN]);
-    let joins = Draft {
-        also: Some(joined.hash),
-        ..next(&five, 1, &[ADA])
-    };
-    let mut version = signed(&joins, &[ADA, BEN]);
-    assert!(follow(&vault.tree(), &mut version, &five).is_err());
+    // Whoever decides on either must have signed, and whoever is new.
+    let eves = beside(&vault, &two, &[ADA, EVE], &[ADA, EVE]);
+    for (also, all, wanted) in [
+        (
+            &eves,
+            &[BEN][..],
+            "0 of 1 administrators of the other branch signed it",
+        ),
+        (
+            &both,
+            &[BEN, EVE],
+            "eve, a new administrator, did not sign it",
+        ),
+    ] {
+        let draft = Draft {
+            also: Some(also.hash),
+            ..next(&ben, 1, all)
+        };
+        let joined = vault.put_beside(&draft, &[BEN]);
+        let joins = Draft {
+            also: Some(joined.hash),
+            ..next(&five, 1, &[ADA])
+        };
+        let mut version = signed(&joins, &[ADA, BEN]);
+        let why = refused(follow(&vault.tree(), &mut version, &five).map(drop));
+        assert_eq!(why, wanted);
+    }
 }
 
 #[test]
@@ -256,7 +272,8 @@ fn of_another_branch_is_taken_what_it_has_since_it_parted() {
     let aside = signed(&aside, &[ADA, EVE]);
     assert_eq!((branch.common.number, branch.hashes), (1, vec![aside.hash]));
     // One that does not hold is refused, and so is another vault.
-    assert!(read(&both(&[(&third, &[])], &[]), &[]).is_err());
+    let why = refused(read(&both(&[(&third, &[])], &[]), &[]).map(drop));
+    assert_eq!(why, "0 of 1 administrators signed it");
     let stranger = Draft {
         previous: [7; 32],
         ..founding.clone()
