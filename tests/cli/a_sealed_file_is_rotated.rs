@@ -363,18 +363,28 @@ fn two_branches_become_one_while_it_goes_on() {
 fn a_script_does_not_outlive_the_rotation_that_asked_it() {
     let lab = lab();
     halts(&lab);
-    let script = "touch $HOME/began; sleep 2; touch $HOME/late\n";
+    let script = "echo $$ >$HOME/pid.new; mv $HOME/pid.new $HOME/pid\n\
+                  until [ -e $HOME/go ]; do sleep 0.05; done; touch $HOME/late\n";
     std::fs::write(lab.vault().join("hooks/halting/rotate.sh"), script).unwrap();
     lab.clws("hook sign halting --yes").succeeds();
     let mut rotating = lab.clws(&format!("rotate {PATH} --yes")).command();
     let mut clws = rotating.spawn().unwrap();
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !lab.home("ada").join("began").exists() {
-        assert!(std::time::Instant::now() < until, "it did not begin");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let here = lab.home("ada");
+    let soon = |what: &str, is_so: &dyn Fn() -> bool| {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !is_so() {
+            assert!(std::time::Instant::now() < until, "{what}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    soon("it did not begin", &|| here.join("pid").exists());
+    let pid = std::fs::read_to_string(here.join("pid")).unwrap();
     clws.kill().unwrap();
     clws.wait().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(4));
-    assert!(!lab.home("ada").join("late").exists());
+    // Of a zombie, which nobody may have waited for yet, there is no command any more.
+    let command = format!("/proc/{}/cmdline", pid.trim());
+    soon("it goes on", &|| {
+        std::fs::read(&command).unwrap_or_default().is_empty()
+    });
+    assert!(!here.join("late").exists());
 }

@@ -164,8 +164,9 @@ fn ignored_signals_stay_ignored_and_ctrl_c_comes_once() {
     let memory = Memory::new();
     let run = memory.exec(
         "--file KEY=dev/tls/web.key",
-        "trap 'echo int' INT; grep SigIgn /proc/$$/status; kill -HUP $$; echo ready; \
-         i=0; while [ $i -lt 40 ]; do sleep 0.05; i=$((i+1)); done",
+        // A minute until the first one comes, and two seconds for another one.
+        "trap 'echo int; came=40' INT; grep SigIgn /proc/$$/status; kill -HUP $$; echo ready; \
+         i=0; came=1; while [ $i -lt 1600 ]; do sleep 0.05; i=$((i+came)); done",
     );
     // A terminal of its own: what it sends on Ctrl-C goes to clws and to the program.
     const TERMINAL: &str = "

@@ -152,10 +152,10 @@ fn a_signal_is_passed_on_and_the_second_one_ends_it() {
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         assert_eq!(remote.lies_there(), "");
     }
-    let stubborn = format!("trap '' INT TERM; {WAITS}");
+    let stubborn = format!("trap 'touch /run/told' INT; trap '' TERM; {WAITS}");
     let child = remote.begin(&stubborn);
     kill("-INT", &child);
-    std::thread::sleep(Duration::from_millis(300));
+    waits(&remote.site, "[ -e /run/told ]");
     kill("-TERM", &child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143), "{output:?}");

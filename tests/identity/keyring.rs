@@ -182,7 +182,7 @@ fn without_a_bus_the_file_is_used_at_once() {
         "{played}"
     );
     assert!(
-        started.elapsed() < Duration::from_secs(1),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );
@@ -201,30 +201,24 @@ fn a_bus_that_accepts_and_never_answers_costs_a_second() {
     let home = Home::new();
     let socket = home.path("silent");
     let listener = UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        for stream in listener.incoming() {
-            kept.push(stream);
-        }
-    });
+    // The kernel takes who connects; nobody ever reads.
+    listener.set_nonblocking(true).unwrap();
     let started = Instant::now();
     let played = child(&home, Some(&socket), "new");
     assert!(played.starts_with("file "), "{played}");
     assert!(has_clear_key(&home));
     let took = started.elapsed();
+    // D-Bus itself would wait for 25 seconds.
     assert!(
-        took > Duration::from_millis(900) && took < Duration::from_secs(3),
+        took > Duration::from_millis(900) && took < Duration::from_secs(20),
         "{took:?}"
     );
 
     // With the file there nobody looks at the bus again.
-    let started = Instant::now();
+    let looks = || listener.incoming().take_while(Result::is_ok).count();
+    assert_ne!(looks(), 0);
     assert_eq!(child(&home, Some(&socket), "use"), "used");
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    assert_eq!(looks(), 0);
 }
 
 #[test]

@@ -133,9 +133,9 @@ impl Drop for Running {
     }
 }
 
-/// Waits for something to become true, ten seconds at most.
+/// Waits for something to become true, a minute at most.
 pub(crate) fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if is() {
             return;
         }

@@ -80,9 +80,10 @@ impl BaoCluster {
             None => String::new(),
         };
         let here = here.display();
+        // With a multiplier of 1 a node that a busy machine leaves waiting for a second loses its office.
         let text = format!(
             "storage \"raft\" {{\n path = \"{here}/data{number}\"\n node_id = \"n{number}\"\n \
-             performance_multiplier = 1\n {join}\n}}\n\
+             performance_multiplier = 2\n {join}\n}}\n\
              listener \"tcp\" {{\n address = \"127.0.0.1:{port}\"\n cluster_address = \
              \"127.0.0.1:{}\"\n tls_cert_file = \"{here}/node.pem\"\n tls_key_file = \
              \"{here}/node.key\"\n}}\n\
