@@ -3,12 +3,21 @@
 //! `CLWS_HOSTS=1000` plays it with as many hosts as that.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType};
+
 use crate::crowd::{Crowd, Manner};
-use crate::site::{hook, rows, set};
+use crate::site::{hook, host, rows, set};
 use crate::support::lab::{Lab, Run};
+
+/// Of a host that is never reached.
+const SOME_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
 
 /// A kibibyte in a file, and a step that prints lines with a value in them.
 const FILES: &str = r#"runs_on = { machine_type = "server" }
@@ -316,6 +325,67 @@ fn a_component_waits_for_one_on_another_host_and_is_left_if_that_one_fails() {
     assert!(crowd.shared().join("rest-runs").exists());
 }
 
+/// A port of loopback at which nobody listens, kept from everybody else for as long as the socket is.
+fn dead_port() -> (OwnedFd, u16) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap();
+    let port = SocketAddrV4::try_from(address).unwrap().port();
+    (socket, port)
+}
+
+#[test]
+fn hosts_that_fail_in_different_ways_are_told_with_their_own_and_resumed() {
+    let lab = lab();
+    let steps = "case $1 in \
+                 b) touch $SHARED/b/stuck; until [ -e $SHARED/go ]; do sleep 0.05; done;; \
+                 c) [ -e $SHARED/go ] || { echo the-disk-is-full >&2; exit 7; };; esac; n=0;";
+    hook(&lab, "web", &FILES.replace("n=0;", steps), &[]);
+    let (_socket, port) = dead_port();
+    let way = |port| {
+        format!(
+            "address = \"127.0.0.1\"\nport = {port}\nuser = \"ada\"\n\n[hostkey.main]\nkey = \"{SOME_KEY}\"\n\n"
+        )
+    };
+    host(&lab, "a", "prod", "server", &way(port));
+    let names = ["b", "c"];
+    let hosts = names.map(|name| (name.to_owned(), "server", Manner::Well));
+    let crowd = Crowd::new(&lab, hosts.into_iter());
+    // Somebody else is in the middle of a deploy to b.
+    let other = spawn(&lab.clws("deploy --on b --yes --json"));
+    stuck(&crowd, &names, 1);
+    let ran = lab.clws("deploy --on prod --yes --json").exits(20);
+    assert_eq!(
+        rows(&ran),
+        [
+            "- failed (HOST)",
+            "- failed (TEMPFAIL)",
+            "web failed (REMOTE)"
+        ]
+    );
+    let report = ran.json();
+    let said = |at: usize| report["rows"][at]["error"]["error"]["message"].to_string();
+    for (at, name, words) in [
+        (0, "a", format!("127.0.0.1:{port}")),
+        (1, "b", "somebody else deploys to b right now".to_owned()),
+        (2, "c", "sh exited with 7".to_owned()),
+    ] {
+        assert_eq!(report["rows"][at]["host"], name);
+        assert!(said(at).contains(&words), "{}", said(at));
+    }
+    let line = "c web | the-disk-is-full";
+    assert!(ran.err.lines().any(|one| one == line), "{}", ran.err);
+    // The reason is gone on two of them: what the other deploy did on b is not done again.
+    std::fs::write(crowd.shared().join("go"), "").unwrap();
+    let output = other.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let ran = lab.clws("deploy --on prod --yes --json --resume").exits(23);
+    assert_eq!(
+        rows(&ran),
+        ["- failed (HOST)", "web unchanged", "web started"]
+    );
+}
+
 /// Waits until as many hosts as that are in the middle of a step.
 fn stuck(crowd: &Crowd, names: &[&str], count: usize) {
     let until = Instant::now() + Duration::from_secs(60);
@@ -381,19 +451,17 @@ fn a_first_interruption_drains_and_a_second_one_ends_it_at_once() {
         ));
         crowd.behaves(name, Manner::Sticks);
     }
-    let child = spawn(&run);
+    let mut child = spawn(&run);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     stuck(&crowd, &names, 2);
     interrupt(&child);
-    std::thread::sleep(Duration::from_millis(500));
-    let again = Instant::now();
+    // Two that come at once would be one.
+    let heard = said.find(|line| line.as_ref().unwrap().contains("once more ends at once"));
+    assert!(heard.is_some());
     interrupt(&child);
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        again.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        again.elapsed()
-    );
-    assert_eq!(output.status.code(), Some(130));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("ended in the middle"), "{said}");
+    // A host that sticks is waited for by nobody any more.
+    let rest: Vec<String> = said.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let ended = |line: &String| line.contains("ended in the middle");
+    assert!(rest.iter().any(ended), "{rest:?}");
 }
