@@ -7,9 +7,9 @@ use clws::channel::ssh::Login;
 use clws::error::Explain as _;
 use clws::secret::Plain;
 
-use crate::session;
 use crate::ssh_trust::{Agent, fingerprint, key};
 use crate::sshd::Sshd;
+use crate::{login, session};
 
 #[tokio::test]
 async fn rsa_keys_log_in_with_sha_2() {
@@ -110,6 +110,33 @@ async fn a_certificate_of_another_key_is_named() {
     let error = session(&server, &[login]).await.unwrap_err();
     let notes = error.notes().join("\n");
     assert!(notes.contains("is another key's"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_for_its_certificate_is_not_shown_alone() {
+    let (issuing, pem, certificate) = certified("ed25519");
+    let line = fs::read_to_string(issuing.folder().join("user.pub")).unwrap();
+    // A server that knows the key, and not who certified it.
+    let server = Sshd::start();
+    server.authorize(line.trim());
+    drop(session(&server, &[pem.with(|pem| key(pem))]).await.unwrap());
+    let alone = Login::Signed(pem, certificate);
+    let error = session(&server, &[alone]).await.unwrap_err();
+    let notes = error.notes();
+    assert!(notes[0].starts_with("tried certificate of "), "{notes:?}");
+    assert!(!notes.iter().skip(1).any(|note| note.starts_with("tried ")));
+}
+
+#[tokio::test]
+async fn a_host_that_asks_for_a_second_proof_is_told_as_one() {
+    let more = "PasswordAuthentication yes\nAuthenticationMethods publickey,password";
+    let server = Sshd::start_with(&["ed25519"], more);
+    let error = session(&server, &[login(&server)]).await.unwrap_err();
+    let notes = error.notes().join("\n");
+    assert!(
+        notes.contains(": taken, but a second proof is asked for\nit takes password"),
+        "{notes}"
+    );
 }
 
 #[tokio::test]

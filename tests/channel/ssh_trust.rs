@@ -71,6 +71,22 @@ async fn an_unknown_host_key_is_refused_before_anything_is_said() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_revoked_is_told_from_an_unknown_one() {
+    let server = Sshd::start();
+    let (_, other) = server.new_key("other", "ed25519");
+    let host = known_by(&server, &[other.as_str(), server.host_key_line()]);
+    let host = host.without([server.host_key_line()]).unwrap();
+    let error = connect(&host, &[login(&server)], &Limits::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, SshError::HostKeyRevoked { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.code(), Code::HostKey);
+}
+
+#[tokio::test]
 async fn each_algorithm_on_record_is_the_one_that_is_asked_for() {
     let kinds = ["rsa", "ecdsa-256", "ecdsa-384", "ecdsa-521", "ed25519"];
     let server = Sshd::start_with(&kinds, "");
@@ -218,6 +234,9 @@ async fn keys_are_tried_in_turn_and_five_at_most() {
     logins.push(key(&server.new_key("old", "rsa-1024").0));
     logins.push(Login::Unusable("a file that others can read".to_owned()));
     logins.push(login(&server));
+    // Nor does a key that was shown before.
+    let again = server.new_key("again", "ed25519").0;
+    logins.splice(0..1, (0..3).map(|_| key(&again)));
     drop(session(&server, &logins).await.unwrap());
 
     let (ecdsa, line) = server.new_key("stranger", "ecdsa-256");

@@ -236,6 +236,47 @@ mod tests {
     }
 
     #[test]
+    fn a_url_says_where_to_ask_and_whether_with_tls() {
+        for (url, at, address, secure) in [
+            ("http://web/x", None, "web:80", false),
+            ("https://web/x", None, "web:443", true),
+            ("https://web:8443", None, "web:8443", true),
+            ("https://[::1]/", None, "[::1]:443", true),
+            ("https://ada@web/", Some("10.0.0.4:1"), "10.0.0.4:1", true),
+        ] {
+            let uri = url.parse().unwrap();
+            let place = place(&uri, at.map(str::to_owned)).unwrap();
+            assert_eq!((&*place.address, place.secure), (address, secure), "{url}");
+        }
+        assert!(place(&"/x".parse().unwrap(), None).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_request_names_the_host_and_nobody_who_asks() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let uri = "http://ada:word@web:81/x?y=1".parse().unwrap();
+        let expect = Expect::default();
+        let asking = converse(Box::new(ours), &uri, &expect);
+        let answering = async {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(theirs.read_u8().await.unwrap());
+            }
+            theirs.write_all(b"HTTP/1.1 204 No\r\n\r\n").await.unwrap();
+            String::from_utf8(head).unwrap()
+        };
+        let (answer, head) = tokio::join!(asking, answering);
+        assert_eq!(answer.unwrap().0.status, 204);
+        assert!(
+            head.starts_with("GET /x?y=1 HTTP/1.1\r\nhost: web:81\r\n"),
+            "{head}"
+        );
+        assert!(!head.contains("ada"), "{head}");
+    }
+
+    #[test]
     fn an_answer_is_right_when_all_that_was_named_is() {
         let body = r#"{"data": [{"name": "codalab", "root": true, "quota": 1.5}], "n": 3}"#;
         for right in [
