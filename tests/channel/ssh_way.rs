@@ -172,6 +172,14 @@ async fn a_scan_shows_every_key_and_logs_in_nowhere() {
     assert_eq!(through, shown);
     assert!(jump.log().contains("direct-tcpip"), "{}", jump.log());
 
+    // One that signs with the older of the two hashes alone.
+    let server = Sshd::start_with(&["rsa"], "HostKeyAlgorithms rsa-sha2-256");
+    let shown = scan("web", ("127.0.0.1", server.port), &[], &Limits::default())
+        .await
+        .unwrap();
+    let found: Vec<&str> = shown.iter().map(|key| key.line.as_str()).collect();
+    assert_eq!(found, [server.host_key_line()]);
+
     let error = scan("web", ("127.0.0.1", 1), &[], &Limits::default())
         .await
         .unwrap_err();

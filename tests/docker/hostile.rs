@@ -198,4 +198,23 @@ async fn a_pull_says_what_the_registry_said_and_not_what_it_was_given() {
         error,
         Err(DockerError::Refused { status: 500, .. })
     ));
+    // A pull that fails later has begun with 200, and its last line may have no end.
+    let late = Stranger::new(|_, mut stream| async move {
+        reply(&mut stream, "200 OK", "{\"error\":\"no such tag\"}").await;
+    });
+    let engine = late.engine().await.unwrap();
+    let within = Duration::from_secs(5);
+    let error = engine.pull("x:1", None, within).await.unwrap_err();
+    let DockerError::Refused { status, text, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((status, text.as_str()), (500, "no such tag"));
+    // What is more than a name is not asked for.
+    for name in ["", "x y", "x&repo=y", "x?y", "../x", "-x", "x\r\ny"] {
+        let error = engine.pull(name, None, within).await.unwrap_err();
+        assert!(
+            matches!(error, DockerError::Declaration { .. }),
+            "{name}: {error}"
+        );
+    }
 }
