@@ -104,6 +104,12 @@ fn an_http_answer_is_judged_by_all_that_was_named() {
         assert!(err.contains(said), "{wrong}: {err}");
         assert!(!err.contains("the-password-of-the-day"), "{err}");
     }
+    let long = "run = [\"sh\", \"-c\", \"head -c 3000 /dev/zero | tr '\\\\0' y; exit 3\"]\nwithin = \"1s\"";
+    let err = asked(&site, long, &[]).unwrap_err();
+    assert!(
+        err.contains("yyyy…") && !err.contains(&"y".repeat(301)),
+        "{err}"
+    );
 }
 
 /// What is beyond the limit cannot be known for the rest of a value.
@@ -134,6 +140,61 @@ fn where_an_answer_was_cut_no_part_of_a_value_is_said() {
     let err = asked(&site, &http, &[]).unwrap_err();
     assert!(err.contains("status 500"), "{err}");
     assert!(err.contains(": no") && !err.contains("the-pa"), "{err}");
+}
+
+#[test]
+fn an_answer_without_an_end_is_judged_by_what_came() {
+    let site = site();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut head = [0; 4096];
+                let length = stream.read(&mut head).unwrap_or_default();
+                if head[..length].starts_with(b"GET /flood ") {
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n"));
+                    while stream.write_all(&[b'x'; 8192]).is_ok() {}
+                } else {
+                    let begun = b"HTTP/1.1 500 No\r\ncontent-length: 100\r\n\r\nbegun";
+                    drop(stream.write_all(begun));
+                    // Until nobody waits for the rest any more.
+                    drop(stream.read(&mut head));
+                }
+            });
+        }
+    });
+    let at = |path: &str| format!("http = \"http://127.0.0.1:{port}/{path}\"\nwithin = \"5s\"");
+    let flood = at("flood") + "\nexpect = { body_contains = \"the end\" }";
+    for (wrong, said) in [
+        (flood, "does not contain `the end`"),
+        (at("half"), "status 500 Internal Server Error: begun"),
+    ] {
+        let err = asked(&site, &wrong, &[]).unwrap_err();
+        assert!(err.contains(said), "{wrong}: {err}");
+    }
+}
+
+#[test]
+fn a_first_question_that_is_swallowed_does_not_use_up_the_whole_time() {
+    let site = site();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut swallowed = None;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            drop(stream.read(&mut [0; 4096]));
+            if swallowed.is_none() {
+                swallowed = Some(stream);
+                continue;
+            }
+            drop(stream.write_all(b"HTTP/1.1 204 No\r\n\r\n"));
+        }
+    });
+    let probe = format!("http = \"http://127.0.0.1:{port}/\"\nwithin = \"60s\"");
+    assert_eq!(asked(&site, &probe, &[]), Ok(()));
 }
 
 fn https(nginx: &Nginx, more: &str) -> String {
@@ -186,6 +247,11 @@ fn a_served_certificate_is_the_one_that_was_placed_and_holds_long_enough() {
             "certificate = { secret = \"tls/OTHER\" }",
             "another certificate than `tls/OTHER`",
         ),
+        // The right one, by an issuer who is not the one that was named.
+        (
+            "ca = \"other.pem\"\ncertificate = { secret = \"tls/CRT\" }",
+            "UnknownIssuer",
+        ),
     ] {
         let err = asked(&site, &https(&nginx, wrong), &files).unwrap_err();
         assert!(
@@ -194,6 +260,11 @@ fn a_served_certificate_is_the_one_that_was_placed_and_holds_long_enough() {
         );
         assert!(err.contains(said), "{wrong}: {err}");
     }
+    let by_number = format!(
+        "http = \"https://[::1]/\"\nat = \"127.0.0.1:{}\"\ninsecure = true\nwithin = \"3s\"",
+        nginx.secure
+    );
+    assert_eq!(asked(&site, &by_number, &files), Ok(()));
     // Another name than the URL's.
     let nginx = Nginx::start(&strange, LOCATIONS);
     let files = [("ca.pem", strange.ca.as_str())];

@@ -22,6 +22,9 @@ const WITH_VARIABLES: &str = r#"set -a; eval "$(cat)"; set +a; [ -z "$1" ] || cd
 /// What a probe says; its last line is shown.
 const MAX_ANSWER: usize = 64 * 1024;
 
+/// How much is shown of what answered, and of a probe's own words, in characters.
+const SHOWN: usize = 300;
+
 /// The command has no variables, nor anything to read.
 const ALONE: &str = r#"[ -z "$1" ] || cd "$1" || exit 126; shift; exec "$@" </dev/null"#;
 
@@ -172,9 +175,18 @@ impl Asking<'_> {
 fn said(how: &str, text: &str) -> String {
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     match last {
-        Some(line) => format!("{how}: {}", line.trim()),
+        Some(line) => format!("{how}: {}", short(line.trim())),
         None => how.to_owned(),
     }
+}
+
+/// What is shown of a text that may be of any length.
+pub(super) fn short(text: &str) -> String {
+    let mut short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// What a step that waits is sent.

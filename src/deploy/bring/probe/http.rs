@@ -152,8 +152,9 @@ async fn converse(
     if right {
         reading.await?;
     } else {
-        // What is wrong is known; what it said besides is worth a second and no error of its own.
-        let _shown = timeout(Duration::from_secs(1), reading).await;
+        // What is wrong is known; what it said besides is worth half a second and no error of its own.
+        // The last question has a second: with as much for this it would only be late.
+        let _shown = timeout(Duration::from_millis(500), reading).await;
     }
     Ok((answer, body, end))
 }

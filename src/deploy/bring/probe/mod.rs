@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::asking::Asking;
+use super::asking::{Asking, short};
 use super::place::{fill, fill_all};
 use crate::channel::Stream;
 use crate::docker::Health;
@@ -32,9 +32,6 @@ pub(in crate::deploy) const MOMENT: Duration = Duration::from_secs(5);
 
 /// One question does not use up the whole time: a server that starts may swallow the first.
 pub(in crate::deploy) const QUESTION: Duration = Duration::from_secs(10);
-
-/// How much is shown of what answered, and of a probe's own words, in characters.
-const SHOWN: usize = 300;
 
 /// How often a component is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -181,12 +178,4 @@ impl Patience {
             Self::Within => within,
         }
     }
-}
-
-fn short(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
