@@ -19,7 +19,7 @@ const SOON: i64 = 90;
 /// Prints a status.
 pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
     let said = status.findings.iter().map(|finding| &*finding.path);
-    let (mut rows, well) = rows(&status.hosts, &said.collect(), ui.is_verbose());
+    let (mut rows, well, down) = rows(&status.hosts, &said.collect(), ui.is_verbose());
     if !rows.is_empty() {
         let head = [
             "HOST",
@@ -37,6 +37,12 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
         let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
         rows.iter_mut().for_each(|row| row.resize(columns, dash()));
         ui.table(head.get(..columns).unwrap_or(&head), rows)?;
+    }
+    if down > 0 {
+        let down = count(down, "host");
+        ui.line(&format!(
+            "and {down} are not reached: `clws status --verbose` shows each"
+        ))?;
     }
     if well > 0 {
         let components = count(well, "component");
@@ -94,40 +100,33 @@ pub(super) fn print(ui: &Ui, status: &Status) -> Result<(), Error> {
     Ok(())
 }
 
-/// The rows of a table that can be read, and how many components it leaves out. Of a large fleet those are
-/// left out of which nothing is to be said, and a host that is not reached is one row.
-fn rows(hosts: &[HostStatus], said: &BTreeSet<&str>, is_whole: bool) -> (Vec<Vec<String>>, usize) {
-    let all: Vec<(String, Vec<String>)> = hosts.iter().flat_map(rows_of).collect();
-    let down = hosts.iter().filter(|host| !host.reachable);
-    let down: BTreeSet<&str> = down.map(|host| host.name.as_str()).collect();
-    let is_down = |row: &[String]| row.first().is_some_and(|host| down.contains(host.as_str()));
-    let is_well = |(path, row): &&(String, Vec<String>)| {
-        !is_down(row) && !said.contains(path.as_str()) && path.contains('/')
-    };
-    let well = all.iter().filter(is_well).count();
+/// The rows of a table that can be read, how many components it leaves out, and how many hosts. Of a large
+/// fleet those components are left out of which nothing is to be said, and hosts that are not reached, which
+/// are named by their finding.
+fn rows(
+    hosts: &[HostStatus],
+    said: &BTreeSet<&str>,
+    is_whole: bool,
+) -> (Vec<Vec<String>>, usize, usize) {
     let is_long = |many: usize| many > MANY && !is_whole;
-    let (hides_well, joins_down) = (is_long(well), is_long(down.len()));
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for one in &all {
-        let (_, row) = one;
-        if hides_well && is_well(&one) {
-            continue;
-        }
-        if joins_down && is_down(row) {
-            let is_same = |last: &Vec<String>| last.first() == row.first();
-            if rows.last().is_some_and(is_same) {
-                continue;
-            }
-            let mut row = row.clone();
-            if let Some(component) = row.get_mut(1) {
-                *component = dash();
-            }
-            rows.push(row);
-            continue;
-        }
-        rows.push(row.clone());
-    }
-    (rows, if hides_well { well } else { 0 })
+    let down = hosts.iter().filter(|host| !host.reachable).count();
+    let hides_down = is_long(down);
+    let seen = hosts.iter().filter(|host| host.reachable || !hides_down);
+    let all = seen.flat_map(|host| rows_of(host).into_iter().map(move |row| (host, row)));
+    let all: Vec<(&HostStatus, (String, Vec<String>))> = all.collect();
+    let is_well = |host: &HostStatus, path: &str| {
+        host.reachable && !said.contains(path) && path.contains('/')
+    };
+    let well = all.iter().filter(|(host, (path, _))| is_well(host, path));
+    let well = well.count();
+    let hides_well = is_long(well);
+    let rows = all
+        .into_iter()
+        .filter(|(host, (path, _))| !hides_well || !is_well(host, path))
+        .map(|(_, (_, row))| row)
+        .collect();
+    let of = |hides: bool, many: usize| if hides { many } else { 0 };
+    (rows, of(hides_well, well), of(hides_down, down))
 }
 
 /// The host that a finding is about, or what else.
@@ -305,14 +304,11 @@ mod tests {
     fn of_a_large_fleet_those_are_rows_of_which_something_is_to_be_said() {
         let (large, small) = (fleet(44, |number| number % 2 == 0), fleet(7, |n| n > 0));
         let said = BTreeSet::from(["h2/c1", "h1", "h3"]);
-        let (rows_of, well) = rows(&large, &said, false);
+        let (rows_of, well, down) = rows(&large, &said, false);
         // Half of the hosts are down, and of the others one component is not well.
         let names: Vec<_> = rows_of.iter().map(|row| (&*row[0], &*row[1])).collect();
-        assert_eq!(
-            names[..4],
-            [("h1", "-"), ("h2", "c1"), ("h3", "-"), ("h5", "-")]
-        );
-        assert_eq!((rows_of.len(), well), (23, 65));
+        assert_eq!(names, [("h2", "c1")]);
+        assert_eq!((well, down), (65, 22));
         // All of it is to be had, and a small fleet is shown whole.
         assert_eq!(rows(&large, &said, true).0.len(), 132);
         assert_eq!(rows(&small, &said, false).0.len(), 21);
