@@ -25,6 +25,8 @@ pub(crate) enum Run {
     Dry,
     /// All of it.
     Real,
+    /// All of it, of which a table shows each host above.
+    Shown,
 }
 
 impl From<bool> for Run {
@@ -154,7 +156,11 @@ fn in_brief(differences: &[Said], run: Run) -> Vec<String> {
     for (name, what) in differences.iter().filter_map(|said| said.host.as_ref()) {
         many.entry(*what).or_default().insert(name);
     }
-    many.retain(|_, names| run == Run::Real && names.len() > MOST_LINES);
+    many.retain(|_, names| run != Run::Dry && names.len() > MOST_LINES);
+    let each = match run {
+        Run::Shown => "as the table above shows one by one",
+        Run::Dry | Run::Real => "which `--dry-run` lists one by one",
+    };
     let head = many.iter().map(|(what, names)| {
         let what = match what {
             OfHost::New => "are new",
@@ -163,7 +169,7 @@ fn in_brief(differences: &[Said], run: Run) -> Vec<String> {
         };
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         let (count, names) = (names.len(), ranges(&names));
-        format!("{count} hosts {what}, which `--dry-run` lists one by one: {names}")
+        format!("{count} hosts {what}, {each}: {names}")
     });
     let is_counted = |said: &&Said| {
         let what = said.host.as_ref().map(|(_, what)| what);
@@ -350,7 +356,7 @@ fn plan_of(concerned: &[Concern], run: Run) -> Vec<String> {
 
 /// Documents and files to which the same happens. A person who is asked about very many is told how many.
 pub(crate) fn named(paths: &[&str], run: Run) -> Vec<String> {
-    if run == Run::Real && paths.len() > MOST_LINES {
+    if run != Run::Dry && paths.len() > MOST_LINES {
         let many = paths.len();
         return vec![format!(
             "{many} documents and files, which `--dry-run` lists"
@@ -420,4 +426,31 @@ fn settle(
         Listed::File(path) => drop(change.vouch_file(path, before)?),
     }
     Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_hosts_it_is_said_where_each_is_shown() {
+        let one = |number: usize| Said {
+            line: format!("h{number} is reached in another way"),
+            host: Some((format!("h{number}").parse().unwrap(), OfHost::Changed)),
+        };
+        let many: Vec<Said> = (0..=MOST_LINES).map(one).collect();
+        for (run, each) in [
+            (Run::Real, "which `--dry-run` lists one by one"),
+            // `host scan` has no such flag, and showed a table.
+            (Run::Shown, "as the table above shows one by one"),
+        ] {
+            assert_eq!(
+                in_brief(&many, run),
+                [format!(
+                    "21 hosts are reached or prove themselves in another way, {each}: h[0-20]"
+                )]
+            );
+        }
+        assert_eq!(in_brief(&many, Run::Dry).len(), 21);
+    }
 }

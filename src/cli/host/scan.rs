@@ -25,6 +25,9 @@ use crate::vault::{Reader, Vault};
 /// Servers that are looked at at the same time.
 const AT_ONCE: usize = 16;
 
+/// More keys than this that are on record are counted and not shown to people.
+const MANY: usize = 20;
+
 /// Look at the host keys that hosts show, and whether they are those on record
 ///
 /// Connects, through its jump hosts if it has any, and does the key exchange alone: nothing is logged in
@@ -95,7 +98,7 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
     for error in &errors {
         crate::cli::ui::print_error(error);
     }
-    table(cx, &rows)?;
+    table(cx, rows)?;
     if args.add {
         add(args, cx, &vault, &rows)?;
     }
@@ -220,8 +223,13 @@ fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {
             .collect();
         return cx.ui.json(&json!({ "keys": rows }));
     }
+    // Whoever looks for what is amiss is spared many keys that are as they should be.
+    let is_well = |row: &&Row| row.state == State::Recorded;
+    let well = rows.iter().filter(is_well).count();
+    let hides_well = well > MANY && !cx.ui.is_verbose();
     let cells: Vec<Vec<String>> = rows
         .iter()
+        .filter(|row| !(hides_well && is_well(row)))
         .map(|row| {
             vec![
                 row.host.to_string(),
@@ -231,7 +239,13 @@ fn table(cx: &Context, rows: &[Row]) -> Result<(), Error> {
             ]
         })
         .collect();
-    cx.ui.table(&["HOST", "TYPE", "FINGERPRINT", ""], cells)
+    cx.ui.table(&["HOST", "TYPE", "FINGERPRINT", ""], cells)?;
+    if hides_well {
+        let keys = count(well, "key");
+        cx.ui
+            .line(&format!("and {keys} on record: `--verbose` shows them"))?;
+    }
+    Ok(())
 }
 
 fn add(args: &ScanArgs, cx: &Context, vault: &Vault, rows: &[Row]) -> Result<(), Error> {
@@ -268,5 +282,5 @@ fn add(args: &ScanArgs, cx: &Context, vault: &Vault, rows: &[Row]) -> Result<(),
         party.add_host_key(row.key.label(), row.key.to_string());
         changed.set_party(&party);
     }
-    rules::change(cx, vault, &changed, &[], Run::Real)
+    rules::change(cx, vault, &changed, &[], Run::Shown)
 }
