@@ -3,9 +3,9 @@
 mod beside;
 mod live;
 mod signals;
+mod stop;
 mod table;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -20,16 +20,12 @@ use super::runtime::{cannot_start, runtime, user_here};
 use super::session::BesideArgs;
 use super::ways::Ways;
 use crate::channel::ssh::Limits;
-use crate::deploy::{
-    Brings, ComponentPlan, Event, HOST_TIME, Plan, Record, Run, Stopped, is_interruption, outcome,
-    plan,
-};
+use crate::deploy::{Brings, ComponentPlan, Event, HOST_TIME, Plan, Record, Run, outcome, plan};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
-use crate::hook::{HookError, components};
 use crate::name::Component;
-use crate::text::{count, list};
+use crate::text::count;
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -86,7 +82,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
     vault.demand_pin()?;
     let hosts = hosts(&vault, &args.on)?;
     if args.stop {
-        return stop(args, cx, &vault, &hosts);
+        return stop::run(args, cx, &vault, &hosts);
     }
     let reason = args.allow_rollback.as_deref();
     let reason = reason.map(|reason| reason_of(cx, reason)).transpose()?;
@@ -169,8 +165,12 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
                 cx.ui.warn_of(&error);
             }
             if rows.len() > 1 && record.is_some() {
-                cx.ui
-                    .say("`--resume` with the same words goes on with what is not done");
+                let words = args.components.iter().map(|name| format!("{name} "));
+                let words: String = words.collect();
+                cx.ui.say(&format!(
+                    "`clws deploy {words}--on {} --resume` goes on with what is not done",
+                    args.on
+                ));
             }
             Ok(code.into())
         }
@@ -353,52 +353,6 @@ fn with_run<T>(
         cx.ui.warn(&notice);
     }
     result
-}
-
-fn stop(args: &DeployArgs, cx: &Context, vault: &Vault, hosts: &[Host]) -> Result<ExitCode, Error> {
-    let what = match args.components.as_slice() {
-        [] => "all that was deployed".to_owned(),
-        some => list(some),
-    };
-    if args.dry_run {
-        for host in hosts {
-            cx.ui.say(&format!("stops {what} on {}", host.name));
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    cx.ui.confirm(&format!("stop {what} on {}?", args.on))?;
-    let asked = Asked {
-        brings: Brings::There,
-        parallel: args.parallel,
-        hosts: hosts.len(),
-        record: None,
-        beside: &Beside::new(cx),
-    };
-    let stopped = RefCell::new(BTreeSet::new());
-    let failed = with_run(cx, vault, &asked, async |run, live| {
-        run.stop(hosts, &args.components, |host, ended| match ended {
-            Ok(Stopped::One(component)) => {
-                stopped.borrow_mut().insert(component.clone());
-                live.say(&format!("stopped {component} on {}", host.name));
-            }
-            Ok(Stopped::Nothing) => live.say(&format!("nothing of it runs on {}", host.name)),
-            Err(error) => live.error(error),
-        })
-        .await
-    })?;
-    // What has no hook any more can be stopped all the same.
-    let (all, stopped) = (components(vault.tree())?, stopped.into_inner());
-    let is_nothing = |name: &&Component| !all.contains(name) && !stopped.contains(*name);
-    for component in args.components.iter().filter(is_nothing) {
-        cx.ui.warn_of(&HookError::missing(component, &all).into());
-    }
-    let signal = failed.iter().find(|error| is_interruption(error));
-    Ok(match (signal, failed.first()) {
-        (Some(error), _) => error.code().into(),
-        (None, None) => ExitCode::SUCCESS,
-        (None, Some(error)) if failed.len() == hosts.len() => error.code().into(),
-        (None, Some(_)) => Code::Partial.into(),
-    })
 }
 
 /// What a newcomer may try, after the demonstration.

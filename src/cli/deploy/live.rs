@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 
-use super::table;
+use super::table::{self, MANY};
 use crate::cli::progress::draw;
 use crate::cli::ui::{Ui, print_error, print_message};
 use crate::deploy::{Done, Event, Fate, StepFailed};
@@ -23,6 +23,8 @@ pub(super) struct Live<'a> {
     /// Whether there is a line at the bottom.
     draws: bool,
     hosts: usize,
+    /// Whether there are too many hosts to tell of each.
+    counts: bool,
     state: Mutex<State>,
 }
 
@@ -32,6 +34,8 @@ struct State {
     at_work: BTreeMap<String, String>,
     left: usize,
     failed: usize,
+    /// How many errors of each code were told.
+    told: BTreeMap<&'static str, usize>,
     drawn: bool,
 }
 
@@ -41,6 +45,7 @@ impl<'a> Live<'a> {
             ui,
             draws: !ui.is_quiet() && std::io::stderr().is_terminal(),
             hosts,
+            counts: hosts > MANY && !ui.is_verbose(),
             state: Mutex::default(),
         }
     }
@@ -55,8 +60,30 @@ impl<'a> Live<'a> {
         self.above(|| self.ui.warn(line));
     }
 
-    /// Shows an error, but for what was shown already.
+    /// Whether each host is told of, and not their number in the end alone.
+    pub(super) fn tells_each(&self) -> bool {
+        !self.counts
+    }
+
+    /// Shows an error, but for what was shown already. Of a large fleet's errors of one code the first ones
+    /// are shown: where a network is down, all hosts have the same to say.
     pub(super) fn error(&self, error: &Error) {
+        if self.counts {
+            let code = error.code().name();
+            let mut state = self.lock();
+            let told = state.told.entry(code).or_default();
+            *told += 1;
+            let told = *told;
+            drop(state);
+            if told > MANY + 1 {
+                return;
+            }
+            if told > MANY {
+                return self.say(&format!(
+                    "more errors of the kind {code} are counted below; `--verbose` shows each"
+                ));
+            }
+        }
         let was_shown = !self.ui.is_quiet() && error.downcast_ref::<StepFailed>().is_some();
         self.above(|| {
             if was_shown {
@@ -83,7 +110,7 @@ impl<'a> Live<'a> {
                     self.error(error);
                 }
                 Fate::Done(Done::Unchanged) | Fate::Left(_) => {}
-                Fate::Done(_) if self.draws => {
+                Fate::Done(_) if self.draws && !self.counts => {
                     let component = row.component.iter().map(ToString::to_string);
                     let component: String = component.collect();
                     let result = table::result(row);

@@ -1,26 +1,31 @@
 //! The result of a deploy: a line for each component on each host.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::json;
 
 use crate::cli::ui::Ui;
-use crate::deploy::{Done, Fate, Row};
+use crate::deploy::{Fate, Row};
 use crate::error::Error;
-use crate::text::count;
+use crate::text::{count, ranges};
 
-/// More rows than this in which nothing happened are counted and not shown to people.
-const MANY: usize = 20;
+/// More hosts than this are not told of one by one, and more rows of one result are counted.
+pub(super) const MANY: usize = 20;
 
-/// Prints the rows. `--json` has all of them; people are spared many that say `unchanged`.
+/// Prints the rows. `--json` and `--verbose` have all of them; else people are spared many that say the same.
 pub(super) fn print(ui: &Ui, rows: &[Row]) -> Result<(), Error> {
     if ui.is_json() {
         let rows: Vec<_> = rows.iter().map(as_json).collect();
         return ui.json(&json!({ "rows": rows }));
     }
-    let is_unchanged = |row: &&Row| matches!(row.fate, Fate::Done(Done::Unchanged));
-    let unchanged = rows.iter().filter(is_unchanged).count();
+    let mut alike: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        alike.entry(for_people(row)).or_default().push(row);
+    }
+    alike.retain(|_, rows| rows.len() > MANY && !ui.is_verbose());
     let shown = rows
         .iter()
-        .filter(|row| unchanged <= MANY || !is_unchanged(row));
+        .filter(|row| !alike.contains_key(&for_people(row)));
     let cells: Vec<Vec<String>> = shown
         .map(|row| {
             vec![
@@ -32,8 +37,16 @@ pub(super) fn print(ui: &Ui, rows: &[Row]) -> Result<(), Error> {
         })
         .collect();
     ui.table(&["HOST", "COMPONENT", "RESULT", "TIME"], cells)?;
-    if unchanged > MANY {
-        ui.line(&format!("and {unchanged} unchanged"))?;
+    for (result, rows) in &alike {
+        let many = rows.len();
+        // Of what went well nobody asks where.
+        if matches!(rows.first(), Some(row) if matches!(row.fate, Fate::Done(_))) {
+            ui.line(&format!("and {many} {result}: `--verbose` shows each"))?;
+        } else {
+            let hosts: BTreeSet<&str> = rows.iter().map(|row| row.host.as_str()).collect();
+            let hosts: Vec<&str> = hosts.into_iter().collect();
+            ui.line(&format!("and {many} {result}: {}", ranges(&hosts)))?;
+        }
     }
     if rows.len() > MANY {
         ui.line(&sum(rows))?;
@@ -77,7 +90,6 @@ fn for_people(row: &Row) -> String {
 
 /// How many hosts are done, and how many are not.
 fn sum(rows: &[Row]) -> String {
-    use std::collections::BTreeSet;
     let all: BTreeSet<&str> = rows.iter().map(|row| row.host.as_str()).collect();
     let undone = rows.iter().filter(|row| !matches!(row.fate, Fate::Done(_)));
     let undone: BTreeSet<&str> = undone.map(|row| row.host.as_str()).collect();

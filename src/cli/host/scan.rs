@@ -98,7 +98,7 @@ pub(crate) fn run(args: &ScanArgs, cx: &Context) -> Result<ExitCode, Error> {
     for error in &errors {
         crate::cli::ui::print_error(error);
     }
-    table(cx, rows)?;
+    table(cx, &rows)?;
     if args.add {
         add(args, cx, &vault, &rows)?;
     }
