@@ -8,7 +8,7 @@ use super::EditError;
 use super::buffer::{self, Buffer};
 use super::compare::{Before, Changes, Note, Set, compare};
 use super::parse::{Fault, parse};
-use super::session::{Desk, Outcome, Session, Subject, demand_writer};
+use super::session::{Desk, Outcome, Session, Subject, demand_writer, say_what_may_be_meant};
 use super::snapshot::Snapshot;
 use super::view::{self, Entry, REASON, why_hidden};
 use crate::error::Error;
@@ -56,10 +56,14 @@ pub fn edit_document(desk: &dyn Desk, path: &DocumentPath) -> Result<Outcome, Er
             Ok(())
         })?;
     }
+    let new = snapshot.is_new().then(|| vault.near(path.as_str()));
+    if new.is_some() {
+        say_what_may_be_meant(desk, &vault, path.as_str());
+    }
     let readers = vault.rights(path.as_str())?.readers;
     let readers: Vec<&str> = readers.iter().map(AsRef::as_ref).collect();
     let subject = WholeDocument {
-        head: head(path, snapshot.is_new(), &readers, &before),
+        head: head(path, new.as_ref(), &readers, &before),
         file_name: format!("{}.toml", path.name()),
         path: path.clone(),
         desk,
@@ -84,12 +88,17 @@ struct WholeDocument<'a> {
     fault_line: Option<usize>,
 }
 
-/// What the person reads above the values.
-fn head(path: &DocumentPath, is_new: bool, readers: &[&str], before: &Before) -> Vec<String> {
-    let what = if is_new {
-        "a new document"
-    } else {
-        "a document"
+/// What the person reads above the values. Of a new document `new` says which other one may be meant.
+fn head(
+    path: &DocumentPath,
+    new: Option<&Option<String>>,
+    readers: &[&str],
+    before: &Before,
+) -> Vec<String> {
+    let what = match new {
+        Some(Some(near)) => &format!("a new document (is {near} meant?)"),
+        Some(None) => "a new document",
+        None => "a document",
     };
     let some = match readers {
         [a, b, c, _, _, ..] => format!("{a}, {b}, {c} and {} more", readers.len() - 3),

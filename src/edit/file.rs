@@ -9,7 +9,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 
 use super::EditError;
 use super::buffer::{self, Buffer};
-use super::session::{Desk, Outcome, Session, Subject, demand_writer};
+use super::session::{Desk, Outcome, Session, Subject, demand_writer, say_what_may_be_meant};
 use crate::error::Error;
 use crate::fs::FsError;
 use crate::lines::MAX_FILE;
@@ -33,6 +33,9 @@ pub fn edit_file(desk: &dyn Desk, path: &FilePath) -> Result<Outcome, Error> {
             name: path.to_string(),
         }),
     };
+    if sidecar.is_none() {
+        say_what_may_be_meant(desk, &vault, path.as_str());
+    }
     let mut opened = None;
     if let Some(live) = sidecar.as_ref().filter(|sidecar| sidecar.content.is_some()) {
         // Before it is opened by what the file says, and after by what was signed.

@@ -239,20 +239,18 @@ impl<'a> Session<'a> {
 pub(super) fn demand_writer(desk: &dyn Desk, vault: &Vault, path: &str) -> Result<(), Error> {
     vault.demand_pin_to_write()?;
     let me = desk.author(vault)?;
-    let rights = vault.rights(path).map_err(|_| VaultError::NoRule {
-        path: path.to_owned(),
-        you: me.to_string(),
-        nearest: vault.near(path),
-    })?;
-    if rights.writers.contains(&me) {
-        return Ok(());
+    let rights = vault.rights_for(&me, path)?;
+    match rights.writers.contains(&me) {
+        true => Ok(()),
+        false => Err(VaultError::may_not_write(&me, path, &rights).into()),
     }
-    Err(VaultError::MayNotWrite {
-        who: me.to_string(),
-        path: path.to_owned(),
-        writers: rights.writers.iter().map(ToString::to_string).collect(),
+}
+
+/// Says of a name that nothing is under which one may be meant, before a new one is made by a slip.
+pub(super) fn say_what_may_be_meant(desk: &dyn Desk, vault: &Vault, path: &str) {
+    if let Some(near) = vault.near(path) {
+        desk.warn(&format!("`{path}` is not there yet; is `{near}` meant?"));
     }
-    .into())
 }
 
 /// The error of an edit that nobody is there to mend.

@@ -9,7 +9,7 @@ use std::fs::File;
 use super::EditError;
 use super::buffer::{self, Buffer};
 use super::parse::{self, Fault};
-use super::session::{Desk, Outcome, Session, Subject, demand_writer};
+use super::session::{Desk, Outcome, Session, Subject, demand_writer, say_what_may_be_meant};
 use super::snapshot::Snapshot;
 use crate::error::Error;
 use crate::fs::FsError;
@@ -46,6 +46,7 @@ pub fn edit_value(
         Some(_) => {}
         None => {
             demand_free(&snapshot, document, name)?;
+            say_what_may_be_meant(desk, &vault, &full);
             let pinned = match snapshot.id() {
                 Some(id) => vault
                     .trust()

@@ -3,6 +3,8 @@
 use crate::crypto::sshsig::{Namespace, SignedBy};
 use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
+use crate::name::PartyName;
+use crate::recipients::Rights;
 use crate::text::{any_of, list};
 use crate::trust::{LAST, TrustError};
 
@@ -156,6 +158,15 @@ impl VaultError {
             name,
             by: signed.party.clone(),
             moved_to: policy.value(PolicyKey::MovedTo).map(str::to_owned),
+        }
+    }
+
+    /// That somebody may not write a path, and who may.
+    pub(crate) fn may_not_write(who: &PartyName, path: &str, rights: &Rights) -> Self {
+        Self::MayNotWrite {
+            who: who.to_string(),
+            path: path.to_owned(),
+            writers: rights.writers.iter().map(ToString::to_string).collect(),
         }
     }
 }

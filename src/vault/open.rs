@@ -151,6 +151,18 @@ impl Vault {
             })
     }
 
+    /// The rights on a path that somebody wants to change, with what may be meant where no rule covers it.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRule`].
+    pub fn rights_for(&self, me: &PartyName, path: &str) -> Result<Rights, VaultError> {
+        self.rights(path).map_err(|_| VaultError::NoRule {
+            path: path.to_owned(),
+            you: me.to_string(),
+            nearest: self.near(path),
+        })
+    }
+
     /// A party of the accepted rules.
     ///
     /// # Errors

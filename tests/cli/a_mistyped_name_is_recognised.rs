@@ -1,6 +1,7 @@
 //! A name that there is nothing of: the one that may be meant is named.
 
 use crate::lab::Lab;
+use crate::terminal::Terminal;
 
 #[test]
 fn each_command_names_the_nearest() {
@@ -363,5 +364,70 @@ fn a_command_of_another_tool_leads_to_ours() {
     ] {
         let ran = lab.clws(typed).exits(2);
         assert!(ran.err.contains(meant), "{typed}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_editor_is_not_opened_on_a_slip_without_a_word() {
+    let lab = Lab::new()
+        .secret("prod/web/TOKEN", "hunter2")
+        .secret("prod/db/PASSWORD", "s3cret");
+    lab.clws("secret set prod/tls/web.pem --type file")
+        .stdin(b"a key")
+        .succeeds();
+    let edit = |path: &str| {
+        let run = lab.clws(&format!("secret edit {path}"));
+        run.env("EDITOR", "cat").succeeds()
+    };
+    for (typed, meant) in [
+        ("prod/web/TOKNE", "prod/web/TOKEN"),
+        ("prod/wbe", "prod/web"),
+        ("prod/tls/wbe.pem", "prod/tls/web.pem"),
+    ] {
+        let ran = edit(typed);
+        let said = format!("warning: `{typed}` is not there yet; is `{meant}` meant?\n");
+        assert!(ran.err.contains(&said), "{}", ran.err);
+    }
+    let shown = edit("prod/wbe").text();
+    assert!(
+        shown.contains("prod/wbe, a new document (is prod/web meant?). "),
+        "{shown}"
+    );
+    let empty = lab.clws("secret edit test").exits(2);
+    assert!(
+        empty.err.contains("`test` has nothing in it yet")
+            && empty.err.contains("`clws secret edit test/NAME` makes"),
+        "{}",
+        empty.err
+    );
+    let several = lab.clws("rotate prod/web --yes").exits(2);
+    assert!(
+        several.err.contains("`clws rotate --due prod/web` gives"),
+        "{}",
+        several.err
+    );
+    for path in ["prod/web", "prod/web/TOKEN", "prod/queue"] {
+        assert!(!edit(path).err.contains("meant?"), "{path}");
+    }
+}
+
+#[test]
+fn nobody_types_a_value_that_could_not_be_sealed() {
+    let lab = Lab::new()
+        .people(&["bob"])
+        .secret("prod/web/TOKEN", "hunter2");
+    let first_use = format!("trust show --expect {}", lab.head());
+    lab.clws(&first_use).by("bob").succeeds();
+    for (who, path, said) in [
+        ("ada", "prd/web/TOKEN", "`prd/web` is covered by no rule"),
+        ("bob", "prod/web/TOKEN", "bob may not write `prod/web`"),
+    ] {
+        let run = lab.clws(&format!("secret set {path}")).by(who);
+        let (code, shown) = Terminal::start(run.command()).ends();
+        assert_eq!(code, 13, "{shown}");
+        assert!(
+            shown.contains(said) && !shown.contains("value for"),
+            "{shown}"
+        );
     }
 }

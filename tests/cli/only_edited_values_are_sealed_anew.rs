@@ -214,7 +214,11 @@ fn a_new_document_starts_from_its_head() {
     );
     assert_eq!(desk.get("dev/new/A"), "hunter2-a");
     let unchanged = desk.edit("dev/newer", ":").succeeds();
-    assert_eq!(unchanged.err, "nothing changed, and nothing was written\n");
+    assert_eq!(
+        unchanged.err,
+        "warning: `dev/newer` is not there yet; is `dev/new` meant?\n\
+         nothing changed, and nothing was written\n"
+    );
     assert!(!desk.lab.vault().join("secrets/dev/newer.toml").exists());
     desk.is_clean(&["hunter2-a"]);
 }

@@ -17,7 +17,7 @@ use crate::rotate::{
     needs_person, planned, sharing, work_list,
 };
 use crate::text::{count, list};
-use crate::vault::{Reader, Vault};
+use crate::vault::{Reader, Vault, VaultError};
 
 /// What beginning works with.
 pub(super) struct Begin<'a> {
@@ -33,10 +33,23 @@ pub(super) struct Begin<'a> {
 /// Values that are rotated to one new value, and why some are not rotated.
 type Groups = (Vec<Vec<Turning>>, Vec<RotateError>);
 
+/// An error about a path that has several secrets below it says how those are rotated together.
+fn several(error: Error) -> Error {
+    let (Some(VaultError::IsDocument(path)) | Some(VaultError::Above { name: path })) =
+        error.downcast_ref::<VaultError>()
+    else {
+        return error;
+    };
+    let due = format!(
+        "`clws rotate --due {path}` gives new values to those that wait for one and need nobody"
+    );
+    Problem::of(&error).hint(due).into()
+}
+
 impl Begin<'_> {
     /// Gives what was named new values, together.
     pub(super) fn named(&self) -> Result<ExitCode, Error> {
-        let values = planned(self.vault, &self.args.paths, self.run.means)?;
+        let values = planned(self.vault, &self.args.paths, self.run.means).map_err(several)?;
         let (groups, told) = self.groups(values, Chosen::ByName)?;
         if let Some(error) = told.into_iter().next() {
             return Err(error.into());

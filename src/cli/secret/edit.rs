@@ -47,6 +47,11 @@ pub(crate) fn run(args: &EditArgs, cx: &Context) -> Result<(), Error> {
         Found::Value(document, name) => edit_value(&desk, &document, &name)?,
         Found::File(path) => edit_file(&desk, &path)?,
         Found::Folder(folder) if !vault.has_folder(&folder)? => {
+            if vault.rights(&folder).is_ok() {
+                let empty = format!("`{folder}` has nothing in it yet");
+                let hint = format!("`clws secret edit {folder}/NAME` makes a document");
+                return Err(crate::cli::usage(empty).hint(hint).into());
+            }
             return Err(vault.missing(&folder).into());
         }
         Found::Folder(folder) => {

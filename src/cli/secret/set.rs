@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::context::Context;
+use crate::cli::context::{Context, as_signers};
 use crate::cli::ui::Source;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{FilePath, SecretName, SecretPath};
+use crate::identity::Bundle;
+use crate::name::{DocumentPath, FilePath, SecretName, SecretPath};
 use crate::plaintext::certificate::{end_of, end_of_stream, set_end};
 use crate::secret::Plain;
 use crate::text::count;
-use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, VaultError};
+use crate::vault::{Found, MAX_VALUE, NewFile, NewValue, ValueType, Vault, VaultError};
 
 /// Set one secret
 ///
@@ -82,6 +83,8 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
     // What is typed or piped is taken before the vault's lock, so that nobody waits for a person.
     match &wanted {
         SecretName::Value(document, name) => {
+            let bundles = cx.bundles_for(&vault)?;
+            demand_right(cx, &vault, &bundles, document)?;
             let mut plain = read_value(args, cx, &wanted.to_string())?;
             let asked = match args.kind {
                 Some(SetType::Value(kind)) => Some(kind),
@@ -109,7 +112,7 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
             }
             let new = NewValue { kind, plain };
             let mut is_rotating = false;
-            let rev = cx.change(&vault, "secret set", |change| {
+            let rev = cx.change_with(&bundles, &vault, "secret set", |change| {
                 if change.only_submits(document).unwrap_or(false) {
                     return change.submit(document, name, &new).map(|()| None);
                 }
@@ -156,6 +159,23 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Refuses before a person types a value what could not be sealed: below a path without a rule, or one where
+/// somebody else writes.
+fn demand_right(
+    cx: &Context,
+    vault: &Vault,
+    bundles: &[Bundle],
+    document: &DocumentPath,
+) -> Result<(), Error> {
+    let keys = cx.signers(vault, bundles)?;
+    let me = vault.author(&as_signers(&keys))?.party;
+    let rights = vault.rights_for(&me, document.as_str())?;
+    match rights.writers.contains(&me) || rights.submitters.contains(&me) {
+        true => Ok(()),
+        false => Err(VaultError::may_not_write(&me, document.as_str(), &rights).into()),
+    }
 }
 
 /// Refuses what cannot be of the type that a value has already: a switch that became the text `false` would

@@ -109,18 +109,9 @@ impl Change<'_> {
     /// The rights on a path, if the author may do this there.
     pub(in crate::vault) fn writable(&self, path: &str, purpose: Purpose) -> Result<Rights, Error> {
         let me = &self.author.party;
-        let rights = self.vault.rights(path).map_err(|_| VaultError::NoRule {
-            path: path.to_owned(),
-            you: me.to_string(),
-            nearest: self.vault.near(path),
-        })?;
+        let rights = self.vault.rights_for(me, path)?;
         if purpose == Purpose::Write && !rights.writers.contains(me) {
-            return Err(VaultError::MayNotWrite {
-                who: me.to_string(),
-                path: path.to_owned(),
-                writers: rights.writers.iter().map(ToString::to_string).collect(),
-            }
-            .into());
+            return Err(VaultError::may_not_write(me, path, &rights).into());
         }
         Ok(rights)
     }
