@@ -160,6 +160,13 @@ impl Explain for FsError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 vec!["the disk is full; make room and run the command again".into()]
             }
+            Self::Io {
+                doing: "make",
+                source,
+                ..
+            } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                vec!["a file lies there, and a folder is wanted: name another place".into()]
+            }
             Self::NotPrivate { path, .. } => vec![format!("chmod go-rwx {}", shown(path))],
             Self::Locked { .. } => vec!["try again when it is done".into()],
             Self::Changed { .. } => vec!["look at it and run the command again".into()],

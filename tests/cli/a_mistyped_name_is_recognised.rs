@@ -431,3 +431,14 @@ fn nobody_types_a_value_that_could_not_be_sealed() {
         );
     }
 }
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_said_to_be_one() {
+    let lab = Lab::new();
+    std::fs::write(lab.vault().join("a-file"), "x").unwrap();
+    for command in ["init a-file", "man --out a-file"] {
+        let ran = lab.clws(command).exits(30);
+        let said = "a file lies there, and a folder is wanted";
+        assert!(ran.err.contains(said), "{command}: {}", ran.err);
+    }
+}
