@@ -44,6 +44,10 @@ pub(crate) fn run(args: &RekeyArgs, cx: &Context) -> Result<(), Error> {
             }
         }
     }
+    if items.is_empty() {
+        cx.ui.say("there is nothing to seal anew");
+        return Ok(());
+    }
     let mut plan = Vec::new();
     for item in items {
         let others = match &item {

@@ -14,6 +14,11 @@ fn entries_are_set_shown_and_cleared() {
             listed.json()["secrets"][0].clone()
         };
         let before = list();
+        let empty = lab.clws(&format!("secret policy {path}")).succeeds();
+        assert_eq!(
+            empty.err,
+            format!("nothing is said of {path}: its policy is empty\n")
+        );
         let words = "--rotate-every 90d --expires 2031-05-01 --rotator random --owner ben";
         lab.clws(&format!("secret policy {path} {words} --no-print --note"))
             .word("shared with the \"other\" team")

@@ -229,3 +229,10 @@ fn a_dry_run_lists_every_document_and_file() {
     assert_eq!(listed.count(), DOCUMENTS + FILES + 1, "{}", ran.err);
     assert_eq!(lab.git(&["status", "--porcelain"]), "");
 }
+
+#[test]
+fn of_an_empty_vault_nothing_is_sealed_anew() {
+    let lab = Lab::new();
+    let ran = lab.clws("rekey").succeeds();
+    assert_eq!(ran.err, "there is nothing to seal anew\n");
+}

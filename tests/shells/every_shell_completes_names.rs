@@ -64,6 +64,10 @@ fn a_person_presses_tab_in_bash_and_zsh() {
             )
             .completes("clws access grant on", "clws access grant oncall ")
             .completes("clws recipient show be", "clws recipient show ben ")
+            .completes(
+                "clws secret policy prod/web --owner on",
+                "clws secret policy prod/web --owner oncall ",
+            )
             .completes("clws trust sign --admin be", "clws trust sign --admin ben ")
             .completes(
                 "clws trust sign --without-admin a",

@@ -68,7 +68,7 @@ pub(super) fn wanted(command: &Command, arg: &Arg) -> Option<Kind> {
         _ if is(TypeId::of::<Component>()) => Some(Kind::Components),
         "name" if matches!(verb, "add" | "new" | "init" | "import") => None,
         "name" if below("identity") => Some(Kind::Identities),
-        "who" => Some(Kind::Holders),
+        "who" | "owner" => Some(Kind::Holders),
         "host" | "jump" => Some(Kind::Hosts),
         "name" if below("host") => Some(Kind::Hosts),
         _ if is(TypeId::of::<PartyName>()) => Some(Kind::Parties),

@@ -237,6 +237,10 @@ fn show(path: &SecretPath, own: &Policy, defaults: &Policy, cx: &Context) -> Res
             vec![key.to_owned(), text.to_owned(), whose.to_owned()]
         })
         .collect();
+    if rows.is_empty() {
+        cx.ui
+            .say(&format!("nothing is said of {path}: its policy is empty"));
+    }
     cx.ui.table(&["KEY", "VALUE", ""], rows)
 }
 
