@@ -99,8 +99,13 @@ fn a_signer_must_be_a_deployer_of_the_scope_and_of_each_secret() {
     site.lab.clws(&first_use).by("bob").succeeds();
     // Signed by bob alone, who may do nothing.
     std::fs::remove_file(site.lab.vault().join("hooks/web.sig.toml")).unwrap();
-    let bob_signs = || drop(site.lab.clws("hook sign web --yes").by("bob").succeeds());
-    bob_signs();
+    let bob_signs = || {
+        let signed = site.lab.clws("hook sign web --yes").by("bob");
+        signed.succeeds().err
+    };
+    let said = bob_signs();
+    let warns = "bob may deploy nowhere, so a signature by bob counts nowhere";
+    assert!(said.contains(warns), "{said}");
     let ran = refused(&site, 13);
     assert!(
         ran.err

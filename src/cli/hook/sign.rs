@@ -6,6 +6,7 @@ use crate::cli::context::{Context, as_signers};
 use crate::error::Error;
 use crate::hook::{hook_status, sign_hook};
 use crate::name::Component;
+use crate::recipients::{Right, Rule};
 use crate::text::{count, list, ranges};
 
 /// Of more components than this a question says how many there are.
@@ -44,6 +45,18 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     if chosen.is_empty() {
         cx.ui.say("nothing to sign: every hook is what you signed");
         return Ok(());
+    }
+    let access = vault.trust().accepted.access();
+    let deploys = |rule: &Rule| {
+        let mut deployers = access.members(rule.holders(Right::Deploy));
+        deployers.any(|name| *name == author.party)
+    };
+    if !access.rules.values().any(deploys) {
+        cx.ui.warn(&format!(
+            "{0} may deploy nowhere, so a signature by {0} counts nowhere: an administrator runs `clws access \
+             grant {0} SCOPE --deploy`, or a deployer signs",
+            author.party
+        ));
     }
     let names: Vec<&Component> = chosen.iter().map(|(component, _)| component).collect();
     cx.ui.confirm(&format!(
