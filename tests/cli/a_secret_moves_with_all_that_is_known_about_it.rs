@@ -167,3 +167,34 @@ fn who_would_gain_reading_is_asked_about() {
     lab.clws("secret copy prod/web/TOKEN dev/other/TOKEN")
         .succeeds();
 }
+
+#[test]
+fn the_hooks_that_name_it_are_named() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    let hook = "runs_on = { machine_type = \"server\" }\nenv.TOKEN = { secret = \"web/TOKEN\" }\n\
+                process = { command = [\"true\"] }\n";
+    std::fs::write(lab.vault().join("hooks/web.toml"), hook).unwrap();
+    lab.clws("host add box --address local --scope prod --machine-type server --yes")
+        .succeeds();
+    lab.clws("hook sign web --yes").succeeds();
+    let warns = "warning: `prod/web/TOKEN` is named by the hooks of web: no deploy takes these";
+    let moved = lab
+        .clws("secret move prod/web/TOKEN prod/web/OTHER")
+        .succeeds();
+    assert!(moved.err.contains(warns), "{}", moved.err);
+    // Where there are many hooks, whoever deploys is told which one it is.
+    let refused = lab.clws("deploy --on prod --dry-run").exits(18);
+    let note = "the hook of `web` names it, and is to run in `prod`";
+    assert!(refused.err.contains(note), "{}", refused.err);
+    lab.clws("secret move prod/web/OTHER prod/web/TOKEN")
+        .succeeds();
+    let copied = lab
+        .clws("secret copy prod/web/TOKEN prod/web/OTHER")
+        .succeeds();
+    assert!(!copied.err.contains("hooks of"), "{}", copied.err);
+    let removed = lab.clws("secret remove prod/web/OTHER --yes").succeeds();
+    assert!(!removed.err.contains("hooks of"), "{}", removed.err);
+    let removed = lab.clws("secret remove prod/web/TOKEN --yes").succeeds();
+    assert!(removed.err.contains(warns), "{}", removed.err);
+}

@@ -19,8 +19,10 @@ use std::process::ExitCode;
 use clap::{Args as _, Subcommand};
 
 pub(crate) use self::generate::{GenerateAlphabet, shape};
+use crate::deploy::Users;
 use crate::error::Error;
 use crate::name::DocumentPath;
+use crate::text::list;
 use crate::vault::{Transfer, Vault, VaultError};
 
 use super::context::Context;
@@ -103,6 +105,21 @@ fn no_value_yet(vault: &Vault, document: &DocumentPath, command: &str) -> Error 
         .into(),
         Err(error) => error.into(),
     }
+}
+
+/// Says which hooks name what is about to go.
+fn warn_of_hooks(cx: &Context, vault: &Vault, names: &[String]) -> Result<(), Error> {
+    let users = Users::of(vault)?;
+    for name in names {
+        let hooks = users.of_secret(name);
+        if !hooks.is_empty() {
+            cx.ui.warn(&format!(
+                "`{name}` is named by the hooks of {}: no deploy takes these until they name another one",
+                list(&hooks)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Why a value cannot have the path of a scope or a folder.

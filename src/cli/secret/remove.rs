@@ -26,6 +26,7 @@ pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
         .collect();
     let secrets = secrets?;
     let names: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+    super::warn_of_hooks(cx, &vault, &names)?;
     cx.ui
         .confirm(&format!("remove {}?", crate::text::list(&names)))?;
     cx.change(&vault, "secret remove", |change| {

@@ -23,6 +23,9 @@ pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<()
     let vault = cx.trusted_vault()?;
     let from = vault.find_secret(&args.from)?;
     let to = destination(&vault, (&args.from, &from), &args.to, how)?;
+    if how == Transfer::Move {
+        super::warn_of_hooks(cx, &vault, &[from.to_string()])?;
+    }
     ask_about_readers(&vault, cx, &from, &to)?;
     let (what, done) = match how {
         Transfer::Copy => ("secret copy", "copied"),

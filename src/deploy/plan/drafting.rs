@@ -115,8 +115,13 @@ impl<'a> Shared<'a> {
                 outside.insert(name, reference);
                 continue;
             }
-            let full = resolve(self.vault, scope, &name)?;
-            let (issue, notice) = self.vault.peek(&full)?;
+            let named = |error: Error| -> Error {
+                let note =
+                    format!("the hook of `{component}` names it, and is to run in `{scope}`");
+                Problem::of(&error).note(note).into()
+            };
+            let full = resolve(self.vault, scope, &name).map_err(named)?;
+            let (issue, notice) = self.vault.peek(&full).map_err(named)?;
             self.notices.extend(notice);
             secrets.insert(name, (full, issue));
         }
