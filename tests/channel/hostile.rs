@@ -375,4 +375,9 @@ async fn what_is_no_ssh_server_is_said_to_be_none() {
     let error = connect_to(&host).await.unwrap_err();
     assert!(matches!(error, SshError::Protocol { .. }), "{error:?}");
     assert_eq!(error.code(), Code::Host);
+    let said = error.hints().concat();
+    assert!(
+        said.contains(&format!("127.0.0.1:{port} says why")),
+        "{said}"
+    );
 }

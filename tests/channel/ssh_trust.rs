@@ -213,8 +213,12 @@ async fn a_refused_key_is_named_with_what_to_do() {
         server.port, server.user
     );
     assert!(error.hints()[0].contains(&hint), "{:?}", error.hints());
+    // `ssh` itself tries ~/.ssh/id_ed25519 unasked.
+    let own = "name it in ~/.ssh/config: `Host vm-clws-test-web-0`";
+    assert!(error.hints()[1].contains(own), "{:?}", error.hints());
 
     let error = session(&server, &[]).await.unwrap_err();
+    assert!(error.hints()[1].contains(own), "{:?}", error.hints());
     assert!(
         error.hints()[0].contains("ssh-agent"),
         "{:?}",

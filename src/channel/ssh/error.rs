@@ -207,14 +207,25 @@ impl Explain for SshError {
             | Self::HostKeyType { host, .. }
             | Self::HostKeyUnproven { host } => vec![ask(), scan(host.name())],
             Self::LoginRefused { host, tried, .. } if tried.is_empty() => {
-                vec![format!(
-                    "add a key for {}: start an ssh-agent that has one",
-                    host.login()
-                )]
+                vec![
+                    format!(
+                        "add a key for {}: start an ssh-agent that has one",
+                        host.login()
+                    ),
+                    own_key(host),
+                ]
             }
-            Self::LoginRefused { host, .. } => vec![format!(
-                "have the public half put into the host's authorized_keys: {}",
-                host.copy_id()
+            Self::LoginRefused { host, .. } => vec![
+                format!(
+                    "have the public half put into the host's authorized_keys: {}",
+                    host.copy_id()
+                ),
+                own_key(host),
+            ],
+            Self::Protocol { host, .. } => vec![format!(
+                "the log of the SSH server at {} says why: it may take fewer logins at a time (`MaxStartups`, \
+                 `--parallel`), or keep this machine out",
+                host.place()
             )],
             Self::NoAddress { host, .. } | Self::Unreachable { host, .. } => vec![format!(
                 "look at `address` and `port` in recipients/{}.toml",
@@ -226,6 +237,15 @@ impl Explain for SshError {
             _ => Vec::new(),
         }
     }
+}
+
+/// What whoever gets in with `ssh` alone has to say here: no key file is tried because of its name.
+fn own_key(host: &KnownHost) -> Hint {
+    format!(
+        "if `ssh` gets in with a key file of yours, name it in ~/.ssh/config: `Host {}`, and below it \
+         `IdentityFile ~/.ssh/id_ed25519`",
+        host.name()
+    )
 }
 
 fn on_record(host: &KnownHost) -> String {
