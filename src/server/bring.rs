@@ -12,7 +12,7 @@ use super::survey::{Item, Standing, changed, here_of};
 use super::{Client, ServerError};
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{FilePath, ValueName};
+use crate::name::{FilePath, SecretName, ValueName};
 use crate::secret::Plain;
 use crate::vault::{Change, Listed, NewFile, NewValue, Opened, Reader, Vault};
 
@@ -196,6 +196,7 @@ impl Plan {
             let version = match action {
                 Action::Nothing | Action::Conflict(_) => continue,
                 Action::Delete => {
+                    sides.demand_unchanged(item)?;
                     let version = item.version();
                     sides.kv.delete(sides.client, path, version).await?;
                     told(item);
@@ -238,8 +239,13 @@ impl Sides<'_> {
             | (Standing::Theirs, Push) => Action::Nothing,
             // What was never brought there is not taken for removed there.
             (Standing::Ahead, PullTheirs) if !item.is_live_there() => Action::Nothing,
-            (Standing::Ahead, Push | Sync) => Action::Write,
-            (Standing::Removed, Push | Sync) => Action::Delete,
+            (Standing::Ahead | Standing::Removed, Push | Sync) => {
+                self.demand_removed(&item)?;
+                match item.standing {
+                    Standing::Removed => Action::Delete,
+                    _ => Action::Write,
+                }
+            }
             (Standing::Ahead | Standing::Removed, PullTheirs)
             | (Standing::Behind | Standing::Apart | Standing::Theirs, _) => {
                 let (taken, more) = self.taken(&mut item).await?;
@@ -268,6 +274,23 @@ impl Sides<'_> {
             action,
             names,
         })
+    }
+
+    /// Refuses to take out of the server what nobody removed: it may have been taken out of the repository.
+    fn demand_removed(&self, item: &Item) -> Result<(), Error> {
+        let names = item.mark.iter().flat_map(|mark| mark.here.revs.keys());
+        let is_here = |name: &str| {
+            item.here
+                .as_ref()
+                .is_some_and(|here| here.revs.contains_key(name))
+        };
+        for name in names.filter(|name| !is_here(name)) {
+            self.vault.demand_removed(&match &item.secret {
+                Listed::Document(path) => SecretName::Value(path.clone(), name.parse()?),
+                Listed::File(path) => SecretName::File(path.clone()),
+            })?;
+        }
+        Ok(())
     }
 
     /// What the vault would take over, and the names of it; nothing if it has the same.

@@ -89,6 +89,8 @@ pub enum VaultError {
     Jump { name: String, here: u64, seen: u64 },
     #[error("`{name}` is not here, and this machine has seen rev {seen} of it")]
     Absent { name: String, seen: u64 },
+    #[error("`{name}` is not here, and nothing that counts says that it was removed")]
+    NoTombstone { name: String },
     #[error("the document `{0}` is not here")]
     NoDocument(String),
     #[error("`{path}` is covered by no rule, so nobody could read it")]
@@ -190,6 +192,7 @@ impl Explain for VaultError {
             | Self::Above { .. }
             | Self::Removed { .. }
             | Self::Absent { .. }
+            | Self::NoTombstone { .. }
             | Self::NoDocument(_) => Code::NotFound,
             Self::NoKey { .. } | Self::NoIdentity { .. } => Code::NoKey,
             Self::WrongPath { .. }
@@ -361,7 +364,7 @@ impl Explain for VaultError {
                 format!("`clws secret history {name}` shows who wrote it"),
                 format!("`clws secret accept {name}` if that is as it should be"),
             ],
-            Self::Absent { name, .. } => vec![
+            Self::Absent { name, .. } | Self::NoTombstone { name } => vec![
                 MERGE.into(),
                 format!("`clws secret restore {name} --from REV` brings it back from a commit"),
                 format!("`clws secret remove {name}` if it is meant to be gone"),

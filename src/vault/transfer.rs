@@ -103,6 +103,15 @@ impl Change<'_> {
     }
 }
 
+/// What there is of a secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lies {
+    Here,
+    /// Its tombstone, which counts.
+    Removed,
+    Nowhere,
+}
+
 impl Vault {
     /// Whether there is a secret of this name, and not only the tombstone of one. A tombstone that does not count takes
     /// nothing away: whoever puts something in its place would lose what it hides.
@@ -110,18 +119,36 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Line`], [`crate::fs::FsError`]; what speaks against a tombstone.
     pub fn is_live(&self, secret: &SecretName) -> Result<bool, Error> {
+        Ok(self.lies(secret)? == Lies::Here)
+    }
+
+    /// Refuses to take for removed what only is not here: whoever takes a file out of a repository removes nothing.
+    ///
+    /// # Errors
+    /// [`VaultError::NoTombstone`]; what speaks against a tombstone.
+    pub fn demand_removed(&self, secret: &SecretName) -> Result<(), Error> {
+        match self.lies(secret)? {
+            Lies::Removed => Ok(()),
+            Lies::Here | Lies::Nowhere => Err(VaultError::NoTombstone {
+                name: secret.to_string(),
+            }
+            .into()),
+        }
+    }
+
+    fn lies(&self, secret: &SecretName) -> Result<Lies, Error> {
         let pins = &self.trust().pins;
         match secret {
             SecretName::Value(path, name) => {
                 let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
-                    return Ok(false);
+                    return Ok(Lies::Nowhere);
                 };
                 let document = Document::parse(&bytes, path, self.id())?;
                 let Some(record) = document.record(name)? else {
-                    return Ok(false);
+                    return Ok(Lies::Nowhere);
                 };
                 if record.state != State::Removed {
-                    return Ok(true);
+                    return Ok(Lies::Here);
                 }
                 let pin = pins.value((&document.head.id, path.as_str()), name.as_str())?;
                 let known = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
@@ -131,11 +158,11 @@ impl Vault {
             }
             SecretName::File(path) => {
                 let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
-                    return Ok(false);
+                    return Ok(Lies::Nowhere);
                 };
                 let sidecar = Sidecar::parse(&bytes, path)?;
                 if sidecar.content.is_some() {
-                    return Ok(true);
+                    return Ok(Lies::Here);
                 }
                 let pin = pins.file(&sidecar.id, path.as_str())?;
                 let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
@@ -144,6 +171,6 @@ impl Vault {
                 self.demand_newest(secret, &judged, known)?;
             }
         }
-        Ok(false)
+        Ok(Lies::Removed)
     }
 }

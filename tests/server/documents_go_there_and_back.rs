@@ -199,6 +199,47 @@ fn what_was_removed_on_one_side_is_removed_on_the_other() {
 }
 
 #[test]
+fn what_was_only_taken_out_of_the_repository_stays_on_the_server() {
+    let team = Team::new();
+    for (path, value) in [("web/A", "one"), ("web/B", "two"), ("old/A", "one")] {
+        team.set(&format!("prod/{path}"), value);
+    }
+    team.clws("server push prod --yes").succeeds();
+    let old = team.lab.vault().join("secrets/prod/old.toml");
+    let whole = std::fs::read_to_string(&old).unwrap();
+    // Nobody signed that any of it is gone.
+    let removed = whole.replace("type = \"string\"", "state = \"removed\"");
+    let value = removed.lines().find(|line| line.starts_with("value = "));
+    let forged = removed.replace(&format!("{}\n", value.unwrap()), "");
+    for (here, code) in [(None, 18), (Some(forged), 12)] {
+        match here {
+            Some(text) => std::fs::write(&old, text).unwrap(),
+            None => std::fs::remove_file(&old).unwrap(),
+        }
+        assert_eq!(team.standing("prod/old"), "removed");
+        for way in ["push", "sync"] {
+            let refused = team.clws(&format!("server {way} prod --yes")).exits(code);
+            assert!(refused.err.contains("prod/old/A"), "{}", refused.err);
+        }
+        assert_eq!(
+            team.there("prod/old")["data"]["data"],
+            json!({ "A": "one" })
+        );
+    }
+    std::fs::write(&old, whole).unwrap();
+    // Nor is one value of several.
+    let web = team.lab.vault().join("secrets/prod/web.toml");
+    let text = std::fs::read_to_string(&web).unwrap();
+    let (at, end) = (
+        text.find("[secret.A]").unwrap(),
+        text.find("[secret.B]").unwrap(),
+    );
+    std::fs::write(&web, format!("{}{}", &text[..at], &text[end..])).unwrap();
+    team.clws("server push prod --yes").exits(18);
+    assert_eq!(team.there("prod/web")["data"]["data"]["A"], "one");
+}
+
+#[test]
 fn a_sealed_file_is_one_field_and_keeps_its_mode() {
     let team = Team::new();
     let key = [b"\x00\xff-----BEGIN".as_slice(), VALUE.as_bytes()].concat();
