@@ -270,3 +270,23 @@ fn a_document_from_before_a_rekey_is_named_too() {
     assert_eq!(pins(&site), seen);
     site.deploy().exits(14);
 }
+
+#[test]
+fn where_a_scope_only_warns_a_value_of_several_components_is_named_once() {
+    let site = Site::new();
+    site.host("desk", "dev", "worker", "address = \"local\"");
+    site.trusts();
+    let hook = "runs_on = { machine_type = \"worker\" }\nprocess = { command = [\"sleep\", \"1\"] }\n\
+                env = { TOKEN = { secret = \"web/TOKEN\" } }\n";
+    site.set("dev/web/TOKEN", OLD);
+    for component in ["api", "web"] {
+        site.hook(component, hook, &[]);
+    }
+    site.lab.commit("the first day");
+    site.set("dev/web/TOKEN", NEW);
+    site.lab
+        .git(&["checkout", "-q", "HEAD", "--", "secrets/dev/web.toml"]);
+    let plan = site.clws("deploy --on dev --dry-run").succeeds();
+    let told = plan.err.matches("`dev/web/TOKEN` here is rev 1").count();
+    assert_eq!(told, 1, "{}", plan.err);
+}

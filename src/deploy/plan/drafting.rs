@@ -22,6 +22,8 @@ pub(in crate::deploy) struct Shared<'a> {
     said: BTreeMap<Component, Hook>,
     /// What somebody signed.
     signed: BTreeMap<Component, SignedHook>,
+    /// Which secret a full name is, and which value it has.
+    named: BTreeMap<String, (SecretName, Issue)>,
     /// What is signed for a scope, with its secrets.
     drafts: BTreeMap<(Scope, Component), Draft>,
     orders: BTreeMap<Scope, Vec<Component>>,
@@ -56,6 +58,7 @@ impl<'a> Shared<'a> {
             vault,
             said: BTreeMap::new(),
             signed: BTreeMap::new(),
+            named: BTreeMap::new(),
             drafts: BTreeMap::new(),
             orders: BTreeMap::new(),
             notices: Vec::new(),
@@ -120,10 +123,8 @@ impl<'a> Shared<'a> {
                     format!("the hook of `{component}` names it, and is to run in `{scope}`");
                 Problem::of(&error).note(note).into()
             };
-            let full = resolve(self.vault, scope, &name).map_err(named)?;
-            let (issue, notice) = self.vault.peek(&full).map_err(named)?;
-            self.notices.extend(notice);
-            secrets.insert(name, (full, issue));
+            let secret = self.named(scope, &name).map_err(named)?;
+            secrets.insert(name, secret);
         }
         let draft = Draft {
             hook,
@@ -134,6 +135,19 @@ impl<'a> Shared<'a> {
         };
         self.drafts.insert(key, draft.clone());
         Ok(draft)
+    }
+
+    /// The secret that a hook names, looked up once for all components.
+    fn named(&mut self, scope: &Scope, name: &str) -> Result<(SecretName, Issue), Error> {
+        match self.named.entry(full_name(scope, name)) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(new) => {
+                let secret = resolve(self.vault, scope, name)?;
+                let (issue, notice) = self.vault.peek(&secret)?;
+                self.notices.extend(notice);
+                Ok(new.insert((secret, issue)).clone())
+            }
+        }
     }
 
     /// The components of a scope, each after those that it waits for, on whichever host.
@@ -292,18 +306,21 @@ fn passing_secrets(
     Ok(passing.into_iter().map(str::to_owned).collect())
 }
 
-/// A secret as a hook writes it, in the scope that is deployed; `shared/…` is written out.
+/// A secret as a hook writes it, in the scope that is deployed.
 pub(in crate::deploy) fn resolve(
     vault: &Vault,
     scope: &Scope,
     name: &str,
 ) -> Result<SecretName, Error> {
-    let full = if name.starts_with("shared/") {
-        name.to_owned()
-    } else {
-        format!("{scope}/{name}")
-    };
-    vault.find_secret(&full.parse::<SecretPath>()?)
+    vault.find_secret(&full_name(scope, name).parse::<SecretPath>()?)
+}
+
+/// The whole of a name that a hook writes without its scope; `shared/…` is written out.
+fn full_name(scope: &Scope, name: &str) -> String {
+    match name.starts_with("shared/") {
+        true => name.to_owned(),
+        false => format!("{scope}/{name}"),
+    }
 }
 
 /// The components so that each comes after those that it waits for, as far as those are here.
