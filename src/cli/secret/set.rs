@@ -169,6 +169,7 @@ fn demand_right(
     bundles: &[Bundle],
     document: &DocumentPath,
 ) -> Result<(), Error> {
+    vault.demand_pin_to_write()?;
     let keys = cx.signers(vault, bundles)?;
     let me = vault.author(&as_signers(&keys))?.party;
     let rights = vault.rights_for(&me, document.as_str())?;
