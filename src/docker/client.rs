@@ -61,6 +61,8 @@ pub struct Engine {
     pub(super) images: Arc<Mutex<BTreeMap<String, Image>>>,
     /// Docker up to API 1.43 makes two networks of one name when two ask at once.
     pub(super) networks: Arc<Mutex<()>>,
+    /// Held while the daemon makes a container, also by nobody's wish any more.
+    pub(super) making: Arc<Mutex<()>>,
     pub(super) traits: Arc<OnceCell<Traits>>,
 }
 
@@ -121,6 +123,7 @@ impl Engine {
             prefix,
             images: Arc::default(),
             networks: Arc::default(),
+            making: Arc::default(),
             traits: Arc::default(),
         };
         let (told, oldest) = engine.versions().await?;

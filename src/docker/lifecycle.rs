@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{
@@ -12,6 +13,7 @@ use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
     StopContainerOptionsBuilder,
 };
+use tokio::sync::oneshot;
 
 use super::client::Engine;
 use super::container::{Container, Restart, checked_name};
@@ -195,16 +197,43 @@ impl Engine {
         body: ContainerCreateBody,
         shell: Shell,
     ) -> Result<String, DockerError> {
-        let options = CreateContainerOptionsBuilder::default().name(name).build();
-        let doing = format!("create the container `{name}`");
-        let call = self.docker.create_container(Some(options), body);
-        let id = checked_id(&doing, Some(self.ask(&doing, call).await?.id))?;
+        let id = self.make(name, body).await?;
         let made = self.furnish(&id, container, shell).await;
         if made.is_err() {
             // The first error is the one that tells something.
             let _unused = self.remove(&id, Volumes::Remove).await;
         }
         made.map(|()| id)
+    }
+
+    /// Has the daemon make a container. It makes one also for who went away meanwhile, as a deploy does that is
+    /// interrupted: then it is removed as soon as it is there, and [`Self::all_made`] waits for that.
+    async fn make(&self, name: &str, body: ContainerCreateBody) -> Result<String, DockerError> {
+        let options = CreateContainerOptionsBuilder::default().name(name).build();
+        let doing = format!("create the container `{name}`");
+        let silent = DockerError::Silent {
+            place: self.place.clone(),
+            doing: doing.clone(),
+            after: self.clocks.answer,
+        };
+        let making = Arc::clone(&self.making).lock_owned().await;
+        let (engine, (tell, told)) = (self.clone(), oneshot::channel());
+        drop(tokio::spawn(async move {
+            let call = engine.docker.create_container(Some(options), body);
+            let made = engine.ask(&doing, call).await;
+            let made = made.and_then(|made| checked_id(&doing, Some(made.id)));
+            if let Err(Ok(id)) = tell.send(made) {
+                // Nobody is there to be told of a failure; the next deploy finds it.
+                drop(engine.remove(&id, Volumes::Remove).await);
+            }
+            drop(making);
+        }));
+        told.await.unwrap_or(Err(silent))
+    }
+
+    /// Waits until the daemon makes no container any more, before one is looked for.
+    pub(super) async fn all_made(&self) {
+        drop(self.making.lock().await);
     }
 
     async fn furnish(

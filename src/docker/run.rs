@@ -188,13 +188,14 @@ impl Engine {
     ///
     /// # Errors
     /// If the daemon refuses or does not answer; that there is none is no error.
-    pub(crate) async fn end_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+    pub async fn end_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
         let name = step(checked_name("the container", name)?);
         self.remove_step(&name, whose).await
     }
 
     /// Removes a step that was left over.
     async fn remove_step(&self, name: &str, whose: &str) -> Result<(), DockerError> {
+        self.all_made().await;
         match self.look(name).await? {
             None => Ok(()),
             Some(seen) if is_own(&seen.labels, whose) => {

@@ -82,6 +82,7 @@ impl Engine {
 
     /// Looks at all of them. `name` is one that was checked.
     pub(super) async fn standing(&self, name: &str) -> Result<Standing, DockerError> {
+        self.all_made().await;
         // The daemon takes an expression, and only `.` of a name means something else in one.
         let sound = name.replace('.', "[.]");
         let names = format!("^/?{sound}([.]clws-(new|old|step))?$");

@@ -261,3 +261,24 @@ async fn a_daemons_traits_are_those_it_tells_others() {
     };
     assert_eq!(*traits, expected);
 }
+
+#[tokio::test]
+async fn of_a_step_that_is_given_up_at_any_moment_nothing_stays() {
+    let engine = engine().await;
+    let component = Component::new("given-up");
+    let container = shell(&component, "sleep 1000");
+    // A container takes the daemon some 30 ms to make, and as long to start.
+    for millis in (0..80).step_by(4) {
+        let step = engine.one_off(&container, None, ENOUGH);
+        let given_up = tokio::time::timeout(Duration::from_millis(millis), step).await;
+        assert!(given_up.is_err());
+        engine
+            .end_step(&component.name, &container.whose)
+            .await
+            .unwrap();
+        assert_eq!(component.containers(), Vec::<String>::new(), "{millis} ms");
+    }
+    // What the daemon still made would be there by now.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(component.containers(), Vec::<String>::new());
+}
