@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::error::Explain;
+use crate::error::{Error, Explain};
 use crate::time::Moment;
 
 /// What kind of thing it is. The names are part of `--json` and stay.
@@ -80,6 +80,8 @@ pub enum Kind {
     PublicParty,
     /// A note: a hook hands a value over as an argument.
     Argument,
+    /// A note: no deploy would take a component as it lies here.
+    Refused,
 }
 
 impl Kind {
@@ -123,6 +125,7 @@ impl Kind {
             Self::Proposal => "proposal",
             Self::PublicParty => "public-party",
             Self::Argument => "argument",
+            Self::Refused => "refused",
         }
     }
 
@@ -142,6 +145,7 @@ impl Kind {
                 | Self::Proposal
                 | Self::PublicParty
                 | Self::Argument
+                | Self::Refused
         )
     }
 }
@@ -168,6 +172,14 @@ impl Finding {
         let why = format!("`{option}` gets `{variable}` as an argument, which `ps` shows");
         let next = "hand it over from a file, or within the program by a script beside the hook";
         Self::new(Kind::Argument, path, why).next(next)
+    }
+
+    /// A hook that no deploy would take, with the scope that it is to run in; whoever deploys tells.
+    #[must_use]
+    pub fn refused(path: &str, scope: &str, error: &Error) -> Self {
+        let why = format!("no deploy takes it in `{scope}`: {}", error.message());
+        let next = error.hints().into_iter().next();
+        Self::new(Kind::Refused, path, why).next(next.unwrap_or_default())
     }
 
     /// Another value lies beside one.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::check::{Counts, Finding, check};
 use crate::cli::context::{Context, as_openers};
 use crate::cli::ui::Ui;
+use crate::deploy::refused;
 use crate::error::{Code, Error};
 use crate::hook::shown_arguments;
 use crate::text::{count, list};
@@ -41,6 +42,14 @@ pub(crate) fn run(args: &CheckArgs, cx: &Context) -> Result<ExitCode, Error> {
     for (path, shown) in shown_arguments(&vault)? {
         let finding = Finding::argument(&path, &shown.option, &shown.variable);
         report.findings.push(finding);
+    }
+    // Of rules that do not hold that is said, and nothing of what they allow.
+    if vault.trust().demand_clean(vault.tree()).is_ok() {
+        for one in refused(&vault)? {
+            let path = format!("hooks/{}.toml", one.component);
+            let finding = Finding::refused(&path, one.scope.as_str(), &one.error);
+            report.findings.push(finding);
+        }
     }
     report.findings.sort();
     let (notes, faults): (Vec<&Finding>, Vec<&Finding>) = report

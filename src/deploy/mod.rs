@@ -25,6 +25,7 @@ pub use limit::{HOST_TIME, Signals};
 pub use mysql::{MysqlError, MysqlRows};
 pub use plan::graph::Left;
 pub use plan::outside::{Asked, Leased, LookedAt, Outside, Version};
+pub use plan::refused::{Refused, refused};
 pub use plan::users::Users;
 pub use plan::{ComponentPlan, HostPlan, Plan, plan};
 pub use receipt::{Given, Lent, Receipt, Rollback, Unread};

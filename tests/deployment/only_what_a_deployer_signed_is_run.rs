@@ -296,3 +296,30 @@ fn a_target_that_has_a_newer_value_is_not_taken_back() {
     );
     assert!(site.runs_with("web", "newer"));
 }
+
+#[test]
+fn a_check_notes_what_no_deploy_would_take() {
+    let site = Site::new();
+    site.server("web");
+    // Its machine type is on no host, so it is to run nowhere.
+    let idle = "runs_on = { machine_type = \"worker\" }\nprocess = { command = [\"sleep\", \"1\"] }\n\
+                env = { TOKEN = { secret = \"idle/TOKEN\" } }\n";
+    site.hook("idle", idle, &[]);
+    let noted = |why: &str| {
+        let check = site.lab.clws("check").succeeds().text();
+        let told = check.matches("note: hooks/").count();
+        let wanted = format!("note: hooks/web.toml: no deploy takes it in `prod`: {why}");
+        assert!(why.is_empty() || check.contains(&wanted), "{check}");
+        assert_eq!(told, usize::from(!why.is_empty()), "{check}");
+    };
+    noted("");
+    site.lab
+        .clws("secret remove prod/web/CHECK --yes")
+        .succeeds();
+    noted("`prod/web/CHECK` was removed");
+    site.set("prod/web/CHECK", "token-of-the-second-day");
+    noted("");
+    write(&site.lab, "hooks/web/more.sh", "exit 0\n");
+    noted("the hook of `web` is not what");
+    assert_eq!(site.opened(), 0);
+}

@@ -5,6 +5,7 @@ pub(super) mod drafting;
 pub(super) mod graph;
 mod outline;
 pub(super) mod outside;
+pub(super) mod refused;
 pub(super) mod users;
 mod warning;
 
