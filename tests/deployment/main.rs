@@ -57,6 +57,7 @@ mod hooks_say_what_a_component_is_given;
 mod hostile;
 mod hostile_hosts_end_in_their_time_while_the_others_finish;
 mod many_hosts_are_deployed_to_at_a_time;
+mod many_hosts_are_told_of_in_few_words;
 mod one_deploy_at_a_time;
 mod only_what_a_deployer_signed_is_run;
 mod site;
