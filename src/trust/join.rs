@@ -75,10 +75,13 @@ pub fn load_side(tree: &dyn Files, version: &mut Version) -> Result<Vec<[u8; 32]
         tree,
         trunk: &trunk,
     }
-    .verified(&also, version.number, &mut joined)?;
+    .verified(&also, version.number, &mut joined, 0)?;
     version.side = Some(Box::new(side));
     Ok(joined)
 }
+
+/// A branch of a branch that was joined, and so on, is no deeper than this.
+const MOST_WITHIN: usize = 64;
 
 /// Versions by their hashes: those of the trunk, and those that were joined.
 struct Branch<'a> {
@@ -87,29 +90,42 @@ struct Branch<'a> {
 }
 
 impl Branch<'_> {
-    /// The version with this hash, if every step from the trunk to it holds.
+    /// The version with this hash, if every step from the trunk to it holds. `within` so many joins.
     fn verified(
         &self,
         hash: &[u8; 32],
-        below: u64,
+        mut below: u64,
         joined: &mut Vec<[u8; 32]>,
+        within: usize,
     ) -> Result<Version, TrustError> {
-        let mut version = self.read(hash)?;
-        // Numbers fall with each step back, so that this ends.
-        if version.number >= below {
-            return Err(version.refused("it is joined by an older one"));
+        // Back to one that is known to hold, and forth from there: whoever can push can lay any number of steps here,
+        // which nobody signed.
+        let (mut steps, mut at) = (Vec::new(), *hash);
+        let mut before = loop {
+            let version = self.read(&at)?;
+            // Numbers fall with each step back, so that this ends.
+            if version.number >= below {
+                return Err(version.refused("it is joined by an older one"));
+            }
+            if self.trunk.contains_key(&at) || joined.contains(&at) {
+                break version;
+            }
+            (at, below) = (version.previous, version.number);
+            steps.push(version);
+        };
+        for mut version in steps.into_iter().rev() {
+            if let Some(also) = version.also {
+                if within == MOST_WITHIN {
+                    return Err(version.refused("too many joins lie within one another"));
+                }
+                let side = self.verified(&also, version.number, joined, within + 1)?;
+                version.side = Some(Box::new(side));
+            }
+            version.check_after(&before)?;
+            joined.push(version.hash);
+            before = version;
         }
-        if self.trunk.contains_key(hash) || joined.contains(hash) {
-            return Ok(version);
-        }
-        let before = self.verified(&version.previous, version.number, joined)?;
-        if let Some(also) = version.also {
-            let side = self.verified(&also, version.number, joined)?;
-            version.side = Some(Box::new(side));
-        }
-        version.check_after(&before)?;
-        joined.push(*hash);
-        Ok(version)
+        Ok(before)
     }
 
     fn read(&self, hash: &[u8; 32]) -> Result<Version, TrustError> {

@@ -340,3 +340,32 @@ fn rules_of_a_joined_version_are_found_by_their_hash() {
         Some(&b"other"[..])
     );
 }
+
+#[test]
+fn any_number_of_steps_and_joins_that_nobody_signed_is_refused() {
+    let (vault, [_, two, here, _], _) = parted();
+    let joined_with = |side: &Version| {
+        let joins = Draft {
+            also: Some(side.hash),
+            number: side.number + 1,
+            ..next(&here, 1, &[ADA])
+        };
+        refused(load_side(&vault.tree(), &mut signed(&joins, &[ADA])).map(drop))
+    };
+    // More than a stack holds, one after the other, and one within the other.
+    let mut last = beside(&vault, &two, &[BEN], &[]);
+    for _ in 0..3000 {
+        last = beside(&vault, &last, &[BEN], &[]);
+    }
+    assert_eq!(joined_with(&last), "0 of 1 administrators signed it");
+    let mut last = beside(&vault, &two, &[BEN], &[BEN]);
+    for _ in 0..100 {
+        let joins = Draft {
+            also: Some(last.hash),
+            number: last.number + 1,
+            ..next(&two, 1, &[BEN])
+        };
+        last = vault.put_beside(&joins, &[BEN]);
+    }
+    assert_eq!(joined_with(&last), "too many joins lie within one another");
+}
