@@ -19,6 +19,8 @@ enum Stage {
     /// There is none: what is older is refused.
     #[default]
     None,
+    /// There is none, and what is seen is not remembered either.
+    Looking,
     /// What is older passes, and is written down.
     Gathering,
     /// What was written down passes.
@@ -75,6 +77,11 @@ impl Vault {
         self.exception.older().named.clone()
     }
 
+    /// From now on what is seen is not remembered: who checks a vault is not who uses it.
+    pub fn only_look(&self) {
+        self.exception.older().stage = Stage::Looking;
+    }
+
     /// Whether pins may move.
     pub(crate) fn moves_pins(&self) -> bool {
         self.exception.older().stage == Stage::None
@@ -84,7 +91,7 @@ impl Vault {
     pub(super) fn passes(&self, name: &str, how: impl FnOnce() -> String) -> bool {
         let mut older = self.exception.older();
         match older.stage {
-            Stage::None => false,
+            Stage::None | Stage::Looking => false,
             Stage::Gathering => {
                 older.named.insert(name.to_owned(), how());
                 true
