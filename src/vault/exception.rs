@@ -1,7 +1,8 @@
 //! `clws deploy --allow-rollback`: what is older than seen is used once, in an emergency.
 //!
 //! First everything that is older is gathered and named to the person. Once confirmed, that and nothing
-//! else passes. No pin moves in such a run, neither back nor forward.
+//! else passes. No pin moves in such a run, neither back nor forward, as none does in one that only looks
+//! (`clws check`).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
