@@ -127,7 +127,10 @@ pub(crate) fn run(args: &ExportArgs, cx: &Context) -> Result<(), Error> {
         }
     };
     let written = folder.fill(|folder| match args.recovery {
-        true => export::backup(&vault, &reader, &to_recipient, &chosen, folder, &mut step),
+        true => {
+            let wanted = (args.targets.as_slice(), chosen.as_slice());
+            export::backup(&vault, &reader, &to_recipient, wanted, folder, &mut step)
+        }
         false => {
             let wanted = (chosen.as_slice(), args.format);
             export::write(&vault, &reader, &to_recipient, wanted, folder, &mut step)

@@ -15,7 +15,7 @@ use super::{ExportError, Folder, Written};
 use crate::crypto::hex;
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{DocumentPath, FilePath, SecretName};
+use crate::name::{DocumentPath, FilePath, SecretName, SecretPath};
 use crate::vault::{Listed, Reader, ToRecipient, Vault};
 
 /// What the list is called.
@@ -54,19 +54,20 @@ pub struct Kept {
     pub mode: Option<String>,
 }
 
-/// Writes a backup of everything that was chosen into a folder. `step` is called before each, and can stop it.
+/// Writes a backup of everything that was chosen by its targets into a folder. `step` is called before each, and can stop it.
 ///
 /// # Errors
-/// [`ExportError::NoRecovery`] before anything is written; [`FsError`], and what keeps a secret closed.
+/// [`ExportError::NoRecovery`] and [`ExportError::Gone`] before anything is written; [`FsError`], and what keeps a secret closed.
 pub fn backup(
     vault: &Vault,
     reader: &Reader<'_>,
     to_recipient: &ToRecipient<'_>,
-    chosen: &[Listed],
+    (targets, chosen): (&[SecretPath], &[Listed]),
     folder: &Folder,
     step: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Written, Error> {
     demand_recovery(vault, chosen)?;
+    demand_all(vault, targets)?;
     let mut making = Making {
         vault,
         reader,
@@ -111,6 +112,22 @@ fn demand_recovery(vault: &Vault, chosen: &[Listed]) -> Result<(), Error> {
     match paths.is_empty() {
         true => Ok(()),
         false => Err(ExportError::NoRecovery { paths }.into()),
+    }
+}
+
+/// Refuses where something that this machine has seen at or below the targets is gone: nobody would miss it in the backup.
+fn demand_all(vault: &Vault, targets: &[SecretPath]) -> Result<(), Error> {
+    let is_meant = |path: &str| {
+        let is_below = |target: &SecretPath| {
+            let rest = path.strip_prefix(target.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        targets.is_empty() || targets.iter().any(is_below)
+    };
+    let names = vault.gone(is_meant)?;
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(ExportError::Gone { names }.into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Code, Explain};
+use crate::error::{Code, Explain, MERGE};
 use crate::text::{clean_line, count, list};
 
 /// What stands between a secret and a file.
@@ -47,6 +47,25 @@ pub enum ExportError {
     Inventory { path: String },
     #[error("nobody who reads {} has a key that is kept offline", list(.paths))]
     NoRecovery { paths: Vec<String> },
+    #[error("{}", gone(.names))]
+    Gone { names: Vec<String> },
+}
+
+/// So many names are told.
+const TOLD: usize = 5;
+
+fn gone(names: &[String]) -> String {
+    let told: Vec<&String> = names.iter().take(TOLD).collect();
+    let more = match names.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let is = if names.len() == 1 { "is" } else { "are" };
+    format!(
+        "{}{more} {is} not here, and this machine has seen {}",
+        list(&told),
+        if names.len() == 1 { "it" } else { "them" }
+    )
 }
 
 fn shown(path: &std::path::Path) -> String {
@@ -56,7 +75,7 @@ fn shown(path: &std::path::Path) -> String {
 impl Explain for ExportError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRecovery { .. } => Code::NotFound,
+            Self::NoRecovery { .. } | Self::Gone { .. } => Code::NotFound,
             Self::Value { .. }
             | Self::NoDocument { .. }
             | Self::NotOneDocument { .. }
@@ -109,6 +128,17 @@ impl Explain for ExportError {
                 )
             }
             Self::Twice { .. } => "export them one by one".into(),
+            Self::Gone { names } => {
+                let first = names.first().map_or("", String::as_str);
+                return vec![
+                    MERGE.into(),
+                    "`clws check` names what is not here".into(),
+                    format!(
+                        "`clws secret restore {first} --from REV` brings it back from a commit"
+                    ),
+                    format!("`clws secret remove {first}` if it is meant to be gone"),
+                ];
+            }
             Self::NoRecovery { .. } => {
                 return vec![
                     "make one where it stays offline: `clws identity new NAME-offline --passphrase`, or `age-keygen`"

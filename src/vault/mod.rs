@@ -16,6 +16,7 @@ mod file_draft;
 mod folders;
 mod form;
 mod give;
+mod gone;
 mod head;
 mod judge;
 mod jump;

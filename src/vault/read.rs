@@ -17,6 +17,7 @@ use crate::trust::{DocumentPin, Order, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
+use super::gone::missing_names;
 use super::head::Head;
 use super::judge::Notice;
 use super::kind::ValueType;
@@ -354,17 +355,7 @@ impl<'a> Reader<'a> {
         pin: Option<&DocumentPin>,
     ) {
         let Some(pin) = pin else { return };
-        // Both are sorted, unless a merge left a document that is not.
-        let mut here: Vec<&str> = document.names().collect();
-        here.sort_unstable();
-        let mut here = here.into_iter().peekable();
-        let mut missing: Vec<&String> = Vec::new();
-        for name in pin.values.keys() {
-            while here.next_if(|other| *other < name.as_str()).is_some() {}
-            if here.peek() != Some(&name.as_str()) {
-                missing.push(name);
-            }
-        }
+        let missing = missing_names(document, pin);
         if !missing.is_empty() {
             self.notices.borrow_mut().push(format!(
                 "{} of `{path}` that this machine has seen {} not here: {}",

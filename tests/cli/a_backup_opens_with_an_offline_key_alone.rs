@@ -227,6 +227,71 @@ fn what_somebody_took_away_is_no_hole_in_a_backup() {
     assert!(!out.join("prod/keys").exists());
 }
 
+/// A whole document, a value or a sealed file that somebody deleted would be missed by nobody in a backup.
+#[test]
+fn what_somebody_deleted_keeps_a_backup_from_being_made() {
+    tool("age-keygen");
+    let (lab, key) = lab();
+    lab.clws("secret set prod/db/USER")
+        .stdin(b"reader")
+        .succeeds();
+    lab.clws(&format!(
+        "recipient update ada --offline --yes --age {}",
+        public(&key)
+    ))
+    .succeeds();
+    let out = lab.root().join("backup");
+    let export = |targets: &str| {
+        let run = lab.clws(&format!("export {targets} --format age --recovery --out"));
+        run.word(out.to_str().unwrap())
+    };
+    let at = |path: &str| lab.vault().join("secrets").join(path);
+    let db = fs::read_to_string(at("prod/db.toml")).unwrap();
+    let (before, rest) = db.split_once("[secret.PASSWORD]").unwrap();
+    let (_, after) = rest.split_once("[secret.USER]").unwrap();
+    let cut = format!("{before}[secret.USER]{after}");
+    for (files, without, gone) in [
+        (
+            &["prod/db.toml"][..],
+            None,
+            "prod/db/PASSWORD and prod/db/USER are",
+        ),
+        (&["prod/db.toml"], Some(&cut), "prod/db/PASSWORD is"),
+        (
+            &["prod/keys/web.key.age", "prod/keys/web.key.age.toml"],
+            None,
+            "prod/keys/web.key is",
+        ),
+    ] {
+        let whole: Vec<Vec<u8>> = files
+            .iter()
+            .map(|file| fs::read(at(file)).unwrap())
+            .collect();
+        for file in files {
+            fs::remove_file(at(file)).unwrap();
+            if let Some(text) = without {
+                fs::write(at(file), text).unwrap();
+            }
+        }
+        for targets in ["", "prod"] {
+            let refused = export(targets).exits(18);
+            assert!(refused.err.contains(gone), "{}", refused.err);
+            assert!(!out.exists(), "{targets}");
+        }
+        export("dev").succeeds();
+        fs::remove_dir_all(&out).unwrap();
+        for (file, whole) in files.iter().zip(whole) {
+            fs::write(at(file), whole).unwrap();
+        }
+    }
+    // What is meant to be gone is removed.
+    fs::remove_file(at("prod/db.toml")).unwrap();
+    for name in ["prod/db/PASSWORD", "prod/db/USER"] {
+        lab.clws(&format!("secret remove {name} --yes")).succeeds();
+    }
+    export("").succeeds();
+}
+
 /// A list is somebody else's text: it leads to no other file, and to nothing that is waited for.
 #[test]
 fn a_list_of_a_backup_leads_nowhere() {
