@@ -36,7 +36,7 @@ use super::opener::Opener;
 use super::origin::Origin;
 use super::policy::{Policy, PolicyKey};
 use super::read::Opened;
-use super::record::{State, Unsigned, seal_value};
+use super::record::{Record, State, seal_value};
 use super::sealing::Keys;
 use super::signer::Author;
 use super::wrap::Wrap;
@@ -234,21 +234,20 @@ impl<'a> Change<'a> {
             &salt,
             &new.plain,
         )?;
-        let unsigned = Unsigned {
-            place: &draft.place,
-            name,
+        let unsigned = Record {
+            name: name.clone(),
             state: State::Live {
                 kind: new.kind,
                 text,
             },
-            key_id: &draft.head.key_id,
             rev,
             seq,
             changed: origin.changed,
-            author: &origin.author,
+            author: origin.author,
             policy: kept,
+            signed: (),
         };
-        let record = unsigned.sign(author.signer)?;
+        let record = unsigned.sign(&draft.place, &draft.head.key_id, author.signer)?;
         draft.records.insert(name.clone(), record);
         draft.plain.insert(name.clone(), new.plain);
         draft.names.insert(lower(name.as_str()), name.to_string());
@@ -277,20 +276,9 @@ impl<'a> Change<'a> {
             document.check_kid(&before)?;
         }
         let (_, seq) = draft.next(name, Some(&before))?;
-        let mut kept = before.policy;
-        policy(&mut kept);
-        let unsigned = Unsigned {
-            place: &draft.place,
-            name,
-            state: before.state,
-            key_id: &draft.head.key_id,
-            rev: before.rev,
-            seq,
-            changed: before.changed,
-            author: &before.author,
-            policy: kept,
-        };
-        let record = unsigned.sign(author.signer)?;
+        let mut after = Record { seq, ..before };
+        policy(&mut after.policy);
+        let record = after.sign(&draft.place, &draft.head.key_id, author.signer)?;
         draft.records.insert(name.clone(), record);
         Ok(())
     }
@@ -342,18 +330,17 @@ impl<'a> Change<'a> {
         let (rev, seq) = draft.next(name, vouched.as_ref())?;
         let mut policy = Policy::default();
         policy.set(PolicyKey::MovedTo, moved_to);
-        let unsigned = Unsigned {
-            place: &draft.place,
-            name,
+        let unsigned = Record {
+            name: name.clone(),
             state: State::Removed,
-            key_id: &draft.head.key_id,
             rev,
             seq,
             changed: vault.world().now(),
-            author: author.party.as_str(),
+            author: author.party.to_string(),
             policy,
+            signed: (),
         };
-        let record = unsigned.sign(author.signer)?;
+        let record = unsigned.sign(&draft.place, &draft.head.key_id, author.signer)?;
         draft.records.insert(name.clone(), record);
         draft.plain.remove(name);
         draft.drop_pending(name);

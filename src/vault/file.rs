@@ -18,7 +18,7 @@ use super::open::Vault;
 use super::opener::{is_mine, labels};
 use super::policy::{Policy, PolicyKey};
 use super::sealing::{NewFile, SealedFile, explain, not_to_server};
-use super::sidecar::{Sidecar, Unsigned};
+use super::sidecar::Sidecar;
 
 impl Change<'_> {
     /// Seals a file, in constant memory.
@@ -167,20 +167,10 @@ impl Change<'_> {
         (old, before, seq): (Vec<u8>, Sidecar, u64),
         policy: impl FnOnce(&mut Policy),
     ) -> Result<(), Error> {
-        let mut kept = before.policy;
-        policy(&mut kept);
-        let unsigned = Unsigned {
-            id: before.id,
-            path: before.path,
-            content: before.content,
-            readers: before.readers,
-            rev: before.rev,
-            seq: seq + 1,
-            changed: before.changed,
-            author: before.author,
-            policy: kept,
-        };
-        let sidecar = unsigned.sign(self.vault.id(), self.author.signer)?;
+        let seq = seq + 1;
+        let mut after = Sidecar { seq, ..before };
+        policy(&mut after.policy);
+        let sidecar = after.sign(self.vault.id(), self.author.signer)?;
         self.files.push(FileDraft::of_sidecar(sidecar, old));
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::origin::Origin;
 use super::pending_file::PendingFile;
 use super::policy::Policy;
 use super::sealing::{SealedFile, SealingError, explain};
-use super::sidecar::{Content, SIDECAR_SCHEMA, Sidecar, Unsigned};
+use super::sidecar::{Content, SIDECAR_SCHEMA, Sidecar};
 use super::signer::Signs;
 use super::unseal::{hash_of, with_each};
 
@@ -173,7 +173,7 @@ impl FileDraft {
             size: sealed.passed.size,
             sha256: sealed.sha256,
         });
-        let unsigned = Unsigned {
+        let unsigned = Sidecar {
             id,
             path: path.clone(),
             content,
@@ -183,6 +183,7 @@ impl FileDraft {
             changed: origin.changed,
             author: origin.author,
             policy: kept,
+            signed: (),
         };
         let sidecar = unsigned.sign(vault.id(), signer)?;
         Ok(Self {
@@ -194,6 +195,7 @@ impl FileDraft {
             ready: None,
         })
     }
+
     /// Another sidecar beside the same age file.
     pub(super) fn of_sidecar(sidecar: Sidecar, old: Vec<u8>) -> Self {
         Self {

@@ -4,6 +4,7 @@ use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{
     DataKey, Label, List, SALT_LEN, decode_base64, encode_base64, hex, open, pad, seal, unpad,
 };
+use crate::error::Error;
 use crate::lines::{self, LineError, Table, Value};
 use crate::name::ValueName;
 use crate::secret::Plain;
@@ -55,9 +56,9 @@ impl Part {
     }
 }
 
-/// One record of a document.
+/// One record of a document; `Record<()>` before it is signed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Record {
+pub struct Record<S = SignedBy> {
     /// The value's name.
     pub name: ValueName,
     /// The value, sealed.
@@ -73,7 +74,7 @@ pub struct Record {
     /// What is known about it.
     pub policy: Policy,
     /// Who vouches for it.
-    pub signed: SignedBy,
+    pub signed: S,
 }
 
 /// The keys of `[secret.…]`, in their order.
@@ -96,90 +97,68 @@ pub(super) const SECRET_KEYS: &[&str] = &[
     "sig",
 ];
 
-/// What a record holds before it is signed.
-pub(super) struct Unsigned<'a> {
-    pub(super) place: &'a Place,
-    pub(super) name: &'a ValueName,
-    pub(super) state: State,
-    pub(super) key_id: &'a [u8; 32],
-    pub(super) rev: u64,
-    pub(super) seq: u64,
-    pub(super) changed: Moment,
-    pub(super) author: &'a str,
-    pub(super) policy: Policy,
-}
-
-impl Unsigned<'_> {
-    pub(super) fn sign(self, signer: &dyn Signs) -> Result<Record, crate::error::Error> {
-        self.sign_as(Part::Secret, signer)
+impl<S> Record<S> {
+    /// Signs it, also anew.
+    pub(super) fn sign(
+        self,
+        place: &Place,
+        key_id: &[u8; 32],
+        signer: &dyn Signs,
+    ) -> Result<Record, Error> {
+        self.sign_as(Part::Secret, place, key_id, signer)
     }
 
     pub(super) fn sign_as(
         self,
         part: Part,
+        place: &Place,
+        key_id: &[u8; 32],
         signer: &dyn Signs,
-    ) -> Result<Record, crate::error::Error> {
-        let message = message(
-            part,
-            self.place,
-            self.name.as_str(),
-            &self.state,
-            self.key_id,
-            (self.rev, self.seq),
-            (self.changed, self.author),
-            &self.policy,
-            signer.public(),
-        );
+    ) -> Result<Record, Error> {
+        let message = self.message_as(part, place, key_id, signer.public());
         Ok(Record {
-            signed: signer.sign(Namespace::Value, &message)?,
-            name: self.name.clone(),
+            name: self.name,
             state: self.state,
             rev: self.rev,
             seq: self.seq,
             changed: self.changed,
-            author: self.author.to_owned(),
+            author: self.author,
             policy: self.policy,
+            signed: signer.sign(Namespace::Value, &message)?,
         })
     }
-}
 
-/// `L("clws.v1.value", vault, doc, scope, name, state, type, u64(rev), u64(seq), changed, author,
-/// key_id, value text, policy, signer blob)`, with another tag for a pending one; type, key_id and value are empty for a tombstone.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the fields of the message, in its order"
-)]
-fn message(
-    part: Part,
-    place: &Place,
-    name: &str,
-    state: &State,
-    key_id: &[u8; 32],
-    (rev, seq): (u64, u64),
-    (changed, author): (Moment, &str),
-    policy: &Policy,
-    signer: &PublicKey,
-) -> Vec<u8> {
-    let (word, kind, key_id, value) = match state {
-        State::Live { kind, text } => ("live", kind.as_str(), key_id.as_slice(), text.as_str()),
-        State::Removed => ("removed", "", [].as_slice(), ""),
-    };
-    List::new(part.tag())
-        .bytes(&place.vault)
-        .bytes(&place.id)
-        .text(place.scope().as_str())
-        .text(name)
-        .text(word)
-        .text(kind)
-        .number(rev)
-        .number(seq)
-        .text(&changed.to_string())
-        .text(author)
-        .bytes(key_id)
-        .text(value)
-        .list(policy.message())
-        .bytes(signer.blob())
-        .encode()
+    /// `L("clws.v1.value", vault, doc, scope, name, state, type, u64(rev), u64(seq), changed, author,
+    /// key_id, value text, policy, signer blob)`, with another tag for a pending one; type, key_id and value are empty
+    /// for a tombstone.
+    pub(super) fn message_as(
+        &self,
+        part: Part,
+        place: &Place,
+        key_id: &[u8; 32],
+        signer: &PublicKey,
+    ) -> Vec<u8> {
+        let (word, kind, key_id, value) = match &self.state {
+            State::Live { kind, text } => ("live", kind.as_str(), key_id.as_slice(), text.as_str()),
+            State::Removed => ("removed", "", [].as_slice(), ""),
+        };
+        List::new(part.tag())
+            .bytes(&place.vault)
+            .bytes(&place.id)
+            .text(place.scope().as_str())
+            .text(self.name.as_str())
+            .text(word)
+            .text(kind)
+            .number(self.rev)
+            .number(self.seq)
+            .text(&self.changed.to_string())
+            .text(&self.author)
+            .bytes(key_id)
+            .text(value)
+            .list(self.policy.message())
+            .bytes(signer.blob())
+            .encode()
+    }
 }
 
 impl Record {
@@ -244,26 +223,6 @@ impl Record {
     #[must_use]
     pub fn message(&self, place: &Place, key_id: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
         self.message_as(Part::Secret, place, key_id, signer)
-    }
-
-    pub(super) fn message_as(
-        &self,
-        part: Part,
-        place: &Place,
-        key_id: &[u8; 32],
-        signer: &PublicKey,
-    ) -> Vec<u8> {
-        message(
-            part,
-            place,
-            self.name.as_str(),
-            &self.state,
-            key_id,
-            (self.rev, self.seq),
-            (self.changed, &self.author),
-            &self.policy,
-            signer,
-        )
     }
 
     /// What records are compared by, given the message that was signed.

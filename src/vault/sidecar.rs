@@ -2,6 +2,7 @@
 
 use crate::crypto::sshsig::{Namespace, PublicKey, SignedBy};
 use crate::crypto::{List, hex};
+use crate::error::Error;
 use crate::lines::{self, Kind, LineError, Schema, Table, Value};
 use crate::name::FilePath;
 use crate::time::Moment;
@@ -72,9 +73,9 @@ impl Part {
     }
 }
 
-/// What is signed about a sealed file.
+/// What is signed about a sealed file; `Sidecar<()>` before it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Sidecar {
+pub struct Sidecar<S = SignedBy> {
     /// 16 random bytes, fixed at creation.
     pub id: [u8; 16],
     /// The path that the writer signed.
@@ -94,7 +95,7 @@ pub struct Sidecar {
     /// What is known about it.
     pub policy: Policy,
     /// Who vouches for it.
-    pub signed: SignedBy,
+    pub signed: S,
 }
 
 /// The content of a sealed file, seen from outside.
@@ -108,25 +109,9 @@ pub struct Content {
     pub sha256: [u8; 32],
 }
 
-/// A sidecar before it is signed.
-pub(super) struct Unsigned {
-    pub(super) id: [u8; 16],
-    pub(super) path: FilePath,
-    pub(super) content: Option<Content>,
-    pub(super) readers: Vec<String>,
-    pub(super) rev: u64,
-    pub(super) seq: u64,
-    pub(super) changed: Moment,
-    pub(super) author: String,
-    pub(super) policy: Policy,
-}
-
-impl Unsigned {
-    pub(super) fn sign(
-        self,
-        vault: &[u8; 32],
-        signer: &dyn Signs,
-    ) -> Result<Sidecar, crate::error::Error> {
+impl<S> Sidecar<S> {
+    /// Signs it, also anew.
+    pub(super) fn sign(self, vault: &[u8; 32], signer: &dyn Signs) -> Result<Sidecar, Error> {
         self.sign_as(Part::File, vault, signer)
     }
 
@@ -135,38 +120,26 @@ impl Unsigned {
         part: Part,
         vault: &[u8; 32],
         signer: &dyn Signs,
-    ) -> Result<Sidecar, crate::error::Error> {
-        let message = self.message(part, vault, signer.public());
-        let signed = signer.sign(Namespace::File, &message)?;
-        let Self {
-            id,
-            path,
-            content,
-            readers,
-            rev,
-            seq,
-            changed,
-            author,
-            policy,
-        } = self;
+    ) -> Result<Sidecar, Error> {
+        let message = self.message_as(part, vault, signer.public());
         Ok(Sidecar {
-            id,
-            path,
-            content,
-            readers,
-            rev,
-            seq,
-            changed,
-            author,
-            policy,
-            signed,
+            id: self.id,
+            path: self.path,
+            content: self.content,
+            readers: self.readers,
+            rev: self.rev,
+            seq: self.seq,
+            changed: self.changed,
+            author: self.author,
+            policy: self.policy,
+            signed: signer.sign(Namespace::File, &message)?,
         })
     }
 
     /// `L("clws.v1.file", vault, id, path, scope, state, mode, u64(size), SHA-256(age file),
     /// u64(rev), u64(seq), changed, author, readers, policy, signer blob)`, with another tag for a
     /// pending one.
-    fn message(&self, part: Part, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
+    pub(super) fn message_as(&self, part: Part, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
         let (state, mode, size, hash) = match &self.content {
             Some(Content { mode, size, sha256 }) => {
                 ("live", mode_text(*mode), *size, sha256.as_slice())
@@ -296,33 +269,6 @@ impl Sidecar {
         self.message_as(Part::File, vault, signer)
     }
 
-    pub(super) fn message_as(&self, part: Part, vault: &[u8; 32], signer: &PublicKey) -> Vec<u8> {
-        let Self {
-            id,
-            path,
-            content,
-            readers,
-            rev,
-            seq,
-            changed,
-            author,
-            policy,
-            ..
-        } = self.clone();
-        Unsigned {
-            id,
-            path,
-            content,
-            readers,
-            rev,
-            seq,
-            changed,
-            author,
-            policy,
-        }
-        .message(part, vault, signer)
-    }
-
     /// What it is compared by, given the message that was signed.
     #[must_use]
     pub fn mark(&self, message: &[u8]) -> RecordMark {
@@ -354,7 +300,7 @@ mod tests {
         let bytes = |from: u8| move |at| from + u8::try_from(at).unwrap();
         let vault: [u8; 32] = std::array::from_fn(bytes(0));
         let signing = SigningKey::from_seed(&Zeroizing::new([1; 32])).unwrap();
-        let unsigned = Unsigned {
+        let unsigned = Sidecar {
             id: std::array::from_fn(bytes(0x40)),
             path: "prod/tls/site.key".parse().unwrap(),
             content: Some(Content {
@@ -368,9 +314,10 @@ mod tests {
             changed: "2026-11-24T10:00:00Z".parse().unwrap(),
             author: "ada".into(),
             policy: Policy::default(),
+            signed: (),
         };
-        let given_out = unsigned.message(Part::File, &vault, signing.public());
-        let beside = unsigned.message(Part::Pending, &vault, signing.public());
+        let given_out = unsigned.message_as(Part::File, &vault, signing.public());
+        let beside = unsigned.message_as(Part::Pending, &vault, signing.public());
         assert_eq!(
             hex(&sha256(&given_out)),
             "1ed7e5f9cbe7d9748e6a0e99734de8316e94f72d25f45bd5cfbc9aea4f9dc5b3"
@@ -379,14 +326,14 @@ mod tests {
             hex(&sha256(&beside)),
             "0424954983ee64bd4e81d85407a95bfa254c350e00dd9a86f43b998a9b4a2bb3"
         );
-        let removed = Unsigned {
+        let removed = Sidecar {
             content: None,
             readers: Vec::new(),
             rev: 8,
             seq: 13,
             ..unsigned
         };
-        let removed = hex(&sha256(&removed.message(
+        let removed = hex(&sha256(&removed.message_as(
             Part::File,
             &vault,
             signing.public(),

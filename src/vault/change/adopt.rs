@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::name::{DocumentPath, ValueName};
 use crate::vault::VaultError;
 use crate::vault::policy::Policy;
-use crate::vault::record::{State, Unsigned, seal_value};
+use crate::vault::record::{Record, State, seal_value};
 
 use super::Change;
 use crate::vault::exposure::expose;
@@ -93,18 +93,17 @@ impl Change<'_> {
         let salt = vault.world().random()?;
         let keys = (&draft.head.key_id, &draft.data_key);
         let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;
-        let unsigned = Unsigned {
-            place: &draft.place,
-            name,
+        let unsigned = Record {
+            name: name.clone(),
             state: State::Live { kind, text },
-            key_id: &draft.head.key_id,
             rev,
             seq,
             changed,
-            author: by,
+            author: by.to_owned(),
             policy,
+            signed: (),
         };
-        let signed = unsigned.sign(author.signer)?;
+        let signed = unsigned.sign(&draft.place, keys.0, author.signer)?;
         draft.records.insert(name.clone(), signed);
         draft.plain.insert(name.clone(), plain);
         Ok(match left {

@@ -11,7 +11,7 @@ use crate::vault::open::Vault;
 use crate::vault::origin::Origin;
 use crate::vault::pending::{Given, Pending};
 use crate::vault::policy::{Policy, PolicyKey};
-use crate::vault::record::{Part, Record, State, Unsigned, seal_value};
+use crate::vault::record::{Part, Record, State, seal_value};
 use crate::vault::signer::Signs;
 use crate::vault::{ValueType, VaultError};
 
@@ -131,18 +131,18 @@ impl Change<'_> {
         let keys = (&draft.head.key_id, &draft.data_key);
         let salt = vault.world().random()?;
         let text = seal_value(&draft.place, name.as_str(), kind, rev, keys, &salt, &plain)?;
-        let unsigned = Unsigned {
-            place: &draft.place,
-            name,
+        let unsigned = Record {
+            name: name.clone(),
             state: State::Live { kind, text },
-            key_id: &draft.head.key_id,
             rev,
             seq,
             changed: origin.changed,
-            author: &origin.author,
+            author: origin.author,
             policy: Policy::default(),
+            signed: (),
         };
-        let pending = Pending(unsigned.sign_as(Part::Pending, signer)?);
+        let pending = unsigned.sign_as(Part::Pending, &draft.place, keys.0, signer)?;
+        let pending = Pending(pending);
         draft.stand_by(&pending, plain);
         Ok((live, pending))
     }
@@ -243,19 +243,10 @@ impl Draft {
         plain: Plain,
         signer: &dyn Signs,
     ) -> Result<(), Error> {
-        let unsigned = Unsigned {
-            place: &self.place,
-            name: &record.name,
-            state: record.state,
-            key_id: &self.head.key_id,
-            rev: record.rev,
-            seq: record.seq,
-            changed: record.changed,
-            author: &record.author,
-            policy,
-        };
-        let pending = Pending(unsigned.sign_as(Part::Pending, signer)?);
-        self.stand_by(&pending, plain);
+        let unsigned = Record { policy, ..record };
+        let key_id = &self.head.key_id;
+        let pending = unsigned.sign_as(Part::Pending, &self.place, key_id, signer)?;
+        self.stand_by(&Pending(pending), plain);
         Ok(())
     }
 
@@ -310,19 +301,18 @@ impl Draft {
             crate::vault::exposure::expose(&mut policy, &gone, vault.world().now());
             let salt = vault.world().random()?;
             let text = seal_value(&self.place, name.as_str(), kind, rev, new, &salt, &plain)?;
-            let unsigned = Unsigned {
-                place: &self.place,
-                name: &name,
+            let unsigned = Record {
+                name,
                 state: State::Live { kind, text },
-                key_id: new.0,
                 rev,
                 seq,
                 changed,
-                author: &author,
+                author,
                 policy,
+                signed: (),
             };
-            let sealed = Pending(unsigned.sign_as(Part::Pending, signer)?);
-            self.stand_by(&sealed, plain);
+            let sealed = unsigned.sign_as(Part::Pending, &self.place, new.0, signer)?;
+            self.stand_by(&Pending(sealed), plain);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::vault::pending_file::PendingFile;
 use crate::vault::policy::{Policy, PolicyKey};
 use crate::vault::read::Reader;
 use crate::vault::sealing::{NewFile, explain, not_to_server};
-use crate::vault::sidecar::{Content, Part, Sidecar, Unsigned};
+use crate::vault::sidecar::{Content, Part, Sidecar};
 use crate::vault::{MAX_VALUE, VaultError};
 
 /// A content, and what is signed on of it.
@@ -215,7 +215,7 @@ impl Change<'_> {
             size: passed.size,
             sha256: crate::crypto::sha256(&age),
         };
-        let unsigned = Unsigned {
+        let unsigned = Sidecar {
             id: live.id,
             path: path.clone(),
             content: Some(content),
@@ -225,6 +225,7 @@ impl Change<'_> {
             changed: other.origin.changed,
             author: other.origin.author,
             policy: other.policy,
+            signed: (),
         };
         let record = unsigned.sign_as(Part::Pending, self.vault.id(), self.author.signer)?;
         Ok(Beside::Is(

@@ -20,7 +20,7 @@ use crate::vault::file_draft::Renewed;
 use crate::vault::head::Head;
 use crate::vault::open::Vault;
 use crate::vault::read::Reader;
-use crate::vault::record::{Record, State, Unsigned, seal_value};
+use crate::vault::record::{Record, State, seal_value};
 use crate::vault::retired::retire;
 use crate::vault::sealing::NewFile;
 use crate::vault::signer::Signs;
@@ -239,18 +239,14 @@ impl Turning {
                 (State::Live { kind, text }, Some(plain))
             }
         };
-        let unsigned = Unsigned {
-            place,
-            name: &old.name,
+        let unsigned = Record {
             state,
-            key_id: keys.new.0,
             rev: self.rev,
             seq: self.seq,
-            changed: old.changed,
-            author: &old.author,
             policy,
+            ..old
         };
-        Ok((unsigned.sign(signer)?, plain))
+        Ok((unsigned.sign(place, keys.new.0, signer)?, plain))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::name::{DocumentPath, FilePath};
 use crate::trust::{FILE_RECORD, Order};
 use crate::vault::document::Document;
 use crate::vault::open::Vault;
-use crate::vault::record::Unsigned;
+use crate::vault::record::Record;
 use crate::vault::sidecar::Sidecar;
 
 impl Change<'_> {
@@ -62,21 +62,10 @@ impl Change<'_> {
         }
         for record in records {
             let (_, seq) = draft.next(&record.name, Some(&record))?;
-            let unsigned = Unsigned {
-                place: &document.place,
-                name: &record.name,
-                key_id: document.key_id_of(&record),
-                state: record.state.clone(),
-                rev: record.rev,
-                seq,
-                changed: record.changed,
-                author: &record.author,
-                policy: record.policy,
-            };
             names.push(format!("{path}/{}", record.name));
-            draft
-                .records
-                .insert(record.name.clone(), unsigned.sign(signer)?);
+            let key_id = document.key_id_of(&record);
+            let record = Record { seq, ..record }.sign(&document.place, key_id, signer)?;
+            draft.records.insert(record.name.clone(), record);
         }
         self.documents.insert(path.clone(), draft);
         Ok(names)
