@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
 
-use super::parse::{At, Fault, Typed};
+use super::fault::{At, Fault};
+use super::parse::Typed;
 use super::view::Entry;
 use crate::name::ValueName;
 use crate::secret::Plain;

@@ -3,7 +3,7 @@
 use crate::error::{Code, Explain, Hint};
 use crate::text::{clean_line, list};
 
-use super::parse::Fault;
+use super::fault::Fault;
 
 /// What came between a person and the saved edit.
 #[derive(Debug, thiserror::Error)]

@@ -14,9 +14,11 @@ mod compare;
 mod document;
 mod editor;
 mod error;
+mod fault;
 mod file;
 mod guard;
 mod known;
+mod literal;
 mod parse;
 mod session;
 mod snapshot;
@@ -29,8 +31,9 @@ mod tests;
 
 pub use document::edit_document;
 pub use error::EditError;
+pub use fault::Fault;
 pub use file::edit_file;
-pub use parse::Fault;
+
 pub use session::{Desk, Outcome};
 pub use value::edit_value;
 pub(crate) use words::split as words_of;

@@ -6,57 +6,13 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, InlineTable, Item, RawString, Value};
-use zeroize::Zeroizing;
+use toml_edit::{Document, Item, RawString};
 
-use super::view::{HEAD, REASON, print_basic};
-use crate::crypto::decode_base64;
-use crate::name::{NameError, ValueName};
-use crate::secret::Plain;
-use crate::vault::{NewValue, ValueType, VaultError};
-
-/// Why an edited text cannot be saved. No value is in any of these.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says what its variant is")]
-pub enum Fault {
-    #[error("it is no UTF-8")]
-    NotUtf8,
-    #[error("{0}")]
-    Toml(String),
-    #[error("a table header: a table is a value here, as `name = {{ x = 1 }}`")]
-    Header,
-    #[error("a dotted name: a name with a dot in it stands in quotes")]
-    Dotted,
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("`{0}` is there twice")]
-    Twice(ValueName),
-    #[error("`{0}` and `{1}` differ in case alone")]
-    Case(String, String),
-    #[error("a comment that is directly above no value, so there is no place to keep it")]
-    LooseComment,
-    #[error("a comment behind or inside a value: a note stands on the lines above it")]
-    InnerComment,
-    #[error("what stands for bytes is no base64")]
-    Base64,
-    #[error(transparent)]
-    Value(Box<VaultError>),
-    #[error("it is no single value")]
-    NotOne,
-    #[error("the value is of type {0}, and this is of type {1}")]
-    OtherType(&'static str, &'static str),
-    #[error("it is larger than {0} bytes")]
-    TooLarge(usize),
-}
-
-impl From<VaultError> for Fault {
-    fn from(error: VaultError) -> Self {
-        Self::Value(Box::new(error))
-    }
-}
-
-/// A fault and its line, counted from 1.
-pub(super) type At = (usize, Fault);
+use super::fault::{At, Fault};
+use super::literal::{has_comment, raw, read_value};
+use super::view::{HEAD, REASON};
+use crate::name::ValueName;
+use crate::vault::NewValue;
 
 /// A value as the text gives it.
 #[derive(Debug)]
@@ -139,124 +95,6 @@ fn twice(text: &str, at: Range<usize>) -> Option<ValueName> {
     is_there.then(|| key.get().parse().ok()).flatten()
 }
 
-/// Reads one value that is no string, for a value that is edited alone.
-///
-/// # Errors
-/// [`Fault`].
-pub(super) fn literal(text: &str, name: &str) -> Result<NewValue, Fault> {
-    let text = Zeroizing::new(format!("x = {}\n", text.trim()));
-    let document =
-        Document::parse(text.as_str()).map_err(|error| Fault::Toml(error.message().to_owned()))?;
-    let mut items = document.iter();
-    let (Some((_, Item::Value(value))), None) = (items.next(), items.next()) else {
-        return Err(Fault::NotOne);
-    };
-    if has_comment(&text, value.decor().suffix()) || has_comment(&text, Some(document.trailing())) {
-        return Err(Fault::InnerComment);
-    }
-    read_value(&text, value, name)
-}
-
-/// Whether a literal is the form that stands for bytes: a table whose one key is `base64`.
-pub(super) fn is_reserved(literal: &str) -> bool {
-    let value: Result<Value, _> = literal.parse();
-    value.is_ok_and(|value| value.as_inline_table().is_some_and(is_base64))
-}
-
-fn is_base64(table: &InlineTable) -> bool {
-    table.len() == 1 && table.contains_key("base64")
-}
-
-fn read_value(text: &str, value: &Value, name: &str) -> Result<NewValue, Fault> {
-    let (kind, plain) = match value {
-        Value::String(string) => (ValueType::String, string.value().clone().into_bytes()),
-        Value::InlineTable(table) if is_base64(table) => {
-            let encoded = table.get("base64").and_then(Value::as_str);
-            let encoded: Zeroizing<String> = Zeroizing::new(
-                encoded
-                    .ok_or(Fault::Base64)?
-                    .split_ascii_whitespace()
-                    .collect(),
-            );
-            let plain = decode_base64(&encoded).map_err(|_| Fault::Base64)?;
-            (ValueType::Bytes, plain)
-        }
-        Value::Integer(_) => (ValueType::Integer, raw(text, value.span()).into()),
-        Value::Float(_) => (ValueType::Float, raw(text, value.span()).into()),
-        Value::Boolean(_) => (ValueType::Boolean, raw(text, value.span()).into()),
-        Value::Datetime(_) => (ValueType::Datetime, raw(text, value.span()).into()),
-        Value::Array(_) => (ValueType::Array, one_line(text, value)?.into_bytes()),
-        Value::InlineTable(_) => (ValueType::Table, one_line(text, value)?.into_bytes()),
-    };
-    let plain = Plain::new(plain);
-    plain.with(|plain| kind.check(name, plain))?;
-    Ok(NewValue { kind, plain })
-}
-
-fn raw(text: &str, span: Option<Range<usize>>) -> &str {
-    span.and_then(|span| text.get(span)).unwrap_or_default()
-}
-
-/// An array or table as one line: as typed if it is one, else put together from its parts as typed.
-fn one_line(text: &str, value: &Value) -> Result<String, Fault> {
-    let typed = raw(text, value.span());
-    if !typed.contains(['\n', '\r']) {
-        return Ok(typed.to_owned());
-    }
-    let mut out = String::with_capacity(typed.len());
-    join(text, value, &mut out)?;
-    Ok(out)
-}
-
-fn join(text: &str, value: &Value, out: &mut String) -> Result<(), Fault> {
-    let no_comment = |decor: &toml_edit::Decor, trailing: Option<&RawString>| {
-        let parts = [decor.prefix(), decor.suffix(), trailing];
-        if parts.into_iter().any(|part| has_comment(text, part)) {
-            return Err(Fault::InnerComment);
-        }
-        Ok(())
-    };
-    match value {
-        Value::Array(array) => {
-            no_comment(array.decor(), Some(array.trailing()))?;
-            out.push('[');
-            for (index, item) in array.iter().enumerate() {
-                out.push_str(if index > 0 { ", " } else { "" });
-                no_comment(item.decor(), None)?;
-                join(text, item, out)?;
-            }
-            out.push(']');
-        }
-        Value::InlineTable(table) => {
-            no_comment(table.decor(), Some(table.trailing()))?;
-            out.push('{');
-            for (index, (keys, item)) in table.get_values().into_iter().enumerate() {
-                out.push_str(if index > 0 { ", " } else { " " });
-                for (depth, key) in keys.into_iter().enumerate() {
-                    out.push_str(if depth > 0 { "." } else { "" });
-                    no_comment(key.leaf_decor(), None)?;
-                    no_comment(key.dotted_decor(), None)?;
-                    out.push_str(raw(text, key.span()));
-                }
-                out.push_str(" = ");
-                no_comment(item.decor(), None)?;
-                join(text, item, out)?;
-            }
-            out.push_str(" }");
-        }
-        Value::String(string) if raw(text, value.span()).contains('\n') => {
-            print_basic(out, string.value());
-        }
-        _ => out.push_str(raw(text, value.span())),
-    }
-    Ok(())
-}
-
-fn has_comment(text: &str, part: Option<&RawString>) -> bool {
-    let span = part.and_then(RawString::span);
-    raw(text, span).contains('#')
-}
-
 /// The note in what stands before a key: the comment lines directly above it.
 fn note_of(text: &str, before: Range<usize>, lines: &Lines) -> Result<Option<String>, At> {
     let first = lines.at(before.start);
@@ -303,6 +141,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::ValueType;
 
     fn one(text: &str) -> (ValueType, Vec<u8>) {
         let [typed] = &mut parse(text.as_bytes()).unwrap()[..] else {
@@ -415,13 +254,5 @@ mod tests {
 
     fn fault_line(text: &str) -> usize {
         fault(text).0
-    }
-
-    #[test]
-    fn a_value_alone_is_one_value() {
-        assert_eq!(literal(" 0x1F\n", "X").unwrap().kind, ValueType::Integer);
-        for text in ["1\ny = 2", "1 # x", "", "1\n[a]", "1\n# x"] {
-            assert!(literal(text, "X").is_err(), "{text}");
-        }
     }
 }

@@ -8,7 +8,8 @@ use std::fs::File;
 
 use super::EditError;
 use super::buffer::{self, Buffer};
-use super::parse::{self, Fault};
+use super::fault::Fault;
+use super::literal;
 use super::session::{Desk, Outcome, Session, Subject, demand_writer, say_what_may_be_meant};
 use super::snapshot::Snapshot;
 use crate::error::Error;
@@ -126,7 +127,7 @@ impl OneValue<'_> {
             _ => {
                 let new = text.with(|text| {
                     let text = std::str::from_utf8(text).map_err(|_| Fault::NotUtf8)?;
-                    parse::literal(text, &full)
+                    literal::parse(text, &full)
                 })?;
                 if new.kind != kind {
                     let now = new.kind.as_str();

@@ -4,15 +4,12 @@
 //! the property tests hold. Where no TOML could promise that, the value is left out of the view, and
 //! left alone when the view is saved ([`why_hidden`]).
 
-use std::fmt::Write as _;
-
 use zeroize::Zeroizing;
 
-use super::parse;
-use crate::crypto::encode_base64;
+use super::literal;
 use crate::name::ValueName;
 use crate::secret::Plain;
-use crate::text::{clean, is_dangerous};
+use crate::text::clean;
 use crate::vault::{Literal, Opened, PolicyKey, ValueType};
 
 /// Begins the lines of ours at the head of the text; they are not kept.
@@ -79,57 +76,7 @@ pub(super) fn print(out: &mut String, entry: &Entry) {
     } else {
         out.extend([name, " = "]);
     }
-    entry.plain.with(|plain| match entry.kind {
-        ValueType::Bytes => {
-            let encoded = Zeroizing::new(encode_base64(plain));
-            out.extend(["{ base64 = \"", encoded.as_str(), "\" }"]);
-        }
-        // A value that is no UTF-8 is hidden, and never comes here.
-        kind => match std::str::from_utf8(plain) {
-            Ok(text) if kind == ValueType::String => print_string(out, text),
-            Ok(literal) => out.push_str(literal),
-            Err(_) => out.push_str("\"\""),
-        },
-    });
-}
-
-fn print_string(out: &mut String, text: &str) {
-    if is_block(text) {
-        out.extend(["'''\n", text, "'''"]);
-    } else {
-        print_basic(out, text);
-    }
-}
-
-/// Prints a string on one line, in quotes.
-pub(super) fn print_basic(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            // Writing to a String cannot fail.
-            other if is_dangerous(other) => match u32::from(other) {
-                code @ 0..=0xffff => write!(out, "\\u{code:04x}").unwrap_or_default(),
-                code => write!(out, "\\U{code:08x}").unwrap_or_default(),
-            },
-            other => out.push(other),
-        }
-    }
-    out.push('"');
-}
-
-/// Whether a text goes between `'''` and comes back unharmed: several lines, nothing that TOML or an
-/// editor changes (editors strip blanks at line ends, and turn tabs into blanks).
-fn is_block(text: &str) -> bool {
-    text.contains('\n')
-        && !text.contains("'''")
-        && !text.ends_with('\'')
-        && !text.chars().any(|c| c != '\n' && is_dangerous(c))
-        && !text.lines().any(|line| line.ends_with(char::is_whitespace))
+    literal::print(out, entry.kind, &entry.plain);
 }
 
 /// Why a value is left out of the view; `None` for one that is shown.
@@ -147,7 +94,7 @@ pub(super) fn why_hidden(opened: &Opened) -> Option<&'static str> {
             Some(literal) if literal.kind != opened.kind => Some("it is not of its type"),
             None => Some("it is not of its type"),
             // A real table of this form would come back as bytes.
-            Some(_) if parse::is_reserved(text) => {
+            Some(_) if literal::is_reserved(text) => {
                 Some("its form is the one that stands for bytes")
             }
             Some(_) => None,
