@@ -344,13 +344,9 @@ impl Check<'_> {
     /// Values that were seen and are gone without a tombstone: a branch was switched, or somebody cut
     /// them out.
     fn absent_values(&mut self, document: &Document<'_>, pin: &DocumentPin) {
-        let path = &document.place.path;
-        let here: std::collections::HashSet<&str> = document.names().collect();
-        for (name, mark) in &pin.values {
-            if !here.contains(name.as_str()) {
-                let name = format!("{path}/{name}");
-                self.add(super::seen::absent(&name, mark));
-            }
+        for (name, mark) in document.gone(pin) {
+            let name = format!("{}/{name}", document.place.path);
+            self.add(super::seen::absent(&name, mark));
         }
     }
 }

@@ -4,25 +4,28 @@
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath};
-use crate::trust::{DocumentPin, PinKey, SeenKind};
+use crate::trust::{DocumentPin, PinKey, RecordMark, SeenKind};
 
 use super::document::Document;
 use super::open::Vault;
 
-/// The names of values that a pin has and its document does not, tombstones neither. In their order.
-pub(super) fn missing_names<'p>(document: &Document<'_>, pin: &'p DocumentPin) -> Vec<&'p String> {
-    // Both are sorted, unless a merge left a document that is not.
-    let mut here: Vec<&str> = document.names().collect();
-    here.sort_unstable();
-    let mut here = here.into_iter().peekable();
-    let mut missing = Vec::new();
-    for name in pin.values.keys() {
-        while here.next_if(|other| *other < name.as_str()).is_some() {}
-        if here.peek() != Some(&name.as_str()) {
-            missing.push(name);
+impl Document<'_> {
+    /// The values that a pin has and the text does not, not even as tombstones, in their order.
+    #[must_use]
+    pub fn gone<'p>(&self, pin: &'p DocumentPin) -> Vec<(&'p String, &'p RecordMark)> {
+        // Both are sorted, unless a merge left a document that is not.
+        let mut here: Vec<&str> = self.names().collect();
+        here.sort_unstable();
+        let mut here = here.into_iter().peekable();
+        let mut gone = Vec::new();
+        for (name, mark) in &pin.values {
+            while here.next_if(|other| *other < name.as_str()).is_some() {}
+            if here.peek() != Some(&name.as_str()) {
+                gone.push((name, mark));
+            }
         }
+        gone
     }
-    missing
 }
 
 impl Vault {
@@ -70,7 +73,11 @@ impl Vault {
         };
         let document = Document::parse(&text, path, self.id())?;
         Ok(match PinKey::of(&document.head.id, path.as_str()) == *key {
-            true => missing_names(&document, pin),
+            true => document
+                .gone(pin)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect(),
             false => Vec::new(),
         })
     }

@@ -17,7 +17,6 @@ use crate::trust::{DocumentPin, Order, RecordMark, SeenKind};
 
 use super::VaultError;
 use super::document::Document;
-use super::gone::missing_names;
 use super::head::Head;
 use super::judge::Notice;
 use super::kind::ValueType;
@@ -355,7 +354,7 @@ impl<'a> Reader<'a> {
         pin: Option<&DocumentPin>,
     ) {
         let Some(pin) = pin else { return };
-        let missing = missing_names(document, pin);
+        let missing: Vec<&String> = document.gone(pin).iter().map(|(name, _)| *name).collect();
         if !missing.is_empty() {
             self.notices.borrow_mut().push(format!(
                 "{} of `{path}` that this machine has seen {} not here: {}",

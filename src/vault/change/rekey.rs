@@ -252,13 +252,9 @@ impl Turning {
 
 /// Values that were seen and are not there, without a tombstone: nothing of them is sealed anew.
 fn gone(document: &Document<'_>, pin: &DocumentPin) -> Vec<Notice> {
-    let here: std::collections::HashSet<&str> = document.names().collect();
-    let names = pin
-        .values
-        .keys()
-        .filter(|name| !here.contains(name.as_str()));
+    let names = document.gone(pin).into_iter();
     names
-        .map(|name| {
+        .map(|(name, _)| {
             format!(
                 "`{}/{name}` was seen by this machine and is not here: it stays under the old key",
                 document.place.path
