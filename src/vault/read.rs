@@ -323,8 +323,9 @@ impl<'a> Reader<'a> {
         let data_key = self.data_key(&document)?;
         let open = |record| open_record(&document, record, &data_key);
         let opened = cores::each(live, cores::LINES, open);
+        let opened = opened.into_iter().collect::<Result<_, _>>()?;
         self.remember(&document, pin.as_ref(), head, seen)?;
-        opened.into_iter().collect()
+        Ok(opened)
     }
 
     pub(super) fn data_key(&self, document: &Document<'_>) -> Result<DataKey, Error> {

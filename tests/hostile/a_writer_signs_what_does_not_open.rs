@@ -72,8 +72,17 @@ fn a_value() {
     let text = with_table(&known.text, "[secret.TOKEN]", &record.print());
     plant(&lab, WEB, text);
     refused(&lab, "ada", "secret get prod/web/TOKEN", 12);
-    lab.clws("exec prod/web -- true").exits(125);
+    refused(&lab, "ada", "exec prod/web -- true", 125);
+    refused(&lab, "ada", "export prod/web --format json --out -", 12);
     refused(&lab, "ada", "rekey prod/web --yes", 12);
+    // What it was can be put back: nothing of what did not open is remembered.
+    plant(&lab, WEB, &known.text);
+    lab.clws("exec prod/web -- true").succeeds();
+    plant(
+        &lab,
+        WEB,
+        with_table(&known.text, "[secret.TOKEN]", &record.print()),
+    );
     told_by_opening(&lab, "prod/web/TOKEN");
 }
 
