@@ -81,6 +81,11 @@ pub(super) fn follower(vault: &Vault, path: &str, means: Means<'_>) -> Result<Tu
 
 /// What is known about a secret, by itself or its document.
 pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
+    about(vault, secret).map(|(policy, _)| policy)
+}
+
+/// What is known about a secret, by itself or its document; who gave it and who vouches for it.
+pub(super) fn about(vault: &Vault, secret: &SecretName) -> Result<(Policy, [String; 2]), Error> {
     let text = |file: &str| {
         vault
             .tree()
@@ -93,8 +98,12 @@ pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Er
             let document = Document::parse(&bytes, path, vault.id())?;
             let record = document.record(name)?;
             let record = record.ok_or_else(|| vault.missing(secret))?;
-            Ok(record.policy.with(&document.head.policy))
+            let policy = record.policy.with(&document.head.policy);
+            Ok((policy, [record.author, record.signed.party]))
         }
-        SecretName::File(path) => Ok(Sidecar::parse(&text(&path.to_sidecar())?, path)?.policy),
+        SecretName::File(path) => {
+            let sidecar = Sidecar::parse(&text(&path.to_sidecar())?, path)?;
+            Ok((sidecar.policy, [sidecar.author, sidecar.signed.party]))
+        }
     }
 }

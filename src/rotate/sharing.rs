@@ -13,7 +13,7 @@ use ring::hmac;
 use zeroize::Zeroizing;
 
 use super::RotateError;
-use super::plan::{follower, policy_of};
+use super::plan::{about, follower};
 use super::record::Turning;
 use super::rotators::{Means, is_random};
 use crate::error::{Code, Error};
@@ -125,7 +125,7 @@ pub fn sharing(
 }
 
 /// Who would be told a value by one new value for all of a group: who reads one of two alone, in two scopes, or in one
-/// where the other one waits for a new value because they left.
+/// where it was they who put it there, or the other one waits for a new value because they left.
 fn would_tell(
     vault: &Vault,
     group: &[Turning],
@@ -157,17 +157,21 @@ struct Reach {
     scope: String,
     readers: BTreeSet<PartyName>,
     policy: Policy,
+    /// Who gave it, and who vouches for it.
+    by: [String; 2],
 }
 
 impl Reach {
     fn of(vault: &Vault, path: &str) -> Result<Self, Error> {
         let secret = vault.find_secret(&path.parse::<SecretPath>()?)?;
         let ruled = secret.ruled_path();
+        let (policy, by) = about(vault, &secret)?;
         Ok(Self {
             path: path.to_owned(),
             scope: ruled.split('/').next().unwrap_or_default().to_owned(),
             readers: vault.rights(ruled)?.readers,
-            policy: policy_of(vault, &secret)?,
+            policy,
+            by,
         })
     }
 
@@ -176,8 +180,17 @@ impl Reach {
             let all = who_left(&self.policy).chain(who_left(&other.policy));
             all.into_iter().any(|who| who == name.as_str())
         };
+        // Whoever reads one alone and gave it knew the other one from elsewhere: a leak, say, which is why that is rotated.
+        let gave = |name: &PartyName| {
+            let theirs = if self.readers.contains(name) {
+                self
+            } else {
+                other
+            };
+            theirs.by.iter().any(|who| who == name.as_str())
+        };
         let mut alone = self.readers.symmetric_difference(&other.readers);
-        alone.find(|name| self.scope != other.scope || left(name))
+        alone.find(|name| self.scope != other.scope || gave(name) || left(name))
     }
 }
 

@@ -122,7 +122,40 @@ fn nobody_is_told_a_new_value_by_a_name_of_their_own() {
     assert!(ran.err.contains("would be told to ben"), "{}", ran.err);
     assert_eq!(value(&lab, "dev/db/TOKEN"), SHARED);
     assert_ne!(value(&lab, "dev/db/OTHER"), "another-one-of-them");
-    // Who names both means both.
+    // Of one scope: of what he never read, and knew from a leak.
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/db/TOKEN", SHARED)
+        .secret("dev/api/TOKEN", SHARED);
+    lab.clws("secret policy dev/db/TOKEN --rotator random")
+        .succeeds();
+    lab.clws("access grant ben dev/web --read --write --yes")
+        .succeeds();
+    lab.clws("access grant ben dev/api --read --yes").succeeds();
+    lab.accepted_by(&["ben"]);
+    // What ada herself put where he reads it is one value on purpose.
+    let planned = lab.clws("rotate dev/db/TOKEN --dry-run").succeeds();
+    assert!(planned.err.contains("dev/api/TOKEN"), "{}", planned.err);
+    lab.clws("secret set dev/web/COPY")
+        .by("ben")
+        .stdin(SHARED.as_bytes())
+        .succeeds();
+    let refused = lab.clws("rotate dev/db/TOKEN --yes").exits(15);
+    assert!(refused.err.contains("`dev/web/COPY`"), "{}", refused.err);
+    assert!(refused.err.contains("told to ben"), "{}", refused.err);
+    assert_eq!(value(&lab, "dev/db/TOKEN"), SHARED);
+}
+
+#[test]
+fn who_names_two_that_are_the_same_means_both() {
+    let lab = Lab::new().people(&["ben"]);
+    lab.clws("access grant ben dev/web --read --write --yes")
+        .succeeds();
+    let lab = lab
+        .secret("dev/db/TOKEN", SHARED)
+        .secret("dev/web/COPY", SHARED);
+    lab.clws("secret policy dev/db/TOKEN --rotator random")
+        .succeeds();
     lab.clws("secret policy dev/web/COPY --rotator random")
         .succeeds();
     lab.clws("rotate dev/db/TOKEN dev/web/COPY --yes")
