@@ -45,6 +45,7 @@ mod submission;
 mod transfer;
 mod unseal;
 mod usable;
+mod vouching;
 mod wrap;
 
 pub use change::{Adopted, Change, NewValue, Restored, ToRecipient, Work};
@@ -76,4 +77,5 @@ pub use signer::{Author, KeyInMemory, Signs};
 pub use submission::{HandedIn, Submission};
 pub use transfer::Transfer;
 pub use unseal::OpenedFile;
+pub use vouching::SaidSigner;
 pub use wrap::Wrap;

@@ -350,3 +350,61 @@ fn with_a_mode_that_lends_the_rights_of_who_is_given_it() {
         .succeeds();
     assert_eq!(given.text(), "755\n");
 }
+
+/// Whoever vouches is told who signed, and never by a signature that somebody else made.
+#[test]
+fn in_the_name_of_somebody_for_whom_a_writer_is_to_vouch() {
+    let lab = lab();
+    let cleo = signing_key(&lab, "cleo");
+    let forged = |party: &str, as_whose: &SigningKey| {
+        let known = Known::of(&lab, "prod/web", "cleo");
+        let mut record = known.record("TOKEN", (2, 2), "forged", (party, &cleo));
+        let message = record.message(&known.place, &known.key_id, cleo.public());
+        record.signed.signature = cleo.sign(Namespace::Value, &message);
+        record.signed.fingerprint = as_whose.public().fingerprint();
+        plant(
+            &lab,
+            WEB,
+            with_table(&known.text, "[secret.TOKEN]", &record.print()),
+        );
+    };
+    // By whom it is said to be signed did not sign it: a writer, and one who lost that right.
+    let (good, ben) = (read(&lab, WEB), signing_key(&lab, "ben"));
+    forged("ben", &ben);
+    refused(&lab, "ada", "secret adopt prod/web/TOKEN --yes", 12);
+    plant(&lab, WEB, good);
+    lab.clws("access revoke ben prod --write --yes").succeeds();
+    forged("ben", &ben);
+    refused(&lab, "ada", "secret adopt prod/web/TOKEN --yes", 12);
+    // What nobody can tell is said before the question and behind it.
+    let asked = |said: &str| {
+        let told = refused(&lab, "ada", "secret adopt prod/web/TOKEN", 15);
+        let question = format!("vouch for `prod/web/TOKEN`, {said}?");
+        assert!(told.contains(&question), "{told}");
+        let before = read(&lab, WEB);
+        let taken = lab.clws("secret adopt prod/web/TOKEN --yes").succeeds();
+        let done = format!("prod/web/TOKEN, {said}, is now signed by you");
+        assert!(taken.err.contains(&done), "{}", taken.err);
+        plant(&lab, WEB, before);
+    };
+    forged("carl", &cleo);
+    asked("which names carl as its signer, without a key of theirs");
+}
+
+#[test]
+fn by_a_reader_for_whom_a_writer_is_to_vouch() {
+    let lab = lab();
+    let known = Known::of(&lab, "prod/web", "cleo");
+    let cleo = signing_key(&lab, "cleo");
+    let mut record = known.record("TOKEN", (2, 2), "hers", ("cleo", &cleo));
+    let message = record.message(&known.place, &known.key_id, cleo.public());
+    record.signed.signature = cleo.sign(Namespace::Value, &message);
+    plant(
+        &lab,
+        WEB,
+        with_table(&known.text, "[secret.TOKEN]", &record.print()),
+    );
+    let told = refused(&lab, "ada", "secret adopt prod/web/TOKEN", 15);
+    let question = "vouch for `prod/web/TOKEN`, signed by cleo?";
+    assert!(told.contains(question), "{told}");
+}

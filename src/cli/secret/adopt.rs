@@ -46,16 +46,21 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
         return Ok(());
     }
     let handed_in = vault.handed_in(&path, &name)?;
-    if handed_in.is_none() {
-        vault.demand_there(&path, &name)?;
-    }
-    let question = match &handed_in {
-        Some(one) => format!(
+    let signer = match &handed_in {
+        Some(_) => None,
+        None => {
+            vault.demand_there(&path, &name)?;
+            vault.said_signer(&path, &name)?
+        }
+    };
+    let question = match (&handed_in, signer) {
+        (Some(one), _) => format!(
             "vouch for `{path}/{name}` as {} handed it in at {}?",
             clean_line(&one.by),
             one.at
         ),
-        None => format!("vouch for `{path}/{name}` as it lies there?"),
+        (None, Some(signer)) => format!("vouch for `{path}/{name}`, {signer}?"),
+        (None, None) => format!("vouch for `{path}/{name}` as it lies there?"),
     };
     let stale = handed_in.and_then(|one| one.stale);
     match &stale {
@@ -90,7 +95,7 @@ pub(crate) fn run(args: &AdoptArgs, cx: &Context) -> Result<(), Error> {
             list(&left)
         ),
         Adopted::Vouched { signer } => {
-            format!("{path}/{name}, signed by {signer}, is now signed by you")
+            format!("{path}/{name}, {signer}, is now signed by you")
         }
     });
     Ok(())

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::name::{DocumentPath, ValueName};
-use crate::vault::VaultError;
 use crate::vault::policy::Policy;
 use crate::vault::record::{Record, State, seal_value};
+use crate::vault::{SaidSigner, VaultError};
 
 use super::Change;
 use crate::vault::exposure::expose;
@@ -28,8 +28,8 @@ pub enum Adopted {
     },
     /// It was signed by somebody who may not write here.
     Vouched {
-        /// Whoever signed it.
-        signer: String,
+        /// Whoever signed it, as far as that can be told.
+        signer: SaidSigner,
     },
 }
 
@@ -42,7 +42,8 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Older`] if a newer one was seen, which is what [`Self::restore`] is
-    /// for; [`VaultError`] if it does not open or this author may not write.
+    /// for; [`VaultError::BadSignature`] if the key of whom it names did not sign it; [`VaultError`] if it does not open
+    /// or this author may not write.
     pub fn adopt(&mut self, path: &DocumentPath, name: &ValueName) -> Result<Adopted, Error> {
         let (vault, author) = (self.vault, self.author);
         let draft = self.draft(path)?;
@@ -66,6 +67,10 @@ impl Change<'_> {
         if is_vouched && left.is_none() {
             return Ok(Adopted::Counts);
         }
+        let signer = match is_vouched {
+            true => None,
+            false => Some(vault.said_signer_of(&document, &record, &draft.rights)?),
+        };
         draft.demand_not_older(&record)?;
         let plain = document.open_record(&record, &draft.data_key)?;
         let vouched = Some(&record).filter(|_| is_vouched);
@@ -106,10 +111,10 @@ impl Change<'_> {
         let signed = unsigned.sign(&draft.place, keys.0, author.signer)?;
         draft.records.insert(name.clone(), signed);
         draft.plain.insert(name.clone(), plain);
-        Ok(match left {
-            Some(left) if is_vouched => Adopted::Resealed { left },
-            _ => Adopted::Vouched {
-                signer: crate::text::clean_line(&record.signed.party),
+        Ok(match signer {
+            Some(signer) => Adopted::Vouched { signer },
+            None => Adopted::Resealed {
+                left: left.unwrap_or_default(),
             },
         })
     }
