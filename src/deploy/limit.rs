@@ -13,10 +13,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::plan::{HostPlan, Plan};
+use crate::docker::LONGEST_STOP;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Host, Reach};
 use crate::hook::times::{HEALTH, PROBE, PULL, STEP, parse_duration};
 use crate::hook::{Hook, Where};
+use crate::name::Component;
 
 /// How long a whole host may take, besides what its steps and probes ask for.
 pub const HOST_TIME: Duration = Duration::from_secs(300);
@@ -131,6 +133,14 @@ impl Limit {
             done = work => done,
         }
     }
+}
+
+/// How long a host may take to stop all of these: each container, and a new one beside it that a killed run left, has
+/// the time that it says. What no hook speaks of may be made up by the host, and gives it none.
+pub(super) fn time_to_stop(time: Duration, there: &[Component], hooks: &[Component]) -> Duration {
+    let known = there.iter().filter(|name| hooks.contains(name)).count();
+    let each = (2 * LONGEST_STOP).saturating_mul(u32::try_from(known.max(1)).unwrap_or(u32::MAX));
+    time.saturating_add(each)
 }
 
 /// Descriptors that are used besides those of hosts: the vault, the log, the terminal, the runtime.
@@ -320,5 +330,21 @@ mod tests {
         let hook = Hook::parse(&"web".parse().unwrap(), text.as_bytes()).unwrap();
         let seconds = asked([&hook, &hook].into_iter()).as_secs();
         assert_eq!(seconds, 2 * (600 + 60 + 5));
+    }
+
+    #[test]
+    fn what_a_host_makes_up_gives_it_no_time_to_be_stopped() {
+        let names = |names: &[&str]| -> Vec<Component> {
+            names.iter().map(|name| name.parse().unwrap()).collect()
+        };
+        let hooks = names(&["api", "web"]);
+        let made_up: Vec<Component> = (0..1000)
+            .map(|number| format!("n{number}").parse().unwrap())
+            .collect();
+        let one = HOST_TIME + 2 * LONGEST_STOP;
+        assert_eq!(time_to_stop(HOST_TIME, &names(&["web"]), &hooks), one);
+        assert_eq!(time_to_stop(HOST_TIME, &made_up, &hooks), one);
+        let two = time_to_stop(HOST_TIME, &hooks, &hooks);
+        assert_eq!(two, one + 2 * LONGEST_STOP);
     }
 }

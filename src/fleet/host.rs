@@ -229,6 +229,18 @@ impl Host {
             boot: boot_key(party).map(str::to_owned),
         })
     }
+
+    /// Whether another party may be the same machine: both are this one, or prove themselves with one key.
+    #[must_use]
+    pub fn may_be(&self, party: &Party) -> bool {
+        match &self.reach {
+            Reach::Local => party.address.as_deref() == Some(LOCAL),
+            Reach::Ssh(endpoint) => {
+                let mut theirs = party.host_keys.iter().map(|key| &key.key);
+                theirs.any(|key| endpoint.host_keys.contains(key))
+            }
+        }
+    }
 }
 
 /// Which of a host's recipients is its own key, to which what it needs after a boot is sealed.

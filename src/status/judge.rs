@@ -55,7 +55,10 @@ pub(super) fn host(
         Ok(space) => findings.extend(space.iter().filter_map(|space| full(host, space))),
         Err(error) => {
             let next = match error.hints().is_empty() {
-                true => on(host, "true"),
+                true => match host.reach {
+                    Reach::Local => "clws doctor".to_owned(),
+                    Reach::Ssh(_) => on(host, "true"),
+                },
                 false => error.hints().join("; "),
             };
             findings.push(Finding::new(Kind::Unreachable, name, error.message(), next));

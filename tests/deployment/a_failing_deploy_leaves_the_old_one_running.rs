@@ -202,6 +202,29 @@ fn an_old_process_that_ends_at_once_when_it_is_started_again_is_not_said_to_run(
     assert!(!ran.err.contains("the old one runs again"), "{}", ran.err);
 }
 
+/// A host that is not the other one says so all the same: nothing that it writes is a reason to stop anything there.
+#[test]
+fn what_a_host_says_is_another_ones_has_nothing_stopped_there() {
+    let site = Site::new();
+    site.server("web");
+    let elsewhere = "address = \"198.51.100.7\"\n\n[hostkey.ed25519]\nkey = \"ssh-ed25519 \
+        AAAAC3NzaC1lZDI1NTE5AAAAIHm9nOdOOpUgGnCAXC2xlHWcCkUaZ1mHMWYCEjx6EHGW\"\n\n";
+    site.host("far", "dev", "mysql", elsewhere);
+    site.deploy().succeeds();
+    let written = r#"s/"host":"box"/"host":"far"/; s/"component":"web"/"component":"web; id"/"#;
+    site.machine
+        .sh(&format!("sed -i '{written}' /var/lib/clws/*/web.json"));
+    for words in ["", "--stop "] {
+        let ran = site.clws(&format!("deploy --on prod {words}--yes")).run();
+        assert_eq!(ran.code, 16, "{}", ran.err);
+        let told = "what it has of web is of the host far, and the two have no host key in common";
+        assert!(ran.err.contains(told), "{}", ran.err);
+        for lure in ["; id", "--on far", "recipient remove"] {
+            assert!(!ran.err.contains(lure), "{lure}: {}", ran.err);
+        }
+    }
+}
+
 #[test]
 fn what_another_host_has_under_the_same_account_is_neither_replaced_nor_stopped() {
     let site = Site::new();

@@ -95,3 +95,26 @@ END"#);
     );
     assert_eq!(site.remains(), [""; 0]);
 }
+
+/// A folder for each name that fits into an answer.
+#[test]
+fn more_components_than_any_host_has_are_not_gone_through() {
+    let site = Site::new();
+    site.server("web");
+    site.deploy().succeeds();
+    site.machine
+        .sh("cd /run/clws/*/ && seq -f 'n%.0f/d' 1000 | xargs mkdir -p");
+    let told = "box could not say what it has: it names more than 1000 components or disks";
+    let stopped = site.clws("deploy --on prod --stop --yes").exits(22);
+    assert!(stopped.err.contains(told), "{}", stopped.err);
+    assert!(!stopped.err.contains("stopped"), "{}", stopped.err);
+    let seen = site.clws("status prod --json").exits(1).json();
+    let found = seen["findings"].as_array().unwrap();
+    let unreachable = found.iter().find(|one| one["kind"] == "unreachable");
+    let unreachable = unreachable.unwrap();
+    assert_eq!(unreachable["why"], told);
+    assert_eq!(unreachable["next"], "clws doctor");
+    site.machine.sh("cd /run/clws/*/ && rm -r n*");
+    site.clws("deploy --on prod --stop --yes").succeeds();
+    assert_eq!(site.remains(), [""; 0]);
+}

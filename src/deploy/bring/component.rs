@@ -112,7 +112,8 @@ impl Bringing<'_> {
         let place = old.as_ref().map(|old| old.place.clone());
         self.was.get_or_init(|| place.unwrap_or_default());
         if let Some(old) = &old {
-            self.target.demand_own(self.vault, old)?;
+            self.target
+                .demand_own(self.vault, self.plan.component(), old)?;
             self.refuse_older(old)?;
         }
         if !self.target.facts.memory && !self.plan.hook.hook.allow_disk {

@@ -19,7 +19,7 @@ pub(in crate::deploy) async fn stop(
     let found = leftover::look(target, component).await?;
     let receipt = found.receipt.as_ref();
     if let Some(receipt) = receipt {
-        target.demand_own(vault, receipt)?;
+        target.demand_own(vault, component, receipt)?;
     }
     let lent = match receipt {
         Some(receipt) => leases::of_receipt(target, receipt).await?,

@@ -26,7 +26,7 @@ use super::bring::opening::Opening;
 use super::bring::output::Quota;
 use super::bring::restoring::Restored;
 use super::bring::stop::stop;
-use super::limit::{Limit, Signals, at_once, to_put_back};
+use super::limit::{Limit, Signals, at_once, time_to_stop, to_put_back};
 use super::plan::outside::Outside;
 use super::plan::{ComponentPlan, HostPlan, Plan};
 use super::target::lock::{self, Taker};
@@ -34,9 +34,9 @@ use super::target::{Target, leftover};
 use crate::channel::ssh::{Hop, Limits, SshError};
 use crate::channel::{Channel, ChannelError};
 use crate::crypto::hex;
-use crate::docker::LONGEST_STOP;
 use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host};
+use crate::hook::components;
 use crate::name::Component;
 use crate::vault::{Reader, Vault};
 
@@ -264,19 +264,20 @@ impl Run<'_> {
         let warn = |line: &str| warned.say(line);
         let mut stopped = 0;
         let mut first = None;
-        let mut components = target.receipts().await?;
+        let mut there = limit.run(target.receipts()).await?;
         // What a killed run left has no receipt.
-        components.extend(leftover::components(&target).await?);
-        components.sort();
-        components.dedup();
-        for component in components.iter().rev() {
+        there.extend(limit.run(leftover::components(&target)).await?);
+        there.sort();
+        there.dedup();
+        target.demand_few(there.len())?;
+        let hooks = components(self.vault.tree())?;
+        let limit = limit_of(time_to_stop(self.host_time, &there, &hooks));
+        for component in there.iter().rev() {
             let meant = wanted.is_empty() || wanted.contains(component);
             if !meant {
                 continue;
             }
             let leases = self.leases(host, component, &warn);
-            // Its container, and a new one beside it that a killed run left, have the time that they say.
-            let limit = limit_of(self.host_time.saturating_add(2 * LONGEST_STOP));
             let stopping = stop(self.vault, &target, component, &leases, &warn);
             match limit.run(stopping).await {
                 Ok(true) => {
@@ -290,7 +291,7 @@ impl Run<'_> {
                         true => as_lost(host, error),
                         false => error,
                     };
-                    if lost || self.is_interrupted() {
+                    if lost || self.is_interrupted() || limit.is_over() {
                         if let Some(before) = first {
                             report(host, Err(&before));
                         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::channel::{Channel, Command};
 use crate::deploy::receipt::{MAX_RECEIPT, Receipt, Unread};
-use crate::deploy::target::{TargetError, said};
+use crate::deploy::target::{MOST, TargetError, said, too_many};
 use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::Component;
@@ -56,9 +56,6 @@ exit 0
 /// Many receipts of ordinary length: what a host may print.
 const MAX_LIST: usize = 4 * MAX_RECEIPT;
 
-/// No host has so many components, or disks: each is a line or two of what is shown.
-const MOST: usize = 1000;
-
 /// What a folder lies on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stuff {
@@ -109,6 +106,16 @@ pub(super) struct Listed {
     pub(super) folders: BTreeSet<Component>,
 }
 
+impl Listed {
+    /// Whether it is more than any host has.
+    fn is_too_much(&self) -> bool {
+        self.space
+            .len()
+            .max(self.receipts.len() + self.folders.len())
+            > MOST
+    }
+}
+
 /// Asks a host for what it has of a vault.
 ///
 /// # Errors
@@ -118,12 +125,18 @@ pub(super) async fn list(host: &Host, channel: &Channel, vault: &str) -> Result<
     let outcome = channel.run(&command).await?;
     let is_cut = outcome.truncated;
     let text = said(&host.name, "say what it has", outcome)?;
-    let listed = parse(&text).filter(|_| !is_cut);
-    listed.ok_or_else(|| {
+    let listed = parse(&text);
+    if listed.as_ref().is_some_and(Listed::is_too_much) {
+        return Err(too_many(&host.name).into());
+    }
+    listed.filter(|_| !is_cut).ok_or_else(|| {
         TargetError::Script {
             host: host.name.to_string(),
             doing: "say what it has".into(),
-            said: clean(text.lines().next().unwrap_or_default()),
+            said: match is_cut {
+                true => format!("it says more than {} MiB", MAX_LIST >> 20),
+                false => clean(text.lines().next().unwrap_or_default()),
+            },
         }
         .into()
     })
@@ -161,8 +174,7 @@ fn parse(text: &str) -> Option<Listed> {
             _ => return None,
         }
     }
-    let names = listed.receipts.len() + listed.folders.len();
-    (has_clock && listed.space.len().max(names) <= MOST).then_some(listed)
+    has_clock.then_some(listed)
 }
 
 fn space(stuff: &str, path: &str, numbers: &str) -> Option<Space> {
@@ -215,7 +227,7 @@ mod tests {
         ] {
             assert!(parse(rubbish).is_none(), "{rubbish}");
         }
-        // What would fill a screen is rubbish, too.
+        // What would fill a screen is too much.
         for line in [
             "receipt\tN\t2\n{}\n",
             "folder\tN\n",
@@ -226,7 +238,8 @@ mod tests {
                 format!("clock\t1\t1\n{}", (0..count).map(line).collect::<String>())
             };
             assert!(
-                parse(&lines(MOST)).is_some() && parse(&lines(MOST + 1)).is_none(),
+                !parse(&lines(MOST)).unwrap().is_too_much()
+                    && parse(&lines(MOST + 1)).unwrap().is_too_much(),
                 "{line}"
             );
         }

@@ -4,6 +4,7 @@
 //! holds the lock runs them, see [`crate::channel::conversation`].
 
 pub(super) mod connected;
+mod error;
 pub(super) mod facts;
 pub(super) mod leftover;
 pub(super) mod lock;
@@ -13,6 +14,7 @@ pub(super) mod put;
 use std::time::Duration;
 
 use self::connected::Connected;
+pub use self::error::TargetError;
 use self::facts::{FACTS, FOLDERS, Facts, WHO};
 use self::leftover::{CLEAR, LOOK};
 use self::lock::{LOCK, SILENCE, Taker};
@@ -21,7 +23,7 @@ use self::put::PUT;
 use super::receipt::{Receipt, Unread};
 use crate::channel::{Channel, Command, Ended, Held, Holding, MAX_INPUT, Outcome, SERVE};
 use crate::crypto::hex;
-use crate::error::{Code, Error, Explain};
+use crate::error::Error;
 use crate::fleet::Host;
 use crate::name::{Component, PartyName};
 use crate::recipients::Kind;
@@ -56,107 +58,15 @@ pub(super) fn taking(who: &str, taker: &Taker<'_>, silence: Duration) -> Command
 /// What a script of ours prints is no longer; a receipt may be.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
 
-/// Why a target cannot be worked with.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says what its variant is")]
-pub enum TargetError {
-    #[error("{host} could not {doing}: {said}")]
-    Script {
-        host: String,
-        doing: String,
-        said: String,
-    },
-    #[error("{host} has no memory-backed folder, and secrets are not put on its disk")]
-    NoMemory { host: String },
-    #[error(
-        "what lies in the memory of the account {account} on {host} goes with its last session there"
-    )]
-    Goes { host: String, account: String },
-    #[error("somebody else deploys to {host} right now{}", if said.is_empty() { String::new() } else { format!(": {said}") })]
-    Locked { host: String, said: String },
-    #[error("the receipt of {component} on {host} does not read")]
-    BadReceipt { host: String, component: String },
-    #[error(
-        "the receipt of {component} on {host} was written by clws {clws}, which is newer than this one"
-    )]
-    NewerReceipt {
-        host: String,
-        component: String,
-        clws: String,
-    },
-    #[error(
-        "what {host} has of {component} is of the host {other}: both names lead to one account of one machine"
-    )]
-    OfOther {
-        host: String,
-        component: String,
-        other: String,
-    },
-    #[error("{host} has {secret} in rev {there}, newer than rev {here} of this vault")]
-    Newer {
-        host: String,
-        secret: String,
-        there: u64,
-        here: u64,
-    },
-    #[error(
-        "{host} has the hook of {component} in number {there}, newer than {here} of this vault"
-    )]
-    NewerHook {
-        host: String,
-        component: String,
-        there: u64,
-        here: u64,
-    },
-}
+/// No host has so many components, or disks: each is a line or two of what is shown.
+pub(super) const MOST: usize = 1000;
 
-impl Explain for TargetError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Script { .. } | Self::BadReceipt { .. } => Code::Remote,
-            Self::NoMemory { .. } | Self::Goes { .. } => Code::Denied,
-            Self::NewerReceipt { .. } => Code::DataErr,
-            Self::Locked { .. } => Code::TempFail,
-            Self::OfOther { .. } => Code::Conflict,
-            Self::Newer { .. } | Self::NewerHook { .. } => Code::Rollback,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::NoMemory { .. } => vec![
-                "mount a tmpfs on /run/clws or /dev/shm there".into(),
-                "or say `allow_disk = true` in the hook, if a disk is really meant".into(),
-            ],
-            Self::Goes { account, .. } => vec![
-                format!("as root there: `loginctl enable-linger {account}`"),
-                "or let it become root: `become = \"sudo\"` in the host's party".into(),
-            ],
-            Self::Locked { .. } => vec!["try again when it is done".into()],
-            Self::OfOther {
-                host,
-                component,
-                other,
-            } => vec![
-                format!("`--on {other}`, if that is the one that is meant"),
-                format!(
-                    "where {host} is: `clws deploy {component} --on {other} --stop` before, or `clws recipient remove` \
-                     the name that is not meant"
-                ),
-            ],
-            Self::Newer { .. } | Self::NewerHook { .. } => {
-                vec!["git pull, so that this vault has what was deployed".into()]
-            }
-            Self::BadReceipt { component, .. } => {
-                vec![format!(
-                    "look at {component}.json there; removing it makes the next deploy a first one"
-                )]
-            }
-            Self::NewerReceipt { clws, .. } => {
-                vec![format!("deploy with clws {clws}, or install that here")]
-            }
-            Self::Script { .. } => Vec::new(),
-        }
+/// That a host has more.
+pub(super) fn too_many(host: &PartyName) -> TargetError {
+    TargetError::Script {
+        host: host.to_string(),
+        doing: "say what it has".into(),
+        said: format!("it names more than {MOST} components or disks"),
     }
 }
 
@@ -235,8 +145,13 @@ impl Target {
     /// that is none of a host any more was this one's.
     ///
     /// # Errors
-    /// [`TargetError::OfOther`]; [`crate::trust::TrustError`].
-    pub(super) fn demand_own(&self, vault: &Vault, receipt: &Receipt) -> Result<(), Error> {
+    /// [`TargetError::OfOther`], [`TargetError::ClaimsOther`]; [`crate::trust::TrustError`].
+    pub(super) fn demand_own(
+        &self,
+        vault: &Vault,
+        component: &Component,
+        receipt: &Receipt,
+    ) -> Result<(), Error> {
         if receipt.host == self.host.name.as_str() {
             return Ok(());
         }
@@ -244,15 +159,25 @@ impl Target {
         let Ok(other) = receipt.host.parse::<PartyName>() else {
             return Ok(());
         };
-        match vault.party_if_known(&other)? {
-            Some(party) if party.kind == Kind::Host => Err(TargetError::OfOther {
-                host: self.host.name.to_string(),
-                component: clean_line(&receipt.component),
-                other: other.to_string(),
-            }
-            .into()),
-            _ => Ok(()),
+        let party = vault.party_if_known(&other)?;
+        let Some(party) = party.filter(|party| party.kind == Kind::Host) else {
+            return Ok(());
+        };
+        let host = self.host.name.to_string();
+        let (component, other) = (component.to_string(), other.to_string());
+        Err(match self.host.may_be(&party) {
+            true => TargetError::OfOther {
+                host,
+                component,
+                other,
+            },
+            false => TargetError::ClaimsOther {
+                host,
+                component,
+                other,
+            },
         }
+        .into())
     }
 
     /// Runs a script of ours, as [`Target::ask`] does; its standard output.
@@ -297,6 +222,17 @@ impl Target {
     ) -> Result<String, Error> {
         let outcome = self.talk.call(&self.word, command, secret).await?;
         said(&self.host.name, doing, outcome)
+    }
+
+    /// Refuses a host that names more components than any has: each is a question to it, and a line that is shown.
+    ///
+    /// # Errors
+    /// [`TargetError::Script`].
+    pub(super) fn demand_few(&self, components: usize) -> Result<(), TargetError> {
+        match components <= MOST {
+            true => Ok(()),
+            false => Err(too_many(&self.host.name)),
+        }
     }
 
     /// Refuses to leave something where it would not stay. Who deploys to this machine sits there.
