@@ -21,6 +21,8 @@ pub enum ExportError {
     InVault { path: PathBuf },
     #[error("{} is there already", shown(.path))]
     Taken { path: PathBuf },
+    #[error("{} belongs to somebody else, who could take what is written there", shown(.path))]
+    NotYours { path: PathBuf },
     #[error("`{secret}` is not to be printed")]
     NoPrint { secret: String },
     #[error("`{name}` of `{document}` {why}")]
@@ -80,7 +82,7 @@ impl Explain for ExportError {
             | Self::NoDocument { .. }
             | Self::NotOneDocument { .. }
             | Self::InVault { .. } => Code::Usage,
-            Self::Disk { .. } | Self::NoPrint { .. } => Code::Denied,
+            Self::Disk { .. } | Self::NotYours { .. } | Self::NoPrint { .. } => Code::Denied,
             Self::Taken { .. } | Self::Twice { .. } => Code::Conflict,
             Self::Unprintable { .. }
             | Self::NotInDotenv { .. }
@@ -112,6 +114,7 @@ impl Explain for ExportError {
             }
             Self::InVault { .. } => "name a folder outside the vault".into(),
             Self::Taken { .. } => "name a folder that is not there, or is empty".into(),
+            Self::NotYours { .. } => "name a folder that is not there, or is yours".into(),
             Self::NoPrint { .. } => "`--format age` and `--format sops` export it sealed".into(),
             Self::TooLarge { secret } => {
                 format!("`clws export {secret} --format age` writes it as an age file")

@@ -1,7 +1,7 @@
 //! A folder for plaintext: ours alone, and gone again unless all of it was written.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::ExportError;
@@ -29,12 +29,16 @@ impl Folder {
     /// Makes the folder, or takes one that is there and empty; closes it to everybody else.
     ///
     /// # Errors
-    /// [`ExportError::Taken`], [`ExportError::Disk`], [`ExportError::InVault`], [`FsError`].
+    /// [`ExportError::Taken`], [`ExportError::NotYours`], [`ExportError::Disk`], [`ExportError::InVault`], [`FsError`].
     pub fn make(path: &Path, vault: &Path, disk: Disk) -> Result<Self, Error> {
         let io = || FsError::io("make", path);
         let made = match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(io()(error).into()),
+            // Whoever has it can lead what is written below it elsewhere, and open it to others again.
+            Ok(about) if about.is_dir() && about.uid() != rustix::process::geteuid().as_raw() => {
+                return Err(ExportError::NotYours { path: path.into() }.into());
+            }
             Ok(about) if about.is_dir() && names(path).map_err(io())?.is_empty() => false,
             Ok(_) => return Err(ExportError::Taken { path: path.into() }.into()),
         };

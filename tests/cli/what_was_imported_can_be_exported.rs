@@ -220,6 +220,14 @@ fn plaintext_goes_to_no_disk_no_vault_and_no_folder_that_is_in_use() {
     let link = memory.join("link");
     std::os::unix::fs::symlink(&used, &link).unwrap();
     export(&lab, "--format dir", &link).exits(16);
+    // Whoever may give a folder away is root, to whom another one's is open.
+    let theirs = memory.join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    if std::os::unix::fs::chown(&theirs, Some(65534), None).is_ok() {
+        let ran = export(&lab, "--format dir", &theirs).exits(15);
+        assert!(ran.err.contains("somebody else"), "{}", ran.err);
+        assert_eq!(tree(&theirs).len(), 0);
+    }
     lab.nowhere(&["canary-disk".to_owned()]);
 
     // What is not to be printed stops all of it, and leaves nothing.
