@@ -357,3 +357,42 @@ fn what_is_odd_in_a_list_is_named() {
         assert!(ran.err.contains(why), "{text}: {}", ran.err);
     }
 }
+
+/// Whoever gives a host its address in a list of somebody else's has nothing deployed to the machine that deploys.
+#[test]
+fn no_address_is_this_machine_or_more_than_a_word() {
+    let lab = Lab::new();
+    let inventory = lab.home("ada").join("inventory.ini");
+    let text = "local\na ansible_host=local\nb ansible_connection=local\nc ansible_host='x$(id)'\n\
+                d ansible_host=-oProxyCommand=id\ne ansible_host=fd00::4 ansible_user=deploy@corp\n";
+    std::fs::write(&inventory, text).unwrap();
+    let az = lab.home("ada").join("az.json");
+    let machine = r#"[{"name": "f", "publicIps": "local", "privateIps": "10.0.0.9"}]"#;
+    std::fs::write(&az, machine).unwrap();
+    let import = |file: &std::path::Path| {
+        let words = format!("host import {} --yes", file.display());
+        lab.clws(&words).succeeds()
+    };
+    let taken = import(&inventory);
+    assert!(taken.text().contains("an address (`local` is none)"));
+    assert!(taken.text().contains("an address (`x$(id)` is none)"));
+    import(&az);
+    let party = |name: &str| {
+        let file = lab.vault().join(format!("recipients/{name}.toml"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.retain(|line| line.starts_with("address") || line.starts_with("user"));
+        lines.join(" ")
+    };
+    for (name, said) in [
+        ("local", ""),
+        ("a", ""),
+        ("b", "address = \"local\""),
+        ("c", ""),
+        ("d", ""),
+        ("e", "address = \"fd00::4\" user = \"deploy@corp\""),
+        ("f", ""),
+    ] {
+        assert_eq!(party(name), said, "{name}");
+    }
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 
 use super::SshError;
+use crate::text::shell_word;
 
 /// A host with its address and the keys that it must prove itself with. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -163,7 +164,8 @@ impl KnownHost {
             22 => String::new(),
             port => format!("-p {port} "),
         };
-        format!("`ssh-copy-id {port}-i KEY.pub {}`", self.login())
+        let login = shell_word(&self.login());
+        format!("`ssh-copy-id {port}-i KEY.pub {login}`")
     }
 
     /// Type and fingerprint of each key on record.

@@ -226,11 +226,9 @@ fn host(name: &str, variables: &Variables, groups: BTreeSet<String>) -> Listed {
         connection.filter(|kind| !["ssh", "smart", "paramiko", "local"].contains(&kind.as_str()));
     Listed {
         name: name.to_owned(),
-        address: match local {
-            true => Some(crate::fleet::LOCAL.to_owned()),
-            // A host without another address has its name for one.
-            false => address.or_else(|| Some(name.to_owned())),
-        },
+        // A host without another address has its name for one.
+        address: address.or_else(|| Some(name.to_owned())),
+        is_here: local,
         private_address: None,
         port: parsed.flatten().filter(|_| !local),
         user: user.filter(|_| !local),

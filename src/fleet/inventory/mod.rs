@@ -11,9 +11,11 @@ mod yaml;
 
 use std::collections::BTreeSet;
 
+use super::host::LOCAL;
 use super::ssh_config::Jump;
 use crate::error::{Code, Explain};
 use crate::plaintext::Fault;
+use crate::text::clean_line;
 
 pub use plan::{Change, Defaults, Item, plan};
 
@@ -24,6 +26,8 @@ pub struct Listed {
     pub name: String,
     /// Address or name, from the public net where there are two.
     pub address: Option<String>,
+    /// Whether it is this machine, whatever its address is.
+    pub is_here: bool,
     /// Address in its own net.
     pub private_address: Option<String>,
     /// The port of its SSH server.
@@ -83,7 +87,23 @@ pub fn read(text: &str) -> Result<Vec<Listed>, InventoryError> {
     if listed.is_empty() {
         return Err(InventoryError::Empty);
     }
-    Ok(listed)
+    Ok(listed.into_iter().map(plain).collect())
+}
+
+/// Leaves out what is no address, and says so. `local` would be this machine, which no address that somebody else gave a
+/// host of theirs is to mean.
+fn plain(mut listed: Listed) -> Listed {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"._-:%".contains(&b);
+    let is_one = |text: &String| text != LOCAL && !text.starts_with('-') && text.bytes().all(good);
+    for address in [&mut listed.address, &mut listed.private_address] {
+        if let Some(other) = address.take_if(|text| !is_one(text))
+            && !listed.is_here
+        {
+            let other = clean_line(&other);
+            listed.odd.push(format!("an address (`{other}` is none)"));
+        }
+    }
+    listed
 }
 
 enum Kind {

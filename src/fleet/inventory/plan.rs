@@ -102,7 +102,8 @@ fn one(
         .private_address
         .as_ref()
         .filter(|_| defaults.is_private);
-    let address = private.or(listed.address.as_ref());
+    let here = listed.is_here.then(|| LOCAL.to_owned());
+    let address = here.as_ref().or(private).or(listed.address.as_ref());
     let mut said = Vec::new();
     let mut put = |what: &str, place: &mut Option<String>, value: Option<String>| {
         // What the source does not say stays.
