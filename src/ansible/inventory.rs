@@ -15,8 +15,8 @@ use crate::vault::Vault;
 /// The hosts of a vault, with their groups and the way to each.
 #[derive(Debug)]
 pub struct Inventory {
-    hosts: BTreeMap<PartyName, Listed>,
-    groups: BTreeMap<String, BTreeSet<PartyName>>,
+    hosts: Vec<(PartyName, Listed)>,
+    groups: BTreeMap<String, Vec<PartyName>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Inventory {
     /// [`FleetError`] for a host whose way leads nowhere; [`crate::trust::TrustError`].
     pub fn of(vault: &Vault) -> Result<Self, Error> {
         let mut inventory = Self {
-            hosts: BTreeMap::new(),
+            hosts: Vec::new(),
             groups: BTreeMap::new(),
         };
         for name in vault.trust().accepted.party_names()? {
@@ -45,7 +45,7 @@ impl Inventory {
             let groups = groups_of(&party);
             for group in &groups {
                 let members = inventory.groups.entry(group.clone()).or_default();
-                members.insert(name.clone());
+                members.push(name.clone());
             }
             let way = way_to(vault, &party)?;
             let listed = Listed {
@@ -53,7 +53,7 @@ impl Inventory {
                 groups,
                 known: known(&party, way.last()),
             };
-            inventory.hosts.insert(name, listed);
+            inventory.hosts.push((name, listed));
         }
         Ok(inventory)
     }
@@ -65,7 +65,7 @@ impl Inventory {
         let variables: Map<String, Value> = hosts
             .map(|(name, listed)| (name.to_string(), Value::Object(listed.variables.clone())))
             .collect();
-        let names: Vec<&str> = self.hosts.keys().map(PartyName::as_str).collect();
+        let names: Vec<&str> = self.names().collect();
         let mut list = Map::new();
         list.insert("_meta".to_owned(), json!({ "hostvars": variables }));
         list.insert(ALL.to_owned(), group(&names, given.get(ALL)));
@@ -79,7 +79,7 @@ impl Inventory {
     /// The variables of one host, as `--host` prints them; none for a host that is not there.
     #[must_use]
     pub fn host(&self, name: &PartyName, given: &Variables) -> Option<Value> {
-        let listed = self.hosts.get(name)?;
+        let (_, listed) = self.hosts.iter().find(|(known, _)| known == name)?;
         let mut variables = Map::new();
         let groups = std::iter::once(ALL).chain(listed.groups.iter().map(String::as_str));
         for group in groups {
@@ -92,13 +92,17 @@ impl Inventory {
     /// The host that may be meant by a name that none has.
     #[must_use]
     pub fn nearest(&self, name: &PartyName) -> Option<&str> {
-        nearest(name.as_str(), self.hosts.keys().map(PartyName::as_str))
+        nearest(name.as_str(), self.names())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|(name, _)| name.as_str())
     }
 
     /// What the hosts prove themselves with, as lines of a `known_hosts`.
     pub fn known_hosts(&self) -> impl Iterator<Item = &str> {
-        let hosts = self.hosts.values();
-        hosts.flat_map(|listed| listed.known.iter().map(String::as_str))
+        let hosts = self.hosts.iter();
+        hosts.flat_map(|(_, listed)| listed.known.iter().map(String::as_str))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Rules, RulesError};
 use crate::crypto::sshsig::PublicKey;
 use crate::name::PartyName;
 use crate::recipients::{ACCESS_FILE, Access, Kind, Party, Right, Rights, party_file};
-use crate::text::clean_line;
+use crate::text::{by_number, clean_line};
 use crate::trust::{Principal, SETTINGS_FILE, Settings, SshCertificate, Version};
 
 /// A difference between two sets of rules.
@@ -72,7 +72,7 @@ fn sentences(old: &Rules, new: &Rules) -> Result<Sentences, RulesError> {
         }
     };
     let (was, is) = (old.parties()?, new.parties()?);
-    for (name, now) in &is {
+    for (name, now) in in_order(&is) {
         let count = said.len();
         match was.get(name) {
             None => party::added(now, &mut said),
@@ -85,7 +85,10 @@ fn sentences(old: &Rules, new: &Rules) -> Result<Sentences, RulesError> {
         };
         hosts.push((said.len(), of_host.map(|what| (name.clone(), what))));
     }
-    for (name, before) in was.iter().filter(|(name, _)| !is.contains_key(*name)) {
+    for (name, before) in in_order(&was) {
+        if is.contains_key(name) {
+            continue;
+        }
         said.push(format!("{name} is taken out"));
         let of_host = is_place(before).then(|| (name.clone(), OfHost::Gone));
         hosts.push((said.len(), of_host));
@@ -97,6 +100,13 @@ fn sentences(old: &Rules, new: &Rules) -> Result<Sentences, RulesError> {
     settings(&old.settings()?, &new.settings()?, &mut said);
     otherwise(SETTINGS_FILE, &mut said, count);
     Ok((said, hosts))
+}
+
+/// The parties in the order in which people look for them.
+fn in_order(parties: &BTreeMap<PartyName, Party>) -> Vec<(&PartyName, &Party)> {
+    let mut all: Vec<_> = parties.iter().collect();
+    all.sort_by(|(one, _), (other, _)| by_number(one.as_str(), other.as_str()));
+    all
 }
 
 /// Whether a party is a place to deploy to, and opens and signs nothing.

@@ -1,9 +1,12 @@
 //! Something that is not as it should be, with the command that mends it.
 
+use std::cmp::Ordering;
+
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::check;
 use crate::rotate::Reason;
+use crate::text::by_number;
 
 /// What kind of thing it is. The names are part of `--json` and stay; of what [`crate::check`] and
 /// [`crate::rotate`] find they are theirs.
@@ -102,7 +105,7 @@ impl Kind {
 }
 
 /// One thing that is not as it should be.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
     /// Whether it is only worth knowing; what is not comes first.
     is_note: bool,
@@ -118,6 +121,25 @@ pub struct Finding {
     pub next: String,
     /// What of the path it is about, where that has several of a kind: a disk, a probe, a certificate.
     about: String,
+}
+
+impl Ord for Finding {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn rest(one: &Finding) -> impl Ord {
+            (one.kind, &one.since, &one.why, &one.next, &one.about)
+        }
+        let by_path = || by_number(&self.path, &other.path);
+        let is_note = self.is_note.cmp(&other.is_note);
+        is_note
+            .then_with(by_path)
+            .then_with(|| rest(self).cmp(&rest(other)))
+    }
+}
+
+impl PartialOrd for Finding {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Finding {

@@ -11,6 +11,7 @@ use crate::crypto::sha256;
 use crate::fs::{self, EntryKind, Files, Tree};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
+use crate::text::by_number;
 
 /// No file of rules is larger: 16 MiB, as every file in the line form.
 pub(super) const MAX_RULES: usize = crate::lines::MAX_FILE;
@@ -168,7 +169,7 @@ impl Accepted {
         party_in(&file, bytes.ok_or_else(missing)?).map_err(of_version(self.number))
     }
 
-    /// The names of all parties, sorted.
+    /// The names of all parties, in the order in which people look for them.
     ///
     /// # Errors
     /// [`TrustError::Fs`].
@@ -184,7 +185,7 @@ impl Accepted {
             }
         };
         let mut names: Vec<PartyName> = files.iter().filter_map(|file| party_of(file)).collect();
-        names.sort();
+        names.sort_by(|one, other| by_number(one.as_str(), other.as_str()));
         Ok(names)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::lab::{Lab, Run};
+use crate::lab::{Lab, Ran, Run};
 use crate::support::tool::tool;
 
 const HOSTS: usize = 60;
@@ -60,6 +60,19 @@ fn hosts_that_come_or_move_together_are_counted_and_a_key_among_them_is_not() {
     let said = "60 hosts are new, which `--dry-run` lists one by one: vm-clws-prod-web-[0-59]\n";
     assert!(ran.err.contains(said), "{}", ran.err);
     assert!(!ran.err.contains("vm-clws-prod-web-7 "), "{}", ran.err);
+    let rows = |ran: &Ran| ran.text().lines().skip(1).map(words).collect::<Vec<_>>();
+    let one = ["vm-clws-prod-web-[0-59] new 60 hosts lacks host keys"];
+    assert_eq!(rows(&ran), one);
+    assert_eq!(rows(&dry).len(), HOSTS);
+    let again = rows(&import(&lab).word("--yes").succeeds());
+    assert_eq!(
+        again,
+        ["vm-clws-prod-web-[0-59] same 60 hosts lacks host keys"]
+    );
+    assert_eq!(
+        rows(&import(&lab).word("--verbose").succeeds()).len(),
+        HOSTS
+    );
     for number in 0..HOSTS {
         let file = format!("recipients/vm-clws-prod-web-{number}.toml");
         rewrite(&lab, &file, "address = \"10.0.0.", "address = \"10.9.0.");
@@ -90,6 +103,39 @@ fn hosts_that_come_or_move_together_are_counted_and_a_key_among_them_is_not() {
         "vm-clws-prod-web-30 is reached in another way, at 10.9.0.30"
     );
     assert_eq!(lines[3..], ["signed trust version 3"]);
+}
+
+/// A row of a table with one blank between its words.
+fn words(row: &str) -> String {
+    row.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn hosts_are_in_the_order_of_their_numbers_wherever_they_stand() {
+    let lab = fleet();
+    let dry = import(&lab).word("--dry-run").succeeds();
+    import(&lab).word("--yes").succeeds();
+    let sorted: Vec<String> = (0..HOSTS)
+        .map(|number| format!("vm-clws-prod-web-{number}"))
+        .collect();
+    let named = |text: &str| -> Vec<String> {
+        let first = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next());
+        let hosts = first.filter(|word| word.starts_with("vm-"));
+        hosts.map(str::to_owned).collect()
+    };
+    assert_eq!(named(&dry.err), sorted);
+    for list in ["host list", "recipient list --verbose"] {
+        assert_eq!(named(&lab.clws(list).run().text()), sorted, "{list}");
+    }
+    let told = lab.clws("ansible inventory --list").succeeds().json();
+    assert_eq!(told["prod_web"]["hosts"], json!(sorted));
+    let found = lab.clws("status prod --json").run().json();
+    let found = found["findings"].as_array().unwrap().iter();
+    let unreached = found.filter(|finding| finding["kind"] == "unreachable");
+    let unreached: Vec<_> = unreached.map(|finding| finding["path"].clone()).collect();
+    assert_eq!(json!(unreached), json!(sorted));
 }
 
 #[test]

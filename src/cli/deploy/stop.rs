@@ -14,7 +14,7 @@ use crate::error::{Code, Error};
 use crate::fleet::Host;
 use crate::hook::{HookError, components};
 use crate::name::Component;
-use crate::text::{count, list, ranges};
+use crate::text::{by_number, count, list, ranges};
 use crate::vault::Vault;
 
 /// What became of a component on a host, or of all that was to be stopped there.
@@ -93,7 +93,7 @@ pub(super) fn run(
         .await
     })?;
     let mut rows = rows.into_inner();
-    rows.sort_by(|a, b| (&a.host, &a.component).cmp(&(&b.host, &b.component)));
+    rows.sort_by(|a, b| by_number(&a.host, &b.host).then_with(|| a.component.cmp(&b.component)));
     // What could not be stopped counts for more than what could not be printed.
     match print(cx, &rows) {
         Err(error) if failed.is_empty() => return Err(error),

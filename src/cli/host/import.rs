@@ -1,6 +1,6 @@
 //! `clws host import`: hosts out of another tool's list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,11 +13,12 @@ use crate::fleet::inventory::{self, Change, Defaults, Item};
 use crate::fs::{FsError, read_whole};
 use crate::name::{PartyName, Scope};
 use crate::recipients::Become;
+use crate::text::{count, ranges};
 
 /// Take hosts over from `az vm list -d -o json`, or from an Ansible inventory in INI or YAML
 ///
-/// Shows for each host whether it is new, changed or the same, and what it still lacks. All of them go
-/// into one trust version. What the file does not say stays as it is, and host keys are never touched:
+/// Shows for each host whether it is new, changed or the same, and what it still lacks; of many alike in one
+/// row, which `--dry-run` and `--verbose` show one by one. All of them go into one trust version. What the file does not say stays as it is, and host keys are never touched:
 /// `clws host scan` takes those.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
@@ -61,7 +62,11 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<(), Error> {
         is_private: args.private,
     };
     let items = inventory::plan(&listed, &known, &defaults);
-    table(cx, &items)?;
+    let most = match args.dry_run || cx.ui.is_verbose() {
+        true => usize::MAX,
+        false => MANY,
+    };
+    table(cx, &items, most)?;
     let mut changes = 0;
     for item in &items {
         if let Change::New(party) | Change::Changed(party, _) = &item.change {
@@ -104,38 +109,73 @@ fn text(path: &Path, given: &Path) -> Result<String, Error> {
     })
 }
 
-fn table(cx: &Context, items: &[Item]) -> Result<(), Error> {
-    let said = |item: &Item| match &item.change {
-        Change::New(party) => (
-            party.name.to_string(),
-            "new",
-            super::list::at(party).unwrap_or_default(),
-        ),
-        Change::Changed(party, what) => (party.name.to_string(), "changed", what.join(", ")),
-        Change::Same(name) => (name.to_string(), "same", String::new()),
-        Change::LeftOut(why) => (item.source.clone(), "left out", why.clone()),
-    };
+/// More hosts than this of which the same is said are one row of the plan.
+const MANY: usize = 20;
+
+fn table(cx: &Context, items: &[Item], most: usize) -> Result<(), Error> {
+    let rows: Vec<Row> = items.iter().map(Row::of).collect();
     if cx.ui.is_json() {
-        let items: Vec<_> = items
-            .iter()
-            .map(|item| {
-                let (name, becomes, what) = said(item);
-                json!({ "name": name, "source": item.source, "becomes": becomes, "what": what,
-                        "missing": item.missing })
-            })
-            .collect();
-        return cx.ui.json(&json!({ "hosts": items }));
+        let rows = items.iter().zip(&rows).map(|(item, row)| {
+            json!({ "name": row.name, "source": item.source, "becomes": row.becomes, "what": row.what,
+                    "missing": item.missing })
+        });
+        return cx.ui.json(&json!({ "hosts": rows.collect::<Vec<_>>() }));
     }
-    let cells: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| {
-            let (name, becomes, what) = said(item);
-            let missing = match item.missing.as_slice() {
-                [] => String::new(),
-                missing => format!("lacks {}", missing.join(", ")),
-            };
-            vec![name, becomes.to_owned(), what, missing]
-        })
-        .collect();
-    cx.ui.table(&["HOST", "", "", ""], cells)
+    let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for row in &rows {
+        alike.entry(row.kind()).or_default().push(&row.name);
+    }
+    let mut shown = BTreeSet::new();
+    let cells = rows.iter().filter_map(|row| {
+        let names = alike.get(&row.kind()).filter(|names| names.len() > most);
+        let (name, what) = match names {
+            Some(_) if !shown.insert(row.kind()) => return None,
+            Some(names) if row.becomes == "left out" => (ranges(names), row.what.clone()),
+            Some(names) => (ranges(names), count(names.len(), "host")),
+            None => (row.name.clone(), row.what.clone()),
+        };
+        Some(vec![name, row.becomes.to_owned(), what, row.lacks.clone()])
+    });
+    cx.ui.table(&["HOST", "", "", ""], cells.collect())
+}
+
+/// What the plan says of a host.
+struct Row {
+    name: String,
+    becomes: &'static str,
+    what: String,
+    lacks: String,
+}
+
+impl Row {
+    fn of(item: &Item) -> Self {
+        let (name, becomes, what) = match &item.change {
+            Change::New(party) => {
+                let at = super::list::at(party).unwrap_or_default();
+                (party.name.to_string(), "new", at)
+            }
+            Change::Changed(party, what) => (party.name.to_string(), "changed", what.join(", ")),
+            Change::Same(name) => (name.to_string(), "same", String::new()),
+            Change::LeftOut(why) => (item.source.clone(), "left out", why.clone()),
+        };
+        let lacks = match item.missing.as_slice() {
+            [] => String::new(),
+            missing => format!("lacks {}", missing.join(", ")),
+        };
+        Self {
+            name,
+            becomes,
+            what,
+            lacks,
+        }
+    }
+
+    /// What rows have in common of which one is enough.
+    fn kind(&self) -> (&str, &str) {
+        let why = match self.becomes {
+            "left out" => &self.what,
+            _ => &self.lacks,
+        };
+        (self.becomes, why)
+    }
 }
