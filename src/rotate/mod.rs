@@ -18,8 +18,8 @@ pub use error::RotateError;
 pub use plan::{give_shape, planned};
 pub use record::{Numbers, Records, Rotation, Shape, Step, Turning};
 pub use rotators::{
-    Accepted, Accounts, AzureLogin, Both, Database, Held, Hosts, Means, Old, Outside, Person,
-    ROTATORS, Refusal, Rotator, Rows, SCRIPT, Scripts, Steps, has_account, is_azure_key,
+    Accepted, Accounts, AzureLogin, Both, Database, Held, Hosts, ISSUER, Means, Old, Outside,
+    Person, ROTATORS, Refusal, Rotator, Rows, SCRIPT, Scripts, Steps, has_account, is_azure_key,
     is_ssh_key, is_tls, needs_person, script_of,
 };
 pub use run::{Changing, Run, TakeIntoUse, has_pending};

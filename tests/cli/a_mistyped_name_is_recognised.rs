@@ -138,8 +138,9 @@ fn parties_hosts_components_and_rotators_are_recognised_too() {
         ("hook diff wbe", 18, "web"),
         ("hook sign wbe", 18, "web"),
         ("deploy wbe --on prod --dry-run", 18, "web"),
-        ("secret policy prod/web/TOKEN --rotator wbe", 0, "web"),
-        ("secret policy prod/web/TOKEN --rotator msql", 0, "mysql"),
+        ("secret policy prod/web/TOKEN --rotator wbe", 18, "web"),
+        ("secret policy prod/web/TOKEN --owner bne", 0, "ben"),
+        ("secret policy prod/web/TOKEN --rotator msql", 18, "mysql"),
         ("secret adopt prod/web/TOKNE --yes", 18, "prod/web/TOKEN"),
         ("fmt secrets/prod/web.toml", 18, "prod/web"),
         (
@@ -192,24 +193,36 @@ fn parties_hosts_components_and_rotators_are_recognised_too() {
 }
 
 #[test]
-fn a_rotator_that_is_not_there_is_told_and_one_that_is_is_not() {
+fn a_rotator_that_is_not_there_is_refused_and_one_that_is_is_not() {
     let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
-    let policy = |rotator: &str| {
-        let run = lab.clws(&format!("secret policy prod/web/TOKEN --rotator {rotator}"));
-        run.succeeds().err
-    };
-    let told = "warning: there is no rotator `app-db`, and no script hooks/app-db/rotate.sh\n";
-    let said = policy("app-db");
-    assert!(said.contains(told) && said.contains("by-hand"), "{said}");
-    let refused = lab.clws("rotate prod/web/TOKEN --yes").exits(18);
+    let policy =
+        |rotator: &str| lab.clws(&format!("secret policy prod/web/TOKEN --rotator {rotator}"));
     let told = "error: there is no rotator `app-db`, and no script hooks/app-db/rotate.sh\n";
-    assert!(refused.err.contains(told), "{}", refused.err);
-    std::fs::create_dir_all(lab.vault().join("hooks/app-db")).unwrap();
-    std::fs::write(lab.vault().join("hooks/app-db/rotate.sh"), "true\n").unwrap();
-    for rotator in ["app-db", "random", "by-hand", "mysql", "tls"] {
-        let said = policy(rotator);
-        assert!(!said.contains("warning"), "{said}");
+    let document = || std::fs::read_to_string(lab.vault().join("secrets/prod/web.toml")).unwrap();
+    let before = document();
+    let refused = policy("app-db").exits(18).err;
+    assert!(
+        refused.contains(told) && refused.contains("by-hand"),
+        "{refused}"
+    );
+    let refused = policy("tls:ca").exits(2).err;
+    assert!(
+        refused.contains("who issues is the rotator of its certificate"),
+        "{refused}"
+    );
+    assert_eq!(document(), before);
+    let hooks = lab.vault().join("hooks");
+    for (folder, script) in [("app-db", "rotate.sh"), ("ca", "issue.sh")] {
+        std::fs::create_dir_all(hooks.join(folder)).unwrap();
+        std::fs::write(hooks.join(folder).join(script), "true\n").unwrap();
     }
+    for rotator in ["ca", "random", "by-hand", "mysql", "tls", "app-db"] {
+        policy(rotator).succeeds();
+    }
+    // It was there when it was named.
+    std::fs::remove_file(hooks.join("app-db/rotate.sh")).unwrap();
+    let refused = lab.clws("rotate prod/web/TOKEN --yes").exits(18);
+    assert!(refused.err.contains(told), "{}", refused.err);
 }
 
 #[test]

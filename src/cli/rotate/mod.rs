@@ -26,7 +26,7 @@ use crate::fs::Sync;
 use crate::hook::{components, signed_script};
 use crate::name::{Component, SecretPath};
 use crate::rotate::{
-    Means, Person, ROTATORS, Records, RotateError, Rotation, Run, SCRIPT, Scripts, Steps,
+    ISSUER, Means, Person, ROTATORS, Records, RotateError, Rotation, Run, SCRIPT, Scripts, Steps,
     has_pending, script_of,
 };
 use crate::secret::Plain;
@@ -166,7 +166,7 @@ struct Signed<'a> {
 impl Scripts for Signed<'_> {
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error> {
         let component = rotator.parse::<Component>()?;
-        if let Some(error) = no_rotator(self.vault, &component)? {
+        if let Some(error) = no_rotator(self.vault, &component, &[SCRIPT])? {
             return Err(error);
         }
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
@@ -176,27 +176,36 @@ impl Scripts for Signed<'_> {
     fn issuer(&self, name: &str, secret: &str) -> Result<Plain, Error> {
         let component = name.parse::<Component>()?;
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
-        signed_script(self.vault, &component, "issue.sh", &secret)
+        signed_script(self.vault, &component, ISSUER, &secret)
     }
 }
 
-/// That a rotator is none of clws, and no script lies there for it.
+/// That a rotator is none of clws, and none of these scripts lies there for it.
 ///
 /// # Errors
 /// [`crate::fs::FsError`].
-pub(crate) fn no_rotator(vault: &Vault, rotator: &Component) -> Result<Option<Error>, Error> {
+pub(crate) fn no_rotator(
+    vault: &Vault,
+    rotator: &Component,
+    scripts: &[&str],
+) -> Result<Option<Error>, Error> {
     let Some(script) = script_of(rotator.as_str()) else {
         return Ok(None);
     };
-    if vault.tree().exists(&script)? {
-        return Ok(None);
+    for name in scripts {
+        if vault.tree().exists(&format!("hooks/{rotator}/{name}"))? {
+            return Ok(None);
+        }
     }
     let hooks = components(vault.tree())?;
     let known = ROTATORS.iter().copied();
     let known = known.chain(hooks.iter().map(Component::as_str));
     let hint = match nearest(rotator.as_str(), known) {
         Some(near) if near != rotator.as_str() => format!("is `{near}` meant?"),
-        _ => format!("clws has {}; any other is a script", list(ROTATORS)),
+        _ => format!(
+            "clws has {}; any other is a script, to be written first",
+            list(ROTATORS)
+        ),
     };
     let why = format!("there is no rotator `{rotator}`, and no script {script}");
     Ok(Some(Problem::new(Code::NotFound, why).hint(hint).into()))

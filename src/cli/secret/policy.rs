@@ -9,7 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::rotate::no_rotator;
 use crate::error::Error;
 use crate::lines::MAX_FILE;
-use crate::name::{Component, SecretPath};
+use crate::name::{Component, NameError, PartyName, SecretPath};
+use crate::rotate::{ISSUER, SCRIPT};
+use crate::text::nearest;
 use crate::vault::{Document, Found, Policy, PolicyKey, Sidecar, Vault};
 
 /// Show or change what is known about a secret
@@ -26,8 +28,8 @@ pub(crate) struct PolicyArgs {
     /// The value is of no use after this day
     #[arg(long, value_name = "YYYY-MM-DD")]
     expires: Option<Date>,
-    /// What makes and takes into use a new value
-    #[arg(long, value_name = "NAME")]
+    /// What makes and takes into use a new value: a rotator of clws, or a script's hook that is there
+    #[arg(long, value_name = "NAME", value_parser = rotator)]
     rotator: Option<Component>,
     /// Who looks after it
     #[arg(long, value_name = "WHO")]
@@ -41,6 +43,17 @@ pub(crate) struct PolicyArgs {
     /// Take an entry out
     #[arg(long, value_name = "KEY", value_enum)]
     clear: Vec<Clear>,
+}
+
+/// A rotator's name. Who issues certificates is said elsewhere, and plans show it behind a colon.
+fn rotator(text: &str) -> Result<Component, String> {
+    match text.strip_prefix("tls:") {
+        Some(_) => Err(
+            "the key has the rotator `tls`, and who issues is the rotator of its certificate"
+                .to_owned(),
+        ),
+        None => text.parse().map_err(|error: NameError| error.to_string()),
+    }
 }
 
 /// What may be taken out. That a value was exposed goes with a new value, and where it went with a
@@ -162,6 +175,11 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
     {
         return Err(crate::cli::usage("an entry cannot be set and cleared at once").into());
     }
+    if let Some(rotator) = &args.rotator
+        && let Some(error) = no_rotator(&vault, rotator, &[SCRIPT, ISSUER])?
+    {
+        return Err(error);
+    }
     let edit = |policy: &mut Policy| {
         for clear in &args.clear {
             policy.set(clear.key(), None);
@@ -180,10 +198,21 @@ pub(crate) fn run(args: &PolicyArgs, cx: &Context) -> Result<(), Error> {
         cx.ui.say("note: a note stands in clear in git");
     }
     cx.ui.say(&format!("signed the policy of {}", args.path));
-    if let Some(rotator) = &args.rotator
-        && let Some(error) = no_rotator(&vault, rotator)?
-    {
-        cx.ui.warn_of(&error);
+    if let Some(Remark(owner)) = &args.owner {
+        say_who_may_be_meant(cx, &vault, owner)?;
+    }
+    Ok(())
+}
+
+/// An owner may be any words; those that one letter differs in from somebody may be a slip.
+fn say_who_may_be_meant(cx: &Context, vault: &Vault, owner: &str) -> Result<(), Error> {
+    let accepted = &vault.trust().accepted;
+    let parties = accepted.party_names()?;
+    let known = parties.iter().chain(accepted.access().groups.keys());
+    if let Some(near) = nearest(owner, known.map(PartyName::as_str)).filter(|near| *near != owner) {
+        cx.ui.say(&format!(
+            "note: {owner} is nobody in this vault: is `{near}` meant?"
+        ));
     }
     Ok(())
 }

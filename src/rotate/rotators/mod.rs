@@ -48,6 +48,9 @@ pub const ROTATORS: &[&str] = &[
 /// What a script is called that has a new value accepted.
 pub const SCRIPT: &str = "rotate.sh";
 
+/// What a script is called that has certificates issued.
+pub const ISSUER: &str = "issue.sh";
+
 /// The rotator of what nothing outside of the vault knows.
 pub(super) const RANDOM: &str = random::NAME;
 
