@@ -6,8 +6,8 @@ use crate::cli::context::{Context, as_openers, as_signers};
 use crate::cli::resealing;
 use crate::error::{Code, Error};
 use crate::membership::{
-    Concern, Council, Next, OfHost, Rules, Said, Signed, begun, concerned, describe_council,
-    describe_each, sign_rules,
+    Concern, Council, Next, OfHost, Rules, Said, Signed, begun, concerned, demand_administrator,
+    demand_decider, describe_council, describe_each, sign_rules,
 };
 use crate::name::PartyName;
 use crate::recipients::PublicRecipient;
@@ -58,7 +58,15 @@ pub(crate) fn change(
     notes: &[String],
     run: Run,
 ) -> Result<(), Error> {
-    let next = Next::after(vault, new, &Council::default())?;
+    let next = match Next::after(vault, new, &Council::default()) {
+        // Whoever does not decide learns that, and not what else would be wrong with the rules.
+        Err(error) if run != Run::Dry => {
+            let bundles = cx.bundles_for(vault)?;
+            demand_administrator(vault, &as_signers(&cx.signers(vault, &bundles)?))?;
+            return Err(error);
+        }
+        next => next?,
+    };
     change_with(cx, vault, new, &next, notes, run)
 }
 
@@ -89,6 +97,16 @@ pub(crate) fn change_with(
     if is_nothing {
         cx.ui.say("nothing to change: the rules say so already");
     }
+    let only_shows = run == Run::Dry || is_nothing;
+    let bundles = match only_shows {
+        true => Vec::new(),
+        false => cx.bundles_for(vault)?,
+    };
+    let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
+    let (openers, signers) = (as_openers(&mine), as_signers(&keys));
+    if !only_shows && !differences.is_empty() {
+        demand_decider(vault, new, next, &signers)?;
+    }
     for line in in_brief(&differences, run).iter().chain(notes) {
         cx.ui.say(line);
     }
@@ -99,15 +117,12 @@ pub(crate) fn change_with(
         show_lacking(cx, vault, next)?;
     }
     show_what_stays(cx, new, next, &concerned)?;
-    if run == Run::Dry || is_nothing {
+    if only_shows {
         return Ok(());
     }
     if !differences.is_empty() {
         cx.ui.confirm("sign this as the next trust version?")?;
     }
-    let bundles = cx.bundles_for(vault)?;
-    let (mine, keys) = (cx.openers(vault, &bundles), cx.signers(vault, &bundles)?);
-    let (openers, signers) = (as_openers(&mine), as_signers(&keys));
     let signed = match differences.as_slice() {
         [] => None,
         _ => Some(sign_rules(vault, new, next, &signers)?),

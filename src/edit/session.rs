@@ -14,7 +14,7 @@ use crate::error::{Error, Problem};
 use crate::fs::FsError;
 use crate::identity::Config;
 use crate::name::PartyName;
-use crate::vault::{Change, Reader, Vault, VaultError};
+use crate::vault::{Change, Reader, Vault};
 use crate::world::World;
 
 /// What a session needs of the command that runs it: the vault, and the person.
@@ -238,12 +238,7 @@ impl<'a> Session<'a> {
 /// somebody else writes.
 pub(super) fn demand_writer(desk: &dyn Desk, vault: &Vault, path: &str) -> Result<(), Error> {
     vault.demand_pin_to_write()?;
-    let me = desk.author(vault)?;
-    let rights = vault.rights_for(&me, path)?;
-    match rights.writers.contains(&me) {
-        true => Ok(()),
-        false => Err(VaultError::may_not_write(&me, path, &rights).into()),
-    }
+    Ok(vault.demand_writer(&desk.author(vault)?, path)?)
 }
 
 /// Says of a name that nothing is under which one may be meant, before a new one is made by a slip.

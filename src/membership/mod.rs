@@ -16,4 +16,7 @@ pub use concern::{Concern, concerned};
 pub use describe::{OfHost, Said, describe, describe_council, describe_each};
 pub use found::{Founding, demand_no_vault, found};
 pub use join::{Joined, join};
-pub use sign::{Council, Next, Signed, begun, last_version, next_version, sign_rules};
+pub use sign::{
+    Council, Next, Signed, begun, demand_administrator, demand_decider, last_version, next_version,
+    sign_rules,
+};

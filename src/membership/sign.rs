@@ -156,6 +156,42 @@ pub(super) fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, [u8;
         .collect()
 }
 
+/// Refuses where no key here counts for the next trust version.
+///
+/// # Errors
+/// As [`sign_rules`] for who is here.
+pub fn demand_decider(
+    vault: &Vault,
+    rules: &Rules,
+    next: &Next,
+    signers: &[&dyn Signs],
+) -> Result<(), Error> {
+    let (before, tree) = (&next.before, vault.tree());
+    let version = begun(vault, next)?;
+    // Who is only about to become an administrator begins no proposal.
+    let beside = next.side.iter().flat_map(|side| side.admins.values());
+    let decides: Vec<&PublicKey> = before.admins.values().chain(beside).collect();
+    let begins = version.proposers(before).is_empty();
+    let mut awaited = signers.iter().map(|signer| signer.public());
+    if awaited.any(|key| version.awaits(before, key).is_some())
+        && (!begins
+            || signers
+                .iter()
+                .any(|signer| decides.contains(&signer.public())))
+    {
+        return Ok(());
+    }
+    // By hand, for somebody to sign. A command writes nothing before it may.
+    let there = rule_files(tree)?;
+    let is_written = there != vault.trust().rules_of(tree, before)? && there == *rules.files();
+    let why = not_mine(&version, before, signers, is_written);
+    Err(match other_key(vault, before, signers)? {
+        Some(note) => why.note(note),
+        None => why,
+    }
+    .into())
+}
+
 /// Signs `rules` as the next trust version, with every key here that counts for it.
 ///
 /// Gives the edits of every file that differs from the working tree. Where signatures are lacking
@@ -175,6 +211,7 @@ pub fn sign_rules(
     let tree = vault.tree();
     let now = vault.trust().rules_of(tree, before)?;
     let version = begun(vault, next)?;
+    demand_decider(vault, rules, next, signers)?;
     let mut more = Vec::new();
     for signer in signers {
         if let Some(admin) = version.awaits(before, signer.public()) {
@@ -183,22 +220,6 @@ pub fn sign_rules(
                 ..signer.sign(Namespace::Trust, version.body())?
             });
         }
-    }
-    // Who is only about to become an administrator begins no proposal.
-    let beside = next.side.iter().flat_map(|side| side.admins.values());
-    let decides: Vec<&PublicKey> = before.admins.values().chain(beside).collect();
-    let begins = version.proposers(before).is_empty();
-    let is_known = |key: &PublicKey| decides.contains(&key);
-    if more.is_empty() || begins && !signers.iter().any(|signer| is_known(signer.public())) {
-        // By hand, for somebody to sign. A command writes nothing before it may.
-        let there = rule_files(tree)?;
-        let is_written = there != now && there == *rules.files();
-        let why = not_mine(&version, before, signers, is_written);
-        return Err(match other_key(vault, before, signers)? {
-            Some(note) => why.note(note),
-            None => why,
-        }
-        .into());
     }
     let printed = version.print_with(before, more);
     // What is written must be what every other machine reads.
@@ -342,6 +363,11 @@ fn not_mine(
         )
         .hint("commit and push it; they run `clws trust sign`");
     }
+    no_administrator(before, is_written)
+}
+
+/// That who is here does not decide.
+fn no_administrator(before: &Version, is_written: bool) -> Problem {
     let admins: Vec<String> = before.admins.keys().map(ToString::to_string).collect();
     let somebody = crate::text::any_of(&admins);
     let problem = Problem::new(Code::Trust, "none of your keys is an administrator's")
@@ -353,6 +379,19 @@ fn not_mine(
         false => problem
             .note("nothing was written")
             .hint(format!("ask {somebody} to run this command")),
+    }
+}
+
+/// Refuses who is no administrator of the newest version.
+///
+/// # Errors
+/// TRUST; as [`last_version`].
+pub fn demand_administrator(vault: &Vault, signers: &[&dyn Signs]) -> Result<(), Error> {
+    let before = last_version(vault)?;
+    let decides = |signer: &&dyn Signs| before.admins.values().any(|key| key == signer.public());
+    match signers.iter().any(decides) {
+        true => Ok(()),
+        false => Err(no_administrator(&before, false).into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `recipients/access.toml`: groups, and rules from path prefixes to rights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lines::{self, LineError, Schema, Value};
 use crate::name::PartyName;
@@ -106,6 +106,17 @@ pub struct Access {
 }
 
 impl Access {
+    /// The scopes that rules are about.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        let scopes = self
+            .rules
+            .keys()
+            .filter_map(|prefix| prefix.split('/').next());
+        let scopes: BTreeSet<&str> = scopes.collect();
+        scopes.into_iter().map(str::to_owned).collect()
+    }
+
     /// Reads `access.toml`.
     ///
     /// # Errors

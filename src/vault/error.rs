@@ -5,7 +5,7 @@ use crate::error::{Code, Error, Explain, MERGE};
 use crate::lines::{Fault, LineError};
 use crate::name::PartyName;
 use crate::recipients::Rights;
-use crate::text::{any_of, list};
+use crate::text::list;
 use crate::trust::{LAST, TrustError};
 
 use super::kind::{MAX_VALUE, ValueType};
@@ -98,6 +98,7 @@ pub enum VaultError {
         path: String,
         you: String,
         nearest: Option<String>,
+        scopes: Vec<String>,
     },
     #[error("{who} may not write `{path}`")]
     MayNotWrite {
@@ -171,6 +172,15 @@ impl VaultError {
             writers: rights.writers.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+/// The name of the one identity that was tried, which most often is its party's.
+fn only(tried: &[String]) -> Option<&str> {
+    let [label] = tried else {
+        return None;
+    };
+    let name = label.rsplit('/').next()?;
+    name.parse::<PartyName>().is_ok().then_some(name)
 }
 
 /// The reader whose name one of the identities has that were tried.
@@ -302,17 +312,18 @@ impl Explain for VaultError {
                     format!("with an older or an offline identity of {me}: `--identity PATH`"),
                 ]
             }
-            Self::NoKey { name, readers, .. } => vec![format!(
-                "ask {} to run `clws access grant YOU {name} --read`, where YOU is your name in recipients/",
-                any_of(readers)
-            )],
+            Self::NoKey { name, tried, .. } => vec![match only(tried) {
+                Some(me) => format!("an administrator can run `clws access grant {me} {name} --read`"),
+                None => format!(
+                    "an administrator can run `clws access grant YOU {name} --read`, where YOU is your name in recipients/"
+                ),
+            }],
             Self::NobodyHere { tried } if tried.is_empty() => vec![
                 "what you opened with reads alone, and signs nothing: name the folder of an identity with both halves, which `clws identity list` shows, or leave `--identity` out"
                     .into(),
             ],
             Self::NobodyHere { tried } => {
-                let name = tried.first().and_then(|label| label.rsplit('/').next());
-                let name = name.filter(|_| tried.len() == 1).unwrap_or("NAME");
+                let name = only(tried).unwrap_or("NAME");
                 vec![format!("an administrator adds you: `clws recipient add {name} FILE`, where FILE is what your `clws identity show {name}` printed")]
             }
             Self::NoIdentity { .. } => vec![
@@ -369,10 +380,14 @@ impl Explain for VaultError {
                 format!("`clws secret restore {name} --from REV` brings it back from a commit"),
                 format!("`clws secret remove {name}` if it is meant to be gone"),
             ],
-            Self::NoRule { path, you, nearest } => {
-                let meant = nearest.iter().map(|near| format!("is `{near}` meant?"));
+            Self::NoRule { path, you, nearest, scopes } => {
+                let meant = match (nearest, scopes.as_slice()) {
+                    (Some(near), _) => Some(format!("is `{near}` meant?")),
+                    (None, []) => None,
+                    (None, scopes) => Some(format!("a path begins with a scope, of which there are {}", list(scopes))),
+                };
                 let grant = format!("an administrator runs `clws access grant {you} {path} --write`");
-                meant.chain([grant]).collect()
+                meant.into_iter().chain([grant]).collect()
             }
             Self::MayNotWrite { who, path, .. } => {
                 vec![format!("an administrator can run `clws access grant {who} {path} --write`")]

@@ -148,6 +148,7 @@ impl Vault {
                 path: path.to_owned(),
                 you: "NAME".to_owned(),
                 nearest: None,
+                scopes: Vec::new(),
             })
     }
 
@@ -160,7 +161,20 @@ impl Vault {
             path: path.to_owned(),
             you: me.to_string(),
             nearest: self.near(path),
+            scopes: self.trust.accepted.access().scopes(),
         })
+    }
+
+    /// Refuses who may not write a path.
+    ///
+    /// # Errors
+    /// [`VaultError::MayNotWrite`]; [`VaultError::NoRule`].
+    pub fn demand_writer(&self, me: &PartyName, path: &str) -> Result<(), VaultError> {
+        let rights = self.rights_for(me, path)?;
+        match rights.writers.contains(me) {
+            true => Ok(()),
+            false => Err(VaultError::may_not_write(me, path, &rights)),
+        }
     }
 
     /// A party of the accepted rules.

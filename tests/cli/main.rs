@@ -36,6 +36,7 @@ mod a_scan_reads_all_of_history;
 mod a_scan_withstands_what_it_reads;
 mod a_sealed_file_is_rotated;
 mod a_secret_moves_with_all_that_is_known_about_it;
+mod a_slip_is_told_and_taken_back;
 mod a_team_shares_a_document;
 mod a_value_and_a_file_are_edited_as_they_are;
 mod a_value_is_handed_in_by_who_cannot_read;

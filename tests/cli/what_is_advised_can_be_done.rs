@@ -430,7 +430,11 @@ fn who_comes_with_new_keys_is_told_how_they_are_let_in() {
         assert!(ran.err.contains(said), "{}", ran.err);
     }
     let ran = lab.clws("secret get prod/web/TOKEN").by("grace").exits(11);
-    assert!(ran.err.contains("clws access grant YOU"), "{}", ran.err);
+    assert!(
+        ran.err.contains("clws access grant grace prod/web"),
+        "{}",
+        ran.err
+    );
     // Who signs with a key that no party has, and who signs with none.
     let ran = lab
         .clws("secret set dev/web/TOKEN")

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::accounts::Hooked;
 use super::take::Deploys;
 use super::{RotateArgs, due};
-use crate::cli::context::{Context, as_openers};
+use crate::cli::context::{Context, as_openers, as_signers};
 use crate::cli::secret::shape;
 use crate::deploy::is_interruption;
 use crate::error::{Code, Error, Problem};
@@ -49,6 +49,9 @@ fn several(error: Error) -> Error {
 impl Begin<'_> {
     /// Gives what was named new values, together.
     pub(super) fn named(&self) -> Result<ExitCode, Error> {
+        if !self.args.dry_run {
+            self.demand_writer()?;
+        }
         let values = planned(self.vault, &self.args.paths, self.run.means).map_err(several)?;
         let (groups, told) = self.groups(values, Chosen::ByName)?;
         if let Some(error) = told.into_iter().next() {
@@ -69,6 +72,18 @@ impl Begin<'_> {
         begun.map_err(|error| self.with_ways_on(error, &paths))?;
         ui.say(&format!("rotated {}", list(&paths)));
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Refuses who may not write what was named, before anything else is wrong with it.
+    fn demand_writer(&self) -> Result<(), Error> {
+        let keys = self.cx.signers(self.vault, self.bundles)?;
+        let me = self.vault.author(&as_signers(&keys))?.party;
+        for path in &self.args.paths {
+            let secret = self.vault.find_secret(path).map_err(several)?;
+            self.vault.peek(&secret)?;
+            self.vault.demand_writer(&me, secret.ruled_path())?;
+        }
+        Ok(())
     }
 
     /// Gives everything a new value that waits for one and needs nobody, each with what shares it; then
