@@ -7,7 +7,7 @@ use super::{Rules, RulesError};
 use crate::crypto::sshsig::PublicKey;
 use crate::name::PartyName;
 use crate::recipients::{ACCESS_FILE, Access, Kind, Party, Right, Rights, party_file};
-use crate::text::{by_number, clean_line};
+use crate::text::{by_number, clean_line, ranges};
 use crate::trust::{Principal, SETTINGS_FILE, Settings, SshCertificate, Version};
 
 /// A difference between two sets of rules.
@@ -221,7 +221,22 @@ pub fn describe_council(
     said
 }
 
+/// What a group is now. Whom that gives a right or takes one is said by the paths.
+fn groups(before: &Access, after: &Access, said: &mut Vec<String>) {
+    let names: BTreeSet<&PartyName> = before.groups.keys().chain(after.groups.keys()).collect();
+    for name in names {
+        let (was, is) = (before.groups.get(name), after.groups.get(name));
+        match is {
+            _ if was == is => {}
+            None => said.push(format!("{name} is no group any more")),
+            Some(members) if members.is_empty() => said.push(format!("the group {name} is empty")),
+            Some(members) => said.push(format!("the group {name} is {}", ranges(members))),
+        }
+    }
+}
+
 fn access(before: &Access, after: &Access, said: &mut Vec<String>) {
+    groups(before, after, said);
     let paths: BTreeSet<&String> = before.rules.keys().chain(after.rules.keys()).collect();
     for path in paths {
         let rights = |access: &Access| Rights::on(access, path).unwrap_or_default();

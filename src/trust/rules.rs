@@ -69,7 +69,13 @@ impl Explain for RulesError {
                 name,
                 nearest: None,
             } => {
-                vec![format!("`clws recipient add {name} FILE` adds a party")]
+                vec![
+                    format!("`clws recipient add {name} FILE` adds a party"),
+                    format!(
+                        "a group is a table of recipients/access.toml, `[group.{name}]` with `members = [\"…\"]`; then \
+                         `clws trust sign`"
+                    ),
+                ]
             }
             Self::OtherName { file, name } => {
                 vec![format!("rename {file} to recipients/{name}.toml")]

@@ -4,6 +4,74 @@
 use crate::lab::Lab;
 
 #[test]
+fn keys_of_somebody_under_another_name_are_told() {
+    let lab = Lab::new().people(&["grace", "ben"]);
+    let party = lab.clws("identity show").by("grace").succeeds().out;
+    for (command, said) in [
+        (
+            "recipient add graec - --yes",
+            "warning: these are the keys of grace by the file, and graec's from now on\n",
+        ),
+        (
+            "recipient update ben - --dry-run",
+            "warning: these are the keys of grace by the file, and ben's from now on\n",
+        ),
+        (
+            "recipient add zoe - --dry-run",
+            "`clws recipient remove grace` takes one out\n",
+        ),
+    ] {
+        let ran = lab.clws(command).stdin(&party).succeeds();
+        assert!(ran.err.contains(said), "{command}: {}", ran.err);
+    }
+    // And what nobody sends.
+    let identity = lab.home("grace").join(".config/clws/identities/grace");
+    for half in ["age.txt", "signing_key"] {
+        let half = identity.join(half);
+        let add = lab.clws("recipient add zoe").word(half.to_str().unwrap());
+        let refused = add.exits(10).err;
+        assert!(
+            refused.contains("holds a private key") && refused.contains("makes another one"),
+            "{refused}"
+        );
+    }
+    lab.clws("recipient remove graec --yes").succeeds();
+    let own = lab.clws("recipient update grace - --dry-run").stdin(&party);
+    assert!(!own.succeeds().err.contains("warning"));
+}
+
+#[test]
+fn a_right_on_a_path_that_nothing_is_at_is_taken_back_with_its_rule() {
+    let lab = Lab::new()
+        .people(&["grace"])
+        .secret("prod/web/TOKEN", "hunter2");
+    let access = || std::fs::read_to_string(lab.vault().join("recipients/access.toml")).unwrap();
+    let before = access();
+    lab.clws("access grant grace prdo --read --write --yes")
+        .succeeds();
+    lab.clws("access revoke grace prdo --write --yes")
+        .succeeds();
+    assert!(access().contains("[rule.prdo]"));
+    let ran = lab.clws("access revoke grace prdo --read --yes").succeeds();
+    assert!(
+        ran.err.contains("`prdo` has no rule of its own any more\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(access(), before);
+    // Where something lies, somebody has to be left.
+    let held = lab
+        .clws("access revoke ada prod --read --write --deploy --yes")
+        .run();
+    assert!(
+        held.err
+            .contains("the rule for `prod` leaves nobody to read"),
+        "{}",
+        held.err
+    );
+}
+
+#[test]
 fn who_does_not_decide_learns_that_first() {
     let lab = Lab::new()
         .people(&["grace"])
@@ -55,4 +123,28 @@ fn who_does_not_decide_learns_that_first() {
         .err;
     let hint = "hint: an administrator can run `clws access grant grace prod/web --read`\n";
     assert!(closed.ends_with(hint), "{closed}");
+}
+
+#[test]
+fn a_group_that_changes_is_told_by_its_members() {
+    let lab = Lab::new().people(&["grace", "ben"]);
+    let missing = lab.clws("access grant team prod --read --yes").run();
+    assert!(
+        missing.err.contains("`[group.team]` with `members = "),
+        "{}",
+        missing.err
+    );
+    let path = lab.vault().join("recipients/access.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let with = |members: &str| format!("[group.team]\nmembers = [{members}]\n\n{text}");
+    for (is, said) in [
+        (with("\"ben\", \"grace\""), "the group team is ben, grace\n"),
+        (with("\"ben\""), "the group team is ben\n"),
+        (with(""), "the group team is empty\n"),
+        (text.clone(), "team is no group any more\n"),
+    ] {
+        std::fs::write(&path, is).unwrap();
+        let ran = lab.clws("trust sign --yes").succeeds();
+        assert!(ran.err.starts_with(said), "{}", ran.err);
+    }
 }

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Problem};
 use crate::lines::MAX_FILE;
 use crate::membership::Rules;
 use crate::name::{FilePath, PartyName, SecretPath};
-use crate::recipients::{Access, Right, Use};
+use crate::recipients::{Access, Right, Rule, Use};
 use crate::vault::{Found, Listed, Sidecar, Vault};
 
 /// Whose rights, and where.
@@ -267,6 +267,15 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         rule.add(Right::Read, &args.who);
     }
     let mut notes = narrower(&access, path);
+    // What was granted by a slip of the pen goes as it came.
+    let is_empty = |rule: &Rule| {
+        Right::ALL
+            .iter()
+            .all(|right| rule.holders(*right).is_empty())
+    };
+    if access.rules.get(path).is_some_and(is_empty) && vault.list(Some(path))?.is_empty() {
+        access.rules.remove(path);
+    }
     if keeps_reading {
         notes.push(format!("{} still reads `{path}`", args.who));
     }

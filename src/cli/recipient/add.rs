@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use memchr::memmem;
 
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     rules::demand_signed(&vault)?;
     let mut party = match &args.file {
-        Some(file) => from_file(&args.name, file)?,
+        Some(file) => from_file(cx, &args.name, file)?,
         None => from_flags(args)?,
     };
     if args.offline {
@@ -73,12 +74,29 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
             cx.beside.refuse_unfit(key)?;
         }
     }
+    for other in new
+        .parties()?
+        .values()
+        .filter(|other| has_a_key_of(&party, other))
+    {
+        cx.ui.warn(&format!(
+            "{0} has a key of these already: of who is meant twice, `clws recipient remove {0}` takes one out",
+            other.name
+        ));
+    }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
 }
 
-/// Reads a party file under the name that this vault gives the party.
-pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
+/// Whether two parties open or sign with the same key.
+fn has_a_key_of(one: &Party, other: &Party) -> bool {
+    let opens = |key: &PublicRecipient| other.recipients.iter().any(|known| known.key == key.key);
+    let signs = |key: &VerifyingKey| other.signing.iter().any(|known| known.key == key.key);
+    one.recipients.iter().any(opens) || one.signing.iter().any(signs)
+}
+
+/// Reads a party file under the name that this vault gives the party, and says if the file has another one.
+pub(crate) fn from_file(cx: &Context, name: &PartyName, file: &Path) -> Result<Party, Error> {
     const MOST: usize = 1024 * 1024;
     let bytes = if file == Path::new("-") {
         read_whole(std::io::stdin().lock(), file, MOST)
@@ -94,13 +112,27 @@ pub(crate) fn from_file(name: &PartyName, file: &Path) -> Result<Party, Error> {
             Some("-") => "standard input".to_owned(),
             _ => clean_line(&file.to_string_lossy()),
         };
+        let holds = |private: &[u8]| memmem::find(&bytes, private).is_some();
+        if holds(b"AGE-SECRET-KEY-") || holds(b"PRIVATE KEY-----") {
+            let why =
+                format!("{shown} holds a private key, and a party file holds public ones alone");
+            return Err(Problem::new(Code::DataErr, why)
+                .hint("`clws identity show` prints what is sent")
+                .hint("if it was sent: its owner makes another one with `clws identity new NAME`, since others may have this one")
+                .into());
+        }
         let problem = Problem::new(Code::DataErr, format!("{shown} is no party file"));
         return Err(problem
             .hint("their `clws identity show` prints one; a key alone goes behind `--age`, `--ssh` or `--sign-key`")
             .into());
     }
     let mut party = Party::parse(&bytes)?;
-    party.name = name.clone();
+    let theirs = std::mem::replace(&mut party.name, name.clone());
+    if theirs != *name {
+        cx.ui.warn(&format!(
+            "these are the keys of {theirs} by the file, and {name}'s from now on"
+        ));
+    }
     // Only this vault's administrators say so, and not the file that somebody sent.
     party.public = false;
     Ok(party)

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &UpdateArgs, cx: &Context) -> Result<(), Error> {
             .into());
     }
     let more = match &args.file {
-        Some(file) => Some(from_file(&args.name, file)?),
+        Some(file) => Some(from_file(cx, &args.name, file)?),
         None => None,
     };
     let mail = match args.mail.as_deref() {

@@ -53,13 +53,17 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     }
     let run = Run::from(args.dry_run);
     let mut notes = Vec::new();
-    if new == here
-        && council == Council::default()
-        && let Proposed::Open(open) = Proposal::read(vault.tree(), &before, here.files())?
-    {
-        notes.push(proposer(&open.version, &before)?);
-        council = as_council(&open.version, &before);
-        new = Rules::new(open.files);
+    if new == here && council == Council::default() {
+        match Proposal::read(vault.tree(), &before, here.files())? {
+            Proposed::Open(open) => {
+                notes.push(proposer(&open.version, &before)?);
+                council = as_council(&open.version, &before);
+                new = Rules::new(open.files);
+            }
+            _ => notes.push(
+                "no proposal lies here; one of somebody else comes with `git pull`".to_owned(),
+            ),
+        }
     }
     let next = Next::after(&vault, &new, &council)?;
     rules::change_with(cx, &vault, &new, &next, &notes, run)
