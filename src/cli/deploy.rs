@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, Host, hosts};
 use crate::fs::Sync;
 use crate::name::Component;
-use crate::text::count;
+use crate::text::{count, list};
 use crate::vault::{Reader, Vault};
 
 /// Deploy components with their credentials injected
@@ -97,12 +97,7 @@ pub(crate) fn run(args: &DeployArgs, cx: &Context) -> Result<ExitCode, Error> {
         cx.ui.warn(line);
     }
     if plan.hosts.is_empty() {
-        return Err(Problem::new(
-            Code::NotFound,
-            format!("no component runs on `{}`", args.on),
-        )
-        .hint("`runs_on` in a hook says where its component runs")
-        .into());
+        return Err(nothing_runs(&vault, &args.on));
     }
     let mut beside = Beside::new(cx);
     match beside.look(&mut plan) {
@@ -372,4 +367,21 @@ fn next(cx: &Context, args: &DeployArgs) {
     cx.ui.say(&format!(
         "  clws deploy --on demo --stop --yes{identity}   stop it all, remove its files"
     ));
+}
+
+/// That no hook is for any of the hosts that were named.
+fn nothing_runs(vault: &Vault, on: &str) -> Error {
+    let hosts = hosts(vault, on).unwrap_or_default();
+    let types: BTreeSet<&str> = hosts
+        .iter()
+        .map(|host| host.machine_type.as_str())
+        .collect();
+    let types: Vec<&str> = types.into_iter().collect();
+    Problem::new(Code::NotFound, format!("no component runs on `{on}`"))
+        .note(format!(
+            "its hosts are of the machine type {}",
+            list(&types)
+        ))
+        .hint("`runs_on` in a hook says where its component runs")
+        .into()
 }

@@ -71,8 +71,9 @@ pub(super) fn explain(mut error: Error, whole: &Command, words: &[OsString]) -> 
 fn meant(whole: &Command, words: &[OsString], word: &str) -> Vec<String> {
     let noun = noun(whole, words, word);
     let others = SAID.iter().filter(|(theirs, _)| theirs.contains(&word));
+    let others = others.flat_map(|(_, ours)| ours.iter().copied());
     let ours: Vec<&str> = std::iter::once(word)
-        .chain(others.flat_map(|(_, ours)| ours.iter().copied()))
+        .chain(others.filter(|ours| *ours != word))
         .collect();
     let mut meant = Vec::new();
     if let Some(noun) = noun {
@@ -80,6 +81,16 @@ fn meant(whole: &Command, words: &[OsString], word: &str) -> Vec<String> {
             .iter()
             .filter(|verb| noun.find_subcommand(verb).is_some());
         meant.extend(there.map(|verb| (*verb).to_owned()));
+    }
+    // A host is a party, too.
+    let parties = whole.find_subcommand("recipient");
+    if let (true, Some("host"), Some(parties)) =
+        (meant.is_empty(), noun.map(Command::get_name), parties)
+    {
+        let there = ours
+            .iter()
+            .filter(|verb| parties.find_subcommand(verb).is_some());
+        meant.extend(there.map(|verb| format!("clws recipient {verb}")));
     }
     if meant.is_empty() {
         let before = if noun.is_some() { "clws " } else { "" };
@@ -126,6 +137,17 @@ mod tests {
             ("clws --vault elsewhere secret show a", &["get"]),
             ("clws secret rotate a", &["clws rotate"]),
             ("clws recipient delete grace", &["remove"]),
+            ("clws host remove box", &["clws recipient remove"]),
+            ("clws host rm box", &["clws recipient remove"]),
+            (
+                "clws add x",
+                &[
+                    "secret set",
+                    "identity new",
+                    "recipient add",
+                    "access grant",
+                ],
+            ),
             ("clws get a", &["secret get"]),
             (
                 "clws ls",

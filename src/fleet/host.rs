@@ -191,7 +191,10 @@ impl Explain for FleetError {
                 "look at `jump` in recipients/{host}.toml and at `ProxyJump` in ~/.ssh/config"
             )],
             Self::Nothing { known, .. } if known.is_empty() => {
-                vec!["`clws host add NAME --address ADDRESS` makes one".to_owned()]
+                vec![
+                    "`clws host add NAME --address ADDRESS --scope ENV --machine-type TYPE` makes a host"
+                        .to_owned(),
+                ]
             }
             Self::Nothing {
                 nearest: Some(near),

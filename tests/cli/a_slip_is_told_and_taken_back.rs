@@ -148,3 +148,41 @@ fn a_group_that_changes_is_told_by_its_members() {
         assert!(ran.err.starts_with(said), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_vault_without_hooks_or_hosts_says_so() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    for command in ["hook sign --yes", "hook list", "hook diff"] {
+        let ran = lab.clws(command).succeeds();
+        assert_eq!(
+            ran.err, "there is no hook yet: a file hooks/COMPONENT.toml is one\n",
+            "{command}"
+        );
+    }
+    let none = lab.clws("deploy --on prod").exits(18).err;
+    assert!(
+        none.contains("--scope ENV --machine-type TYPE` makes a host"),
+        "{none}"
+    );
+    let add = "host add box --address local --machine-type sever --yes --scope";
+    let planned = lab.clws(&format!("{add} prdo --dry-run")).succeeds().err;
+    assert!(
+        planned.contains("nothing lies at `prdo` yet: is `prod` meant?"),
+        "{planned}"
+    );
+    lab.clws(&format!("{add} prod")).succeeds();
+    let none = lab.clws("deploy --on prod").exits(18).err;
+    assert!(
+        none.contains("its hosts are of the machine type sever\n"),
+        "{none}"
+    );
+    for user in ["a b", "-oProxyCommand", ""] {
+        let ran = lab
+            .clws("host add other --address 10.0.0.5 --dry-run")
+            .word(format!("--user={user}"))
+            .exits(2);
+        assert!(ran.err.contains("no user has such a name"), "{}", ran.err);
+    }
+    lab.clws("host add other --address 10.0.0.5 --dry-run --user ada@example.org")
+        .succeeds();
+}

@@ -47,7 +47,12 @@ fn a_host_is_added_looked_at_and_deployed_to_behind_another() {
         behind.cage.log()
     );
     behind.deploy().exits(21);
-    lab.clws("host scan cage --add --yes").exits(15);
+    let asked = lab.clws("host scan cage --add --yes").exits(15).err;
+    assert!(
+        asked.contains("hint: each key that somebody compared")
+            && asked.contains("`--fingerprint SHA256:"),
+        "{asked}"
+    );
     lab.clws("host scan cage --add --fingerprint SHA256:AAAA --yes")
         .exits(21);
     lab.clws(&format!("host scan cage --add --fingerprint {rsa} --yes"))

@@ -22,7 +22,12 @@ pub(crate) struct DiffArgs {
 pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
     let vault = cx.vault()?;
     let mut differences = Vec::new();
-    for component in super::chosen(&vault, &args.components)? {
+    let chosen = super::chosen(&vault, &args.components)?;
+    let said = match chosen.is_empty() {
+        true => super::NO_HOOK,
+        false => "every hook is what was signed",
+    };
+    for component in chosen {
         let status = hook_status(&vault, &component)?;
         let how = if status.seq.is_some() {
             "changed since it was signed"
@@ -50,7 +55,7 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
         }
     }
     if differences.is_empty() {
-        cx.ui.say("every hook is what was signed");
+        cx.ui.say(said);
         return Ok(ExitCode::SUCCESS);
     }
     Ok(Code::Found.into())

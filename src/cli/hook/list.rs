@@ -34,5 +34,9 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
         return cx.ui.json(&json!({ "hooks": reports }));
     }
+    if rows.is_empty() {
+        cx.ui.say(super::NO_HOOK);
+        return Ok(());
+    }
     cx.ui.table(&["COMPONENT", "HOOK", "SIGNED BY", ""], rows)
 }

@@ -30,6 +30,9 @@ pub(crate) fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
     }
 }
 
+/// What is said where there is nothing to see or sign.
+const NO_HOOK: &str = "there is no hook yet: a file hooks/COMPONENT.toml is one";
+
 /// The components named, or all of them.
 fn chosen(vault: &Vault, named: &[Component]) -> Result<Vec<Component>, Error> {
     let all = components(vault.tree())?;

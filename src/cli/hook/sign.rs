@@ -3,7 +3,8 @@
 use clap::Args;
 
 use crate::cli::context::{Context, as_signers};
-use crate::error::Error;
+use crate::deploy::refused;
+use crate::error::{Error, Problem};
 use crate::hook::{hook_status, sign_hook};
 use crate::name::Component;
 use crate::recipients::{Right, Rule};
@@ -28,7 +29,12 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
     let keys = cx.signers(&vault, &bundles)?;
     let author = vault.author(&as_signers(&keys))?;
     let mut chosen = Vec::new();
-    for component in super::chosen(&vault, &args.components)? {
+    let all = super::chosen(&vault, &args.components)?;
+    if all.is_empty() {
+        cx.ui.say(super::NO_HOOK);
+        return Ok(());
+    }
+    for component in all {
         let status = hook_status(&vault, &component)?;
         let mine = status
             .signers
@@ -67,10 +73,26 @@ pub(crate) fn run(args: &SignArgs, cx: &Context) -> Result<(), Error> {
         },
         author.party
     ))?;
+    let mut signed = Vec::new();
     for (component, shown) in chosen {
         let seq = sign_hook(&vault, &component, &shown, &author)?;
         cx.ui
             .say(&format!("signed the hook of {component}, number {seq}"));
+        signed.push(component);
+    }
+    warn_of_refused(cx, &signed)
+}
+
+/// Says of what was signed which no deploy takes all the same: it names a secret that is not there, say.
+fn warn_of_refused(cx: &Context, signed: &[Component]) -> Result<(), Error> {
+    let vault = cx.vault()?;
+    vault.only_look();
+    for one in refused(&vault)? {
+        if signed.contains(&one.component) {
+            let (component, scope, why) = (&one.component, &one.scope, one.error.message());
+            let why = format!("no deploy takes {component} in `{scope}`: {why}");
+            cx.ui.warn_of(&Problem::of(&one.error).saying(why).into());
+        }
     }
     Ok(())
 }

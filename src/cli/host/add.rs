@@ -27,7 +27,7 @@ pub(crate) struct AddArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// The user to log in as
-    #[arg(long)]
+    #[arg(long, value_parser = user_name)]
     user: Option<String>,
     /// How that user becomes root for deploys, if it is not root: `sudo`, without a password
     #[arg(long = "become", value_name = "HOW")]
@@ -81,6 +81,14 @@ pub(crate) fn run(args: &AddArgs, cx: &Context) -> Result<(), Error> {
     for notice in lacking(&party) {
         cx.ui.warn(&notice);
     }
+    if let Some(scope) = &args.scope
+        && vault.rights(scope.as_str()).is_err()
+        && let Some(near) = vault.near(scope.as_str())
+    {
+        cx.ui.warn(&format!(
+            "nothing lies at `{scope}` yet: is `{near}` meant?"
+        ));
+    }
     new.set_party(&party);
     rules::change(cx, &vault, &new, &[], Run::from(args.dry_run))
 }
@@ -127,6 +135,16 @@ fn demand_address(address: &str) -> Result<(), Error> {
     Err(Problem::new(Code::Usage, message)
         .hint("a user and a port have words of their own: `--user`, `--port`")
         .into())
+}
+
+/// Takes what can be a user's name on some host, with a domain as directories have it: `ada@example.org`.
+pub(super) fn user_name(text: &str) -> Result<String, &'static str> {
+    let is_one =
+        |c: char| !c.is_whitespace() && !c.is_control() && !"\"'`$;|&<>()*?/:,".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_one) {
+        return Ok(text.to_owned());
+    }
+    Err("no user has such a name")
 }
 
 fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), Error> {

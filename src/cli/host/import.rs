@@ -31,7 +31,7 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     machine_type: Option<String>,
     /// The user to log in as, on new hosts for which the file says none
-    #[arg(long)]
+    #[arg(long, value_parser = super::add::user_name)]
     user: Option<String>,
     /// How that user becomes root for deploys on new hosts: `sudo`, without a password
     #[arg(long = "become", value_name = "HOW")]

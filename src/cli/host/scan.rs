@@ -270,9 +270,12 @@ fn add(args: &ScanArgs, cx: &Context, vault: &Vault, rows: &[Row]) -> Result<(),
     }
     rules::demand_signed(vault)?;
     if args.fingerprint.is_empty() {
-        let keys = count(new.len(), "key");
+        let (keys, what) = (count(new.len(), "key"), "`--add` without `--fingerprint`");
+        let compared = "each key that somebody compared with what the host itself prints: `--fingerprint SHA256:…`";
+        let no_terminal = |error: Error| Problem::of(&error).hint(compared);
+        cx.ui.demand_terminal(what).map_err(no_terminal)?;
         cx.ui.confirm_in_person(
-            "`--add` without `--fingerprint`",
+            what,
             &format!("did you compare {keys} with what the hosts themselves print?"),
         )?;
     }
