@@ -154,11 +154,11 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<ExitCode, Error> {
     let reader = Reader::new(&vault, as_openers(&mine), "import", Sync::Lazy)?;
     plan.compare(&source, &vault, &reader)?;
     warn(cx, &reader);
+    plan.demand_ready()?;
     let most = if cx.ui.is_verbose() { usize::MAX } else { MANY };
     to_text(&plan, most)
         .lines()
         .for_each(|line| cx.ui.say(line));
-    plan.demand_ready()?;
     // What is shown later is what was decided now: sealing takes the values out of the plan.
     let mut report = cx.ui.is_json().then(|| to_json(&plan));
     let done = plan.is_done();

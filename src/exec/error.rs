@@ -5,7 +5,7 @@ use std::io;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::error::{Code, Explain};
-use crate::text::clean_line;
+use crate::text::{clean_line, quoted};
 use crate::vault::ValueType;
 
 /// What stands between a program and its secrets.
@@ -122,6 +122,10 @@ impl Explain for ExecError {
                 if source.raw_os_error() == Some(rustix::io::Errno::TOOBIG.raw_os_error()) =>
             {
                 vec!["`--file NAME=path` puts a large value into a file".into()]
+            }
+            Self::NoCommand { program } if program.contains(char::is_whitespace) => {
+                let line = quoted(&clean_line(program));
+                vec![format!("a line of shell is `-- sh -c {line}`")]
             }
             _ => Vec::new(),
         }

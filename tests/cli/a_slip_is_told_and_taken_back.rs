@@ -126,6 +126,35 @@ fn who_does_not_decide_learns_that_first() {
 }
 
 #[test]
+fn a_part_of_a_path_that_was_left_out_is_named() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    let set = |path: &str| {
+        lab.clws(&format!("secret set {path}"))
+            .stdin(b"hunter3")
+            .run()
+    };
+    let refused = set("mail/ada/PASSWORD");
+    let hint = "hint: a path begins with a scope, of which there are dev, prod, shared and test\n";
+    assert_eq!(refused.code, 13);
+    assert!(refused.err.contains(hint), "{}", refused.err);
+    let note = "note: that is a file; a value lies in a document: `prod/DOCUMENT/TOKEN`\n";
+    assert!(set("prod/TOKEN").err.ends_with(note));
+    for path in [
+        "prod/TOKEN",
+        "prod/site.key",
+        "prod/TLS --type file",
+        "prod/web/PORT",
+    ] {
+        assert!(!set(path).err.contains("DOCUMENT"), "{path}");
+    }
+    let refused = lab.clws("secret remove prod/web --yes").exits(2);
+    let hint = "hint: `clws secret remove prod/web/PORT prod/web/TOKEN` removes all of them\n";
+    assert!(refused.err.ends_with(hint), "{}", refused.err);
+    lab.clws("secret remove prod/web/PORT prod/web/TOKEN --yes")
+        .succeeds();
+}
+
+#[test]
 fn a_group_that_changes_is_told_by_its_members() {
     let lab = Lab::new().people(&["grace", "ben"]);
     let missing = lab.clws("access grant team prod --read --yes").run();
@@ -185,4 +214,16 @@ fn a_vault_without_hooks_or_hosts_says_so() {
     }
     lab.clws("host add other --address 10.0.0.5 --dry-run --user ada@example.org")
         .succeeds();
+}
+
+#[test]
+fn a_line_of_shell_in_one_word_is_told_how_it_is_run() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    let exec = |word: &str| lab.clws("exec prod/web --").word(word);
+    let told = exec("echo $TOKEN").exits(127).err;
+    assert!(
+        told.ends_with("hint: a line of shell is `-- sh -c 'echo $TOKEN'`\n"),
+        "{told}"
+    );
+    assert!(!exec("no-such-program").exits(127).err.contains("hint: "));
 }

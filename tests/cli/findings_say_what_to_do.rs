@@ -371,6 +371,7 @@ fn a_person_overrules_what_becomes_of_a_source() {
         ran.err
     );
     assert!(ran.err.contains("--as file"), "{}", ran.err);
+    assert!(!ran.err.contains("SOURCE "), "{}", ran.err);
     assert!(!lab.vault().join("secrets").exists());
 }
 

@@ -72,6 +72,19 @@ impl Remote {
 }
 
 #[test]
+fn a_line_of_shell_in_one_word_is_told_how_it_is_run() {
+    let remote = Remote::new("");
+    let ran = remote.ssh("box prod/web", &["echo ${#TOKEN}"]).exits(127);
+    let hint = "hint: a line of shell is `-- sh -c 'echo ${#TOKEN}'`\n";
+    assert!(ran.err.ends_with(hint), "{}", ran.err);
+    let line = ["sh", "-c", "echo ${#TOKEN}"];
+    let ran = remote.ssh("box prod/web", &line).succeeds();
+    assert_eq!(ran.text(), format!("{}\n", remote.token.len()));
+    let ran = remote.ssh("box", &["no-such-program"]).exits(127);
+    assert!(!ran.err.contains("hint: "), "{}", ran.err);
+}
+
+#[test]
 fn a_command_has_values_files_input_output_and_its_exit_code() {
     let remote = Remote::new("");
     let script = r#"printf '%s|%s|%s|' "$TOKEN" "$OTHER" "$1"; cat; echo oops >&2; exit 7"#;

@@ -151,14 +151,28 @@ pub(crate) fn run(args: &SetArgs, cx: &Context) -> Result<(), Error> {
             let (end, input) =
                 read.map_err(FsError::io("read", std::path::Path::new(path.as_str())))?;
             let new = NewFile { mode, input };
+            let is_new = !vault.tree().exists(&path.to_sidecar())?;
             let passed = cx.change(&vault, "secret set", |change| {
                 change.set_file(path, new, |policy| set_end(policy, end))
             })?;
             cx.ui
                 .say(&format!("sealed {wanted}, {}", count(passed.size, "byte")));
+            if is_new && args.kind.is_none() && is_like_a_value(path) {
+                cx.ui.say(&format!(
+                    "note: that is a file; a value lies in a document: `{}/DOCUMENT/{}`",
+                    path.scope(),
+                    path.name()
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a file right in its scope has a name as values have, so that its document may have been forgotten.
+fn is_like_a_value(path: &FilePath) -> bool {
+    let is_of_variables = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    path.as_str().matches('/').count() == 1 && path.name().chars().all(is_of_variables)
 }
 
 /// Refuses before a person types a value what could not be sealed: below a path without a rule, or one where

@@ -25,6 +25,7 @@ use crate::exec::{FileRequest, Given, Plan, Rename, Request, VariableName};
 use crate::fleet::{Endpoint, Host, Reach, hosts};
 use crate::fs::Sync;
 use crate::name::{PartyName, SecretPath, ValueName};
+use crate::text::{clean_line, quoted};
 use crate::vault::{Reader, Vault};
 
 /// The largest file that is given to a session.
@@ -140,6 +141,15 @@ pub(crate) fn run(args: &SshArgs, cx: &Context) -> Result<ExitCode, Error> {
         )
         .await
     })?;
+    // Of `ssh` one word is a line for the host's shell.
+    if let (127, [line]) = (ended, words.as_slice())
+        && line.contains(char::is_whitespace)
+    {
+        cx.ui.say(&format!(
+            "hint: a line of shell is `-- sh -c {}`",
+            quoted(&clean_line(line))
+        ));
+    }
     Ok(ExitCode::from(ended))
 }
 
