@@ -116,7 +116,14 @@ async fn a_peer_that_says_nothing_is_given_up() {
     };
     let logins = [login(&server)];
     let (result, received) = tokio::join!(connect(&host, &logins, &SHORT), far);
-    assert!(matches!(result, Err(SshError::Slow { .. })), "{result:?}");
+    let slow = result.unwrap_err();
+    assert!(matches!(slow, SshError::Slow { .. }), "{slow:?}");
+    let hints = slow.hints().concat();
+    assert!(
+        hints.contains("try again, if the machine at 127.0.0.1:"),
+        "{hints}"
+    );
+    assert!(hints.contains("`port` in recipients/web.toml"), "{hints}");
     assert!(received.len() > greeting.len());
 
     drop(silent);

@@ -65,6 +65,10 @@ fn a_person_presses_tab_in_bash_and_zsh() {
             .completes("clws access grant on", "clws access grant oncall ")
             .completes("clws recipient show be", "clws recipient show ben ")
             .completes(
+                "clws recipient update ben --drop ma",
+                "clws recipient update ben --drop main ",
+            )
+            .completes(
                 "clws secret policy prod/web --owner on",
                 "clws secret policy prod/web --owner oncall ",
             )

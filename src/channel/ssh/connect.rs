@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::error::short;
+use super::error::{LOOK_UP, short};
 use super::login::login;
 use super::watcher::{Right, Seen, Watcher};
 use super::{KnownHost, Limits, Login, SshError, Stream};
@@ -287,7 +287,7 @@ pub(super) async fn reach(host: &KnownHost, limits: &Limits) -> Result<TcpStream
         .await
         .map_err(|_| SshError::Slow {
             host: host.clone(),
-            phase: "the look-up of its name",
+            phase: LOOK_UP,
             limit: limits.dns,
         })?
         .map_err(|source| SshError::NoAddress {

@@ -7,6 +7,9 @@ use super::host_key::KnownHost;
 use crate::error::{Code, Explain, Hint};
 use crate::text;
 
+/// The phase in which the address is looked up.
+pub(super) const LOOK_UP: &str = "the look-up of its name";
+
 /// Why there is no session with a host. Text from the host is safe to print here.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
@@ -227,6 +230,20 @@ impl Explain for SshError {
                  `--parallel`), or keep this machine out",
                 host.place()
             )],
+            Self::Slow {
+                host,
+                phase: LOOK_UP,
+                ..
+            } => vec![format!(
+                "look at `address` in recipients/{}.toml, and at the name server of this machine",
+                host.name()
+            )],
+            Self::Slow { host, .. } => vec![format!(
+                "try again, if the machine at {} has much to do; if nothing there speaks SSH, look at `address` and \
+                 `port` in recipients/{}.toml",
+                host.place(),
+                host.name()
+            )],
             Self::NoAddress { host, .. } | Self::Unreachable { host, .. } => vec![format!(
                 "look at `address` and `port` in recipients/{}.toml",
                 host.name()
@@ -234,7 +251,6 @@ impl Explain for SshError {
             Self::NoCommon { host, .. } => {
                 vec![format!("update the SSH server of host `{}`", host.name())]
             }
-            _ => Vec::new(),
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Line<'c> {
     pub(super) typed: String,
     /// The folder that `--vault` named before.
     pub(super) vault: Option<String>,
+    /// The first word before the cursor that is neither a command nor a flag nor a flag's value.
+    pub(super) named: Option<String>,
 }
 
 /// How far the words before the cursor lead.
@@ -43,6 +45,7 @@ struct Walk<'c> {
     /// `man` is told the way to a command as if it were one.
     page: Option<&'c Command>,
     vault: Option<String>,
+    named: Option<String>,
 }
 
 impl<'c> Line<'c> {
@@ -55,6 +58,7 @@ impl<'c> Line<'c> {
             behind: None,
             page: None,
             vault: None,
+            named: None,
         };
         for word in &words.before {
             walk.step(word);
@@ -68,6 +72,7 @@ impl<'c> Line<'c> {
             typed: words.typed.get(prefix.len()..).unwrap_or_default().into(),
             prefix,
             vault: walk.vault,
+            named: walk.named,
         }
     }
 }
@@ -103,6 +108,7 @@ impl<'c> Walk<'c> {
         {
             self.command = command;
         } else {
+            self.named.get_or_insert_with(|| word.to_owned());
             self.positional += 1;
         }
     }

@@ -122,7 +122,7 @@ fn values(command: &Command, arg: &Arg, line: &Line<'_>, cx: &Context) -> Answer
         return Answer::Words(Vec::new());
     };
     let names = Names::of(cx, line.vault.as_deref());
-    let found = names.of_kind(wanted, &line.typed);
+    let found = names.of_kind(wanted, line);
     Answer::Words(
         found
             .into_iter()

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 
+use super::line::Line;
 use crate::cli::context::Context;
 use crate::exec::{FileRequest, Rename};
 use crate::fleet::place_of;
@@ -46,6 +47,8 @@ pub(super) enum Kind {
     /// Those of clws, and components.
     Rotators,
     Identities,
+    /// Keys of the party that the line names.
+    Keys,
 }
 
 /// What kind of name an argument takes, if it is one that is there already: its type says so mostly.
@@ -62,6 +65,7 @@ pub(super) fn wanted(command: &Command, arg: &Arg) -> Option<Kind> {
         "rotator" => Some(Kind::Rotators),
         "admins" => Some(Kind::Signers),
         "without" => Some(Kind::Admins),
+        "drop" if below("recipient") => Some(Kind::Keys),
         _ if is(TypeId::of::<SecretPath>()) => Some(Kind::Secrets),
         _ if is(TypeId::of::<FileRequest>()) || is(TypeId::of::<Rename>()) => Some(Kind::Assigned),
         _ if is(TypeId::of::<Scope>()) => Some(Kind::Scopes),
@@ -94,8 +98,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The names of a kind that may begin with `typed`; each is a whole word.
-    pub(super) fn of_kind(&self, kind: Kind, typed: &str) -> Vec<String> {
+    /// The names of a kind that may begin with what is typed; each is a whole word.
+    pub(super) fn of_kind(&self, kind: Kind, line: &Line<'_>) -> Vec<String> {
+        let typed = line.typed.as_str();
         match kind {
             Kind::Secrets => self.secrets(typed),
             Kind::Scopes => texts(self.scopes()),
@@ -122,6 +127,10 @@ impl<'a> Names<'a> {
                 ours.chain(texts(self.components())).collect()
             }
             Kind::Identities => self.identities(),
+            Kind::Keys => line
+                .named
+                .as_deref()
+                .map_or_else(Vec::new, |party| self.keys(party)),
         }
     }
 
@@ -233,6 +242,23 @@ impl<'a> Names<'a> {
     fn hosts(&self, typed: &str) -> Vec<Party> {
         let is_host = |party: &Party| party.kind == recipients::Kind::Host;
         self.begun(typed).filter(is_host).collect()
+    }
+
+    /// The names of a party's keys, to open with, to sign with, and a host's own.
+    fn keys(&self, party: &str) -> Vec<String> {
+        let party = self.begun(party).find(|known| known.name.as_str() == party);
+        let Some(party) = party else {
+            return Vec::new();
+        };
+        let opens = party.recipients.iter().map(|key| &key.name);
+        let signs = party.signing.iter().map(|key| &key.name);
+        let proves = party.host_keys.iter().map(|key| &key.name);
+        let names: BTreeSet<&String> = opens.chain(signs).chain(proves).collect();
+        // A label is any text; one that is no name is left out.
+        let names = names
+            .into_iter()
+            .filter(|name| name.parse::<PartyName>().is_ok());
+        names.cloned().collect()
     }
 
     fn signers(&self, typed: &str) -> Vec<String> {
