@@ -63,9 +63,10 @@ impl Redactor {
                 return;
             }
             for line in trimmed.split(|byte| *byte == b'\n') {
+                let line = line.trim_ascii();
                 // A line of a key file or a configuration; short ones are brackets and keywords.
                 if line.len() >= 12 {
-                    self.learn_forms(line.trim_ascii());
+                    self.learn_forms(line);
                 }
             }
         });
@@ -236,6 +237,12 @@ mod tests {
         assert_eq!(
             shown(&[value], &["a exactly-12ch b exactly-11c c MHcCAQEEIIrY }"]),
             "a [redacted] b exactly-11c c [redacted] }"
+        );
+        // Nor is how far a line is indented, or how it ends: `true` is no secret.
+        let value = "[\r\n  exactly-12ch\r\n                true,\r\n]";
+        assert_eq!(
+            shown(&[value], &["exactly-12ch is true, is it\n"]),
+            "[redacted] is true, is it\n"
         );
         // The blanks around a value are no part of what is looked for.
         assert_eq!(shown(&[" \thunter2!\n"], &["=hunter2!;"]), "=[redacted];");
