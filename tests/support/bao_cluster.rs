@@ -35,10 +35,21 @@ impl BaoCluster {
         let key = run("openssl", ["rand", "-base64", "32"], b"").stdout;
         let key = String::from_utf8(key).unwrap().trim().to_owned();
         for number in 0..3 {
-            let port = free_port();
-            cluster.configure(number, port, &key);
-            cluster.nodes.push(Node { port, server: None });
-            cluster.run(number);
+            for name in [format!("data{number}"), format!("home{number}")] {
+                fs::create_dir(cluster.folder.path().join(name)).unwrap();
+            }
+            cluster.nodes.push(Node {
+                port: 0,
+                server: None,
+            });
+            // Somebody else may take a port between our look and its start; then another one is tried.
+            let has_begun = (0..5).any(|_| {
+                cluster.nodes[number].port = free_port();
+                cluster.configure(number, &key);
+                cluster.run(number);
+                cluster.listens(number)
+            });
+            assert!(has_begun, "{}", cluster.log(number));
             if number == 0 {
                 cluster.wait(0, "an answer", |said| said.contains("\"initialized\""));
                 let init = ["operator", "init", "-format=json"];
@@ -65,12 +76,9 @@ impl BaoCluster {
         cluster
     }
 
-    fn configure(&self, number: usize, port: u16, key: &str) {
-        let here = self.folder.path();
-        for name in [format!("data{number}"), format!("home{number}")] {
-            fs::create_dir(here.join(name)).unwrap();
-        }
-        let join = match self.nodes.first() {
+    fn configure(&self, number: usize, key: &str) {
+        let (here, port) = (self.folder.path(), self.nodes[number].port);
+        let join = match self.nodes.first().filter(|_| number > 0) {
             Some(first) => format!(
                 "retry_join {{\n leader_api_addr = \"https://127.0.0.1:{}\"\n \
                  leader_ca_cert_file = \"{}\"\n}}",
@@ -117,6 +125,22 @@ impl BaoCluster {
             .spawn()
             .unwrap();
         self.nodes[number].server = Some(server);
+    }
+
+    /// Waits until a node listens; whether it does, and did not end instead.
+    fn listens(&mut self, number: usize) -> bool {
+        let server = self.nodes[number].server.as_mut().unwrap();
+        let log = self.folder.path().join(format!("log{number}"));
+        while server.try_wait().unwrap().is_none() {
+            if fs::read_to_string(&log)
+                .unwrap()
+                .contains("server started!")
+            {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
     }
 
     /// Ends a node at once, as a power cut does.

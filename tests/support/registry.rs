@@ -1,9 +1,9 @@
 //! A real Docker registry (Debian's docker-registry) on loopback, with one login, ended when dropped.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -26,44 +26,52 @@ impl Registry {
     /// Starts one that lets `ci` in with this password, and nobody else.
     pub(crate) fn start(password: &str) -> Self {
         let folder = TempDir::with_prefix("clws-registry-").unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let name = listener.local_addr().unwrap().to_string();
-        drop(listener);
         // Standard input, so that the password is no argument; the registry reads bcrypt alone.
         let file = folder.path().join("htpasswd");
         let words = ["-ciB", file.to_str().unwrap(), USER];
         let made = run("htpasswd", words, password.as_bytes());
         assert!(made.status.success(), "{}", said(&made));
-        let text = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {name}}}\n\
-             auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
-            folder.path().join("images").display(),
-            file.display()
-        );
-        let config = folder.path().join("config.yml");
-        std::fs::write(&config, text).unwrap();
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let server = Command::new(tool("docker-registry"))
-            .arg("serve")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let registry = Self {
-            server,
-            folder,
-            name,
-            password: password.to_owned(),
-        };
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(&registry.name).is_err() {
-            assert!(Instant::now() < until, "no registry: {}", registry.log());
-            std::thread::sleep(Duration::from_millis(50));
+        let log = folder.path().join("log");
+        // Somebody else may take the port between our look and its start; then another one is tried.
+        for _ in 0..5 {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let name = listener.local_addr().unwrap().to_string();
+            drop(listener);
+            let text = format!(
+                "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
+                 storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {name}}}\n\
+                 auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+                folder.path().join("images").display(),
+                file.display()
+            );
+            let config = folder.path().join("config.yml");
+            std::fs::write(&config, text).unwrap();
+            let says = std::fs::File::create(&log).unwrap();
+            let mut server = Command::new(tool("docker-registry"))
+                .arg("serve")
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stdout(says.try_clone().unwrap())
+                .stderr(says)
+                .spawn()
+                .unwrap();
+            while server.try_wait().unwrap().is_none() {
+                // Who answers there may be somebody else.
+                if std::fs::read_to_string(&log)
+                    .unwrap()
+                    .contains(&format!("listening on {name}"))
+                {
+                    return Self {
+                        server,
+                        folder,
+                        name,
+                        password: password.to_owned(),
+                    };
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
-        registry
+        panic!("no registry: {:?}", std::fs::read_to_string(log));
     }
 
     /// Puts an image of its own there, with the docker client, and takes it from this daemon; gives

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -72,40 +72,44 @@ impl Nginx {
     /// The same, with the program started in a way of the caller's.
     pub(crate) fn start_by(starts: impl Fn(&str) -> Command, pair: &Pair, locations: &str) -> Self {
         let folder = TempDir::with_prefix("clws-nginx-").unwrap();
-        let (plain, secure) = (free_port(), free_port());
         let path = folder.path().display().to_string();
-        let config = format!(
-            "daemon off; pid {path}/pid; error_log {path}/log; worker_processes 1;\n\
-             events {{}}\nhttp {{ access_log off; client_body_temp_path {path}; proxy_temp_path {path};\n\
-             fastcgi_temp_path {path}; uwsgi_temp_path {path}; scgi_temp_path {path};\n\
-             server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{secure} ssl;\n\
-             ssl_certificate {path}/crt; ssl_certificate_key {path}/key; ssl_protocols TLSv1.2 TLSv1.3;\n\
-             {locations} }} }}\n"
-        );
         std::fs::write(folder.path().join("crt"), &pair.chain).unwrap();
         std::fs::write(folder.path().join("key"), &pair.key).unwrap();
-        std::fs::write(folder.path().join("conf"), config).unwrap();
-        let server = starts(tool("nginx").to_str().unwrap())
-            .args(["-e", &format!("{path}/log"), "-c", &format!("{path}/conf")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let nginx = Self {
-            server,
-            folder,
-            plain,
-            secure,
-        };
-        let until = Instant::now() + Duration::from_secs(20);
-        // It listens when it has written who it is, perhaps where this process does not reach.
-        while !std::fs::read(nginx.folder.path().join("pid")).is_ok_and(|pid| !pid.is_empty()) {
-            let log = std::fs::read_to_string(nginx.folder.path().join("log"));
-            assert!(Instant::now() < until, "no nginx: {log:?}");
-            std::thread::sleep(Duration::from_millis(50));
+        // Somebody else may take a port between our look and its start; then others are tried.
+        for _ in 0..5 {
+            let (plain, secure) = (free_port(), free_port());
+            let config = format!(
+                "daemon off; pid {path}/pid; error_log {path}/log; worker_processes 1;\n\
+                 events {{}}\nhttp {{ access_log off; client_body_temp_path {path}; proxy_temp_path {path};\n\
+                 fastcgi_temp_path {path}; uwsgi_temp_path {path}; scgi_temp_path {path};\n\
+                 server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{secure} ssl;\n\
+                 ssl_certificate {path}/crt; ssl_certificate_key {path}/key; ssl_protocols TLSv1.2 TLSv1.3;\n\
+                 {locations} }} }}\n"
+            );
+            std::fs::write(folder.path().join("conf"), config).unwrap();
+            let mut server = starts(tool("nginx").to_str().unwrap())
+                .args(["-e", &format!("{path}/log"), "-c", &format!("{path}/conf")])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // It listens when it has written who it is, perhaps where this process does not reach.
+            let pid = folder.path().join("pid");
+            while server.try_wait().unwrap().is_none() {
+                if std::fs::read(&pid).is_ok_and(|pid| !pid.is_empty()) {
+                    return Self {
+                        server,
+                        folder,
+                        plain,
+                        secure,
+                    };
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
-        nginx
+        let log = std::fs::read_to_string(folder.path().join("log"));
+        panic!("no nginx: {log:?}");
     }
 }
 
