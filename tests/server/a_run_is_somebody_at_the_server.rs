@@ -61,7 +61,7 @@ fn approle(bao: &Bao, ttl: &str) -> (String, String) {
 #[test]
 fn an_approle_logs_in_for_a_run_and_out_again() {
     let bao = Bao::start();
-    let (role, secret) = approle(&bao, "2s");
+    let (role, secret) = approle(&bao, "4s");
     bao.bao(&["kv", "put", "-mount=secret", "web", "A=b"], b"");
     run(async {
         let settings = settings(&bao.address);
@@ -69,10 +69,11 @@ fn an_approle_logs_in_for_a_run_and_out_again() {
         let session = Session::log_in(&settings, &way(Method::Approle, &role), &secret).await;
         let session = session.unwrap();
         assert_eq!(session.origin(), Origin::Run);
-        // Longer than the token lasts: it is renewed at two thirds, more than once.
+        // Longer than the token lasts: it is renewed at two thirds, more than once. A third is time enough
+        // for a busy machine.
         let read = session
             .during(async {
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                tokio::time::sleep(Duration::from_secs(9)).await;
                 session.client().get::<Value>("secret/data/web").await
             })
             .await;
