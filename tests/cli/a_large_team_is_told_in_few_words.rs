@@ -73,6 +73,14 @@ fn hosts_that_come_or_move_together_are_counted_and_a_key_among_them_is_not() {
         rows(&import(&lab).word("--verbose").succeeds()).len(),
         HOSTS
     );
+    // Where each of them moves to is decided by whoever reads it.
+    let list = lab.root().join("vms.json");
+    let before = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, before.replace("10.0.0.", "10.8.0.")).unwrap();
+    let moved = rows(&import(&lab).exits(2));
+    std::fs::write(&list, before).unwrap();
+    assert_eq!(moved.len(), HOSTS);
+    assert!(moved[7].contains("10.8.0.7"), "{}", moved[7]);
     for number in 0..HOSTS {
         let file = format!("recipients/vm-clws-prod-web-{number}.toml");
         rewrite(&lab, &file, "address = \"10.0.0.", "address = \"10.9.0.");

@@ -18,8 +18,8 @@ use crate::text::{count, ranges};
 /// Take hosts over from `az vm list -d -o json`, or from an Ansible inventory in INI or YAML
 ///
 /// Shows for each host whether it is new, changed or the same, and what it still lacks; of many alike in one
-/// row, which `--dry-run` and `--verbose` show one by one. All of them go into one trust version. What the file does not say stays as it is, and host keys are never touched:
-/// `clws host scan` takes those.
+/// row, which `--dry-run` and `--verbose` show one by one. All of them go into one trust version. What the file does
+/// not say stays as it is, and host keys are never touched: `clws host scan` takes those.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// The file; `-` for stdin
@@ -121,7 +121,7 @@ fn table(cx: &Context, items: &[Item], most: usize) -> Result<(), Error> {
         });
         return cx.ui.json(&json!({ "hosts": rows.collect::<Vec<_>>() }));
     }
-    let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
     for row in &rows {
         alike.entry(row.kind()).or_default().push(&row.name);
     }
@@ -130,8 +130,8 @@ fn table(cx: &Context, items: &[Item], most: usize) -> Result<(), Error> {
         let names = alike.get(&row.kind()).filter(|names| names.len() > most);
         let (name, what) = match names {
             Some(_) if !shown.insert(row.kind()) => return None,
-            Some(names) if row.becomes == "left out" => (ranges(names), row.what.clone()),
-            Some(names) => (ranges(names), count(names.len(), "host")),
+            Some(names) if row.kind().1.is_empty() => (ranges(names), count(names.len(), "host")),
+            Some(names) => (ranges(names), row.what.clone()),
             None => (row.name.clone(), row.what.clone()),
         };
         Some(vec![name, row.becomes.to_owned(), what, row.lacks.clone()])
@@ -170,12 +170,12 @@ impl Row {
         }
     }
 
-    /// What rows have in common of which one is enough.
-    fn kind(&self) -> (&str, &str) {
-        let why = match self.becomes {
-            "left out" => &self.what,
-            _ => &self.lacks,
+    /// What rows have in common of which one is enough. What changes is decided by whoever reads it.
+    fn kind(&self) -> (&str, &str, &str) {
+        let what = match self.becomes {
+            "new" => "",
+            _ => &self.what,
         };
-        (self.becomes, why)
+        (self.becomes, what, &self.lacks)
     }
 }
