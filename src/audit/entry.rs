@@ -1,7 +1,9 @@
 //! Lines of the log, read for people. Whether they hold is [`Log::verify`]'s to say.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -31,30 +33,52 @@ pub struct Entry {
     pub allow_rollback: Option<String>,
 }
 
+/// The lines of a log that read, one after the other; what a killed process left half-written is passed over.
+pub struct Entries {
+    file: Option<BufReader<File>>,
+    path: PathBuf,
+    line: Vec<u8>,
+    names: HashSet<Arc<str>>,
+}
+
 impl Log {
-    /// The lines that read and are `wanted`, in their order; what a killed process left half-written is passed
-    /// over.
+    /// The lines, in their order.
     ///
     /// # Errors
-    /// [`AuditError::NotReadable`].
-    pub fn entries(&self, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, AuditError> {
+    /// [`AuditError::NotReadable`], now and for each.
+    pub fn entries(&self) -> Result<Entries, AuditError> {
         let path = self.file();
-        let fail = |error| AuditError::NotReadable(FsError::io("read", &path)(error));
-        let mut entries = Vec::new();
         let opened = open_private(&path, MOST).map_err(AuditError::NotReadable)?;
-        let Some((file, _)) = opened else {
-            return Ok(entries);
-        };
-        let mut file = BufReader::new(file);
-        let (mut line, mut names) = (Vec::new(), HashSet::new());
+        Ok(Entries {
+            file: opened.map(|(file, _)| BufReader::new(file)),
+            path,
+            line: Vec::new(),
+            names: HashSet::new(),
+        })
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let file = self.file.as_mut()?;
         loop {
-            line.clear();
+            self.line.clear();
             // What is longer is none of ours, and goes on as the next line.
             let mut limited = file.by_ref().take(2 * MAX_LINE);
-            if limited.read_until(b'\n', &mut line).map_err(fail)? == 0 {
-                return Ok(entries);
+            match limited.read_until(b'\n', &mut self.line) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => {
+                    let error = FsError::io("read", &self.path)(error);
+                    self.file = None;
+                    return Some(Err(AuditError::NotReadable(error)));
+                }
             }
-            entries.extend(parse(&line, &mut names).filter(&wanted));
+            if let Some(entry) = parse(&self.line, &mut self.names) {
+                return Some(Ok(entry));
+            }
         }
     }
 }
@@ -91,12 +115,12 @@ mod tests {
     use crate::world::{Clock, World};
 
     #[test]
-    fn what_is_not_asked_for_is_not_held_and_a_name_is_held_once() {
+    fn what_does_not_read_is_passed_over_and_a_name_is_held_once() {
         let dir = tempfile::tempdir().unwrap();
         let environment = [("CLWS_STATE_DIR".into(), dir.path().into())];
         let world = World::new(Clock::System, environment, "/".into());
         let log = Log::of(&world).unwrap();
-        assert!(log.entries(|_| true).unwrap().is_empty());
+        assert!(log.entries().unwrap().next().is_none());
         let line = |number: u64, what: &str| {
             format!(
                 "{{\"n\":{number},\"at\":\"2026-11-28T10:00:00Z\",\"what\":\"{what}\",\"vault\":\"aa\",\
@@ -111,11 +135,9 @@ mod tests {
         ];
         let file = log.file();
         crate::fs::write_private(&file, text.concat().as_bytes(), crate::fs::Sync::Lazy).unwrap();
-        let all = log.entries(|_| true).unwrap();
+        let all: Vec<Entry> = log.entries().unwrap().map(Result::unwrap).collect();
         let numbers: Vec<u64> = all.iter().map(|entry| entry.number).collect();
         assert_eq!(numbers, [1, 3, 4]);
         assert!(Arc::ptr_eq(&all[0].secrets[0], &all[2].secrets[0]));
-        let some = log.entries(|entry| &*entry.what == "deploy").unwrap();
-        assert_eq!((some.len(), some[0].number), (1, 3));
     }
 }

@@ -10,7 +10,7 @@ mod open;
 mod tail;
 mod verify;
 
-pub use entry::Entry;
+pub use entry::{Entries, Entry};
 pub use log::{AuditError, Event, Log};
 pub use open::OpenLog;
 pub use verify::Verified;

@@ -1,12 +1,14 @@
 //! `clws audit show`: what was used, when, and by which command.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::audit::{Entry, Log};
+use crate::audit::{AuditError, Entries, Entry, Log};
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::SecretPath;
@@ -52,32 +54,65 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<(), Error> {
         true => Some(crate::crypto::hex(cx.vault()?.id())),
         false => None,
     };
-    let wanted = |entry: &Entry| args.wants(entry, vault.as_deref());
-    let mut entries = Log::of(&cx.world)?.entries(wanted)?;
-    tell_missing(args, &entries, cx);
-    for entry in &mut entries {
-        entry.secrets.retain(|name| args.wants_secret(name));
-    }
-    if let Some(last) = args.last {
-        entries.drain(..entries.len().saturating_sub(last));
-    }
+    let log = Log::of(&cx.world)?;
+    // Read twice in the place of being kept: a log has a million lines, and a line ten thousand names.
+    let before = match args.last {
+        Some(last) => {
+            let mut all = args.wanted(log.entries()?, vault.as_deref());
+            all.try_fold(0_usize, |number, entry| entry.map(|_| number + 1))?
+                .saturating_sub(last)
+        }
+        None => 0,
+    };
+    let mut used = Used::default();
+    let wanted = args
+        .wanted(log.entries()?, vault.as_deref())
+        .inspect(|entry| entry.iter().for_each(|entry| used.note(args, entry)));
+    let shown = wanted.skip(before).take(args.last.unwrap_or(usize::MAX));
+    let shown = shown.map(|entry| {
+        entry.map(|mut entry| {
+            entry.secrets.retain(|name| args.wants_secret(name));
+            entry
+        })
+    });
     match args.by_secret {
-        true => show_secrets(&entries, cx),
-        false => show_uses(entries, cx),
+        true => show_secrets(shown, cx)?,
+        false => show_uses(shown, cx)?,
     }
+    used.tell_missing(args, cx);
+    Ok(())
 }
 
-/// Says what is asked for and not there: an empty answer is one.
-fn tell_missing(args: &ShowArgs, shown: &[Entry], cx: &Context) {
-    let is_used = |path: &SecretPath| {
-        let mut names = shown.iter().flat_map(|entry| &entry.secrets);
-        names.any(|name| is_at_or_below(name, path))
-    };
-    for path in args.paths.iter().filter(|path| !is_used(path)) {
-        cx.ui.say(&format!("the log has no such use of `{path}`"));
+/// What of what is asked for was found.
+#[derive(Default)]
+struct Used {
+    any: bool,
+    /// The paths, by their place among the arguments.
+    paths: BTreeSet<usize>,
+}
+
+impl Used {
+    fn note(&mut self, args: &ShowArgs, entry: &Entry) {
+        self.any = true;
+        for (at, path) in args.paths.iter().enumerate() {
+            if !self.paths.contains(&at)
+                && entry.secrets.iter().any(|name| is_at_or_below(name, path))
+            {
+                self.paths.insert(at);
+            }
+        }
     }
-    if shown.is_empty() && args.paths.is_empty() {
-        cx.ui.say("the log has no such use");
+
+    /// Says what is asked for and not there: an empty answer is one.
+    fn tell_missing(&self, args: &ShowArgs, cx: &Context) {
+        for (at, path) in args.paths.iter().enumerate() {
+            if !self.paths.contains(&at) {
+                cx.ui.say(&format!("the log has no such use of `{path}`"));
+            }
+        }
+        if !self.any && args.paths.is_empty() {
+            cx.ui.say("the log has no such use");
+        }
     }
 }
 
@@ -88,6 +123,18 @@ fn is_at_or_below(name: &str, path: &SecretPath) -> bool {
 }
 
 impl ShowArgs {
+    fn wanted<'a>(
+        &'a self,
+        entries: Entries,
+        vault: Option<&'a str>,
+    ) -> impl Iterator<Item = Result<Entry, AuditError>> + 'a {
+        let is_wanted = move |entry: &Result<Entry, AuditError>| {
+            let wants = |entry| self.wants(entry, vault);
+            entry.as_ref().map_or(true, wants)
+        };
+        entries.filter(is_wanted)
+    }
+
     fn wants(&self, entry: &Entry, vault: Option<&str>) -> bool {
         let day = entry.at.date();
         self.since.is_none_or(|since| day >= since.date())
@@ -103,44 +150,63 @@ impl ShowArgs {
     }
 }
 
-fn show_uses(entries: Vec<Entry>, cx: &Context) -> Result<(), Error> {
+fn show_uses(
+    mut entries: impl Iterator<Item = Result<Entry, AuditError>>,
+    cx: &Context,
+) -> Result<(), Error> {
     if cx.ui.is_json() {
-        let uses: Vec<Use<'_>> = entries.iter().map(Use).collect();
-        return cx.ui.json(&BTreeMap::from([("uses", uses)]));
+        let mut failed = None;
+        let uses =
+            Uses(RefCell::new(entries.map_while(|entry| {
+                entry.map_err(|error| failed = Some(error)).ok()
+            })));
+        cx.ui.json(&BTreeMap::from([("uses", uses)]))?;
+        return failed.map_or(Ok(()), |error| Err(error.into()));
     }
-    let rows = entries.into_iter().map(as_row).collect();
+    let rows = entries.try_fold(Vec::new(), |mut rows, entry| {
+        rows.push(as_row(entry?));
+        Ok::<_, AuditError>(rows)
+    })?;
     cx.ui.table(&["N", "AT", "WHAT", "SECRETS"], rows)
 }
 
-/// A use in a report; its JSON is made when it is printed, so that there is never more than one.
-struct Use<'e>(&'e Entry);
+/// Uses in a report; the JSON of each is made when it is printed, so that there is never more than one.
+struct Uses<I>(RefCell<I>);
 
-impl Serialize for Use<'_> {
+impl<I: Iterator<Item = Entry>> Serialize for Uses<I> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let entry = self.0;
-        let secrets: Vec<&str> = entry.secrets.iter().map(AsRef::as_ref).collect();
-        let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": *entry.what,
-            "vault": *entry.vault, "secrets": secrets });
-        if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
-            shown.insert("allow_rollback".to_owned(), json!(reason));
-        }
-        shown.serialize(to)
+        to.collect_seq(self.0.borrow_mut().by_ref().map(as_json))
     }
 }
 
+fn as_json(entry: Entry) -> Value {
+    let secrets: Vec<&str> = entry.secrets.iter().map(AsRef::as_ref).collect();
+    let mut shown = json!({ "n": entry.number, "at": entry.at.to_string(), "what": *entry.what,
+        "vault": *entry.vault, "secrets": secrets });
+    if let (Some(reason), Some(shown)) = (&entry.allow_rollback, shown.as_object_mut()) {
+        shown.insert("allow_rollback".to_owned(), json!(reason));
+    }
+    shown
+}
+
 /// What is known of the uses of one secret.
-struct Used<'e> {
+struct Touched {
     times: usize,
     first: Moment,
     last: Moment,
-    by: BTreeSet<&'e str>,
+    by: BTreeSet<Arc<str>>,
 }
 
-fn show_secrets(entries: &[Entry], cx: &Context) -> Result<(), Error> {
-    let mut secrets: BTreeMap<(&str, &str), Used<'_>> = BTreeMap::new();
+fn show_secrets(
+    entries: impl Iterator<Item = Result<Entry, AuditError>>,
+    cx: &Context,
+) -> Result<(), Error> {
+    let mut secrets: BTreeMap<(Arc<str>, Arc<str>), Touched> = BTreeMap::new();
     for entry in entries {
-        for name in &entry.secrets {
-            let used = secrets.entry((name, &entry.vault)).or_insert(Used {
+        let entry = entry?;
+        for name in entry.secrets {
+            let of = (name, Arc::clone(&entry.vault));
+            let used = secrets.entry(of).or_insert(Touched {
                 times: 0,
                 first: entry.at,
                 last: entry.at,
@@ -148,28 +214,33 @@ fn show_secrets(entries: &[Entry], cx: &Context) -> Result<(), Error> {
             });
             used.times += 1;
             used.last = entry.at;
-            used.by.insert(&entry.what);
+            used.by.insert(Arc::clone(&entry.what));
         }
     }
     if cx.ui.is_json() {
-        let as_json = |((name, vault), used): (&(&str, &str), &Used<'_>)| {
-            json!({ "secret": name, "vault": vault, "times": used.times,
-                "first": used.first.to_string(), "last": used.last.to_string(), "what": used.by })
+        let as_json = |((name, vault), used): (&(Arc<str>, Arc<str>), &Touched)| {
+            let by: Vec<&str> = used.by.iter().map(AsRef::as_ref).collect();
+            json!({ "secret": **name, "vault": **vault, "times": used.times,
+                "first": used.first.to_string(), "last": used.last.to_string(), "what": by })
         };
         let secrets: Vec<Value> = secrets.iter().map(as_json).collect();
         return cx.ui.json(&json!({ "secrets": secrets }));
     }
-    let vaults: BTreeSet<&str> = secrets.keys().map(|(_, vault)| *vault).collect();
+    let vaults: BTreeSet<&str> = secrets.keys().map(|(_, vault)| &**vault).collect();
     let rows = secrets.iter().map(|((name, vault), used)| {
         vec![
             match vaults.len() {
-                1 => (*name).to_owned(),
+                1 => name.to_string(),
                 _ => format!("{name} ({})", vault.get(..8).unwrap_or(vault)),
             },
             used.times.to_string(),
             used.first.to_string(),
             used.last.to_string(),
-            used.by.iter().copied().collect::<Vec<_>>().join(", "),
+            used.by
+                .iter()
+                .map(AsRef::as_ref)
+                .collect::<Vec<_>>()
+                .join(", "),
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
