@@ -44,10 +44,9 @@ pub type Changes<'a> = BTreeMap<(&'a str, Option<&'a str>), Option<String>>;
 #[must_use]
 pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
     let rank = |kind: &str| parsed.schema.rank(kind);
-    let is_there = parsed.finder();
     let mut inserts: Vec<_> = changes
         .iter()
-        .filter(|(key, table)| table.is_some() && !is_there(key))
+        .filter(|(key, table)| table.is_some() && parsed.find(key.0, key.1).is_none())
         .filter_map(|((kind, name), table)| Some(((rank(kind), *name), table.as_deref()?)))
         .collect();
     inserts.sort_unstable_by(|a, b| b.0.cmp(&a.0));

@@ -1,6 +1,7 @@
 //! Finds the headers of a file without reading its values.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
 use memchr::memmem;
 
@@ -27,6 +28,8 @@ pub struct Parsed<'a> {
     pub(super) source: &'a str,
     pub(super) headers: Vec<Header<'a>>,
     sorted: bool,
+    /// The tables in their order, for whoever looks for one in a text that a merge put out of it.
+    pub(super) order: OnceLock<Vec<usize>>,
 }
 
 /// Where the tables of a text stand, for whoever keeps both: what was scanned is not scanned again.
@@ -115,6 +118,7 @@ pub fn scan<'a>(bytes: &'a [u8], schema: &'static Schema) -> Result<Parsed<'a>, 
         source,
         headers,
         sorted,
+        order: OnceLock::new(),
     };
     parsed.check_duplicates()?;
     match parsed.headers.last() {
@@ -235,6 +239,7 @@ impl<'a> Parsed<'a> {
             source,
             headers: vec![header],
             sorted: true,
+            order: OnceLock::new(),
         }
     }
 
@@ -247,6 +252,7 @@ impl<'a> Parsed<'a> {
             source,
             headers: places.places.iter().map(header).collect(),
             sorted: places.sorted,
+            order: OnceLock::new(),
         }
     }
 
@@ -292,32 +298,23 @@ impl<'a> Parsed<'a> {
     /// Finds a table by its header alone.
     #[must_use]
     pub fn find(&self, kind: &str, name: Option<&str>) -> Option<Header<'a>> {
-        if self.sorted {
-            let wanted = (self.schema.rank(kind), name);
-            let place = |header: &Header<'a>| (self.schema.rank(header.kind), header.name);
-            let found = self
-                .headers
-                .binary_search_by(|header| place(header).cmp(&wanted));
-            return found
-                .ok()
-                .and_then(|at| self.headers.get(at))
-                .filter(|header| header.kind == kind)
-                .copied();
-        }
-        self.headers
-            .iter()
-            .find(|header| header.kind == kind && header.name == name)
-            .copied()
-    }
-
-    /// Whether there is a table of this kind and name, for whoever asks often.
-    pub(super) fn finder(&self) -> impl Fn(&(&str, Option<&str>)) -> bool {
-        let unsorted = self.headers.iter().filter(|_| !self.sorted);
-        let all: HashSet<_> = unsorted.map(|header| (header.kind, header.name)).collect();
-        move |(kind, name)| match self.sorted {
-            true => self.find(kind, *name).is_some(),
-            false => all.contains(&(*kind, *name)),
-        }
+        let wanted = (self.schema.rank(kind), name);
+        let place = |header: &Header<'a>| (self.schema.rank(header.kind), header.name);
+        let at = if self.sorted {
+            let headers = &self.headers;
+            headers.binary_search_by(|header| place(header).cmp(&wanted))
+        } else {
+            let place = |at: &usize| self.headers.get(*at).map(place);
+            let order = self.order.get_or_init(|| {
+                let mut order: Vec<usize> = (0..self.headers.len()).collect();
+                order.sort_by_key(place);
+                order
+            });
+            let found = order.binary_search_by(|at| place(at).cmp(&Some(wanted)));
+            found.map(|at| order.get(at).copied().unwrap_or(at))
+        };
+        let header = self.headers.get(at.ok()?)?;
+        (header.kind == kind).then_some(*header)
     }
 
     /// The headers of one kind.

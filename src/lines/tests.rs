@@ -79,6 +79,24 @@ fn every_table_is_found_whether_or_not_the_text_is_in_order() {
 }
 
 #[test]
+fn a_text_out_of_order_is_put_in_order_once_for_all_that_is_looked_for() {
+    let c = "[secret.C]\nvalue = \"z\"\nrev = 2\n\n";
+    let text = TEXT
+        .replace(c, "")
+        .replace("[secret.A]", &format!("{c}[secret.A]"));
+    for (text, order) in [(TEXT, None), (&*text, Some([0, 2, 1, 3].as_slice()))] {
+        let parsed = scan(text.as_bytes(), &SCHEMA).unwrap();
+        assert!(parsed.order.get().is_none());
+        let find = |name| parsed.find("secret", Some(name)).map(|found| found.name);
+        assert_eq!(find("A"), Some(Some("A")));
+        let first = parsed.order.get().map(Vec::as_ptr);
+        assert!(find("C").is_some() && find("B").is_none());
+        assert_eq!(parsed.order.get().map(Vec::as_ptr), first);
+        assert_eq!(parsed.order.get().map(Vec::as_slice), order);
+    }
+}
+
+#[test]
 fn a_table_is_replaced_in_its_place() {
     let table = print("secret", Some("A"), &[("value", "new".into())]);
     assert_eq!(
