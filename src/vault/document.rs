@@ -122,13 +122,13 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// One table of a document that was read before, without reading all of it again.
-    pub(super) fn of_one(place: Place, head: Head, text: &'a str, header: Header<'a>) -> Self {
+    /// A document that was read before, or some of its tables, without reading all of it again.
+    pub(super) fn over(place: Place, head: Head, parsed: Parsed<'a>) -> Self {
         Self {
             kid: kid_of(&head.key_id),
             place,
             head,
-            parsed: Parsed::of_one(text, &DOCUMENT_SCHEMA, header),
+            parsed,
         }
     }
 

@@ -42,6 +42,7 @@ mod sealing;
 mod sidecar;
 mod signer;
 mod submission;
+mod text;
 mod transfer;
 mod unseal;
 mod usable;

@@ -4,10 +4,12 @@
 //! whether that party may write there now, could by the rules of that commit, or neither. The rules of
 //! a commit count if this machine has stepped through the trust version that signed them.
 
+mod document;
 mod open;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::crypto::sha256;
 use crate::error::Error;
@@ -17,6 +19,7 @@ use crate::name::{DocumentPath, SecretName, SecretPath};
 use crate::text::clean_line;
 use crate::trust::{SETTINGS_FILE, Version, version_file};
 
+use self::document::OldDocument;
 use super::document::Document;
 use super::listing::Listed;
 use super::open::Vault;
@@ -89,6 +92,8 @@ pub struct Past<'a> {
     vault: &'a Vault,
     source: Source,
     then: OnceCell<Option<Vault>>,
+    /// The document that was asked for last.
+    last: RefCell<Option<Rc<OldDocument>>>,
 }
 
 enum Source {
@@ -125,6 +130,7 @@ impl<'a> Past<'a> {
                 objects,
             },
             then: OnceCell::new(),
+            last: RefCell::default(),
         })
     }
 
@@ -135,6 +141,7 @@ impl<'a> Past<'a> {
             vault,
             source: Source::Tree,
             then: OnceCell::from(None),
+            last: RefCell::default(),
         }
     }
 
@@ -185,8 +192,8 @@ impl<'a> Past<'a> {
         let missing = || self.vault.missing(secret);
         match secret {
             SecretName::Value(path, name) => {
-                let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
-                let document = Document::parse(&bytes, path, self.vault.id())?;
+                let old = self.document(path)?.ok_or_else(missing)?;
+                let document = old.about(name).ok_or_else(missing)?;
                 let record = document.record(name)?.ok_or_else(missing)?;
                 let vouched = self.vouches_record(&document, &record);
                 Ok((clean_line(&record.signed.party), vouched))
@@ -347,5 +354,13 @@ impl<'a> Past<'a> {
             };
         }
         self.vault.under(files, newest).map(Some)
+    }
+}
+
+/// Lets through what is vouched for, and the rest only if that was asked for.
+fn demanded(vouched: Vouched, demand: Demand) -> Result<Vouched, VaultError> {
+    match (vouched, demand) {
+        (Vouched::Nobody(error), Demand::Writer) => Err(error),
+        (vouched, _) => Ok(vouched),
     }
 }

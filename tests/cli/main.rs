@@ -64,6 +64,7 @@ mod generated_values_are_seen_by_nobody;
 mod hosts_come_from_other_tools;
 mod many_documents_are_left_in_one_step;
 mod many_sealed_files_come_back;
+mod many_values_are_asked_for_at_once;
 mod one_of_ten_thousand_values_is_edited;
 mod only_edited_values_are_sealed_anew;
 mod plain_merges_pass_the_check;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::machine::Machine;
+use super::tool::tool;
 
 /// A folder with a vault and the homes of its people.
 pub(crate) struct Lab {
@@ -315,6 +316,20 @@ impl<'a> Run<'a> {
             .env_clear()
             .envs(variables.filter_map(|(name, value)| Some((name, value?))));
         other
+    }
+
+    /// Runs it under strace. Gives how it ended, and a line for each of these calls.
+    pub(crate) fn traced(&self, calls: &str) -> (Output, Vec<String>) {
+        let traced = tempfile::NamedTempFile::new().expect("a temporary file");
+        let mut strace = Command::new(tool("strace"));
+        strace
+            .args(["-f", "-qq", "-s", "200", "-e"])
+            .arg(format!("trace={calls}"))
+            .arg("-o")
+            .arg(traced.path());
+        let ran = self.under(strace).output().expect("strace starts");
+        let text = std::fs::read_to_string(traced.path()).expect("strace writes");
+        (ran, text.lines().map(str::to_owned).collect())
     }
 
     /// Runs it.

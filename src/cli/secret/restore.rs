@@ -84,6 +84,9 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
             .confirm(&format!("issue {all} again, as in {place}?"))?;
     }
     let done = cx.change(&vault, "secret restore", |change| {
+        // Somebody may have written the tree before the lock was taken.
+        let anew = Past::here(&vault);
+        let past = args.from.as_ref().map_or(&anew, |_| &past);
         let mut done = Vec::new();
         if let Some((document, _)) = &lost {
             let Restored { seq, has_new_key } = change.restore_document(document)?;
@@ -99,11 +102,11 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         for name in &names {
             done.push(match name {
                 SecretName::Value(document, value) => {
-                    let rev = change.restore(document, value, &past)?;
+                    let rev = change.restore(document, value, past)?;
                     format!("{name} is as in {place}, rev {rev}")
                 }
                 SecretName::File(path) => {
-                    change.restore_file(path, &past)?;
+                    change.restore_file(path, past)?;
                     format!("{name} is as in {place}")
                 }
             });

@@ -1,12 +1,11 @@
 //! A document that is being changed: what was there, and what is new.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cores;
 use crate::crypto::{DataKey, hex};
 use crate::error::Error;
-use crate::lines::{self, Header, MAX_FILE, Parsed, Places};
+use crate::lines::{self, MAX_FILE};
 use crate::name::{DocumentPath, ValueName};
 use crate::recipients::Rights;
 use crate::secret::Plain;
@@ -22,7 +21,10 @@ use crate::vault::place::Place;
 use crate::vault::policy::Policy;
 use crate::vault::record::Record;
 use crate::vault::signer::Signs;
+use crate::vault::text::There;
 use crate::vault::wrap::Wrap;
+
+use super::LOOKED_AT;
 
 /// A document that is being changed.
 pub(super) struct Draft {
@@ -48,20 +50,6 @@ pub(super) struct Draft {
     pub(super) dropped: BTreeSet<ValueName>,
     /// Every name among the new records, by its lower-case form.
     pub(super) names: BTreeMap<String, String>,
-}
-
-/// The text of a document as it lies there, and where its tables stand in it. Scanned once: a change may touch
-/// all of 10,000 values.
-pub(super) struct There {
-    pub(super) text: String,
-    tables: Tables,
-}
-
-/// Where the tables of a document stand in its text.
-pub(super) struct Tables {
-    places: Places,
-    /// The tables of values, in the order of their names without regard to case.
-    values: Vec<usize>,
 }
 
 /// A draft of a document whose text is to be put to it.
@@ -92,68 +80,6 @@ impl BareDraft {
 /// The form in which names are compared.
 pub(super) fn lower(name: &str) -> String {
     name.to_ascii_lowercase()
-}
-
-fn by_case(one: &str, other: &str) -> Ordering {
-    let folded = |byte: u8| byte.to_ascii_lowercase();
-    one.bytes().map(folded).cmp(other.bytes().map(folded))
-}
-
-impl Tables {
-    pub(super) fn of(document: &Document<'_>) -> Self {
-        let headers = document.lines().headers();
-        let name = |at: usize| headers.get(at).and_then(|header| header.name).unwrap_or("");
-        let values = headers.iter().enumerate();
-        let values = values.filter(|(_, header)| header.kind == "secret");
-        let mut values: Vec<usize> = values.map(|(at, _)| at).collect();
-        values.sort_by(|one, other| by_case(name(*one), name(*other)));
-        Self {
-            places: document.lines().places(),
-            values,
-        }
-    }
-
-    /// With the text that they were found in; none if it is no text.
-    pub(super) fn in_text(self, text: Vec<u8>) -> Option<There> {
-        let text = String::from_utf8(text).ok()?;
-        Some(There { text, tables: self })
-    }
-}
-
-impl There {
-    pub(super) fn of(document: &Document<'_>) -> Self {
-        Self {
-            text: document.lines().source().to_owned(),
-            tables: Tables::of(document),
-        }
-    }
-
-    fn lines(&self) -> Parsed<'_> {
-        Parsed::again(&self.text, &self.tables.places)
-    }
-
-    /// The headers of values with this name, in whatever case.
-    fn named<'t>(&'t self, name: &str) -> impl Iterator<Item = Header<'t>> {
-        let Tables { places, values } = &self.tables;
-        let header = move |at: &usize| places.header(&self.text, *at);
-        let order = move |at: &usize| by_case(header(at).and_then(|h| h.name).unwrap_or(""), name);
-        let from = values.partition_point(|at| order(at).is_lt());
-        let rest = values.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |at| order(at).is_eq())
-            .filter_map(header)
-    }
-
-    /// Whether something is pending under this name.
-    pub(super) fn has_pending(&self, name: &ValueName) -> bool {
-        let pending = self.lines().find("pending", Some(name.as_str()));
-        pending.is_some()
-    }
-
-    /// The header of a value's table.
-    pub(super) fn header(&self, name: &ValueName) -> Option<Header<'_>> {
-        self.named(name.as_str())
-            .find(|header| header.name == Some(name.as_str()))
-    }
 }
 
 impl Draft {
@@ -199,9 +125,8 @@ impl Draft {
     /// The document with the one table of a value; none if it has no such value.
     pub(super) fn document_of(&self, name: &ValueName) -> Option<Document<'_>> {
         let there = self.there.as_ref()?;
-        let header = there.header(name)?;
-        let (place, head) = (self.place.clone(), self.head.clone());
-        Some(Document::of_one(place, head, &there.text, header))
+        let table = there.about(name)?;
+        Some(Document::over(self.place.clone(), self.head.clone(), table))
     }
 
     /// Signs the document's own line again, under this number.
@@ -381,7 +306,7 @@ impl Draft {
         if document.head != self.head {
             return Err(wrong().into());
         }
-        let read_back = |(name, record): (&ValueName, &Record)| {
+        let read_back = |(at, (name, record)): (usize, (&ValueName, &Record))| {
             let read = document.record(name)?.ok_or_else(wrong)?;
             if read != *record {
                 return Err(wrong().into());
@@ -392,12 +317,14 @@ impl Draft {
                     return Err(wrong().into());
                 }
             }
-            Ok::<_, Error>(vault.claim_of_record(&document, &read, &self.rights)?)
+            let (claim, mark) = vault.claim_of_record(&document, &read, &self.rights)?;
+            Ok::<_, Error>(((at < LOOKED_AT).then_some(claim), mark))
         };
-        let read = cores::each(self.records.iter().collect(), WORTH_A_THREAD, read_back);
+        let records = self.records.iter().enumerate().collect();
+        let read = cores::each(records, WORTH_A_THREAD, read_back);
         for (name, read) in self.records.keys().zip(read) {
             let (claim, mark) = read?;
-            claims.push(claim);
+            claims.extend(claim);
             pin.values.insert(name.to_string(), mark);
             done();
         }

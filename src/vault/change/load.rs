@@ -1,6 +1,6 @@
 //! Opening what is to be changed: who may, for whom a new document is sealed, and who must not read it.
 
-use super::draft::{BareDraft, Draft, Tables};
+use super::draft::{BareDraft, Draft};
 use super::{Change, ToRecipient};
 use crate::crypto::DataKey;
 use crate::error::Error;
@@ -14,6 +14,7 @@ use crate::vault::head::Head;
 use crate::vault::open::Vault;
 use crate::vault::opener::{is_mine, labels};
 use crate::vault::place::Place;
+use crate::vault::text::Tables;
 use crate::vault::wrap::Wrap;
 
 impl Change<'_> {

@@ -24,9 +24,10 @@ use crate::vault::record::{Record, State, seal_value};
 use crate::vault::retired::retire;
 use crate::vault::sealing::NewFile;
 use crate::vault::signer::Signs;
+use crate::vault::text::There;
 use crate::vault::{Notice, VaultError};
 
-use super::draft::{BareDraft, There};
+use super::draft::BareDraft;
 use super::load::wraps_for;
 use super::{Change, Purpose, Work};
 

@@ -16,8 +16,8 @@ use crate::vault::file_draft::Renewed;
 use crate::vault::past::{Demand, OldFile, OldValue, Past};
 use crate::vault::policy::PolicyKey;
 use crate::vault::sealing::NewFile;
+use crate::vault::text::There;
 
-use super::draft::There;
 use super::rekey::Meant;
 use super::{Change, Purpose};
 
@@ -48,7 +48,8 @@ impl Change<'_> {
         past: &Past<'_>,
     ) -> Result<u64, Error> {
         let (vault, openers) = (self.vault, self.openers);
-        if vault.tree().read(&path.to_file(), MAX_FILE)?.is_none() {
+        let is_open = self.documents.contains_key(path);
+        if !is_open && !vault.tree().exists(&path.to_file())? {
             return Err(VaultError::NoDocument(path.to_string()).into());
         }
         let left = self.left_since(path, name, past)?;

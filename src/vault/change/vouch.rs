@@ -5,7 +5,6 @@
 //! takes part in the change of rules checks it by the rules so far and signs it again, in the same
 //! step. A signature of that kind says "this writer vouches that this was current"; the author stays.
 
-use super::draft::There;
 use super::{Change, Purpose};
 use crate::error::Error;
 use crate::lines::MAX_FILE;
@@ -15,6 +14,7 @@ use crate::vault::document::Document;
 use crate::vault::open::Vault;
 use crate::vault::record::Record;
 use crate::vault::sidecar::Sidecar;
+use crate::vault::text::There;
 
 impl Change<'_> {
     /// Signs again what in a document was signed by parties who may no longer write it.

@@ -11,7 +11,7 @@ use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath, ValueName};
 use crate::text::clean_line;
 
-use super::{Demand, OldFile, OldValue, Past, Source, Vouched};
+use super::{Demand, OldFile, OldValue, Past, Source, Vouched, demanded};
 use crate::vault::VaultError;
 use crate::vault::document::Document;
 use crate::vault::opener::Opener;
@@ -59,20 +59,20 @@ impl Past<'_> {
         let full = format!("{path}/{name}");
         let missing = || self.vault.missing(&full);
         self.vault.demand_pin()?;
-        let bytes = self.read(&path.to_file())?.ok_or_else(missing)?;
-        let document = Document::parse(&bytes, path, self.vault.id())?;
-        demanded(self.vouches_head(&document), demand)?;
+        let old = self.document(path)?.ok_or_else(missing)?;
+        self.demand_head(&old, demand)?;
+        let document = old.about(name).ok_or_else(missing)?;
         let record = document.record(name)?.ok_or_else(missing)?;
         let vouched = demanded(self.vouches_record(&document, &record), demand)?;
         if record.state == State::Removed {
             return Err(VaultError::removed(full, &record.signed, &record.policy).into());
         }
         self.record_use(what, full)?;
-        let data_key = self.data_key(&document, openers)?;
+        let data_key = self.key_to(&old, openers)?;
         let (signer, seq) = (clean_line(&record.signed.party), record.seq);
         Ok(OldValue {
             seq,
-            opened: open_record(&document, record, &data_key)?,
+            opened: open_record(&document, record, data_key)?,
             signer,
             vouched,
         })
@@ -84,10 +84,10 @@ impl Past<'_> {
         path: &DocumentPath,
         name: &ValueName,
     ) -> Result<Option<[u8; 32]>, Error> {
-        let Some(bytes) = self.read(&path.to_file())? else {
+        let old = self.document(path)?;
+        let Some(document) = old.as_ref().and_then(|old| old.about(name)) else {
             return Ok(None);
         };
-        let document = Document::parse(&bytes, path, self.vault.id())?;
         let record = document.record(name)?;
         Ok(record.map(|record| *document.key_id_of(&record)))
     }
@@ -100,7 +100,11 @@ impl Past<'_> {
 
     /// The key of an older document: by its own wraps, or kept in the newest under the present key, for
     /// who was no reader then, or with another key.
-    fn data_key(&self, document: &Document<'_>, openers: &[&dyn Opener]) -> Result<DataKey, Error> {
+    pub(super) fn data_key(
+        &self,
+        document: &Document<'_>,
+        openers: &[&dyn Opener],
+    ) -> Result<DataKey, Error> {
         if openers.is_empty() {
             return Err(VaultError::NoIdentity {
                 name: document.place.path.to_string(),
@@ -183,13 +187,5 @@ impl Past<'_> {
             Source::Commit { commit, .. } => format!("{what} --at {}", commit.short()),
         };
         self.vault.record_use(&what, &[name], Sync::Lazy)
-    }
-}
-
-/// Lets through what is vouched for, and the rest only if that was asked for.
-fn demanded(vouched: Vouched, demand: Demand) -> Result<Vouched, VaultError> {
-    match (vouched, demand) {
-        (Vouched::Nobody(error), Demand::Writer) => Err(error),
-        (vouched, _) => Ok(vouched),
     }
 }
