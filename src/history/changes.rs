@@ -1,5 +1,6 @@
 //! Who changed a secret when.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use crate::error::Error;
@@ -95,6 +96,7 @@ pub fn history(vault: &Vault, rev: &str, of: Of<'_>) -> Result<History, Error> {
             git: &git,
             commit: &commit,
             at,
+            past: OnceCell::new(),
         };
         let entries = look.entries(of, &bytes)?;
         for (text, mut entry) in texts.into_iter().zip(entries) {
@@ -132,6 +134,8 @@ struct Look<'a> {
     git: &'a Git,
     commit: &'a Commit,
     at: Moment,
+    /// The vault at that commit, for which git is asked once for all records that need it.
+    past: OnceCell<Past<'a>>,
 }
 
 impl Look<'_> {
@@ -180,13 +184,14 @@ impl Look<'_> {
 
     /// By the rules of now; the rules of that commit are read only where those say no.
     fn vouched(&self, judge: impl Fn(&Past<'_>) -> Vouched) -> Result<Vouched, Error> {
-        match judge(&Past::here(self.vault)) {
-            Vouched::Nobody(_) => Ok(judge(&Past::of(
-                self.vault,
-                self.git.clone(),
-                self.commit.clone(),
-            )?)),
-            counts => Ok(counts),
+        let now = judge(&Past::here(self.vault));
+        if !matches!(now, Vouched::Nobody(_)) {
+            return Ok(now);
         }
+        if let Some(past) = self.past.get() {
+            return Ok(judge(past));
+        }
+        let past = Past::of(self.vault, self.git.clone(), self.commit.clone())?;
+        Ok(judge(self.past.get_or_init(|| past)))
     }
 }

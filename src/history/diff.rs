@@ -101,7 +101,15 @@ pub fn diff(
             Listed::Document(path) => path.to_file(),
             Listed::File(path) => path.to_sidecar(),
         };
-        let (a, b) = (before.read(&file)?, after.read(&file)?);
+        // What is not listed is not asked for: git would look for each in a process of its own.
+        let read = |past: &Past<'_>, is_there| match is_there {
+            true => past.read(&file),
+            false => Ok(None),
+        };
+        let (a, b) = (
+            read(before, a.contains_key(item))?,
+            read(after, b.contains_key(item))?,
+        );
         if a == b {
             continue;
         }

@@ -53,3 +53,48 @@ fn a_document_of_a_commit_is_read_once_for_all_of_its_values() {
     assert_eq!(seen[0], seen[1]);
     assert!(seen[0].0.0 > 0 && seen[0].1.0 > 0, "{seen:?}");
 }
+
+#[test]
+fn git_is_not_started_for_each_file_that_is_new() {
+    let mut seen = Vec::new();
+    for number in [2, 12] {
+        let lab = Lab::new().secret("dev/web/TOKEN", "x");
+        lab.commit("first");
+        for number in 0..number {
+            lab.clws(&format!("secret set dev/keys/{number}.key --type file"))
+                .stdin(b"x")
+                .succeeds();
+        }
+        lab.commit("second");
+        let started = calls(&lab, "secret diff HEAD~1", "execve", 1);
+        let shown = lab.clws("secret diff HEAD~1").exits(1).text();
+        assert_eq!(shown.matches("+ dev/keys/").count(), number, "{shown}");
+        seen.push(started.len());
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[test]
+fn git_is_not_started_for_each_value_that_somebody_signed_who_left() {
+    let mut seen = Vec::new();
+    for number in [2, 12] {
+        let lab = Lab::new().people(&["ben"]);
+        lab.clws("access grant ben prod --read --write --yes")
+            .succeeds();
+        lab.accepted_by(&["ben"]);
+        for number in 0..number {
+            lab.clws(&format!("secret set prod/web/NAME_{number}"))
+                .by("ben")
+                .stdin(b"x")
+                .succeeds();
+        }
+        lab.commit("first");
+        lab.clws("access revoke ben prod --write --yes").succeeds();
+        lab.commit("second");
+        let started = calls(&lab, "secret history prod/web", "execve", 0);
+        let shown = lab.clws("secret history prod/web").succeeds().text();
+        assert_eq!(shown.matches("former writer").count(), number, "{shown}");
+        seen.push(started.len());
+    }
+    assert_eq!(seen[0], seen[1]);
+}
