@@ -12,7 +12,7 @@ use super::survey::{Item, Standing, changed, here_of};
 use super::{Client, ServerError};
 use crate::error::Error;
 use crate::fs::FsError;
-use crate::name::{FilePath, SecretName, ValueName};
+use crate::name::{FilePath, ValueName};
 use crate::secret::Plain;
 use crate::vault::{Change, Listed, NewFile, NewValue, Opened, Reader, Vault};
 
@@ -284,13 +284,17 @@ impl Sides<'_> {
                 .as_ref()
                 .is_some_and(|here| here.revs.contains_key(name))
         };
-        for name in names.filter(|name| !is_here(name)) {
-            self.vault.demand_removed(&match &item.secret {
-                Listed::Document(path) => SecretName::Value(path.clone(), name.parse()?),
-                Listed::File(path) => SecretName::File(path.clone()),
-            })?;
+        let mut gone = names.filter(|name| !is_here(name)).peekable();
+        if gone.peek().is_none() {
+            return Ok(());
         }
-        Ok(())
+        match &item.secret {
+            Listed::Document(path) => {
+                let gone: Result<Vec<ValueName>, _> = gone.map(|name| name.parse()).collect();
+                self.vault.demand_values_removed(path, &gone?)
+            }
+            Listed::File(path) => self.vault.demand_file_removed(path),
+        }
     }
 
     /// What the vault would take over, and the names of it; nothing if it has the same.

@@ -119,58 +119,89 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Line`], [`crate::fs::FsError`]; what speaks against a tombstone.
     pub fn is_live(&self, secret: &SecretName) -> Result<bool, Error> {
-        Ok(self.lies(secret)? == Lies::Here)
+        Ok(match secret {
+            SecretName::Value(path, name) => {
+                let lie = self.values_lie(path, std::slice::from_ref(name))?;
+                lie == [Lies::Here]
+            }
+            SecretName::File(path) => self.file_lies(path)? == Lies::Here,
+        })
     }
 
-    /// Refuses to take for removed what only is not here: whoever takes a file out of a repository removes nothing.
+    /// Refuses to take for removed what only is not here: whoever takes values out of a repository removes nothing.
+    /// Reads their document once.
     ///
     /// # Errors
     /// [`VaultError::NoTombstone`]; what speaks against a tombstone.
-    pub fn demand_removed(&self, secret: &SecretName) -> Result<(), Error> {
-        match self.lies(secret)? {
-            Lies::Removed => Ok(()),
-            Lies::Here | Lies::Nowhere => Err(VaultError::NoTombstone {
-                name: secret.to_string(),
-            }
-            .into()),
+    pub fn demand_values_removed(
+        &self,
+        path: &DocumentPath,
+        names: &[ValueName],
+    ) -> Result<(), Error> {
+        let lie = self.values_lie(path, names)?;
+        match names
+            .iter()
+            .zip(lie)
+            .find(|(_, lies)| *lies != Lies::Removed)
+        {
+            Some((name, _)) => Err(no_tombstone(format!("{path}/{name}"))),
+            None => Ok(()),
         }
     }
 
-    fn lies(&self, secret: &SecretName) -> Result<Lies, Error> {
-        let pins = &self.trust().pins;
-        match secret {
-            SecretName::Value(path, name) => {
-                let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
-                    return Ok(Lies::Nowhere);
-                };
-                let document = Document::parse(&bytes, path, self.id())?;
-                let Some(record) = document.record(name)? else {
-                    return Ok(Lies::Nowhere);
-                };
-                if record.state != State::Removed {
-                    return Ok(Lies::Here);
-                }
-                let pin = pins.value((&document.head.id, path.as_str()), name.as_str())?;
-                let known = pin.as_ref().and_then(|pin| pin.values.get(name.as_str()));
-                let rights = self.rights(path.as_str())?;
-                let judged = self.judge_record(&document, &record, &rights, known)?;
-                self.demand_newest(secret, &judged, known)?;
-            }
-            SecretName::File(path) => {
-                let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
-                    return Ok(Lies::Nowhere);
-                };
-                let sidecar = Sidecar::parse(&bytes, path)?;
-                if sidecar.content.is_some() {
-                    return Ok(Lies::Here);
-                }
-                let pin = pins.file(&sidecar.id, path.as_str())?;
-                let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
-                let rights = self.rights(path.as_str())?;
-                let judged = self.judge_sidecar(&sidecar, &rights, known)?;
-                self.demand_newest(secret, &judged, known)?;
-            }
+    /// The same for a sealed file.
+    ///
+    /// # Errors
+    /// As [`Self::demand_values_removed`].
+    pub fn demand_file_removed(&self, path: &FilePath) -> Result<(), Error> {
+        match self.file_lies(path)? {
+            Lies::Removed => Ok(()),
+            Lies::Here | Lies::Nowhere => Err(no_tombstone(path.to_string())),
         }
+    }
+
+    /// What there is of each of these values, in their order.
+    fn values_lie(&self, path: &DocumentPath, names: &[ValueName]) -> Result<Vec<Lies>, Error> {
+        let mut lie = vec![Lies::Nowhere; names.len()];
+        let Some(bytes) = self.tree().read(&path.to_file(), MAX_FILE)? else {
+            return Ok(lie);
+        };
+        let document = Document::parse(&bytes, path, self.id())?;
+        let seen = self.trust().pins.draft(&document.head.id, path.as_str())?;
+        for (name, lies) in names.iter().zip(&mut lie) {
+            let Some(record) = document.record(name)? else {
+                continue;
+            };
+            if record.state != State::Removed {
+                *lies = Lies::Here;
+                continue;
+            }
+            let known = seen.mark(name.as_str())?;
+            let rights = self.rights(path.as_str())?;
+            let judged = self.judge_record(&document, &record, &rights, known.as_ref())?;
+            self.demand_newest(&format!("{path}/{name}"), &judged, known.as_ref())?;
+            *lies = Lies::Removed;
+        }
+        Ok(lie)
+    }
+
+    fn file_lies(&self, path: &FilePath) -> Result<Lies, Error> {
+        let Some(bytes) = self.tree().read(&path.to_sidecar(), MAX_FILE)? else {
+            return Ok(Lies::Nowhere);
+        };
+        let sidecar = Sidecar::parse(&bytes, path)?;
+        if sidecar.content.is_some() {
+            return Ok(Lies::Here);
+        }
+        let pin = self.trust().pins.file(&sidecar.id, path.as_str())?;
+        let known = pin.as_ref().and_then(|pin| pin.values.get(FILE_RECORD));
+        let rights = self.rights(path.as_str())?;
+        let judged = self.judge_sidecar(&sidecar, &rights, known)?;
+        self.demand_newest(path, &judged, known)?;
         Ok(Lies::Removed)
     }
+}
+
+fn no_tombstone(name: String) -> Error {
+    VaultError::NoTombstone { name }.into()
 }

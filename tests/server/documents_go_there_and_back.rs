@@ -410,3 +410,31 @@ fn references_say_where_values_lie_and_open_nothing() {
         .clws("export prod/web --format vault-references --out x")
         .exits(2);
 }
+
+#[test]
+fn a_document_is_read_as_often_whether_two_or_twenty_values_were_removed() {
+    let mut seen = Vec::new();
+    for number in [2, 20] {
+        let team = Team::new();
+        let file = team.lab.root().join("big.env");
+        let line = |number: usize| format!("NAME_{number}=value\n");
+        std::fs::write(&file, (0..=number).map(line).collect::<String>()).unwrap();
+        let import = team.lab.clws("import --yes --scope prod");
+        import.word(file.to_str().unwrap()).succeeds();
+        team.clws("server push prod/big --yes").succeeds();
+        let names = (0..number).map(|number| format!("prod/big/NAME_{number}"));
+        let names: Vec<String> = names.collect();
+        let remove = format!("secret remove {} --yes", names.join(" "));
+        team.lab.clws(&remove).succeeds();
+        for way in ["sync --dry-run", "push"] {
+            let push = team.clws(&format!("server {way} prod/big --yes"));
+            let (ran, calls) = push.traced("openat,openat2");
+            assert!(ran.status.success(), "{way}");
+            let told = String::from_utf8_lossy(&ran.stdout);
+            assert_eq!(told.matches("- NAME_").count(), number, "{told}");
+            let is_read = |line: &&String| line.contains("big.toml\"");
+            seen.push(calls.iter().filter(is_read).count());
+        }
+    }
+    assert!(seen[0] > 0 && seen[..2] == seen[2..], "{seen:?}");
+}
