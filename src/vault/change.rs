@@ -49,7 +49,7 @@ pub type ToRecipient<'a> = dyn Fn(&PublicRecipient) -> Result<Sealing<'a>, Error
 /// So many of its own signatures a change verifies. What it reads back is the very record that was signed,
 /// and a signature was verified when an agent gave it, or made by ring in this process; what is left to
 /// find is that it was the wrong key, and that the first ones show. Verifying is twice the work of signing.
-const LOOKED_AT: usize = 32;
+pub(super) const LOOKED_AT: usize = 32;
 
 /// A piece of a long change that is done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -443,6 +443,7 @@ impl<'a> Change<'a> {
                 new: New::Bytes(text.into_bytes()),
             });
             pins.push((draft.place.id, pin));
+            claims.truncate(LOOKED_AT);
         }
         for (path, _, old, new) in self.submitted {
             edits.push(Edit::of(path.to_file(), Some(&old), New::Bytes(new)));
@@ -450,11 +451,11 @@ impl<'a> Change<'a> {
         for mut file in self.files {
             let pin = file.verify(self.vault, self.openers, &mut claims)?;
             read_back();
+            claims.truncate(LOOKED_AT);
             pins.push((file.sidecar.id, pin.into()));
             edits.extend(file.into_edits()?);
         }
         // One key signed all of it in one way.
-        claims.truncate(LOOKED_AT);
         if let Some((_, error)) = refused(claims).into_iter().next() {
             return Err(error.into());
         }

@@ -11,7 +11,7 @@ use crate::recipients::{PublicRecipient, Sealing};
 use crate::trust::{FILE_RECORD, SeenKind};
 
 use super::VaultError;
-use super::change::{Change, Purpose};
+use super::change::{Change, LOOKED_AT, Purpose};
 use super::file_draft::{FileDraft, News, Renewed, There};
 use super::folders::refuse_documents;
 use super::open::Vault;
@@ -144,7 +144,7 @@ impl Change<'_> {
             policy,
         };
         let draft = FileDraft::over((self.vault, self.author.signer), path, there, new, news)?;
-        self.files.push(draft);
+        self.with_file(draft);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl Change<'_> {
         let mut after = Sidecar { seq, ..before };
         policy(&mut after.policy);
         let sidecar = after.sign(self.vault.id(), self.author.signer)?;
-        self.files.push(FileDraft::of_sidecar(sidecar, old));
+        self.with_file(FileDraft::of_sidecar(sidecar, old));
         Ok(())
     }
 
@@ -209,6 +209,14 @@ impl Change<'_> {
         judge.demand_newest(path, &judged, known)?;
         let seq = sidecar.seq.max(known.map_or(0, |mark| mark.seq));
         Ok((text, sidecar, seq))
+    }
+
+    /// Takes a file along. Of its signatures no more is kept than is looked at.
+    pub(super) fn with_file(&mut self, mut file: FileDraft) {
+        if self.files.len() >= LOOKED_AT {
+            file.forget_claims();
+        }
+        self.files.push(file);
     }
 }
 

@@ -223,6 +223,13 @@ impl FileDraft {
         Ok(self)
     }
 
+    /// Lets go of the signatures that a thread read back, for whoever has seen enough of them.
+    pub(super) fn forget_claims(&mut self) {
+        if let Some(ready) = &mut self.ready {
+            ready.claims = Vec::new();
+        }
+    }
+
     /// Opens the staged file with the writer's own identity and compares it with what went in. Adds what
     /// is then to be verified, and gives the pin.
     pub(super) fn verify(

@@ -104,7 +104,7 @@ impl Change<'_> {
                 draft?.made_ready(vault, at.stage_sidecar(vault)?)
             });
             for draft in drafts {
-                self.files.push(draft?);
+                self.with_file(draft?);
                 self.done(Work::Sealed);
             }
         }
@@ -139,7 +139,7 @@ impl Change<'_> {
             for (file, draft) in piece.iter().zip(drafts) {
                 let result = match draft {
                     Some(draft) => {
-                        self.files.push(draft);
+                        self.with_file(draft);
                         Ok(())
                     }
                     None => self.rekey_file(file.0, before, file.1),

@@ -159,7 +159,7 @@ impl Change<'_> {
     fn stand_beside(&mut self, live: Sidecar, text: Vec<u8>, beside: Beside) {
         let mut draft = FileDraft::of_sidecar(live, text);
         draft.beside = Some(beside);
-        self.files.push(draft);
+        self.with_file(draft);
     }
 
     /// The content that is given out, and its mode.
