@@ -96,8 +96,9 @@ impl Check<'_> {
                 self.add(extra_reader(path, &clean_line(name), name));
             }
         }
+        let named: BTreeSet<&str> = named.iter().map(String::as_str).collect();
         for reader in &rights.readers {
-            if !named.iter().any(|name| name == reader.as_str()) {
+            if !named.contains(reader.as_str()) {
                 let why = format!("{path} is not sealed to {reader}");
                 let next = grant_again(self.vault, path, reader);
                 self.add(Finding::new(Kind::MissingWrap, path, why).next(next));

@@ -35,6 +35,8 @@ impl Check<'_> {
             paths.map(|(_, path)| PinKey::of(id, path))
         });
         let here: HashSet<PinKey> = here.collect();
+        let all = self.ids.values().flatten();
+        let paths: HashSet<String> = all.map(|(_, path)| path.clone()).collect();
         for (kind, key) in keys {
             if here.contains(&key) {
                 continue;
@@ -44,12 +46,7 @@ impl Check<'_> {
                 continue;
             }
             // Founded on two branches, and the other one is here: which counts is said of that one.
-            if self
-                .ids
-                .values()
-                .flatten()
-                .any(|(_, path)| *path == pin.path)
-            {
+            if paths.contains(&pin.path) {
                 continue;
             }
             let newest = pin.values.values().max();

@@ -1,10 +1,13 @@
 //! `clws recipient list`: who there is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::error::Error;
+use crate::name::PartyName;
 use crate::recipients::{Kind, Party};
 
 /// More hosts than this that open and sign nothing are counted and not shown to people.
@@ -20,18 +23,18 @@ pub(crate) struct ListArgs {}
 pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
     let accepted = &vault.trust().accepted;
+    let mut groups_of: BTreeMap<&PartyName, BTreeSet<&str>> = BTreeMap::new();
+    for (group, members) in &accepted.access().groups {
+        for member in members {
+            groups_of.entry(member).or_default().insert(group.as_str());
+        }
+    }
     let mut rows = Vec::new();
     let mut plain_hosts = Vec::new();
     let mut reports = Vec::new();
     for name in accepted.party_names()? {
         let party = vault.party(&name)?;
-        let groups: Vec<String> = accepted
-            .access()
-            .groups
-            .iter()
-            .filter(|(_, members)| members.contains(&name))
-            .map(|(group, _)| group.to_string())
-            .collect();
+        let groups: Vec<&str> = groups_of.remove(&name).into_iter().flatten().collect();
         let recipients: Vec<&str> = party
             .recipients
             .iter()
@@ -79,7 +82,7 @@ pub(crate) fn run(_args: &ListArgs, cx: &Context) -> Result<(), Error> {
 }
 
 /// A host that is a place to deploy to, and nothing besides.
-fn is_plain_host(party: &Party, groups: &[String]) -> bool {
+fn is_plain_host(party: &Party, groups: &[&str]) -> bool {
     let is_keyless = party.recipients.is_empty() && party.signing.is_empty();
     party.kind == Kind::Host && is_keyless && groups.is_empty() && !party.public
 }

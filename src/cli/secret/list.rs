@@ -1,13 +1,15 @@
 //! `clws secret list`: names and what is known about them, without opening any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use clap::Args;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::error::Error;
-use crate::name::SecretPath;
+use crate::name::{SecretPath, ValueName};
 use crate::text::few;
 use crate::time::Moment;
 use crate::trust::{DocumentPin, FILE_RECORD, Order, Pins, RecordMark, TrustError, is_jump};
@@ -42,10 +44,21 @@ struct Row {
     rev: u64,
     changed: Moment,
     due: Option<String>,
-    readers: Vec<String>,
+    /// Those of its document, which its values share.
+    readers: Rc<[String]>,
     author: String,
     mark: &'static str,
     removed: bool,
+}
+
+/// Its JSON is made when it is printed, so that there is never more than one: each value has all of its readers.
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        json!({ "path": self.path, "rev": self.rev, "changed": self.changed.to_string(),
+                "due": self.due, "readers": *self.readers, "author": self.author,
+                "mark": self.mark })
+        .serialize(to)
+    }
 }
 
 pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
@@ -97,15 +110,7 @@ pub(crate) fn run(args: &ListArgs, cx: &Context) -> Result<(), Error> {
         return Err(vault.missing(path).into());
     }
     if cx.ui.is_json() {
-        let secrets: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({ "path": row.path, "rev": row.rev, "changed": row.changed.to_string(),
-                        "due": row.due, "readers": row.readers, "author": row.author,
-                        "mark": row.mark })
-            })
-            .collect();
-        return cx.ui.json(&json!({ "secrets": secrets }));
+        return cx.ui.json(&BTreeMap::from([("secrets", rows)]));
     }
     let now = cx.world.now();
     let cells: Vec<Vec<String>> = rows
@@ -147,7 +152,7 @@ impl Look<'_> {
                 let rights = self.vault.trust().accepted.rights(item.path());
                 let readers = rights.map(|rights| rights.readers);
                 let readers = readers.iter().flatten().map(ToString::to_string);
-                let readers: Vec<String> = readers.collect();
+                let readers: Rc<[String]> = readers.collect();
                 let head = match self.past.vouches_head(&document).word() {
                     "" if self.is_lost(&document) => "older than seen",
                     head => head,
@@ -157,16 +162,13 @@ impl Look<'_> {
                     .map(|submission| (submission.name.to_string(), submission))
                     .collect();
                 let pending = document.all_pending()?;
-                let is_pending = |record: &Record| {
-                    let mut names = pending.iter().map(Pending::name);
-                    names.any(|name| *name == record.name)
-                };
+                let pending: HashSet<&ValueName> = pending.iter().map(Pending::name).collect();
                 let mut rows = Vec::new();
                 for record in document.records()? {
                     let removed = record.state == State::Removed;
                     let mark = match self.mark_of_record((&document, head), &record, &pin) {
                         "" if submitted.contains_key(record.name.as_str()) => "submitted",
-                        "" if is_pending(&record) => "pending",
+                        "" if pending.contains(&record.name) => "pending",
                         mark => mark,
                     };
                     if !removed {
@@ -211,7 +213,7 @@ impl Look<'_> {
                     changed: sidecar.changed,
                     due: due(&sidecar.policy, sidecar.changed),
                     mark,
-                    readers: sidecar.readers,
+                    readers: sidecar.readers.into(),
                     author: sidecar.author,
                     removed: sidecar.content.is_none(),
                 }])

@@ -5,7 +5,7 @@
 //! look at it until it is written, so of two runs at once one tells. What it says is only when something was
 //! told; without it everything is told once more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ const REPORT: i64 = 7 * 86_400 - 43_200;
 const MOST: usize = 16 << 20;
 
 /// Something that is or was wrong: one cause of alarms.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Cause {
     /// What kind of thing, as `--json` has it.
     pub kind: String,
@@ -190,8 +190,9 @@ impl Record {
             }
             keys.insert(key);
         }
+        let hiding = Hiding::of(findings);
         for (key, cause) in &self.causes {
-            let is_gone = !keys.contains(key) && !findings.iter().any(|f| hides(f, cause));
+            let is_gone = !keys.contains(key) && !hiding.hides(cause);
             if is_gone && !cause.over {
                 round.over.push(cause.clone());
             }
@@ -200,8 +201,9 @@ impl Record {
     }
 
     fn note(&mut self, round: &Round, now: Moment) {
+        let over: HashSet<&Cause> = round.over.iter().collect();
         for cause in self.causes.values_mut() {
-            cause.over |= round.over.contains(cause);
+            cause.over |= over.contains(&*cause);
         }
         for finding in &round.due {
             let cause = Cause {
@@ -218,29 +220,49 @@ impl Record {
     }
 }
 
-/// Whether something else that is the case keeps a cause from being seen: then it is not known to be over.
-fn hides(finding: &Finding, cause: &Cause) -> bool {
-    let path = &cause.path;
-    let is_at_or_below = |above: &str| {
-        let rest = path.strip_prefix(above);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let answers = [Kind::Probe, Kind::CertServedExpired, Kind::CertServedOther];
-    match finding.kind {
-        Kind::Unreachable | Kind::Unseen => is_at_or_below(&finding.path),
-        Kind::Vault(kind) => !kind.is_note() && is_at_or_below(&finding.path),
-        // A hook that is not believed says nothing about its component, on any host.
-        Kind::Hook => {
-            let component = finding.path.strip_prefix("hooks/");
-            let component = component.and_then(|file| file.strip_suffix(".toml"));
-            component.is_some_and(|name| path.rsplit('/').next() == Some(name))
+/// What of all that is the case keeps something else from being seen.
+#[derive(Default)]
+struct Hiding<'f> {
+    /// Whatever is at these paths, or below them.
+    below: HashSet<&'f str>,
+    /// These components, on any host: a hook that is not believed says nothing about its component.
+    components: HashSet<&'f str>,
+    /// What the components at these paths would answer: what does not run is not asked.
+    unasked: HashSet<&'f str>,
+}
+
+impl<'f> Hiding<'f> {
+    fn of(findings: &'f [Finding]) -> Self {
+        let mut hiding = Self::default();
+        for finding in findings {
+            let path = finding.path.as_str();
+            match finding.kind {
+                Kind::Unreachable | Kind::Unseen => hiding.below.extend([path]),
+                Kind::Vault(kind) if !kind.is_note() => hiding.below.extend([path]),
+                Kind::Hook => {
+                    let component = path.strip_prefix("hooks/");
+                    let component = component.and_then(|file| file.strip_suffix(".toml"));
+                    hiding.components.extend(component);
+                }
+                Kind::Unasked | Kind::Stopped | Kind::Restarting | Kind::Absent | Kind::Emptied => {
+                    hiding.unasked.extend([path])
+                }
+                _ => {}
+            }
         }
-        // What does not run is not asked.
-        Kind::Unasked | Kind::Stopped | Kind::Restarting | Kind::Absent | Kind::Emptied => {
-            let is_answer = answers.iter().any(|kind| kind.as_str() == cause.kind);
-            is_answer && finding.path == *path
-        }
-        _ => false,
+        hiding
+    }
+
+    /// Whether a cause may be there, and not seen: then it is not known to be over.
+    fn hides(&self, cause: &Cause) -> bool {
+        let path = cause.path.as_str();
+        let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        let answers = [Kind::Probe, Kind::CertServedExpired, Kind::CertServedOther];
+        let is_answer = || answers.iter().any(|kind| kind.as_str() == cause.kind);
+        let component = path.rsplit('/').next().unwrap_or_default();
+        self.components.contains(component)
+            || self.unasked.contains(path) && is_answer()
+            || above.chain([path]).any(|path| self.below.contains(path))
     }
 }
 
