@@ -227,3 +227,37 @@ fn a_line_of_shell_in_one_word_is_told_how_it_is_run() {
     );
     assert!(!exec("no-such-program").exits(127).err.contains("hint: "));
 }
+
+#[test]
+fn a_hook_that_no_deploy_takes_is_told_when_it_is_signed() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "hunter2");
+    lab.clws("host add box --address local --scope prod --machine-type server --yes")
+        .succeeds();
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    let hook = |secret: &str| {
+        let runs = "runs_on = { machine_type = \"server\" }";
+        let text = format!("{runs}\nenv.TOKEN = {{ secret = \"{secret}\" }}\n");
+        std::fs::write(lab.vault().join("hooks/web.toml"), text).unwrap();
+        lab.clws("hook sign --yes").succeeds().err
+    };
+    let told = hook("web/TOKNE");
+    let warning = "warning: no deploy takes web in `prod`: there is no secret `prod/web/TOKNE`\n\
+                   hint: is `prod/web/TOKEN` meant?\n";
+    assert!(told.ends_with(warning), "{told}");
+    assert!(hook("web/TOKEN").ends_with("signed the hook of web, number 2\n"));
+}
+
+#[test]
+fn who_signs_before_a_pull_is_told_that_no_proposal_lies_here() {
+    let lab = Lab::new().people(&["grace"]);
+    let said = "no proposal lies here; one of somebody else comes with `git pull`\n";
+    let signed = lab.clws("trust sign --yes").succeeds().err;
+    assert!(signed.ends_with(said), "{signed}");
+    lab.clws("trust sign --admin grace --yes").succeeds();
+    lab.accepted_by(&["grace"]);
+    let signed = lab.clws("trust sign --yes").by("grace").succeeds().err;
+    assert!(
+        !signed.contains(said) && signed.contains("signed trust version 3"),
+        "{signed}"
+    );
+}
