@@ -43,6 +43,9 @@ n=0
 while kill -0 "-$1" && [ $n -lt 20 ]; do sleep 0.1 || sleep 1; n=$((n + 1)); done
 kill -KILL "-$1""#;
 
+/// How long a host may take for [`END`]: a busy one needs more than its two seconds for the sleeps alone.
+const ENDING: Duration = Duration::from_secs(10);
+
 /// Why a command's channel was of no more use.
 #[derive(Debug)]
 pub(super) enum Stopped {
@@ -347,7 +350,7 @@ async fn end(
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            killed = timeout(2 * GRACE, killing) => if killed.is_err() {
+            killed = timeout(ENDING, killing) => if killed.is_err() {
                 return give_up(&handle).await;
             },
             () = reading => {}
