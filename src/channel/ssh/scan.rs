@@ -191,9 +191,8 @@ impl Head {
             }
         }
         loop {
-            let mut packet = take_string(&mut rest)?;
-            let (padding, payload) = packet.split_first()?;
-            packet = payload.get(..payload.len().checked_sub(usize::from(*padding))?)?;
+            // Of which the first byte says how much padding is at the end.
+            let packet = take_string(&mut rest)?.get(1..)?;
             if let Some((&ANSWER, mut fields)) = packet.split_first() {
                 let mut blob = take_string(&mut fields)?;
                 let key = <KeyData as russh::keys::ssh_encoding::Decode>::decode(&mut blob).ok()?;
@@ -244,5 +243,49 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_behind_lines_of_greeting_and_other_packets() {
+        let line =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        let blob = STANDARD.decode(line.split_once(' ').unwrap().1).unwrap();
+        let string = |bytes: &[u8]| {
+            let length = u32::try_from(bytes.len()).unwrap();
+            [&length.to_be_bytes(), bytes].concat()
+        };
+        let packet = |payload: &[u8]| string(&[&[4], payload, &[0; 4]].concat());
+        let answer = [&[31][..], &string(&blob), b"the rest"].concat();
+        let packets = [packet(b"\x14algorithms"), packet(&answer)].concat();
+        let read = |greeting: &str, packets: &[u8]| {
+            let head = Head::default();
+            head.take_in(greeting.as_bytes());
+            head.take_in(packets);
+            head.host_key()
+        };
+        for greeting in ["SSH-2.0-x\r\n", "welcome\r\nto SSH-2.0\r\nSSH-2.0-x\r\n"] {
+            assert_eq!(read(greeting, &packets).as_deref(), Some(line));
+            for length in 0..packets.len() {
+                assert_eq!(read(greeting, &packets[..length]), None);
+            }
+        }
+        assert_eq!(read("welcome\r\n", &packets), None);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_a_key_needs() {
+        let head = Head::default();
+        for _ in 0..3 {
+            head.take_in(&[0; HEAD_CAP - 1]);
+        }
+        assert_eq!(head.0.lock().unwrap().len(), HEAD_CAP);
     }
 }
