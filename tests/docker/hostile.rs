@@ -6,7 +6,7 @@ use std::time::Duration;
 use clws::docker::{DockerError, Engine, Login};
 use clws::error::{Code, Error, Explain as _};
 use clws::secret::Plain;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::daemon::{SHORT, Stranger, reply};
 
@@ -217,4 +217,28 @@ async fn a_pull_says_what_the_registry_said_and_not_what_it_was_given() {
             "{name}: {error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_pull_has_a_clock_for_each_word_and_one_for_all_of_it() {
+    let after = |pulled| match pulled {
+        Err(DockerError::Silent { after, .. }) => after,
+        other => panic!("{other:?}"),
+    };
+    let mute = Stranger::new(|_, mut stream| async move {
+        // For as long as the other side holds it.
+        let _rest = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let engine = mute.engine().await.unwrap();
+    let pulled = engine.pull("x:1", None, Duration::from_secs(600)).await;
+    assert_eq!(after(pulled), 2 * SHORT.answer);
+    let talks = Stranger::new(|_, mut stream| async move {
+        let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(b"{\"status\":\"x\"}\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let engine = talks.engine().await.unwrap();
+    let within = Duration::from_secs(2);
+    assert_eq!(after(engine.pull("x:1", None, within).await), within);
 }

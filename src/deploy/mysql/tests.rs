@@ -119,12 +119,28 @@ fn answered(bytes: &[u8]) -> Result<MysqlRows, String> {
 
 /// Packets of an answer, numbered from 1.
 fn answer_of(all: &[&[u8]]) -> Vec<u8> {
-    let numbered = (1_u8..).zip(all);
+    let numbered = (0..=u8::MAX).cycle().skip(1).zip(all);
     let whole = numbered.flat_map(|(number, packet)| {
         let [a, b, ..] = packet.len().to_le_bytes();
         [&[a, b, 0, number][..], packet].concat()
     });
     whole.collect()
+}
+
+#[test]
+fn a_packet_out_of_turn_and_rows_without_an_end_are_no_answer() {
+    let mut bytes = packets(&[&greeting(), &[0, 0, 0]]);
+    bytes[3] = 1;
+    assert!(told(bytes).unwrap_err().contains("does not speak"));
+    let end = &[0xfe, 0, 0, 2, 0][..];
+    let rows = |count| {
+        let head = [&[1][..], b"a", end];
+        let rows = std::iter::repeat_n(&b"\x01x"[..], count);
+        let all: Vec<&[u8]> = head.into_iter().chain(rows).chain([end]).collect();
+        answered(&answer_of(&all))
+    };
+    assert_eq!(rows(MOST_ROWS).unwrap().len(), MOST_ROWS);
+    assert!(rows(MOST_ROWS + 1).unwrap_err().contains("too many rows"));
 }
 
 #[test]
