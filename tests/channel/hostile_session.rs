@@ -114,15 +114,17 @@ async fn a_session_that_never_begins_is_given_up_and_can_be_left() {
         "{error:?}"
     );
     assert_eq!(outcome.record.count("bytes received"), 0);
-    let leave: Meanwhile = |changes| changes.try_send(Change::Leave).unwrap();
-    let outcome = sit_on(
-        Deed::WaitsForSecrets,
-        sitting(false, false),
-        Injected::default(),
-        leave,
-    )
-    .await;
-    assert_eq!(outcome.ended.unwrap(), Ended::Signal("TERM".into()));
+    // A signal is for a command, of which there is none yet.
+    let leave: [Meanwhile; 2] = [
+        |changes| changes.try_send(Change::Leave).unwrap(),
+        |changes| changes.try_send(Change::Signal("INT")).unwrap(),
+    ];
+    for meanwhile in leave {
+        let given = Injected::default();
+        let sitting = sitting(false, false);
+        let outcome = sit_on(Deed::WaitsForSecrets, sitting, given, meanwhile).await;
+        assert_eq!(outcome.ended.unwrap(), Ended::Signal("TERM".into()));
+    }
 }
 
 #[tokio::test]
