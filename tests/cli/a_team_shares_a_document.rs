@@ -66,6 +66,7 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
         lab.clws("secret get dev/web/TOKEN").succeeds().text(),
         "from ben"
     );
+    let elsewhere = lab.copy();
     lab.clws("access revoke ben dev/web --write --yes")
         .succeeds();
     // What ben signed while he might was signed again by who took the right away; he stays its author.
@@ -76,6 +77,20 @@ fn who_is_granted_reads_and_who_is_not_does_not() {
     let document = std::fs::read_to_string(lab.vault().join("secrets/dev/web.toml")).unwrap();
     assert!(document.contains("author = \"ben\"") && !document.contains("sig = \"ben/"));
     lab.clws("check").succeeds();
+    // What he signs from then on, on a machine that knows nothing of it, is refused.
+    let again = || elsewhere.clws("secret set dev/web/TOKEN").by("ben");
+    for text in ["later", "later still"] {
+        again().stdin(text.as_bytes()).succeeds();
+    }
+    let web = "secrets/dev/web.toml";
+    std::fs::copy(elsewhere.vault().join(web), lab.vault().join(web)).unwrap();
+    let refused = lab.clws("secret get dev/web/TOKEN").exits(13);
+    assert!(
+        refused.err.contains("signed by ben, who may not write it"),
+        "{}",
+        refused.err
+    );
+    lab.clws("check").exits(1);
 }
 
 #[test]

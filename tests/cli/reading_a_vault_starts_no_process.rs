@@ -92,6 +92,22 @@ fn no_core_is_dumped_and_nobody_else_may_look() {
     assert!(status.contains("Umask:\t0077"), "{status}");
     drop(child.stdin.take());
     child.wait().unwrap();
+    // Whether others may attach is in no file of /proc that root, too, could read it from.
+    let traced = lab.root().join("traced");
+    let mut strace = std::process::Command::new(tool("strace"));
+    strace
+        .args(["-f", "-qq", "-e", "trace=prctl,openat", "-o"])
+        .arg(&traced);
+    let ran = lab.clws("secret list").under(strace).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let calls = std::fs::read_to_string(&traced).unwrap();
+    let (before, _) = calls
+        .split_once("clws.toml")
+        .expect("it opens the settings of the vault");
+    assert!(
+        before.contains("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE) = 0"),
+        "{calls}"
+    );
 }
 
 #[test]
