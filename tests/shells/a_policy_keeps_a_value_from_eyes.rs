@@ -123,4 +123,24 @@ fn a_terminal_is_shown_what_it_asked_for() {
     );
     let (code, seen) = on_terminal("secret get dev/web/PLAIN --show");
     assert_eq!((code, seen.trim()), (0, "as-it-ever-was"));
+    // Whoever wrote it does not draw there.
+    let draws = b"one\n\x1b]0;title\x07two\xff";
+    for (path, more) in [
+        ("dev/web/DRAWS", " --type bytes"),
+        ("dev/keys/draws", " --type file"),
+    ] {
+        lab.clws(&format!("secret set {path}{more}"))
+            .stdin(draws)
+            .succeeds();
+        let (code, seen) = on_terminal(&format!("secret get {path} --show"));
+        assert_eq!(code, 0, "{seen}");
+        assert!(
+            seen.contains("one\r\n\\u{1b}]0;title\\u{7}two\u{fffd}"),
+            "{seen:?}"
+        );
+        assert!(seen.contains("shown escaped"), "{seen:?}");
+        let piped = lab.clws(&format!("secret get {path}")).succeeds();
+        assert_eq!(piped.out, draws);
+        assert!(!piped.err.contains("escaped"), "{}", piped.err);
+    }
 }

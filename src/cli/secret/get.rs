@@ -1,11 +1,9 @@
 //! `clws secret get`: prints one secret.
 
-use std::io::Write as _;
-
 use clap::Args;
 
 use crate::cli::context::{Context, as_openers};
-use crate::cli::streams::read_or_not;
+use crate::cli::streams::written;
 use crate::error::{Code, Error, Problem};
 use crate::exec::VariableName;
 use crate::fs::{FsError, Sync};
@@ -15,8 +13,8 @@ use crate::vault::{Demand, Found, Past, PolicyKey, Reader, ValueType, Vault, Vou
 /// Print one secret to stdout
 ///
 /// The value goes out exactly as it was set, with no newline added, so that it can be piped. On a
-/// terminal, `--show` is needed. What is older than this machine has seen is refused; `--at` looks at
-/// the past by name, says so, and remembers nothing of it.
+/// terminal, `--show` is needed, and what a terminal would obey is escaped. What is older than this
+/// machine has seen is refused; `--at` looks at the past by name, says so, and remembers nothing of it.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     /// The secret, as `scope/document/name` or `scope/folder/file`
@@ -54,13 +52,15 @@ pub(crate) fn run(args: &GetArgs, cx: &Context) -> Result<(), Error> {
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }
-            opened.value.with(|bytes| cx.ui.data(bytes))
+            opened
+                .value
+                .with(|bytes| cx.ui.value_out(&mut bytes.as_slice()).map_err(written))
         }
         SecretName::File(path) => {
             let mut opened = reader.open_file(path)?;
             let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
             refuse_no_print(no_print, (&vault, &args.path), &secret)?;
-            write_out(&mut opened.reader, path)?;
+            write_out(cx, &mut opened.reader, path)?;
             for notice in reader.take_notices() {
                 cx.ui.warn(&notice);
             }
@@ -93,7 +93,9 @@ fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
                 &secret,
                 (&old.signer, &old.vouched, old.opened.rev),
             );
-            old.opened.value.with(|bytes| cx.ui.data(bytes))
+            old.opened
+                .value
+                .with(|bytes| cx.ui.value_out(&mut bytes.as_slice()).map_err(written))
         }
         SecretName::File(path) => {
             let old = past.file(path, &openers, about)?;
@@ -101,7 +103,7 @@ fn look_back(args: &GetArgs, cx: &Context, vault: &Vault) -> Result<(), Error> {
             let no_print = opened.policy.value(PolicyKey::NoPrint).is_some();
             refuse_no_print(no_print, (vault, &args.path), &secret)?;
             tell(cx, &past, &secret, (&old.signer, &old.vouched, opened.rev));
-            write_out(&mut opened.reader, path)
+            write_out(cx, &mut opened.reader, path)
         }
     }
 }
@@ -124,11 +126,9 @@ fn tell(
         .warn(&format!("{}: `{secret}` rev {rev}, {who}", past.label()));
 }
 
-fn write_out(reader: &mut dyn std::io::Read, path: &FilePath) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
+fn write_out(cx: &Context, value: &mut dyn std::io::Read, path: &FilePath) -> Result<(), Error> {
     let fail = || FsError::io("write out", std::path::Path::new(path.as_str()));
-    let copied = std::io::copy(reader, &mut out).and_then(|_| out.flush());
-    Ok(read_or_not(copied).map_err(fail())?)
+    Ok(cx.ui.value_out(value).map_err(fail())?)
 }
 
 /// How a program gets what is not shown: in a variable, or in a file where no variable takes it.

@@ -3,14 +3,19 @@
 //! Nobody sees one on a terminal unasked. An agent sees none at all, and gives none: a program that acts for a
 //! person keeps what it knows, and sends it on.
 
-use std::io::{self, BufRead, IsTerminal as _};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read, Write as _};
 
 use rustix::fs::FileType;
+use zeroize::Zeroizing;
 
 use super::{Ui, hidden, input, too_large};
-use crate::cli::streams::read;
+use crate::cli::streams::{read, read_or_not};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
+use crate::text::clean;
+
+/// A line that a terminal is shown goes there in pieces of no more than this many bytes.
+const MAX_SHOWN: u64 = 64 * 1024;
 
 /// No key is longer than this many bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -40,6 +45,31 @@ impl From<bool> for Show {
 }
 
 impl Ui {
+    /// Prints a value: its very bytes, but on a terminal what would draw there. Whoever may write it, or has its data key
+    /// where nobody vouches for it, is somebody else than who looks.
+    pub(crate) fn value_out(&self, from: &mut dyn Read) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if !out.is_terminal() {
+            return read_or_not(io::copy(from, &mut out).and_then(|_| out.flush()));
+        }
+        let mut from = BufReader::new(from);
+        let mut is_changed = false;
+        loop {
+            let mut line = Zeroizing::new(Vec::new());
+            if (&mut from).take(MAX_SHOWN).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            let shown = Zeroizing::new(clean(&String::from_utf8_lossy(&line)));
+            is_changed |= shown.as_bytes() != line.as_slice();
+            read_or_not(out.write_all(shown.as_bytes()))?;
+        }
+        read_or_not(out.flush())?;
+        if is_changed {
+            self.warn("what a terminal would obey is shown escaped; into a pipe or a file go its very bytes");
+        }
+        Ok(())
+    }
+
     /// Refuses to print values: for an agent always, on a terminal without `--show`. `instead` is the
     /// way out for an agent.
     ///
