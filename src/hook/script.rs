@@ -7,10 +7,11 @@ use crate::name::{Component, SecretName};
 use crate::secret::Plain;
 use crate::vault::Vault;
 
-/// The file `hooks/COMPONENT/FILE`, if somebody signed the hook who may deploy where `secret` is.
+/// The file `hooks/COMPONENT/FILE`, if somebody signed the hook who may deploy where `secret` is, and it is for that.
 ///
 /// # Errors
-/// [`HookError`]: there is no such hook or file, it is not what was signed, or not by a deployer of there.
+/// [`HookError`]: there is no such hook or file, it is not what was signed, or not by a deployer of there, or is for
+/// other secrets.
 pub fn signed_script(
     vault: &Vault,
     component: &Component,
@@ -21,6 +22,12 @@ pub fn signed_script(
     let hook = trusted_hook(vault, component, scope.as_str(), |_, _| {
         Ok(vec![scope.to_string(), secret.ruled_path().to_owned()])
     })?;
+    let full = secret.to_string();
+    if !hook.hook.has_scripts_for(&scope, &full) {
+        let why =
+            format!("`{full}` is not among the secrets that its scripts are for, in `scripts_for`");
+        return Err(HookError::in_hook(component, why).into());
+    }
     let path = format!("{component}/{file}");
     let script = hook.files.get(&path).ok_or_else(|| HookError::Wrong {
         file: format!("hooks/{path}"),

@@ -166,7 +166,11 @@ fn a_way_back_that_was_killed_is_gone_on_with() {
     let lab = lab(&VALUE);
     let hooks = lab.vault().join("hooks/outside");
     std::fs::create_dir_all(&hooks).unwrap();
-    std::fs::write(hooks.with_extension("toml"), "").unwrap();
+    std::fs::write(
+        hooks.with_extension("toml"),
+        "scripts_for = [\"web/TOKEN\"]\n",
+    )
+    .unwrap();
     // The new value is given out, and never the only one that is accepted.
     let script = "[ \"$1\" != new ]\n";
     std::fs::write(hooks.join("rotate.sh"), script).unwrap();

@@ -32,12 +32,15 @@ struct Scene {
     log: std::path::PathBuf,
 }
 
+/// What the script is for.
+const FOR: &str = "scripts_for = [\"web/TOKEN\"]\n";
+
 /// With a script of the vault.
 fn scene() -> Scene {
     let scene = running();
     let defaults = scene.server.administrators_file().display().to_string();
     let script = ROTATE.replace("DEFAULTS", &defaults);
-    scene.site.hook("app-db", "", &[("rotate.sh", &script)]);
+    scene.site.hook("app-db", FOR, &[("rotate.sh", &script)]);
     scene.rotator("app-db");
     scene
 }
@@ -170,7 +173,7 @@ fn what_fails_outside_is_led_back_and_says_no_value() {
         .trim()
         .to_owned();
     let script = broken.replace("DEFAULTS", &path);
-    scene.site.hook("app-db", "", &[("rotate.sh", &script)]);
+    scene.site.hook("app-db", FOR, &[("rotate.sh", &script)]);
     let failed = scene.site.clws("rotate prod/web/TOKEN --yes").exits(22);
     let new = scene.token();
     assert_ne!(new, old);

@@ -22,6 +22,8 @@ use crate::support::web::{Nginx, Pair};
 const NAME: &str = "worksheets.codalab.example";
 const KEY: &str = "prod/tls/site.key";
 const CRT: &str = "prod/tls/site.crt";
+/// What a script that issues it says that it is for.
+const FOR: &str = "scripts_for = [\"tls/site.crt\"]\n";
 
 /// A CA of the test's own, a site with nginx on it, and the pair that nginx shows.
 struct Served {
@@ -98,7 +100,7 @@ certificate = {{ secret = "tls/site.crt", days = 1 }}
     /// A CA that signs whatever it is asked for.
     fn has_an_issuer(&self) {
         let at = self.ca.path().display();
-        write(&self.site.lab, "hooks/our-ca.toml", "");
+        write(&self.site.lab, "hooks/our-ca.toml", FOR);
         let script = format!(
             "[ \"$1\" = {CRT} ] || exit 9\n\
              openssl x509 -req -CA {at}/ca.crt -CAkey {at}/ca.key -CAcreateserial -copy_extensions copy -days 90\n\
@@ -456,7 +458,7 @@ fn a_pki_of_openbao_issues_the_certificate() {
         script.contains(&bao.address) && script.contains("pki/sign/web"),
         "{script}"
     );
-    write(&served.site.lab, "hooks/pki.toml", "");
+    write(&served.site.lab, "hooks/pki.toml", FOR);
     write(&served.site.lab, "hooks/pki/issue.sh", &script);
     served.site.clws("hook sign pki --yes").succeeds();
     served
