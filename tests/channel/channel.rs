@@ -43,6 +43,7 @@ on_each_target! {
     a_script_that_holds_nothing_gives_its_outcome;
     a_script_that_never_says_that_it_holds_is_ended;
     a_dropped_run_is_ended;
+    what_a_command_leaves_running_holds_up_nobody;
 }
 
 fn script(text: &str) -> Command {
@@ -322,6 +323,19 @@ async fn a_script_that_never_says_that_it_holds_is_ended(channel: &Channel) {
     assert!(matches!(held, Err(ChannelError::Slow { .. })), "{held:?}");
     let pid = fs::read_to_string(&file).unwrap();
     soon("it is gone", || is_gone(pid.trim())).await;
+}
+
+async fn what_a_command_leaves_running_holds_up_nobody(channel: &Channel) {
+    // It keeps the command's output open.
+    let command = script("sleep 600 & echo $!; exit 3").within(Duration::from_secs(60));
+    let begun = Instant::now();
+    let outcome = channel.run(&command).await.unwrap();
+    assert_eq!(outcome.ended, Ended::Exit(3));
+    // Not until its time is over, when it would have ended just as well.
+    assert!(begun.elapsed() < Duration::from_secs(40));
+    let pid = String::from_utf8(outcome.out).unwrap();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.arg(pid.trim()).status().unwrap().success());
 }
 
 async fn a_dropped_run_is_ended(channel: &Channel) {
