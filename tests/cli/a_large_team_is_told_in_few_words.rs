@@ -77,7 +77,7 @@ fn hosts_that_come_or_move_together_are_counted_and_a_key_among_them_is_not() {
     let list = lab.root().join("vms.json");
     let before = std::fs::read_to_string(&list).unwrap();
     std::fs::write(&list, before.replace("10.0.0.", "10.8.0.")).unwrap();
-    let moved = rows(&import(&lab).exits(2));
+    let moved = rows(&import(&lab).exits(15));
     std::fs::write(&list, before).unwrap();
     assert_eq!(moved.len(), HOSTS);
     assert!(moved[7].contains("10.8.0.7"), "{}", moved[7]);
