@@ -7,7 +7,7 @@ use super::probe::Where;
 use super::reference::Reference;
 use super::rotate::AccountHook;
 use super::times::{PROBE, STEP, parse_duration};
-use crate::name::Component;
+use crate::name::{Component, SecretPath};
 use crate::text::clean_line;
 
 impl Hook {
@@ -60,6 +60,17 @@ impl Hook {
         for admin in hook.rotate.values().filter_map(AccountHook::admin) {
             if Reference::parse(admin).is_some() {
                 return Err(wrong("`admin.password` is a secret of the vault".into()));
+            }
+        }
+        for path in &hook.scripts_for {
+            let is_one = path
+                .parse::<SecretPath>()
+                .is_ok_and(|one| one.as_str() == path);
+            if !is_one || !path.contains('/') {
+                let path = clean_line(path);
+                return Err(wrong(format!(
+                    "`{path}` in `scripts_for` is no full path of a secret, as `prod/web/TOKEN` is"
+                )));
             }
         }
         for step in hook.steps() {

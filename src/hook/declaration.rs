@@ -52,8 +52,8 @@ pub struct Hook {
     /// What has a secret as its password, by the secret.
     #[serde(default)]
     pub rotate: BTreeMap<String, AccountHook>,
-    /// The secrets that its scripts `rotate.sh` and `issue.sh` are run for, and no others: a policy names a script,
-    /// and whoever may write a value signs that.
+    /// The secrets that its scripts `rotate.sh` and `issue.sh` are run for, by their full paths, and no others: a policy
+    /// names a script, and whoever may write a value signs that, in each scope.
     #[serde(default)]
     pub scripts_for: Vec<String>,
     /// Whether its files may lie on a disk, where the target has no memory-backed folder.
@@ -258,12 +258,13 @@ impl Hook {
 
     /// What has `secret`, a full path, as its password in a scope.
     pub(crate) fn rotates(&self, scope: &Scope, secret: &str) -> Option<&AccountHook> {
-        names_of(scope, secret).find_map(|name| self.rotate.get(name))
-    }
-
-    /// Whether its scripts are run for `secret`, a full path, in a scope.
-    pub(crate) fn has_scripts_for(&self, scope: &Scope, secret: &str) -> bool {
-        names_of(scope, secret).any(|name| self.scripts_for.iter().any(|own| own == name))
+        let own = secret.strip_prefix(scope.as_str());
+        let own = own.and_then(|rest| rest.strip_prefix('/'));
+        // `shared/…` is never a folder of a scope.
+        let own = own.filter(|rest| !rest.starts_with("shared/"));
+        let shared = secret.starts_with("shared/").then_some(secret);
+        let mut names = own.into_iter().chain(shared);
+        names.find_map(|name| self.rotate.get(name))
     }
 
     /// The secrets that are named for rotators alone: whoever signs must be a deployer of those, too.
@@ -293,14 +294,6 @@ pub(crate) fn parse_mode(text: Option<&str>) -> Result<u32, String> {
         .ok()
         .filter(|mode| *mode <= 0o777 && text.len() == 4);
     mode.ok_or_else(|| format!("`{text}` is no mode like 0600"))
-}
-
-/// How a hook names `secret`, a full path, in a scope.
-fn names_of<'s>(scope: &Scope, secret: &'s str) -> impl Iterator<Item = &'s str> {
-    let own = secret.strip_prefix(scope.as_str());
-    let own = own.and_then(|rest| rest.strip_prefix('/'));
-    let shared = secret.starts_with("shared/").then_some(secret);
-    own.into_iter().chain(shared)
 }
 
 #[cfg(test)]

@@ -23,9 +23,10 @@ pub fn signed_script(
         Ok(vec![scope.to_string(), secret.ruled_path().to_owned()])
     })?;
     let full = secret.to_string();
-    if !hook.hook.has_scripts_for(&scope, &full) {
-        let why =
-            format!("`{full}` is not among the secrets that its scripts are for, in `scripts_for`");
+    if !hook.hook.scripts_for.contains(&full) {
+        let why = format!(
+            "`{full}` is not among the secrets that its scripts are for: `scripts_for` has their full paths"
+        );
         return Err(HookError::in_hook(component, why).into());
     }
     let path = format!("{component}/{file}");

@@ -38,8 +38,7 @@ fn row(lab: &Lab) -> serde_json::Value {
 fn halts(lab: &Lab) {
     let hooks = lab.vault().join("hooks/halting");
     std::fs::create_dir_all(&hooks).unwrap();
-    let (_, name) = PATH.split_once('/').unwrap();
-    let text = format!("scripts_for = [\"{name}\", \"web/TOKEN\"]\n");
+    let text = format!("scripts_for = [\"{PATH}\", \"dev/web/TOKEN\"]\n");
     std::fs::write(lab.vault().join("hooks/halting.toml"), text).unwrap();
     let script = "! grep -qxF \"$1\" $HOME/refused\n";
     std::fs::write(hooks.join("rotate.sh"), script).unwrap();

@@ -168,7 +168,7 @@ fn a_way_back_that_was_killed_is_gone_on_with() {
     std::fs::create_dir_all(&hooks).unwrap();
     std::fs::write(
         hooks.with_extension("toml"),
-        "scripts_for = [\"web/TOKEN\"]\n",
+        "scripts_for = [\"dev/web/TOKEN\"]\n",
     )
     .unwrap();
     // The new value is given out, and never the only one that is accepted.

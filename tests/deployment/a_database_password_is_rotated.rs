@@ -33,7 +33,7 @@ struct Scene {
 }
 
 /// What the script is for.
-const FOR: &str = "scripts_for = [\"web/TOKEN\"]\n";
+const FOR: &str = "scripts_for = [\"prod/web/TOKEN\"]\n";
 
 /// With a script of the vault.
 fn scene() -> Scene {

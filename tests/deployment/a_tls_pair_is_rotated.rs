@@ -23,7 +23,7 @@ const NAME: &str = "worksheets.codalab.example";
 const KEY: &str = "prod/tls/site.key";
 const CRT: &str = "prod/tls/site.crt";
 /// What a script that issues it says that it is for.
-const FOR: &str = "scripts_for = [\"tls/site.crt\"]\n";
+const FOR: &str = "scripts_for = [\"prod/tls/site.crt\"]\n";
 
 /// A CA of the test's own, a site with nginx on it, and the pair that nginx shows.
 struct Served {

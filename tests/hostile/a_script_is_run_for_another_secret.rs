@@ -15,7 +15,7 @@ fn lab() -> Lab {
     plant(
         &lab,
         "hooks/app-db.toml",
-        "scripts_for = [\"db/PASSWORD\"]\n",
+        "scripts_for = [\"prod/db/PASSWORD\"]\n",
     );
     plant(&lab, "hooks/app-db/rotate.sh", "cat <&4 >>$HOME/database\n");
     lab.clws("hook sign app-db --yes").succeeds();
@@ -36,4 +36,33 @@ fn which_its_hook_does_not_name() {
         .succeeds();
     lab.clws("rotate prod/db/PASSWORD --yes").succeeds();
     assert!(lab.home("ada").join("database").exists());
+}
+
+/// The script logs in where it always does, whatever scope the secret is of.
+#[test]
+fn of_the_same_name_in_another_scope() {
+    let lab = lab();
+    lab.clws("access grant ben dev --read --write --yes")
+        .succeeds();
+    accept(&lab, &["ben"]);
+    lab.clws("secret set dev/db/PASSWORD")
+        .stdin(b"bens-own-token")
+        .by("ben")
+        .succeeds();
+    lab.clws("secret policy dev/db/PASSWORD --rotator app-db")
+        .by("ben")
+        .succeeds();
+    let told = refused(&lab, "ada", "rotate dev/db/PASSWORD --yes", 17);
+    assert!(told.contains("`dev/db/PASSWORD` is not among"), "{told}");
+    assert!(!lab.home("ada").join("database").exists());
+    // Nothing but a path is one.
+    for path in ["dev", "dev/", "dev/../prod"] {
+        plant(
+            &lab,
+            "hooks/app-db.toml",
+            format!("scripts_for = [\"{path}\"]\n"),
+        );
+        let told = refused(&lab, "ada", "hook sign app-db --yes", 12);
+        assert!(told.contains("no full path"), "{path}: {told}");
+    }
 }
