@@ -59,6 +59,18 @@ fn a_right_on_a_path_that_nothing_is_at_is_taken_back_with_its_rule() {
         ran.err
     );
     assert_eq!(access(), before);
+    // Below a wider rule it stays: without it those of the wider one would read what comes there.
+    lab.clws("access grant grace prod --read --yes").succeeds();
+    lab.clws("access grant ada prod/admin --read --write --deploy --yes")
+        .succeeds();
+    lab.clws("access revoke grace prod/admin --read --yes")
+        .succeeds();
+    lab.clws("access revoke ada prod/admin --read --write --deploy --yes")
+        .succeeds();
+    assert!(access().contains("[rule.\"prod/admin\"]"), "{}", access());
+    lab.clws("secret set prod/admin/KEY")
+        .stdin(b"for nobody")
+        .exits(15);
     // Where something lies, somebody has to be left.
     let held = lab
         .clws("access revoke ada prod --read --write --deploy --yes")

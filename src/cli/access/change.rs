@@ -267,14 +267,18 @@ pub(crate) fn revoke(args: &ChangeArgs, cx: &Context) -> Result<(), Error> {
         rule.add(Right::Read, &args.who);
     }
     let mut notes = narrower(&access, path);
-    // What was granted by a slip of the pen goes as it came.
+    // What was granted by a slip of the pen goes as it came, unless a wider rule would say who may what then.
     let is_empty = |rule: &Rule| {
         Right::ALL
             .iter()
             .all(|right| rule.holders(*right).is_empty())
     };
     if access.rules.get(path).is_some_and(is_empty) && vault.list(Some(path))?.is_empty() {
-        access.rules.remove(path);
+        let mut without = access.clone();
+        without.rules.remove(path);
+        if without.rule_for(path).is_none() {
+            access = without;
+        }
     }
     if keeps_reading {
         notes.push(format!("{} still reads `{path}`", args.who));
