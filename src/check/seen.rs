@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Check, Finding, Kind};
 use crate::error::MERGE;
+use crate::name::DocumentPath;
 use crate::trust::{DocumentPin, PinKey, Pins, RecordMark, SeenKind, TrustError};
 
 impl Check<'_> {
@@ -45,8 +46,11 @@ impl Check<'_> {
             if pin.path.is_empty() || self.unread.contains(&pin.path) {
                 continue;
             }
-            // Founded on two branches, and the other one is here: which counts is said of that one.
+            // Founded on two branches, or anew where somebody deleted it: which counts is said of the one that is here.
             if paths.contains(&pin.path) {
+                if kind == SeenKind::Document {
+                    self.absent_of(&pin);
+                }
                 continue;
             }
             let newest = pin.values.values().max();
@@ -60,6 +64,18 @@ impl Check<'_> {
                 Some(mark) => finding.since(mark.changed),
                 None => finding,
             });
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Names the values of a document that the other one at its path has not.
+    fn absent_of(&mut self, pin: &DocumentPin) {
+        // What does not read is said where it is looked at.
+        let path = pin.path.parse::<DocumentPath>();
+        let gone = path.map(|path| self.vault.gone_of(&path, pin));
+        for (name, mark) in gone.into_iter().flatten().flatten() {
+            self.add(absent(&format!("{}/{name}", pin.path), mark));
         }
     }
 }

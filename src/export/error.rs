@@ -131,15 +131,12 @@ impl Explain for ExportError {
                 )
             }
             Self::Twice { .. } => "export them one by one".into(),
-            Self::Gone { names } => {
-                let first = names.first().map_or("", String::as_str);
+            Self::Gone { .. } => {
                 return vec![
                     MERGE.into(),
-                    "`clws check` names what is not here".into(),
-                    format!(
-                        "`clws secret restore {first} --from REV` brings it back from a commit"
-                    ),
-                    format!("`clws secret remove {first}` if it is meant to be gone"),
+                    "`git checkout REV -- secrets/FILE` brings a file back from a commit, `clws secret restore NAME --from REV` a value of one that is here"
+                        .into(),
+                    "`clws secret remove NAME` for each that is meant to be gone".into(),
                 ];
             }
             Self::NoRecovery { .. } => {

@@ -1,10 +1,12 @@
 //! What this machine has seen and is not here any more, without a tombstone: a branch was switched, or somebody
 //! deleted it.
 
+use std::collections::BTreeSet;
+
 use crate::error::Error;
 use crate::lines::MAX_FILE;
 use crate::name::{DocumentPath, FilePath};
-use crate::trust::{DocumentPin, PinKey, RecordMark, SeenKind};
+use crate::trust::{DocumentPin, RecordMark, SeenKind};
 
 use super::document::Document;
 use super::open::Vault;
@@ -30,13 +32,13 @@ impl Document<'_> {
 
 impl Vault {
     /// The names of all values and sealed files that were seen at or below a path that `is_meant` and are gone, in
-    /// their order. Of a document that another branch founded anew at its path, that one tells.
+    /// their order.
     ///
     /// # Errors
     /// A damaged pin, a document that does not read.
     pub fn gone(&self, is_meant: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
         let pins = &self.trust().pins;
-        let mut gone = Vec::new();
+        let mut gone = BTreeSet::new();
         for (kind, key) in pins.all_keys()? {
             let Some(pin) = pins
                 .kept_under(kind, &key)?
@@ -48,37 +50,31 @@ impl Vault {
                 SeenKind::File => {
                     let path: FilePath = pin.path.parse()?;
                     if !self.tree().exists(&path.to_sidecar())? {
-                        gone.push(pin.path);
+                        gone.insert(pin.path);
                     }
                 }
                 SeenKind::Document => {
                     let path: DocumentPath = pin.path.parse()?;
-                    let names = self.gone_of(&path, &key, &pin)?;
-                    gone.extend(names.iter().map(|name| format!("{path}/{name}")));
+                    let values = self.gone_of(&path, &pin)?;
+                    gone.extend(values.iter().map(|(name, _)| format!("{path}/{name}")));
                 }
             }
         }
-        gone.sort_unstable();
-        Ok(gone)
+        Ok(gone.into_iter().collect())
     }
 
-    fn gone_of<'p>(
+    /// The values of a document that were seen and are gone, also where somebody founded another one at its path.
+    ///
+    /// # Errors
+    /// What keeps the document from being read.
+    pub fn gone_of<'p>(
         &self,
         path: &DocumentPath,
-        key: &PinKey,
         pin: &'p DocumentPin,
-    ) -> Result<Vec<&'p String>, Error> {
-        let Some(text) = self.tree().read(&path.to_file(), MAX_FILE)? else {
-            return Ok(pin.values.keys().collect());
-        };
-        let document = Document::parse(&text, path, self.id())?;
-        Ok(match PinKey::of(&document.head.id, path.as_str()) == *key {
-            true => document
-                .gone(pin)
-                .into_iter()
-                .map(|(name, _)| name)
-                .collect(),
-            false => Vec::new(),
-        })
+    ) -> Result<Vec<(&'p String, &'p RecordMark)>, Error> {
+        match self.tree().read(&path.to_file(), MAX_FILE)? {
+            None => Ok(pin.values.iter().collect()),
+            Some(text) => Ok(Document::parse(&text, path, self.id())?.gone(pin)),
+        }
     }
 }

@@ -284,6 +284,28 @@ fn what_somebody_deleted_keeps_a_backup_from_being_made() {
             fs::write(at(file), whole).unwrap();
         }
     }
+    // Nor does it help to found another one in its place, where nobody knows of it.
+    lab.clws("access grant grace prod/db --read --write --yes")
+        .succeeds();
+    fs::remove_file(at("prod/db.toml")).unwrap();
+    lab.clws("secret set prod/db/OTHER")
+        .by("grace")
+        .stdin(b"another")
+        .succeeds();
+    let refused = export("").exits(18);
+    assert!(
+        refused
+            .err
+            .contains("prod/db/PASSWORD and prod/db/USER are"),
+        "{}",
+        refused.err
+    );
+    let checked = lab.clws("check").exits(1);
+    assert!(
+        checked.text().contains("absent: prod/db/USER"),
+        "{}",
+        checked.text()
+    );
     // What is meant to be gone is removed.
     fs::remove_file(at("prod/db.toml")).unwrap();
     for name in ["prod/db/PASSWORD", "prod/db/USER"] {
