@@ -1,6 +1,6 @@
 //! A folder for plaintext: ours alone, and gone again unless all of it was written.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -25,6 +25,10 @@ pub struct Folder {
     kept: bool,
 }
 
+fn is_ours(about: &Metadata) -> bool {
+    about.uid() == rustix::process::geteuid().as_raw()
+}
+
 impl Folder {
     /// Makes the folder, or takes one that is there and empty; closes it to everybody else.
     ///
@@ -36,7 +40,7 @@ impl Folder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(io()(error).into()),
             // Whoever has it can lead what is written below it elsewhere, and open it to others again.
-            Ok(about) if about.is_dir() && about.uid() != rustix::process::geteuid().as_raw() => {
+            Ok(about) if about.is_dir() && !is_ours(&about) => {
                 return Err(ExportError::NotYours { path: path.into() }.into());
             }
             Ok(about) if about.is_dir() && names(path).map_err(io())?.is_empty() => false,
@@ -52,6 +56,11 @@ impl Folder {
             path
         };
         let parent = parent.canonicalize().map_err(io())?;
+        let above = parent.metadata().map_err(io())?;
+        // In a shared folder as /tmp nobody renames what is another's.
+        if !is_ours(&above) && above.uid() != 0 && above.mode() & 0o1000 == 0 {
+            return Err(ExportError::NotYours { path: parent }.into());
+        }
         let vault = vault.canonicalize().map_err(FsError::io("read", vault))?;
         if parent.starts_with(vault) {
             return Err(ExportError::InVault { path: path.into() }.into());

@@ -227,6 +227,9 @@ fn plaintext_goes_to_no_disk_no_vault_and_no_folder_that_is_in_use() {
         let ran = export(&lab, "--format dir", &theirs).exits(15);
         assert!(ran.err.contains("somebody else"), "{}", ran.err);
         assert_eq!(tree(&theirs).len(), 0);
+        let ran = export(&lab, "--format dir", &theirs.join("below")).exits(15);
+        assert!(ran.err.contains("somebody else"), "{}", ran.err);
+        assert_eq!(tree(&theirs).len(), 0);
     }
     lab.nowhere(&["canary-disk".to_owned()]);
 
