@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::literal;
 use crate::name::ValueName;
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::clean_for_eyes;
 use crate::vault::{Literal, Opened, PolicyKey, ValueType};
 
 /// Begins the lines of ours at the head of the text; they are not kept.
@@ -106,7 +106,7 @@ pub(super) fn why_hidden(opened: &Opened) -> Option<&'static str> {
 pub(super) fn shown_note(note: &str) -> Option<String> {
     let lines: Vec<String> = note
         .split('\n')
-        .map(|line| clean(line).trim_end().to_owned())
+        .map(|line| clean_for_eyes(line).trim_end().to_owned())
         .collect();
     let any = lines.iter().any(|line| !line.is_empty());
     any.then(|| lines.join("\n"))
@@ -153,6 +153,12 @@ mod tests {
         assert_eq!(line(ValueType::Integer, b"0x1F"), "X = 0x1F");
         assert_eq!(line(ValueType::Array, b"[ 1,2 ]"), "X = [ 1,2 ]");
         assert_eq!(line(ValueType::Bytes, b"\xff"), "X = { base64 = \"/w==\" }");
+    }
+
+    #[test]
+    fn a_note_is_shown_as_it_is_kept() {
+        let note = "::group::ours\n##[section] of it";
+        assert_eq!(shown_note(note).as_deref(), Some(note));
     }
 
     #[test]

@@ -6,16 +6,29 @@
 
 use std::io;
 
-/// The text with control, bidirectional and zero-width characters escaped as `\u{..}`.
+/// The text with control, bidirectional and zero-width characters escaped as `\u{..}`, and words to the runner of a CI
+/// job broken.
 ///
 /// Line ends and tabs stay where `lines` of output are meant; callers that print one line split it.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    escaped(text, is_word_to_runner)
+}
+
+/// As [`clean`], where nobody but a person looks: in their editor, and on their terminal.
+#[must_use]
+pub fn clean_for_eyes(text: &str) -> String {
+    escaped(text, |_, _| false)
+}
+
+/// Escapes what draws, and what `is_word`: told the rest of the text, and whether nothing but blanks stands before it in
+/// its line.
+fn escaped(text: &str, is_word: impl Fn(Option<&str>, bool) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut begins = true;
     for (at, character) in text.char_indices() {
         let is_shown = matches!(character, '\n' | '\t') || !is_dangerous(character);
-        if is_shown && !is_word_to_runner(text.get(at..), begins) {
+        if is_shown && !is_word(text.get(at..), begins) {
             out.push(character);
         } else {
             out.extend(character.escape_unicode());
@@ -129,6 +142,10 @@ mod tests {
         let shown = "a ::b::\n \t\\u{3a}:set-output name=x::y\n\\u{3a}:error::z";
         assert_eq!(clean(lines), shown);
         assert_eq!(clean(shown), shown);
+        assert_eq!(
+            clean_for_eyes(&format!("{lines}{word}\u{1b}")),
+            format!("{lines}{word}\\u{{1b}}")
+        );
         for said in ["::1", "::ffff:10.0.0.1 port 22", "## [1.0]", "# a[0]", "##"] {
             assert_eq!(
                 (clean(said), clean_line(said)),

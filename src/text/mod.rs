@@ -8,7 +8,7 @@ mod shell;
 mod words;
 
 pub(crate) use clean::is_dangerous;
-pub use clean::{CleanJson, clean, clean_json, clean_line};
+pub use clean::{CleanJson, clean, clean_for_eyes, clean_json, clean_line};
 pub use list::{any_of, count, few, list, nearest};
 pub use order::by_number;
 pub use ranges::ranges;

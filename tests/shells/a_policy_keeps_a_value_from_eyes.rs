@@ -123,6 +123,19 @@ fn a_terminal_is_shown_what_it_asked_for() {
     );
     let (code, seen) = on_terminal("secret get dev/web/PLAIN --show");
     assert_eq!((code, seen.trim()), (0, "as-it-ever-was"));
+    // What is a word to the runner of a CI job is none to a terminal, and longer lines are no others.
+    let long = format!("{}\u{fc}", "x".repeat(64 * 1024 - 1));
+    for value in ["##ab[cde", "::a::b-pass", &long] {
+        lab.clws("secret set dev/web/PLAIN")
+            .stdin(value.as_bytes())
+            .succeeds();
+        let (code, seen) = on_terminal("secret get dev/web/PLAIN --show");
+        assert_eq!(code, 0, "{seen}");
+        assert!(
+            seen.contains(value) && !seen.contains("escaped"),
+            "{seen:?}"
+        );
+    }
     // Whoever wrote it does not draw there.
     let draws = b"one\n\x1b]0;title\x07two\xff";
     for (path, more) in [

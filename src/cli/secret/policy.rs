@@ -116,7 +116,7 @@ impl FromStr for Remark {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let line = !text.is_empty() && text.len() <= 1024 && !text.contains(['\n', '\t']);
-        if line && crate::text::clean(text) == text {
+        if line && crate::text::clean_for_eyes(text) == text {
             Ok(Self(text.to_owned()))
         } else {
             Err("one line of up to 1,024 bytes is wanted, without control characters")

@@ -12,7 +12,7 @@ use super::{Ui, hidden, input, too_large};
 use crate::cli::streams::{read, read_or_not};
 use crate::error::{Code, Error, Problem};
 use crate::secret::Plain;
-use crate::text::clean;
+use crate::text::clean_for_eyes;
 
 /// A line that a terminal is shown goes there in pieces of no more than this many bytes.
 const MAX_SHOWN: u64 = 64 * 1024;
@@ -53,15 +53,27 @@ impl Ui {
             return read_or_not(io::copy(from, &mut out).and_then(|_| out.flush()));
         }
         let mut from = BufReader::new(from);
-        let mut is_changed = false;
+        let (mut is_changed, mut has_ended) = (false, true);
+        let mut line = Zeroizing::new(Vec::new());
         loop {
-            let mut line = Zeroizing::new(Vec::new());
-            if (&mut from).take(MAX_SHOWN).read_until(b'\n', &mut line)? == 0 {
+            let read = (&mut from).take(MAX_SHOWN).read_until(b'\n', &mut line)?;
+            if read == 0 && line.is_empty() {
                 break;
             }
-            let shown = Zeroizing::new(clean(&String::from_utf8_lossy(&line)));
+            // A piece may end within a character.
+            let whole = match std::str::from_utf8(&line) {
+                Err(error) if error.error_len().is_none() && read > 0 => error.valid_up_to(),
+                _ => line.len(),
+            };
+            let rest = Zeroizing::new(line.split_off(whole));
+            let shown = Zeroizing::new(clean_for_eyes(&String::from_utf8_lossy(&line)));
             is_changed |= shown.as_bytes() != line.as_slice();
+            has_ended = line.ends_with(b"\n");
             read_or_not(out.write_all(shown.as_bytes()))?;
+            line = rest;
+        }
+        if is_changed && !has_ended {
+            read_or_not(out.write_all(b"\n"))?;
         }
         read_or_not(out.flush())?;
         if is_changed {
