@@ -179,7 +179,8 @@ fn only(tried: &[String]) -> Option<&str> {
     let [label] = tried else {
         return None;
     };
-    let name = label.rsplit('/').next()?;
+    // That of a file by itself is nobody's.
+    let (_, name) = label.rsplit_once("identities/")?;
     name.parse::<PartyName>().is_ok().then_some(name)
 }
 

@@ -51,14 +51,13 @@ fn of_a_document(vault: &Vault, error: Error) -> Error {
     let Some(VaultError::IsDocument(path)) = error.downcast_ref::<VaultError>() else {
         return error;
     };
-    let names = match path.parse().map(|path| values_of(vault, &path)) {
-        Ok(Ok(names)) if (1..=MANY).contains(&names.len()) => names,
-        _ => vec![format!("{path}/NAME…")],
+    let all = match path.parse().map(|path| values_of(vault, &path)) {
+        Ok(Ok(names)) if (1..=MANY).contains(&names.len()) => format!(
+            "`clws secret remove {}` removes all of them",
+            names.join(" ")
+        ),
+        _ => "to remove all of them, name each".to_owned(),
     };
-    let all = format!(
-        "`clws secret remove {}` removes all of them",
-        names.join(" ")
-    );
     Problem::of(&error).hint(all).into()
 }
 
