@@ -111,15 +111,17 @@ pub fn azure_account(vault: &Vault, secret: &SecretName) -> Result<KeyOfAzure, E
     })?;
     let key = of(&trusted.hook)?;
     let account = key.account(&trusted.hook, &component, &scope)?;
-    demand_alone(&found, (&component, &scope), &full, &account)?;
+    demand_alone(vault, &found, (&component, &scope), &full, &account)?;
     Ok(KeyOfAzure {
         login: key.login(&scope)?,
         account,
     })
 }
 
-/// Refuses where the account's other key is given out as another secret: it would be made anew under it.
+/// Refuses where the account's other key is given out as another secret: it would be made anew under it. A hook names
+/// secrets within a scope, so the one of that name in another scope is another secret, and somebody else's.
 fn demand_alone(
+    vault: &Vault,
     found: &[(Component, Hook)],
     (component, scope): (&Component, &Scope),
     full: &str,
@@ -130,11 +132,21 @@ fn demand_alone(
             let AccountHook::AzureKey(key) = kind else {
                 continue;
             };
+            let is_account = |scope: &Scope| {
+                let one = key.account(hook, other, scope);
+                one.is_ok_and(|one| one == *account)
+            };
             let is_this = other == component && (full == name || full == format!("{scope}/{name}"));
-            let same = key
-                .account(hook, other, scope)
-                .is_ok_and(|one| one == *account);
-            if same && !is_this {
+            let mut same = (is_account(scope) && !is_this).then(|| name.clone());
+            for elsewhere in vault.trust().accepted.access().scopes() {
+                let elsewhere: Scope = elsewhere.parse()?;
+                let there = format!("{elsewhere}/{name}");
+                let is_other = elsewhere != *scope && !name.starts_with("shared/");
+                if is_other && is_account(&elsewhere) && is_there(vault, &there)? {
+                    same = Some(there);
+                }
+            }
+            if let Some(name) = same {
                 let why = format!(
                     "`{name}` is a key of {account} as well as `{full}`: one is made anew while the other \
                      one is in use, so an account has one secret"
@@ -144,4 +156,11 @@ fn demand_alone(
         }
     }
     Ok(())
+}
+
+fn is_there(vault: &Vault, path: &str) -> Result<bool, Error> {
+    match vault.find_secret(&path.parse()?) {
+        Ok(secret) => vault.is_live(&secret),
+        Err(_) => Ok(false),
+    }
 }

@@ -42,6 +42,7 @@ mod a_value_and_a_file_are_edited_as_they_are;
 mod a_value_is_handed_in_by_who_cannot_read;
 mod a_value_keeps_its_type;
 mod a_watched_status_sees_the_vault_move_on;
+mod an_account_of_azure_has_one_secret;
 mod an_age_store_comes_in_and_goes_back;
 mod an_alarm_goes_out_by_mail;
 mod an_alarm_rings_once_and_says_when_it_is_over;
