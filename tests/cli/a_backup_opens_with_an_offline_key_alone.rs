@@ -287,6 +287,7 @@ fn what_somebody_deleted_keeps_a_backup_from_being_made() {
     // Nor does it help to found another one in its place, where nobody knows of it.
     lab.clws("access grant grace prod/db --read --write --yes")
         .succeeds();
+    lab.accepted_by(&["grace"]);
     fs::remove_file(at("prod/db.toml")).unwrap();
     lab.clws("secret set prod/db/OTHER")
         .by("grace")

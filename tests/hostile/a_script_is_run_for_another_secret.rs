@@ -62,7 +62,7 @@ fn of_the_same_name_in_another_scope() {
             "hooks/app-db.toml",
             format!("scripts_for = [\"{path}\"]\n"),
         );
-        let told = refused(&lab, "ada", "hook sign app-db --yes", 12);
+        let told = refused(&lab, "ada", "hook sign app-db --yes", 17);
         assert!(told.contains("no full path"), "{path}: {told}");
     }
 }

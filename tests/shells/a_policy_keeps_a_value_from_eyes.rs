@@ -126,10 +126,10 @@ fn a_terminal_is_shown_what_it_asked_for() {
     // What is a word to the runner of a CI job is none to a terminal, and longer lines are no others.
     let long = format!("{}\u{fc}", "x".repeat(64 * 1024 - 1));
     for value in ["##ab[cde", "::a::b-pass", &long] {
-        lab.clws("secret set dev/web/PLAIN")
+        lab.clws("secret set dev/keys/plain --type file")
             .stdin(value.as_bytes())
             .succeeds();
-        let (code, seen) = on_terminal("secret get dev/web/PLAIN --show");
+        let (code, seen) = on_terminal("secret get dev/keys/plain --show");
         assert_eq!(code, 0, "{seen}");
         assert!(
             seen.contains(value) && !seen.contains("escaped"),
