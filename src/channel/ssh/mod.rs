@@ -10,6 +10,7 @@ mod attending;
 mod channel;
 mod connect;
 mod error;
+mod halves;
 mod host_key;
 mod live;
 mod login;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use connect::{Hop, Logins, Session, connect, connect_through};
 pub use error::SshError;
+pub use halves::has_both_halves;
 pub use host_key::KnownHost;
 pub use live::{Change, Ends, Piece, Size};
 pub use login::Login;

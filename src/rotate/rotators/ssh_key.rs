@@ -6,6 +6,7 @@
 
 use super::authorized::{Listed, READ, WRITE};
 use super::{Accepted, Both, Held, Hosts, Outside, Rotator};
+use crate::channel::ssh::has_both_halves;
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
 use crate::identity::{KeyPair, LoginKey};
@@ -204,6 +205,9 @@ impl<'a> Turn<'a> {
 
 const NO_KEY: &str = "it is no private key in OpenSSH's form; `ssh-keygen -p -f FILE` writes one";
 
+const NOT_WHOLE: &str = "its private half does not prove its public one, as far as clws can tell (ed25519, ecdsa, \
+                         rsa of 2048 to 4096 bits)";
+
 fn public_line(path: &str, private: &Plain) -> Result<String, Error> {
     let key = private.with(|text| LoginKey::parse(text, path));
     let key = key.map_err(|_| not_made(path, NO_KEY))?;
@@ -212,6 +216,10 @@ fn public_line(path: &str, private: &Plain) -> Result<String, Error> {
             path,
             "it has a passphrase, and nobody is asked for it",
         ));
+    }
+    // Lines and parties are found by the public half, and what is beside them goes to whoever reads this value.
+    if !has_both_halves(private) {
+        return Err(not_made(path, NOT_WHOLE));
     }
     key.public_line().ok_or_else(|| not_made(path, NO_KEY))
 }
