@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Problem};
-use crate::name::{SecretPath, ValueName};
-use crate::plaintext::{Format as _, Json, entries_of};
+use crate::name::{DocumentPath, SecretPath, ValueName};
+use crate::plaintext::{Ansible, Format as _, Json, entries_of};
 use crate::vault::{Found, Opened, Reader, Vault};
 
 /// Variables by the group that has them: a scope's values belong to the hosts of that scope, and those of
@@ -31,8 +31,16 @@ pub fn variables(
     paths: &[SecretPath],
 ) -> Result<Variables, Error> {
     let mut all = Variables::new();
-    for path in paths {
-        let (document, opened) = match vault.find(path)? {
+    let found: Vec<Found> = paths
+        .iter()
+        .map(|path| vault.find(path))
+        .collect::<Result<_, _>>()?;
+    let is_named = |document: &DocumentPath, name: &ValueName| {
+        let mut found = found.iter();
+        found.any(|one| matches!(one, Found::Value(of, named) if of == document && named == name))
+    };
+    for (path, found) in paths.iter().zip(&found) {
+        let (document, opened) = match found.clone() {
             Found::Document(document) => {
                 let opened = reader.document(&document)?;
                 (document, opened)
@@ -55,6 +63,9 @@ pub fn variables(
             if value.no_print {
                 return Err(not_printed(&format!("{document}/{}", value.name)).into());
             }
+            if Ansible::is_its_own(value.name.as_str()) && !is_named(&document, &value.name) {
+                return Err(not_named(&format!("{document}/{}", value.name)).into());
+            }
             let name = checked(document.as_str(), &value.name)?;
             variables.insert(name, of_value(document.as_str(), value)?);
         }
@@ -69,6 +80,13 @@ fn not_printed(path: &str) -> Problem {
         .hint(format!(
             "`clws exec --file NAME={path} -- CMD` puts it into a file for a program"
         ))
+}
+
+/// As with names of variables that make programs run other code.
+fn not_named(path: &str) -> Problem {
+    let why = "says how Ansible itself works, so it is passed only if you name it";
+    Problem::new(Code::Usage, format!("`{path}` {why}"))
+        .hint(format!("if it is meant: `--with {path}` as well"))
 }
 
 /// A name that Ansible takes for a variable.

@@ -24,6 +24,8 @@ pub enum ExecError {
     NotAVariable { document: String, name: String },
     #[error("`{name}` {why}, so it is passed only if you name it")]
     Dangerous { name: String, why: &'static str },
+    #[error("`{name}` says how Ansible itself works, so it is passed only if you name it")]
+    OfAnsible { name: String },
     #[error("`{variable}` would get two values: `{first}` and `{second}`")]
     Twice {
         variable: String,
@@ -103,6 +105,7 @@ impl Explain for ExecError {
                 format!("if it is meant: `--allow {name}`"),
                 format!("`--map OTHER={name}` gives it another name"),
             ],
+            Self::OfAnsible { name } => vec![format!("if it is meant: `--allow {name}`")],
             Self::Twice { .. } => vec![
                 "give one of them another name: `--map OTHER=VALUE`, or `--file OTHER=PATH`".into(),
             ],

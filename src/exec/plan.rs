@@ -8,6 +8,7 @@ use super::shelf::Shelf;
 use super::variable::VariableName;
 use crate::error::Error;
 use crate::name::{DocumentPath, SecretName, SecretPath, ValueName};
+use crate::plaintext::Ansible;
 use crate::vault::{Found, Vault};
 
 /// What a program will get.
@@ -85,6 +86,9 @@ impl Plan {
         let renamed = renames(vault, &mut shelf, &request.renames)?;
         for FileRequest { variable, path } in &request.files {
             let secret = file_of(vault, &mut shelf, path)?;
+            if let FileSource::Document(document) = &secret {
+                check_of_ansible(shelf.load(vault, document)?.keys(), &request.allowed)?;
+            }
             plan.add_file(variable, secret)?;
         }
         // What is given under another name or as a file is not given under its own name as well.
@@ -196,6 +200,19 @@ fn demand_once(
             first: first.clone(),
             second: second.to_owned(),
         })
+    })
+}
+
+/// A whole document as variables of Ansible: what says how that itself works must be meant.
+fn check_of_ansible<'n>(
+    mut names: impl Iterator<Item = &'n ValueName>,
+    allowed: &[VariableName],
+) -> Result<(), ExecError> {
+    let is_allowed = |name: &ValueName| allowed.iter().any(|one| one.as_str() == name.as_str());
+    let own = names.find(|name| Ansible::is_its_own(name.as_str()) && !is_allowed(name));
+    own.map_or(Ok(()), |name| {
+        let name = name.to_string();
+        Err(ExecError::OfAnsible { name })
     })
 }
 

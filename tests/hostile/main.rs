@@ -24,6 +24,7 @@ mod a_reader_is_injected;
 mod a_script_is_run_for_another_secret;
 mod a_signature_is_reused_elsewhere;
 mod a_value_is_forged;
+mod a_variable_of_ansible_is_planted;
 mod a_vault_id_is_copied;
 mod a_writer_signs_what_does_not_open;
 mod an_administrator_is_injected;

@@ -26,7 +26,8 @@ pub(crate) struct InventoryArgs {
     /// Print the recorded host keys, as lines of a known_hosts
     #[arg(long)]
     known_hosts: bool,
-    /// Give the values of a document, or one of them, to the hosts of its scope; several times for several
+    /// Give the values of a document, or one of them, to the hosts of its scope; several times for several. One that
+    /// begins with `ansible_` is given only where it is named itself
     #[arg(long, value_name = "PATH", conflicts_with = "known_hosts")]
     with: Vec<SecretPath>,
     /// Print values even when stdout is a terminal

@@ -43,7 +43,8 @@ pub(crate) struct ExecArgs {
     /// `clws exec --file VARS=prod/web -- sh -c 'ansible-playbook -e "@$VARS" site.yml'`.
     #[arg(long, value_name = "NAME=PATH")]
     file: Vec<FileRequest>,
-    /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH
+    /// Pass a name that can make programs run other code, like LD_PRELOAD or PATH; in a document for Ansible, one that
+    /// begins with `ansible_`
     #[arg(long, value_name = "NAME")]
     allow: Vec<VariableName>,
     #[command(flatten)]

@@ -31,6 +31,15 @@ pub(super) struct Yaml;
 /// A file of variables for Ansible. It is written only, never told from other YAML.
 pub struct Ansible;
 
+impl Ansible {
+    /// Whether a variable of this name says how Ansible itself works: how it logs in, by which programs, as whom. Whoever
+    /// writes a document chooses its names, and some of these run code on the machine where a play is begun.
+    #[must_use]
+    pub fn is_its_own(name: &str) -> bool {
+        name.starts_with("ansible_")
+    }
+}
+
 impl Format for Yaml {
     fn kind(&self) -> &'static str {
         "yaml"
