@@ -104,6 +104,15 @@ impl AccountHook {
         mysql.chain(azure)
     }
 
+    /// The path at a server at which its password is made, which rules speak of as of a document's.
+    pub(crate) fn issued_at(&self) -> Option<String> {
+        let Self::VaultStatic(StaticAccount { role }) = self else {
+            return None;
+        };
+        let (mount, name) = role.rsplit_once('/')?;
+        Some(format!("{mount}/static-creds/{name}"))
+    }
+
     /// The password of who changes it.
     pub(crate) fn admin(&self) -> Option<&str> {
         match self {

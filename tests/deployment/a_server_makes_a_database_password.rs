@@ -65,6 +65,8 @@ impl Scene {
             scene.broken.display()
         );
         scene.site.hook("web", &hook, &[]);
+        let rule = "access grant ada database/static-creds/app --read --deploy --yes";
+        scene.site.clws(rule).succeeds();
         let policy = format!("secret policy {PATH} --rotator vault-static");
         scene.site.clws(&policy).succeeds();
         assert_eq!(rows(&scene.site.deploy().succeeds()), ["web started"]);
@@ -157,6 +159,22 @@ fn there_is_no_way_back() {
         .clws(&format!("rotate --resume {PATH} --yes"))
         .succeeds();
     scene.is_settled();
+}
+
+/// Whoever signs a hook could otherwise name any account of the server, and have its password sealed where they read it.
+#[test]
+fn who_signs_must_be_a_deployer_of_the_role() {
+    let scene = Scene::new();
+    let first = scene.issued();
+    let rule = "access revoke ada database/static-creds/app --deploy --yes";
+    scene.site.clws(rule).succeeds();
+    let told = scene.clws(&format!("rotate {PATH} --yes")).exits(13);
+    assert!(
+        told.err.contains("no signature on the hook"),
+        "{}",
+        told.err
+    );
+    assert_eq!((scene.issued(), scene.given()), (first.clone(), first));
 }
 
 #[test]

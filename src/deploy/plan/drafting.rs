@@ -9,10 +9,11 @@ use super::{ComponentPlan, HOST};
 use crate::error::{Code, Error, Problem};
 use crate::fleet::Host;
 use crate::hook::{
-    Hook, HookError, HookFiles, Reference, SignedHook, TrustedHook, hook_status, read_files,
-    template, template_text,
+    AccountHook, Hook, HookError, HookFiles, Reference, SignedHook, TrustedHook, hook_status,
+    read_files, template, template_text,
 };
 use crate::name::{Component, Scope, SecretName, SecretPath};
+use crate::text::clean_line;
 use crate::vault::{Issue, Notice, Vault};
 
 /// What is the same on all hosts, read and checked once.
@@ -230,12 +231,17 @@ fn trusted(
                 None => resolve(vault, scope, &name)?.ruled_path().to_owned(),
             });
         }
+        for path in hook.rotate.values().filter_map(AccountHook::issued_at) {
+            vault.rights(&path).map_err(|_| nobodys(&path))?;
+            reaches.push(path);
+        }
         Ok(reaches)
     })
 }
 
 /// Whoever signs must be a deployer of what the hook has read at a server, by a rule as for a document.
 fn nobodys(path: &str) -> Problem {
+    let path = clean_line(path);
     let what = format!("no rule says who may have `{path}` of the server deployed");
     Problem::new(Code::Trust, what).hint(format!(
         "an administrator runs `clws access grant NAME {path} --read --deploy`"
