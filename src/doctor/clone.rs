@@ -105,8 +105,11 @@ fn git_version(said: &str) -> Diagnosis {
 
 /// A commit from the future, which most often is a clock that is behind.
 fn newest_commit(git: &Git, now: Moment) -> Diagnosis {
-    let seconds = git.ask_line(&["log", "-1", "--format=%ct"]).ok();
-    let Some(seconds) = seconds.and_then(|text| text.trim().parse::<i64>().ok()) else {
+    // `git log` runs the `gpg.program` of the repository where `log.showSignature` stands beside it.
+    let words = ["rev-list", "--max-count=1", "--timestamp", "HEAD", "--"];
+    let newest = git.ask_line(&words).unwrap_or_default();
+    let seconds = newest.split(' ').next().map(str::parse::<i64>);
+    let Some(Ok(seconds)) = seconds else {
         return Diagnosis::note(
             "clone",
             "nothing is committed yet",

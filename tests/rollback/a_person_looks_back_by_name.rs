@@ -246,14 +246,35 @@ fn looking_back_runs_nothing_of_the_repository() {
         "filter.bad.smudge",
         "filter.bad.clean",
         "core.sshCommand",
-        "gpg.program",
         "uploadpack.packObjectsHook",
     ] {
         lab.git(&["config", key, &trap]);
     }
-    lab.git(&["config", "log.showSignature", "true"]);
     let hooks = lab.root().join("hooks");
     std::fs::create_dir(&hooks).unwrap();
+    // The newest commit is signed, and git would ask a program of the repository by whom.
+    executable(&hooks.join("gpg"), &trap);
+    let program = hooks.join("gpg").display().to_string();
+    lab.git(&["config", "gpg.program", &program]);
+    lab.git(&["config", "log.showSignature", "true"]);
+    let commit = lab.git(&["cat-file", "commit", "HEAD"]);
+    let signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n -----END PGP SIGNATURE-----\n\n";
+    let signed = lab.root().join("signed");
+    std::fs::write(
+        &signed,
+        commit.replacen("\n\n", &format!("\n{signature}"), 1),
+    )
+    .unwrap();
+    let id = lab.git(&[
+        "hash-object",
+        "-t",
+        "commit",
+        "-w",
+        signed.to_str().unwrap(),
+    ]);
+    lab.git(&["update-ref", "HEAD", id.trim()]);
+    lab.git(&["log", "-1"]);
+    std::fs::remove_file(&ran).unwrap();
     for hook in [
         "post-index-change",
         "reference-transaction",
@@ -278,6 +299,13 @@ fn looking_back_runs_nothing_of_the_repository() {
         lab.clws(words).exits(code);
         assert!(!ran.exists(), "{words}");
     }
+    let said = lab.clws("doctor").run();
+    assert!(
+        said.text().contains("the newest commit is of"),
+        "{}",
+        said.text()
+    );
+    assert!(!ran.exists(), "doctor");
     // The trap itself works.
     lab.git(&["log", "-p", "--ext-diff", "--textconv", "-1"]);
     assert!(ran.exists());
