@@ -47,6 +47,7 @@ mod trust;
 mod ui;
 mod ways;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 use crate::env;
 use crate::error::{Code, Error, Problem, masked};
 use crate::fs::clear_left_behind;
+use crate::text::clean_line;
 use crate::world::World;
 
 use context::Context;
@@ -214,20 +216,18 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
+            let words: Vec<_> = std::env::args_os().collect();
             let error = match wrong {
-                true => {
-                    let words: Vec<_> = std::env::args_os().collect();
-                    meant::explain(error, &Cli::command(), &words)
-                }
+                true => meant::explain(error, &Cli::command(), &words),
                 false => error,
             };
             let said = error.to_string();
-            let hidden = masked(&said);
-            let printed = match hidden == said {
+            let is_safe = !wrong || masked(&said) == said && words.iter().all(is_clean);
+            let printed = match is_safe {
                 true => streams::read_or_not(error.print()),
                 // Its colours do not matter as much.
                 false => {
-                    ui::print_wrong_use(&hidden);
+                    ui::print_wrong_use(&in_lines(said, &words));
                     Ok(())
                 }
             };
@@ -294,6 +294,22 @@ pub fn main() -> ExitCode {
         }
         Err(_) => Code::Bug.into(),
     }
+}
+
+/// Whether a terminal and the runner of a job take a word for text. A shell puts names of files among the words.
+fn is_clean(word: &OsString) -> bool {
+    word.to_str().is_some_and(|word| clean_line(word) == word)
+}
+
+/// What clap says, in which no word of the command line that it quotes begins a line.
+fn in_lines(said: String, words: &[OsString]) -> String {
+    let words = words.iter().map(|word| word.to_string_lossy());
+    words.fold(said, |said, word| {
+        let value = word.split_once('=').map_or("", |(_, value)| value);
+        [&*word, value].into_iter().fold(said, |said, word| {
+            said.replace(&format!("'{word}'"), &format!("'{}'", clean_line(word)))
+        })
+    })
 }
 
 /// The code of a wrong use, which was printed for people; for programs it is printed here.

@@ -130,6 +130,37 @@ fn in_a_party_that_nobody_signed() {
     }
 }
 
+/// A shell puts the names of files among the words, and clap repeats those.
+#[test]
+fn in_a_word_of_the_command_line() {
+    let lab = lab();
+    for word in [
+        plain(),
+        format!("prod/web/{}", plain()),
+        "x\u{1b}[2J".to_owned(),
+        "##[add-path]/tmp".to_owned(),
+        "x\n::error::y".to_owned(),
+    ] {
+        for words in [
+            "check",
+            "secret get",
+            "fmt --no",
+            "secret list --at=x",
+            "host",
+        ] {
+            let ran = lab.clws(words).word(&word).run();
+            says_none_of_it(&ran);
+            let ours = |line: &str| line.contains("##[") || line.starts_with("::");
+            assert!(!ran.err.lines().any(ours), "clws {words}: {}", ran.err);
+        }
+        let ran = lab
+            .clws("deploy")
+            .word(format!("--parallel={word}"))
+            .exits(2);
+        says_none_of_it(&ran);
+    }
+}
+
 #[test]
 fn in_the_name_of_the_vault_and_of_files() {
     let lab = lab();
