@@ -11,6 +11,10 @@ use crate::name::Component;
 /// Scripts, templates and the hook itself: no file is larger.
 const MAX_HOOK_FILE: usize = 4 * 1024 * 1024;
 
+/// All of them together, which a deploy keeps in a target's memory. Whoever can push can lay thousands, of which git
+/// keeps one.
+const MAX_HOOK: usize = 64 * 1024 * 1024;
+
 /// A file of a hook, as it is signed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct HookFile {
@@ -59,12 +63,11 @@ pub(crate) fn hooks_that_read(
 /// Reads all files of a hook: its own, and everything in its folder.
 ///
 /// # Errors
-/// [`HookError::NotFound`], [`HookError::NotAFile`] for links and the like.
+/// [`HookError::NotFound`], [`HookError::NotAFile`] for links and the like, [`FsError::TooLarge`].
 pub(crate) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles, Error> {
     let mut files = HookFiles::new();
     let own = format!("{component}.toml");
-    read_one(tree, &own, &mut files)?
-        .then_some(())
+    let mut size = read_one(tree, &own, &mut files)?
         .ok_or_else(|| HookError::missing(component, &components(tree).unwrap_or_default()))?;
     let mut folders = vec![component.to_string()];
     while let Some(folder) = folders.pop() {
@@ -72,7 +75,7 @@ pub(crate) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles
             let path = format!("{folder}/{}", entry.name);
             match entry.kind {
                 EntryKind::Folder => folders.push(path),
-                EntryKind::File => drop(read_one(tree, &path, &mut files)?),
+                EntryKind::File => size += read_one(tree, &path, &mut files)?.unwrap_or(0),
                 EntryKind::Link | EntryKind::Other => {
                     return Err(HookError::NotAFile {
                         file: format!("hooks/{path}"),
@@ -80,12 +83,18 @@ pub(crate) fn read_files(tree: &Tree, component: &Component) -> Result<HookFiles
                     .into());
                 }
             }
+            if size > MAX_HOOK {
+                let path = tree.join(&format!("hooks/{component}"));
+                let most = MAX_HOOK;
+                return Err(FsError::TooLarge { path, most }.into());
+            }
         }
     }
     Ok(files)
 }
 
-fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Error> {
+/// Reads one file into `files`; how large it is, `None` if there is none.
+fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<Option<usize>, Error> {
     use std::os::unix::fs::PermissionsExt as _;
     let full = format!("hooks/{path}");
     let bytes = match tree.read(&full, MAX_HOOK_FILE) {
@@ -95,11 +104,12 @@ fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Erro
         other => other?,
     };
     let Some(bytes) = bytes else {
-        return Ok(false);
+        return Ok(None);
     };
     let file = tree.file(&full)?;
     let about = file.map(|file| file.metadata()).transpose();
     let about = about.map_err(crate::fs::FsError::io("read", &tree.join(&full)))?;
+    let size = bytes.len();
     let runs = about.is_some_and(|about| about.permissions().mode() & 0o100 != 0);
     files.insert(
         path.to_owned(),
@@ -108,7 +118,7 @@ fn read_one(tree: &Tree, path: &str, files: &mut HookFiles) -> Result<bool, Erro
             bytes,
         },
     );
-    Ok(true)
+    Ok(Some(size))
 }
 
 /// The text of a template among a hook's files.
@@ -126,4 +136,29 @@ pub(crate) fn template_text<'a>(
         .get(&path)
         .ok_or_else(|| wrong("there is no such template"))?;
     std::str::from_utf8(&file.bytes).map_err(|_| wrong("it is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_files_fills_the_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("hooks/web");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(dir.path().join("hooks/web.toml"), "").unwrap();
+        let tree = Tree::open(dir.path()).unwrap();
+        let add = |name: &str| {
+            let file = std::fs::File::create(folder.join(name)).unwrap();
+            file.set_len(u64::try_from(MAX_HOOK_FILE).unwrap()).unwrap();
+        };
+        let web = "web".parse().unwrap();
+        (0..MAX_HOOK / MAX_HOOK_FILE).for_each(|number| add(&number.to_string()));
+        assert_eq!(read_files(&tree, &web).unwrap().len(), 17);
+        add("more");
+        let error = read_files(&tree, &web).unwrap_err();
+        assert_eq!(error.code(), crate::error::Code::DataErr);
+        assert!(error.message().contains("hooks/web is larger"), "{error:?}");
+    }
 }

@@ -8,13 +8,41 @@ use super::rules::{in_file, party_in};
 use super::settings::{Rollback, SETTINGS_FILE, Settings};
 use super::{Rules, RulesError, TrustError, Version};
 use crate::crypto::sha256;
-use crate::fs::{self, EntryKind, Files, Tree};
+use crate::fs::{self, EntryKind, Files, FsError, Tree};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{ACCESS_FILE, Access, Party, Rights, party_file};
 use crate::text::by_number;
 
 /// No file of rules is larger: 16 MiB, as every file in the line form.
 pub(super) const MAX_RULES: usize = crate::lines::MAX_FILE;
+
+/// All of them together: a party of a host takes a kilobyte, and whoever can push can lay thousands of files here, of
+/// which git keeps one.
+const MAX_ALL: usize = 64 * 1024 * 1024;
+
+/// How much of the files of rules was read.
+#[derive(Default)]
+pub(super) struct Size(usize);
+
+impl Size {
+    /// Reads one more of them.
+    pub(super) fn read(
+        &mut self,
+        tree: &dyn Files,
+        file: &str,
+    ) -> Result<Option<Vec<u8>>, FsError> {
+        let bytes = tree.read(file, MAX_RULES)?;
+        self.0 += bytes.as_ref().map_or(0, Vec::len);
+        if self.0 > MAX_ALL {
+            let path = tree.place().join("recipients");
+            return Err(FsError::TooLarge {
+                path,
+                most: MAX_ALL,
+            });
+        }
+        Ok(bytes)
+    }
+}
 
 /// The rules of one trust version.
 #[derive(Clone, Debug)]
@@ -232,8 +260,9 @@ pub fn rule_files(tree: &dyn Files) -> Result<BTreeMap<String, Vec<u8>>, TrustEr
             names.push(file);
         }
     }
+    let mut size = Size::default();
     for name in names {
-        if let Some(bytes) = tree.read(&name, MAX_RULES)? {
+        if let Some(bytes) = size.read(tree, &name)? {
             files.insert(name, bytes);
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::accepted::{MAX_RULES, party_of};
+use super::accepted::{MAX_RULES, Size, party_of};
 use super::join::load_side;
 use super::{SETTINGS_FILE, TrustError, Version};
 use crate::crypto::sha256;
@@ -84,13 +84,13 @@ impl Proposal {
             return Ok(Proposed::Stale(version.number));
         }
         load_side(tree, &mut version)?;
-        let mut files = BTreeMap::new();
+        let (mut files, mut size) = (BTreeMap::new(), Size::default());
         for (file, hash) in &version.files {
             // Signing it writes these files: nothing else than rules may be among them.
             if file != SETTINGS_FILE && file != ACCESS_FILE && party_of(file).is_none() {
                 return Err(wrong(file, "is no file of rules"));
             }
-            let bytes = match tree.read(&Self::place_of(file), MAX_RULES)? {
+            let bytes = match size.read(tree, &Self::place_of(file))? {
                 Some(bytes) => bytes,
                 None => now
                     .get(file)
@@ -111,7 +111,7 @@ impl Proposal {
 /// # Errors
 /// [`TrustError::Fs`].
 pub fn proposal_files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustError> {
-    let mut files = BTreeMap::new();
+    let (mut files, mut size) = (BTreeMap::new(), Size::default());
     for folder in [
         PROPOSAL_FOLDER.to_owned(),
         format!("{PROPOSAL_FOLDER}/recipients"),
@@ -121,7 +121,7 @@ pub fn proposal_files(tree: &Tree) -> Result<BTreeMap<String, Vec<u8>>, TrustErr
                 continue;
             }
             let file = format!("{folder}/{}", entry.name);
-            if let Some(bytes) = tree.read(&file, MAX_RULES)? {
+            if let Some(bytes) = size.read(tree, &file)? {
                 files.insert(file, bytes);
             }
         }

@@ -124,6 +124,21 @@ fn a_scope_refuses_what_is_old_unless_it_says_otherwise() {
 }
 
 #[test]
+fn no_number_of_files_fills_the_memory() {
+    let (vault, _) = Vault::new();
+    // Four of the largest that are read come to what all may have, and a byte of others is too much.
+    for name in ["a", "b", "c", "d"] {
+        let path = vault.tree().join(&format!("recipients/{name}.toml"));
+        let size = u64::try_from(crate::lines::MAX_FILE).unwrap();
+        fs::File::create(path).unwrap().set_len(size).unwrap();
+    }
+    let error = rule_files(&vault.tree()).unwrap_err();
+    assert_eq!(error.code(), Code::DataErr);
+    vault.remove("recipients/d.toml");
+    assert_eq!(rule_files(&vault.tree()).unwrap().len(), 6);
+}
+
+#[test]
 fn no_other_file_than_rules_is_read_or_lent() {
     let (vault, one) = Vault::new();
     // A folder that has a party's name, a text beside them, and one whose name is none.
