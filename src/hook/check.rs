@@ -194,10 +194,22 @@ fn said(error: &toml::de::Error, text: &str) -> String {
     let line = 1 + before.unwrap_or_default().matches('\n').count();
     let message = error.message();
     let what = match message.split_once(", expected ") {
-        Some((found, wanted)) if found.starts_with("invalid ") => format!("{wanted} is wanted"),
+        Some((found, wanted)) if found.starts_with("invalid ") => {
+            format!("{} is wanted", in_toml(wanted))
+        }
         _ => message.to_owned(),
     };
     format!("line {line}: {}", clean_line(&what))
+}
+
+/// What serde wants, in the words of TOML.
+fn in_toml(wanted: &str) -> &str {
+    match wanted {
+        "a map" => "a table",
+        "a sequence" => "a list",
+        wanted if wanted.starts_with("struct ") => "a table",
+        wanted => wanted,
+    }
 }
 
 fn is_variable(name: &str) -> bool {
@@ -215,6 +227,21 @@ mod tests {
 
     fn parse(text: &str) -> Result<Hook, HookError> {
         Hook::parse(&"web".parse().unwrap(), text.as_bytes())
+    }
+
+    #[test]
+    fn what_is_wanted_is_said_in_the_words_of_toml() {
+        for (text, wanted) in [
+            ("runs_on = [\"server\"]", "a table"),
+            ("env = 1", "a table"),
+            ("\n[process]\ncommand = 1", "a list"),
+            ("allow_disk = 1", "a boolean"),
+        ] {
+            let told = parse(text).unwrap_err().to_string();
+            let line = 1 + text.matches('\n').count();
+            let said = format!("line {line}: {wanted} is wanted");
+            assert!(told.ends_with(&said), "{text}: {told}");
+        }
     }
 
     #[test]
