@@ -6,6 +6,7 @@ mod access;
 mod ansible;
 mod audit;
 mod authority;
+mod chance;
 mod check;
 mod complete;
 mod completions;

@@ -15,8 +15,8 @@ use crate::plaintext::Matter;
 use crate::vault::{Opened, Reader, Vault, VaultError};
 
 use super::ImportError;
+use super::inventory::NewInventory;
 use super::plan::{Action, Item, NewDocument, NewSealed, Plan};
-use super::record::NewInventory;
 use super::source::Source;
 
 /// Length and SHA-256 of a content.

@@ -17,6 +17,7 @@ mod draft;
 mod error;
 mod gather;
 mod ignore;
+mod inventory;
 mod names;
 mod place;
 mod plan;

@@ -8,7 +8,7 @@ use crate::secret::Plain;
 use crate::text::clean_line;
 
 use super::ImportError;
-use super::record::NewInventory;
+use super::inventory::NewInventory;
 
 /// All sources, sorted by path.
 #[derive(Debug)]

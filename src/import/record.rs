@@ -1,57 +1,14 @@
-//! The sealed inventory of each scope that gets something.
+//! What the inventory of each scope is to say of this import.
 
 use std::collections::BTreeMap;
 
-use crate::error::{Code, Error, Problem};
+use crate::error::Error;
 use crate::name::{FilePath, Scope};
-use crate::plaintext::{Finding, INVENTORY, Inventory, Matter, Record, Told};
-use crate::secret::Plain;
+use crate::plaintext::{Finding, INVENTORY, Matter, Record, Told};
 use crate::vault::Vault;
 
+use super::inventory::NewInventory;
 use super::plan::{Action, Item};
-
-/// An inventory to be.
-#[derive(Debug)]
-pub struct NewInventory {
-    /// Its path.
-    pub path: FilePath,
-    /// Those of this import.
-    pub(super) records: Vec<Record>,
-    /// With those that were there; none if that changes nothing, or before it was compared.
-    pub(super) text: Option<Plain>,
-    pub(super) there: Option<[u8; 32]>,
-}
-
-impl NewInventory {
-    /// Its text with what the vault has already.
-    pub(super) fn merged(&self, before: Option<&[u8]>) -> Result<Plain, Error> {
-        let broken = |error: serde_json::Error| {
-            Problem::new(
-                Code::DataErr,
-                format!("`{}` is no inventory of clws: {error}", self.path),
-            )
-            .hint(format!("move it: `clws secret move {} TO`", self.path))
-        };
-        let mut inventory = match before {
-            Some(bytes) => Inventory::parse(bytes).map_err(broken)?,
-            None => Inventory::default(),
-        };
-        let mut records = self.records.clone();
-        // One file of a tree keeps its place in the tree, which is what comes out again.
-        for record in &mut records {
-            let known = inventory.sources.iter().find(|known| {
-                known.secret.is_some()
-                    && known.secret == record.secret
-                    && (known.source.ends_with(&format!("/{}", record.source)))
-            });
-            if let Some(known) = known {
-                record.source.clone_from(&known.source);
-            }
-        }
-        inventory.take(records);
-        Ok(Plain::new(inventory.print().map_err(broken)?))
-    }
-}
 
 /// Builds the inventories of all scopes that something is sealed in. What is not sealed is recorded
 /// with its own scope if that has an inventory, else with the first that has one.

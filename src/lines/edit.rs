@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Value;
-use super::scan::{Parsed, is_bare};
+use super::header::is_bare;
+use super::scan::Parsed;
 
 /// Prints one table: its header, then each field on a line, without a final line end.
 #[must_use]
@@ -60,7 +61,7 @@ pub fn apply(parsed: &Parsed<'_>, changes: &Changes<'_>) -> String {
             out.push_str(table);
             out.push_str("\n\n");
         }
-        let whole = parsed.whole(*header);
+        let whole = header.table(parsed.source());
         match changes.get(&(header.kind, header.name)) {
             None => out.push_str(whole),
             Some(None) => {}

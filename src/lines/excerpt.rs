@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-use super::scan::header;
+use super::header;
 use super::{MAX_FILE, Schema, scan};
 use crate::fs::{find_bytes, find_sorted, read_range};
 
@@ -34,7 +34,7 @@ pub fn excerpt(
     };
     let wanted = (schema.rank(kind), Some(name));
     let place = |line: &[u8]| {
-        let (rank, header) = header(std::str::from_utf8(line).ok()?, 0, schema).ok()?;
+        let (rank, header) = header::read(std::str::from_utf8(line).ok()?, 0, schema).ok()?;
         Some((rank, header.name).cmp(&wanted))
     };
     let Some(table) = find_sorted(file, before + 1..length, b"\n[", place)? else {

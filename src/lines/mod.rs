@@ -8,13 +8,15 @@
 
 mod edit;
 mod excerpt;
+mod header;
 mod scan;
 mod table;
 mod value;
 
 pub use edit::{Changes, apply, print, render, tidy};
 pub use excerpt::excerpt;
-pub use scan::{Header, Parsed, Places, scan};
+pub use header::Header;
+pub use scan::{Parsed, Places, scan};
 pub use table::Table;
 pub use value::Value;
 

@@ -5,21 +5,9 @@ use std::sync::OnceLock;
 
 use memchr::memmem;
 
+use super::header::{self, Header};
 use super::table::Table;
 use super::{Fault, LineError, MAX_FILE, MAX_LINE, Schema, is_forbidden};
-
-/// A header, and where its table lies in the text.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Header<'a> {
-    /// The kind: `secret`.
-    pub kind: &'a str,
-    /// The name, where the kind has one: `TOKEN`.
-    pub name: Option<&'a str>,
-    /// Byte offset of the header's `[`.
-    pub start: usize,
-    /// Byte offset behind the last line before the next header.
-    pub end: usize,
-}
 
 /// A text whose headers are all known and well formed. Its tables are read one by one.
 #[derive(Clone, Debug)]
@@ -107,7 +95,7 @@ pub fn scan<'a>(bytes: &'a [u8], schema: &'static Schema) -> Result<Parsed<'a>, 
         if let Some(last) = headers.last_mut() {
             last.end = start;
         }
-        let (rank, header) = header(source, start, schema)?;
+        let (rank, header) = header::read(source, start, schema)?;
         let place = Some((rank, header.name));
         sorted &= before < place;
         before = place;
@@ -139,68 +127,6 @@ fn header_offsets(source: &str) -> impl Iterator<Item = usize> {
     first
         .into_iter()
         .chain(memmem::find_iter(source.as_bytes(), b"\n[").map(|at| at + 1))
-}
-
-/// Reads the header at `start`, and the rank of its kind.
-pub(super) fn header<'a>(
-    source: &'a str,
-    start: usize,
-    schema: &'static Schema,
-) -> Result<(usize, Header<'a>), LineError> {
-    let rest = source.get(start..).unwrap_or_default();
-    let line = rest.split_once('\n').map_or(rest, |(line, _)| line);
-    let wrong = || {
-        // A list over several lines has lines that begin so too, and what it lists is not repeated.
-        let kind = line.trim_start_matches('[').split(['.', ']']).next();
-        let fault = match kind.is_some_and(|kind| is_word(kind.trim())) {
-            true => Fault::Header(shorten(line)),
-            false => Fault::NotALine,
-        };
-        schema.error(source, start, fault)
-    };
-    let inner = line
-        .strip_prefix('[')
-        .and_then(|l| l.strip_suffix(']'))
-        .ok_or_else(wrong)?;
-    let (kind, name) = match inner.split_once('.') {
-        Some((kind, name)) => (kind, Some(unquote(name).ok_or_else(wrong)?)),
-        None => (inner, None),
-    };
-    let (rank, named) = match schema.kind(kind) {
-        Some((rank, kind)) => (rank, kind.named),
-        None if kind == "end" => (schema.kinds.len(), false),
-        None if !is_word(kind) => return Err(wrong()),
-        None => {
-            let nearest = crate::text::nearest(kind, schema.kinds.iter().map(|kind| kind.name));
-            let fault = Fault::Kind {
-                kind: kind.to_owned(),
-                nearest: nearest.map(str::to_owned),
-            };
-            return Err(schema.error(source, start, fault));
-        }
-    };
-    if named != name.is_some() {
-        return Err(wrong());
-    }
-    let header = Header {
-        kind,
-        name,
-        start,
-        end: source.len(),
-    };
-    Ok((rank, header))
-}
-
-/// A bare name, or a quoted one that needs its quotes (rule 3).
-fn unquote(name: &str) -> Option<&str> {
-    match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
-        Some(inner) => (inner
-            .bytes()
-            .all(|b| is_bare(b) || matches!(b, b'.' | b'/'))
-            && !inner.bytes().all(is_bare))
-        .then_some(inner),
-        None => (!name.is_empty() && name.bytes().all(is_bare)).then_some(name),
-    }
 }
 
 fn check_characters(source: &str, schema: &'static Schema) -> Result<(), LineError> {
@@ -329,7 +255,7 @@ impl<'a> Parsed<'a> {
     /// has escapes.
     #[must_use]
     pub fn glimpse(&self, header: Header<'a>, key: &str) -> Option<&'a str> {
-        let table = self.whole(header);
+        let table = header.table(self.source);
         let value = |line: &'a str| line.strip_prefix(key)?.strip_prefix(" = \"");
         let text = table.lines().find_map(value)?.strip_suffix('"')?;
         (!text.contains('\\')).then_some(text)
@@ -340,7 +266,7 @@ impl<'a> Parsed<'a> {
     /// # Errors
     /// [`LineError`] for a line that is not in the accepted form, or an unknown or repeated key.
     pub fn table(&self, header: Header<'a>) -> Result<Table<'a>, LineError> {
-        Table::parse(self, header)
+        Table::parse(self.schema, self.source, header)
     }
 
     /// Reads the one table of an unnamed kind, `[document]`.
@@ -358,13 +284,7 @@ impl<'a> Parsed<'a> {
     /// The text of one table, from its header to its last key line.
     #[must_use]
     pub fn text(&self, header: Header<'a>) -> &'a str {
-        self.whole(header).trim_end_matches('\n')
-    }
-
-    /// The same with all before the next header.
-    pub(super) fn whole(&self, header: Header<'a>) -> &'a str {
-        let text = self.source.get(header.start..header.end);
-        text.unwrap_or_default()
+        header.table(self.source).trim_end_matches('\n')
     }
 
     /// What stands before the first header.
@@ -416,7 +336,7 @@ impl<'a> Parsed<'a> {
         let mut seen = HashSet::with_capacity(self.headers.len());
         for header in &self.headers {
             if !seen.insert((header.kind, header.name)) {
-                let fault = Fault::DuplicateTable(title(header));
+                let fault = Fault::DuplicateTable(header.title());
                 return Err(self.schema.error(self.source, header.start, fault));
             }
         }
@@ -438,31 +358,4 @@ impl<'a> Parsed<'a> {
         }
         Ok(())
     }
-}
-
-pub(super) fn title(header: &Header<'_>) -> String {
-    match header.name {
-        Some(name) => format!("{}.{name}", header.kind),
-        None => header.kind.to_owned(),
-    }
-}
-
-/// Whether a name with this character needs no quotes for it.
-pub(super) fn is_bare(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
-}
-
-/// Whether a message may repeat a text as the name of a key or a kind: no private key is as short.
-pub(super) fn is_word(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(is_bare)
-}
-
-/// The beginning of a header for a message.
-fn shorten(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    crate::text::clean_line(if short.len() < text.len() {
-        &short
-    } else {
-        text
-    })
 }

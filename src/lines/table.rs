@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::scan::{Header, Parsed, is_word, title};
+use super::header::{Header, is_word};
 use super::value::plain;
 use super::{Fault, LineError, MAX_LINE, Schema, Value};
 
@@ -42,15 +42,18 @@ fn key_and_value(line: &str) -> Option<(&str, &str)> {
 const FIELDS: usize = 12;
 
 impl<'a> Table<'a> {
-    pub(super) fn parse(parsed: &Parsed<'a>, header: Header<'a>) -> Result<Self, LineError> {
-        let Parsed { schema, source, .. } = *parsed;
+    pub(super) fn parse(
+        schema: &'static Schema,
+        source: &'a str,
+        header: Header<'a>,
+    ) -> Result<Self, LineError> {
         let keys = schema
             .kind(header.kind)
             .map_or(&[] as &[&str], |(_, kind)| kind.keys);
         let mut fields: Vec<Field<'a>> = Vec::with_capacity(FIELDS);
         let mut rank = 0;
         let mut at = header.start;
-        for (index, line) in parsed.whole(header).split_inclusive('\n').enumerate() {
+        for (index, line) in header.table(source).split_inclusive('\n').enumerate() {
             let line_at = at;
             at += line.len();
             let line = line.strip_suffix('\n').unwrap_or(line);
@@ -273,7 +276,7 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn lacks(&self, why: String) -> LineError {
         let fault = Fault::Meaning {
-            key: title(&self.header),
+            key: self.header.title(),
             why,
         };
         self.schema.error(self.source, self.header.start, fault)
@@ -289,7 +292,7 @@ impl<'a> Table<'a> {
 
     fn missing(&self, key: &'static str) -> LineError {
         let fault = Fault::Missing {
-            table: title(&self.header),
+            table: self.header.title(),
             key: key.to_owned(),
         };
         self.schema.error(self.source, self.header.start, fault)

@@ -8,6 +8,7 @@ mod error;
 mod making;
 mod pairing;
 mod plan;
+mod policy;
 mod record;
 mod rotators;
 mod run;

@@ -1,6 +1,6 @@
 //! A key and its certificate: two secrets that are rotated as one.
 
-use super::plan::policy_of;
+use super::policy::policy_of;
 use super::rotators::{BY_HAND, TLS};
 use crate::error::Error;
 use crate::name::{SecretName, SecretPath};

@@ -2,12 +2,12 @@
 
 use super::RotateError;
 use super::pairing::pair_of;
+use super::policy::policy_of;
 use super::record::{Shape, Turning};
 use super::rotators::{Means, RANDOM, is_random, is_tls, rotator};
 use crate::error::Error;
-use crate::lines::MAX_FILE;
 use crate::name::{SecretName, SecretPath};
-use crate::vault::{Document, Policy, PolicyKey, Sidecar, Vault};
+use crate::vault::{PolicyKey, Vault};
 
 /// The values at `paths`, each with its rotator by its policy or its document's, which is there; the other
 /// half of a pair comes along.
@@ -77,33 +77,4 @@ pub(super) fn follower(vault: &Vault, path: &str, means: Means<'_>) -> Result<Tu
     let named = named.filter(|named| !is_tls(named)).unwrap_or(RANDOM);
     rotator(path, Some(named), means)?;
     Ok(Turning::new(path.to_owned(), named.to_owned()))
-}
-
-/// What is known about a secret, by itself or its document.
-pub(super) fn policy_of(vault: &Vault, secret: &SecretName) -> Result<Policy, Error> {
-    about(vault, secret).map(|(policy, _)| policy)
-}
-
-/// What is known about a secret, by itself or its document; who gave it and who vouches for it.
-pub(super) fn about(vault: &Vault, secret: &SecretName) -> Result<(Policy, [String; 2]), Error> {
-    let text = |file: &str| {
-        vault
-            .tree()
-            .read(file, MAX_FILE)
-            .map(Option::unwrap_or_default)
-    };
-    match secret {
-        SecretName::Value(path, name) => {
-            let bytes = text(&path.to_file())?;
-            let document = Document::parse(&bytes, path, vault.id())?;
-            let record = document.record(name)?;
-            let record = record.ok_or_else(|| vault.missing(secret))?;
-            let policy = record.policy.with(&document.head.policy);
-            Ok((policy, [record.author, record.signed.party]))
-        }
-        SecretName::File(path) => {
-            let sidecar = Sidecar::parse(&text(&path.to_sidecar())?, path)?;
-            Ok((sidecar.policy, [sidecar.author, sidecar.signed.party]))
-        }
-    }
 }

@@ -13,7 +13,8 @@ use ring::hmac;
 use zeroize::Zeroizing;
 
 use super::RotateError;
-use super::plan::{about, follower};
+use super::plan::follower;
+use super::policy::about;
 use super::record::Turning;
 use super::rotators::{Means, is_random};
 use crate::error::{Code, Error};

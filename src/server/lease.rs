@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::answer::LONGEST;
 use super::fields::texts;
-use super::session::{About, PAUSE, renewal};
-use super::{Answer, Client, Lease, ServerError, Session};
+use super::renewal::{PAUSE, renewal};
+use super::{About, Answer, Client, Lease, ServerError, Session};
 use crate::secret::Plain;
 use crate::time::Moment;
 

@@ -4,20 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::answer::seconds;
 use super::lease::Active;
 use super::login::{Way, login};
-use super::{Answer, Client, Limits, ServerError, Settings, Token};
+use super::renewal::{PAUSE, renewal};
+use super::{About, Answer, Client, Limits, ServerError, Settings, Token};
 use crate::identity::Keyring;
 use crate::secret::Plain;
-
-/// Between two tries to renew, at least.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whose token it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,32 +24,6 @@ pub enum Origin {
     Keyring,
     /// This run logged in, and ends the token.
     Run,
-}
-
-/// What a server knows of a token.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct About {
-    /// Whose it is, not yet safe to print.
-    pub display_name: String,
-    /// What it may, not yet safe to print.
-    pub policies: Vec<String>,
-    /// Seconds that are left; 0 for one without an end.
-    #[serde(deserialize_with = "seconds")]
-    pub ttl: u64,
-    /// Seconds that it had, or was last renewed for.
-    #[serde(deserialize_with = "seconds")]
-    pub creation_ttl: u64,
-    /// Whether it can be made to last longer.
-    pub renewable: bool,
-}
-
-/// When a token or a lease is made to last again: two thirds of `whole` after it began, of which `left` is left.
-pub(super) fn renewal(whole: Duration, left: Duration) -> Instant {
-    let gone = whole.saturating_sub(left);
-    let wait = (whole * 2 / 3).saturating_sub(gone).max(PAUSE);
-    let now = Instant::now();
-    now.checked_add(wait).unwrap_or(now)
 }
 
 /// A run: a client with a token.

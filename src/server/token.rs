@@ -3,9 +3,11 @@
 use std::fmt;
 
 use reqwest::header::HeaderValue;
+use serde::Deserialize;
 use zeroize::Zeroize as _;
 
 use super::ServerError;
+use super::answer::seconds;
 use crate::secret::{Plain, Redactor};
 
 /// A token is an identifier, or a signed text; the longest that are known have 6 KiB.
@@ -62,6 +64,24 @@ impl Token {
     pub fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         self.0.with(|bytes| f(bytes))
     }
+}
+
+/// What a server knows of a token.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// Whose it is, not yet safe to print.
+    pub display_name: String,
+    /// What it may, not yet safe to print.
+    pub policies: Vec<String>,
+    /// Seconds that are left; 0 for one without an end.
+    #[serde(deserialize_with = "seconds")]
+    pub ttl: u64,
+    /// Seconds that it had, or was last renewed for.
+    #[serde(deserialize_with = "seconds")]
+    pub creation_ttl: u64,
+    /// Whether it can be made to last longer.
+    pub renewable: bool,
 }
 
 impl fmt::Debug for Token {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::finding::{Finding, Kind};
-use super::judge::{deploy, logs, on};
+use super::next::{deploy, logs, on};
 use crate::deploy::{Answer, Answers, Deployed, ProbeSeen, ServedSeen};
 use crate::fleet::Host;
 use crate::name::Component;

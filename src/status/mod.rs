@@ -10,6 +10,7 @@ mod answers;
 mod component;
 mod finding;
 mod judge;
+mod next;
 mod page;
 mod report;
 mod timer;

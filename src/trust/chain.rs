@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 
 use super::accepted::{differences, rule_files, signed_files, sound_files};
 use super::join::{chain_to, follow};
-use super::{
-    Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version, version_file,
-};
+use super::versions::{newest_number, read_bytes, read_version};
+use super::{Accepted, Difference, Pins, Proposal, Proposed, Step, TrustError, Version};
 use crate::crypto::{from_hex, hex};
 use crate::error::{Code, Explain as _};
-use crate::fs::{EntryKind, Files, Lock, Tree};
+use crate::fs::{Lock, Tree};
 use crate::name::PartyName;
 use crate::world::World;
-
-/// A trust version lists each party: 5,000 hosts are 0.5 MB.
-pub(super) const MAX_TRUST: usize = crate::lines::MAX_FILE;
 
 /// How the working tree's trust versions stand to what this machine accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,47 +64,6 @@ pub struct Trust {
     pub pins: Pins,
     /// How many versions it remembered when the vault was opened.
     pub seen: u64,
-}
-
-/// The number of the newest version that lies in the tree.
-///
-/// # Errors
-/// [`TrustError::NoVault`] if there is none, [`TrustError::Fs`].
-pub fn newest_number(tree: &dyn Files) -> Result<u64, TrustError> {
-    let newest = numbers(tree)?.into_iter().max();
-    newest.ok_or_else(|| TrustError::NoVault(tree.place().to_owned()))
-}
-
-/// Reads one version from the tree, unchecked.
-///
-/// # Errors
-/// [`TrustError::Gap`] if it is not there, [`TrustError::Line`], [`TrustError::Fs`].
-pub fn read_version(tree: &dyn Files, number: u64) -> Result<Version, TrustError> {
-    let version = Version::parse(&read_bytes(tree, number)?)?;
-    if version.number == number {
-        Ok(version)
-    } else {
-        Err(TrustError::Gap(number, None))
-    }
-}
-
-fn read_bytes(tree: &dyn Files, number: u64) -> Result<Vec<u8>, TrustError> {
-    match tree.read(&version_file(number), MAX_TRUST)? {
-        Some(bytes) => Ok(bytes),
-        None => {
-            let above = numbers(tree)?.into_iter().filter(|above| *above > number);
-            Err(TrustError::Gap(number, above.min()))
-        }
-    }
-}
-
-/// The numbers of the versions that lie in the tree.
-fn numbers(tree: &dyn Files) -> Result<Vec<u64>, TrustError> {
-    let entries = tree.entries("recipients/trust")?.into_iter();
-    let files = entries.filter(|entry| entry.kind == EntryKind::File);
-    Ok(files
-        .filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok())
-        .collect())
 }
 
 /// Finds out which rules count, and accepts newer ones that follow from them.

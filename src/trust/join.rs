@@ -6,29 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::chain::{MAX_TRUST, newest_number, read_version};
 use super::pin::ACCEPTED_FOLDER;
-use super::{Pins, TrustError, Version, version_file};
+use super::versions::{MAX_TRUST, newest_number, read_version};
+use super::{Pins, Step, TrustError, Version, version_file};
 use crate::crypto::{hex, sha256};
 use crate::fs::{EntryKind, Files, FsError, Sync, names, read_private, write_private};
-
-/// One accepted trust version.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Step {
-    /// SHA-256 of its body.
-    pub hash: [u8; 32],
-    /// The versions of another branch that it brought in.
-    pub joined: Vec<[u8; 32]>,
-}
-
-impl Step {
-    /// A version that joins nothing.
-    #[must_use]
-    pub fn of(hash: [u8; 32]) -> Self {
-        let joined = Vec::new();
-        Self { hash, joined }
-    }
-}
 
 /// Where versions of other branches lie that were joined.
 pub const ALSO_FOLDER: &str = "recipients/trust/also";

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::accepted::{differences, rule_files};
-use super::chain::MAX_TRUST;
+use super::versions::MAX_TRUST;
 use super::{
     ALSO_FOLDER, Pins, Standing, Step, Trust, TrustError, Version, also_file, follow,
     newest_number, read_version, version_file,

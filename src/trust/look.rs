@@ -1,8 +1,9 @@
 //! Looking where this machine's memory does not read, or where the versions in the tree do not hold.
 
 use super::accepted::sound_files;
-use super::chain::{Standing, Trust, first_use, newest_number, read_version};
+use super::chain::{Standing, Trust, first_use};
 use super::join::chain_to;
+use super::versions::{MAX_TRUST, newest_number, read_version};
 use super::{Accepted, Pins, Step, TrustError, Version, version_file};
 use crate::fs::Tree;
 use crate::world::World;
@@ -16,7 +17,7 @@ use crate::world::World;
 /// [`TrustError`] if neither is to be had.
 pub fn look(tree: &Tree, world: &World) -> Result<Option<Trust>, TrustError> {
     let newest = newest_number(tree)?;
-    let root = tree.read(&version_file(1), super::chain::MAX_TRUST)?;
+    let root = tree.read(&version_file(1), MAX_TRUST)?;
     let vault = Version::body_hash(&root.ok_or(TrustError::Gap(1, None))?);
     let pins = Pins::of(world, &vault)?;
     match pins.recall() {

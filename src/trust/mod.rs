@@ -23,18 +23,20 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod version;
+mod versions;
 
 pub use accepted::{Accepted, Difference, rule_files, signed_files};
-pub use chain::{Expectation, Standing, Trust, newest_number, open, read_version};
+pub use chain::{Expectation, Standing, Trust, open};
 pub use error::TrustError;
-pub use join::{ALSO_FOLDER, OtherBranch, Step, also_file, chain_to, follow, load_side};
+pub use join::{ALSO_FOLDER, OtherBranch, also_file, chain_to, follow, load_side};
 pub use look::look;
 pub use order::{LAST, Order, RecordMark, compare, is_far, is_jump};
 
-pub use pin::{HookPin, Pins};
+pub use pin::{HookPin, Pins, Step};
 pub use pin_draft::PinDraft;
 pub use proposal::{PROPOSAL_FOLDER, Proposal, Proposed, proposal_files};
 pub use rules::{Rules, RulesError};
 pub use seen::{DocumentPin, FILE_RECORD, PinKey, SeenKind, StagedPins};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, IS_NEW, Lacking, TRUST_SCHEMA, Version, version_file};
+pub use versions::{newest_number, read_version};

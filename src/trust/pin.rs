@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::join::Step;
 use super::register::{Kept, damaged, read_text};
 use super::{Accepted, TrustError};
 use crate::crypto::{from_hex, hex};
@@ -29,6 +28,24 @@ pub struct HookPin {
     pub seq: u64,
     /// The hash of what was signed under that number; a pin of an earlier version has none.
     pub files: Option<[u8; 32]>,
+}
+
+/// One accepted trust version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// SHA-256 of its body.
+    pub hash: [u8; 32],
+    /// The versions of another branch that it brought in.
+    pub joined: Vec<[u8; 32]>,
+}
+
+impl Step {
+    /// A version that joins nothing.
+    #[must_use]
+    pub fn of(hash: [u8; 32]) -> Self {
+        let joined = Vec::new();
+        Self { hash, joined }
+    }
 }
 
 /// Where the copies of rules lie, each under the number of its version.

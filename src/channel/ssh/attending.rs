@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zeroize::Zeroizing;
 
-use super::live::{Change, Ends};
+use super::ends::{Change, Ends};
 use super::running::{Heard, Running, Stage, Stopped, run_beside};
 use crate::channel::Command;
 use crate::channel::quoting::As;

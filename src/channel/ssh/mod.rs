@@ -9,6 +9,7 @@
 mod attending;
 mod channel;
 mod connect;
+mod ends;
 mod error;
 mod halves;
 mod host_key;
@@ -24,10 +25,10 @@ mod watcher;
 use std::time::Duration;
 
 pub use connect::{Hop, Logins, Session, connect, connect_through};
+pub use ends::{Change, Ends, Piece, Size};
 pub use error::SshError;
 pub use halves::has_both_halves;
 pub use host_key::KnownHost;
-pub use live::{Change, Ends, Piece, Size};
 pub use login::Login;
 pub use root::RootError;
 pub use scan::{ShownKey, scan};

@@ -15,9 +15,9 @@ use self::accounts::Hooked;
 use self::begin::Begin;
 use self::hosts::OverSsh;
 use self::take::Deploys;
+use crate::cli::chance::AlphabetWord;
 use crate::cli::context::{Context, as_openers};
 use crate::cli::runtime::user_here;
-use crate::cli::secret::GenerateAlphabet;
 use crate::cli::session::BesideArgs;
 use crate::cli::ui::{Source, Ui};
 use crate::cli::ways::Ways;
@@ -60,7 +60,7 @@ pub(crate) struct RotateArgs {
     length: Option<usize>,
     /// What such a value is made of
     #[arg(long, value_enum)]
-    alphabet: Option<GenerateAlphabet>,
+    alphabet: Option<AlphabetWord>,
     /// Leave values alone that others have too: each that is named gets one of its own
     #[arg(long)]
     apart: bool,

@@ -3,20 +3,14 @@
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use crate::cli::chance::{AlphabetWord, shape};
 use crate::cli::context::Context;
 use crate::error::Error;
 use crate::identity::KeyPair;
 use crate::name::{FilePath, SecretName, SecretPath};
-use crate::secret::{Alphabet, HtpasswdLine, HtpasswdUser, MAX_HASHED, Plain, generate};
+use crate::secret::{HtpasswdLine, HtpasswdUser, MAX_HASHED, Plain, generate};
 use crate::text::count;
 use crate::vault::{Change, Found, NewFile, NewValue, ValueType, Vault};
-
-/// Fewer bits of chance can be guessed by whoever gets hold of a hash (NIST SP 800-131A asks 112 of
-/// keys; a password behind a login that counts attempts may do with less).
-const FEW_BITS: usize = 64;
-
-/// Nobody's database takes a longer password, and a value has at most 64 KiB.
-const MOST: usize = 4096;
 
 /// A private file of ours is for nobody else.
 const FILE_MODE: u32 = 0o600;
@@ -35,7 +29,7 @@ pub(crate) struct GenerateArgs {
     length: Option<usize>,
     /// What the value is made of
     #[arg(long, value_enum)]
-    alphabet: Option<GenerateAlphabet>,
+    alphabet: Option<AlphabetWord>,
     /// What to make
     #[arg(long, value_enum, default_value = "password")]
     kind: GenerateKind,
@@ -48,29 +42,6 @@ pub(crate) struct GenerateArgs {
     /// Whose line of htpasswd it is
     #[arg(long, requires = "htpasswd")]
     user: Option<HtpasswdUser>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum GenerateAlphabet {
-    /// Letters, digits, `_` and `-`, a letter first: needs no quoting anywhere
-    Safe,
-    /// `0-9 a-f`
-    Hex,
-    /// Letters, digits, `+` and `/`
-    Base64,
-    /// English words with `-` between, 11 bits each
-    Words,
-}
-
-impl From<GenerateAlphabet> for Alphabet {
-    fn from(alphabet: GenerateAlphabet) -> Self {
-        match alphabet {
-            GenerateAlphabet::Safe => Self::Safe,
-            GenerateAlphabet::Hex => Self::Hex,
-            GenerateAlphabet::Base64 => Self::Base64,
-            GenerateAlphabet::Words => Self::Words,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -266,28 +237,4 @@ fn password(args: &GenerateArgs, cx: &Context) -> Result<Made, Error> {
         what: count(length, alphabet.unit()),
         public: None,
     })
-}
-
-/// What a value is to be made of, and how long it is to be; warns of one that can be guessed.
-pub(crate) fn shape(
-    length: Option<usize>,
-    alphabet: Option<GenerateAlphabet>,
-    cx: &Context,
-) -> Result<(Alphabet, usize), Error> {
-    let alphabet = Alphabet::from(alphabet.unwrap_or(GenerateAlphabet::Safe));
-    let length = length.unwrap_or(alphabet.usual_length());
-    if !(1..=MOST).contains(&length) {
-        let wrong = format!("a length from 1 to {MOST} is wanted");
-        return Err(crate::cli::usage(wrong).into());
-    }
-    let bits = alphabet.bits(length);
-    if bits < FEW_BITS {
-        let usual = alphabet.usual_length();
-        cx.ui.warn(&format!(
-            "{bits} bits of chance can be guessed; {usual} {}s have {}",
-            alphabet.unit(),
-            alphabet.bits(usual)
-        ));
-    }
-    Ok((alphabet, length))
 }

@@ -18,7 +18,6 @@ use std::process::ExitCode;
 
 use clap::{Args as _, Subcommand};
 
-pub(crate) use self::generate::{GenerateAlphabet, shape};
 use crate::deploy::Users;
 use crate::error::Error;
 use crate::name::DocumentPath;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answers::{Answer, Answers, ProbeSeen};
 use super::drift::Drift;
-use super::served::ServedSeen;
 use crate::channel::Channel;
 use crate::deploy::bring::asking::Asking;
 use crate::deploy::bring::opening::Opening;
@@ -27,44 +27,6 @@ use crate::world::World;
 /// out.
 const HIDDEN: &str = "its answer is wrong; it is not shown, since it may hold a value that cannot be \
                       opened here, or is no longer this vault's";
-
-/// What a component answered.
-#[derive(Debug, Default)]
-pub struct Answers {
-    /// Its probes, in the order of its hook.
-    pub probes: Vec<ProbeSeen>,
-    /// The certificates that are shown where it is asked over TLS.
-    pub served: Vec<ServedSeen>,
-}
-
-/// A probe that was asked.
-#[derive(Debug)]
-pub struct ProbeSeen {
-    /// What it is called: its command, its URL, its address.
-    pub called: String,
-    /// What came of it.
-    pub answer: Answer,
-    /// What its hook says is to be done where the answer is wrong.
-    pub next: Option<String>,
-    /// Whether a deploy asks it, too, and brings the component anew where the answer is wrong.
-    pub of_deploys: bool,
-}
-
-/// What came of a probe.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// The answer is right.
-    Right,
-    /// It is not, and this is what was said: redacted, safe and cut.
-    Wrong(String),
-    /// It was not asked.
-    Unasked {
-        /// For this reason.
-        why: String,
-        /// What has it asked, where it is known.
-        next: Option<String>,
-    },
-}
 
 /// How long all that is asked of a component may take: twice a moment for each probe, and a look at its
 /// certificate.

@@ -4,6 +4,7 @@
 //! Looking takes no lock and writes nothing on a host: one may look while somebody deploys. What could not
 //! be seen is part of what was seen, with the reason; one host that is down hides no other.
 
+mod answers;
 mod asked;
 mod drift;
 mod planned;
@@ -17,12 +18,11 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-pub use self::asked::{Answer, Answers, ProbeSeen};
+pub use self::answers::{Answer, Answers, ProbeSeen, ServedSeen};
 pub use self::drift::{Drift, Revs};
 pub use self::planned::Fault;
 pub use self::runs::{Down, Runs};
 pub use self::script::{Space, Stuff};
-pub use self::served::ServedSeen;
 
 use self::asked::{Asker, time_for};
 use self::planned::{Planned, planned};

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
 
+use super::answers::ServedSeen;
 use super::asked::Asker;
 use super::drift::Drift;
 use crate::channel::Command;
@@ -20,7 +21,6 @@ use crate::deploy::receipt::Receipt;
 use crate::hook::Probe;
 use crate::plaintext::certificate::{Certificate, certificates};
 use crate::text::clean_line;
-use crate::time::Moment;
 
 /// Prints a line for each file that the arguments name, then the certificates in it: of a key nothing
 /// leaves the host.
@@ -37,27 +37,6 @@ const MAX_PLACED: usize = 1 << 20;
 
 /// The port of HTTPS in a container.
 const HTTPS: &str = "443";
-
-/// A certificate that is shown to whoever comes.
-#[derive(Debug)]
-pub struct ServedSeen {
-    /// The name that was asked for.
-    pub name: String,
-    /// `HOST:PORT`, as the host sees it.
-    pub address: String,
-    /// Its subject.
-    pub subject: String,
-    /// Until when it holds.
-    pub until: Moment,
-    /// The secret that it should be, by full name, where one was placed for that name.
-    pub secret: Option<String>,
-    /// Whether it is the one that was placed; none where none was.
-    pub is_placed: Option<bool>,
-    /// Whether this vault has another rev of that secret than was placed.
-    pub has_newer: bool,
-    /// Whether a probe of deploys asks for that very certificate, so that a deploy notices.
-    pub is_probed: bool,
-}
 
 /// A certificate in a file of a component.
 struct Placed {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Listed;
+use super::words::words;
 use crate::fleet::ssh_config::Jump;
 
 /// The most hosts that one pattern may stand for, and an inventory may have.
@@ -242,7 +243,7 @@ fn host(name: &str, variables: &Variables, groups: BTreeSet<String>) -> Listed {
 /// The jump host among arguments for ssh: `-J bastion`, `-o ProxyJump=bastion`, or a `ProxyCommand`
 /// that is `ssh -W %h:%p bastion` and nothing more.
 fn jump_in(arguments: &str) -> Result<Option<Jump>, ()> {
-    let words = super::ini::words(arguments).ok_or(())?;
+    let words = words(arguments).ok_or(())?;
     let mut words = words.iter().map(String::as_str);
     let mut found = None;
     while let Some(word) = words.next() {

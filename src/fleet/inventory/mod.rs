@@ -7,6 +7,7 @@ mod az;
 mod groups;
 mod ini;
 mod plan;
+mod words;
 mod yaml;
 
 use std::collections::BTreeSet;
