@@ -27,11 +27,13 @@ overdue() {
     kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid"
 }
 held() { cat "$state/$1/lock.by" >&2; exit 75; }
+# A host without `flock`, or a disk without locks, is not one that somebody holds.
+free() { flock -n 9; case $? in 0) ;; 1) return 1;; *) exit 1;; esac; }
 exec 9>>"$lock" || exit 1
-if ! flock -n 9; then
+if ! free; then
     overdue "$1" "$4" || held "$1"
     tries=0
-    until flock -n 9; do
+    until free; do
         tries=$((tries + 1)); [ "$tries" -lt 100 ] || held "$1"
         sleep 0.05
     done
@@ -74,28 +76,56 @@ mod tests {
     use crate::deploy::target::taking;
     use crate::world::Clock;
 
-    #[test]
-    fn a_lock_says_who_holds_it_and_is_taken_from_who_fell_silent_or_is_oneself() {
-        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        let text = |name: &str| folder.path().join(name).display().to_string();
-        let path = "/usr/bin:/bin".to_owned();
+    /// A channel to this machine, with `/usr/bin` and `/bin` behind what `folder` has.
+    fn channel(folder: &std::path::Path) -> Channel {
+        let text = |name: &str| folder.join(name).display().to_string();
         let variables = [
-            ("PATH", path),
+            ("PATH", text("bin") + ":/usr/bin:/bin"),
             ("XDG_RUNTIME_DIR", text("")),
             ("XDG_STATE_HOME", text("state")),
         ];
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
-        let world = World::new(Clock::System, variables, folder.path().into());
-        let channel = Channel::Local(Local::new(&world));
-        // Root has one place for all; this is told that it is somebody else.
-        let who = "uid=1000 mask=022";
+        let world = World::new(Clock::System, variables, folder.into());
+        Channel::Local(Local::new(&world))
+    }
+
+    /// Root has one place for all; this is told that it is somebody else.
+    const WHO: &str = "uid=1000 mask=022";
+
+    #[tokio::test]
+    async fn a_host_that_cannot_lock_is_not_one_that_somebody_holds() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let flock = folder.path().join("bin/flock");
+        std::fs::create_dir(folder.path().join("bin")).unwrap();
+        std::fs::write(&flock, "#!/bin/sh\necho no locks here >&2; exit 127\n").unwrap();
+        std::fs::set_permissions(&flock, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let taker = Taker {
+            vault: "vault",
+            by: "ada deploys web",
+            claim: "1",
+        };
+        let take = taking(WHO, &taker, Duration::ZERO);
+        let Holding::Ended(ended) = channel(folder.path()).hold(&take).await.unwrap() else {
+            panic!("held");
+        };
+        assert_eq!(ended.ended, Ended::Exit(1));
+        assert_eq!(ended.err, b"no locks here\n");
+    }
+
+    #[test]
+    fn a_lock_says_who_holds_it_and_is_taken_from_who_fell_silent_or_is_oneself() {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let text = |name: &str| folder.path().join(name).display().to_string();
+        let channel = channel(folder.path());
         let take_by = |claim: &str, silence| {
             let taker = Taker {
                 vault: "vault",
                 by: "ada deploys web",
                 claim,
             };
-            taking(who, &taker, Duration::from_secs(silence))
+            taking(WHO, &taker, Duration::from_secs(silence))
         };
         let claims = AtomicUsize::new(0);
         let take = |silence| {
