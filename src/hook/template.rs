@@ -51,7 +51,9 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, TemplateFault> {
         let mut parts = inner.split('|').map(str::trim);
         let name = parts.next().unwrap_or_default();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(format!("line {line}: `{{{{{inner}}}}}` names nothing"));
+            return Err(format!(
+                "line {line}: `{{{{{inner}}}}}` is not one name; a secret is `{{{{ secrets.PATH }}}}`"
+            ));
         }
         let filters: Result<Vec<Filter>, _> = parts.map(|part| filter(part, line)).collect();
         pieces.push(Piece::Text(before));
@@ -212,6 +214,9 @@ fn lookup<'a>(
         let near = crate::text::nearest(name, names.keys().map(String::as_str));
         match near {
             Some(near) => format!("there is no `{name}`; is `{near}` meant?"),
+            None if name.contains('/') => {
+                format!("there is no `{name}`; template files have a secret as `secrets.{name}`")
+            }
             None => format!("there is no `{name}`"),
         }
     })
@@ -236,6 +241,13 @@ mod tests {
             "a 1.7/run/x"
         );
         assert!(fill("{{ secrets.web/TOKEN }}", &names()).is_err());
+        let slip = fill("{{ web/TOKEN }}", &names()).unwrap_err();
+        assert!(slip.ends_with("as `secrets.web/TOKEN`"), "{slip}");
+        let other = fill("{{ secret \"web/TOKEN\" }}", &names()).unwrap_err();
+        assert!(
+            other.ends_with("a secret is `{{ secrets.PATH }}`"),
+            "{other}"
+        );
         assert!(
             fill("{{ settings.versoin }}", &names())
                 .unwrap_err()
