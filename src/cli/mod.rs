@@ -52,7 +52,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 
 use crate::env;
 use crate::error::{Code, Error, Problem, masked};
@@ -62,7 +62,7 @@ use crate::world::World;
 
 use context::Context;
 use session::Beside;
-use ui::{Talk, Ui};
+use ui::{Color, Talk, Ui};
 
 /// Secrets encrypted in git, injected where they are needed
 ///
@@ -114,6 +114,15 @@ struct Global {
     /// Answer yes where a plan is shown and asked about
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     yes: bool,
+    /// When `error:`, `warning:` and `hint:` have colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        help_heading = "Everywhere"
+    )]
+    color: Option<Color>,
     /// Never ask anything
     #[arg(long, global = true, help_heading = "Everywhere")]
     no_input: bool,
@@ -212,14 +221,15 @@ fn run(command: &Command, cx: &Context) -> Result<ExitCode, Error> {
 #[must_use]
 pub fn main() -> ExitCode {
     let inherited = harden::harden();
-    let cli = match quick::parse().map_or_else(Cli::try_parse, Ok) {
+    let cli = match quick::parse().map_or_else(parse, Ok) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data; anything else is a wrong use.
             let wrong = error.use_stderr();
             let words: Vec<_> = std::env::args_os().collect();
+            Color::of_words(std::env::args_os()).choose(&World::of_process());
             let error = match wrong {
-                true => meant::explain(error, &Cli::command(), &words),
+                true => meant::explain(error, &whole(), &words),
                 false => error,
             };
             let said = error.to_string();
@@ -254,6 +264,7 @@ pub fn main() -> ExitCode {
         agent,
         json,
         yes,
+        color,
         no_input,
         quiet,
         verbose,
@@ -264,6 +275,7 @@ pub fn main() -> ExitCode {
         _ => Talk::Normal,
     };
     let mut world = World::of_process();
+    color.unwrap_or_default().choose(&world);
     let folders = [(env::CONFIG_DIR, config_dir), (env::STATE_DIR, state_dir)];
     for (name, folder) in folders
         .into_iter()
@@ -295,6 +307,16 @@ pub fn main() -> ExitCode {
         }
         Err(_) => Code::Bug.into(),
     }
+}
+
+/// The whole tree of commands, which prints in the colours that its words ask for.
+fn whole() -> clap::Command {
+    Cli::command().color(Color::of_words(std::env::args_os()).into())
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let mut matches = whole().try_get_matches()?;
+    Cli::from_arg_matches_mut(&mut matches)
 }
 
 /// Whether a terminal and the runner of a job take a word for text. A shell puts names of files among the words.

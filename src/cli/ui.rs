@@ -4,6 +4,7 @@
 //! unless it is the very bytes that were asked for. A reader that closes its pipe has seen enough: what
 //! it does not read is dropped, and the command does its work and ends with its own code.
 
+mod color;
 mod values;
 
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, Write as _};
@@ -19,6 +20,7 @@ use crate::text::{CleanJson, clean, clean_line};
 use super::hidden;
 use super::progress::Progress;
 use super::streams::{read, read_or_not, written};
+pub(crate) use color::Color;
 pub(crate) use values::Source;
 
 /// How much is said beside the data.
@@ -386,7 +388,7 @@ fn to_stderr(text: &str) {
     // With stderr gone there is nobody to tell.
     io::stderr()
         .lock()
-        .write_all(text.as_bytes())
+        .write_all(color::shown(&text).as_bytes())
         .unwrap_or_default();
 }
 

@@ -38,6 +38,7 @@ mod a_sealed_file_is_rotated;
 mod a_secret_moves_with_all_that_is_known_about_it;
 mod a_slip_is_told_and_taken_back;
 mod a_team_shares_a_document;
+mod a_terminal_has_colours;
 mod a_value_and_a_file_are_edited_as_they_are;
 mod a_value_is_handed_in_by_who_cannot_read;
 mod a_value_keeps_its_type;

@@ -32,6 +32,10 @@ impl Terminal {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let theirs = rustix::fs::open(name, flags, Mode::empty()).unwrap();
         let end = || Stdio::from(theirs.try_clone().unwrap());
+        // Words are waited for as they read; who sets it, empty say, wants to see colours.
+        if command.get_envs().all(|(name, _)| name != "NO_COLOR") {
+            command.env("NO_COLOR", "1");
+        }
         let child = command
             .env("TERM", "xterm")
             .stdin(end())
