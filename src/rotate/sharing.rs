@@ -17,7 +17,7 @@ use super::plan::follower;
 use super::policy::about;
 use super::record::Turning;
 use super::rotators::{Means, is_random};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Problem};
 use crate::name::{PartyName, SecretName, SecretPath};
 use crate::secret::Plain;
 use crate::vault::{Listed, Opened, Policy, Reader, ValueType, Vault, who_left};
@@ -45,14 +45,15 @@ pub struct Sharing {
     pub closed: Vec<String>,
     /// What does not count or open, and so says nothing.
     pub faults: Vec<Error>,
-    /// Why some of the values are in no group: one new value would tell somebody of it.
-    pub told: Vec<RotateError>,
+    /// Why some of the values are in no group: they do not open, one new value would tell somebody of it, or the
+    /// rotator of one that shares it is wrong.
+    pub left_out: Vec<Error>,
 }
 
 /// Finds what shares the values that are to be rotated.
 ///
 /// # Errors
-/// What opening one of them can; what is wrong with the rotator of one that shares.
+/// [`crate::trust::TrustError`] where the vault cannot be read.
 pub fn sharing(
     vault: &Vault,
     reader: &Reader<'_>,
@@ -65,9 +66,16 @@ pub fn sharing(
     // Where the group of a value is, and whether the value is long enough to tell anything.
     let mut groups: HashMap<Fingerprint, (usize, bool)> = HashMap::new();
     for value in values {
-        let print = match vault.find_secret(&value.path.parse::<SecretPath>()?)? {
-            SecretName::Value(path, name) => key.of(&reader.value(&path, &name)?),
-            SecretName::File(_) => None,
+        let opened = match vault.find_secret(&value.path.parse::<SecretPath>()?)? {
+            SecretName::Value(path, name) => reader.value(&path, &name).map(Some),
+            SecretName::File(_) => Ok(None),
+        };
+        let print = match opened {
+            Ok(opened) => opened.and_then(|opened| key.of(&opened)),
+            Err(error) => {
+                found.left_out.push(error);
+                continue;
+            }
         };
         let last = found.groups.len();
         let (at, is_telling) = match print {
@@ -79,6 +87,8 @@ pub fn sharing(
             None => found.groups.push(vec![value]),
         }
     }
+    // By the place of their group.
+    let mut wrong: HashMap<usize, Error> = HashMap::new();
     for listed in vault.list(None)? {
         let Listed::Document(path) = &listed else {
             continue;
@@ -102,20 +112,28 @@ pub fn sharing(
                 None => {}
                 Some((_, false)) => found.short.push(full),
                 Some((at, true)) => {
-                    let like = follower(vault, &full, means)?;
-                    found
-                        .groups
-                        .get_mut(*at)
-                        .into_iter()
-                        .for_each(|group| group.push(like.clone()));
+                    let Some(group) = found.groups.get_mut(*at) else {
+                        continue;
+                    };
+                    match follower(vault, &full, means) {
+                        Ok(like) => group.push(like),
+                        Err(error) => {
+                            let first = group.first().map_or("", |value| &value.path);
+                            wrong.insert(*at, shared_with(first, &full, &error));
+                        }
+                    }
                 }
             }
         }
     }
-    for mut group in std::mem::take(&mut found.groups) {
+    for (at, mut group) in std::mem::take(&mut found.groups).into_iter().enumerate() {
         let is_meant = |path: &str| chosen == Chosen::ByName && named.contains(path);
-        match would_tell(vault, &group, is_meant)? {
-            Some(error) => found.told.push(error),
+        let why = match wrong.remove(&at) {
+            None => would_tell(vault, &group, is_meant)?.map(Error::from),
+            wrong => wrong,
+        };
+        match why {
+            Some(error) => found.left_out.push(error),
             None => {
                 lead(&mut group);
                 found.groups.push(group);
@@ -123,6 +141,18 @@ pub fn sharing(
         }
     }
     Ok(found)
+}
+
+/// What is wrong with the rotator of one that shares a value, which whoever writes that one chooses.
+fn shared_with(path: &str, other: &str, error: &Error) -> Error {
+    Problem::of(error)
+        .note(format!(
+            "`{other}`, whose rotator that is, has the same value as `{path}`"
+        ))
+        .hint(format!(
+            "`clws rotate --apart {path}` gives that one a value of its own"
+        ))
+        .into()
 }
 
 /// Who would be told a value by one new value for all of a group: who reads one of two alone, in two scopes, or in one

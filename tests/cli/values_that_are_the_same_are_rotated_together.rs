@@ -284,6 +284,72 @@ fn one_that_fails_holds_no_other_up() {
 }
 
 #[test]
+fn a_wrong_rotator_of_one_that_shares_a_value_holds_no_other_up() {
+    let lab = Lab::new()
+        .people(&["ben"])
+        .secret("dev/web/A", SHARED)
+        .secret("dev/web/B", "the-second-of-the-two-values")
+        .secret("shared/api/COPY", SHARED);
+    for name in ["A", "B"] {
+        lab.clws(&format!("secret policy dev/web/{name} --rotator random"))
+            .succeeds();
+    }
+    let script = lab.vault().join("hooks/gone/rotate.sh");
+    std::fs::create_dir_all(script.parent().unwrap()).unwrap();
+    std::fs::write(&script, "true\n").unwrap();
+    lab.clws("secret policy shared/api/COPY --rotator gone")
+        .succeeds();
+    std::fs::remove_file(script).unwrap();
+    lab.clws("access grant ben dev --read --yes").succeeds();
+    lab.clws("recipient remove ben --yes").succeeds();
+    let ran = lab.clws("rotate --due --yes --json").exits(23);
+    let report = ran.json();
+    let told = report["failed"][0]["error"].to_string();
+    for part in [
+        "there is no rotator `gone`",
+        "the policy of `shared/api/COPY` names it",
+        "has the same value as `dev/web/A`",
+        "`clws rotate --apart dev/web/A`",
+    ] {
+        assert!(told.contains(part), "no {part}: {told}");
+    }
+    assert_eq!(report["findings"][0]["path"], "dev/web/A");
+    assert_eq!(value(&lab, "dev/web/A"), SHARED);
+    assert_ne!(value(&lab, "dev/web/B"), "the-second-of-the-two-values");
+    let ran = lab.clws("rotate dev/web/A --yes").exits(18);
+    assert!(ran.err.contains("shared/api/COPY"), "{}", ran.err);
+    lab.clws("rotate --apart dev/web/A --yes").succeeds();
+    assert_ne!(value(&lab, "dev/web/A"), SHARED);
+}
+
+#[test]
+fn what_does_not_open_holds_no_other_up() {
+    let lab = Lab::new()
+        .people(&["ben", "eve"])
+        .secret("dev/web/A", "the-first-of-the-two-values")
+        .secret("prod/web/B", "the-second-of-the-two-values")
+        .secret("prod/web/C", "the-third-of-the-two-values");
+    for path in ["dev/web/A", "prod/web/B", "prod/web/C"] {
+        lab.clws(&format!("secret policy {path} --rotator random"))
+            .succeeds();
+    }
+    lab.clws("access grant ben dev --read --write --yes")
+        .succeeds();
+    for scope in ["dev", "prod"] {
+        lab.clws(&format!("access grant eve {scope} --read --yes"))
+            .succeeds();
+    }
+    lab.clws("recipient remove eve --yes").succeeds();
+    lab.accepted_by(&["ben"]);
+    let ran = lab.clws("rotate --due --yes").by("ben").exits(23);
+    let told = "your identity does not open `prod/web`";
+    assert_eq!(ran.err.matches(told).count(), 1, "{}", ran.err);
+    assert_ne!(value(&lab, "dev/web/A"), "the-first-of-the-two-values");
+    assert_eq!(value(&lab, "prod/web/B"), "the-second-of-the-two-values");
+    assert!(ran.text().contains("prod/web/B\n") && !ran.text().contains("dev/web/A\n"));
+}
+
+#[test]
 fn a_new_value_is_as_long_as_somebody_wants() {
     let lab = lab();
     lab.clws("rotate dev/web/TOKEN --length 40 --alphabet hex --yes")

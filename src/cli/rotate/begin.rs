@@ -7,6 +7,7 @@ use super::take::Deploys;
 use super::{RotateArgs, due};
 use crate::cli::chance::shape;
 use crate::cli::context::{Context, as_openers, as_signers};
+use crate::cli::ui::print_error;
 use crate::deploy::is_interruption;
 use crate::error::{Code, Error, Problem};
 use crate::fs::Sync;
@@ -31,7 +32,7 @@ pub(super) struct Begin<'a> {
 }
 
 /// Values that are rotated to one new value, and why some are not rotated.
-type Groups = (Vec<Vec<Turning>>, Vec<RotateError>);
+type Groups = (Vec<Vec<Turning>>, Vec<Error>);
 
 /// An error about a path that has several secrets below it says how those are rotated together.
 fn several(error: Error) -> Error {
@@ -53,9 +54,9 @@ impl Begin<'_> {
             self.demand_writer()?;
         }
         let values = planned(self.vault, &self.args.paths, self.run.means).map_err(several)?;
-        let (groups, told) = self.groups(values, Chosen::ByName)?;
-        if let Some(error) = told.into_iter().next() {
-            return Err(error.into());
+        let (groups, left_out) = self.groups(values, Chosen::ByName)?;
+        if let Some(error) = left_out.into_iter().next() {
+            return Err(error);
         }
         let mut values = groups.concat();
         if self.args.length.is_some() || self.args.alphabet.is_some() {
@@ -101,8 +102,8 @@ impl Begin<'_> {
             }
         }
         // Those of a pair, and all that share a value, are one rotation.
-        let (mut groups, told) = self.groups(sets.concat(), Chosen::AsDue)?;
-        failed.extend(told.into_iter().map(Error::from));
+        let (mut groups, left_out) = self.groups(sets.concat(), Chosen::AsDue)?;
+        failed.extend(left_out);
         let mut rotations: Vec<Vec<Turning>> = Vec::new();
         for set in sets {
             let is_of = |value: &Turning| set.iter().any(|other| other.path == value.path);
@@ -149,10 +150,12 @@ impl Begin<'_> {
                 failed.push(RotateError::UnderWay { path }.into());
             }
         }
+        // Each value of a document that does not open says the same.
+        failed.dedup_by_key(|error| error.message());
         for error in &failed {
-            ui.error(error);
+            print_error(error);
         }
-        due::print(self.args, self.cx)?;
+        due::print(self.args, &failed, self.cx)?;
         Ok(match failed.first() {
             None => ExitCode::SUCCESS,
             Some(_) if done > 0 => Code::Partial.into(),
@@ -194,7 +197,7 @@ impl Begin<'_> {
             short,
             closed,
             faults,
-            told,
+            left_out,
         } = sharing(self.vault, &reader, (values, chosen), self.run.means)?;
         let ui = &self.cx.ui;
         for path in short {
@@ -211,7 +214,7 @@ impl Begin<'_> {
                 list(&closed)
             ));
         }
-        Ok((groups, told))
+        Ok((groups, left_out))
     }
 
     /// Shows what is to be rotated and deployed; the paths.

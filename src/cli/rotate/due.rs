@@ -11,7 +11,8 @@ use crate::rotate::{Due, Records, Rotation, work_list};
 use crate::text::count;
 use crate::vault::Vault;
 
-pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
+/// Prints what waits, and as JSON what failed before.
+pub(super) fn print(args: &RotateArgs, failed: &[Error], cx: &Context) -> Result<(), Error> {
     let vault = cx.vault()?;
     let list = work_list(&vault, &args.paths)?;
     let users = Users::of(&vault)?;
@@ -22,9 +23,10 @@ pub(super) fn print(args: &RotateArgs, cx: &Context) -> Result<(), Error> {
     if cx.ui.is_json() {
         let findings: Vec<_> = list.due.iter().map(|due| to_json(due, &users)).collect();
         let unfinished: Vec<_> = unfinished.iter().map(Rotation::paths).collect();
+        let failed: Vec<_> = failed.iter().map(Error::to_json).collect();
         return cx
             .ui
-            .json(&json!({ "findings": findings, "unfinished": unfinished }));
+            .json(&json!({ "findings": findings, "failed": failed, "unfinished": unfinished }));
     }
     let mut paths = 0;
     for of_one in list.due.chunk_by(|one, other| one.path == other.path) {

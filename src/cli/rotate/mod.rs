@@ -101,7 +101,7 @@ pub(crate) fn run(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
 
 fn once(args: &RotateArgs, cx: &Context) -> Result<ExitCode, Error> {
     if args.due && args.dry_run {
-        return due::print(args, cx).map(|()| ExitCode::SUCCESS);
+        return due::print(args, &[], cx).map(|()| ExitCode::SUCCESS);
     }
     let vault = cx.trusted_vault()?;
     vault.trust().demand_clean(vault.tree())?;
@@ -167,7 +167,8 @@ impl Scripts for Signed<'_> {
     fn script(&self, rotator: &str, secret: &str) -> Result<Plain, Error> {
         let component = rotator.parse::<Component>()?;
         if let Some(error) = no_rotator(self.vault, &component, &[SCRIPT])? {
-            return Err(error);
+            let named = format!("the policy of `{secret}` names it");
+            return Err(Problem::of(&error).note(named).into());
         }
         let secret = self.vault.find_secret(&secret.parse::<SecretPath>()?)?;
         signed_script(self.vault, &component, SCRIPT, &secret)
