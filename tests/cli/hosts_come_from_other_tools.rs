@@ -360,11 +360,12 @@ fn what_is_odd_in_a_list_is_named() {
 
 /// Whoever gives a host its address in a list of somebody else's has nothing deployed to the machine that deploys.
 #[test]
-fn no_address_is_this_machine_or_more_than_a_word() {
+fn no_address_is_this_machine_and_no_address_or_user_more_than_a_word() {
     let lab = Lab::new();
     let inventory = lab.home("ada").join("inventory.ini");
     let text = "local\na ansible_host=local\nb ansible_connection=local\nc ansible_host='x$(id)'\n\
-                d ansible_host=-oProxyCommand=id\ne ansible_host=fd00::4 ansible_user=deploy@corp\n";
+                d ansible_host=-oProxyCommand=id\ne ansible_host=fd00::4 ansible_user=deploy@corp\n\
+                g ansible_host=10.0.0.7 ansible_user='ada; rm -rf'\n";
     std::fs::write(&inventory, text).unwrap();
     let az = lab.home("ada").join("az.json");
     let machine = r#"[{"name": "f", "publicIps": "local", "privateIps": "10.0.0.9"}]"#;
@@ -376,6 +377,7 @@ fn no_address_is_this_machine_or_more_than_a_word() {
     let taken = import(&inventory);
     assert!(taken.text().contains("an address (`local` is none)"));
     assert!(taken.text().contains("an address (`x$(id)` is none)"));
+    assert!(taken.text().contains("a user (`ada; rm -rf` is none)"));
     import(&az);
     let party = |name: &str| {
         let file = lab.vault().join(format!("recipients/{name}.toml"));
@@ -392,6 +394,7 @@ fn no_address_is_this_machine_or_more_than_a_word() {
         ("d", ""),
         ("e", "address = \"fd00::4\" user = \"deploy@corp\""),
         ("f", ""),
+        ("g", "address = \"10.0.0.7\""),
     ] {
         assert_eq!(party(name), said, "{name}");
     }

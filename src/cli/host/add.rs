@@ -6,6 +6,7 @@ use crate::channel::ssh::KnownHost;
 use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::error::{Code, Error, Problem};
+use crate::fleet::inventory::is_user_name;
 use crate::fleet::{HostKeyText, LOCAL, place_of};
 use crate::membership::{Rules, RulesError};
 use crate::name::{PartyName, Scope};
@@ -139,12 +140,10 @@ fn demand_address(address: &str) -> Result<(), Error> {
 
 /// Takes what can be a user's name on some host, with a domain as directories have it: `ada@example.org`.
 pub(super) fn user_name(text: &str) -> Result<String, &'static str> {
-    let is_one =
-        |c: char| !c.is_whitespace() && !c.is_control() && !"\"'`$;|&<>()*?/:,".contains(c);
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_one) {
-        return Ok(text.to_owned());
+    match is_user_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("no user has such a name"),
     }
-    Err("no user has such a name")
 }
 
 fn demand_jump(rules: &Rules, host: &PartyName, jump: &PartyName) -> Result<(), Error> {
@@ -172,11 +171,13 @@ pub(super) fn lacking(party: &Party) -> Vec<String> {
     let name = &party.name;
     let (scope, machine_type) = place_of(party);
     let mut lacking = Vec::new();
-    if scope.is_none() || machine_type.is_none() {
-        lacking.push(format!(
-            "nothing runs on {name} before it has a scope and a machine type"
-        ));
-    }
+    let what = match (scope, machine_type) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) => Some("a machine type"),
+        (None, Some(_)) => Some("a scope"),
+        (None, None) => Some("a scope and a machine type"),
+    };
+    lacking.extend(what.map(|what| format!("nothing runs on {name} before it has {what}")));
     if party.host_keys.is_empty() && party.address.as_deref() != Some(LOCAL) {
         lacking.push(format!(
             "{name} has no host keys on record: `clws host scan {name} --add` takes them"

@@ -107,6 +107,14 @@ fn plain(mut listed: Listed) -> Listed {
     listed
 }
 
+/// Whether somebody can log in under a name: a word, which neither a shell nor SSH takes for more.
+#[must_use]
+pub fn is_user_name(text: &str) -> bool {
+    let is_one =
+        |c: char| !c.is_whitespace() && !c.is_control() && !"\"'`$;|&<>()*?/:,".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(is_one)
+}
+
 enum Kind {
     Az,
     Ini,

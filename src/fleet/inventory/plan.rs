@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Listed;
+use super::{Listed, is_user_name};
 use crate::fleet::{LOCAL, place_of};
 use crate::name::{PartyName, Scope};
 use crate::recipients::{Become, Kind, Party};
+use crate::text::clean_line;
 
 /// What is said for hosts of which the source says nothing.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +122,11 @@ fn one(
     let default =
         |value: Option<String>, default: Option<String>| value.or(default.filter(|_| is_new));
     put("address", &mut party.address, address.cloned());
-    let user = default(listed.user.clone(), defaults.user.clone());
+    let named = listed.user.clone().filter(|user| is_user_name(user));
+    if let (Some(other), None) = (&listed.user, &named) {
+        missing.push(format!("a user (`{}` is none)", clean_line(other)));
+    }
+    let user = default(named, defaults.user.clone());
     put("user", &mut party.user, user);
     put("jump", &mut party.jump, jump);
     let port = party.port.map(|port| port.to_string());
