@@ -101,6 +101,12 @@ fn a_wrong_host_key_or_login_over_ssh_opens_nothing() {
     far.reached(&far.server.user, &other);
     let ran = far.deploy().exits(21);
     assert!(ran.err.contains("box"), "{}", ran.err);
+    // Which key is the old one is said as the next command takes it.
+    let drop = ran.err.split("recipient update box").nth(1).unwrap();
+    let drop = drop.split('`').next().unwrap();
+    assert!(drop.starts_with(" --drop SHA256:"), "{}", ran.err);
+    let words = format!("recipient update box{drop} --dry-run");
+    far.site.lab.clws(&words).succeeds();
     assert_eq!((far.opened(), far.site.remains()), (0, Vec::new()));
     assert!(!far.server.log().contains("Accepted publickey"));
     far.reached("nobody-of-this-name", far.server.host_key_line());

@@ -208,7 +208,7 @@ impl Explain for SshError {
             }
             Self::HostKeyChanged { host, .. }
             | Self::HostKeyType { host, .. }
-            | Self::HostKeyUnproven { host } => vec![ask(), scan(host.name())],
+            | Self::HostKeyUnproven { host } => vec![ask(), scan(host)],
             Self::LoginRefused { host, tried, .. } if tried.is_empty() => {
                 vec![
                     format!(
@@ -274,9 +274,13 @@ fn ask() -> Hint {
         .to_owned()
 }
 
-fn scan(host: &str) -> Hint {
+fn scan(host: &KnownHost) -> Hint {
+    let old = host.fingerprints();
+    let prints = old.iter().filter_map(|key| key.rsplit(' ').next());
+    let drop: String = prints.map(|print| format!(" --drop {print}")).collect();
+    let (host, one) = (host.name(), if old.len() == 1 { "one" } else { "ones" });
     format!(
-        "if it was: `clws host scan {host} --add`, and `clws recipient update {host} --drop KEY` for the old one"
+        "if it was: `clws host scan {host} --add`, and `clws recipient update {host}{drop}` for the old {one}"
     )
 }
 

@@ -9,8 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::rules::{self, Run};
 use crate::cli::usage;
 use crate::error::{Code, Error, Problem};
+use crate::fleet::HostKeyText;
 use crate::name::PartyName;
-use crate::recipients::{MailAddress, NotAnAddress, Party};
+use crate::recipients::{HostKey, MailAddress, NotAnAddress, Party};
 
 /// Change the keys of a party: a second machine, an offline recovery key, a laptop that was lost
 ///
@@ -51,7 +52,7 @@ pub(crate) struct Keys {
     /// An OpenSSH Ed25519 public key that it signs with
     #[arg(long, value_name = "PUBLIC-KEY")]
     pub(crate) sign_key: Vec<String>,
-    /// Drop a key, by its name in the party's file or as it is; several times for several
+    /// Drop a key, by its name in the party's file or as it is, a host key by its fingerprint too; several times for several
     #[arg(long, value_name = "KEY")]
     pub(crate) drop: Vec<String>,
 }
@@ -147,9 +148,13 @@ fn update(
         party
             .signing
             .retain(|signing| signing.name != *key && signing.key.to_string() != *key);
+        let shows = |host_key: &HostKey| {
+            let text = host_key.key.parse::<HostKeyText>();
+            text.is_ok_and(|text| text.fingerprint() == *key)
+        };
         party
             .host_keys
-            .retain(|host_key| host_key.name != *key && host_key.key != *key);
+            .retain(|host_key| host_key.name != *key && host_key.key != *key && !shows(host_key));
         if before == count(&party) {
             return Err(
                 Problem::new(Code::NotFound, format!("{name} has no key `{key}`"))
