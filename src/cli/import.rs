@@ -15,7 +15,7 @@ use crate::import::{self, Action, As, Finding, Item, Keys, Matter, Plan, Source,
 use crate::name::{FilePath, Scope};
 use crate::plaintext::Passwords;
 use crate::plaintext::dotenvx::PrivateKeys;
-use crate::text::{clean_line, count};
+use crate::text::{clean_line, count, list};
 use crate::vault::Reader;
 
 /// Seal a plaintext tree, such as a folder of certificates and passwords
@@ -324,10 +324,15 @@ fn to_text(plan: &Plan, most: usize) -> String {
             "and {more} more with nothing to say of, which `--plan` lists\n"
         ));
     }
-    for inventory in &plan.inventories {
+    if !plan.inventories.is_empty() {
+        let paths: Vec<String> = plan
+            .inventories
+            .iter()
+            .map(|one| one.path.to_string())
+            .collect();
+        let paths = list(&paths);
         text.push_str(&format!(
-            "layouts, modes and findings are kept sealed in {}\n",
-            inventory.path
+            "layouts, modes and findings are kept sealed in {paths}\n"
         ));
     }
     text

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use crate::error::Error;
 use crate::fs::{FsError, Tree};
+use crate::git::Git;
 use crate::text::clean_line;
 use crate::vault::Vault;
 
@@ -46,18 +47,28 @@ pub fn ignore(source: &Source, vault: &Vault, plan: &Plan) -> Result<Vec<String>
             ));
         }
     }
-    if full.ancestors().any(|folder| folder.join(".git").exists()) {
-        let (place, remove) = match sealed.as_slice() {
-            // The folder around it may hold all of the vault.
-            [file] if source.is_one_file() => (full.join(file), "git rm --cached"),
-            _ => (full, "git rm -r --cached"),
-        };
+    let (what, place, remove) = match sealed.as_slice() {
+        // The folder around it may hold all of the vault.
+        [file] if source.is_one_file() => (*file, full.join(file), "git rm --cached"),
+        _ => (".", full.clone(), "git rm -r --cached"),
+    };
+    let is_in_git = full.ancestors().any(|folder| folder.join(".git").exists());
+    if is_in_git && was_taken(&Git::at(vault.world(), &full), what) {
         let shown = clean_line(&place.to_string_lossy());
         told.push(format!(
             "git's history still holds what was ever committed of {shown}: give every value a new one (`clws secret list` shows what is exposed), and `{remove}` it"
         ));
     }
     Ok(told)
+}
+
+/// Whether git has something of what is imported, in a commit or to be committed; where it does not say, it may.
+fn was_taken(git: &Git, what: &str) -> bool {
+    let has = |words: &[&str]| {
+        let told = git.ask(&[words, &["--", what]].concat());
+        told.map_or(true, |told| !told.is_empty())
+    };
+    has(&["ls-files", "--cached"]) || has(&["rev-list", "--all", "--reflog", "--max-count=1"])
 }
 
 /// The sources that hold what is sealed.
