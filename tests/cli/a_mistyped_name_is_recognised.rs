@@ -186,6 +186,10 @@ fn parties_hosts_components_and_rotators_are_recognised_too() {
         ),
         ("scan --baseline hooks", "hooks is not an ordinary file"),
         ("exec prod/web --map A -- true", "CHILD=VALUE is wanted"),
+        (
+            "secret move prod/web prod/site",
+            "`clws secret move prod/web/NAME prod/site/NAME`",
+        ),
     ] {
         let ran = lab.clws(command).run();
         assert!(ran.err.contains(said), "{command}: {}", ran.err);

@@ -8,7 +8,7 @@ use crate::cli::context::Context;
 use crate::error::Error;
 use crate::name::{PartyName, SecretName, SecretPath};
 use crate::text::list;
-use crate::vault::{Found, Transfer, Vault};
+use crate::vault::{Found, Transfer, Vault, VaultError};
 
 /// Which secret, and where to.
 #[derive(Args, Debug)]
@@ -21,7 +21,8 @@ pub(crate) struct TransferArgs {
 
 pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
-    let from = vault.find_secret(&args.from)?;
+    let found = vault.find_secret(&args.from);
+    let from = found.map_err(|error| one_by_one(error, &args.to, how))?;
     let to = destination(&vault, (&args.from, &from), &args.to, how)?;
     if how == Transfer::Move {
         super::warn_of_hooks(cx, &vault, &[from.to_string()])?;
@@ -37,6 +38,27 @@ pub(crate) fn run(args: &TransferArgs, how: Transfer, cx: &Context) -> Result<()
     }
     cx.ui.say(&format!("{done} {from} to {to}"));
     Ok(())
+}
+
+fn verb(how: Transfer) -> &'static str {
+    match how {
+        Transfer::Copy => "copy",
+        Transfer::Move => "move",
+    }
+}
+
+/// A document has no name of its own that it could be given another for: each of its values has.
+fn one_by_one(error: Error, to: &SecretPath, how: Transfer) -> Error {
+    let Some(VaultError::IsDocument(from)) = error.downcast_ref::<VaultError>() else {
+        return error;
+    };
+    let verb = verb(how);
+    crate::cli::usage(error.message())
+        .hint(format!("`clws secret list {from}` shows them"))
+        .hint(format!(
+            "each by itself: `clws secret {verb} {from}/NAME {to}/NAME`"
+        ))
+        .into()
 }
 
 /// The new name: what was typed, with the old last part where that is a document or a folder. A value
@@ -57,11 +79,7 @@ fn destination(
             Ok(SecretName::Value(document, name.clone()))
         }
         (Found::Document(document), SecretName::Value(..)) => {
-            let verb = match how {
-                Transfer::Copy => "copy",
-                Transfer::Move => "move",
-            };
-            let command = format!("clws secret {verb} {typed}");
+            let command = format!("clws secret {} {typed}", verb(how));
             Err(super::no_value_yet(vault, &document, &command))
         }
         (Found::Folder(folder), SecretName::File(file)) => Ok(SecretName::File(
