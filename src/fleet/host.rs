@@ -5,7 +5,7 @@
 
 use super::MOST_JUMPS;
 use crate::error::{Code, Explain};
-use crate::name::{PartyName, Scope};
+use crate::name::{Component, PartyName, Scope};
 use crate::recipients::{Become, Party, RecipientKey};
 
 /// The address of this machine.
@@ -127,6 +127,8 @@ pub enum FleetError {
         known: Vec<String>,
         /// The host, environment or group that may be meant.
         nearest: Option<String>,
+        /// The component that has this name.
+        component: Option<Component>,
     },
     /// An environment of hosts that nothing says the machine type of.
     #[error(
@@ -189,6 +191,14 @@ impl Explain for FleetError {
             )],
             Self::JumpLoop { host, .. } | Self::ManyJumps { host } => vec![format!(
                 "look at `jump` in recipients/{host}.toml and at `ProxyJump` in ~/.ssh/config"
+            )],
+            Self::Nothing {
+                component: Some(component),
+                known,
+                ..
+            } if !known.is_empty() => vec![format!(
+                "`{component}` is a component; where it runs is wanted here: an environment or a host, as \
+                 `clws host list` shows"
             )],
             Self::Nothing { known, .. } if known.is_empty() => {
                 vec![

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::host::{FleetError, Host, place_of};
 use super::pattern::fits;
 use crate::error::Error;
-use crate::name::{PartyName, Scope};
+use crate::name::{Component, PartyName, Scope};
 use crate::recipients::{Kind, Party};
 use crate::text::nearest;
 use crate::vault::Vault;
@@ -65,7 +65,7 @@ pub fn hosts(vault: &Vault, on: &str) -> Result<Vec<Host>, Error> {
             hosts: without_type.remove(*word).unwrap_or_default(),
         }
         .into()),
-        Some((word, _)) => Err(nothing(word, &groups, known).into()),
+        Some((word, _)) => Err(nothing(vault, word, &groups, known).into()),
     }
 }
 
@@ -95,7 +95,7 @@ pub fn host_parties(vault: &Vault, on: Option<&str>) -> Result<Vec<Arc<Party>>, 
             });
             let groups: BTreeSet<String> = groups.flatten().flatten().collect();
             let known = all.iter().map(|(_, party)| party.name.to_string());
-            return Err(nothing(word, &groups, known.collect()).into());
+            return Err(nothing(vault, word, &groups, known.collect()).into());
         }
     }
     all.retain(|host| on.is_none() || words.iter().any(|word| is_meant(word, host)));
@@ -109,8 +109,14 @@ fn words_of(on: &str) -> Vec<&str> {
     on.split(',').map(str::trim).collect()
 }
 
-fn nothing(word: &str, groups: &BTreeSet<String>, known: Vec<String>) -> FleetError {
+fn nothing(vault: &Vault, word: &str, groups: &BTreeSet<String>, known: Vec<String>) -> FleetError {
+    let component = word.to_ascii_lowercase().parse::<Component>().ok();
+    let has_hook = |component: &Component| {
+        let hook = vault.tree().exists(&format!("hooks/{component}.toml"));
+        hook.unwrap_or(false)
+    };
     FleetError::Nothing {
+        component: component.filter(has_hook),
         on: word.to_owned(),
         nearest: nearest(word, groups.iter().chain(&known).map(String::as_str)).map(str::to_owned),
         known,

@@ -331,6 +331,18 @@ fn a_mistyped_host_environment_or_group_is_recognised() {
             assert!(ran.err.contains(meant), "{command} {typed}: {}", ran.err);
         }
     }
+    // What runs there is no place where anything runs.
+    std::fs::create_dir_all(lab.vault().join("hooks")).unwrap();
+    std::fs::write(lab.vault().join("hooks/web.toml"), "").unwrap();
+    for command in ["deploy --on web", "status WEB", "host list web"] {
+        let ran = lab.clws(command).exits(18);
+        assert!(
+            ran.err
+                .contains("hint: `web` is a component; where it runs"),
+            "{command}: {}",
+            ran.err
+        );
+    }
 }
 
 #[test]
