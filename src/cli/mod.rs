@@ -41,6 +41,7 @@ mod scan;
 mod secret;
 mod server;
 mod session;
+mod spoken;
 mod ssh;
 mod status;
 mod streams;
@@ -229,7 +230,7 @@ pub fn main() -> ExitCode {
             let words: Vec<_> = std::env::args_os().collect();
             Color::of_words(std::env::args_os()).choose(&World::of_process());
             let error = match wrong {
-                true => meant::explain(error, &whole(), &words),
+                true => spoken::explain(meant::explain(error, &whole(), &words), &words),
                 false => error,
             };
             let said = error.to_string();

@@ -71,6 +71,18 @@ fn a_private_key_where_a_path_or_a_name_belongs_is_not_printed() {
         ran.err
     );
     assert!(ran.err.contains("--identity <(printf"), "{}", ran.err);
+    // Nor what is typed behind the name of a secret, as other tools take it.
+    for words in [
+        "secret set prod/web/T hunter2",
+        "secret set prod/web/T=hunter2",
+        "--json secret set prod/web/T hunter2",
+        "server login hunter2 --method token",
+    ] {
+        let ran = lab.clws(words).exits(2);
+        let said = ran.text() + &ran.err;
+        assert!(said.contains("a value is never an argument"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
     for words in [
         "identity new",
         "identity show",
