@@ -1,4 +1,4 @@
-//! A command that there is not: which of ours is meant by a word of git, pass, gopass, SOPS or Vault.
+//! A command that there is not: which of ours is meant by a word of git, pass, gopass, SOPS, Kamal or Vault.
 //!
 //! clap goes by letters alone, and offers `remove` for `rename`, and `generate` for `delete`.
 
@@ -28,18 +28,33 @@ const SAID: &[(&[&str], &[&str])] = &[
     ),
     (&["gen", "pwgen", "keygen"], &["generate", "new"]),
     (&["log", "versions"], &["history", "show"]),
-    (&["undo", "rollback"], &["restore"]),
+    (&["undo", "rollback", "recover"], &["restore"]),
     (&["run", "env"], &["exec"]),
     (&["decrypt"], &["get", "export"]),
-    (&["encrypt", "seal"], &["set", "import"]),
+    (&["backup"], &["export"]),
+    (&["encrypt", "encrypt_string", "seal"], &["set", "import"]),
+    (&["secrets"], &["secret"]),
     (&["reencrypt", "updatekeys"], &["rekey"]),
     (
         &["user", "users", "member", "recipients", "reader"],
         &["recipient"],
     ),
-    (&["key", "keys", "identities"], &["identity"]),
+    (&["key", "keys", "keypair", "identities"], &["identity"]),
+    (&["group", "groups", "rule", "rules", "acl"], &["access"]),
+    (&["share", "allow", "invite"], &["grant", "add"]),
+    (&["unshare", "deny"], &["revoke"]),
+    (&["approve"], &["sign"]),
+    (&["setup", "bootstrap"], &["init", "prepare"]),
+    (&["precommit", "pre-commit"], &["install"]),
     (&["verify", "validate", "lint", "fsck"], &["check"]),
-    (&["apply", "up"], &["deploy"]),
+    (
+        &[
+            "apply", "up", "redeploy", "start", "restart", "stop", "down",
+        ],
+        &["deploy"],
+    ),
+    (&["ps", "details"], &["status"]),
+    (&["shell", "connect"], &["exec", "ssh"]),
     (&["format"], &["fmt"]),
 ];
 
@@ -161,6 +176,15 @@ mod tests {
             ("clws run prod/web -- true", &["exec"]),
             ("clws decrypt a", &["export", "secret get"]),
             ("clws grant ada", &["access grant"]),
+            ("clws secrets fetch", &["secret"]),
+            ("clws stop", &["deploy"]),
+            ("clws shell box", &["exec", "ssh"]),
+            ("clws host bootstrap box", &["prepare"]),
+            (
+                "clws invite ben",
+                &["recipient add", "access grant", "host add"],
+            ),
+            ("clws pre-commit", &["git install"]),
             ("clws secret gte a", &["get"]),
             ("clws secret banana", &[]),
         ] {
