@@ -289,7 +289,7 @@ impl Asked {
         }
         Err(Problem::new(Code::NotFound, "git has nothing to look at")
             .note(first_line(&output.stderr))
-            .hint("run it inside of the git repository")
+            .hint("run it inside of the git repository; `git init` makes one")
             .into())
     }
 

@@ -324,6 +324,19 @@ fn into_keyring(
     Ok(reach.keyring.write(account, &label, &content)?)
 }
 
+/// Refuses a name that no identity here has, before somebody is asked whether to remove it.
+///
+/// # Errors
+/// [`IdentityError::NotFound`].
+pub fn demand_known(world: &World, name: &IdentityName) -> Result<(), IdentityError> {
+    let shelf = source::shelf_path(world)?;
+    let is_there = shelf.join(name.as_str()).symlink_metadata().is_ok();
+    match is_there || is_half_taken(&shelf, name.as_str()) {
+        true => Ok(()),
+        false => Err(source::not_found(&shelf, name)),
+    }
+}
+
 /// Takes an identity away: its entry in the keyring, then its folder as a whole.
 ///
 /// What was sealed to it stays closed for ever. A folder that holds anything else is left alone.
@@ -331,15 +344,13 @@ fn into_keyring(
 /// # Errors
 /// [`IdentityError::NotFound`]; what the keyring or the disk said.
 pub fn remove(world: &World, name: &IdentityName) -> Result<(), IdentityError> {
+    demand_known(world, name)?;
     let shelf = source::shelf_path(world)?;
     let path = shelf.join(name.as_str());
     if path.symlink_metadata().is_err() {
-        if is_half_taken(&shelf, name.as_str()) {
-            // Opening the shelf takes the rest of it away.
-            drop(Shelf::open(&shelf)?);
-            return Ok(());
-        }
-        return Err(source::not_found(&shelf, name));
+        // Opening the shelf takes the rest of it away.
+        drop(Shelf::open(&shelf)?);
+        return Ok(());
     }
     // A broken stub must not keep a broken identity from being removed.
     let stub = file::read_if_there(&path.join("where"), Links::Refuse, Rights::Any)?;

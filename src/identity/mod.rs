@@ -34,7 +34,7 @@ pub use ask::{Ask, Nobody};
 pub use bundle::Bundle;
 pub use config::{Config, ConfigError, ServerConfig};
 pub use file::FileError;
-pub use keep::{Import, Place, SigningSource, create, import, remove};
+pub use keep::{Import, Place, SigningSource, create, demand_known, import, remove};
 pub use key_pair::KeyPair;
 pub use keyring::{Keyring, KeyringError};
 pub use login_key::LoginKey;

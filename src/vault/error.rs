@@ -427,7 +427,8 @@ impl Explain for VaultError {
                 "`git checkout -- secrets/{name}.age` brings it back, if it was committed"
             )],
             Self::Broken { .. } | Self::BadSignature { .. } | Self::OtherFile { .. } => vec![
-                "`clws check` shows whether more is damaged; git has the version before".into(),
+                "git has the version before: `git log -p -- secrets`".into(),
+                "`clws check` shows whether more is damaged".into(),
             ],
             _ => Vec::new(),
         }

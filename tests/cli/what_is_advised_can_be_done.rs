@@ -110,7 +110,7 @@ fn a_history_is_looked_for_in_a_repository_alone() {
     assert!(
         refused
             .err
-            .contains("hint: run it inside of the git repository"),
+            .contains("hint: run it inside of the git repository; `git init` makes one"),
         "{}",
         refused.err
     );
@@ -480,4 +480,13 @@ fn what_was_taken_out_and_whom_there_is_not_are_said_as_such() {
     assert!(ran.err.contains("is `ada` meant?"), "{}", ran.err);
     let listed = lab.clws("identity list").succeeds().text();
     assert!(listed.contains(".config/clws/identities/ada"), "{listed}");
+}
+
+#[test]
+fn nobody_is_asked_about_an_identity_that_is_not_there() {
+    let lab = Lab::new();
+    let ran = lab.clws("identity remove adda").exits(18);
+    assert!(ran.err.contains("is `ada` meant?"), "{}", ran.err);
+    let ran = lab.clws("identity import ben").exits(2);
+    assert!(ran.err.contains("`clws identity new ben`"), "{}", ran.err);
 }

@@ -40,6 +40,14 @@ pub(crate) fn run(args: &ImportArgs, cx: &Context) -> Result<(), Error> {
         (None, Some(fingerprint)) => Some(SigningSource::Agent(fingerprint)),
         (None, None) => None,
     };
+    if args.age.is_none() && signing.is_none() {
+        return Err(crate::cli::usage("no key is given to make an identity of")
+            .hint(format!(
+                "`--age FILE`, `--ssh-key FILE` or `--ssh-agent SHA256:…`; `clws identity new {}` makes both anew",
+                args.name
+            ))
+            .into());
+    }
     let passphrase = new_passphrase(cx, args.passphrase)?;
     let from = Import {
         age: args.age.as_deref(),

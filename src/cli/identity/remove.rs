@@ -17,6 +17,7 @@ pub(crate) struct RemoveArgs {
 }
 
 pub(crate) fn run(args: &RemoveArgs, cx: &Context) -> Result<(), Error> {
+    identity::demand_known(&cx.world, &args.name)?;
     cx.ui.confirm(&format!(
         "remove the identity {} from this machine? What is sealed to it alone stays closed for ever.",
         args.name
