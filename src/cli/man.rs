@@ -1,11 +1,12 @@
 //! `clws man`: the manual, a page for each command.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _, ValueHint};
+use rustix::fs::OFlags;
 
 use super::context::Context;
 use super::{Cli, usage};
@@ -77,7 +78,11 @@ fn make_folder(dir: &Path) -> io::Result<()> {
 }
 
 fn write_page(path: &Path, page: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // A folder of somebody else's could have a link there.
+    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0));
+    let mut file = options.open(path)?;
     file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(page)
 }

@@ -16,31 +16,35 @@ use super::temporary::staged_name;
 /// Writes a file so that whoever reads it has the old or the new one, also when the disk is full or the
 /// run is killed. It is written beside its place, synced, and renamed.
 ///
-/// It keeps the mode that it has, and gets `mode` if it is new. What a link leads to is replaced, not the
-/// link; a pipe or a device is written to.
+/// It keeps the mode that it has, and gets `mode` if it is new. A pipe or a device is written to, and what stands in
+/// `/dev`. Any other link is refused: a repository can have one where a file is meant, to a file elsewhere.
 ///
 /// # Errors
-/// [`FsError::Io`]; the old file is then still there.
+/// [`FsError::Link`], [`FsError::Io`]; the old file is then still there.
 pub fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     let fail = || FsError::io("write", path);
-    let (place, mode) = match std::fs::metadata(path) {
+    let mode = match std::fs::symlink_metadata(path) {
         Ok(about) => {
             let kind = about.file_type();
-            if kind.is_fifo() || kind.is_char_device() || kind.is_socket() {
+            let is_written_to = kind.is_fifo() || kind.is_char_device() || kind.is_socket();
+            if is_written_to || path.starts_with("/dev") && kind.is_symlink() {
                 return std::fs::write(path, bytes).map_err(fail());
             }
-            let place = path.canonicalize().map_err(fail())?;
-            (place, about.permissions().mode() & 0o777)
+            if kind.is_symlink() {
+                let path = path.to_owned();
+                return Err(FsError::Link { path });
+            }
+            about.permissions().mode() & 0o777
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => (path.to_owned(), mode),
+        Err(error) if error.kind() == ErrorKind::NotFound => mode,
         Err(error) => return Err(fail()(error)),
     };
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     // One name, so that what a killed run leaves is replaced by the next one and never grows.
-    let beside = place.with_file_name(staged_name(&name));
+    let beside = path.with_file_name(staged_name(&name));
     let written = held(&beside)
         .and_then(|file| write_held(file, bytes, mode))
-        .and_then(|_held| std::fs::rename(&beside, &place));
+        .and_then(|_held| std::fs::rename(&beside, path));
     written.map_err(|error| {
         // What is left is a part, and the error says what is wrong.
         std::fs::remove_file(&beside).unwrap_or_default();
@@ -82,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_keeps_its_mode_and_a_link_its_name() {
+    fn a_file_keeps_its_mode_and_no_link_is_followed() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         write_beside(&file, b"one", 0o640).unwrap();
@@ -91,7 +95,10 @@ mod tests {
         std::fs::set_permissions(&file, Permissions::from_mode(0o604)).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        write_beside(&link, b"two", 0o640).unwrap();
+        let refused = write_beside(&link, b"two", 0o640);
+        assert!(matches!(refused, Err(FsError::Link { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"one");
+        write_beside(&file, b"two", 0o640).unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), b"two");
         assert_eq!(mode(&file), 0o604);
         assert!(link.is_symlink());

@@ -20,6 +20,7 @@ mod a_copy_is_made_out_as_ones_own;
 mod a_join_is_forged;
 mod a_key_from_another_branch;
 mod a_key_is_made_out_as_somebody_elses;
+mod a_link_stands_where_a_file_is_written;
 mod a_reader_is_injected;
 mod a_script_is_run_for_another_secret;
 mod a_signature_is_reused_elsewhere;

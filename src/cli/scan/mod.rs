@@ -205,7 +205,11 @@ fn is_in_a_repository(folder: &Path) -> bool {
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, Error> {
-    let about = std::fs::metadata(path).map_err(FsError::io("read", path))?;
+    let about = std::fs::symlink_metadata(path).map_err(FsError::io("read", path))?;
+    if about.is_symlink() {
+        let path = path.to_owned();
+        return Err(FsError::Link { path }.into());
+    }
     if !about.is_file() {
         let path = path.to_owned();
         return Err(FsError::NotAFile { path }.into());
