@@ -2,7 +2,8 @@
 //!
 //! `editor` of the person's own config.toml, else VISUAL, else EDITOR, else vi or nano: nothing that
 //! lies in a repository is asked. The program is looked up in the absolute folders of PATH alone, so
-//! that a file of that name in the working folder is never run, and it is started without a shell.
+//! that a file of that name in the working folder is never run, and it is started without a shell, in a folder
+//! of its own in memory.
 //! The words of the variable are its arguments and mean nothing to us: a `--` among them opens no
 //! further file (sudoedit, CVE-2023-22809), since only our own file is read back.
 
@@ -142,9 +143,9 @@ impl Editor {
             .environment()
             .filter(|(name, _)| !name.to_string_lossy().starts_with("CLWS_"));
         command.env_clear().envs(kept).env("TMPDIR", scratch);
-        if self.manner.drops_files {
-            command.current_dir(scratch);
-        }
+        // Editors read settings, and run what these name, where they are started: `.exrc`, `.helix/languages.toml`. Some
+        // leave the text there when they are hung up.
+        command.current_dir(scratch).env("PWD", scratch);
         command
     }
 

@@ -27,8 +27,6 @@ pub(super) struct Manner {
     pub(super) flags: &'static [&'static str],
     /// Whether `+7` before the file opens it at line 7.
     pub(super) takes_line: bool,
-    /// Whether it drops files into the working folder when it is hung up.
-    pub(super) drops_files: bool,
     /// What it keeps on a disk, and no flag turns off.
     pub(super) keeps: Option<&'static str>,
 }
@@ -42,7 +40,6 @@ const PLAIN: Manner = Manner {
     wait: &[],
     flags: &[],
     takes_line: false,
-    drops_files: false,
     keeps: None,
 };
 
@@ -119,13 +116,10 @@ static KNOWN: &[Manner] = &[
         ..PLAIN
     },
     Manner {
-        names: &["hx", "helix", "mcedit", "pico", "tilde", "dte", "busybox"],
-        ..PLAIN
-    },
-    // `ed.hup` and `DEADJOE` hold the whole text.
-    Manner {
-        names: &["ed", "red", "joe", "jmacs", "jpico", "jstar", "rjoe"],
-        drops_files: true,
+        names: &[
+            "hx", "helix", "mcedit", "pico", "tilde", "dte", "busybox", "ed", "red", "joe",
+            "jmacs", "jpico", "jstar", "rjoe",
+        ],
         ..PLAIN
     },
     Manner {

@@ -1,7 +1,7 @@
 //! Files that a repository has no business with: memory, journals, settings, vaults inside of the vault,
 //! links, pipes, sockets and devices. None is believed, followed, waited for or removed.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -148,7 +148,6 @@ fn read_outside(path: &Path) -> String {
 }
 
 fn plant_program(path: &Path, ran: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, format!("#!/bin/sh\necho $0 >> {}\n", ran.display())).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -310,4 +309,22 @@ fn pipes_sockets_and_devices() {
             });
         }
     }
+}
+
+#[test]
+fn what_an_editor_reads_where_it_is_started() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "the-token-of-ada");
+    let (ran, editor) = (lab.root().join("ran"), lab.root().join("editor"));
+    // As vim does with `exrc`, and Helix with `.helix/languages.toml`.
+    let text = format!(
+        "#!/bin/sh\nfor folder in . \"$PWD\"; do\n\
+         if [ -e \"$folder/.exrc\" ]; then : >'{}'; fi\ndone\n",
+        ran.display()
+    );
+    std::fs::write(&editor, text).unwrap();
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    plant(&lab, ".exrc", "silent !evil\n");
+    let edit = lab.clws("secret edit prod/web/TOKEN");
+    edit.env("EDITOR", editor.display().to_string()).succeeds();
+    assert!(!ran.exists());
 }
