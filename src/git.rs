@@ -92,6 +92,8 @@ impl Git {
             .args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"])
             .args(["-c", "core.fsmonitor=false"])
             .args(["-c", "core.hooksPath=/dev/null"])
+            // A repository could have the folders of another one among its files, with settings of their own.
+            .args(["-c", "safe.bareRepository=explicit"])
             .args(words)
             .current_dir(&self.folder)
             .env("LC_ALL", "C")

@@ -22,6 +22,7 @@ mod a_key_from_another_branch;
 mod a_key_is_made_out_as_somebody_elses;
 mod a_link_stands_where_a_file_is_written;
 mod a_reader_is_injected;
+mod a_repository_is_planted_among_the_files;
 mod a_script_is_run_for_another_secret;
 mod a_signature_is_reused_elsewhere;
 mod a_value_is_forged;
