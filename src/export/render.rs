@@ -92,9 +92,10 @@ pub(super) fn source(
     {
         return Ok((envelope.text.clone(), Form::Kept));
     }
+    let is_yaml = matches!(format.kind(), "yaml" | "ansible");
     let (text, form) = match kept {
         // What is sealed by Ansible inside stays so, and reads only with its password.
-        Some(text) if text.contains("!vault") => (text, Form::Kept),
+        Some(text) if is_yaml && text.contains("!vault") => (text, Form::Kept),
         Some(text) if reads_as(&text, &entries, format) => (text, Form::Kept),
         _ => {
             let text = format

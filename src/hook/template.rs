@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reference::{LEASE, SERVER};
-use crate::secret::{Plain, in_ini, in_shell, in_sql, in_url};
+use crate::secret::{MAX_OPTION_LINE, Plain, in_ini, in_shell, in_sql, in_url};
 
 /// One piece of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,7 +97,13 @@ impl Filter {
                 if text.contains(['\n', '\r']) {
                     return Err("a value has several lines, which `ini` cannot hold".to_owned());
                 }
-                format!("\"{}\"", in_ini(text))
+                let escaped = in_ini(text);
+                if escaped.len() > MAX_OPTION_LINE {
+                    return Err(format!(
+                        "a value has more than {MAX_OPTION_LINE} bytes, and MySQL would read the end of it as another option"
+                    ));
+                }
+                format!("\"{escaped}\"")
             }
             Self::Sql => in_sql(text),
         })
@@ -271,6 +277,17 @@ mod tests {
         assert_eq!(rendered("shell"), r#"'p'\''"\ /'"#);
         assert_eq!(rendered("ini"), r#""p'\"\\ /""#);
         assert_eq!(rendered("sql"), r#"p''"\\ /"#);
+    }
+
+    #[test]
+    fn no_value_is_longer_than_what_mysql_takes_for_a_line() {
+        let rendered = |length: usize| {
+            let secret = |_: &str| Some(Plain::from("\\".repeat(length / 2).as_str()));
+            render("password={{ secrets.a/B | ini }}", &names(), secret)
+        };
+        assert!(rendered(MAX_OPTION_LINE).is_ok());
+        let why = rendered(MAX_OPTION_LINE + 2).unwrap_err();
+        assert!(why.contains("another option"), "{why}");
     }
 
     #[test]

@@ -96,6 +96,11 @@ fn what_readers_differ_on_or_no_document_holds_is_refused_with_its_line() {
         ("ini", "[a]\nb=c\\d\n", Some(2)),
         ("my.cnf", "[a]\nb=c#d\n", Some(2)),
         ("my.cnf", "!include /etc/passwd\n", Some(1)),
+        (
+            "my.cnf",
+            &format!("[a]\n#{}b=c\nb=c\n", "-".repeat(4093)),
+            Some(2),
+        ),
         ("yaml", bomb, Some(1)),
         ("yaml", "a: 1\na: 2\n", Some(2)),
         ("yaml", "a: 1\n---\nb: 2\n", Some(2)),

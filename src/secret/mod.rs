@@ -8,7 +8,7 @@ mod plain;
 mod redact;
 mod wipe;
 
-pub use escape::{in_ini, in_runner, in_shell, in_sql, in_url};
+pub use escape::{MAX_OPTION_LINE, in_ini, in_runner, in_shell, in_sql, in_url};
 pub use forms::{Form, forms};
 pub use generate::{Alphabet, generate};
 pub use htpasswd::{HtpasswdError, HtpasswdLine, HtpasswdUser, MAX_HASHED};

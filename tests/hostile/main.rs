@@ -31,6 +31,7 @@ mod a_vault_id_is_copied;
 mod a_writer_signs_what_does_not_open;
 mod an_administrator_is_injected;
 mod an_ex_founder_forks_the_vault;
+mod an_option_is_hidden_in_a_value;
 mod each_field_is_edited;
 mod lines_are_forged;
 mod malformed_signatures_are_planted;

@@ -11,6 +11,7 @@ use super::{Entry, Format, Lines, Parsed, Unprintable};
 use crate::plaintext::layout::{Step, Style};
 use crate::plaintext::node::Node;
 use crate::plaintext::{Fault, Passwords};
+use crate::secret::MAX_OPTION_LINE;
 use crate::vault::ValueType;
 
 /// INI of one of the two kinds.
@@ -116,6 +117,9 @@ impl Ini {
         let fault = |why| Err(Fault::at(number, why));
         if line.chars().any(|c| c.is_control() && c != '\t') || line.starts_with('\u{feff}') {
             return fault("a control character");
+        }
+        if self.unquotes && line.len() > MAX_OPTION_LINE {
+            return fault("a line that MySQL reads as several");
         }
         let bare = line.trim_matches(BLANKS);
         if bare.is_empty() || line.starts_with(['#', ';']) {
