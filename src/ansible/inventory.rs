@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::variables::{ALL, Variables, group_name, text};
-use crate::error::Error;
+use crate::error::{Code, Error, Problem};
 use crate::fleet::{Endpoint, FleetError, Hop, LOCAL, SshFolder, place_of, route};
-use crate::name::PartyName;
+use crate::name::{PartyName, Scope};
 use crate::recipients::{Kind, Party};
 use crate::text::{nearest, shell_word};
 use crate::vault::Vault;
@@ -19,8 +19,12 @@ pub struct Inventory {
     groups: BTreeMap<String, Vec<PartyName>>,
 }
 
+/// Variables by the group that has them.
+pub type GroupVariables = BTreeMap<String, Map<String, Value>>;
+
 #[derive(Debug)]
 struct Listed {
+    scope: Option<Scope>,
     variables: Map<String, Value>,
     groups: BTreeSet<String>,
     /// Lines of a `known_hosts`.
@@ -49,6 +53,7 @@ impl Inventory {
             }
             let way = way_to(vault, &party)?;
             let listed = Listed {
+                scope: place_of(&party).0,
                 variables: connection(&party, &way),
                 groups,
                 known: known(&party, way.last()),
@@ -58,9 +63,39 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// A scope's values as variables of the group of its hosts, and those of `shared` of all.
+    ///
+    /// # Errors
+    /// CONFIG where a host of another scope is in that group, too.
+    pub fn groups(&self, given: Variables) -> Result<GroupVariables, Error> {
+        let mut groups = GroupVariables::new();
+        for (scope, variables) in given {
+            let group = match scope.as_str() {
+                "shared" => ALL.to_owned(),
+                own => group_name(own),
+            };
+            let mut hosts = self.hosts.iter();
+            let other = hosts.find(|(_, listed)| {
+                let has_it = group == ALL || listed.groups.contains(&group);
+                has_it && scope.as_str() != "shared" && listed.scope.as_ref() != Some(&scope)
+            });
+            if let Some((host, _)) = other {
+                let why = format!(
+                    "`{host}` is in Ansible's group `{group}`, and not in the scope `{scope}`"
+                );
+                return Err(Problem::new(Code::Config, why)
+                    .note("it would be given the values of that scope")
+                    .hint("give the host's machine type, or one of the scopes, another name")
+                    .into());
+            }
+            groups.entry(group).or_default().extend(variables);
+        }
+        Ok(groups)
+    }
+
     /// All of it, as `--list` prints it. `given` are more variables, by the group that has them.
     #[must_use]
-    pub fn list(&self, given: &Variables) -> Value {
+    pub fn list(&self, given: &GroupVariables) -> Value {
         let hosts = self.hosts.iter();
         let variables: Map<String, Value> = hosts
             .map(|(name, listed)| (name.to_string(), Value::Object(listed.variables.clone())))
@@ -78,7 +113,7 @@ impl Inventory {
 
     /// The variables of one host, as `--host` prints them; none for a host that is not there.
     #[must_use]
-    pub fn host(&self, name: &PartyName, given: &Variables) -> Option<Value> {
+    pub fn host(&self, name: &PartyName, given: &GroupVariables) -> Option<Value> {
         let (_, listed) = self.hosts.iter().find(|(known, _)| known == name)?;
         let mut variables = Map::new();
         let groups = std::iter::once(ALL).chain(listed.groups.iter().map(String::as_str));

@@ -8,5 +8,5 @@
 mod inventory;
 mod variables;
 
-pub use inventory::Inventory;
+pub use inventory::{GroupVariables, Inventory};
 pub use variables::{Variables, variables};

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Problem};
-use crate::name::{DocumentPath, SecretPath, ValueName};
+use crate::name::{DocumentPath, Scope, SecretPath, ValueName};
 use crate::plaintext::{Ansible, Format as _, Json, entries_of};
 use crate::vault::{Found, Opened, Reader, Vault};
 
-/// Variables by the group that has them: a scope's values belong to the hosts of that scope, and those of
-/// `shared` to all.
-pub type Variables = BTreeMap<String, Map<String, Value>>;
+/// Variables by the scope of their values.
+pub type Variables = BTreeMap<Scope, Map<String, Value>>;
 
 /// The group that all hosts are in.
 pub(super) const ALL: &str = "all";
@@ -54,11 +53,7 @@ pub fn variables(
                 return Err(Problem::new(Code::Usage, why).into());
             }
         };
-        let group = match document.scope().as_str() {
-            "shared" => ALL.to_owned(),
-            scope => group_name(scope),
-        };
-        let variables = all.entry(group).or_default();
+        let variables = all.entry(document.scope()).or_default();
         for value in &opened {
             if value.no_print {
                 return Err(not_printed(&format!("{document}/{}", value.name)).into());

@@ -36,3 +36,25 @@ fn among_the_values_of_a_document() {
         .succeeds();
     assert!(given.text().contains("bens-own"));
 }
+
+#[test]
+fn a_host_elsewhere_has_no_value_by_the_name_of_its_machine_type() {
+    let lab = Lab::new().secret("prod/web/TOKEN", "of-prod-alone");
+    let add = |host: &str, scope: &str, machine_type: &str| {
+        let words = format!("host add {host} --address 192.0.2.1 --scope {scope} --yes");
+        lab.clws(&words)
+            .word("--machine-type")
+            .word(machine_type)
+            .succeeds();
+    };
+    add("own", "prod", "web");
+    let given = "ansible inventory --list --with prod/web";
+    assert!(lab.clws(given).succeeds().text().contains("of-prod-alone"));
+    // Ansible's group `prod` has both.
+    add("other", "dev", "prod");
+    for words in [given, "ansible inventory --host own --with prod/web"] {
+        let told = refused(&lab, "ada", words, 17);
+        assert!(told.contains("`other`"), "{told}");
+    }
+    lab.clws("ansible inventory --list").succeeds();
+}

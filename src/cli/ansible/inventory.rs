@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::ansible::{Inventory, Variables, variables};
+use crate::ansible::{GroupVariables, Inventory, variables};
 use crate::cli::context::{Context, as_openers};
 use crate::error::{Code, Error, Problem};
 use crate::fs::Sync;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &InventoryArgs, cx: &Context) -> Result<(), Error> {
             .known_hosts()
             .try_for_each(|line| cx.ui.line(line));
     }
-    let mut given = Variables::new();
+    let mut given = GroupVariables::new();
     if !args.with.is_empty() {
         let instead =
             "`clws exec --file VARS=DOCUMENT -- CMD` puts them into a file for `-e @\"$VARS\"`";
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &InventoryArgs, cx: &Context) -> Result<(), Error> {
         let mine = cx.openers(&vault, &bundles);
         let what = "ansible inventory";
         let reader = Reader::new(&vault, as_openers(&mine), what, Sync::Lazy)?.for_programs();
-        given = variables(&vault, &reader, &args.with)?;
+        given = inventory.groups(variables(&vault, &reader, &args.with)?)?;
         for notice in reader.take_notices() {
             cx.ui.warn(&notice);
         }
