@@ -142,6 +142,41 @@ fn a_document_that_he_reads_and_may_not_write() {
     refused(&lab, "cleo", "secret get prod/db/TOKEN", 13);
 }
 
+/// While ben had the same rights on both, the copy was harmless, and ada's machine has seen it.
+#[test]
+fn a_document_that_was_harmless_until_a_right_was_taken_away() {
+    let lab = Lab::new().people(&["ben", "cleo"]);
+    for path in ["prod/web", "prod/db"] {
+        lab.clws(&format!("access grant ben {path} --read --write --yes"))
+            .succeeds();
+    }
+    let lab = lab.secret("prod/db/TOKEN", "the-database-password");
+    accept(&lab, &["ben"]);
+    copy_to(&lab, "prod/web");
+    let got = lab.clws("secret get prod/web/TOKEN").succeeds();
+    assert_eq!(got.text(), "the-database-password");
+    lab.clws("access revoke ben prod/db --write --yes")
+        .succeeds();
+    let before = read(&lab, "secrets/prod/web.toml");
+    for words in [
+        "secret set prod/web/OTHER",
+        "secret policy prod/web/TOKEN --owner ada",
+        "rekey prod/web --yes",
+    ] {
+        let said = refused(&lab, "ada", words, 12);
+        assert!(said.contains("the id of `prod/db`"), "{words}: {said}");
+        assert_eq!(read(&lab, "secrets/prod/web.toml"), before, "{words}");
+    }
+    // Rules are signed whatever lies there, and nobody is given a wrap by them.
+    let granted = lab
+        .clws("access grant cleo prod/web --read --yes")
+        .succeeds();
+    let said = granted.err;
+    assert!(said.contains("the id of `prod/db`"), "{said}");
+    assert_eq!(read(&lab, "secrets/prod/web.toml"), before);
+    lab.clws("secret set prod/db/OTHER").stdin(b"x").succeeds();
+}
+
 #[test]
 fn a_sealed_file_by_who_cannot_open_it() {
     let lab = lab("");

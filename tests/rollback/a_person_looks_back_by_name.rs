@@ -71,11 +71,13 @@ fn a_value_and_a_file_are_shown_as_they_were_and_nothing_is_remembered() {
     let log = lab.clws("audit show --json").succeeds().text();
     assert!(log.contains("secret get --at "), "{log}");
     // It is for looking alone.
-    for words in [
-        "exec prod/web --at one -- true",
-        "deploy --on prod --at one",
+    for (words, code) in [
+        ("exec prod/web --at one -- true", 125),
+        ("deploy --on prod --at one", 2),
     ] {
-        assert_ne!(lab.clws(words).run().code, 0);
+        let refused = lab.clws(words).exits(code);
+        let said = "error: unexpected argument '--at' found";
+        assert!(refused.err.starts_with(said), "{}", refused.err);
     }
 }
 
@@ -309,6 +311,25 @@ fn looking_back_runs_nothing_of_the_repository() {
     // The trap itself works.
     lab.git(&["log", "-p", "--ext-diff", "--textconv", "-1"]);
     assert!(ran.exists());
+}
+
+/// `refs/replace` comes along with an archive of a repository, or a fetch of all refs. git shows another object then
+/// wherever one is asked for.
+#[test]
+fn what_a_repository_puts_in_the_place_of_an_object_is_not_looked_at() {
+    let lab = lab();
+    let document = |tag: &str| lab.git(&["rev-parse", &format!("{tag}:secrets/prod/web.toml")]);
+    let ids = [("one", "two"), (&document("one"), &document("two"))];
+    for (one, two) in ids.map(|(one, two)| (one.trim().to_owned(), two.trim().to_owned())) {
+        lab.git(&["replace", &one, &two]);
+        // git itself takes it for the other one.
+        let shown = lab.git(&["show", "one:secrets/prod/web.toml"]);
+        assert_eq!(shown, lab.git(&["show", "two:secrets/prod/web.toml"]));
+        assert_eq!(get(&lab, "prod/web/TOKEN --at one").text(), "first");
+        let history = lab.clws("secret history prod/web/TOKEN").succeeds().text();
+        assert!(history.contains("1/1"), "{history}");
+        lab.git(&["replace", "-d", &one]);
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod git_is_told_of_any_folder;
 mod table;
 mod two_branches_become_one;
 mod two_documents_of_one_path;
+mod what_a_commit_says_is_judged_too;
 mod what_can_only_be_looked_at;
 mod what_does_not_count;
 mod what_is_meant_is_issued_again;

@@ -200,7 +200,7 @@ fn of_two_policies_of_a_document_the_one_that_is_left_is_named() {
 
 #[test]
 fn a_record_of_a_document_that_nobody_signed_does_not_win() {
-    for driver in [true, false] {
+    for (driver, is_theirs) in [(true, true), (true, false), (false, true), (false, false)] {
         let lab = if driver { installed() } else { lab() };
         if driver {
             std::fs::remove_file(lab.vault().join(".git/hooks/pre-commit")).unwrap();
@@ -213,7 +213,11 @@ fn a_record_of_a_document_that_nobody_signed_does_not_win() {
         let policy = |lab: &Lab| {
             lab.clws("secret policy dev/web --owner ada").succeeds();
         };
-        let done = merged(&lab, ("ada", &policy), ("mallory", &forged));
+        let (good, bad): (Work<'_>, Work<'_>) = (("ada", &policy), ("mallory", &forged));
+        let done = match is_theirs {
+            true => merged(&lab, good, bad),
+            false => merged(&lab, bad, good),
+        };
         assert_eq!(done.status.success(), driver, "{}", said(&done));
         let told = match driver {
             true => said(&done),
@@ -348,6 +352,15 @@ fn a_sidecar_that_counts_goes_with_the_sealed_file_that_it_is_signed_over() {
 
 #[test]
 fn a_side_that_nobody_signed_does_not_win() {
+    a_forged_side_does_not_win(true);
+}
+
+#[test]
+fn nor_does_it_where_it_was_taken_in_before() {
+    a_forged_side_does_not_win(false);
+}
+
+fn a_forged_side_does_not_win(is_theirs: bool) {
     let lab = installed();
     // Who pushes it has no hook that would look at it.
     std::fs::remove_file(lab.vault().join(".git/hooks/pre-commit")).unwrap();
@@ -359,11 +372,12 @@ fn a_side_that_nobody_signed_does_not_win() {
         let after = after.replacen("rev = 1\nseq = 1", "rev = 900\nseq = 900", 1);
         std::fs::write(file, format!("{before}{after}")).unwrap();
     };
-    let done = merged(
-        &lab,
-        ("ada", &|lab| set(lab, "ada", "BASE", "by ada")),
-        ("mallory", &forged),
-    );
+    let by_ada = |lab: &Lab| set(lab, "ada", "BASE", "by ada");
+    let (good, bad): (Work<'_>, Work<'_>) = (("ada", &by_ada), ("mallory", &forged));
+    let done = match is_theirs {
+        true => merged(&lab, good, bad),
+        false => merged(&lab, bad, good),
+    };
     succeeded(&done);
     assert!(
         said(&done).contains("signed by nobody who may write it"),
@@ -372,4 +386,32 @@ fn a_side_that_nobody_signed_does_not_win() {
     );
     reads(&lab, "BASE", "by ada");
     lab.clws("check --full").succeeds();
+}
+
+/// A table that one side took out and the other one changed: what was given last is not lost.
+#[test]
+fn what_is_handed_in_anew_is_there_though_the_other_side_threw_away_the_one_before() {
+    for is_theirs in [true, false] {
+        let lab = installed();
+        lab.clws("access grant cleo dev/web --submit --yes")
+            .succeeds();
+        lab.clws("trust accept").by("cleo").succeeds();
+        let hand_in = |lab: &Lab, value: &str| {
+            let set = lab.clws("secret set dev/web/BASE").by("cleo");
+            set.stdin(value.as_bytes()).succeeds();
+        };
+        hand_in(&lab, "the first");
+        commits(&lab, "handed in");
+        let again = |lab: &Lab| hand_in(lab, "the second");
+        let dropped = |lab: &Lab| {
+            lab.clws("secret adopt dev/web/BASE --drop").succeeds();
+        };
+        let (more, less): (Work<'_>, Work<'_>) = (("cleo", &again), ("ada", &dropped));
+        succeeded(&match is_theirs {
+            true => merged(&lab, less, more),
+            false => merged(&lab, more, less),
+        });
+        lab.clws("secret adopt dev/web/BASE --yes").succeeds();
+        reads(&lab, "BASE", "the second");
+    }
 }
