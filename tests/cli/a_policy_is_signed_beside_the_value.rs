@@ -66,6 +66,26 @@ fn no_print_keeps_a_value_off_the_screen_and_gives_it_to_programs() {
     let program = r#"[ "$TOKEN" = hunter2 ] && printf "has $TOKEN""#;
     let ran = lab.clws("exec dev/web -- sh -c").word(program);
     assert_eq!(ran.succeeds().text(), "has [redacted]");
+    // A sealed file is one's own eyes' no more than a value.
+    let lab = lab.secret("dev/web/OPEN", "for-everybody");
+    lab.clws("secret set dev/keys/api.key --type file")
+        .stdin(b"the-key-of-the-api")
+        .succeeds();
+    let shows = |wanted: &str| {
+        let ran = lab
+            .clws("exec dev/web/OPEN --file KEY=dev/keys/api.key -- sh -c")
+            .word("printf '%s ' $OPEN; cat $KEY");
+        assert_eq!(ran.succeeds().text(), wanted);
+    };
+    shows("for-everybody the-key-of-the-api");
+    lab.clws("secret policy dev/keys/api.key --no-print")
+        .succeeds();
+    shows("[redacted] [redacted]");
+    for path in ["dev/web/TOKEN", "dev/keys/api.key"] {
+        let edit = lab.clws(&format!("secret edit {path}"));
+        let refused = edit.env("EDITOR", "cat").exits(15);
+        assert_eq!(refused.text(), "", "{path}");
+    }
 }
 
 #[test]

@@ -279,9 +279,45 @@ fn a_damaged_pin_stops_everything_with_the_way_back() {
         .unwrap()
         .unwrap()
         .path();
+    let head = lab.head();
+    let files = ["secrets/prod/web.toml", "recipients/access.toml"];
+    let read = || files.map(|file| std::fs::read(lab.vault().join(file)).unwrap());
+    let before = read();
     std::fs::write(vault.join("trust"), "nonsense\n").unwrap();
-    let refused = lab.clws("secret get prod/web/TOKEN").exits(13);
-    assert!(refused.err.contains("--expect"), "{}", refused.err);
+    let way_back = format!("remove {}", vault.join("trust").display());
+    for (words, code) in [
+        ("secret get prod/web/TOKEN", 13),
+        ("exec prod/web -- env", 125),
+        ("export prod/web --format json --out -", 13),
+        ("secret set prod/web/TOKEN", 13),
+        ("secret remove prod/web/TOKEN --yes", 13),
+        ("rekey prod/web", 13),
+        ("rotate prod/web/TOKEN", 13),
+        ("access grant ada prod --submit --yes", 13),
+        ("trust sign --yes", 13),
+        ("trust accept", 13),
+        ("merge", 13),
+        ("scan", 13),
+        ("status", 13),
+    ] {
+        let refused = lab.clws(words).stdin(b"hunter3").exits(code);
+        assert_eq!(refused.text(), "", "{words}");
+        for said in [way_back.as_str(), "with `--expect FINGERPRINT@N`"] {
+            assert!(refused.err.contains(said), "{words}: {}", refused.err);
+        }
+    }
+    // What only looks says so too, and compares with nothing.
+    for (words, code) in [("secret list", 0), ("check", 1), ("trust show", 0)] {
+        let looked = lab.clws(words).exits(code);
+        assert!(looked.err.contains(&way_back), "{words}: {}", looked.err);
+    }
+    assert_eq!(read(), before);
+    // The way back, which nobody is led by the vault itself.
+    std::fs::remove_file(vault.join("trust")).unwrap();
+    lab.clws("secret get prod/web/TOKEN").exits(13);
+    lab.clws("trust accept --expect").word(head).succeeds();
+    let opened = lab.clws("secret get prod/web/TOKEN").succeeds();
+    assert_eq!(opened.text(), "hunter2");
 }
 
 #[test]

@@ -209,3 +209,24 @@ fn an_administrator_goes_and_one_takes_another_key() {
     lab.clws("check").succeeds();
     lab.accepted_by(&["eve"]);
 }
+
+#[test]
+fn who_is_taken_out_of_the_vault_decides_no_longer() {
+    let lab = lab();
+    lab.clws("recipient remove ben --yes").succeeds();
+    lab.clws("trust sign --yes").by("cleo").succeeds();
+    assert!(
+        trust(&lab).contains("administrators  ada, cleo (2 must sign)"),
+        "{}",
+        trust(&lab)
+    );
+    lab.clws("trust accept").by("ben").succeeds();
+    let refused = lab.clws("access grant dora dev --read --yes").by("ben");
+    let refused = refused.exits(13);
+    let said = "error: none of your keys is an administrator's\n";
+    assert!(refused.err.starts_with(said), "{}", refused.err);
+    // Nobody goes without whom too few would be left.
+    let refused = lab.clws("recipient remove cleo --yes").exits(2);
+    let said = "error: 2 must sign, and there would be 1 administrator\n";
+    assert!(refused.err.starts_with(said), "{}", refused.err);
+}

@@ -230,15 +230,22 @@ fn a_value_added_on_a_branch_meanwhile_is_found_and_adopted() {
 fn who_would_leave_nobody_behind_does_not_leave() {
     let lab = Lab::new().people(&["ben"]).secret("dev/web/TOKEN", "x");
     let before = lab.git(&["status", "--porcelain"]);
-    let refused = lab.clws("recipient remove ada --yes").run();
-    assert_ne!(refused.code, 0);
-    assert!(
-        refused.err.contains("leaves nobody to read") || refused.err.contains("only administrator"),
-        "{}",
-        refused.err
-    );
+    let refused = lab.clws("recipient remove ada --yes").exits(13);
+    let said = "error: the rule for `dev` leaves nobody to read\n";
+    assert!(refused.err.starts_with(said), "{}", refused.err);
     lab.clws("recipient remove eve --yes").exits(18);
     assert_eq!(lab.git(&["status", "--porcelain"]), before);
+    // Somebody reads and writes it all, and nobody decides.
+    for scope in ["dev", "prod", "shared", "test"] {
+        lab.clws(&format!("access grant ben {scope} --read --write --yes"))
+            .succeeds();
+    }
+    let before = lab.git(&["status", "--porcelain"]);
+    let refused = lab.clws("recipient remove ada --yes").exits(13);
+    let said = "error: no administrator would be left";
+    assert!(refused.err.starts_with(said), "{}", refused.err);
+    assert_eq!(lab.git(&["status", "--porcelain"]), before);
+    lab.clws("secret get dev/web/TOKEN").succeeds();
 }
 
 #[test]

@@ -146,6 +146,75 @@ fn nobody_is_told_a_new_value_by_a_name_of_their_own() {
     assert_eq!(value(&lab, "dev/db/TOKEN"), SHARED);
 }
 
+/// Ada herself put the value where ben reads it. It waits for a new one because he left, and that is not for him.
+#[test]
+fn who_left_is_told_nothing_by_a_copy_that_they_still_read() {
+    let lab = Lab::new().people(&["ben", "cleo"]);
+    for right in ["ben dev/db", "ben dev/web", "cleo dev/db", "cleo dev/web"] {
+        lab.clws(&format!("access grant {right} --read --yes"))
+            .succeeds();
+    }
+    let lab = lab
+        .secret("dev/db/TOKEN", SHARED)
+        .secret("dev/web/COPY", SHARED);
+    lab.clws("secret policy dev/db/TOKEN --rotator random")
+        .succeeds();
+    // As long as he reads both, there is nothing to tell.
+    let planned = lab.clws("rotate dev/db/TOKEN --dry-run").succeeds();
+    assert!(planned.err.contains("dev/web/COPY"), "{}", planned.err);
+    lab.clws("access revoke ben dev/db --read --yes").succeeds();
+    // Both wait, and nobody said that both are meant.
+    lab.clws("secret policy dev/web/COPY --rotator random")
+        .succeeds();
+    lab.clws("recipient remove cleo --yes").succeeds();
+    for words in ["rotate dev/db/TOKEN --yes", "rotate --due --yes"] {
+        let refused = lab.clws(words).exits(15);
+        assert!(
+            refused.err.contains("would be told to ben"),
+            "{}",
+            refused.err
+        );
+        assert_eq!(value(&lab, "dev/db/TOKEN"), SHARED);
+    }
+}
+
+/// The same bytes of another type are another thing: no text that is made at random fits them all.
+#[test]
+fn a_value_of_another_type_is_not_the_same() {
+    let lab = lab();
+    lab.clws("secret set dev/api/RAW --type bytes")
+        .stdin(SHARED.as_bytes())
+        .succeeds();
+    let planned = lab.clws("rotate dev/web/TOKEN --dry-run").succeeds();
+    assert!(!planned.err.contains("RAW"), "{}", planned.err);
+    lab.clws("rotate dev/web/TOKEN --yes").succeeds();
+    assert_ne!(value(&lab, "dev/api/TOKEN"), SHARED);
+    assert_eq!(value(&lab, "dev/api/RAW"), SHARED);
+}
+
+#[test]
+fn two_runs_do_not_rotate_at_once() {
+    let lab = lab();
+    lab.clws("rotate dev/web/OTHER --dry-run").run();
+    let vaults = lab.home("ada").join(".local/state/clws/vaults");
+    let vault = std::fs::read_dir(vaults).unwrap().next().unwrap().unwrap();
+    let rotations = vault.path().join("rotations");
+    std::fs::create_dir_all(&rotations).unwrap();
+    let held = std::fs::File::create(rotations.join("lock")).unwrap();
+    held.lock().unwrap();
+    for words in [
+        "rotate dev/web/TOKEN --yes",
+        "rotate --resume",
+        "rotate --undo --yes",
+    ] {
+        let busy = lab.clws(words).exits(31);
+        assert!(busy.err.contains("another"), "{words}: {}", busy.err);
+    }
+    assert_eq!(value(&lab, "dev/web/TOKEN"), SHARED);
+    drop(held);
+    lab.clws("rotate dev/web/TOKEN --yes").succeeds();
+}
+
 #[test]
 fn who_names_two_that_are_the_same_means_both() {
     let lab = Lab::new().people(&["ben"]);
