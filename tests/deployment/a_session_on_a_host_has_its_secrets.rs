@@ -200,12 +200,13 @@ fn an_agent_and_a_policy_have_them_taken_out_unasked() {
 #[test]
 fn a_server_sets_what_it_accepts_and_the_rest_comes_all_the_same() {
     let remote = Remote::new("AcceptEnv TOKEN\n");
-    let script = "echo \"$TOKEN ${#OTHER}\"; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c ^TOKEN=; true";
+    let script = "printf '%s|%s\\n' \"$TOKEN\" \"$OTHER\"; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c ^TOKEN=; true";
     let ran = remote
         .ssh("box prod/web --send-env", &["sh", "-c", script])
         .succeeds();
     let text = ran.text();
-    assert!(text.starts_with(&format!("{} ", remote.token)), "{text}");
+    let both = format!("{}|it's $HOME `x` \\ \"q\"\n! ü\n", remote.token);
+    assert!(text.starts_with(&both), "{text}");
     assert!(remote.server.log().contains("req env"));
     // All of it accepted: nothing is put into a folder.
     remote.site.machine.sh("rm -rf /run/clws/sessions");
