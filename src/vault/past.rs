@@ -8,7 +8,7 @@ mod document;
 mod open;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::crypto::sha256;
@@ -94,6 +94,8 @@ pub struct Past<'a> {
     then: OnceCell<Option<Vault>>,
     /// The document that was asked for last.
     last: RefCell<Option<Rc<OldDocument>>>,
+    /// Uses that were logged ahead.
+    logged: RefCell<BTreeSet<String>>,
 }
 
 enum Source {
@@ -131,6 +133,7 @@ impl<'a> Past<'a> {
             },
             then: OnceCell::new(),
             last: RefCell::default(),
+            logged: RefCell::default(),
         })
     }
 
@@ -142,6 +145,7 @@ impl<'a> Past<'a> {
             source: Source::Tree,
             then: OnceCell::from(None),
             last: RefCell::default(),
+            logged: RefCell::default(),
         }
     }
 

@@ -417,3 +417,48 @@ fn a_vault_in_a_folder_of_a_repository_and_a_worktree_of_it() {
         .folder(&tree);
     assert_eq!(got.succeeds().text(), "third");
 }
+
+#[test]
+fn values_of_many_differences_are_logged_in_one_line_of_each_side() {
+    let lab = lab();
+    let names = ["prod/web/OTHER", "prod/web/TOKEN"];
+    let lines = || {
+        let log = lab.home("ada").join(".local/state/clws/audit/log.jsonl");
+        let text = std::fs::read_to_string(log).unwrap();
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        text.lines().map(line).collect::<Vec<_>>()
+    };
+    let set = |value: &[u8]| {
+        for name in names {
+            lab.clws(&format!("secret set {name}"))
+                .stdin(value)
+                .succeeds();
+        }
+    };
+    set(b"fourth");
+    lab.commit("four");
+    set(b"fifth");
+    for (words, code, whats) in [
+        (
+            "secret diff --values",
+            1,
+            &["secret diff --at ", "secret diff"][..],
+        ),
+        (
+            "secret restore prod/web --from HEAD --yes",
+            0,
+            &["secret restore --at ", "secret restore"],
+        ),
+    ] {
+        let before = lines().len();
+        lab.clws(words).exits(code);
+        let new = lines().split_off(before);
+        assert_eq!(new.len(), whats.len(), "{words}: {new:?}");
+        for (line, what) in new.iter().zip(whats) {
+            assert!(line["what"].as_str().unwrap().starts_with(what), "{line}");
+            assert_eq!(line["secrets"], serde_json::json!(names), "{line}");
+        }
+    }
+    let seen = lab.clws("secret get prod/web/TOKEN").succeeds();
+    assert_eq!(seen.text(), "fourth");
+}

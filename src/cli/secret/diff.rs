@@ -83,10 +83,16 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
         };
         let mine = cx.openers(&vault, &bundles);
         let openers = as_openers(&mine);
-        for one in &found {
-            cx.ui.line(&one.line())?;
+        let sides = [(BEFORE, &before), (AFTER, &after)];
+        for piece in found.chunks(PIECE) {
             if args.values {
-                values(cx, one, (&before, &after), &openers)?;
+                log_ahead(piece, sides)?;
+            }
+            for one in piece {
+                cx.ui.line(&one.line())?;
+                if args.values {
+                    values(cx, one, sides, &openers)?;
+                }
             }
         }
     }
@@ -97,24 +103,49 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
     })
 }
 
+const WHAT: &str = "secret diff";
+const BEFORE: &str = "-";
+const AFTER: &str = "+";
+
+/// So many differences go into one line of the log, as with an export.
+const PIECE: usize = 256;
+
+/// What a difference is between, and the sign of each.
+type Sides<'a> = [(&'static str, &'a Past<'a>); 2];
+
+/// Whether a difference has a value on this side that is to be seen.
+fn is_shown(one: &Difference, sign: &str) -> bool {
+    matches!(one.secret, Some(SecretName::Value(..)))
+        && match one.changed {
+            Changed::Added => sign == AFTER,
+            Changed::Gone | Changed::Removed => sign == BEFORE,
+            Changed::Value { .. } => true,
+            _ => false,
+        }
+}
+
+/// Logs what is about to be opened.
+fn log_ahead(piece: &[Difference], sides: Sides<'_>) -> Result<(), Error> {
+    for (sign, past) in sides {
+        let shown = piece.iter().filter(|one| is_shown(one, sign));
+        let names = shown.filter_map(|one| Some(one.secret.as_ref()?.to_string()));
+        past.log_ahead(WHAT, names.collect())?;
+    }
+    Ok(())
+}
+
 /// The values before and after, as far as they are values and can be opened.
 fn values(
     cx: &Context,
     one: &Difference,
-    (before, after): (&Past<'_>, &Past<'_>),
+    sides: Sides<'_>,
     openers: &[&dyn Opener],
 ) -> Result<(), Error> {
     let Some(SecretName::Value(document, name)) = &one.secret else {
         return Ok(());
     };
-    let sides: &[(&str, &Past<'_>)] = match one.changed {
-        Changed::Added => &[("+", after)],
-        Changed::Gone | Changed::Removed => &[("-", before)],
-        Changed::Value { .. } => &[("-", before), ("+", after)],
-        _ => &[],
-    };
-    for (sign, past) in sides {
-        match past.value(document, name, openers, ("secret diff", Demand::Writer)) {
+    for (sign, past) in sides.iter().filter(|(sign, _)| is_shown(one, sign)) {
+        match past.value(document, name, openers, (WHAT, Demand::Writer)) {
             Err(error) => cx.ui.line(&format!("  {sign} ({})", error.message()))?,
             Ok(old) if old.opened.no_print => {
                 cx.ui

@@ -27,6 +27,8 @@ pub(crate) struct RestoreArgs {
     from: Option<String>,
 }
 
+const WHAT: &str = "secret restore";
+
 pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
     let vault = cx.trusted_vault()?;
     let past = match &args.from {
@@ -83,7 +85,7 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
         cx.ui
             .confirm(&format!("issue {all} again, as in {place}?"))?;
     }
-    let done = cx.change(&vault, "secret restore", |change| {
+    let done = cx.change(&vault, WHAT, |change| {
         // Somebody may have written the tree before the lock was taken.
         let anew = Past::here(&vault);
         let past = args.from.as_ref().map_or(&anew, |_| &past);
@@ -99,6 +101,7 @@ pub(crate) fn run(args: &RestoreArgs, cx: &Context) -> Result<(), Error> {
                 "{document} is the newest of its path, number {seq}{key}"
             ));
         }
+        past.log_ahead(WHAT, shown.clone())?;
         for name in &names {
             done.push(match name {
                 SecretName::Value(document, value) => {

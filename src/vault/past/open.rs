@@ -180,12 +180,32 @@ impl Past<'_> {
         })
     }
 
-    /// The log says at which commit.
+    /// Logs the use of many secrets in one line; each counts for the one opening that follows.
+    ///
+    /// # Errors
+    /// [`crate::audit::AuditError`]: nothing may then be opened.
+    pub fn log_ahead(&self, what: &str, names: Vec<String>) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.add_lines(what, &names)?;
+        self.logged.borrow_mut().extend(names);
+        Ok(())
+    }
+
     fn record_use(&self, what: &str, name: String) -> Result<(), Error> {
+        if self.logged.borrow_mut().remove(&name) {
+            return Ok(());
+        }
+        self.add_lines(what, &[name])
+    }
+
+    /// The log says at which commit.
+    fn add_lines(&self, what: &str, names: &[String]) -> Result<(), Error> {
         let what = match &self.source {
             Source::Tree => what.to_owned(),
             Source::Commit { commit, .. } => format!("{what} --at {}", commit.short()),
         };
-        self.vault.record_use(&what, &[name], Sync::Lazy)
+        self.vault.record_use(&what, names, Sync::Lazy)
     }
 }
