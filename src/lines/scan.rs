@@ -348,6 +348,11 @@ impl<'a> Parsed<'a> {
     /// # Errors
     /// [`LineError`] for the first fault.
     pub fn check_case(&self) -> Result<(), LineError> {
+        let names = || self.headers.iter().filter_map(|header| header.name);
+        // No two are the same, so that without a capital no two are in small letters.
+        if !names().any(|name| name.bytes().any(|byte| byte.is_ascii_uppercase())) {
+            return Ok(());
+        }
         let mut seen = BTreeMap::new();
         for header in &self.headers {
             let Some(name) = header.name else { continue };

@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
         let keys = schema
             .kind(header.kind)
             .map_or(&[] as &[&str], |(_, kind)| kind.keys);
-        let mut fields: Vec<Field<'a>> = Vec::with_capacity(FIELDS);
+        let mut fields: Vec<Field<'a>> = Vec::with_capacity(keys.len().min(FIELDS));
         let mut rank = 0;
         let mut at = header.start;
         for (index, line) in header.table(source).split_inclusive('\n').enumerate() {

@@ -44,20 +44,8 @@ pub fn load_side(tree: &dyn Files, version: &mut Version) -> Result<Vec<[u8; 32]
     let Some(also) = version.also else {
         return Ok(Vec::new());
     };
-    let mut trunk = BTreeMap::new();
-    for number in 1..version.number.min(newest_number(tree)?.saturating_add(1)) {
-        let bytes = tree.read(&version_file(number), MAX_TRUST)?;
-        trunk.insert(
-            Version::body_hash(&bytes.ok_or(TrustError::Gap(number, None))?),
-            number,
-        );
-    }
     let mut joined = Vec::new();
-    let side = Branch {
-        tree,
-        trunk: &trunk,
-    }
-    .verified(&also, version.number, &mut joined, 0)?;
+    let side = Branch(tree).verified(&also, version.number, &mut joined, 0)?;
     version.side = Some(Box::new(side));
     Ok(joined)
 }
@@ -66,10 +54,7 @@ pub fn load_side(tree: &dyn Files, version: &mut Version) -> Result<Vec<[u8; 32]
 const MOST_WITHIN: usize = 64;
 
 /// Versions by their hashes: those of the trunk, and those that were joined.
-struct Branch<'a> {
-    tree: &'a dyn Files,
-    trunk: &'a BTreeMap<[u8; 32], u64>,
-}
+struct Branch<'a>(&'a dyn Files);
 
 impl Branch<'_> {
     /// The version with this hash, if every step from the trunk to it holds. `within` so many joins.
@@ -84,12 +69,12 @@ impl Branch<'_> {
         // which nobody signed.
         let (mut steps, mut at) = (Vec::new(), *hash);
         let mut before = loop {
-            let version = self.read(&at)?;
+            let (version, in_trunk) = self.read(&at, below)?;
             // Numbers fall with each step back, so that this ends.
             if version.number >= below {
                 return Err(version.refused("it is joined by an older one"));
             }
-            if self.trunk.contains_key(&at) || joined.contains(&at) {
+            if in_trunk || joined.contains(&at) {
                 break version;
             }
             (at, below) = (version.previous, version.number);
@@ -110,18 +95,31 @@ impl Branch<'_> {
         Ok(before)
     }
 
-    fn read(&self, hash: &[u8; 32]) -> Result<Version, TrustError> {
-        if let Some(number) = self.trunk.get(hash) {
-            return read_version(self.tree, *number);
-        }
+    /// The version with this hash and a number `below` this one, and whether it is one of the trunk. Behind a step
+    /// stands the number before it, so that hardly ever more of the trunk is read than one.
+    fn read(&self, hash: &[u8; 32], below: u64) -> Result<(Version, bool), TrustError> {
         let missing = || TrustError::NotJoined(hex(hash));
-        let bytes = self.tree.read(&also_file(hash), MAX_TRUST)?;
-        let version = Version::parse(&bytes.ok_or_else(missing)?)?;
-        if version.hash == *hash {
-            Ok(version)
-        } else {
-            Err(missing())
+        if let Some(bytes) = self.0.read(&also_file(hash), MAX_TRUST)? {
+            let version = Version::parse(&bytes)?;
+            if version.hash != *hash {
+                return Err(missing());
+            }
+            let in_trunk = self.has(version.number, hash)?;
+            return Ok((version, in_trunk));
         }
+        let trunk = 1..below.min(newest_number(self.0)?.saturating_add(1));
+        for number in trunk.rev() {
+            if self.has(number, hash)? {
+                return Ok((read_version(self.0, number)?, true));
+            }
+        }
+        Err(missing())
+    }
+
+    /// Whether the trunk's version of this number has this hash.
+    fn has(&self, number: u64, hash: &[u8; 32]) -> Result<bool, TrustError> {
+        let bytes = self.0.read(&version_file(number), MAX_TRUST)?;
+        Ok(bytes.is_some_and(|bytes| Version::body_hash(&bytes) == *hash))
     }
 }
 

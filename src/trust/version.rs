@@ -157,8 +157,9 @@ impl Version {
         if head.optional("also")?.is_some() {
             version.also = Some(head.hex("also")?);
         }
-        for table in parsed.all()? {
-            let header = table.header();
+        parsed.check_case()?;
+        for header in parsed.headers() {
+            let table = parsed.table(*header)?;
             // What stands behind the body is signed by nobody: an administrator added there would
             // change neither the hash nor a signature.
             if header.start >= version.body.len() && !matches!(header.kind, "sig" | "end") {
@@ -238,7 +239,7 @@ impl Version {
         if self.number != 1 || self.also.is_some() {
             return Err(self.refused("its number is not 1, or it joins another"));
         }
-        self.check_added(&BTreeMap::new())
+        self.check_added(&self.unsigned_added(&BTreeMap::new()))
     }
 
     /// Checks that this version follows from `before`: its hash, the threshold of its
@@ -273,7 +274,7 @@ impl Version {
             let (signed, wanted) = (before.threshold - lacking.more, before.threshold);
             return Err(self.refused(&format!("{signed} of {wanted} administrators signed it")));
         }
-        self.check_added(&before.admins)
+        self.check_added(&lacking.added)
     }
 
     /// Whose signatures this version lacks to count after `before`.
@@ -366,8 +367,8 @@ impl Version {
                 .is_ok()
     }
 
-    fn check_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Result<(), TrustError> {
-        match self.unsigned_added(before).first() {
+    fn check_added(&self, unsigned: &[PartyName]) -> Result<(), TrustError> {
+        match unsigned.first() {
             None => Ok(()),
             Some(name) => {
                 Err(self.refused(&format!("{name}, a new administrator, did not sign it")))
@@ -376,12 +377,11 @@ impl Version {
     }
 
     fn unsigned_added(&self, before: &BTreeMap<PartyName, PublicKey>) -> Vec<PartyName> {
-        let signed = self.signers(&self.admins);
-        let added = self
-            .admins
-            .iter()
-            .filter(|(name, key)| before.get(*name) != Some(*key) && !signed.contains(*name));
-        added.map(|(name, _)| name.clone()).collect()
+        let mut added = self.admins.clone();
+        added.retain(|name, key| before.get(name) != Some(key));
+        let signed = self.signers(&added);
+        added.retain(|name, _| !signed.contains(name));
+        added.into_keys().collect()
     }
 
     pub(super) fn refused(&self, why: &str) -> TrustError {

@@ -58,6 +58,16 @@ fn a_joined_version_follows_on_both_branches_or_not_at_all() {
 }
 
 #[test]
+fn nothing_is_read_that_came_before_both_branches() {
+    let (vault, [_, two, here, there], joins) = parted();
+    beside(&vault, &two, &[BEN], &[BEN]);
+    vault.remove(&version_file(1));
+    let mut version = signed(&joins, &[ADA, BEN]);
+    let joined = follow(&vault.tree(), &mut version, &here).unwrap();
+    assert_eq!(joined, [there.hash]);
+}
+
+#[test]
 fn a_branch_of_several_steps_is_verified_from_where_it_parted() {
     let (vault, [_, two, here, _], _) = parted();
     let four = vault.put(&next(&here, 1, &[ADA]), &[ADA]);
