@@ -39,4 +39,4 @@ pub use rules::{Rules, RulesError};
 pub use seen::{DocumentPin, FILE_RECORD, PinKey, SeenKind, StagedPins};
 pub use settings::{Principal, Rollback, SETTINGS_FILE, SETTINGS_SCHEMA, Settings, SshCertificate};
 pub use version::{Draft, IS_NEW, Lacking, TRUST_SCHEMA, Version, version_file};
-pub use versions::{newest_number, read_version};
+pub use versions::{newest_number, read_to_verify, read_version};

@@ -133,12 +133,29 @@ pub struct Version {
     signatures: Vec<SignedBy>,
 }
 
+/// How much of a version is read.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Part {
+    Whole,
+    WhoSigned,
+}
+
 impl Version {
     /// Reads a trust version.
     ///
     /// # Errors
     /// [`TrustError::Line`] with the line.
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
+        Self::read(bytes, Part::Whole)
+    }
+
+    /// The same without the files, which are nearly all of it: for a body that was read whole before, and whose hash
+    /// is known since.
+    pub(super) fn parse_signed(bytes: &[u8]) -> Result<Self, TrustError> {
+        Self::read(bytes, Part::WhoSigned)
+    }
+
+    fn read(bytes: &[u8], part: Part) -> Result<Self, TrustError> {
         let parsed = lines::scan(bytes, &TRUST_SCHEMA)?;
         let head = parsed.only("trust")?;
         head.demand_format()?;
@@ -159,7 +176,6 @@ impl Version {
         }
         parsed.check_case()?;
         for header in parsed.headers() {
-            let table = parsed.table(*header)?;
             // What stands behind the body is signed by nobody: an administrator added there would
             // change neither the hash nor a signature.
             if header.start >= version.body.len() && !matches!(header.kind, "sig" | "end") {
@@ -167,6 +183,10 @@ impl Version {
                     number: version.number,
                 });
             }
+            if header.kind == "file" && part == Part::WhoSigned {
+                continue;
+            }
+            let table = parsed.table(*header)?;
             match header.kind {
                 "admin" => {
                     let name = table.name().parse::<PartyName>();

@@ -1,6 +1,6 @@
 //! The versions that lie in a tree, as files.
 
-use super::{TrustError, Version, version_file};
+use super::{Step, TrustError, Version, version_file};
 use crate::fs::{EntryKind, Files};
 
 /// A trust version lists each party: 5,000 hosts are 0.5 MB.
@@ -20,7 +20,32 @@ pub fn newest_number(tree: &dyn Files) -> Result<u64, TrustError> {
 /// # Errors
 /// [`TrustError::Gap`] if it is not there, [`TrustError::Line`], [`TrustError::Fs`].
 pub fn read_version(tree: &dyn Files, number: u64) -> Result<Version, TrustError> {
-    let version = Version::parse(&read_bytes(tree, number)?)?;
+    numbered(Version::parse(&read_bytes(tree, number)?)?, number)
+}
+
+/// The same, for whoever verifies who signed it: without its files where it is one of those that were `accepted`,
+/// which were read whole then.
+///
+/// # Errors
+/// As [`read_version`].
+pub fn read_to_verify(
+    tree: &dyn Files,
+    number: u64,
+    accepted: &[Step],
+) -> Result<Version, TrustError> {
+    let bytes = read_bytes(tree, number)?;
+    let at = number
+        .checked_sub(1)
+        .and_then(|at| usize::try_from(at).ok());
+    let step = at.and_then(|at| accepted.get(at));
+    let version = match step.is_some_and(|step| step.hash == Version::body_hash(&bytes)) {
+        true => Version::parse_signed(&bytes),
+        false => Version::parse(&bytes),
+    };
+    numbered(version?, number)
+}
+
+fn numbered(version: Version, number: u64) -> Result<Version, TrustError> {
     if version.number == number {
         Ok(version)
     } else {

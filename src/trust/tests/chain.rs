@@ -1,6 +1,8 @@
 //! From what was accepted to the newest version, and what stops on the way.
 
-use super::super::{Expectation, Standing, look, newest_number, read_version, rule_files};
+use super::super::{
+    Expectation, Standing, Step, look, newest_number, read_to_verify, read_version, rule_files,
+};
 use super::*;
 use crate::error::{Code, Explain as _};
 
@@ -421,4 +423,18 @@ fn a_copy_that_does_not_read_is_left_by_the_next_version() {
         vault.put(&next(&one, 1, &[ADA]), &[ADA]);
         assert_eq!(standing(vault.open()), (Standing::Current, 2));
     }
+}
+
+#[test]
+fn of_an_accepted_version_it_is_read_again_who_signed_it_and_no_more() {
+    let (vault, one) = Vault::new();
+    assert!(!one.files.is_empty());
+    let read = |accepted: &[Step]| read_to_verify(&vault.tree(), 1, accepted).unwrap();
+    for accepted in [&[][..], &[Step::of([0; 32])]] {
+        assert_eq!(read(accepted).files, one.files);
+    }
+    let known = read(&[Step::of(one.hash)]);
+    assert!(known.files.is_empty());
+    assert_eq!(known.hash, one.hash);
+    known.check_founding().unwrap();
 }
