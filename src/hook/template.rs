@@ -97,13 +97,7 @@ impl Filter {
                 if text.contains(['\n', '\r']) {
                     return Err("a value has several lines, which `ini` cannot hold".to_owned());
                 }
-                let escaped = in_ini(text);
-                if escaped.len() > MAX_OPTION_LINE {
-                    return Err(format!(
-                        "a value has more than {MAX_OPTION_LINE} bytes, and MySQL would read the end of it as another option"
-                    ));
-                }
-                format!("\"{escaped}\"")
+                format!("\"{}\"", in_ini(text))
             }
             Self::Sql => in_sql(text),
         })
@@ -182,6 +176,8 @@ pub(crate) fn render(
     secret: impl Fn(&str) -> Option<Plain>,
 ) -> Result<Plain, TemplateFault> {
     let mut out = zeroize::Zeroizing::new(Vec::with_capacity(text.len() + 256));
+    // Where options of an INI file end.
+    let mut options = Vec::new();
     for piece in pieces(text)? {
         let (name, filters) = match piece {
             Piece::Text(text) => {
@@ -202,12 +198,26 @@ pub(crate) fn render(
             let text = std::str::from_utf8(bytes)
                 .map_err(|_| format!("`{name}` is no text, so no filter fits it"))?;
             let mut text = zeroize::Zeroizing::new(text.to_owned());
-            for filter in filters {
+            for filter in &filters {
                 *text = filter.apply(&text)?;
             }
             out.extend_from_slice(text.as_bytes());
             Ok::<_, TemplateFault>(())
         })?;
+        if filters.contains(&Filter::Ini) {
+            options.push(out.len());
+        }
+    }
+    let is_long = |end: &usize| {
+        let (before, behind) = out.split_at_checked(*end).unwrap_or_default();
+        let begins = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let more = memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+        end - begins + more > MAX_OPTION_LINE
+    };
+    if options.iter().any(is_long) {
+        return Err(format!(
+            "a line with a value has more than {MAX_OPTION_LINE} bytes, and MySQL would read the end of it as another option"
+        ));
     }
     Ok(Plain::new(std::mem::take(&mut *out)))
 }
@@ -280,14 +290,23 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_longer_than_what_mysql_takes_for_a_line() {
-        let rendered = |length: usize| {
-            let secret = |_: &str| Some(Plain::from("\\".repeat(length / 2).as_str()));
-            render("password={{ secrets.a/B | ini }}", &names(), secret)
+    fn no_line_with_a_value_is_longer_than_what_mysql_takes_for_one() {
+        let rendered = |line: &str, length: usize| {
+            let secret = |_: &str| Some(Plain::from("\\".repeat(length).as_str()));
+            render(&format!("[client]\n{line}\nport=1\n"), &names(), secret)
         };
-        assert!(rendered(MAX_OPTION_LINE).is_ok());
-        let why = rendered(MAX_OPTION_LINE + 2).unwrap_err();
-        assert!(why.contains("another option"), "{why}");
+        // Escaped, between quotes, with all else that stands in its line.
+        let line = "user=a{{ secrets.a/B | ini }} # b";
+        let room = (MAX_OPTION_LINE - "user=a\"\" # b".len()) / 2;
+        assert!(rendered(line, room).is_ok());
+        for (line, length) in [
+            (line, room + 1),
+            ("a={{ secrets.a/B | ini }}{{ secrets.a/B | ini }}", 1024),
+        ] {
+            let why = rendered(line, length).unwrap_err();
+            assert!(why.contains("another option"), "{why}");
+        }
+        assert!(rendered("a={{ secrets.a/B }}", MAX_OPTION_LINE).is_ok());
     }
 
     #[test]

@@ -7,9 +7,9 @@ pub fn in_shell(text: &str) -> String {
     escaped(text, |c| (c == '\'').then_some(r"'\''"))
 }
 
-/// What a line of an option file of MySQL's may have: its programs take 4,094 bytes for a line, and what stands behind
-/// those for the next one, an option of its own.
-pub const MAX_OPTION_LINE: usize = 3072;
+/// How many bytes a line of an option file of MySQL's may have: its programs take what stands behind those for the next
+/// line, an option of its own.
+pub const MAX_OPTION_LINE: usize = 4094;
 
 /// Inside double quotes of an INI or my.cnf file.
 #[must_use]
