@@ -289,8 +289,17 @@ impl Asked {
         if output.status.success() {
             return Ok(output.stdout);
         }
+        let said = first_line(&output.stderr);
+        if said.contains("safe.bareRepository") {
+            let why =
+                "a repository lies here as files, which git would take for the one that this is in";
+            return Err(Problem::new(Code::Denied, why)
+                .note(said)
+                .hint("if nobody means it, remove HEAD, config, objects and refs; if you do, name it: `GIT_DIR=…`")
+                .into());
+        }
         Err(Problem::new(Code::NotFound, "git has nothing to look at")
-            .note(first_line(&output.stderr))
+            .note(said)
             .hint("run it inside of the git repository; `git init` makes one")
             .into())
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Diagnosis, version_of};
+use crate::error::Code;
 use crate::git::Git;
 use crate::text::clean_line;
 use crate::time::Moment;
@@ -10,6 +11,9 @@ use crate::world::World;
 
 /// Debian 11's; nothing older was tried.
 const OLDEST_GIT: (u32, u32) = (2, 30);
+
+/// The first that can be told to take no folder for a repository by its look.
+const NAMES_BARE: (u32, u32) = (2, 38);
 
 /// Clocks of two machines may differ by so many seconds.
 const APART: i64 = 300;
@@ -23,13 +27,12 @@ pub fn clone(world: &World, vault: &Path) -> Vec<Diagnosis> {
         Err(error) => return vec![Diagnosis::of("git", &error)],
     };
     let mut all = vec![git_version(&version)];
-    if git.ask_line(&["rev-parse", "--git-dir"]).is_err() {
+    if let Err(error) = git.ask_line(&["rev-parse", "--git-dir"]) {
         let next = "git init, and commit: what was lost or changed is found by its history";
-        all.push(Diagnosis::note(
-            "clone",
-            "the vault is in no git repository",
-            next,
-        ));
+        all.push(match error.code() {
+            Code::NotFound => Diagnosis::note("clone", "the vault is in no git repository", next),
+            _ => Diagnosis::of("clone", &error),
+        });
         return all;
     }
     all.push(newest_commit(&git, world.now()));
@@ -98,6 +101,11 @@ fn git_version(said: &str) -> Diagnosis {
             "git",
             format!("{said} is older than what clws was tried with"),
             format!("use git {major}.{minor} or later"),
+        ),
+        Some(version) if version < NAMES_BARE => Diagnosis::note(
+            "git",
+            format!("{said} takes files that look like a repository for one"),
+            "use git 2.38 or later where others may push",
         ),
         _ => Diagnosis::fine("git", version),
     }

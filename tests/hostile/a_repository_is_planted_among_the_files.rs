@@ -27,9 +27,11 @@ fn its_settings_and_its_history_are_nobodys() {
         "scan --history",
         "scan --staged",
     ] {
-        let told = refused(&lab, "ada", words, 18);
+        let told = refused(&lab, "ada", words, 15);
         assert!(told.contains("safe.bareRepository"), "{words}: {told}");
     }
+    let told = lab.clws("doctor").exits(1).text();
+    assert!(told.contains("remove HEAD, config, objects"), "{told}");
     // What needs no git goes on.
     lab.clws("secret get prod/web/TOKEN").succeeds();
 }
