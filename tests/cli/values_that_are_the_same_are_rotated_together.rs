@@ -358,16 +358,20 @@ fn a_wrong_rotator_of_one_that_shares_a_value_holds_no_other_up() {
         .people(&["ben"])
         .secret("dev/web/A", SHARED)
         .secret("dev/web/B", "the-second-of-the-two-values")
-        .secret("shared/api/COPY", SHARED);
-    for name in ["A", "B"] {
+        .secret("shared/api/COPY", SHARED)
+        .secret("dev/web/D", "the-fourth-which-two-have")
+        .secret("shared/api/OTHER", "the-fourth-which-two-have");
+    for name in ["A", "B", "D"] {
         lab.clws(&format!("secret policy dev/web/{name} --rotator random"))
             .succeeds();
     }
     let script = lab.vault().join("hooks/gone/rotate.sh");
     std::fs::create_dir_all(script.parent().unwrap()).unwrap();
     std::fs::write(&script, "true\n").unwrap();
-    lab.clws("secret policy shared/api/COPY --rotator gone")
-        .succeeds();
+    for name in ["COPY", "OTHER"] {
+        lab.clws(&format!("secret policy shared/api/{name} --rotator gone"))
+            .succeeds();
+    }
     std::fs::remove_file(script).unwrap();
     lab.clws("access grant ben dev --read --yes").succeeds();
     lab.clws("recipient remove ben --yes").succeeds();
@@ -382,6 +386,8 @@ fn a_wrong_rotator_of_one_that_shares_a_value_holds_no_other_up() {
     ] {
         assert!(told.contains(part), "no {part}: {told}");
     }
+    let told = report["failed"][1]["error"].to_string();
+    assert!(told.contains("`clws rotate --apart dev/web/D`"), "{told}");
     assert_eq!(report["findings"][0]["path"], "dev/web/A");
     assert_eq!(value(&lab, "dev/web/A"), SHARED);
     assert_ne!(value(&lab, "dev/web/B"), "the-second-of-the-two-values");

@@ -151,7 +151,7 @@ impl Begin<'_> {
             }
         }
         // Each value of a document that does not open says the same.
-        failed.dedup_by_key(|error| error.message());
+        failed.dedup_by_key(|error| error.to_json());
         for error in &failed {
             print_error(error);
         }
