@@ -19,6 +19,9 @@ pub struct Inventory {
     groups: BTreeMap<String, Vec<PartyName>>,
 }
 
+/// Ansible's own group of those that are in no other one.
+const UNGROUPED: &str = "ungrouped";
+
 /// Variables by the group that has them.
 pub type GroupVariables = BTreeMap<String, Map<String, Value>>;
 
@@ -76,7 +79,8 @@ impl Inventory {
             };
             let mut hosts = self.hosts.iter();
             let other = hosts.find(|(_, listed)| {
-                let has_it = group == ALL || listed.groups.contains(&group);
+                let is_ungrouped = group == UNGROUPED && listed.groups.is_empty();
+                let has_it = group == ALL || is_ungrouped || listed.groups.contains(&group);
                 has_it && scope.as_str() != "shared" && listed.scope.as_ref() != Some(&scope)
             });
             if let Some((host, _)) = other {

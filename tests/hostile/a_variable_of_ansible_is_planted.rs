@@ -57,4 +57,19 @@ fn a_host_elsewhere_has_no_value_by_the_name_of_its_machine_type() {
         assert!(told.contains("`other`"), "{told}");
     }
     lab.clws("ansible inventory --list").succeeds();
+    // Ansible has a group of those that are in none.
+    lab.clws("access grant ada ungrouped --read --write --yes")
+        .succeeds();
+    lab.clws("secret set ungrouped/web/U")
+        .stdin(b"of-nobody-else")
+        .succeeds();
+    lab.clws("host add free --address 192.0.2.1 --yes")
+        .succeeds();
+    let told = refused(
+        &lab,
+        "ada",
+        "ansible inventory --list --with ungrouped/web",
+        17,
+    );
+    assert!(told.contains("`free`"), "{told}");
 }
