@@ -174,7 +174,12 @@ impl<'a> Session<'a> {
     fn open_editor(&self, buffer: &Buffer, line: Option<usize>) -> Result<Option<File>, Error> {
         let scratch = self.guard.folder().join(".tmp");
         if !scratch.is_dir() {
-            let made = DirBuilder::new().mode(0o700).create(&scratch);
+            // Helix looks for its folder further up, too, where others may write: /dev/shm.
+            let mut folders = DirBuilder::new();
+            let made = folders
+                .mode(0o700)
+                .recursive(true)
+                .create(scratch.join(".helix"));
             made.map_err(FsError::io("make", &scratch))?;
         }
         let world = self.desk.world();

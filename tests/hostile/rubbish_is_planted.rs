@@ -315,11 +315,14 @@ fn pipes_sockets_and_devices() {
 fn what_an_editor_reads_where_it_is_started() {
     let lab = Lab::new().secret("prod/web/TOKEN", "the-token-of-ada");
     let (ran, editor) = (lab.root().join("ran"), lab.root().join("editor"));
+    let stood = lab.root().join("stood");
     // As vim does with `exrc`, and Helix with `.helix/languages.toml`.
     let text = format!(
         "#!/bin/sh\nfor folder in . \"$PWD\"; do\n\
-         if [ -e \"$folder/.exrc\" ]; then : >'{}'; fi\ndone\n",
-        ran.display()
+         if [ -e \"$folder/.exrc\" ]; then : >'{}'; fi\ndone\n\
+         pwd >'{}'\nup=$PWD; until [ -e \"$up/.helix\" ] || [ -z \"$up\" ]; do up=${{up%/*}}; done\necho \"$up\" >>'{1}'\n",
+        ran.display(),
+        stood.display()
     );
     std::fs::write(&editor, text).unwrap();
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -327,4 +330,9 @@ fn what_an_editor_reads_where_it_is_started() {
     let edit = lab.clws("secret edit prod/web/TOKEN");
     edit.env("EDITOR", editor.display().to_string()).succeeds();
     assert!(!ran.exists());
+    // Nor is looked further up, where others may write.
+    let stood = std::fs::read_to_string(&stood).unwrap();
+    let (folder, up) = stood.trim_end().split_once('\n').unwrap();
+    assert!(folder.contains("/clws-ram-"), "{folder}");
+    assert_eq!(folder, up);
 }
