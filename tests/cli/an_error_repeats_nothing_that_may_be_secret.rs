@@ -76,6 +76,11 @@ fn a_private_key_where_a_path_or_a_name_belongs_is_not_printed() {
         "secret set prod/web/T hunter2",
         "secret set prod/web/T=hunter2",
         "--json secret set prod/web/T hunter2",
+        "secret --json set prod/web/T hunter2",
+        "secret set prod/web/T -- -hunter2",
+        "secret set prod/web/T:hunter2",
+        "secret generate prod/web/T hunter2",
+        "rotate prod/web/T=hunter2",
         "server login hunter2 --method token",
     ] {
         let ran = lab.clws(words).exits(2);
