@@ -195,11 +195,16 @@ impl Explain for FleetError {
             Self::Nothing {
                 component: Some(component),
                 known,
+                nearest,
                 ..
-            } if !known.is_empty() => vec![format!(
-                "`{component}` is a component; where it runs is wanted here: an environment or a host, as \
-                 `clws host list` shows"
-            )],
+            } if !known.is_empty() => {
+                let near = nearest.iter().map(|near| format!("is `{near}` meant?"));
+                let place = format!(
+                    "`{component}` is a component; where it runs is wanted here: an environment or a host, as \
+                     `clws host list` shows"
+                );
+                near.chain([place]).collect()
+            }
             Self::Nothing { known, .. } if known.is_empty() => {
                 vec![
                     "`clws host add NAME --address ADDRESS --scope ENV --machine-type TYPE` makes a host"

@@ -91,7 +91,11 @@ impl Vault {
         if known.contains(name) {
             return None;
         }
-        nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+        // Who wrote the beginning of a name means it before any that looks like it.
+        let begun = known.iter().find(|known| known.starts_with(name));
+        let begun = begun.filter(|_| name.len() > 3).map(String::as_str);
+        let near = begun.or_else(|| nearest(name, known.iter().map(String::as_str)));
+        near.map(str::to_owned)
     }
 
     /// The names in a document, if it reads.
