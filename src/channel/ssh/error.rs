@@ -206,9 +206,14 @@ impl Explain for SshError {
             Self::HostKeyType { host, offered } if offered.iter().all(|key| is_rsa(key)) => {
                 [vec![ask()], make_one(host.name())].concat()
             }
-            Self::HostKeyChanged { host, .. }
-            | Self::HostKeyType { host, .. }
-            | Self::HostKeyUnproven { host } => vec![ask(), scan(host)],
+            // The one on record may still be right, of a host that does not prove it.
+            Self::HostKeyUnproven { host } => vec![ask(), scan(host, &[])],
+            Self::HostKeyType { host, .. } => vec![ask(), scan(host, &host.fingerprints())],
+            Self::HostKeyChanged { host, shown } => {
+                let mut old = host.fingerprints();
+                old.retain(|old| old.split(' ').next() == shown.split(' ').next());
+                vec![ask(), scan(host, &old)]
+            }
             Self::LoginRefused { host, tried, .. } if tried.is_empty() => {
                 vec![
                     format!(
@@ -274,14 +279,17 @@ fn ask() -> Hint {
         .to_owned()
 }
 
-fn scan(host: &KnownHost) -> Hint {
-    let old = host.fingerprints();
+/// How the new key comes on record, and the old ones go.
+fn scan(host: &KnownHost, old: &[String]) -> Hint {
     let prints = old.iter().filter_map(|key| key.rsplit(' ').next());
     let drop: String = prints.map(|print| format!(" --drop {print}")).collect();
-    let (host, one) = (host.name(), if old.len() == 1 { "one" } else { "ones" });
-    format!(
-        "if it was: `clws host scan {host} --add`, and `clws recipient update {host}{drop}` for the old {one}"
-    )
+    let host = host.name();
+    let gone = match old {
+        [] => String::new(),
+        [_] => format!(", and `clws recipient update {host}{drop}` for the old one"),
+        _ => format!(", and `clws recipient update {host}{drop}` for the old ones"),
+    };
+    format!("if it was: `clws host scan {host} --add`{gone}")
 }
 
 fn make_one(host: &str) -> Vec<Hint> {
