@@ -68,7 +68,11 @@ fn was_taken(git: &Git, what: &str) -> bool {
         let told = git.ask(&[words, &["--", what]].concat());
         told.map_or(true, |told| !told.is_empty())
     };
-    has(&["ls-files", "--cached"]) || has(&["rev-list", "--all", "--reflog", "--max-count=1"])
+    // What came before the commits of a shallow clone is elsewhere.
+    let is_shallow = git.is_shallow().unwrap_or(true);
+    is_shallow
+        || has(&["ls-files", "--cached"])
+        || has(&["rev-list", "--all", "--reflog", "--max-count=1"])
 }
 
 /// The sources that hold what is sealed.
