@@ -13,11 +13,18 @@ use rustix::io::Errno;
 use super::FsError;
 use super::temporary::staged_name;
 
+/// Whether a link is one of the system's: `/dev/stdout`. In `/dev/shm` anybody can have one.
+#[must_use]
+pub fn is_stream(path: &Path) -> bool {
+    let folders = ["/dev", "/dev/fd"].map(|folder| Some(Path::new(folder)));
+    folders.contains(&path.parent())
+}
+
 /// Writes a file so that whoever reads it has the old or the new one, also when the disk is full or the
 /// run is killed. It is written beside its place, synced, and renamed.
 ///
 /// It keeps the mode that it has, and gets `mode` if it is new. A pipe or a device is written to, and
-/// `/dev/stdout`. Any other link is refused: a repository can have one where a file is meant, to a file elsewhere.
+/// `/dev/stdout`. A link in its place is refused: a repository can have one there, to a file elsewhere.
 ///
 /// # Errors
 /// [`FsError::Link`], [`FsError::Io`]; the old file is then still there.
@@ -27,9 +34,7 @@ pub fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError>
         Ok(about) => {
             let kind = about.file_type();
             let is_written_to = kind.is_fifo() || kind.is_char_device() || kind.is_socket();
-            // `/dev/stdout`; in `/dev/shm` anybody can have a link.
-            let is_stream = ["/dev", "/dev/fd"].map(|dir| Some(Path::new(dir)));
-            if is_written_to || kind.is_symlink() && is_stream.contains(&path.parent()) {
+            if is_written_to || kind.is_symlink() && is_stream(path) {
                 return std::fs::write(path, bytes).map_err(fail());
             }
             if kind.is_symlink() {

@@ -22,7 +22,7 @@ mod tree;
 mod whole;
 
 pub use below::Sync;
-pub use beside::write_beside;
+pub use beside::{is_stream, write_beside};
 pub use bisect::{find_bytes, find_sorted, read_range};
 pub use commit::Journal;
 pub use edit::{Edit, New, Was};

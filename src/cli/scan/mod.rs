@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Problem};
-use crate::fs::{FsError, Tree, write_beside};
+use crate::fs::{FsError, Tree, is_stream, write_beside};
 use crate::git::Git;
 use crate::scan::{Archives, Baseline, Finding, Found, Looker, Marker, Staged, history, one, walk};
 use crate::text::list;
@@ -205,7 +205,11 @@ fn is_in_a_repository(folder: &Path) -> bool {
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, Error> {
-    let about = std::fs::symlink_metadata(path).map_err(FsError::io("read", path))?;
+    let about = match is_stream(path) {
+        true => std::fs::metadata(path),
+        false => std::fs::symlink_metadata(path),
+    };
+    let about = about.map_err(FsError::io("read", path))?;
     if about.is_symlink() {
         let path = path.to_owned();
         return Err(FsError::Link { path }.into());
