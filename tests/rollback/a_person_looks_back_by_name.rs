@@ -223,6 +223,9 @@ fn a_history_says_who_and_when_and_a_diff_says_what() {
     assert!(!json.contains("fourth"), "{json}");
     diff("HEAD", 0);
     diff("", 0);
+    // As `get` and `history` take it.
+    assert_eq!(diff("--at HEAD~1", 1).out, diff("HEAD~1", 1).out);
+    diff("--at HEAD~1 HEAD", 2);
     lab.clws("secret set prod/web/TOKEN")
         .stdin(b"fifth")
         .succeeds();

@@ -26,6 +26,9 @@ pub(crate) struct DiffArgs {
     from: String,
     /// The one to compare with; the working tree without it
     to: Option<String>,
+    /// The commit to compare the working tree with, said as for `get` and `history`
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from", "to"])]
+    at: Option<String>,
     /// Only what lies below this, or one value
     #[arg(long, value_name = "PATH")]
     below: Option<SecretPath>,
@@ -36,7 +39,7 @@ pub(crate) struct DiffArgs {
     #[arg(long, requires = "values")]
     show: bool,
     /// Print one file as people compare it: what git calls for a diff
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "below", "values"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "at", "below", "values"])]
     textconv: Option<PathBuf>,
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &DiffArgs, cx: &Context) -> Result<ExitCode, Error> {
         true => cx.trusted_vault()?,
         false => cx.vault()?,
     };
-    let before = Past::at(&vault, &args.from)?;
+    let before = Past::at(&vault, args.at.as_ref().unwrap_or(&args.from))?;
     let after = match &args.to {
         Some(rev) => Past::at(&vault, rev)?,
         None => Past::here(&vault),
